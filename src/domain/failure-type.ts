@@ -1,0 +1,189 @@
+/**
+ * Everything that can keep a payout from being paid, by name. One total table says for each what it
+ * means and what a person does about it: the API answer, the Temporal UI and docs/failure-types.md show the
+ * same words (a test keeps them in step).
+ */
+export const FAILURE_KIND = {
+  /** The payout was never opened (`rejected`, HTTP 422). */
+  REJECTED: 'rejected',
+  /** The payout ended without paying (`failed` or `cancelled`). */
+  FAILED: 'failed',
+  /** The payout waits for a person (`held`). */
+  HELD: 'held',
+  /** The payout goes on by itself when the cause is gone; the status stays what it was. */
+  WAITING: 'waiting',
+  /** A deposit that belongs to no payout waits for a person. */
+  PARKED: 'parked',
+} as const;
+export type FailureKind = (typeof FAILURE_KIND)[keyof typeof FAILURE_KIND];
+
+export const FAILURE_TYPE = {
+  INVALID_REQUEST: 'INVALID_REQUEST',
+  NO_SUCH_PAIR: 'NO_SUCH_PAIR',
+  NO_DEPOSIT_ADDRESS: 'NO_DEPOSIT_ADDRESS',
+  NO_NETWORK: 'NO_NETWORK',
+  BELOW_MINIMUM: 'BELOW_MINIMUM',
+  MINIMUM_NOT_COMPARABLE: 'MINIMUM_NOT_COMPARABLE',
+  ORDER_REFUSED: 'ORDER_REFUSED',
+  PAYOUT_REFUSED: 'PAYOUT_REFUSED',
+  PAYOUT_FAILED: 'PAYOUT_FAILED',
+  CANCELLED_BY_PROVIDER: 'CANCELLED_BY_PROVIDER',
+  UNKNOWN_OUTCOME: 'UNKNOWN_OUTCOME',
+  PRICE_MOVED: 'PRICE_MOVED',
+  ORDER_NOT_FILLED: 'ORDER_NOT_FILLED',
+  SHORT_AFTER_ORDER: 'SHORT_AFTER_ORDER',
+  DESTINATION_REFUSED: 'DESTINATION_REFUSED',
+  PROVIDER_REFUSED: 'PROVIDER_REFUSED',
+  PROVIDER_UNAVAILABLE: 'PROVIDER_UNAVAILABLE',
+  RATE_LIMITED: 'RATE_LIMITED',
+  AUTHENTICATION_REFUSED: 'AUTHENTICATION_REFUSED',
+  ENGINE_UNAVAILABLE: 'ENGINE_UNAVAILABLE',
+  DEPOSIT_UNVERIFIED: 'DEPOSIT_UNVERIFIED',
+  UNMATCHED_DEPOSIT: 'UNMATCHED_DEPOSIT',
+  WRONG_AMOUNT: 'WRONG_AMOUNT',
+  WRONG_ADDRESS: 'WRONG_ADDRESS',
+  CONFLICTING_MATCH: 'CONFLICTING_MATCH',
+  EXCESS_DEPOSIT: 'EXCESS_DEPOSIT',
+  LATE_DEPOSIT: 'LATE_DEPOSIT',
+  PAYOUT_CLOSED: 'PAYOUT_CLOSED',
+} as const;
+export type FailureType = (typeof FAILURE_TYPE)[keyof typeof FAILURE_TYPE];
+
+export interface FailureDescription {
+  readonly kind: FailureKind;
+  /** What happened, for anyone who reads it. */
+  readonly meaning: string;
+  /** What to do about it now. */
+  readonly action: string;
+}
+
+const { REJECTED, FAILED, HELD, WAITING, PARKED } = FAILURE_KIND;
+const describe = (kind: FailureKind, meaning: string, action: string): FailureDescription => ({
+  kind,
+  meaning,
+  action,
+});
+
+const NEW_ID = 'Correct the request and send it under a new payoutId.';
+const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
+const ASSIGN = 'Find out whose money it is; it stays in the account, untouched, until a person decides.';
+const COMPARE_AT_PROVIDER =
+  'Look in the QbitPay dashboard for the externalOrderId before anything is sent again.';
+
+export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
+  INVALID_REQUEST: describe(REJECTED, 'The request is not a valid payout.', NEW_ID),
+  NO_SUCH_PAIR: describe(
+    REJECTED,
+    'QbitPay has no market that sells the funding currency for the payout currency.',
+    NEW_ID,
+  ),
+  NO_DEPOSIT_ADDRESS: describe(
+    REJECTED,
+    'The QbitPay account has no wallet in the funding currency.',
+    'Fund in another currency, or add the wallet at QbitPay; then use a new payoutId.',
+  ),
+  NO_NETWORK: describe(
+    REJECTED,
+    'QBITPAY_NETWORKS does not say which network the address of this currency belongs to.',
+    'Add the currency to QBITPAY_NETWORKS and restart; then use a new payoutId.',
+  ),
+  BELOW_MINIMUM: describe(REJECTED, 'The amount is below the minimum of the QbitPay account.', NEW_ID),
+  MINIMUM_NOT_COMPARABLE: describe(
+    REJECTED,
+    'The minimum of the QbitPay account is in a currency that is neither funded nor paid out.',
+    'Fund in the currency of the minimum; then use a new payoutId.',
+  ),
+  ORDER_REFUSED: describe(
+    FAILED,
+    'QbitPay refused the order for good; nothing was converted, the deposit is parked.',
+    ASSIGN,
+  ),
+  PAYOUT_REFUSED: describe(
+    FAILED,
+    'QbitPay refused the payout for good; nothing was converted, the deposit is parked.',
+    ASSIGN,
+  ),
+  PAYOUT_FAILED: describe(
+    FAILED,
+    'QbitPay accepted the payout and then reported it as failed.',
+    'Check that the money is back in the QbitPay balance, then pay again under a new payoutId.',
+  ),
+  CANCELLED_BY_PROVIDER: describe(
+    FAILED,
+    'QbitPay accepted the payout and then cancelled it.',
+    'Check that the money is back in the QbitPay balance, then pay again under a new payoutId.',
+  ),
+  UNKNOWN_OUTCOME: describe(
+    HELD,
+    'A request that moves money was sent and no trustworthy answer came back; it is never sent again by itself.',
+    COMPARE_AT_PROVIDER,
+  ),
+  PRICE_MOVED: describe(
+    HELD,
+    'The price moved so far that the deposit no longer buys the amount, until the time for converting ran out.',
+    'Cancel the payout (its deposit is parked).',
+  ),
+  ORDER_NOT_FILLED: describe(HELD, 'QbitPay accepted the order and did not fill it.', COMPARE_AT_PROVIDER),
+  SHORT_AFTER_ORDER: describe(
+    HELD,
+    'The order brought in less than the payout and its fee need.',
+    'The converted money is in the QbitPay balance in the payout currency; decide whether to add the rest.',
+  ),
+  DESTINATION_REFUSED: describe(
+    HELD,
+    'QbitPay refused the payout as invalid after the deposit had been converted.',
+    'Check the destination; the converted money is in the QbitPay balance in the payout currency.',
+  ),
+  PROVIDER_REFUSED: describe(
+    HELD,
+    'QbitPay understood the request and refused it (402).',
+    'Ask QbitPay for the reason; compare the balances.',
+  ),
+  PROVIDER_UNAVAILABLE: describe(
+    WAITING,
+    'QbitPay does not answer or reports a fault of its own.',
+    NOTHING_TO_DO,
+  ),
+  RATE_LIMITED: describe(WAITING, 'QbitPay asks for fewer requests.', NOTHING_TO_DO),
+  AUTHENTICATION_REFUSED: describe(
+    WAITING,
+    'QbitPay does not accept the API key, or the key lacks the permission.',
+    'Correct the key (the key file is read again by itself); the payout then goes on by itself.',
+  ),
+  ENGINE_UNAVAILABLE: describe(
+    WAITING,
+    'The engine could not finish a step, for example because its database does not answer.',
+    'Check the database and the worker logs; the payout then goes on by itself.',
+  ),
+  DEPOSIT_UNVERIFIED: describe(
+    WAITING,
+    'A deposit was announced and QbitPay shows no money for it yet.',
+    'If it stays so, ask QbitPay: an announcement without money changes nothing.',
+  ),
+  UNMATCHED_DEPOSIT: describe(PARKED, 'No payout declared this transaction or expects this amount.', ASSIGN),
+  WRONG_AMOUNT: describe(
+    PARKED,
+    'The declared transaction brought another amount than the payout expects.',
+    ASSIGN,
+  ),
+  WRONG_ADDRESS: describe(PARKED, 'The deposit came in at another address than the payout names.', ASSIGN),
+  CONFLICTING_MATCH: describe(
+    PARKED,
+    'One payout declared the transaction and another expects its exact amount.',
+    ASSIGN,
+  ),
+  EXCESS_DEPOSIT: describe(PARKED, 'The payout was already funded.', ASSIGN),
+  LATE_DEPOSIT: describe(PARKED, 'The payout had already ended when the deposit came.', ASSIGN),
+  PAYOUT_CLOSED: describe(PARKED, 'The payout that this deposit funded was cancelled or failed.', ASSIGN),
+};
+
+export const FAILURE_TYPES = Object.values(FAILURE_TYPE);
+
+export function isFailureType(word: string): word is FailureType {
+  return Object.hasOwn(FAILURES, word);
+}
+
+/** The failure types of one kind, as a type: `FailureTypesOf<'held'>` cannot be told from the table by the compiler. */
+export function failureTypesOfKind(kind: FailureKind): readonly FailureType[] {
+  return FAILURE_TYPES.filter((type) => FAILURES[type].kind === kind);
+}

@@ -1,0 +1,49 @@
+/**
+ * One id, chosen by the caller, runs through everything: the API path, the workflow id, the provider's
+ * `externalOrderId` and every log line are made from the payout id here and nowhere else.
+ */
+
+/** 1 to 64 letters, digits and `. _ -`; "." and ".." would change the meaning of a URL path. */
+export const PAYOUT_ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+
+// `~` is outside the alphabet of payout ids, so that a suffix can never be taken for a part of one.
+const SUFFIX_SEPARATOR = '~';
+
+export function payoutWorkflowId(payoutId: string): string {
+  return `payout/${payoutId}`;
+}
+
+/** `depositKey` is the provider's deposit id or, where a notice names none, {@link depositKeyOfTransaction}. */
+export function depositWorkflowId(depositKey: string): string {
+  return `deposit/${depositKey}`;
+}
+
+export function depositKeyOfTransaction(txHash: string): string {
+  return `tx:${txHash}`;
+}
+
+/** The `externalOrderId` of a payout's order; only the first one carries no suffix. */
+export function orderExternalId(payoutId: string, orderNumber: number): string {
+  return orderNumber === 1 ? payoutId : `${payoutId}${SUFFIX_SEPARATOR}o${orderNumber}`;
+}
+
+/** The `externalOrderId` of a payout attempt; only the first one carries no suffix. */
+export function payoutExternalId(payoutId: string, attempt: number): string {
+  return attempt === 1 ? payoutId : `${payoutId}${SUFFIX_SEPARATOR}${attempt}`;
+}
+
+/** Whose payout an `externalOrderId` of the provider names; undefined when it cannot be one of ours. */
+export function payoutIdOfExternalId(externalOrderId: string): string | undefined {
+  const [payoutId = ''] = externalOrderId.split(SUFFIX_SEPARATOR);
+  return PAYOUT_ID_PATTERN.test(payoutId) ? payoutId : undefined;
+}
+
+/** Letters and digits, with the `0x` some chains put in front: what transaction hashes of all chains fit. */
+export const TRANSACTION_HASH_PATTERN = /^[A-Za-z0-9]{16,128}$/;
+
+const HEXADECIMAL_HASH = /^(?:0x)?([0-9a-f]{64})$/i;
+
+/** One spelling for hexadecimal hashes; others (base58 is case-sensitive) stay as they are. */
+export function normaliseTransactionHash(txHash: string): string {
+  return HEXADECIMAL_HASH.exec(txHash)?.[1]?.toLowerCase() ?? txHash;
+}

@@ -1,0 +1,153 @@
+import {
+  DESTINATION_FIELDS,
+  DESTINATION_TYPES,
+  REQUIRED_DESTINATION_FIELDS,
+  type Destination,
+  type DestinationType,
+} from './destination.js';
+import { PAYOUT_ID_PATTERN } from './identifiers.js';
+import { CURRENCY_PATTERN, currencyScale, isPayableAmount } from './money.js';
+
+/** Which side of the payout `amount` fixes. */
+export const AMOUNT_MODE = {
+  /** The recipient gets exactly `amount`, in the payout currency. */
+  RECEIVE: 'receive',
+  /** Exactly `amount`, in the funding currency, is spent. */
+  SEND: 'send',
+} as const;
+export type AmountMode = (typeof AMOUNT_MODE)[keyof typeof AMOUNT_MODE];
+
+/** A payout as its caller asks for it. */
+export interface PayoutRequest {
+  readonly payoutId: string;
+  /** Decimal string, in the currency that `amountMode` says. */
+  readonly amount: string;
+  /** The currency the recipient gets. */
+  readonly currency: string;
+  readonly amountMode: AmountMode;
+  /** The currency of the deposit. */
+  readonly fundingCurrency: string;
+  readonly destination: Destination;
+  readonly description?: string | undefined;
+}
+
+export interface FieldProblem {
+  /** Path of the field, such as `destination.bankName`. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** The longest text of a destination field or description, in UTF-16 units. */
+export const MAX_TEXT_LENGTH = 256;
+
+// Control characters break terminals and logs, NUL and lone surrogates break PostgreSQL and JSON.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+
+const REQUEST_FIELDS = [
+  'payoutId',
+  'amount',
+  'currency',
+  'amountMode',
+  'fundingCurrency',
+  'destination',
+  'description',
+];
+
+/** True when no deposit has to be sold: what is deposited is what is paid out. */
+export function isSameCurrency(request: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>): boolean {
+  return request.currency === request.fundingCurrency;
+}
+
+/**
+ * Every static rule of a payout request, for callers that come by HTTP and for those that start the workflow
+ * themselves. Empty when the request is good; messages never repeat the value.
+ */
+export function findPayoutRequestProblems(candidate: unknown): FieldProblem[] {
+  if (!isRecord(candidate)) return [{ field: '', message: 'must be an object' }];
+  return [
+    ...unknownFields(candidate, REQUEST_FIELDS, ''),
+    ...problemIf(
+      !matches(candidate['payoutId'], PAYOUT_ID_PATTERN),
+      'payoutId',
+      'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."',
+    ),
+    ...currencyProblem(candidate, 'currency'),
+    ...currencyProblem(candidate, 'fundingCurrency'),
+    ...problemIf(
+      candidate['amountMode'] !== AMOUNT_MODE.RECEIVE && candidate['amountMode'] !== AMOUNT_MODE.SEND,
+      'amountMode',
+      'must be "receive" or "send"',
+    ),
+    ...amountProblem(candidate),
+    ...destinationProblems(candidate['destination']),
+    ...(candidate['description'] === undefined ? [] : textProblem(candidate['description'], 'description')),
+  ];
+}
+
+function amountProblem(candidate: Record<string, unknown>): FieldProblem[] {
+  const currency = candidate[candidate['amountMode'] === AMOUNT_MODE.SEND ? 'fundingCurrency' : 'currency'];
+  const { amount } = candidate;
+  if (typeof amount !== 'string')
+    return [{ field: 'amount', message: 'must be a decimal string, such as "5000.00"' }];
+  if (typeof currency !== 'string') return [];
+  return problemIf(
+    !isPayableAmount(amount, currency),
+    'amount',
+    `must be a positive decimal string without exponent, with at most 18 digits before and ${currencyScale(currency)} after the point`,
+  );
+}
+
+function currencyProblem(candidate: Record<string, unknown>, field: string): FieldProblem[] {
+  return problemIf(
+    !matches(candidate[field], CURRENCY_PATTERN),
+    field,
+    'must be an upper-case currency code, such as "CNY" or "USDT"',
+  );
+}
+
+function destinationProblems(destination: unknown): FieldProblem[] {
+  if (!isRecord(destination)) return [{ field: 'destination', message: 'must be an object' }];
+  const { type } = destination;
+  if (!isDestinationType(type)) {
+    return [{ field: 'destination.type', message: `must be one of ${DESTINATION_TYPES.join(', ')}` }];
+  }
+  const missing = REQUIRED_DESTINATION_FIELDS[type].filter((field) => destination[field] === undefined);
+  return [
+    ...missing.map((field) => ({ field: `destination.${field}`, message: `is required for ${type}` })),
+    ...unknownFields(destination, ['type', ...DESTINATION_FIELDS], 'destination.'),
+    ...DESTINATION_FIELDS.filter((field) => destination[field] !== undefined).flatMap((field) =>
+      textProblem(destination[field], `destination.${field}`),
+    ),
+  ];
+}
+
+function textProblem(text: unknown, field: string): FieldProblem[] {
+  const good =
+    typeof text === 'string' &&
+    text.trim() !== '' &&
+    text.length <= MAX_TEXT_LENGTH &&
+    !UNPRINTABLE.test(text);
+  return problemIf(!good, field, `must be 1 to ${MAX_TEXT_LENGTH} printable characters`);
+}
+
+function unknownFields(record: object, known: readonly string[], prefix: string): FieldProblem[] {
+  return Object.keys(record)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ field: `${prefix}${name.slice(0, 64)}`, message: 'is not a known field' }));
+}
+
+function problemIf(wrong: boolean, field: string, message: string): FieldProblem[] {
+  return wrong ? [{ field, message }] : [];
+}
+
+function matches(value: unknown, pattern: RegExp): value is string {
+  return typeof value === 'string' && pattern.test(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isDestinationType(value: unknown): value is DestinationType {
+  return DESTINATION_TYPES.some((type) => type === value);
+}

@@ -1,0 +1,57 @@
+/**
+ * The life of a payout. This table is the only place that says which transitions are legal: the book's
+ * trigger, the API's filters and the workflow all use it.
+ */
+export const PAYOUT_STATUS = {
+  /** The workflow runs; the deposit address is not known yet. */
+  OPENING: 'opening',
+  /** The caller knows the address and amount; the deposit has not been verified and allocated yet. */
+  AWAITING_DEPOSIT: 'awaiting_deposit',
+  /** Funded; the deposit is being sold for the payout currency. */
+  CONVERTING: 'converting',
+  /** The payout currency is there; the payout is being created at the provider. */
+  PAYING: 'paying',
+  /** The provider accepted the payout and has not settled it yet. */
+  IN_TRANSIT: 'in_transit',
+  /** The provider's API says that the recipient has been paid. */
+  PAID: 'paid',
+  /** Refused or failed for good. */
+  FAILED: 'failed',
+  /** Cancelled before the money left, by the caller or by the provider. */
+  CANCELLED: 'cancelled',
+  /** No deposit came before the deadline. */
+  EXPIRED: 'expired',
+  /** Never opened: the request cannot be carried out as it is. */
+  REJECTED: 'rejected',
+  /** A person has to decide; the hold reason says what. */
+  HELD: 'held',
+} as const;
+export type PayoutStatus = (typeof PAYOUT_STATUS)[keyof typeof PAYOUT_STATUS];
+
+const S = PAYOUT_STATUS;
+
+/** From each status, the statuses that may follow. An empty list marks an end. */
+export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
+  [S.OPENING]: [S.AWAITING_DEPOSIT, S.REJECTED, S.CANCELLED],
+  [S.AWAITING_DEPOSIT]: [S.CONVERTING, S.PAYING, S.EXPIRED, S.CANCELLED, S.FAILED, S.HELD],
+  [S.CONVERTING]: [S.PAYING, S.FAILED, S.HELD],
+  [S.PAYING]: [S.IN_TRANSIT, S.FAILED, S.HELD],
+  [S.IN_TRANSIT]: [S.PAID, S.FAILED, S.CANCELLED],
+  [S.HELD]: [S.CANCELLED],
+  [S.PAID]: [],
+  [S.FAILED]: [],
+  [S.CANCELLED]: [],
+  [S.EXPIRED]: [],
+  [S.REJECTED]: [],
+};
+
+export const PAYOUT_STATUSES = Object.values(PAYOUT_STATUS);
+
+export function canTransition(from: PayoutStatus, to: PayoutStatus): boolean {
+  return LEGAL_TRANSITIONS[from].includes(to);
+}
+
+/** True when nothing ever follows this status. */
+export function isFinalStatus(status: PayoutStatus): boolean {
+  return LEGAL_TRANSITIONS[status].length === 0;
+}

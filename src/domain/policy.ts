@@ -1,0 +1,44 @@
+/**
+ * How long a payout waits for what. Part of the workflow's input, so that it is recorded with the payout
+ * and does not change under it when a setting changes.
+ */
+export interface PayoutPolicy {
+  /** How long a payout waits for its deposit. @default 86400 (a day) */
+  readonly depositDeadlineSeconds: number;
+  /** How much worse than the estimate the price may get; the expected deposit is larger by as much. Basis points. @default 100 */
+  readonly maxSlippageBps: number;
+  /** How long a funded payout looks for a usable price before it is held. @default 3600 */
+  readonly convertTimeoutSeconds: number;
+  /** The pause between two readings of an unsettled payout or order. @default 30000 */
+  readonly pollIntervalMs: number;
+  /** The first pause after the provider (or the engine's own database) failed; doubles from then on. @default 1000 */
+  readonly retryInitialMs: number;
+  /** The longest such pause. @default 300000 (5 minutes) */
+  readonly retryMaxMs: number;
+}
+
+export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
+  depositDeadlineSeconds: 86_400,
+  maxSlippageBps: 100,
+  convertTimeoutSeconds: 3_600,
+  pollIntervalMs: 30_000,
+  retryInitialMs: 1_000,
+  retryMaxMs: 300_000,
+};
+
+export interface DepositPolicy {
+  /** The pause between two looks for the deposit's own balance transaction. @default 5000 */
+  readonly verifyIntervalMs: number;
+  /** How long a deposit may stay unverified before it is shown as such. @default 3600 */
+  readonly verifyPatienceSeconds: number;
+  /** As in {@link PayoutPolicy}. */
+  readonly retryInitialMs: number;
+  readonly retryMaxMs: number;
+}
+
+export const DEFAULT_DEPOSIT_POLICY: DepositPolicy = {
+  verifyIntervalMs: 5_000,
+  verifyPatienceSeconds: 3_600,
+  retryInitialMs: 1_000,
+  retryMaxMs: 300_000,
+};

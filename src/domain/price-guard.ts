@@ -1,0 +1,10 @@
+/** How long a ticker price is good for, from its timestamp (contract, section Markets). */
+export const PRICE_LIFETIME_MS = 30_000;
+
+/** Kept in hand for the two clocks' difference and for the way of the order to the provider. */
+export const PRICE_SAFETY_MARGIN_MS = 5_000;
+
+/** True while an order at this price still reaches the provider in time. Both times in milliseconds of Unix time. */
+export function isPriceUsable(quotedAtMs: number, nowMs: number): boolean {
+  return nowMs - quotedAtMs <= PRICE_LIFETIME_MS - PRICE_SAFETY_MARGIN_MS;
+}

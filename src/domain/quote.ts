@@ -1,0 +1,168 @@
+import {
+  addAmounts,
+  compareAmounts,
+  divide,
+  multiply,
+  roundDownToCurrency,
+  roundUpToCurrency,
+  smallestUnit,
+  subtractAmounts,
+} from './money.js';
+import { AMOUNT_MODE, isSameCurrency, type PayoutRequest } from './payout-request.js';
+
+/**
+ * What a payout costs at a price: the amounts of the deposit, the order and the provider's payout.
+ * Fees are estimates from the account's rates; the provider's answer is the truth.
+ */
+
+/** Who bears the provider's fee (contract, section Payouts): [I] a setting, the reference contradicts itself. */
+export const FEE_SIDE = {
+  /** The recipient gets the POST amount, the fee is taken on top. */
+  ADDED: 'added',
+  /** The fee is taken off the POST amount. */
+  DEDUCTED: 'deducted',
+} as const;
+export type FeeSide = (typeof FEE_SIDE)[keyof typeof FEE_SIDE];
+
+export interface FeeTerms {
+  readonly side: FeeSide;
+  /** `feeRates.payout`, as a fraction: "0.005" is half a percent. */
+  readonly payoutRate: string;
+  /** `feeRates.trade`, as a fraction of what an order brings in. */
+  readonly tradeRate: string;
+}
+
+/** The fee that the provider will take for a POST of this amount, rounded up to the currency. */
+export function estimateFee(postAmount: string, currency: string, terms: FeeTerms): string {
+  return roundUpToCurrency(multiply(postAmount, terms.payoutRate), currency);
+}
+
+/** What a POST of this amount takes from the balance in the payout currency. */
+export function costOfPayout(postAmount: string, currency: string, terms: FeeTerms): string {
+  return terms.side === FEE_SIDE.ADDED
+    ? addAmounts(postAmount, estimateFee(postAmount, currency, terms))
+    : postAmount;
+}
+
+/** The POST amount that gives the recipient at least `recipientAmount`. */
+export function postAmountToReceive(recipientAmount: string, currency: string, terms: FeeTerms): string {
+  if (terms.side === FEE_SIDE.ADDED) return roundUpToCurrency(recipientAmount, currency);
+  let postAmount = roundUpToCurrency(
+    divide(recipientAmount, subtractAmounts('1', terms.payoutRate)),
+    currency,
+  );
+  // The fee is rounded up on its own, which can leave the recipient one smallest unit short.
+  while (isShortOf(recipientAmount, postAmount, currency, terms)) {
+    postAmount = addAmounts(postAmount, smallestUnit(currency));
+  }
+  return postAmount;
+}
+
+function isShortOf(recipientAmount: string, postAmount: string, currency: string, terms: FeeTerms): boolean {
+  const delivered = subtractAmounts(postAmount, estimateFee(postAmount, currency, terms));
+  return compareAmounts(delivered, recipientAmount) < 0;
+}
+
+/** The largest POST amount whose cost these funds cover. */
+export function postAmountFromFunds(funds: string, currency: string, terms: FeeTerms): string {
+  if (terms.side === FEE_SIDE.DEDUCTED) return roundDownToCurrency(funds, currency);
+  const postAmount = roundDownToCurrency(divide(funds, addAmounts('1', terms.payoutRate)), currency);
+  // The fee is rounded up on its own, which can take the cost one smallest unit over the funds.
+  return compareAmounts(costOfPayout(postAmount, currency, terms), funds) > 0
+    ? subtractAmounts(postAmount, smallestUnit(currency))
+    : postAmount;
+}
+
+/** How much of the funding currency has to be sold at `bid` to bring in `proceeds` after the order's fee. */
+export function amountToSell(
+  proceeds: string,
+  bid: string,
+  pair: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>,
+  terms: FeeTerms,
+): string {
+  return roundUpToCurrency(divide(grossProceeds(proceeds, pair.currency, terms), bid), pair.fundingCurrency);
+}
+
+function grossProceeds(proceeds: string, currency: string, terms: FeeTerms): string {
+  if (compareAmounts(terms.tradeRate, '0') === 0) return proceeds;
+  // One smallest unit more, because the order's own fee is rounded up.
+  return addAmounts(
+    roundUpToCurrency(divide(proceeds, subtractAmounts('1', terms.tradeRate)), currency),
+    smallestUnit(currency),
+  );
+}
+
+/** What selling `amount` at `bid` brings in after the order's fee, rounded down. */
+export function proceedsOfSale(amount: string, bid: string, currency: string, terms: FeeTerms): string {
+  const gross = roundDownToCurrency(multiply(amount, bid), currency);
+  return subtractAmounts(gross, roundUpToCurrency(multiply(gross, terms.tradeRate), currency));
+}
+
+/** How much of its deposit a payout sells at `bid`; "0" when nothing has to be sold. */
+export function saleFor(request: PayoutRequest, bid: string, terms: FeeTerms): string {
+  if (isSameCurrency(request)) return '0';
+  if (request.amountMode === AMOUNT_MODE.SEND) return request.amount;
+  const postAmount = postAmountToReceive(request.amount, request.currency, terms);
+  return amountToSell(costOfPayout(postAmount, request.currency, terms), bid, request, terms);
+}
+
+/** The POST amount of a payout whose funds in the payout currency are `funds`. */
+export function postAmountFor(request: PayoutRequest, funds: string, terms: FeeTerms): string {
+  return request.amountMode === AMOUNT_MODE.RECEIVE
+    ? postAmountToReceive(request.amount, request.currency, terms)
+    : postAmountFromFunds(funds, request.currency, terms);
+}
+
+/** The POST amount to expect when the deposit is sold at `bid`: what the account's minimum is held against. */
+export function estimatedPostAmount(request: PayoutRequest, bid: string, terms: FeeTerms): string {
+  const funds = isSameCurrency(request)
+    ? request.amount
+    : proceedsOfSale(saleFor(request, bid, terms), bid, request.currency, terms);
+  return postAmountFor(request, funds, terms);
+}
+
+/**
+ * The deposit to ask for, before the tail that makes it unique. In receive mode it covers a price worse by
+ * `maxSlippageBps` basis points; in send mode exactly the amount is spent, whatever the price.
+ */
+export function depositFor(
+  request: PayoutRequest,
+  bid: string,
+  terms: FeeTerms,
+  maxSlippageBps: number,
+): string {
+  if (request.amountMode === AMOUNT_MODE.SEND) {
+    return roundUpToCurrency(request.amount, request.fundingCurrency);
+  }
+  if (isSameCurrency(request)) {
+    const postAmount = postAmountToReceive(request.amount, request.currency, terms);
+    return costOfPayout(postAmount, request.currency, terms);
+  }
+  const withSlippage = multiply(
+    saleFor(request, bid, terms),
+    divide(String(10_000 + maxSlippageBps), 10_000),
+  );
+  return roundUpToCurrency(withSlippage, request.fundingCurrency);
+}
+
+export interface ProviderMinimum {
+  readonly currency: string;
+  readonly amount: string;
+}
+
+/**
+ * Whether a POST amount reaches the account's minimum, converted at `bid` where the minimum is in the funding
+ * currency; undefined when the two cannot be compared.
+ */
+export function reachesMinimum(
+  postAmount: string,
+  request: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>,
+  bid: string,
+  minimum: ProviderMinimum,
+): boolean | undefined {
+  if (minimum.currency === request.currency) return compareAmounts(postAmount, minimum.amount) >= 0;
+  if (minimum.currency === request.fundingCurrency) {
+    return compareAmounts(divide(postAmount, bid), minimum.amount) >= 0;
+  }
+  return undefined;
+}
