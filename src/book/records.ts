@@ -1,7 +1,7 @@
 import type { FailureType } from '../domain/failure-type.js';
 import type { AmountMode, PayoutRequest } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
-import type { FeeTerms } from '../domain/quote.js';
+import type { FeeTerms, ProviderMinimum } from '../domain/quote.js';
 
 /** What the book knows of a payout. Amounts are decimal strings, times are Dates. */
 export interface PayoutRecord {
@@ -27,6 +27,8 @@ export interface PayoutRecord {
   /** Null for a payout that was never opened. */
   readonly deposit: PayoutDepositRecord | null;
   readonly feeTerms: FeeTerms | null;
+  /** The account's minimum for payouts when this one opened. */
+  readonly minimum: ProviderMinimum | null;
   readonly order: OrderRecord | null;
   readonly providerPayout: ProviderPayoutRecord | null;
   readonly createdAt: Date;

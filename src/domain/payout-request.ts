@@ -53,11 +53,6 @@ const REQUEST_FIELDS = [
   'description',
 ];
 
-/** True when no deposit has to be sold: what is deposited is what is paid out. */
-export function isSameCurrency(request: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>): boolean {
-  return request.currency === request.fundingCurrency;
-}
-
 /**
  * Every static rule of a payout request, for callers that come by HTTP and for those that start the workflow
  * themselves. Empty when the request is good; messages never repeat the value.

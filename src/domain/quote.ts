@@ -8,7 +8,8 @@ import {
   smallestUnit,
   subtractAmounts,
 } from './money.js';
-import { AMOUNT_MODE, isSameCurrency, type PayoutRequest } from './payout-request.js';
+import { isSameCurrency } from './currency-pair.js';
+import { AMOUNT_MODE, type PayoutRequest } from './payout-request.js';
 
 /**
  * What a payout costs at a price: the amounts of the deposit, the order and the provider's payout.

@@ -1,6 +1,5 @@
 import type { FailureType } from '../domain/failure-type.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
-import type { PayoutStatus } from '../domain/payout-status.js';
 
 /** What can be asked of payout workflows from outside; the API's only way to Temporal. */
 export interface PayoutGateway {
@@ -52,7 +51,7 @@ export type CancelOutcome =
   /** The payout cannot be cancelled any more; the message says why. */
   | { readonly kind: 'refused'; readonly message: string }
   /** No workflow runs under this id; the book knows the rest. */
-  | { readonly kind: 'notRunning'; readonly status?: PayoutStatus };
+  | { readonly kind: 'notRunning' };
 
 /** Temporal did not answer: whether the request took effect is not known. */
 export class TemporalUnavailableError extends Error {

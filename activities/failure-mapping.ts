@@ -1,0 +1,110 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { FENCE_STATE, type FenceState } from '../src/book/schema.js';
+import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import {
+  QbitPayAuthenticationError,
+  QbitPayConnectionError,
+  type QbitPayError,
+  QbitPayInvalidRequestError,
+  QbitPayProviderError,
+  QbitPayRateLimitError,
+} from '../src/qbitpay/errors.js';
+
+/**
+ * The one place where a provider error becomes what the engine does about it. Reads are repeated: a few
+ * times by the activity's retry policy, then, visibly, by the workflow. Requests that move money are never
+ * repeated by Temporal: their verdict says what the fence is set to and what follows.
+ */
+
+export interface ReadVerdict {
+  readonly type: FailureType;
+  /** False: repeating within the activity is no use, the workflow shows the reason and waits. */
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+}
+
+export function classifyReadError(error: QbitPayError): ReadVerdict {
+  if (error instanceof QbitPayAuthenticationError) {
+    return { type: FAILURE_TYPE.AUTHENTICATION_REFUSED, retryable: false, retryAfterMs: undefined };
+  }
+  if (error instanceof QbitPayRateLimitError) {
+    return { type: FAILURE_TYPE.RATE_LIMITED, retryable: true, retryAfterMs: error.retryAfterMs };
+  }
+  return {
+    type: FAILURE_TYPE.PROVIDER_UNAVAILABLE,
+    retryable: !(error instanceof QbitPayInvalidRequestError),
+    retryAfterMs: undefined,
+  };
+}
+
+/** What crosses to Temporal: a code and the operation, never the provider's text. */
+export function toReadFailure(error: QbitPayError): ApplicationFailure {
+  const { type, retryable, retryAfterMs } = classifyReadError(error);
+  const status = error instanceof QbitPayProviderError ? ` (HTTP ${error.status})` : '';
+  return ApplicationFailure.create({
+    type,
+    message: `${type}: ${error.operation} got no usable answer${status}`,
+    nonRetryable: !retryable,
+    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
+  });
+}
+
+export type PostVerdict =
+  /** Nothing took effect; the same request may be sent again when the reason is gone. */
+  | {
+      readonly kind: 'notNow';
+      readonly fence: Extract<FenceState, 'not_sent' | 'refused_retryable'>;
+      readonly type: FailureType;
+      readonly retryAfterMs: number | undefined;
+    }
+  /** The price is no longer valid: ask for a new one. Orders only. */
+  | { readonly kind: 'priceRefused'; readonly fence: Extract<FenceState, 'refused_retryable'> }
+  /** `invalid_request_error`: final. */
+  | { readonly kind: 'invalid'; readonly fence: Extract<FenceState, 'rejected'> }
+  /** Understood and refused, for a person to look at. */
+  | { readonly kind: 'refused'; readonly fence: Extract<FenceState, 'rejected'> }
+  /** It may have taken effect. */
+  | { readonly kind: 'unknown'; readonly fence: Extract<FenceState, 'unknown'> };
+
+const UNKNOWN: PostVerdict = { kind: 'unknown', fence: FENCE_STATE.UNKNOWN };
+
+/**
+ * The outcome of a request that moves money. Only what is documented, with its error object, counts as refused
+ * (a key refusal also without: contract, section Errors); everything that is not certain is unknown.
+ */
+export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict {
+  if (error instanceof QbitPayConnectionError && !error.sent) {
+    return notNow(FENCE_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
+  }
+  if (!(error instanceof QbitPayProviderError) || error.status >= 500) return UNKNOWN;
+  if (error instanceof QbitPayAuthenticationError) {
+    return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.AUTHENTICATION_REFUSED);
+  }
+  if (!error.hasErrorObject) return UNKNOWN;
+  if (error instanceof QbitPayRateLimitError) {
+    return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
+  }
+  if (error instanceof QbitPayInvalidRequestError) {
+    return operation === 'createOrder' && error.status === PRICE_REFUSED_STATUS
+      ? { kind: 'priceRefused', fence: FENCE_STATE.REFUSED_RETRYABLE }
+      : { kind: 'invalid', fence: FENCE_STATE.REJECTED };
+  }
+  return { kind: 'refused', fence: FENCE_STATE.REJECTED };
+}
+
+/** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
+const PRICE_REFUSED_STATUS = 402;
+
+function notNow(
+  fence: 'not_sent' | 'refused_retryable',
+  type: FailureType,
+  retryAfterMs?: number,
+): PostVerdict {
+  return { kind: 'notNow', fence, type, retryAfterMs };
+}
+
+/** The provider's reason for people to read: without account numbers, and short. */
+export function maskProviderText(error: unknown): string {
+  if (!(error instanceof QbitPayProviderError)) return 'no reason given';
+  return error.message.replaceAll(/\d{3,}/g, (digits) => '*'.repeat(digits.length)).slice(0, 200);
+}

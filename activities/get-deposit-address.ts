@@ -1,0 +1,122 @@
+import { isSameCurrency } from '../src/domain/currency-pair.js';
+import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { compareAmounts } from '../src/domain/money.js';
+import { findPayoutRequestProblems, type PayoutRequest } from '../src/domain/payout-request.js';
+import type { PayoutStatus } from '../src/domain/payout-status.js';
+import {
+  depositFor,
+  estimatedPostAmount,
+  reachesMinimum,
+  type FeeTerms,
+  type ProviderMinimum,
+} from '../src/domain/quote.js';
+import { QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
+import type { Account } from '../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from './dependencies.js';
+import type { Price } from './fetch-ticker.js';
+import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
+import { watched } from './watched.js';
+
+export interface GetDepositAddressInput {
+  readonly origin: PayoutOriginInput;
+  /** Null where nothing is sold, or where no market sells it. */
+  readonly price: Price | null;
+  readonly maxSlippageBps: number;
+  readonly depositDeadlineSeconds: number;
+}
+
+export type GetDepositAddressResult =
+  | {
+      readonly kind: 'opened';
+      readonly status: PayoutStatus;
+      readonly deposit: {
+        readonly currency: string;
+        readonly network: string;
+        readonly address: string;
+        readonly amount: string;
+        /** Milliseconds of Unix time. */
+        readonly expiresAtMs: number;
+      } | null;
+    }
+  /** This id was carried by another workflow before: its payout stays as it is. */
+  | { readonly kind: 'usedBefore'; readonly status: PayoutStatus }
+  | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
+
+/** `GET /accounts/show`, and with it the payout and its expected deposit enter the book. */
+export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDependencies) {
+  return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
+    const { request } = input.origin;
+    const problems = findPayoutRequestProblems(request);
+    if (problems.length > 0) {
+      return rejected(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
+    }
+    if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
+    return watched(book, request.payoutId, async () => {
+      const account = await qbitpay.getAccount();
+      const feeTerms = readFeeTerms(account, settings.feeSide);
+      const minimum = readMinimum(account);
+      const bid = input.price?.bid ?? '1';
+      const refusal = refuseAmount(request, bid, feeTerms, minimum);
+      if (refusal !== undefined) return rejected(refusal);
+      const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
+      if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
+      const network = settings.networks[request.fundingCurrency];
+      if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
+      const outcome = await book.payouts.open(await toBookOrigin(book, input.origin), {
+        network,
+        address: wallet.addr,
+        baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
+        deadlineSeconds: input.depositDeadlineSeconds,
+        feeTerms,
+        estimatedPrice: input.price?.bid ?? null,
+        minimum: minimum ?? null,
+      });
+      return outcome.kind === 'usedBefore'
+        ? { kind: 'usedBefore', status: outcome.status }
+        : { kind: 'opened', status: outcome.status, deposit: outcome.deposit };
+    });
+  };
+}
+
+function rejected(type: FailureType, detail?: string): GetDepositAddressResult {
+  const { meaning } = FAILURES[type];
+  return { kind: 'rejected', type, message: detail === undefined ? meaning : `${meaning} (${detail})` };
+}
+
+function refuseAmount(
+  request: PayoutRequest,
+  bid: string,
+  feeTerms: FeeTerms,
+  minimum: ProviderMinimum | undefined,
+): FailureType | undefined {
+  const postAmount = estimatedPostAmount(request, bid, feeTerms);
+  // Of a very small amount the fee and the rounding leave nothing.
+  if (compareAmounts(postAmount, '0') <= 0) return FAILURE_TYPE.BELOW_MINIMUM;
+  if (minimum === undefined) return undefined;
+  const reaches = reachesMinimum(postAmount, request, bid, minimum);
+  if (reaches === undefined) return FAILURE_TYPE.MINIMUM_NOT_COMPARABLE;
+  return reaches ? undefined : FAILURE_TYPE.BELOW_MINIMUM;
+}
+
+function readFeeTerms(account: Account, side: FeeTerms['side']): FeeTerms {
+  return {
+    side,
+    payoutRate: readRate(account.feeRates.payout, 'feeRates.payout'),
+    // Not every account lists a fee on orders.
+    tradeRate: readRate(account.feeRates.trade ?? '0', 'feeRates.trade'),
+  };
+}
+
+function readRate(rate: string | undefined, field: string): string {
+  if (rate !== undefined && compareAmounts(rate, '0') >= 0 && compareAmounts(rate, '1') < 0) return rate;
+  throw new QbitPayResponseError('getAccount', {
+    status: 200,
+    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
+    explanation: `${field} is not a rate from 0 to 1`,
+  });
+}
+
+function readMinimum(account: Account): ProviderMinimum | undefined {
+  const limit = account.limit.payout;
+  return limit?.min === undefined ? undefined : { currency: limit.currency, amount: limit.min };
+}

@@ -1,0 +1,14 @@
+import { ApplicationFailure } from '@temporalio/activity';
+
+/**
+ * "Not yet": the activity's retry policy is the poll loop, so that a poll adds an attempt and no event. Benign,
+ * or every poll would be logged as a failure.
+ */
+export function notYet(message: string, nextPollMs: number): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'NOT_YET',
+    message,
+    nextRetryDelay: nextPollMs,
+    category: 'BENIGN',
+  });
+}

@@ -1,0 +1,30 @@
+import { log } from '@temporalio/activity';
+import type { Book } from '../src/book/book.js';
+import type { FailureType } from '../src/domain/failure-type.js';
+import { QbitPayError } from '../src/qbitpay/errors.js';
+import { classifyReadError, toReadFailure } from './failure-mapping.js';
+
+/**
+ * Runs a step of a payout that reads the provider. While the provider does not answer, the book shows what the
+ * payout waits for; the error that reaches Temporal is the engine's own.
+ */
+export async function watched<T>(book: Book, payoutId: string, step: () => Promise<T>): Promise<T> {
+  try {
+    const result = await step();
+    await book.payouts.clearWaiting(payoutId);
+    return result;
+  } catch (error) {
+    if (!(error instanceof QbitPayError)) throw error;
+    await noteWaiting(book, payoutId, classifyReadError(error).type);
+    throw toReadFailure(error);
+  }
+}
+
+/** Shows a reason in the book; that it cannot be shown must not hide the reason itself. */
+export async function noteWaiting(book: Book, payoutId: string, reason: FailureType): Promise<void> {
+  try {
+    await book.payouts.noteWaiting(payoutId, reason);
+  } catch (error) {
+    log.warn('the book did not take the reason for waiting', { payoutId, reason, error: String(error) });
+  }
+}

@@ -1,0 +1,38 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import { Pool } from 'pg';
+import type { BookSchema } from './schema.js';
+
+export type BookDatabase = Kysely<BookSchema>;
+export type BookTransaction = Transaction<BookSchema>;
+
+export interface BookDatabaseOptions {
+  /** postgres:// URL. */
+  readonly url: string;
+  /** Connections kept at most. @default 10 */
+  readonly maxConnections?: number;
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** A waiting caller learns of a dead database within this time, instead of hanging. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+export function createBookDatabase(options: BookDatabaseOptions): BookDatabase {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.maxConnections ?? 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // Beyond the server's own limit: a server that is gone answers nothing at all.
+    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+    application_name: 'qbitpay-payouts',
+  });
+  pool.on('error', options.onIdleError);
+  return new Kysely<BookSchema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+export async function pingDatabase(db: BookDatabase): Promise<void> {
+  await sql`select 1`.execute(db);
+}

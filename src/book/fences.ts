@@ -1,0 +1,108 @@
+import { sql } from 'kysely';
+import type { BookDatabase, BookTransaction } from './database.js';
+import { FENCE_STATE, type FenceOperation, type FenceState } from './schema.js';
+
+/**
+ * A fence stands before every request that moves money: one row per operation and `externalOrderId`. A
+ * request leaves only after its compare-and-set to `sending` was committed, so that no two senders both send.
+ */
+export interface FenceId {
+  readonly operation: FenceOperation;
+  readonly externalOrderId: string;
+}
+
+/** From these a request may leave; from `sending` and `unknown` never, its outcome is not known. */
+const SENDABLE_STATES: readonly FenceState[] = [
+  FENCE_STATE.PREPARED,
+  FENCE_STATE.NOT_SENT,
+  FENCE_STATE.REFUSED_RETRYABLE,
+];
+
+export async function prepareFence(trx: BookTransaction, id: FenceId, payoutId: string): Promise<void> {
+  await trx
+    .insertInto('fences')
+    .values({
+      operation: id.operation,
+      external_order_id: id.externalOrderId,
+      payout_id: payoutId,
+      state: FENCE_STATE.PREPARED,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/**
+ * The right to send once: the number of this sending, or undefined when somebody else has or had it. Whoever
+ * finds `sending` did not send it himself, so that its outcome is unknown to everyone but the sender.
+ */
+export async function claimSending(db: BookDatabase, id: FenceId): Promise<number | undefined> {
+  const row = await db
+    .updateTable('fences')
+    .set({
+      state: FENCE_STATE.SENDING,
+      sends: sql<number>`sends + 1`,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('operation', '=', id.operation)
+    .where('external_order_id', '=', id.externalOrderId)
+    .where('state', 'in', SENDABLE_STATES)
+    .returning('sends')
+    .executeTakeFirst();
+  return row?.sends;
+}
+
+/**
+ * Writes what became of sending number `sends`. The sender's own answer also settles a fence that somebody
+ * else meanwhile declared unknown; it never touches a later sending. True when it was written.
+ */
+export async function settleFence(
+  trx: BookDatabase | BookTransaction,
+  id: FenceId,
+  sends: number,
+  state: FenceState,
+): Promise<boolean> {
+  const result = await trx
+    .updateTable('fences')
+    .set({ state, updated_at: sql<Date>`clock_timestamp()` })
+    .where('operation', '=', id.operation)
+    .where('external_order_id', '=', id.externalOrderId)
+    .where('sends', '=', sends)
+    .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN])
+    .executeTakeFirst();
+  return result.numUpdatedRows > 0n;
+}
+
+/** Declares a sending that nobody will answer for as unknown. */
+export async function declareUnknown(db: BookDatabase, id: FenceId): Promise<void> {
+  await db
+    .updateTable('fences')
+    .set({ state: FENCE_STATE.UNKNOWN, updated_at: sql<Date>`clock_timestamp()` })
+    .where('operation', '=', id.operation)
+    .where('external_order_id', '=', id.externalOrderId)
+    .where('state', '=', FENCE_STATE.SENDING)
+    .execute();
+}
+
+export async function readFence(
+  db: BookDatabase | BookTransaction,
+  id: FenceId,
+): Promise<FenceState | undefined> {
+  const row = await db
+    .selectFrom('fences')
+    .select('state')
+    .where('operation', '=', id.operation)
+    .where('external_order_id', '=', id.externalOrderId)
+    .executeTakeFirst();
+  return row?.state;
+}
+
+/** True when the provider has, or may have, a request of this payout: cancelling is too late then. */
+export async function hasReachedProvider(trx: BookTransaction, payoutId: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('fences')
+    .select('external_order_id')
+    .where('payout_id', '=', payoutId)
+    .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.ACCEPTED, FENCE_STATE.UNKNOWN])
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,207 @@
+import { sql } from 'kysely';
+import type { FailureType } from '../domain/failure-type.js';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
+import { addAmounts, compareAmounts, multiply, smallestUnit } from '../domain/money.js';
+import { canTransition, isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import type { FeeTerms, ProviderMinimum } from '../domain/quote.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import { hasReachedProvider } from './fences.js';
+import { toDeposit } from './payout-reading.js';
+import {
+  addTimelineEntry,
+  insertPayout,
+  lockPayout,
+  transitionPayout,
+  type PayoutOrigin,
+  type PayoutRow,
+} from './payouts.js';
+
+/** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
+
+export interface FundingTerms {
+  readonly network: string;
+  readonly address: string;
+  /** The deposit to ask for, before the tail that makes it unique. */
+  readonly baseAmount: string;
+  readonly deadlineSeconds: number;
+  readonly feeTerms: FeeTerms;
+  /** The bid that the amounts were computed with; null where nothing is sold. */
+  readonly estimatedPrice: string | null;
+  readonly minimum: ProviderMinimum | null;
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly status: PayoutStatus; readonly deposit: ExpectedDeposit | null }
+  /** Another workflow, long gone, carried a payout of this id. */
+  | { readonly kind: 'usedBefore'; readonly status: PayoutStatus };
+
+export interface ExpectedDeposit {
+  readonly currency: string;
+  readonly network: string;
+  readonly address: string;
+  readonly amount: string;
+  /** Milliseconds of Unix time. */
+  readonly expiresAtMs: number;
+}
+
+/** Of this many smallest units above the base amount one must be free. */
+const MAX_TAIL_UNITS = 99_999;
+
+/** Writes the payout and the amount it expects; repeating it answers with what the book has. */
+export async function openFunding(
+  db: BookDatabase,
+  origin: PayoutOrigin,
+  terms: FundingTerms,
+): Promise<OpenOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const existing = await lockPayout(trx, origin.request.payoutId);
+    if (existing !== undefined) return toOpenOutcome(existing, origin);
+    const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
+    const row = await insertPayout(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+      deposit_network: terms.network,
+      deposit_address: terms.address,
+      deposit_amount: amount,
+      deposit_expires_at: new Date(origin.startedAt.getTime() + terms.deadlineSeconds * 1_000),
+      fee_side: terms.feeTerms.side,
+      payout_fee_rate: terms.feeTerms.payoutRate,
+      trade_fee_rate: terms.feeTerms.tradeRate,
+      estimated_price: terms.estimatedPrice,
+      minimum_amount: terms.minimum?.amount ?? null,
+      minimum_currency: terms.minimum?.currency ?? null,
+    });
+    if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+    await trx
+      .insertInto('expected_amounts')
+      .values({ currency: row.funding_currency, amount, payout_id: row.payout_id, rests_until: null })
+      .execute();
+    await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
+    await addTimelineEntry(
+      trx,
+      row.payout_id,
+      PAYOUT_STATUS.AWAITING_DEPOSIT,
+      `waiting for ${amount} ${row.funding_currency}`,
+    );
+    return toOpenOutcome(row, origin);
+  });
+}
+
+function toOpenOutcome(row: PayoutRow, origin: PayoutOrigin): OpenOutcome {
+  return row.first_execution_run_id === origin.firstExecutionRunId
+    ? { kind: 'opened', status: row.status, deposit: toExpectedDeposit(row) }
+    : { kind: 'usedBefore', status: row.status };
+}
+
+function toExpectedDeposit(row: PayoutRow): ExpectedDeposit | null {
+  const deposit = toDeposit(row);
+  if (deposit === null) return null;
+  const { currency, network, address, amount, expiresAt } = deposit;
+  return { currency, network, address, amount, expiresAtMs: expiresAt.getTime() };
+}
+
+/** The lowest amount from the base upwards that no open or resting payout expects. */
+async function findFreeAmount(trx: BookTransaction, currency: string, baseAmount: string): Promise<string> {
+  // One opening at a time per currency: two would find the same free amount.
+  await sql`select pg_advisory_xact_lock(hashtext('expected_amounts'), hashtext(${currency}))`.execute(trx);
+  await trx
+    .deleteFrom('expected_amounts')
+    .where('currency', '=', currency)
+    .where('rests_until', '<', sql<Date>`clock_timestamp()`)
+    .execute();
+  const unit = smallestUnit(currency);
+  const last = addAmounts(baseAmount, multiply(unit, MAX_TAIL_UNITS));
+  const { rows } = await sql<{ amount: string }>`
+    select amount from (
+      select generate_series(${baseAmount}::numeric, ${last}::numeric, ${unit}::numeric) as amount
+    ) as candidate
+    where not exists (
+      select from expected_amounts as taken
+      where taken.funding_account = 'main' and taken.currency = ${currency} and taken.amount = candidate.amount)
+    limit 1`.execute(trx);
+  const free = rows[0]?.amount;
+  if (free === undefined) throw new Error(`no free expected amount in ${currency} above the one asked for`);
+  return free;
+}
+
+export interface FundingClosing {
+  readonly origin: PayoutOrigin;
+  readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
+  readonly detail: string;
+  readonly failure?: { readonly type: FailureType; readonly message: string };
+}
+
+export type CloseOutcome =
+  | { readonly kind: 'closed'; readonly status: PayoutStatus; readonly parkedDepositKeys: readonly string[] }
+  /** Only an expiry is told so: the deposit had come in time. */
+  | { readonly kind: 'funded'; readonly status: PayoutStatus }
+  /** Too late: the book says how far the payout is. */
+  | { readonly kind: 'refused'; readonly status: PayoutStatus };
+
+/**
+ * Ends a payout before its money has left. Locks the row that allocation locks, so that a deposit is either
+ * in before the end (and is parked by it) or late. Repeating it answers with what the book has.
+ */
+export async function closeFunding(db: BookDatabase, closing: FundingClosing): Promise<CloseOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const row =
+      (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
+    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
+      return { kind: 'refused', status: row.status };
+    }
+    if (row.status === closing.to) {
+      return {
+        kind: 'closed',
+        status: row.status,
+        parkedDepositKeys: await parkedKeysOf(trx, row.payout_id),
+      };
+    }
+    if (isFinalStatus(row.status) || !canTransition(row.status, closing.to)) {
+      return { kind: 'refused', status: row.status };
+    }
+    if (closing.to === PAYOUT_STATUS.EXPIRED && isFunded(row)) return { kind: 'funded', status: row.status };
+    if (closing.to === PAYOUT_STATUS.CANCELLED && (await hasReachedProvider(trx, row.payout_id))) {
+      return { kind: 'refused', status: row.status };
+    }
+    const status = await transitionPayout(trx, row, closing.to, closing);
+    await parkDepositsOf(trx, row.payout_id, status);
+    return { kind: 'closed', status, parkedDepositKeys: await parkedKeysOf(trx, row.payout_id) };
+  });
+}
+
+export function isFunded(row: PayoutRow): boolean {
+  return row.deposit_amount !== null && compareAmounts(row.deposit_received, row.deposit_amount) >= 0;
+}
+
+/** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
+async function insertUnopened(trx: BookTransaction, closing: FundingClosing): Promise<PayoutRow> {
+  const row = await insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
+  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', closing.origin.startedAt);
+  return row;
+}
+
+async function parkDepositsOf(trx: BookTransaction, payoutId: string, status: PayoutStatus): Promise<void> {
+  const parked = await trx
+    .updateTable('deposits')
+    .set({
+      status: 'parked',
+      park_reason: FAILURE_TYPE.PAYOUT_CLOSED,
+      decided_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('payout_id', '=', payoutId)
+    .where('status', '=', 'allocated')
+    .returning(['amount', 'currency'])
+    .execute();
+  for (const deposit of parked) {
+    await addTimelineEntry(trx, payoutId, status, `deposit of ${deposit.amount} ${deposit.currency} parked`);
+  }
+}
+
+async function parkedKeysOf(trx: BookTransaction, payoutId: string): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('deposits')
+    .select('deposit_key')
+    .where('payout_id', '=', payoutId)
+    .where('park_reason', '=', FAILURE_TYPE.PAYOUT_CLOSED)
+    .execute();
+  return rows.map((row) => row.deposit_key);
+}

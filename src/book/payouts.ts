@@ -1,0 +1,165 @@
+import { sql, type Selectable } from 'kysely';
+import type { FailureType } from '../domain/failure-type.js';
+import { FAILURE_KIND, failureTypesOfKind } from '../domain/failure-type.js';
+import type { PayoutRequest } from '../domain/payout-request.js';
+import { canTransition, isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import type { BookSchema } from './schema.js';
+
+export type PayoutRow = Selectable<BookSchema['payouts']>;
+
+/** An expected amount cannot be given to another payout for this long after its own has closed. */
+const EXPECTED_AMOUNT_REST_DAYS = 30;
+
+/** Who asked for what, and which workflow run carries it: fixed from the first moment on. */
+export interface PayoutOrigin {
+  readonly request: PayoutRequest;
+  readonly requestHash: string;
+  readonly firstExecutionRunId: string;
+  readonly openRequestId: string | null;
+  readonly maker: string;
+  readonly startedAt: Date;
+}
+
+export interface TransitionDetail {
+  /** One line for the timeline; never personal data. */
+  readonly detail: string;
+  readonly holdReason?: FailureType;
+  readonly failure?: { readonly type: FailureType; readonly message: string };
+}
+
+/** Adds the payout in its first status; undefined when the id is in the book already. */
+export async function insertPayout(
+  trx: BookTransaction,
+  origin: PayoutOrigin,
+  status: PayoutStatus,
+  columns: Partial<PayoutRow>,
+): Promise<PayoutRow | undefined> {
+  const { request } = origin;
+  return trx
+    .insertInto('payouts')
+    .values({
+      ...columns,
+      payout_id: request.payoutId,
+      request_hash: origin.requestHash,
+      first_execution_run_id: origin.firstExecutionRunId,
+      open_request_id: origin.openRequestId,
+      maker: origin.maker,
+      amount: request.amount,
+      currency: request.currency,
+      amount_mode: request.amountMode,
+      funding_currency: request.fundingCurrency,
+      destination: JSON.stringify(request.destination),
+      description: request.description ?? null,
+      status,
+      created_at: origin.startedAt,
+    })
+    .onConflict((conflict) => conflict.column('payout_id').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
+export async function lockPayout(trx: BookTransaction, payoutId: string): Promise<PayoutRow | undefined> {
+  return trx
+    .selectFrom('payouts')
+    .selectAll()
+    .where('payout_id', '=', payoutId)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** As {@link lockPayout}, for payouts that must be there. */
+export async function lockExistingPayout(trx: BookTransaction, payoutId: string): Promise<PayoutRow> {
+  const row = await lockPayout(trx, payoutId);
+  if (row === undefined) throw new Error(`payout ${payoutId} is not in the book`);
+  return row;
+}
+
+/**
+ * Moves a locked payout on, if the table of legal transitions allows it, and answers with the status that the
+ * book has afterwards: the caller adopts it. Repeating a transition changes nothing.
+ */
+export async function transitionPayout(
+  trx: BookTransaction,
+  row: PayoutRow,
+  to: PayoutStatus,
+  { detail, holdReason, failure }: TransitionDetail,
+): Promise<PayoutStatus> {
+  if (row.status === to || !canTransition(row.status, to)) return row.status;
+  await trx
+    .updateTable('payouts')
+    .set({
+      status: to,
+      hold_reason: holdReason ?? null,
+      failure_type: failure?.type ?? null,
+      failure_message: failure?.message ?? null,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  await addTimelineEntry(trx, row.payout_id, to, detail);
+  if (isFinalStatus(to)) await restExpectedAmount(trx, row.payout_id);
+  return to;
+}
+
+export async function addTimelineEntry(
+  trx: BookTransaction,
+  payoutId: string,
+  status: PayoutStatus,
+  detail: string,
+  at?: Date,
+): Promise<void> {
+  await trx
+    .insertInto('payout_transitions')
+    .values({ payout_id: payoutId, status, detail, ...(at === undefined ? {} : { at }) })
+    .execute();
+}
+
+async function restExpectedAmount(trx: BookTransaction, payoutId: string): Promise<void> {
+  await trx
+    .updateTable('expected_amounts')
+    .set({
+      rests_until: sql<Date>`clock_timestamp() + make_interval(days => ${EXPECTED_AMOUNT_REST_DAYS})`,
+    })
+    .where('payout_id', '=', payoutId)
+    .execute();
+}
+
+/** Moves a payout to `held`, whatever its status, where that is legal. */
+export async function holdPayout(
+  db: BookDatabase,
+  payoutId: string,
+  reason: FailureType,
+  detail: string,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: reason });
+  });
+}
+
+/** Shows what an open payout waits for; the status stays. */
+export async function noteWaiting(db: BookDatabase, payoutId: string, reason: FailureType): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockPayout(trx, payoutId);
+    if (row === undefined || isFinalStatus(row.status) || row.status === PAYOUT_STATUS.HELD) return;
+    if (row.hold_reason === reason) return;
+    await trx
+      .updateTable('payouts')
+      .set({ hold_reason: reason, updated_at: sql<Date>`clock_timestamp()` })
+      .where('payout_id', '=', payoutId)
+      .execute();
+    await addTimelineEntry(trx, payoutId, row.status, `waiting: ${reason}`);
+  });
+}
+
+/** Ends what {@link noteWaiting} showed; a hold that needs a person stays. */
+export async function clearWaiting(db: BookDatabase, payoutId: string): Promise<void> {
+  await db
+    .updateTable('payouts')
+    .set({ hold_reason: null, updated_at: sql<Date>`clock_timestamp()` })
+    .where('payout_id', '=', payoutId)
+    .where('hold_reason', 'in', [...failureTypesOfKind(FAILURE_KIND.WAITING)])
+    .execute();
+}

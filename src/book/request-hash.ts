@@ -1,0 +1,41 @@
+import { createHmac } from 'node:crypto';
+import { amountCurrency } from '../domain/currency-pair.js';
+import { roundUpToCurrency } from '../domain/money.js';
+import type { PayoutRequest } from '../domain/payout-request.js';
+import type { BookDatabase } from './database.js';
+
+/**
+ * Keyed hash of a payout request: tells the same content from other content without revealing any of it to
+ * those who see workflow memos. The key is made with the book and stays in it, so that it outlives every rotation.
+ */
+export function createRequestHasher(db: BookDatabase): (request: PayoutRequest) => Promise<string> {
+  let key: string | undefined;
+  return async (request) => {
+    key ??= await readKey(db);
+    return createHmac('sha256', key)
+      .update(canonicalJson(normalise(request)), 'utf8')
+      .digest('hex');
+  };
+}
+
+async function readKey(db: BookDatabase): Promise<string> {
+  const row = await db
+    .selectFrom('engine_secrets')
+    .select('value')
+    .where('name', '=', 'request_hash_key')
+    .executeTakeFirstOrThrow();
+  return row.value;
+}
+
+/** "5000" and "5000.00" ask for the same. */
+function normalise(request: PayoutRequest): PayoutRequest {
+  return { ...request, amount: roundUpToCurrency(request.amount, amountCurrency(request)) };
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,168 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { Destination } from '../domain/destination.js';
+import type { FailureType } from '../domain/failure-type.js';
+import type { AmountMode } from '../domain/payout-request.js';
+import type { PayoutStatus } from '../domain/payout-status.js';
+import type { FeeSide } from '../domain/quote.js';
+
+/** The tables of the book as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
+export interface BookSchema {
+  engine_secrets: { name: string; value: string };
+  legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
+  payouts: PayoutTable;
+  payout_transitions: {
+    transition_id: Generated<string>;
+    payout_id: string;
+    status: PayoutStatus;
+    detail: string;
+    at: Timestamp;
+  };
+  expected_amounts: {
+    funding_account: Generated<string>;
+    currency: string;
+    amount: string;
+    payout_id: string;
+    rests_until: Date | null;
+  };
+  declared_transactions: { tx_hash: string; payout_id: string; declared_by: string; declared_at: Timestamp };
+  deposits: DepositTable;
+  fences: FenceTable;
+  provider_orders: {
+    external_order_id: string;
+    payout_id: string;
+    provider_order_id: string;
+    symbol: string;
+    amount: string;
+    price: string;
+    quote_amount: string;
+    fee: string;
+    status: string;
+    recorded_at: Timestamp;
+  };
+  provider_payouts: {
+    external_order_id: string;
+    payout_id: string;
+    provider_payout_id: string;
+    currency: string;
+    post_amount: string;
+    recipient_amount: string;
+    fee: string;
+    status: string;
+    recorded_at: Timestamp;
+  };
+  opening_balances: { currency: string; amount: string; read_at: Date };
+  webhook_inbox: WebhookInboxTable;
+}
+
+/** Filled by the database when left out. */
+type Timestamp = ColumnType<Date, Date | undefined>;
+
+interface PayoutTable {
+  payout_id: string;
+  /** Order of creation: what lists are sorted and paged by. */
+  sequence: Generated<string>;
+  request_hash: string;
+  first_execution_run_id: string;
+  open_request_id: string | null;
+  maker: string;
+  funding_account: Generated<string>;
+  amount: string;
+  currency: string;
+  amount_mode: AmountMode;
+  funding_currency: string;
+  destination: JSONColumnType<Destination>;
+  description: string | null;
+  status: PayoutStatus;
+  hold_reason: FailureType | null;
+  failure_type: FailureType | null;
+  failure_message: string | null;
+  deposit_network: string | null;
+  deposit_address: string | null;
+  deposit_amount: string | null;
+  deposit_received: Generated<string>;
+  deposit_expires_at: Date | null;
+  fee_side: FeeSide | null;
+  payout_fee_rate: string | null;
+  trade_fee_rate: string | null;
+  estimated_price: string | null;
+  minimum_amount: string | null;
+  minimum_currency: string | null;
+  created_at: Date;
+  updated_at: Timestamp;
+}
+
+interface DepositTable {
+  deposit_key: string;
+  provider_deposit_id: string | null;
+  tx_hash: string | null;
+  currency: string;
+  amount: string;
+  address: string | null;
+  proof: string;
+  status: 'verified' | 'allocated' | 'parked';
+  payout_id: string | null;
+  matched_by: 'declaredTransaction' | 'exactAmount' | null;
+  park_reason: FailureType | null;
+  verified_at: Timestamp;
+  decided_at: Date | null;
+}
+
+interface FenceTable {
+  operation: FenceOperation;
+  external_order_id: string;
+  payout_id: string;
+  state: FenceState;
+  /** How many times a request was allowed to leave. */
+  sends: Generated<number>;
+  updated_at: Timestamp;
+}
+
+export const FENCE_OPERATION = { ORDER: 'order', PAYOUT: 'payout' } as const;
+export type FenceOperation = (typeof FENCE_OPERATION)[keyof typeof FENCE_OPERATION];
+
+export const FENCE_STATE = {
+  /** Nothing has been sent. */
+  PREPARED: 'prepared',
+  /** A request was allowed to leave; its sender has not written the answer yet. */
+  SENDING: 'sending',
+  /** The provider has it. */
+  ACCEPTED: 'accepted',
+  /** The provider refused it for good. */
+  REJECTED: 'rejected',
+  /** Certain that no byte left. */
+  NOT_SENT: 'not_sent',
+  /** The provider refused it in a way that may pass (rate limit, key, price). */
+  REFUSED_RETRYABLE: 'refused_retryable',
+  /** It may or may not have taken effect; never sent again by itself. */
+  UNKNOWN: 'unknown',
+} as const;
+export type FenceState = (typeof FENCE_STATE)[keyof typeof FENCE_STATE];
+
+interface WebhookInboxTable {
+  webhook_event_id: string;
+  type: string;
+  livemode: boolean;
+  /** The provider's object that the event is about; what handling marks rows by. */
+  provider_object_id: string | null;
+  payout_id: string | null;
+  /** The verified bytes, as received. */
+  body: Buffer;
+  state: WebhookState;
+  state_detail: string | null;
+  dispatches: Generated<number>;
+  next_dispatch_at: Date | null;
+  received_at: Timestamp;
+  handled_at: Date | null;
+}
+
+export const WEBHOOK_STATE = {
+  /** Durable, not dispatched yet, or dispatched and not handled yet: the sweeper's work. */
+  PENDING: 'pending',
+  /** An activity that read the provider's API after the event was received has dealt with it. */
+  HANDLED: 'handled',
+  /** Of no consequence: evidence only, another kind of event, or of the other mode. */
+  IGNORED: 'ignored',
+  /** About a payout or deposit that is closed or unknown; for a person to see. */
+  KEPT: 'kept',
+} as const;
+export type WebhookState = (typeof WEBHOOK_STATE)[keyof typeof WEBHOOK_STATE];

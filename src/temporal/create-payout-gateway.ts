@@ -1,0 +1,203 @@
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
+import { ApplicationFailure, type SearchAttributePair } from '@temporalio/common';
+import type { payoutWorkflow } from '../../workflows/index.js';
+import {
+  CANCEL_REFUSED,
+  cancelPayout,
+  openPayout,
+  PAYOUT_WORKFLOW_TYPE,
+  REQUEST_CONFLICT,
+} from '../../workflows/payout-messages.js';
+import { amountCurrency } from '../domain/currency-pair.js';
+import { isFailureType } from '../domain/failure-type.js';
+import { payoutWorkflowId } from '../domain/identifiers.js';
+import type { PayoutRequest } from '../domain/payout-request.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { PayoutPolicy } from '../domain/policy.js';
+import type { SearchAttributeName } from '../domain/search-attributes.js';
+import type {
+  CancelOutcome,
+  OpeningPayout,
+  OpenOutcome,
+  PayoutGateway,
+  PayoutOpening,
+} from './payout-gateway.js';
+import { isUnavailable, orUnavailable } from './unavailable.js';
+
+export interface PayoutGatewayOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly policy: PayoutPolicy;
+}
+
+/** How long a caller is kept waiting for the payout to be open. */
+const OPEN_TIMEOUT_MS = 10_000;
+/** A cancellation may have to wait for the database. */
+const CANCEL_TIMEOUT_MS = 10_000;
+const READ_TIMEOUT_MS = 3_000;
+
+export function createPayoutGateway(options: PayoutGatewayOptions): PayoutGateway {
+  const { client } = options;
+  const within = <T>(timeoutMs: number, call: () => Promise<T>): Promise<T> =>
+    client.withDeadline(Date.now() + timeoutMs, call);
+  return {
+    open: (opening) => open(options, within, opening),
+    findOpening: (payoutId) => findOpening(client, within, payoutId),
+    cancel: (payoutId, actor) => cancel(client, within, payoutId, actor),
+    ping: async () => {
+      await orUnavailable(() =>
+        within(READ_TIMEOUT_MS, () =>
+          client.workflowService.describeNamespace({ namespace: client.options.namespace }),
+        ),
+      );
+    },
+  };
+}
+
+type Within = <T>(timeoutMs: number, call: () => Promise<T>) => Promise<T>;
+
+async function open(
+  options: PayoutGatewayOptions,
+  within: Within,
+  opening: PayoutOpening,
+): Promise<OpenOutcome> {
+  const start = describeStart(options, opening);
+  // Also reported by the call below; unhandled here it would end the process.
+  start.workflowHandle().catch(() => undefined);
+  try {
+    await within(OPEN_TIMEOUT_MS, () =>
+      options.client.workflow.executeUpdateWithStart(openPayout, {
+        args: [{ requestHash: opening.requestHash }],
+        updateId: `open:${opening.requestHash}`,
+        startWorkflowOperation: start,
+      }),
+    );
+    return { kind: 'opened' };
+  } catch (error) {
+    if (isRefusedAs(error, REQUEST_CONFLICT)) return { kind: 'conflict' };
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'ended' };
+    if (!isUnavailable(error) && !(error instanceof WorkflowUpdateFailedError)) throw error;
+    return findStarted(options.client, within, opening, error);
+  }
+}
+
+function describeStart({ taskQueue, policy }: PayoutGatewayOptions, opening: PayoutOpening) {
+  const { request, requestHash, maker, openRequestId } = opening;
+  const { amount, currency, amountMode, fundingCurrency } = request;
+  return new WithStartWorkflowOperation<typeof payoutWorkflow>(PAYOUT_WORKFLOW_TYPE, {
+    workflowId: payoutWorkflowId(request.payoutId),
+    taskQueue,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ request, requestHash, openRequestId, maker, policy }],
+    memo: { requestHash, amount, currency, amountMode },
+    typedSearchAttributes: firstSearchAttributes(request),
+    staticSummary: `${amountMode} ${amount} ${amountCurrency(request)}: ${fundingCurrency} to ${currency}`,
+  });
+}
+
+/** As the workflow itself would write them: given at the start they cost no event of the history. */
+function firstSearchAttributes(request: PayoutRequest): SearchAttributePair[] {
+  const keyword = (name: SearchAttributeName, value: string): SearchAttributePair => ({
+    key: { name, type: 'KEYWORD' },
+    value,
+  });
+  return [
+    keyword('PayoutStatus', PAYOUT_STATUS.OPENING),
+    keyword('PayoutCurrency', request.currency),
+    keyword('FundingCurrency', request.fundingCurrency),
+    { key: { name: 'PayoutAmount', type: 'DOUBLE' }, value: Number(request.amount) },
+  ];
+}
+
+/** No answer in time: was the workflow started? Only then may the caller be told that it is opening. */
+async function findStarted(
+  client: Client,
+  within: Within,
+  opening: PayoutOpening,
+  cause: unknown,
+): Promise<OpenOutcome> {
+  const description = await describe(client, within, opening.request.payoutId);
+  if (description === undefined) throw cause;
+  if (description.status.name !== 'RUNNING') return { kind: 'ended' };
+  const { requestHash } = description.memo ?? {};
+  return requestHash === undefined || requestHash === opening.requestHash
+    ? { kind: 'opening' }
+    : { kind: 'conflict' };
+}
+
+async function describe(
+  client: Client,
+  within: Within,
+  payoutId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  return orUnavailable(async () => {
+    try {
+      return await within(READ_TIMEOUT_MS, () =>
+        client.workflow.getHandle(payoutWorkflowId(payoutId)).describe(),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  });
+}
+
+async function findOpening(
+  client: Client,
+  within: Within,
+  payoutId: string,
+): Promise<OpeningPayout | undefined> {
+  const description = await describe(client, within, payoutId);
+  if (description?.status.name !== 'RUNNING') return undefined;
+  const memo = description.memo ?? {};
+  const holdReason = description.typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' });
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return {
+    payoutId,
+    requestHash: text(memo['requestHash']),
+    amount: text(memo['amount']),
+    currency: text(memo['currency']),
+    amountMode: text(memo['amountMode']),
+    holdReason: holdReason !== undefined && isFailureType(holdReason) ? holdReason : undefined,
+    startedAt: description.startTime,
+  };
+}
+
+async function cancel(
+  client: Client,
+  within: Within,
+  payoutId: string,
+  actor: string,
+): Promise<CancelOutcome> {
+  try {
+    const handle = client.workflow.getHandle(payoutWorkflowId(payoutId));
+    await orUnavailable(() =>
+      within(CANCEL_TIMEOUT_MS, () => handle.executeUpdate(cancelPayout, { args: [{ actor }] })),
+    );
+    return { kind: 'cancelled' };
+  } catch (error) {
+    if (isRefusedAs(error, CANCEL_REFUSED)) return { kind: 'refused', message: refusalOf(error) };
+    if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
+    throw error;
+  }
+}
+
+function isRefusedAs(error: unknown, type: string): error is WorkflowUpdateFailedError {
+  return (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === type
+  );
+}
+
+function refusalOf(error: WorkflowUpdateFailedError): string {
+  return error.cause instanceof Error ? error.cause.message : 'refused';
+}

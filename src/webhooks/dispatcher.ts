@@ -1,0 +1,54 @@
+import type { Book } from '../book/book.js';
+import { WEBHOOK_STATE } from '../book/schema.js';
+import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
+import type { NoticeGateway } from '../temporal/notice-gateway.js';
+import { depositKeyOf } from './webhook-reading.js';
+
+export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
+
+/**
+ * Hands a stored event to the workflow it is for. It may run any number of times for the same event: a payout
+ * reads the provider once more, a deposit workflow is not started twice.
+ */
+export function createWebhookDispatcher(deps: {
+  readonly book: Book;
+  readonly notices: NoticeGateway;
+  readonly depositEventTypes: readonly string[];
+}): DispatchWebhook {
+  const { book, notices, depositEventTypes } = deps;
+  return async function dispatchWebhook(webhookEventId) {
+    const row = await book.webhooks.find(webhookEventId);
+    if (row?.state !== WEBHOOK_STATE.PENDING) return;
+    const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
+    const refusal =
+      deposit === undefined
+        ? await signalPayout(notices, row.payout_id, webhookEventId)
+        : await startDeposit(notices, deposit);
+    if (refusal === undefined) await book.webhooks.noteDispatch(webhookEventId);
+    else await book.webhooks.keep(webhookEventId, refusal);
+  };
+}
+
+/** Both answer with the reason why nothing is waiting for the event, if so. */
+async function signalPayout(
+  notices: NoticeGateway,
+  payoutId: string | null,
+  webhookEventId: string,
+): Promise<string | undefined> {
+  if (payoutId === null) return 'names no payout of this engine';
+  return (await notices.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
+}
+
+async function startDeposit(notices: NoticeGateway, deposit: DepositNotice): Promise<string | undefined> {
+  const started = await notices.startDeposit({
+    depositKey: depositKeyOf(deposit),
+    notice: {
+      providerDepositId: deposit.providerDepositId ?? null,
+      currency: deposit.currency,
+      amount: deposit.amount,
+      address: deposit.address ?? null,
+      txHash: deposit.txHash ?? null,
+    },
+  });
+  return started ? undefined : 'this deposit was dealt with before';
+}

@@ -1,0 +1,130 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Book } from '../book/book.js';
+import { WEBHOOK_STATE } from '../book/schema.js';
+import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
+import type { ApiKeySource } from '../qbitpay/api-key.js';
+import { parseWebhookEvent, type WebhookEvent } from '../qbitpay/webhook-event.js';
+import { verifyWebhook, type WebhookAlgorithm } from '../qbitpay/webhook-signature.js';
+import type { DispatchWebhook } from './dispatcher.js';
+import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
+
+export interface WebhookReceiverOptions {
+  readonly book: Book;
+  readonly dispatchWebhook: DispatchWebhook;
+  readonly apiKey: ApiKeySource;
+  /** Keys that are accepted besides the current one, for the time of a rotation. */
+  readonly extraKeys: readonly string[];
+  readonly algorithm: WebhookAlgorithm;
+  readonly rules: WebhookRules;
+}
+
+/** Events are a few kilobytes; nothing larger is even read. */
+const MAX_BODY_BYTES = 256 * 1024;
+const SIGNATURE_HEADER = 'qbitpay-signature';
+/** A stranger's bad signatures must not make the key file be read more often than this. */
+const KEY_RELOAD_PAUSE_MS = 1_000;
+
+/**
+ * `POST /webhooks/qbitpay`: verify the raw bytes → store → 2xx → dispatch. The answer is 2xx only once the event
+ * is durable; what is lost between storing and dispatching, the sweeper dispatches.
+ */
+export async function registerWebhookReceiver(
+  app: FastifyInstance,
+  options: WebhookReceiverOptions,
+): Promise<void> {
+  const dispatches = new Set<Promise<void>>();
+  const verify = createVerifier(options);
+  await app.register(async (scope) => {
+    // The signature is over the bytes as they came: nothing may parse them before.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(
+      '*',
+      { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
+      (_request, body, done) => {
+        done(null, body);
+      },
+    );
+    scope.post('/webhooks/qbitpay', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+      const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      const signature = request.headers[SIGNATURE_HEADER];
+      if (!(await verify(rawBody, typeof signature === 'string' ? signature : undefined))) {
+        throw new WebhookRefusedError(401, 'The signature is missing or wrong.');
+      }
+      const event = readEvent(rawBody);
+      const isPending = await store(options, event, rawBody);
+      if (isPending) track(dispatches, dispatch(options, event, request));
+      return reply.code(200).send({ received: true });
+    });
+    scope.addHook('onClose', async () => {
+      await Promise.all(dispatches);
+    });
+    await Promise.resolve();
+  });
+}
+
+/** Carries the status that the server's error handler answers with. */
+export class WebhookRefusedError extends Error {
+  override readonly name = 'WebhookRefusedError';
+  readonly statusCode: 400 | 401;
+
+  constructor(statusCode: 400 | 401, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+function createVerifier({ apiKey, extraKeys, algorithm }: WebhookReceiverOptions) {
+  let reloadedAtMs = -Infinity;
+  const check = (rawBody: Uint8Array, signature: string | undefined): boolean =>
+    verifyWebhook({ rawBody, signature, keys: [apiKey.current(), ...extraKeys], algorithm });
+  return async (rawBody: Uint8Array, signature: string | undefined): Promise<boolean> => {
+    if (check(rawBody, signature)) return true;
+    if (signature === undefined || performance.now() - reloadedAtMs < KEY_RELOAD_PAUSE_MS) return false;
+    reloadedAtMs = performance.now();
+    return (await apiKey.reload()) && check(rawBody, signature);
+  };
+}
+
+function readEvent(rawBody: Uint8Array): WebhookEvent {
+  try {
+    return parseWebhookEvent(rawBody);
+  } catch (error) {
+    if (!(error instanceof QbitPayWebhookFormatError)) throw error;
+    throw new WebhookRefusedError(400, `The event cannot be used: ${error.field}.`);
+  }
+}
+
+/** True when the event is new and something has to follow from it. */
+async function store(
+  { book, rules }: WebhookReceiverOptions,
+  event: WebhookEvent,
+  rawBody: Uint8Array,
+): Promise<boolean> {
+  const classified = await classifyWebhook(book, event, rules);
+  const isNew = await book.webhooks.store({
+    webhookEventId: event.id,
+    type: event.type,
+    livemode: event.livemode,
+    body: rawBody,
+    ...classified,
+  });
+  return isNew && classified.state === WEBHOOK_STATE.PENDING;
+}
+
+async function dispatch(
+  { dispatchWebhook }: WebhookReceiverOptions,
+  event: WebhookEvent,
+  request: FastifyRequest,
+): Promise<void> {
+  try {
+    await dispatchWebhook(event.id);
+  } catch (error) {
+    request.log.warn({ webhookEventId: event.id, err: error }, 'not dispatched; the sweeper will');
+  }
+}
+
+/** Kept until it ends, so that closing the server waits for it. */
+function track(running: Set<Promise<void>>, task: Promise<void>): void {
+  running.add(task);
+  void task.finally(() => running.delete(task));
+}

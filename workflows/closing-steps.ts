@@ -1,0 +1,65 @@
+import {
+  CancellationScope,
+  ParentClosePolicy,
+  sleep,
+  startChild,
+  WorkflowIdReusePolicy,
+} from '@temporalio/workflow';
+import type { CloseFundingInput } from '../activities/close-funding.js';
+import { depositWorkflowId } from '../src/domain/identifiers.js';
+import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';
+import { closeFunding } from './payout-activities.js';
+import { adopt, type PayoutRun } from './payout-run.js';
+
+const DETAILS = {
+  cancelled: 'cancelled',
+  expired: 'no deposit came before the deadline',
+  failed: 'refused for good',
+  rejected: 'cannot be carried out as asked',
+} as const;
+
+/** Ends the payout in the book, if it is not too late there; true when it has ended. */
+export async function closeAs(
+  run: PayoutRun,
+  to: CloseFundingInput['to'],
+  failure: CloseFundingInput['failure'] = null,
+  detail: string = failure === null ? DETAILS[to] : `${DETAILS[to]}: ${failure.message}`,
+): Promise<boolean> {
+  const outcome = await closeFunding({ origin: run.origin, to, detail, failure });
+  if (outcome.kind === 'closed') run.parkedDepositKeys = outcome.parkedDepositKeys;
+  if (outcome.kind === 'closed') adopt(run, outcome.status, detail);
+  return outcome.kind === 'closed';
+}
+
+/** Cancels on behalf of `actor`; false when it is too late. The steps end, wherever they are waiting. */
+export async function cancelFunding(run: PayoutRun, actor: string): Promise<boolean> {
+  const cancelled = await CancellationScope.nonCancellable(() =>
+    closeAs(run, 'cancelled', null, `cancelled by ${actor}`),
+  );
+  if (cancelled) run.scope.cancel();
+  return cancelled;
+}
+
+/** A deposit that lost its payout shows as a running workflow, until a person decides about it. */
+export async function keepParkedDepositsVisible(run: PayoutRun): Promise<void> {
+  for (const depositKey of run.parkedDepositKeys) await startParkedDeposit({ depositKey });
+}
+
+/** The workflow that allocated the deposit may be on its last step still: its id is free a moment later. */
+async function startParkedDeposit(input: DepositWorkflowInput): Promise<void> {
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    try {
+      await startChild(DEPOSIT_WORKFLOW_TYPE, {
+        workflowId: depositWorkflowId(input.depositKey),
+        args: [input],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+      });
+      return;
+    } catch (error) {
+      // The class itself is not to be had inside the workflow sandbox.
+      if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+      await sleep('2s', { summary: 'waiting for the deposit workflow to end' });
+    }
+  }
+}

@@ -1,0 +1,14 @@
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { FAILURE_TYPE, isFailureType, type FailureType } from '../src/domain/failure-type.js';
+
+/** Why an activity did not answer, in the engine's words; a time-out or a lost database is the engine's own. */
+export function failureTypeOf(error: unknown): FailureType {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const type = cause instanceof ApplicationFailure ? (cause.type ?? '') : '';
+  return isFailureType(type) ? type : FAILURE_TYPE.ENGINE_UNAVAILABLE;
+}
+
+/** Fails the workflow: it was started with something that is no payout request. */
+export function invalidRequest(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: FAILURE_TYPE.INVALID_REQUEST, message, nonRetryable: true });
+}

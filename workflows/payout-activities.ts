@@ -1,0 +1,38 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.js';
+import { BOOK_PROFILE, POLL_PROFILE, POST_PROFILE, READ_PROFILE } from './activity-profiles.js';
+
+/** The activities with their profiles; the summaries are what the Temporal UI shows beside each. */
+export const { fetchTicker } = proxyActivities<Activities>({
+  ...READ_PROFILE,
+  summary: 'price of the funding currency',
+});
+export const { getDepositAddress } = proxyActivities<Activities>({
+  ...READ_PROFILE,
+  summary: 'deposit address, fees and minimum of the account',
+});
+export const { placeOrder } = proxyActivities<Activities>({
+  ...POST_PROFILE,
+  summary: 'sell the deposit',
+});
+export const { pollOrder } = proxyActivities<Activities>({
+  ...POLL_PROFILE,
+  summary: 'wait until the order is filled',
+});
+export const { createPayout } = proxyActivities<Activities>({
+  ...POST_PROFILE,
+  summary: 'create the payout at QbitPay',
+});
+export const { pollSettlement } = proxyActivities<Activities>({
+  ...POLL_PROFILE,
+  summary: 'wait until the payout is settled',
+});
+export const { getPayout } = proxyActivities<Activities>({
+  ...READ_PROFILE,
+  summary: 'read the payout after a webhook',
+});
+export const { closeFunding, holdPayout, allocateDeposit } = proxyActivities<Activities>(BOOK_PROFILE);
+export const { verifyDeposit } = proxyActivities<Activities>({
+  ...POLL_PROFILE,
+  summary: 'wait until QbitPay shows the money',
+});

@@ -1,0 +1,46 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { PayoutRequest } from '../src/domain/payout-request.js';
+import type { PayoutStatus } from '../src/domain/payout-status.js';
+import type { PayoutPolicy } from '../src/domain/policy.js';
+
+/** What `payoutWorkflow` is started with and can be told and asked. All of it is plain JSON and a wire format. */
+export const PAYOUT_WORKFLOW_TYPE = 'payoutWorkflow';
+
+export interface PayoutWorkflowInput {
+  readonly request: PayoutRequest;
+  /** Keyed hash of the request, by which a repetition with other content is refused. */
+  readonly requestHash?: string;
+  /** Unique per API call. */
+  readonly openRequestId?: string;
+  /** Name of the API key that asked. @default "unknown" */
+  readonly maker?: string;
+  /** What is left out has its default. */
+  readonly policy?: Partial<PayoutPolicy>;
+}
+
+export interface PayoutWorkflowResult {
+  readonly payoutId: string;
+  readonly status: PayoutStatus;
+}
+
+/** A deposit was allocated to this payout; the book has the details. */
+export const depositAllocated = defineSignal<[{ readonly depositKey: string }]>('depositAllocated');
+
+/** Something changed at the provider: a reason to read, never evidence. */
+export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
+
+/** Answers when the payout is open (or has ended); refused with {@link REQUEST_CONFLICT} for other content. */
+export const openPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ readonly requestHash: string }]>(
+  'openPayout',
+);
+
+/** Cancels; refused with {@link CANCEL_REFUSED} when it is too late. */
+export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ readonly actor: string }]>(
+  'cancelPayout',
+);
+
+export const getStatus = defineQuery<PayoutStatus>('getStatus');
+
+/** Failure types of the updates. */
+export const REQUEST_CONFLICT = 'REQUEST_CONFLICT';
+export const CANCEL_REFUSED = 'CANCEL_REFUSED';

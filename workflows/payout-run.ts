@@ -1,0 +1,151 @@
+import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
+import type { PayoutOriginInput } from '../activities/payout-origin.js';
+import { backoffMs } from '../src/domain/backoff.js';
+import { FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { payoutWorkflowId } from '../src/domain/identifiers.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../src/domain/policy.js';
+import { failureTypeOf, invalidRequest } from './failures.js';
+import type { PayoutWorkflowInput } from './payout-messages.js';
+import { createPublisher } from './visibility.js';
+
+/** What one payout's workflow knows: facts that messages brought, and what the book last answered. */
+export interface PayoutRun {
+  readonly input: PayoutWorkflowInput;
+  readonly origin: PayoutOriginInput;
+  readonly policy: PayoutPolicy;
+  /** The business steps run in here; a cancellation that the book has accepted ends it. */
+  readonly scope: CancellationScope;
+  readonly publish: ReturnType<typeof createPublisher>;
+  /** The book's status, as the last activity answered it. */
+  status: PayoutStatus;
+  /** What the payout waits for, one line for people. */
+  waitsFor: string;
+  /** Why it is held, or waits longer than it should. */
+  holdReason: FailureType | undefined;
+  depositAllocated: boolean;
+  /** Milliseconds of Unix time; known when the payout is open. */
+  depositDeadlineMs: number | undefined;
+  convertingSinceMs: number | undefined;
+  converted: boolean;
+  providerPayoutId: string | undefined;
+  /** Hints of webhooks that no reading has answered yet. */
+  unreadEvents: number;
+  /** Deposits that lost this payout when it was closed. */
+  parkedDepositKeys: readonly string[];
+  /** Another workflow, long gone, carried this payout: nothing may be done here. */
+  usedBefore: boolean;
+}
+
+/** @throws ApplicationFailure INVALID_REQUEST when the input cannot even be shown */
+export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
+  const info = workflowInfo();
+  assertShape(input, info.workflowId);
+  return {
+    input,
+    origin: {
+      request: input.request,
+      firstExecutionRunId: info.firstExecutionRunId,
+      openRequestId: input.openRequestId ?? null,
+      maker: input.maker ?? 'unknown',
+      startedAtMs: info.startTime.getTime(),
+    },
+    policy: { ...DEFAULT_PAYOUT_POLICY, ...input.policy },
+    scope: new CancellationScope({ cancellable: true }),
+    publish: createPublisher(),
+    status: PAYOUT_STATUS.OPENING,
+    waitsFor: 'opening',
+    holdReason: undefined,
+    depositAllocated: false,
+    depositDeadlineMs: undefined,
+    convertingSinceMs: undefined,
+    converted: false,
+    providerPayoutId: undefined,
+    unreadEvents: 0,
+    parkedDepositKeys: [],
+    usedBefore: false,
+  };
+}
+
+/**
+ * For those who start the workflow without the API. The rules of a request are checked by an activity: here a
+ * stricter rule would break the replay of payouts that it did not apply to.
+ */
+function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId: string): void {
+  const { payoutId, amount, currency, fundingCurrency } = input?.request ?? {};
+  if ([payoutId, amount, currency, fundingCurrency].some((field) => typeof field !== 'string')) {
+    throw invalidRequest('the input carries no payout request');
+  }
+  if (workflowId !== payoutWorkflowId(payoutId ?? '')) {
+    throw invalidRequest('the workflow id must be "payout/" and the payoutId');
+  }
+}
+
+/** Takes over the book's status and shows it. */
+export function adopt(run: PayoutRun, status: PayoutStatus, waitsFor: string, reason?: FailureType): void {
+  run.status = status;
+  run.waitsFor = waitsFor;
+  run.holdReason = reason;
+  show(run);
+}
+
+/** Brings the Temporal UI up to date: the status to search by, and one glance of text. */
+export function show(run: PayoutRun): void {
+  const { request } = run.input;
+  run.publish(
+    {
+      PayoutStatus: run.status,
+      PayoutCurrency: request.currency,
+      FundingCurrency: request.fundingCurrency,
+      PayoutAmount: Number.isFinite(Number(request.amount)) ? Number(request.amount) : null,
+      PayoutHoldReason: run.holdReason ?? null,
+      ProviderPayoutId: run.providerPayoutId ?? null,
+    },
+    describeRun(run),
+  );
+}
+
+function describeRun(run: PayoutRun): string {
+  const lines = [`**${run.status}**: ${run.waitsFor}`];
+  if (run.holdReason !== undefined) {
+    const { meaning, action } = FAILURES[run.holdReason];
+    lines.push(`**${run.holdReason}**: ${meaning}`, `**What to do:** ${action}`);
+  }
+  return lines.join('\n\n');
+}
+
+/**
+ * Calls an activity until it answers. What its own retries did not overcome (an outage, a refused key) is
+ * shown as the reason for waiting, and the call is made again after a pause that grows.
+ */
+export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer = await call();
+      showWaiting(run, undefined);
+      return answer;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      await waitBecauseOf(run, failureTypeOf(error), attempt);
+    }
+  }
+}
+
+/** Shows the reason and waits: at least as long as the provider asked for, longer with every attempt. */
+export async function waitBecauseOf(
+  run: PayoutRun,
+  reason: FailureType,
+  attempt: number,
+  leastMs = 0,
+): Promise<void> {
+  showWaiting(run, reason);
+  const { retryInitialMs, retryMaxMs } = run.policy;
+  const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
+  await sleep(pause, { summary: `waiting: ${reason}` });
+}
+
+function showWaiting(run: PayoutRun, reason: FailureType | undefined): void {
+  if (run.holdReason === reason) return;
+  run.holdReason = reason;
+  show(run);
+}

@@ -1,0 +1,107 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setHandler,
+} from '@temporalio/workflow';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { cancelFunding, keepParkedDepositsVisible } from './closing-steps.js';
+import { awaitDeposit, open } from './funding-steps.js';
+import {
+  CANCEL_REFUSED,
+  cancelPayout,
+  depositAllocated,
+  getStatus,
+  openPayout,
+  payoutEvent,
+  REQUEST_CONFLICT,
+  type PayoutWorkflowInput,
+  type PayoutWorkflowResult,
+} from './payout-messages.js';
+import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
+import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.js';
+
+/**
+ * One payout from request to settlement. Each status has one step; a step ends by adopting the status that the
+ * book answered, so that a workflow that was reset goes on from the truth.
+ */
+export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<PayoutWorkflowResult> {
+  const run = createPayoutRun(input);
+  handleMessages(run);
+  // "Cancel" in the Temporal UI asks for the same as the API's cancel: it never cuts a step short by itself.
+  CancellationScope.current().cancelRequested.catch(() => cancelFunding(run, 'Temporal'));
+  await CancellationScope.nonCancellable(async () => {
+    await runSteps(run);
+    await condition(allHandlersFinished);
+  });
+  return { payoutId: input.request.payoutId, status: run.status };
+}
+
+type Step = (run: PayoutRun) => Promise<void>;
+
+/** What to do in each status, until it is another one. */
+const STEPS: Readonly<Partial<Record<PayoutStatus, Step>>> = {
+  [PAYOUT_STATUS.OPENING]: open,
+  [PAYOUT_STATUS.AWAITING_DEPOSIT]: (run) => (run.depositAllocated ? convertOrPay(run) : awaitDeposit(run)),
+  [PAYOUT_STATUS.CONVERTING]: convertOrPay,
+  [PAYOUT_STATUS.PAYING]: pay,
+  [PAYOUT_STATUS.IN_TRANSIT]: awaitSettlement,
+  [PAYOUT_STATUS.HELD]: awaitPerson,
+};
+
+function nextStep(run: PayoutRun): Step | undefined {
+  return run.usedBefore ? undefined : STEPS[run.status];
+}
+
+async function runSteps(run: PayoutRun): Promise<void> {
+  show(run);
+  try {
+    await run.scope.run(async () => {
+      for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await step(run);
+    });
+  } catch (error) {
+    // A cancellation that the book accepted ends the steps; it has set the status before.
+    if (!isCancellation(error) || !isFinalStatus(run.status)) throw error;
+  }
+  await keepParkedDepositsVisible(run);
+}
+
+function handleMessages(run: PayoutRun): void {
+  setHandler(getStatus, () => run.status);
+  setHandler(depositAllocated, () => {
+    run.depositAllocated = true;
+  });
+  setHandler(payoutEvent, () => {
+    run.unreadEvents += 1;
+  });
+  setHandler(
+    openPayout,
+    async () => {
+      await condition(() => run.status !== PAYOUT_STATUS.OPENING);
+      return { status: run.status };
+    },
+    { validator: (opening: { readonly requestHash: string }) => assertSameRequest(run, opening.requestHash) },
+  );
+  setHandler(cancelPayout, async ({ actor }) => {
+    if (!(await cancelFunding(run, actor))) {
+      throw ApplicationFailure.create({
+        type: CANCEL_REFUSED,
+        message: `the payout is ${run.status} and can no longer be cancelled`,
+        nonRetryable: true,
+      });
+    }
+    return { status: run.status };
+  });
+}
+
+function assertSameRequest(run: PayoutRun, requestHash: string): void {
+  const { requestHash: own } = run.input;
+  if (own === undefined || own === requestHash) return;
+  throw ApplicationFailure.create({
+    type: REQUEST_CONFLICT,
+    message: 'this payout was asked for with other content',
+    nonRetryable: true,
+  });
+}
