@@ -1,0 +1,90 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { onRequestAsyncHookHandler } from 'fastify';
+import { ProblemError } from './problem.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Name of the key that the request came with; `local` where no keys are set; empty before authentication. */
+    actor: string;
+  }
+}
+
+export type Scope = 'create' | 'read' | 'operate';
+
+/** A key that may be used, known by its hash only. */
+export interface ApiKeyEntry {
+  /** The actor of what is done with the key. */
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** SHA-256 of the key, lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Makes the hook that lets a request through when its key has the scope, before its body is read. */
+export type Authentication = (scope: Scope) => onRequestAsyncHookHandler;
+
+const LOCAL_ACTOR = 'local';
+const LOOPBACK_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
+const BEARER = /^Bearer +(\S+) *$/i;
+const CHALLENGE = 'Bearer realm="qbitpay-payouts"';
+
+/** Without keys every local request is let through; see {@link assertLocal}. */
+export function createAuthentication(apiKeys: readonly ApiKeyEntry[]): Authentication {
+  const known = apiKeys.map((entry) => ({ entry, hash: Buffer.from(entry.sha256, 'hex') }));
+  return (scope) =>
+    // eslint-disable-next-line @typescript-eslint/require-await -- Fastify waits for a callback of any other hook
+    async (request) => {
+      if (known.length === 0) {
+        assertLocal(request.hostname, request.headers.origin);
+        request.actor = LOCAL_ACTOR;
+        return;
+      }
+      const entry = findEntry(known, request.headers.authorization);
+      request.actor = entry.name;
+      assertScope(entry, scope);
+    };
+}
+
+type KnownKey = { readonly entry: ApiKeyEntry; readonly hash: Buffer };
+
+/** Compares with every key, each in constant time, so that the time says nothing about any of them. */
+function findEntry(known: readonly KnownKey[], authorization: string | undefined): ApiKeyEntry {
+  const key = BEARER.exec(authorization ?? '')?.[1];
+  if (key === undefined) {
+    throw ProblemError.of('UNAUTHENTICATED', 'Send the key as "Authorization: Bearer <key>".', {
+      headers: { 'www-authenticate': CHALLENGE },
+    });
+  }
+  const hash = createHash('sha256').update(key, 'utf8').digest();
+  let found: ApiKeyEntry | undefined;
+  for (const candidate of known) {
+    if (timingSafeEqual(candidate.hash, hash)) found = candidate.entry;
+  }
+  if (found !== undefined) return found;
+  throw ProblemError.of('UNAUTHENTICATED', 'The key is not known.', {
+    headers: { 'www-authenticate': `${CHALLENGE}, error="invalid_token"` },
+  });
+}
+
+function assertScope(entry: ApiKeyEntry, scope: Scope): void {
+  if (entry.scopes.includes(scope)) return;
+  throw ProblemError.of('SCOPE_MISSING', `The key "${entry.name}" lacks the scope "${scope}".`, {
+    headers: { 'www-authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
+  });
+}
+
+/**
+ * Listening on loopback keeps other computers out, and not the pages in a browser on this one: a name that
+ * was rebound to loopback gives itself away by the Host header, a page of another site by Origin.
+ */
+function assertLocal(hostname: string, origin: string | undefined): void {
+  if (LOOPBACK_NAME.test(hostname) && (origin === undefined || isLocalOrigin(origin))) return;
+  throw ProblemError.of(
+    'HOST_REFUSED',
+    'Without PAYOUTS_API_KEYS only requests to and from localhost are answered. Set PAYOUTS_API_KEYS.',
+  );
+}
+
+function isLocalOrigin(origin: string): boolean {
+  return URL.canParse(origin) && LOOPBACK_NAME.test(new URL(origin).hostname);
+}

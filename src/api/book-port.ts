@@ -1,0 +1,30 @@
+import type {
+  DeclarationOutcome,
+  PayoutListRequest,
+  PayoutPage,
+  PayoutRecord,
+  TimelineEntry,
+} from '../book/records.js';
+import type { PayoutRequest } from '../domain/payout-request.js';
+
+/** What the API needs of the book. */
+export interface ApiBook {
+  readonly payouts: {
+    find(payoutId: string): Promise<PayoutRecord | undefined>;
+    /** Newest first. @throws UnknownCursorError */
+    list(request: PayoutListRequest): Promise<PayoutPage>;
+    /** Oldest first. */
+    timeline(payoutId: string): Promise<readonly TimelineEntry[]>;
+  };
+  readonly deposits: {
+    /** `txHash` is normalised already. */
+    declareTransaction(declaration: {
+      readonly payoutId: string;
+      readonly txHash: string;
+      readonly actor: string;
+    }): Promise<DeclarationOutcome>;
+  };
+  /** Equal for requests that ask for the same payout. */
+  hashRequest(request: PayoutRequest): Promise<string>;
+  ping(): Promise<void>;
+}

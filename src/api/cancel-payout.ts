@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { PayoutRecord } from '../book/records.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, NOT_FOUND } from './answers.js';
+import type { ApiServer } from './api-server.js';
+import type { Authentication } from './authentication.js';
+import type { ApiBook } from './book-port.js';
+import { payoutNotFound } from './get-payout.js';
+import { toPayout, toUnbookedPayout } from './payout-resource.js';
+import { ProblemError } from './problem.js';
+import { payout, payoutParams, unbookedPayout } from './schemas.js';
+
+interface CancelPayoutDependencies {
+  readonly book: ApiBook;
+  readonly payouts: PayoutGateway;
+  readonly authentication: Authentication;
+}
+
+const SCHEMA = {
+  operationId: 'cancelPayout',
+  summary: 'Cancel a payout before its money leaves',
+  description: 'Can be repeated: a payout that is cancelled already is answered as it is.',
+  tags: ['payouts'],
+  params: payoutParams,
+  response: {
+    200: answer('The payout is cancelled.', z.union([payout, unbookedPayout])),
+    ...INVALID,
+    ...NOT_FOUND,
+    ...conflict('The payout has ended, or its money may have left.'),
+    ...BODY_PROBLEMS,
+    ...COMMON_PROBLEMS,
+  },
+};
+
+export function addCancelPayout(app: ApiServer, dependencies: CancelPayoutDependencies): void {
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/cancel',
+    onRequest: dependencies.authentication('create'),
+    schema: SCHEMA,
+    handler: async ({ params, actor }) => cancelPayout(dependencies, params.payoutId, actor),
+  });
+}
+
+async function cancelPayout({ book, payouts }: CancelPayoutDependencies, payoutId: string, actor: string) {
+  const before = await book.payouts.find(payoutId);
+  if (before !== undefined && isFinalStatus(before.status)) return toAnswer(before);
+  const outcome = await payouts.cancel(payoutId, actor);
+  if (outcome.kind === 'refused') throw ProblemError.of('CANCEL_REFUSED', outcome.message);
+
+  const after = await book.payouts.find(payoutId);
+  if (after !== undefined) return toAnswer(after);
+  if (outcome.kind === 'notRunning') throw payoutNotFound();
+  // Cancelled before it was open: the book need not ever have heard of it.
+  return toUnbookedPayout(payoutId, PAYOUT_STATUS.CANCELLED);
+}
+
+function toAnswer(record: PayoutRecord) {
+  if (record.status !== PAYOUT_STATUS.CANCELLED) throw notCancellable(record.status);
+  return toPayout(record);
+}
+
+function notCancellable(status: PayoutStatus): ProblemError {
+  if (isFinalStatus(status)) return ProblemError.of('PAYOUT_ENDED', `The payout has ended as "${status}".`);
+  return ProblemError.of(
+    'CANCEL_REFUSED',
+    `The payout is "${status}" and its workflow did not take the request; read it again.`,
+  );
+}

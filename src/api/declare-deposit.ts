@@ -1,0 +1,72 @@
+import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../book/records.js';
+import { normaliseTransactionHash } from '../domain/identifiers.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, NOT_FOUND } from './answers.js';
+import type { ApiServer } from './api-server.js';
+import type { Authentication } from './authentication.js';
+import type { ApiBook } from './book-port.js';
+import { payoutNotFound } from './get-payout.js';
+import { toPayout } from './payout-resource.js';
+import { ProblemError } from './problem.js';
+import { declareDepositBody, payout, payoutParams } from './schemas.js';
+
+interface DeclareDepositDependencies {
+  readonly book: ApiBook;
+  readonly payouts: PayoutGateway;
+  readonly authentication: Authentication;
+}
+
+const SCHEMA = {
+  operationId: 'declareDeposit',
+  summary: 'Say which transaction brings the deposit',
+  description: 'A transaction belongs to one payout. Can be repeated with the same hash.',
+  tags: ['payouts'],
+  params: payoutParams,
+  body: declareDepositBody,
+  response: {
+    200: answer('Declared: a deposit of this transaction can only be for this payout.', payout),
+    ...INVALID,
+    ...NOT_FOUND,
+    ...conflict('Another payout declared the transaction; or the payout has ended, or is not open yet.'),
+    ...BODY_PROBLEMS,
+    ...COMMON_PROBLEMS,
+  },
+};
+
+export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDependencies): void {
+  const { book, authentication } = dependencies;
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/deposit',
+    onRequest: authentication('create'),
+    schema: SCHEMA,
+    handler: async ({ params: { payoutId }, body, actor }) => {
+      const txHash = normaliseTransactionHash(body.txHash);
+      const outcome = await book.deposits.declareTransaction({ payoutId, txHash, actor });
+      await assertDeclared(outcome, payoutId, dependencies.payouts);
+      const record = await book.payouts.find(payoutId);
+      if (record === undefined) throw payoutNotFound();
+      return toPayout(record);
+    },
+  });
+}
+
+async function assertDeclared(
+  outcome: DeclarationOutcome,
+  payoutId: string,
+  payouts: PayoutGateway,
+): Promise<void> {
+  switch (outcome) {
+    case DECLARATION_OUTCOME.DECLARED:
+      return;
+    case DECLARATION_OUTCOME.DECLARED_ELSEWHERE:
+      throw ProblemError.of('TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.');
+    case DECLARATION_OUTCOME.PAYOUT_ENDED:
+      throw ProblemError.of('PAYOUT_ENDED', 'The payout has ended; money for it would be parked.');
+    case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
+      if ((await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
+      throw ProblemError.of('PAYOUT_OPENING', 'The payout is still opening: repeat the request.', {
+        headers: { 'retry-after': '1' },
+      });
+  }
+}

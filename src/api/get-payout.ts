@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import { answer, COMMON_PROBLEMS, INVALID, NOT_FOUND } from './answers.js';
+import type { ApiServer } from './api-server.js';
+import type { Authentication } from './authentication.js';
+import type { ApiBook } from './book-port.js';
+import { toPayoutWithTimeline, toUnbookedPayout } from './payout-resource.js';
+import { ProblemError } from './problem.js';
+import { payoutParams, payoutWithTimeline, unbookedPayout } from './schemas.js';
+
+interface GetPayoutDependencies {
+  readonly book: ApiBook;
+  readonly payouts: PayoutGateway;
+  readonly authentication: Authentication;
+}
+
+const SCHEMA = {
+  operationId: 'getPayout',
+  summary: 'Read one payout',
+  tags: ['payouts'],
+  params: payoutParams,
+  response: {
+    200: answer(
+      'The payout and everything that happened to it.',
+      z.union([payoutWithTimeline, unbookedPayout]),
+    ),
+    ...INVALID,
+    ...NOT_FOUND,
+    ...COMMON_PROBLEMS,
+  },
+};
+
+export function addGetPayout(app: ApiServer, { book, payouts, authentication }: GetPayoutDependencies): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/payouts/:payoutId',
+    onRequest: authentication('read'),
+    schema: SCHEMA,
+    handler: async ({ params: { payoutId } }) => {
+      const booked = await readFromBook(book, payoutId);
+      if (booked !== undefined) return booked;
+      const opening = await payouts.findOpening(payoutId);
+      if (opening !== undefined) return toUnbookedPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
+      // It may have been opened and ended between the two looks.
+      const ended = await readFromBook(book, payoutId);
+      if (ended === undefined) throw payoutNotFound();
+      return ended;
+    },
+  });
+}
+
+async function readFromBook(book: ApiBook, payoutId: string) {
+  const record = await book.payouts.find(payoutId);
+  if (record === undefined) return undefined;
+  return toPayoutWithTimeline(record, await book.payouts.timeline(payoutId));
+}
+
+export function payoutNotFound(): ProblemError {
+  return ProblemError.of('PAYOUT_NOT_FOUND', 'There is no payout with this payoutId.');
+}

@@ -1,0 +1,44 @@
+import { UnknownCursorError } from '../book/records.js';
+import { answer, COMMON_PROBLEMS, INVALID } from './answers.js';
+import type { ApiServer } from './api-server.js';
+import type { Authentication } from './authentication.js';
+import type { ApiBook } from './book-port.js';
+import { toPayout } from './payout-resource.js';
+import { ProblemError } from './problem.js';
+import { listQuery, payoutList } from './schemas.js';
+
+interface ListPayoutsDependencies {
+  readonly book: ApiBook;
+  readonly authentication: Authentication;
+}
+
+const SCHEMA = {
+  operationId: 'listPayouts',
+  summary: 'List payouts, newest first',
+  tags: ['payouts'],
+  querystring: listQuery,
+  response: { 200: answer('A page of payouts.', payoutList), ...INVALID, ...COMMON_PROBLEMS },
+};
+
+export function addListPayouts(app: ApiServer, { book, authentication }: ListPayoutsDependencies): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/payouts',
+    onRequest: authentication('read'),
+    schema: SCHEMA,
+    handler: async ({ query }) => {
+      const { limit, status, starting_after: startingAfter, ending_before: endingBefore } = query;
+      const page = await book.payouts
+        .list({ limit, status, startingAfter, endingBefore })
+        .catch(refuseUnknownCursor);
+      return { object: 'list' as const, data: page.payouts.map(toPayout), hasMore: page.hasMore };
+    },
+  });
+}
+
+function refuseUnknownCursor(error: unknown): never {
+  if (!(error instanceof UnknownCursorError)) throw error;
+  throw ProblemError.of('VALIDATION_FAILED', 'The cursor names no payout.', {
+    errors: [{ field: error.field, message: 'names no payout' }],
+  });
+}

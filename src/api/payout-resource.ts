@@ -1,0 +1,114 @@
+import type { z } from 'zod';
+import type { OrderRecord, PayoutDepositRecord, PayoutRecord, TimelineEntry } from '../book/records.js';
+import { FAILURES, type FailureType } from '../domain/failure-type.js';
+import { AMOUNT_MODE, type PayoutRequest } from '../domain/payout-request.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { OpeningPayout } from '../temporal/payout-gateway.js';
+import type { openedPayout, payout, payoutWithTimeline, startedPayout, unbookedPayout } from './schemas.js';
+
+/*
+ * What callers see of a payout. Every member is named here one by one, so that nothing else of a record,
+ * least of all its destination, can slip into an answer.
+ */
+
+export function toOpenedPayout(record: PayoutRecord): z.output<typeof openedPayout> {
+  return {
+    ...toBasics(record),
+    status: record.status,
+    deposit: toDeposit(record.deposit),
+    createdAt: record.createdAt.toISOString(),
+  };
+}
+
+export function toStartedPayout(request: PayoutRequest): z.output<typeof startedPayout> {
+  const { payoutId, amount, currency, amountMode, fundingCurrency, description } = request;
+  return {
+    payoutId,
+    status: PAYOUT_STATUS.OPENING,
+    amount,
+    currency,
+    amountMode,
+    fundingCurrency,
+    ...(description === undefined ? {} : { description }),
+    deposit: null,
+  };
+}
+
+export function toPayout(record: PayoutRecord): z.output<typeof payout> {
+  const { order, providerPayout, failure } = record;
+  return {
+    ...toOpenedPayout(record),
+    destinationType: record.request.destination.type,
+    updatedAt: record.updatedAt.toISOString(),
+    providerPayoutId: providerPayout?.providerPayoutId ?? null,
+    order: order === null ? null : toOrder(order),
+    fee: providerPayout?.fee ?? null,
+    recipientAmount: providerPayout?.recipientAmount ?? null,
+    holdReason: record.holdReason,
+    hold: toHold(record.holdReason),
+    failure: failure === null ? null : { type: failure.type, message: failure.message },
+  };
+}
+
+export function toPayoutWithTimeline(
+  record: PayoutRecord,
+  entries: readonly TimelineEntry[],
+): z.output<typeof payoutWithTimeline> {
+  const timeline = entries.map(({ status, at, detail }) => ({ status, at: at.toISOString(), detail }));
+  return { ...toPayout(record), timeline };
+}
+
+/** What is not known is null, so that the answer has the members of any other payout. */
+export function toUnbookedPayout(
+  payoutId: string,
+  status: 'opening' | 'cancelled',
+  opening?: OpeningPayout,
+): z.output<typeof unbookedPayout> {
+  const startedAt = opening?.startedAt.toISOString() ?? null;
+  const holdReason = opening?.holdReason ?? null;
+  return {
+    payoutId,
+    status,
+    amount: opening?.amount ?? null,
+    currency: opening?.currency ?? null,
+    amountMode: toAmountMode(opening?.amountMode),
+    fundingCurrency: null,
+    destinationType: null,
+    deposit: null,
+    createdAt: startedAt,
+    updatedAt: startedAt,
+    providerPayoutId: null,
+    order: null,
+    fee: null,
+    recipientAmount: null,
+    holdReason,
+    hold: toHold(holdReason),
+    failure: null,
+    timeline: [],
+  };
+}
+
+function toBasics({ payoutId, amount, currency, amountMode, fundingCurrency, request }: PayoutRecord) {
+  const description = request.description === undefined ? {} : { description: request.description };
+  return { payoutId, amount, currency, amountMode, fundingCurrency, ...description };
+}
+
+function toDeposit(deposit: PayoutDepositRecord | null) {
+  if (deposit === null) return null;
+  const { currency, network, address, amount, received, expiresAt } = deposit;
+  return { currency, network, address, amount, received, expiresAt: expiresAt.toISOString() };
+}
+
+function toOrder({ providerOrderId, symbol, amount, price, quoteAmount, fee, status }: OrderRecord) {
+  return { providerOrderId, symbol, amount, price, quoteAmount, fee, status };
+}
+
+function toHold(reason: FailureType | null) {
+  if (reason === null) return null;
+  const { meaning, action } = FAILURES[reason];
+  return { reason, meaning, action };
+}
+
+function toAmountMode(word: string | undefined) {
+  return Object.values(AMOUNT_MODE).find((mode) => mode === word) ?? null;
+}

@@ -1,0 +1,255 @@
+import { z } from 'zod';
+import {
+  DESTINATION_FIELDS,
+  DESTINATION_TYPES,
+  REQUIRED_DESTINATION_FIELDS,
+  type DestinationType,
+} from '../domain/destination.js';
+import { FAILURE_TYPES } from '../domain/failure-type.js';
+import { PAYOUT_ID_PATTERN, TRANSACTION_HASH_PATTERN } from '../domain/identifiers.js';
+import { AMOUNT_PATTERN, CURRENCY_PATTERN } from '../domain/money.js';
+import {
+  AMOUNT_MODE,
+  findPayoutRequestProblems,
+  MAX_TEXT_LENGTH,
+  type PayoutRequest,
+} from '../domain/payout-request.js';
+import { PAYOUT_STATUSES } from '../domain/payout-status.js';
+
+/** The schemas that OpenAPI shows by name. */
+export const namedSchemas = z.registry<{ id: string }>();
+
+const EXAMPLE_ID = 'inv-2026-0001';
+const payoutId = z
+  .string()
+  .regex(PAYOUT_ID_PATTERN, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
+  .meta({ description: 'Chosen by the caller, one per payout.', examples: [EXAMPLE_ID] });
+const currency = z.string().regex(CURRENCY_PATTERN);
+const amountMode = z.enum(AMOUNT_MODE).meta({
+  description:
+    'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
+});
+const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+
+function destinationOf(type: DestinationType) {
+  const required: readonly string[] = REQUIRED_DESTINATION_FIELDS[type];
+  const fields = DESTINATION_FIELDS.map((name) => [name, required.includes(name) ? text : text.optional()]);
+  return z.strictObject({ type: z.literal(type), ...(Object.fromEntries(fields) as object) });
+}
+type DestinationSchema = ReturnType<typeof destinationOf>;
+const destination = z
+  .discriminatedUnion(
+    'type',
+    DESTINATION_TYPES.map(destinationOf) as [DestinationSchema, ...DestinationSchema[]],
+  )
+  .meta({ description: 'Where the money goes. Personal data: no answer ever contains it.' });
+
+const documentedCreatePayout = z
+  .strictObject({
+    payoutId,
+    amount: z
+      .string()
+      .regex(AMOUNT_PATTERN)
+      .meta({
+        description: 'Decimal string, no more decimal places than the currency has.',
+        examples: ['5000.00'],
+      }),
+    currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
+    amountMode,
+    fundingCurrency: currency.meta({ description: 'What is deposited.', examples: ['USDT'] }),
+    destination,
+    description: text.optional(),
+  })
+  .register(namedSchemas, { id: 'CreatePayout' });
+
+/**
+ * The body of a create request. What is accepted is decided by the domain, which knows more rules than a schema
+ * can say and tells all problems at once; the schema behind it is what OpenAPI shows. A test keeps it from
+ * refusing what the domain accepts.
+ */
+export const createPayoutBody = z.preprocess((body, context) => {
+  for (const { field, message } of findPayoutRequestProblems(body)) {
+    context.addIssue({ code: 'custom', path: field === '' ? [] : field.split('.'), message });
+  }
+  return body;
+}, documentedCreatePayout) satisfies z.ZodType<PayoutRequest>;
+
+export const declareDepositBody = z
+  .strictObject({
+    txHash: z
+      .string('must be a string')
+      .regex(TRANSACTION_HASH_PATTERN, 'must be 16 to 128 letters and digits')
+      .meta({ description: 'The transaction that brings the deposit.' }),
+  })
+  .register(namedSchemas, { id: 'DeclareDeposit' });
+
+export const payoutParams = z.strictObject({ payoutId });
+
+/** Decimal digits only: neither "1e1" nor "" is a number here. */
+function toWholeNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+}
+
+export const listQuery = z
+  .strictObject({
+    limit: z
+      .preprocess(toWholeNumber, z.int('must be a whole number from 1 to 100').min(1).max(100))
+      .default(10),
+    starting_after: payoutId
+      .meta({ description: 'Answers the payouts after (older than) this one.' })
+      .optional(),
+    ending_before: payoutId
+      .meta({ description: 'Answers the payouts before (newer than) this one.' })
+      .optional(),
+    status: z.enum(PAYOUT_STATUSES).optional(),
+  })
+  .refine((query) => query.starting_after === undefined || query.ending_before === undefined, {
+    path: ['ending_before'],
+    message: 'cannot be combined with starting_after',
+  });
+
+const decimal = z
+  .string()
+  .regex(/^-?\d+(?:\.\d+)?$/)
+  .meta({ description: 'Decimal string.' });
+const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC.' });
+const status = z.enum(PAYOUT_STATUSES);
+const failureType = z.enum(FAILURE_TYPES);
+
+const deposit = z
+  .object({
+    currency: z.string(),
+    network: z.string().meta({ description: 'Money sent over another network is lost.' }),
+    address: z.string(),
+    amount: decimal.meta({ description: 'Send exactly this: the amount says whose deposit it is.' }),
+    received: decimal,
+    expiresAt: time,
+  })
+  .register(namedSchemas, { id: 'Deposit' });
+
+const order = z
+  .object({
+    providerOrderId: z.string(),
+    symbol: z.string(),
+    amount: decimal.meta({ description: 'Sold, in the funding currency.' }),
+    price: decimal,
+    quoteAmount: decimal.meta({ description: 'Brought in, before the fee.' }),
+    fee: decimal,
+    status: z.string().meta({ description: "The provider's word." }),
+  })
+  .register(namedSchemas, { id: 'Order' });
+
+const hold = z
+  .object({
+    reason: failureType,
+    meaning: z.string().meta({ description: 'What happened.' }),
+    action: z.string().meta({ description: 'What to do about it.' }),
+  })
+  .register(namedSchemas, { id: 'Hold' });
+
+const failure = z
+  .object({ type: failureType, message: z.string() })
+  .register(namedSchemas, { id: 'Failure' });
+
+const timelineEntry = z
+  .object({ status, at: time, detail: z.string() })
+  .register(namedSchemas, { id: 'TimelineEntry' });
+
+const basics = {
+  payoutId,
+  status,
+  amount: decimal,
+  currency: z.string(),
+  amountMode,
+  fundingCurrency: z.string(),
+  description: z.string().optional(),
+};
+const progress = {
+  updatedAt: time,
+  providerPayoutId: z.string().nullable(),
+  order: order.nullable(),
+  fee: decimal.nullable().meta({ description: "The provider's fee, in the payout currency." }),
+  recipientAmount: decimal
+    .nullable()
+    .meta({ description: "What the recipient gets, by the provider's answer." }),
+  holdReason: failureType.nullable(),
+  hold: hold.nullable().meta({ description: 'What the payout waits for, and what to do about it.' }),
+  failure: failure.nullable().meta({ description: 'Why the payout ended without paying.' }),
+};
+const timeline = z.array(timelineEntry).meta({ description: 'Oldest first.' });
+
+/** The answer to a create request. */
+export const openedPayout = z
+  .object({
+    ...basics,
+    deposit: deposit.nullable().meta({ description: 'What to deposit, and where.' }),
+    createdAt: time,
+  })
+  .register(namedSchemas, { id: 'OpenedPayout' });
+
+/** The answer to a create request whose payout is not open yet. */
+export const startedPayout = z
+  .object({ ...basics, status: z.literal('opening'), deposit: z.null() })
+  .register(namedSchemas, { id: 'StartedPayout' });
+
+export const payout = z
+  .object({
+    ...basics,
+    destinationType: z.enum(DESTINATION_TYPES),
+    deposit: deposit.nullable(),
+    createdAt: time,
+    ...progress,
+  })
+  .register(namedSchemas, { id: 'Payout' });
+
+export const payoutWithTimeline = payout
+  .extend({ timeline })
+  .register(namedSchemas, { id: 'PayoutWithTimeline' });
+
+/** A payout that is not in the book: what is known of it comes from its workflow. */
+export const unbookedPayout = z
+  .object({
+    ...basics,
+    status: z.enum(['opening', 'cancelled']),
+    amount: decimal.nullable(),
+    currency: z.string().nullable(),
+    amountMode: amountMode.nullable(),
+    fundingCurrency: z.string().nullable(),
+    destinationType: z.null(),
+    deposit: z.null(),
+    createdAt: time.nullable(),
+    ...progress,
+    updatedAt: time.nullable(),
+    timeline,
+  })
+  .register(namedSchemas, { id: 'UnbookedPayout' });
+
+export const payoutList = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(payout),
+    hasMore: z.boolean().meta({ description: 'True when there are more in the direction of reading.' }),
+  })
+  .register(namedSchemas, { id: 'PayoutList' });
+
+export const health = z
+  .object({ status: z.enum(['alive', 'ready']), version: z.string() })
+  .register(namedSchemas, { id: 'Health' });
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z
+      .string()
+      .meta({ description: 'For programs: the kind of problem, or the failure type of a payout.' }),
+    requestId: z.string(),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'Every field that is wrong.' }),
+  })
+  .register(namedSchemas, { id: 'Problem' });

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { StartError } from './start-error.js';
+
+/** Where the demo goes: the engine's API and the simulator, never a provider with real money. */
+export interface DemoTargets {
+  readonly apiUrl: string;
+  /** Undefined when the API asks for none. */
+  readonly apiKey: string | undefined;
+  readonly simulatorUrl: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+interface DemoPayout {
+  readonly status: string;
+  readonly amount: string;
+  readonly currency: string;
+  readonly holdReason?: string | null;
+  readonly failure?: { readonly message: string } | null;
+  readonly deposit: {
+    readonly currency: string;
+    readonly network: string;
+    readonly address: string;
+    readonly amount: string;
+  };
+  readonly timeline: readonly { readonly status: string; readonly at: string; readonly detail: string }[];
+}
+
+const EXAMPLE = new URL('../../../examples/payout.json', import.meta.url);
+const TIMEOUT_MS = 120_000;
+const POLL_MS = 150;
+const ENDS = ['paid', 'failed', 'cancelled', 'expired', 'rejected', 'held'];
+
+/**
+ * Sends the payout of examples/payout.json, deposits in the simulator what the answer asks for, and prints the
+ * timeline as it happens.
+ * @throws StartError with the reason when it does not come to be paid
+ */
+export async function runDemoPayout(targets: DemoTargets): Promise<void> {
+  const { say } = targets;
+  const example = JSON.parse(await readFile(EXAMPLE, 'utf8')) as { payoutId: string };
+  // The same id would answer with the payout of the last start.
+  const payoutId = `${example.payoutId}-${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 17)}`;
+  const { deposit, amount, currency } = await request<DemoPayout>(targets, 'POST', '/v1/payouts', {
+    ...example,
+    payoutId,
+  });
+  say(`Payout ${payoutId} of ${amount} ${currency}`);
+  say(`  asks for ${deposit.amount} ${deposit.currency} (${deposit.network}) at ${deposit.address}`);
+  await depositInSimulator(targets, deposit);
+  say(`  deposited in the simulator; its timeline:`);
+  const payout = await followTimeline(targets, payoutId);
+  if (payout.status !== 'paid') {
+    const reason = payout.holdReason ?? payout.failure?.message ?? 'no reason given';
+    throw new StartError(`the demo payout is ${payout.status}: ${reason}`);
+  }
+}
+
+async function followTimeline(targets: DemoTargets, payoutId: string): Promise<DemoPayout> {
+  let printed = 0;
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline;) {
+    const payout = await request<DemoPayout>(targets, 'GET', `/v1/payouts/${payoutId}`);
+    for (const entry of payout.timeline.slice(printed)) {
+      targets.say(`  ${entry.at}  ${entry.status.padEnd(16)} ${entry.detail}`);
+    }
+    printed = payout.timeline.length;
+    if (ENDS.includes(payout.status)) return payout;
+    await delay(POLL_MS, undefined, { signal: targets.signal });
+  }
+  throw new StartError(`the demo payout ${payoutId} was not paid within ${TIMEOUT_MS / 1_000} s`);
+}
+
+async function depositInSimulator(targets: DemoTargets, deposit: DemoPayout['deposit']): Promise<void> {
+  const { currency, amount } = deposit;
+  const response = await fetch(`${targets.simulatorUrl}/_simulator/deposits`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ currency, amount }),
+    signal: targets.signal,
+  });
+  if (!response.ok) throw new StartError(`the simulator refused the deposit: ${await response.text()}`);
+}
+
+async function request<T>(targets: DemoTargets, method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(`${targets.apiUrl}${path}`, {
+    method,
+    headers: {
+      ...(targets.apiKey === undefined ? {} : { authorization: `Bearer ${targets.apiKey}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: targets.signal,
+  });
+  if (!response.ok)
+    throw new StartError(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}

@@ -1,0 +1,19 @@
+import { openBook } from '../book/book.js';
+import { readConfig } from '../config/config.js';
+import { createLogger } from '../config/logger.js';
+import { runMain } from './main.js';
+
+await runMain(async (env) => {
+  const config = readConfig(env, 'migrate');
+  const logger = createLogger({ level: config.logLevel, name: 'migrate' });
+  const book = openBook({
+    url: config.databaseUrl,
+    onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
+  });
+  try {
+    const migrations = await book.migrate();
+    logger.info({ migrations }, migrations.length === 0 ? 'the database is up to date' : 'migrated');
+  } finally {
+    await book.close();
+  }
+});

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { createApi } from '../api/server.js';
+import type { ConfigFor } from '../config/config.js';
+import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
+import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
+import { registerWebhookReceiver } from '../webhooks/receiver.js';
+import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
+import type { RunningPart } from './running-part.js';
+import { VERSION } from './version.js';
+
+export type ApiConfig = ConfigFor<'api'>;
+
+/** Starts the API with the webhook receiver; answers when it listens. */
+export async function startApi(
+  config: ApiConfig,
+  temporal: TemporalAccess,
+  logger: Logger,
+): Promise<RunningPart> {
+  const book = await openMigratedBook(config.databaseUrl, logger);
+  const { client } = temporal;
+  const { taskQueue } = config.temporal;
+  const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;
+  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const apiKey = await createApiKeySource(config.qbitpay.apiKey);
+  let draining = false;
+  const app = await createApi({
+    book,
+    payouts: createPayoutGateway({ client, taskQueue, policy: config.payoutPolicy }),
+    apiKeys: config.apiKeys,
+    logger,
+    isDraining: () => draining,
+    version: VERSION,
+    register: (server) =>
+      registerWebhookReceiver(server, {
+        book,
+        dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
+        apiKey,
+        extraKeys: webhookExtraKeys,
+        algorithm: webhookAlgorithm,
+        rules: { livemode, depositEventTypes },
+      }),
+  });
+  await app.listen({ host: config.http.host, port: config.http.port });
+  return {
+    stop: async () => {
+      draining = true;
+      // Whoever balances the load has to see it before the door closes.
+      if (!isLoopback(config.http.host)) await delay(READINESS_NOTICE_MS);
+      await app.close();
+      await client.connection.close();
+      await book.close();
+    },
+  };
+}
+
+const READINESS_NOTICE_MS = 3_000;
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}

@@ -1,0 +1,122 @@
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createActivities } from '../../activities/index.js';
+import type { Config, ConfigFor } from '../config/config.js';
+import type { Book } from '../book/book.js';
+import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
+import { ensureSweepSchedule } from '../temporal/sweep-schedule.js';
+import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
+import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
+import type { RunningPart } from './running-part.js';
+import { WORKFLOW_BUNDLE_PATH } from './workflow-bundle.js';
+
+export type WorkerConfig = ConfigFor<'worker'>;
+
+export interface RunningWorker extends RunningPart {
+  /** Rejects when the worker breaks; never resolves. */
+  readonly failed: Promise<never>;
+}
+
+/** Starts a worker: connects, checks what it stands on, then takes tasks. */
+export async function startWorker(
+  config: WorkerConfig,
+  temporal: TemporalAccess,
+  logger: Logger,
+): Promise<RunningWorker> {
+  const book = await openMigratedBook(config.databaseUrl, logger);
+  const { baseUrl, maxRequestsPerSecond } = config.qbitpay;
+  const qbitpay = createQbitPayClient({
+    baseUrl,
+    apiKey: await createApiKeySource(config.qbitpay.apiKey),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+  });
+  if (config.qbitpay.depositProof === 'available') await recordOpeningBalances(book, qbitpay);
+  await prepareTemporal(config, temporal, logger);
+  const connection = await NativeConnection.connect(temporal.settings.connectionOptions);
+  const worker = await createWorker(config, temporal, connection, { book, qbitpay });
+  const run = worker.run();
+  logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
+  return {
+    failed: run.then(() => new Promise<never>(() => undefined)),
+    stop: async () => {
+      worker.shutdown();
+      await run;
+      await connection.close();
+      qbitpay.close();
+      await book.close();
+    },
+  };
+}
+
+/** What is in the account before the first deposit is nobody's proof; the first start writes it down. */
+async function recordOpeningBalances(book: Book, qbitpay: QbitPayClient): Promise<void> {
+  for (const { currency, available } of await qbitpay.listBalances()) {
+    if (!(await book.deposits.hasOpeningBalance(currency))) {
+      await book.deposits.recordOpeningBalance(currency, available);
+    }
+  }
+}
+
+async function prepareTemporal(
+  config: Config,
+  { client, settings }: TemporalAccess,
+  logger: Logger,
+): Promise<void> {
+  const registered = await ensureSearchAttributes(client, settings.namespace);
+  if (registered.length > 0) logger.info({ registered }, 'search attributes registered');
+  await ensureSweepSchedule({
+    client,
+    taskQueue: config.temporal.taskQueue,
+    intervalSeconds: config.webhookSweepIntervalSeconds,
+  });
+}
+
+async function createWorker(
+  config: WorkerConfig,
+  { client, settings }: TemporalAccess,
+  connection: NativeConnection,
+  { book, qbitpay }: { readonly book: Book; readonly qbitpay: QbitPayClient },
+): Promise<Worker> {
+  const { taskQueue } = config.temporal;
+  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const { depositEventTypes, feeSide, networks, depositProof } = config.qbitpay;
+  return Worker.create({
+    connection,
+    namespace: settings.namespace,
+    taskQueue,
+    workflowBundle: { codePath: WORKFLOW_BUNDLE_PATH },
+    activities: createActivities({
+      book,
+      qbitpay,
+      settings: { feeSide, networks, depositProof },
+      dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
+    }),
+    // Zero by default: a deploy would cut a request that moves money.
+    shutdownGraceTime: `${config.shutdownTimeoutSeconds}s`,
+    shutdownForceTime: `${config.shutdownTimeoutSeconds + 2}s`,
+    // With the default a burst of starts crawls: new workflows are polled for by two pollers only.
+    nonStickyToStickyPollRatio: 0.5,
+  });
+}
+
+/** Once per process: the SDK's own messages go where the others go, and signals are the engine's business. */
+export function installTemporalRuntime(logger: Logger): void {
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  type Level = keyof typeof levels;
+  const write = (level: Level, message: string, meta?: object): void =>
+    logger[levels[level]](meta ?? {}, message);
+  Runtime.install({
+    shutdownSignals: [],
+    logger: {
+      log: (level, message, meta) => write(level, message, meta),
+      trace: (message, meta) => write('TRACE', message, meta),
+      debug: (message, meta) => write('DEBUG', message, meta),
+      info: (message, meta) => write('INFO', message, meta),
+      warn: (message, meta) => write('WARN', message, meta),
+      error: (message, meta) => write('ERROR', message, meta),
+    },
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+  });
+}

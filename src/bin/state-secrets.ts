@@ -1,0 +1,16 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A random key in the state directory, made at the first start and readable by its owner only. */
+export async function readOrCreateKey(stateDirectory: string, fileName: string): Promise<string> {
+  const path = join(stateDirectory, fileName);
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const key = randomBytes(24).toString('base64url');
+    await writeFile(path, `${key}\n`, { mode: 0o600 });
+    return key;
+  }
+}

@@ -1,0 +1,250 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { choosePort } from './choose-port.js';
+import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
+import type { EmbeddedLog } from './embedded-log.js';
+import {
+  createPostgresHome,
+  postgresHome,
+  preparePostgresInstallation,
+  type PostgresInstallation,
+} from './postgres-installation.js';
+import { readCommandLine, stopLeftoverProcess, type StopStep } from './running-process.js';
+
+const run = promisify(execFile);
+
+const HOST = '127.0.0.1';
+const SUPERUSER = 'postgres';
+const DATABASE = 'payouts';
+const PASSWORD_FILE = 'postgres-password';
+const INITDB_TIMEOUT_MS = 120_000;
+// Recovery after a crash replays the write-ahead log first, which is slow on a slow disk.
+const READY_TIMEOUT_MS = 120_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+const START_ATTEMPTS = 3;
+const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
+/** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start). */
+const STOP_STEPS: readonly StopStep[] = [
+  { signal: 'SIGINT', waitMs: 15_000 },
+  { signal: 'SIGQUIT', waitMs: 8_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+
+/** What the embedded PostgreSQL needs to know; see {@link startEmbeddedPostgres}. */
+export interface EmbeddedPostgresOptions {
+  /** Holds the password, the log and, but for root, the data. Must exist. */
+  readonly stateDirectory: string;
+  /** @default a free port, another one at every start */
+  readonly port?: number;
+  /** False switches fsync off: for tests, whose data nobody misses after a power cut. @default true */
+  readonly durable?: boolean;
+  readonly log: EmbeddedLog;
+}
+
+/** A PostgreSQL of our own, on loopback. */
+export interface EmbeddedPostgres {
+  /** Carries the password: not for logs. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Fast shutdown; waits for the end of the process, bounded (28 s at worst). May be called twice. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the PostgreSQL of a state directory and answers when it serves the database `payouts`, which is created when
+ * missing. A postmaster that an engine killed by SIGKILL left behind on the same data is ended first.
+ *
+ * @throws PortUnavailableError when the port asked for is taken
+ * @throws Error with the last lines of its log when it does not come up
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const { stateDirectory, log } = options;
+  await stopLeftoverPostgres(stateDirectory, log);
+  const choose = (): Promise<number> =>
+    choosePort({ variable: 'the port of PostgreSQL', wanted: options.port, host: HOST });
+  let port = await choose();
+  const installation = await preparePostgresInstallation(log);
+  const home = await createPostgresHome(stateDirectory);
+  const password = await prepareCluster({ stateDirectory, home, installation, log });
+  for (let attempt = 1; ; attempt++) {
+    const server = await spawnPostmaster({ ...options, home, installation, port });
+    try {
+      await waitUntilReady('PostgreSQL', server, () => isServing(port, password), READY_TIMEOUT_MS);
+      await createDatabase(port, password);
+    } catch (error) {
+      await server.stop();
+      // Between choosing a free port and listening on it another process may have taken it.
+      const lostPort = /could not bind|Address already in use/.test(String(error));
+      if (!lostPort || options.port !== undefined || attempt === START_ATTEMPTS) throw error;
+      port = await choose();
+      continue;
+    }
+    const url = `postgres://${SUPERUSER}:${password}@${HOST}:${port}/${DATABASE}`;
+    return { url, port, pid: server.pid, stop: () => server.stop() };
+  }
+}
+
+/**
+ * Ends a postmaster that an engine killed by SIGKILL left running on the data of this state directory, if there is
+ * one. Nothing else is ever signalled: a pid that now belongs to another program only has its stale file removed.
+ */
+export async function stopLeftoverPostgres(stateDirectory: string, log: EmbeddedLog): Promise<void> {
+  if (!existsSync(stateDirectory)) return;
+  const dataDirectory = join(await postgresHome(stateDirectory), 'data');
+  const pidFile = join(dataDirectory, 'postmaster.pid');
+  const content = await readFile(pidFile, 'utf8').catch(() => undefined);
+  if (content === undefined) return;
+  const pid = Number.parseInt(content, 10);
+  const commandLine = pid > 1 ? await readCommandLine(pid) : undefined;
+  const isOurs = async (): Promise<boolean> =>
+    (await readCommandLine(pid))?.includes(`-D ${dataDirectory} `) ?? false;
+  if (commandLine !== undefined && (await isOurs())) {
+    log.warn(`ending the PostgreSQL (process ${pid}) that an engine before left behind`);
+    await stopLeftoverProcess(pid, isOurs, STOP_STEPS);
+  } else if (commandLine !== undefined || !(pid > 1)) {
+    // PostgreSQL only asks whether the pid lives, and would refuse to start over somebody else's process: after a
+    // restart of a container or a computer the numbers are dealt again. A dead pid it sorts out by itself.
+    await rm(pidFile, { force: true });
+  }
+}
+
+interface Cluster {
+  readonly stateDirectory: string;
+  readonly home: string;
+  readonly installation: PostgresInstallation;
+  readonly log: EmbeddedLog;
+}
+
+/** Makes the cluster when there is none; answers its password. */
+async function prepareCluster(cluster: Cluster): Promise<string> {
+  const passwordFile = join(cluster.stateDirectory, PASSWORD_FILE);
+  const dataDirectory = join(cluster.home, 'data');
+  const stored = await readFile(passwordFile, 'utf8').catch(() => undefined);
+  if (existsSync(dataDirectory)) {
+    if (stored) return stored.trim();
+    // The state directory was removed by hand and with it the key to this data. It is kept: it may hold money.
+    const aside = `${dataDirectory}.without-password-${new Date().toISOString().replaceAll(':', '')}`;
+    cluster.log.warn(
+      `the password of ${dataDirectory} is gone: the data is kept at ${aside}, and new data begins`,
+    );
+    await rename(dataDirectory, aside);
+  }
+  const password = randomBytes(24).toString('hex');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  await initialiseCluster(cluster, dataDirectory, password);
+  return password;
+}
+
+/** Works in a draft folder that gets its name only when it is complete: an initdb that was interrupted is redone. */
+async function initialiseCluster(
+  { home, installation, log }: Cluster,
+  dataDirectory: string,
+  password: string,
+): Promise<void> {
+  for (const name of await readdir(home)) {
+    if (name.startsWith('draft-')) await rm(join(home, name), { recursive: true, force: true });
+  }
+  const id = randomBytes(4).toString('hex');
+  const draft = join(home, `draft-${id}`);
+  const passwordFile = join(home, `draft-${id}.password`);
+  try {
+    await mkdir(draft, { mode: 0o700 });
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    const { account } = installation;
+    if (account) {
+      for (const path of [draft, passwordFile]) await chown(path, account.uid, account.gid);
+    }
+    log.info('creating the database cluster');
+    const identity = [`--username=${SUPERUSER}`, '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+    // PostgreSQL's own C.UTF-8: the same order of texts on every operating system, whatever locales it has.
+    const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
+    await run(
+      join(installation.directory, 'bin', 'initdb'),
+      [`--pgdata=${draft}`, '--no-instructions', ...identity, ...locale],
+      { cwd: home, env: ENVIRONMENT, timeout: INITDB_TIMEOUT_MS, ...account },
+    );
+    await rename(draft, dataDirectory);
+  } finally {
+    await rm(passwordFile, { force: true });
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+function spawnPostmaster({
+  stateDirectory,
+  home,
+  installation,
+  port,
+  durable = true,
+}: EmbeddedPostgresOptions & Omit<Cluster, 'log'> & { port: number }): Promise<DetachedServer> {
+  const settings = {
+    listen_addresses: HOST,
+    // No socket file: its path would be limited to 107 bytes, and the folder would have to suit the account.
+    unix_socket_directories: '',
+    max_connections: '200',
+    shared_buffers: '128MB',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    log_line_prefix: '%m [%p] ',
+    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
+  };
+  return spawnDetachedServer({
+    name: 'PostgreSQL',
+    command: join(installation.directory, 'bin', 'postgres'),
+    args: [
+      ...['-D', join(home, 'data'), '-p', String(port)],
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    environment: ENVIRONMENT,
+    workingDirectory: home,
+    logFile: join(stateDirectory, 'postgres.log'),
+    ...installation.account,
+    signalTarget: 'process',
+    stopSteps: STOP_STEPS,
+  });
+}
+
+function createClient(port: number, password: string): pg.Client {
+  return new pg.Client({
+    host: HOST,
+    port,
+    user: SUPERUSER,
+    password,
+    database: 'postgres',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+}
+
+/** False while it does not listen yet or still recovers; another server's refusal of our password is final. */
+async function isServing(port: number, password: string): Promise<boolean> {
+  const client = createClient(port, password);
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    if (/^28[0-9A-Z]{3}$/.test(code)) throw error;
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function createDatabase(port: number, password: string): Promise<void> {
+  const client = createClient(port, password);
+  await client.connect();
+  try {
+    const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  } finally {
+    await client.end();
+  }
+}

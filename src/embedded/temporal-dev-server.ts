@@ -1,0 +1,260 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { choosePort } from './choose-port.js';
+import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
+import type { EmbeddedLog } from './embedded-log.js';
+import { readCommandLine, stopLeftoverProcess, type StopStep } from './running-process.js';
+
+const run = promisify(execFile);
+
+const HOST = '127.0.0.1';
+const NAMESPACE = 'default';
+const PID_FILE = 'temporal.pid';
+const READY_TIMEOUT_MS = 60_000;
+const PROBE_TIMEOUT_MS = 1_000;
+const REGISTRATION_TIMEOUT_MS = 20_000;
+const START_ATTEMPTS = 3;
+const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: homedir() };
+// The command's settings file and TEMPORAL_… variables may name another server: none of them applies here.
+const CLEAN_CONFIGURATION = ['--disable-config-file', '--disable-config-env'];
+
+/** A stop in order takes it about 1.4 s. */
+const STOP_STEPS: readonly StopStep[] = [
+  { signal: 'SIGTERM', waitMs: 10_000 },
+  { signal: 'SIGKILL', waitMs: 5_000 },
+];
+
+/** The types a search attribute can be registered with on the command line of the dev server. */
+export type SearchAttributeType = 'Keyword' | 'KeywordList' | 'Int' | 'Double' | 'Datetime' | 'Bool' | 'Text';
+
+/** What the dev server needs to know; see {@link startTemporalDevServer}. */
+export interface TemporalDevServerOptions {
+  /** The `temporal` command. */
+  readonly cliPath: string;
+  /** Holds the log, the record of the process and, when stored in a file, the workflows. Must exist. */
+  readonly stateDirectory: string;
+  /** `memory` forgets every workflow when it ends. @default "file" */
+  readonly storage?: 'file' | 'memory';
+  /** @default a free port, another one at every start */
+  readonly port?: number;
+  /** @default a free port, another one at every start */
+  readonly uiPort?: number;
+  /** Registered in the namespace `default`, also when a database file from an earlier start lacks them. */
+  readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
+  /** Server settings beyond the engine's own, such as `frontend.rps` for a benchmark. */
+  readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
+  readonly log: EmbeddedLog;
+}
+
+/** Temporal's development server, the real one on SQLite, on loopback. */
+export interface TemporalDevServer {
+  /** gRPC: "127.0.0.1:7233". */
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly pid: number;
+  /** Waits for the end of the process, bounded (15 s at worst). May be called twice. */
+  stop(): Promise<void>;
+}
+
+interface Ports {
+  readonly grpc: number;
+  readonly ui: number;
+  readonly http: number;
+  readonly metrics: number;
+}
+
+/**
+ * Starts the dev server and answers when it serves, the search attributes are registered and its UI listens. One that
+ * an engine killed by SIGKILL left behind in the same state directory is ended first.
+ *
+ * @throws PortUnavailableError when a port asked for is taken
+ * @throws Error with the last lines of its log when it does not come up
+ */
+export async function startTemporalDevServer(options: TemporalDevServerOptions): Promise<TemporalDevServer> {
+  const { stateDirectory, log } = options;
+  await stopLeftoverTemporalDevServer(stateDirectory, log);
+  for (let attempt = 1; ; attempt++) {
+    const ports = await choosePorts(options);
+    const args = commandArguments(options, ports);
+    const server = await spawnServer(options, args);
+    try {
+      await writeFile(join(stateDirectory, PID_FILE), JSON.stringify({ pid: server.pid, args }));
+      await waitUntilReady('Temporal', server, () => isServing(ports), READY_TIMEOUT_MS);
+      await registerMissingSearchAttributes(options, ports, server);
+    } catch (error) {
+      await server.stop();
+      // Between choosing a free port and listening on it another process may have taken it.
+      const lostPort = String(error).includes('address already in use');
+      const mayChoose = options.port === undefined || options.uiPort === undefined;
+      if (lostPort && mayChoose && attempt < START_ATTEMPTS) continue;
+      throw error;
+    }
+    return {
+      address: `${HOST}:${ports.grpc}`,
+      uiUrl: `http://${HOST}:${ports.ui}`,
+      pid: server.pid,
+      stop: async () => {
+        await server.stop();
+        await rm(join(stateDirectory, PID_FILE), { force: true });
+      },
+    };
+  }
+}
+
+/**
+ * Ends a dev server that an engine killed by SIGKILL left running in this state directory, if there is one. It is
+ * known by its recorded arguments (ports and database file): a pid that was dealt again is never signalled.
+ */
+export async function stopLeftoverTemporalDevServer(stateDirectory: string, log: EmbeddedLog): Promise<void> {
+  const pidFile = join(stateDirectory, PID_FILE);
+  if (!existsSync(pidFile)) return;
+  const record = parseRecord(await readFile(pidFile, 'utf8'));
+  if (record) {
+    const isOurs = async (): Promise<boolean> =>
+      (await readCommandLine(record.pid))?.endsWith(record.args.join(' ')) ?? false;
+    if (await isOurs()) {
+      log.warn(`ending the Temporal server (process ${record.pid}) that an engine before left behind`);
+      // It leads a process group of its own, in which a wrapper script would run as well.
+      await stopLeftoverProcess(-record.pid, isOurs, STOP_STEPS);
+    }
+  }
+  await rm(pidFile, { force: true });
+}
+
+/** Undefined for a record cut short by the death of its writer. */
+function parseRecord(text: string): { pid: number; args: string[] } | undefined {
+  try {
+    const { pid, args } = JSON.parse(text) as { pid?: unknown; args?: unknown };
+    const isSound = typeof pid === 'number' && pid > 1 && Array.isArray(args) && args.length > 2;
+    return isSound ? { pid, args: args.map(String) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function choosePorts({ port, uiPort }: TemporalDevServerOptions): Promise<Ports> {
+  return {
+    grpc: await choosePort({ variable: "the port of Temporal's server", wanted: port, host: HOST }),
+    ui: await choosePort({ variable: "the port of Temporal's UI", wanted: uiPort, host: HOST }),
+    http: await choosePort({ variable: "the port of Temporal's HTTP API", host: HOST }),
+    metrics: await choosePort({ variable: "the port of Temporal's metrics", host: HOST }),
+  };
+}
+
+function commandArguments(options: TemporalDevServerOptions, ports: Ports): string[] {
+  const dynamicConfig = {
+    // Starts a workflow's next activity without a second round trip through the server.
+    'system.enableActivityEagerExecution': true,
+    ...options.dynamicConfig,
+  };
+  const storage =
+    options.storage === 'memory'
+      ? []
+      : [
+          ...['--db-filename', join(options.stateDirectory, 'temporal.db')],
+          // Without these two SQLite syncs its whole journal at every commit: a third of the throughput.
+          ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=NORMAL'],
+        ];
+  return [
+    ...['server', 'start-dev', '--ip', HOST, '--port', String(ports.grpc), '--ui-port', String(ports.ui)],
+    ...['--http-port', String(ports.http), '--metrics-port', String(ports.metrics)],
+    ...['--log-level', 'warn', '--log-format', 'text', '--color', 'never'],
+    ...CLEAN_CONFIGURATION,
+    ...storage,
+    ...Object.entries(dynamicConfig).flatMap(([key, value]) => [
+      '--dynamic-config-value',
+      `${key}=${JSON.stringify(value)}`,
+    ]),
+    ...Object.entries(options.searchAttributes).flatMap(([name, type]) => [
+      '--search-attribute',
+      `${name}=${type}`,
+    ]),
+  ];
+}
+
+function spawnServer(options: TemporalDevServerOptions, args: readonly string[]): Promise<DetachedServer> {
+  return spawnDetachedServer({
+    name: 'Temporal',
+    command: options.cliPath,
+    args,
+    environment: ENVIRONMENT,
+    workingDirectory: options.stateDirectory,
+    logFile: join(options.stateDirectory, 'temporal.log'),
+    signalTarget: 'group',
+    stopSteps: STOP_STEPS,
+  });
+}
+
+/** True when the namespace is served and gRPC and the UI accept connections. */
+async function isServing(ports: Ports): Promise<boolean> {
+  const registered = await readSearchAttributes(ports);
+  return (
+    registered !== undefined && (await acceptsConnections(ports.grpc)) && (await acceptsConnections(ports.ui))
+  );
+}
+
+/** The server registers the attributes of its command line only while it creates its database file. */
+async function registerMissingSearchAttributes(
+  { cliPath, searchAttributes }: TemporalDevServerOptions,
+  ports: Ports,
+  server: DetachedServer,
+): Promise<void> {
+  const findMissing = async (): Promise<[string, SearchAttributeType][]> => {
+    const registered = (await readSearchAttributes(ports)) ?? [];
+    return Object.entries(searchAttributes).filter(([name]) => !registered.includes(name));
+  };
+  const missing = await findMissing();
+  if (missing.length === 0) return;
+  const args = ['operator', 'search-attribute', 'create', '--address', `${HOST}:${ports.grpc}`];
+  const attributes = missing.flatMap(([name, type]) => ['--name', name, '--type', type]);
+  await run(cliPath, [...args, ...CLEAN_CONFIGURATION, ...attributes], {
+    env: ENVIRONMENT,
+    timeout: REGISTRATION_TIMEOUT_MS,
+  });
+  const isComplete = async (): Promise<boolean> => (await findMissing()).length === 0;
+  await waitUntilReady('Temporal, with its search attributes,', server, isComplete, READY_TIMEOUT_MS);
+}
+
+/** The names of those that are registered; undefined while the namespace is not served yet. */
+async function readSearchAttributes(ports: Ports): Promise<string[] | undefined> {
+  const answer = await readJson(
+    `http://${HOST}:${ports.http}/api/v1/namespaces/${NAMESPACE}/search-attributes`,
+  );
+  if (answer === undefined) return undefined;
+  return Object.keys((answer as { customAttributes?: Record<string, string> }).customAttributes ?? {});
+}
+
+/** Undefined for every answer but a 200. */
+async function readJson(url: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    const give = (value?: unknown): void => resolve(value);
+    const request = get(url, { agent: false, timeout: PROBE_TIMEOUT_MS }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('error', () => give());
+      response.on('end', () => give(response.statusCode === 200 ? JSON.parse(text) : undefined));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => give());
+  });
+}
+
+async function acceptsConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: HOST, timeout: PROBE_TIMEOUT_MS });
+    const end = (accepted: boolean): void => {
+      socket.destroy();
+      resolve(accepted);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('timeout', () => end(false));
+    socket.once('error', () => end(false));
+  });
+}

@@ -1,0 +1,244 @@
+import type { z } from 'zod';
+import type { Destination } from '../domain/destination.js';
+import { readJson, readShape } from './answer.js';
+import { jsonNumber } from './decimal-json.js';
+import type { Cursor, Page, PageRequest } from './pagination.js';
+import { createResource } from './resource.js';
+import {
+  accessTokenSchema,
+  accountSchema,
+  balancesSchema,
+  balanceTransactionSchema,
+  chargeSchema,
+  orderSchema,
+  payoutSchema,
+  tickerSchema,
+  type Account,
+  type Balance,
+  type BalanceTransaction,
+  type Charge,
+  type Order,
+  type OrderSide,
+  type Payout,
+  type Ticker,
+  type TickerSide,
+} from './schemas.js';
+import {
+  createTransport,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+} from './transport.js';
+
+export type QbitPayClientOptions = TransportOptions;
+
+export interface BalanceFilter {
+  readonly currency?: string | undefined;
+}
+
+export interface BalanceTransactionFilter {
+  /** Id of the object that moved the balance; the provider wants `type` with it. */
+  readonly source?: string | undefined;
+  readonly type?: string | undefined;
+  readonly status?: string | undefined;
+}
+
+export interface NewOrder {
+  /** Base and quote currency: `USDT/CNY`. */
+  readonly symbol: string;
+  readonly side: OrderSide;
+  /** Decimal, in the base currency. */
+  readonly amount: string;
+  /** Decimal: the quoted ticker price that is accepted. */
+  readonly price?: string | undefined;
+  readonly externalOrderId?: string | undefined;
+}
+
+export interface OrderFilter {
+  readonly externalOrderId?: string | undefined;
+}
+
+export interface NewPayout {
+  /** Decimal, in `currency`. Whether the fee comes on top is not the client's business [I]. */
+  readonly amount: string;
+  readonly currency: string;
+  readonly destination: Destination;
+  readonly description?: string | undefined;
+  readonly externalOrderId?: string | undefined;
+}
+
+/** The provider has no filter on `externalOrderId` (contract, section Payouts). */
+export interface PayoutFilter {
+  readonly status?: string | undefined;
+  /** Id of a payment method, as an earlier payout's `destination.id` names it. */
+  readonly destination?: string | undefined;
+}
+
+export interface ChargeFilter {
+  readonly externalOrderId?: string | undefined;
+}
+
+/**
+ * The contract as typed calls. Amounts are decimal strings both ways, digit for digit. Every call throws a
+ * `QbitPayError` for whatever the exchange with the provider brings, and a RangeError, before anything is
+ * sent, for an argument that cannot be asked for. Nothing is retried here; after a 401 the key is re-read.
+ */
+export interface QbitPayClient {
+  createAccessToken(): Promise<{ accessToken: string }>;
+  getAccount(): Promise<Account>;
+  listBalances(filter?: BalanceFilter): Promise<Balance[]>;
+  getBalanceTransaction(id: string): Promise<BalanceTransaction>;
+  listBalanceTransactions(filter?: BalanceTransactionFilter & PageRequest): Promise<Page<BalanceTransaction>>;
+  /** See `iteratePages` in pagination.ts for the order of items in either direction. */
+  iterateBalanceTransactions(
+    filter?: BalanceTransactionFilter,
+    cursor?: Cursor,
+  ): AsyncIterable<BalanceTransaction>;
+  getTicker(market: { readonly symbol: string; readonly side: TickerSide }): Promise<Ticker>;
+  createOrder(order: NewOrder): Promise<Order>;
+  getOrder(id: string): Promise<Order>;
+  listOrders(filter?: OrderFilter & PageRequest): Promise<Page<Order>>;
+  iterateOrders(filter?: OrderFilter, cursor?: Cursor): AsyncIterable<Order>;
+  createPayout(payout: NewPayout): Promise<Payout>;
+  getPayout(id: string): Promise<Payout>;
+  listPayouts(filter?: PayoutFilter & PageRequest): Promise<Page<Payout>>;
+  iteratePayouts(filter?: PayoutFilter, cursor?: Cursor): AsyncIterable<Payout>;
+  getCharge(id: string): Promise<Charge>;
+  listCharges(filter?: ChargeFilter & PageRequest): Promise<Page<Charge>>;
+  iterateCharges(filter?: ChargeFilter, cursor?: Cursor): AsyncIterable<Charge>;
+  /** Makes the provider send one event with `livemode: false` to `cbUrl`; it is not retried. */
+  sendTestEvent(callback: { readonly cbUrl: string }): Promise<void>;
+  /** Closes the connections that reads keep open. */
+  close(): void;
+}
+
+const PATH = {
+  ACCESS_TOKEN: '/api/v1/accessToken',
+  ACCOUNT: '/api/v1/accounts/show',
+  BALANCES: '/api/v1/balances/show',
+  BALANCE_TRANSACTIONS: '/api/v1/balanceTransactions',
+  TICKER: '/api/v1/markets/ticker',
+  /** [I] Orders have no reference page. */
+  ORDERS: '/api/v1/orders',
+  PAYOUTS: '/api/v1/payouts',
+  CHARGES: '/api/v1/charges',
+  TEST_EVENT: '/api/v1/events/test',
+} as const;
+
+/** @throws TypeError for a base URL that cannot be used, RangeError for an impossible rate */
+export function createQbitPayClient(options: QbitPayClientOptions): QbitPayClient {
+  const transport = createTransport(options);
+  return {
+    ...createAccountCalls(transport),
+    ...createOrderCalls(transport),
+    ...createPayoutCalls(transport),
+    ...createChargeCalls(transport),
+    async sendTestEvent({ cbUrl }) {
+      // What the provider answers is not documented: any 2xx will do.
+      const query = { cbUrl };
+      await transport.send({ operation: 'sendTestEvent', method: 'GET', path: PATH.TEST_EVENT, query });
+    },
+    close: () => transport.close(),
+  };
+}
+
+function createAccountCalls(transport: Transport) {
+  const transactions = createResource<BalanceTransaction, BalanceTransactionFilter>(transport, {
+    getOperation: 'getBalanceTransaction',
+    listOperation: 'listBalanceTransactions',
+    path: PATH.BALANCE_TRANSACTIONS,
+    schema: balanceTransactionSchema,
+  });
+  return {
+    async createAccessToken() {
+      const request = { operation: 'createAccessToken', path: PATH.ACCESS_TOKEN };
+      const { accessToken } = await read(transport, request, accessTokenSchema);
+      return { accessToken };
+    },
+    getAccount: () => read(transport, { operation: 'getAccount', path: PATH.ACCOUNT }, accountSchema),
+    listBalances: ({ currency }: BalanceFilter = {}) =>
+      read(
+        transport,
+        { operation: 'listBalances', path: PATH.BALANCES, query: { currency } },
+        balancesSchema,
+      ),
+    getTicker: ({ symbol, side }: { symbol: string; side: TickerSide }) => {
+      const request = { operation: 'getTicker', path: PATH.TICKER, query: { symbol, side } };
+      return read(transport, request, tickerSchema(symbol, side));
+    },
+    getBalanceTransaction: transactions.getOne,
+    listBalanceTransactions: transactions.listPage,
+    iterateBalanceTransactions: transactions.iterate,
+  };
+}
+
+function createOrderCalls(transport: Transport) {
+  const orders = createResource<Order, OrderFilter>(transport, {
+    getOperation: 'getOrder',
+    listOperation: 'listOrders',
+    path: PATH.ORDERS,
+    schema: orderSchema,
+  });
+  return {
+    async createOrder({ symbol, side, amount, price, externalOrderId }: NewOrder) {
+      const body = {
+        symbol,
+        side,
+        amount: jsonNumber('amount', amount),
+        price: price === undefined ? undefined : jsonNumber('price', price),
+        externalOrderId,
+      };
+      return post(transport, { operation: 'createOrder', path: PATH.ORDERS, body }, orderSchema);
+    },
+    getOrder: orders.getOne,
+    listOrders: orders.listPage,
+    iterateOrders: orders.iterate,
+  };
+}
+
+function createPayoutCalls(transport: Transport) {
+  const payouts = createResource<Payout, PayoutFilter>(transport, {
+    getOperation: 'getPayout',
+    listOperation: 'listPayouts',
+    path: PATH.PAYOUTS,
+    schema: payoutSchema,
+  });
+  return {
+    async createPayout({ amount, currency, destination, description, externalOrderId }: NewPayout) {
+      const sent = jsonNumber('amount', amount);
+      const body = { amount: sent, currency, destination, description, externalOrderId };
+      return post(transport, { operation: 'createPayout', path: PATH.PAYOUTS, body }, payoutSchema);
+    },
+    getPayout: payouts.getOne,
+    listPayouts: payouts.listPage,
+    iteratePayouts: payouts.iterate,
+  };
+}
+
+function createChargeCalls(transport: Transport) {
+  const charges = createResource<Charge, ChargeFilter>(transport, {
+    getOperation: 'getCharge',
+    listOperation: 'listCharges',
+    path: PATH.CHARGES,
+    schema: chargeSchema,
+  });
+  return { getCharge: charges.getOne, listCharges: charges.listPage, iterateCharges: charges.iterate };
+}
+
+async function read<T>(
+  transport: Transport,
+  request: Pick<TransportRequest, 'operation' | 'path' | 'query'>,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const answer = await transport.send({ ...request, method: 'GET' });
+  return readShape(answer, readJson(answer), schema);
+}
+
+async function post<T>(
+  transport: Transport,
+  request: Pick<TransportRequest, 'operation' | 'path' | 'body'>,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const answer = await transport.send({ ...request, method: 'POST' });
+  return readShape(answer, readJson(answer), schema);
+}

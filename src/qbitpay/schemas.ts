@@ -1,0 +1,211 @@
+import { z } from 'zod';
+import { MAX_DECIMAL_LENGTH, PLAIN_DECIMAL_PATTERN } from './decimal-json.js';
+
+/**
+ * The provider's objects, in the provider's words. What decisions and bookings rest on is required; every
+ * member that is not named here is kept as it came, numbers as decimal strings. Amounts are decimal strings
+ * with the digits of the wire, timestamps without another word are ISO 8601.
+ */
+
+const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
+const id = z.string().min(1);
+const text = z.string();
+
+/** A member that may be missing or null. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
+
+/** `GET /api/v1/accessToken`: a JWT that only opens hosted charge pages. */
+export const accessTokenSchema = z.looseObject({ accessToken: z.string().min(1) });
+
+const limitSchema = z.looseObject({
+  currency: text,
+  min: optional(decimal),
+  max: optional(decimal),
+});
+
+/**
+ * Contract, section Accounts. One wallet per currency; which network an address belongs to is not said by
+ * the provider and is a setting elsewhere [I].
+ */
+export const accountSchema = z.looseObject({
+  feeRates: z.looseObject({
+    payout: optional(decimal),
+    pay: optional(decimal),
+    withdrawToken: optional(decimal),
+    trade: optional(decimal),
+  }),
+  limit: z.looseObject({
+    pay: optional(limitSchema),
+    payout: optional(limitSchema),
+    withdrawToken: optional(limitSchema),
+  }),
+  wallets: z.array(z.looseObject({ currency: text, addr: z.string().min(1) })),
+});
+export type Account = z.infer<typeof accountSchema>;
+
+/** Contract, section Balances; `pending` cannot be paid out. */
+export const balanceSchema = z.looseObject({
+  id: optional(id),
+  currency: text,
+  available: decimal,
+  pending: decimal,
+});
+export type Balance = z.infer<typeof balanceSchema>;
+
+/** The balance transaction types known so far; `deposit` and `order` are expected, not documented [I]. */
+export const BALANCE_TRANSACTION_TYPE = {
+  CHARGE: 'charge',
+  PAYOUT: 'payout',
+  PAYOUT_CANCEL: 'payout_cancel',
+  PAYOUT_FAILURE: 'payout_failure',
+  DEPOSIT: 'deposit',
+  ORDER: 'order',
+} as const;
+
+export const BALANCE_TRANSACTION_STATUS = { PENDING: 'pending', AVAILABLE: 'available' } as const;
+
+/**
+ * Contract, section Balance transactions: `amount` excludes the fee, `net` includes it, `source` is the id
+ * of the object that moved the balance. [I] Unknown types are kept, so `type` is any word, and what only
+ * the documented types are sure to carry is optional.
+ */
+export const balanceTransactionSchema = z.looseObject({
+  id,
+  currency: text,
+  amount: decimal,
+  type: text,
+  status: text,
+  createdAt: text,
+  availableOn: optional(text),
+  source: optional(text),
+  description: optional(text),
+  fee: optional(decimal),
+  net: optional(decimal),
+});
+export type BalanceTransaction = z.infer<typeof balanceTransactionSchema>;
+
+/** `ask` is the price to a buyer, `bid` to a seller (contract, section Markets). */
+export const TICKER_SIDE = { ASK: 'ask', BID: 'bid' } as const;
+export type TickerSide = (typeof TICKER_SIDE)[keyof typeof TICKER_SIDE];
+
+export interface Ticker {
+  readonly symbol: string;
+  /** Unix time in milliseconds; the price is good for 30 s from then. */
+  readonly timestamp: number;
+  readonly side: TickerSide;
+  readonly price: string;
+}
+
+/** An answer for another pair or side than the one asked for is refused: it would price the wrong money. */
+export function tickerSchema(symbol: string, side: TickerSide) {
+  return z
+    .looseObject({
+      symbol: z.literal(symbol),
+      timestamp: z.string().regex(/^\d{1,15}$/),
+      ask: side === TICKER_SIDE.ASK ? decimal : z.unknown().optional(),
+      bid: side === TICKER_SIDE.BID ? decimal : z.unknown().optional(),
+    })
+    .transform((ticker): Ticker => {
+      return { symbol, timestamp: Number(ticker.timestamp), side, price: String(ticker[side]) };
+    });
+}
+
+export const ORDER_SIDE = { BUY: 'buy', SELL: 'sell' } as const;
+export type OrderSide = (typeof ORDER_SIDE)[keyof typeof ORDER_SIDE];
+
+export const ORDER_STATUS = {
+  PENDING: 'pending',
+  FILLED: 'filled',
+  CANCELLED: 'cancelled',
+  FAILED: 'failed',
+} as const;
+
+/**
+ * [I] The provider published no reference page for orders: this shape, the words of its status and the path
+ * in the client are inferred from its other objects (contract, section Orders).
+ */
+export const orderSchema = z.looseObject({
+  id,
+  symbol: text,
+  side: text,
+  /** In the base currency of the symbol. */
+  amount: decimal,
+  status: text,
+  createdAt: optional(text),
+  type: optional(text),
+  price: optional(decimal),
+  /** What the order moved in the quote currency, before the fee. */
+  quoteAmount: optional(decimal),
+  fee: optional(decimal),
+  externalOrderId: optional(text),
+});
+export type Order = z.infer<typeof orderSchema>;
+
+export const PAYOUT_STATUS = {
+  PENDING: 'pending',
+  IN_TRANSIT: 'inTransit',
+  PAID: 'paid',
+  CANCELLED: 'cancelled',
+  FAILED: 'failed',
+} as const;
+
+/**
+ * Contract, section Payouts. `amount` and `fee` are what was really taken; `arrivalDate` is evidence of
+ * nothing. `trade` is kept as it came: [I] its presence means that the provider converted by itself.
+ * `destination` is personal data.
+ */
+export const payoutSchema = z.looseObject({
+  id,
+  createdAt: text,
+  amount: decimal,
+  fee: decimal,
+  currency: text,
+  status: text,
+  type: optional(text),
+  description: optional(text),
+  arrivalDate: optional(text),
+  externalOrderId: optional(text),
+  destination: optional(z.looseObject({ id: optional(text) })),
+  trade: z.unknown().optional(),
+});
+export type Payout = z.infer<typeof payoutSchema>;
+
+export const CHARGE_STATUS = {
+  PENDING: 'pending',
+  BUYER_PAID: 'buyerPaid',
+  SELLER_CONFIRMED: 'sellerConfirmed',
+  CLOSED: 'closed',
+  CANCELLED: 'cancelled',
+  DISPUTE: 'dispute',
+} as const;
+
+/** Contract, section Charges: an older part of the API that payouts do not use. */
+export const chargeSchema = z.looseObject({
+  id,
+  status: text,
+  amount: decimal,
+  currency: text,
+  createdAt: optional(text),
+  externalOrderId: optional(text),
+});
+export type Charge = z.infer<typeof chargeSchema>;
+
+/** Contract, section Lists. */
+export function listSchema<T extends z.ZodType>(item: T) {
+  return z.looseObject({ object: z.literal('list'), data: z.array(item) }).transform((list) => list.data);
+}
+
+/** [I] One balance object, or a list of them where an account holds several currencies: both are accepted. */
+export const balancesSchema = z.unknown().transform((body, context): Balance[] => {
+  const isList = z.looseObject({ object: z.literal('list') }).safeParse(body).success;
+  const parsed = isList
+    ? listSchema(balanceSchema).safeParse(body)
+    : balanceSchema.transform((balance) => [balance]).safeParse(body);
+  if (parsed.success) return parsed.data;
+  for (const { path } of parsed.error.issues) context.addIssue({ code: 'custom', path });
+  return z.NEVER;
+});

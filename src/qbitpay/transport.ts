@@ -1,0 +1,272 @@
+import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import got, { TimeoutError, type OptionsInit } from 'got';
+import type { Answer } from './answer.js';
+import type { ApiKeySource } from './api-key.js';
+import { parseDecimalJson, stringifyDecimalJson } from './decimal-json.js';
+import {
+  QbitPayConnectionError,
+  QbitPayResponseError,
+  RESPONSE_FLAW,
+  toProviderError,
+  type QbitPayError,
+} from './errors.js';
+import { createPostAgent, type SchemeAgent } from './post-agent.js';
+import { createRequestRate } from './request-rate.js';
+
+/** Limits of the phases of one request, in milliseconds. */
+export interface QbitPayTimeouts {
+  /** Name look-up of a read. @default 5000 */
+  readonly lookupMs: number;
+  /** TCP connection of a read. @default 5000 */
+  readonly connectMs: number;
+  /** TLS handshake of a read. @default 5000 */
+  readonly secureConnectMs: number;
+  /** Writing the request. @default 10000 */
+  readonly sendMs: number;
+  /** From the request written to the first byte of the answer. @default 30000 */
+  readonly responseMs: number;
+  /** From the first byte of the answer to its last. @default 30000 */
+  readonly readMs: number;
+  /**
+   * From the call of a POST to the moment its first byte may leave, waiting for the request rate and the
+   * whole connection phase included; what is not under way by then is never sent. @default 10000
+   */
+  readonly postDeadlineMs: number;
+}
+
+const DEFAULT_TIMEOUTS: QbitPayTimeouts = {
+  lookupMs: 5_000,
+  connectMs: 5_000,
+  secureConnectMs: 5_000,
+  sendMs: 10_000,
+  responseMs: 30_000,
+  readMs: 30_000,
+  postDeadlineMs: 10_000,
+};
+
+const DEFAULT_MAX_RESPONSE_BYTES = 5 * 1024 * 1024;
+
+export interface TransportOptions {
+  /** Scheme, host and, where there is one, port and path prefix: `https://api.qbitnetwork.com`. */
+  readonly baseUrl: string;
+  readonly apiKey: ApiKeySource;
+  /** Requests are spaced evenly to stay within this rate. @default no limit */
+  readonly maxRequestsPerSecond?: number | undefined;
+  readonly timeouts?: Partial<QbitPayTimeouts> | undefined;
+  /** A longer answer is not read to its end. @default 5 MiB */
+  readonly maxResponseBytes?: number | undefined;
+}
+
+export interface TransportRequest {
+  /** Name of the client method, for errors. */
+  readonly operation: string;
+  readonly method: 'GET' | 'POST';
+  /** Absolute path with escaped segments. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
+  readonly body?: object | undefined;
+}
+
+export interface Transport {
+  /** Resolves for a complete 2xx answer only. @throws QbitPayError for everything else */
+  send(request: TransportRequest): Promise<Answer>;
+  close(): void;
+}
+
+/** What came back, whatever its status; `flaw` says why there is no complete body. */
+interface Exchange {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Uint8Array;
+  readonly flaw?: typeof RESPONSE_FLAW.TRUNCATED | typeof RESPONSE_FLAW.TOO_LARGE;
+}
+
+/** HTTP as the contract wants it: Basic authentication, no retries, no redirects, a limit on everything. */
+export function createTransport(options: TransportOptions): Transport {
+  const { apiKey, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = options;
+  const base = parseBaseUrl(options.baseUrl);
+  const secure = base.protocol === 'https:';
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const readAgent = createReadAgent(secure);
+  const { maxRequestsPerSecond } = options;
+  const waitForTurn =
+    maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
+
+  return {
+    async send(request) {
+      const deadlineAtMs = performance.now() + timeouts.postDeadlineMs;
+      const url = toUrl(base, request);
+      const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
+      await waitForTurn?.();
+      const isPost = request.method === 'POST';
+      const agent = isPost ? createPostAgent({ secure, deadlineAtMs }) : readAgent;
+      const key = apiKey.current();
+      const credentials = Buffer.from(`${key}:`).toString('base64');
+      const gotOptions = toGotOptions({ method: request.method, body, agent, credentials, timeouts });
+      const exchange = await exchangeOnce(request.operation, { url, gotOptions, maxResponseBytes });
+      if (isSuccess(exchange.status) && exchange.flaw === undefined) {
+        return { operation: request.operation, ...exchange };
+      }
+      // The key file may have been replaced: the caller's next attempt uses what it says now.
+      if (exchange.status === 401) await apiKey.reload();
+      throw toError(request.operation, exchange, [key, credentials]);
+    },
+    close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
+  };
+}
+
+function createReadAgent(secure: boolean): SchemeAgent {
+  return secure
+    ? { https: new HttpsAgent({ keepAlive: true }) }
+    : { http: new HttpAgent({ keepAlive: true }) };
+}
+
+/** @throws TypeError, without quoting the URL, which might hold credentials */
+function parseBaseUrl(baseUrl: string): URL {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
+    throw new TypeError('The QbitPay base URL is not an http or https URL.');
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new TypeError('The QbitPay base URL may hold no credentials, query or fragment.');
+  }
+  return url;
+}
+
+function toUrl(base: URL, { path, query = {} }: TransportRequest): URL {
+  const url = new URL(base);
+  url.pathname = base.pathname.replace(/\/$/, '') + path;
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+function toGotOptions(request: {
+  method: 'GET' | 'POST';
+  body: Buffer | undefined;
+  agent: SchemeAgent;
+  credentials: string;
+  timeouts: QbitPayTimeouts;
+}): OptionsInit & { isStream: true } {
+  const { method, body, agent, credentials, timeouts } = request;
+  return {
+    isStream: true,
+    method,
+    ...(body === undefined ? {} : { body }),
+    headers: {
+      authorization: `Basic ${credentials}`,
+      accept: 'application/json',
+      'user-agent': 'qbitpay-payouts',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    agent,
+    // Compressed bodies would make the size limit count the wrong bytes.
+    decompress: false,
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    timeout: {
+      lookup: timeouts.lookupMs,
+      connect: timeouts.connectMs,
+      secureConnect: timeouts.secureConnectMs,
+      send: timeouts.sendMs,
+      response: timeouts.responseMs,
+      read: timeouts.readMs,
+    },
+  };
+}
+
+/** @throws QbitPayConnectionError when no answer came, or a successful one stopped coming */
+async function exchangeOnce(
+  operation: string,
+  request: { url: URL; gotOptions: OptionsInit & { isStream: true }; maxResponseBytes: number },
+): Promise<Exchange> {
+  const stream = got(request.url, request.gotOptions);
+  const progress: { sent: boolean; answer?: { status: number; headers: IncomingHttpHeaders } } = {
+    sent: false,
+  };
+  stream.on('socket', (socket: Socket) => {
+    whenReady(socket, request.url.protocol, () => (progress.sent = true));
+  });
+  stream.on('response', ({ statusCode, headers }: { statusCode: number; headers: IncomingHttpHeaders }) => {
+    progress.answer = { status: statusCode, headers };
+  });
+  // The loop below sees errors; one that comes after it must not become an uncaught exception.
+  stream.on('error', () => undefined);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > request.maxResponseBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    return withoutBody(operation, progress, error);
+  } finally {
+    stream.destroy();
+  }
+  const { answer } = progress;
+  if (answer === undefined) throw toConnectionError(operation, progress.sent, undefined);
+  if (size > request.maxResponseBytes) return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TOO_LARGE };
+  return { ...answer, body: Buffer.concat(chunks) };
+}
+
+const EMPTY = new Uint8Array();
+
+/** A request can leave from here on: `connect` for http, the end of the handshake for https. */
+function whenReady(socket: Socket, protocol: string, callback: () => void): void {
+  if (socket.connecting) socket.once(protocol === 'https:' ? 'secureConnect' : 'connect', callback);
+  else callback();
+}
+
+function withoutBody(
+  operation: string,
+  progress: { sent: boolean; answer?: { status: number; headers: IncomingHttpHeaders } },
+  error: unknown,
+): Exchange {
+  const { answer } = progress;
+  // An error status says enough without its body; a success that stalls is no answer yet.
+  if (answer === undefined || (isSuccess(answer.status) && error instanceof TimeoutError)) {
+    throw toConnectionError(operation, progress.sent, error);
+  }
+  return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TRUNCATED };
+}
+
+/** The library's error holds the key in its options: nothing but its code goes on. */
+function toConnectionError(operation: string, sent: boolean, error: unknown): QbitPayConnectionError {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? 'ERR_NO_ANSWER';
+  return new QbitPayConnectionError(operation, { sent, code });
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function toError(operation: string, exchange: Exchange, secrets: readonly string[]): QbitPayError {
+  const { status, headers, body, flaw } = exchange;
+  if (status >= 400) {
+    const parsed = parseOrUndefined(body);
+    return toProviderError({ operation, status, headers, body: parsed, nowMs: Date.now(), secrets });
+  }
+  const reason = isSuccess(status) && flaw !== undefined ? flaw : RESPONSE_FLAW.REDIRECT;
+  return new QbitPayResponseError(operation, { status, reason, explanation: EXPLANATIONS[reason] });
+}
+
+const EXPLANATIONS = {
+  [RESPONSE_FLAW.TRUNCATED]: 'the connection ended before the body did',
+  [RESPONSE_FLAW.TOO_LARGE]: 'the body is larger than allowed',
+  [RESPONSE_FLAW.REDIRECT]: 'a redirect, which is never followed',
+};
+
+function parseOrUndefined(body: Uint8Array): unknown {
+  try {
+    return parseDecimalJson(body);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { AMOUNT_PATTERN, compareAmounts, CURRENCY_PATTERN } from '../domain/money.js';
+import { parseDecimalJson } from './decimal-json.js';
+import { QbitPayWebhookFormatError } from './errors.js';
+
+/**
+ * An event as it arrived (contract, section Webhooks). `data` is kept whole, numbers as decimal strings; it
+ * may disagree with `type`, so money is believed to have moved only after the API was read.
+ */
+export interface WebhookEvent {
+  readonly id: string;
+  readonly type: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly object: 'event';
+  readonly pendingWebhooks?: number | undefined;
+  /** False for test events; which value is expected is a setting [I]. */
+  readonly livemode: boolean;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export const PAYOUT_EVENT_TYPE = {
+  PENDING: 'payout.pending',
+  /** Sic: the status it announces is spelled `inTransit`. */
+  IN_TRANSITION: 'payout.inTransition',
+  PAID: 'payout.paid',
+  FAILED: 'payout.failed',
+  CANCELLED: 'payout.cancelled',
+} as const;
+
+export const PAYOUT_OUTCOME = { PAID: 'paid', FAILED: 'failed', CANCELLED: 'cancelled' } as const;
+export type PayoutOutcome = (typeof PAYOUT_OUTCOME)[keyof typeof PAYOUT_OUTCOME];
+
+/** [I] The provider publishes neither type nor shape of its deposit notification; the types are a setting. */
+export const DEFAULT_DEPOSIT_EVENT_TYPES = ['deposit.confirmed'];
+
+export interface PayoutNotice {
+  readonly providerPayoutId: string;
+  readonly externalOrderId: string | undefined;
+  /** Undefined when the event announces no end: pending, in transit, or a type that is new. */
+  readonly outcome: PayoutOutcome | undefined;
+}
+
+export interface DepositNotice {
+  readonly providerDepositId: string | undefined;
+  readonly currency: string;
+  /** Decimal, above 0. */
+  readonly amount: string;
+  readonly address: string | undefined;
+  readonly txHash: string | undefined;
+  readonly confirmations: number | undefined;
+  readonly status: string | undefined;
+}
+
+const nonEmpty = z.string().min(1);
+const count = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
+const optionalText = z
+  .string()
+  .nullish()
+  .transform((value) => value || undefined);
+
+const envelopeSchema = z.object({
+  id: nonEmpty,
+  type: nonEmpty,
+  createdAt: nonEmpty,
+  object: z.literal('event'),
+  pendingWebhooks: count.optional().catch(undefined),
+  livemode: z.boolean(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+const payoutDataSchema = z.object({ id: nonEmpty, externalOrderId: optionalText });
+
+/** [I] The whole shape, after the provider's other objects. */
+const depositDataSchema = z.object({
+  id: optionalText,
+  currency: z.string().regex(CURRENCY_PATTERN),
+  amount: z.string().refine((amount) => AMOUNT_PATTERN.test(amount) && compareAmounts(amount, '0') > 0),
+  addr: optionalText,
+  txHash: optionalText,
+  confirmations: count.nullish().transform((value) => value ?? undefined),
+  status: optionalText,
+});
+
+/** @throws QbitPayWebhookFormatError naming the field that cannot be used, `body` for no JSON object at all */
+export function parseWebhookEvent(rawBody: Uint8Array): WebhookEvent {
+  let json: unknown;
+  try {
+    json = parseDecimalJson(rawBody);
+  } catch {
+    throw new QbitPayWebhookFormatError('body');
+  }
+  return parseFields(envelopeSchema, json, []);
+}
+
+const OUTCOMES: Readonly<Record<string, PayoutOutcome>> = {
+  [PAYOUT_EVENT_TYPE.PAID]: PAYOUT_OUTCOME.PAID,
+  [PAYOUT_EVENT_TYPE.FAILED]: PAYOUT_OUTCOME.FAILED,
+  [PAYOUT_EVENT_TYPE.CANCELLED]: PAYOUT_OUTCOME.CANCELLED,
+};
+
+/**
+ * Undefined for events of other objects.
+ * @throws QbitPayWebhookFormatError when the event does not say whose payout it is about
+ */
+export function readPayoutEvent(event: WebhookEvent): PayoutNotice | undefined {
+  if (!event.type.startsWith('payout.')) return undefined;
+  const { id, externalOrderId } = parseFields(payoutDataSchema, event.data, ['data']);
+  return { providerPayoutId: id, externalOrderId, outcome: OUTCOMES[event.type] };
+}
+
+/**
+ * Undefined when the event's type is none of `acceptedTypes`.
+ * @throws QbitPayWebhookFormatError when currency or amount cannot be used, or when neither a deposit id nor
+ * a transaction hash tells this deposit from another
+ */
+export function readDepositEvent(
+  event: WebhookEvent,
+  acceptedTypes: readonly string[],
+): DepositNotice | undefined {
+  if (!acceptedTypes.includes(event.type)) return undefined;
+  const { id, addr, ...rest } = parseFields(depositDataSchema, event.data, ['data']);
+  if (id === undefined && rest.txHash === undefined) throw new QbitPayWebhookFormatError('data.id');
+  return { providerDepositId: id, address: addr, ...rest };
+}
+
+function parseFields<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const field = [...at, ...(parsed.error.issues[0]?.path ?? [])].join('.');
+  throw new QbitPayWebhookFormatError(field || 'body');
+}

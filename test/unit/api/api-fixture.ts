@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { pino } from 'pino';
+import type { ApiKeyEntry } from '../../../src/api/authentication.js';
+import type { ApiBook } from '../../../src/api/book-port.js';
+import { createApi, type ApiDependencies } from '../../../src/api/server.js';
+import type { PayoutRecord } from '../../../src/book/records.js';
+import type { PayoutRequest } from '../../../src/domain/payout-request.js';
+import type { PayoutGateway } from '../../../src/temporal/payout-gateway.js';
+
+export const ACCOUNT_NUMBER = 'canary-account-6222';
+export const KEYS = { shop: 'key-of-the-shop', viewer: 'key-of-the-viewer', ops: 'key-of-ops' } as const;
+const entry = (name: keyof typeof KEYS, scopes: ApiKeyEntry['scopes']): ApiKeyEntry => ({
+  name,
+  scopes,
+  sha256: createHash('sha256').update(KEYS[name]).digest('hex'),
+});
+export const API_KEYS = [
+  entry('shop', ['create', 'read']),
+  entry('viewer', ['read']),
+  entry('ops', ['operate']),
+];
+
+export const REQUEST: PayoutRequest = {
+  payoutId: 'inv-2026-0001',
+  amount: '5000.00',
+  currency: 'CNY',
+  amountMode: 'receive',
+  fundingCurrency: 'USDT',
+  destination: {
+    type: 'bankAccount',
+    payerName: 'canary-name-Li',
+    bankAccountNum: ACCOUNT_NUMBER,
+    bankName: 'canary-bank',
+  },
+  description: 'Invoice 2026-0001',
+};
+
+/** A hash that is as good as the book's for telling requests apart. */
+export const hashOf = (request: PayoutRequest): string => `hash:${JSON.stringify(request)}`;
+
+export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
+  const { payoutId, amount, currency, amountMode, fundingCurrency } = REQUEST;
+  return {
+    payoutId,
+    requestHash: hashOf(REQUEST),
+    firstExecutionRunId: 'run-1',
+    openRequestId: null,
+    maker: 'shop',
+    request: REQUEST,
+    amount,
+    currency,
+    amountMode,
+    fundingCurrency,
+    status: 'awaiting_deposit',
+    holdReason: null,
+    failure: null,
+    deposit: {
+      currency: 'USDT',
+      network: 'TRC20',
+      address: '0x31C2',
+      amount: '732.150013',
+      received: '0',
+      expiresAt: new Date('2026-01-02T03:04:05.678Z'),
+    },
+    feeTerms: { side: 'added', payoutRate: '0.005', tradeRate: '0' },
+    minimum: null,
+    order: null,
+    providerPayout: null,
+    createdAt: new Date('2026-01-01T03:04:05.678Z'),
+    updatedAt: new Date('2026-01-01T03:04:06.000Z'),
+    ...changes,
+  };
+}
+
+/**
+ * A book that holds the records it is given, and a gateway that knows nothing. Their functions are meant to be
+ * replaced; `calls` tells what the gateway and the book's writes were asked.
+ */
+export function createFakes(...records: PayoutRecord[]) {
+  const kept = new Map(records.map((record) => [record.payoutId, record]));
+  const calls: unknown[] = [];
+  const book: Writable<ApiBook> = {
+    payouts: {
+      find: (payoutId) => Promise.resolve(kept.get(payoutId)),
+      list: (request) => {
+        calls.push(request);
+        return Promise.resolve({ payouts: [...kept.values()], hasMore: false });
+      },
+      timeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
+    },
+    deposits: {
+      declareTransaction: (declaration) => {
+        calls.push(declaration);
+        return Promise.resolve('declared');
+      },
+    },
+    hashRequest: (request) => Promise.resolve(hashOf(request)),
+    ping: () => Promise.resolve(),
+  };
+  const payouts: Writable<PayoutGateway> = {
+    open: () => Promise.reject(new Error('open is not expected')),
+    findOpening: () => Promise.resolve(undefined),
+    cancel: () => Promise.reject(new Error('cancel is not expected')),
+    ping: () => Promise.resolve(),
+  };
+  return { kept, calls, book, payouts };
+}
+
+type Writable<Port> = {
+  -readonly [Name in keyof Port]: Port[Name] extends (...parameters: never[]) => unknown
+    ? Port[Name]
+    : Writable<Port[Name]>;
+};
+type Fakes = ReturnType<typeof createFakes>;
+
+const opened: FastifyInstance[] = [];
+
+/** An API with the fakes behind it; closed by {@link closeApis}. */
+export async function openApi(fakes: Fakes, changes: Partial<ApiDependencies> = {}) {
+  const logLines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line: string) => logLines.push(line) });
+  const app = await createApi({
+    book: fakes.book,
+    payouts: fakes.payouts,
+    apiKeys: API_KEYS,
+    logger,
+    isDraining: () => false,
+    version: '1.2.3',
+    ...changes,
+  });
+  opened.push(app);
+  return { app, logLines };
+}
+
+export async function closeApis(): Promise<void> {
+  await Promise.all(opened.splice(0).map((app) => app.close()));
+}
+
+/** A request as the shop's backend sends it. */
+export function asShop(method: 'GET' | 'POST', url: string, payload?: object): InjectOptions {
+  return {
+    method,
+    url,
+    headers: { authorization: `Bearer ${KEYS.shop}` },
+    ...(payload === undefined ? {} : { payload }),
+  };
+}

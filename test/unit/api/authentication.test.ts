@@ -1,0 +1,111 @@
+import type { InjectOptions } from 'fastify';
+import { closeApis, createFakes, KEYS, openApi, recordOf, REQUEST } from './api-fixture.js';
+
+afterEach(closeApis);
+
+const ROUTES: Record<'create' | 'read', InjectOptions[]> = {
+  create: [
+    { method: 'POST', url: '/v1/payouts', payload: REQUEST },
+    { method: 'POST', url: '/v1/payouts/inv-2026-0001/cancel' },
+    { method: 'POST', url: '/v1/payouts/inv-2026-0001/deposit', payload: { txHash: 'a'.repeat(64) } },
+  ],
+  read: [
+    { method: 'GET', url: '/v1/payouts' },
+    { method: 'GET', url: '/v1/payouts/inv-2026-0001' },
+  ],
+};
+const ALL = [...ROUTES.create, ...ROUTES.read];
+const OPEN_PATHS = ['/livez', '/readyz', '/openapi.json', '/docs'];
+const createCancelled = () => createFakes(recordOf({ status: 'cancelled' }));
+const withKey = (route: InjectOptions, authorization?: string): InjectOptions => ({
+  ...route,
+  ...(authorization === undefined ? {} : { headers: { authorization } }),
+});
+
+describe('with keys', () => {
+  it.each([
+    ['shop', { create: 200, read: 200 }],
+    ['viewer', { create: 403, read: 200 }],
+    ['ops', { create: 403, read: 403 }],
+  ] as const)('the key %s may do what its scopes say', async (name, expected) => {
+    const { app } = await openApi(createCancelled());
+    for (const scope of ['create', 'read'] as const) {
+      for (const route of ROUTES[scope]) {
+        const answer = await app.inject(withKey(route, `Bearer ${KEYS[name]}`));
+        expect(answer.statusCode).toBe(expected[scope]);
+        if (answer.statusCode !== 403) continue;
+        expect(answer.json()).toMatchObject({ code: 'SCOPE_MISSING' });
+        expect(answer.json<{ detail: string }>().detail).toContain(`"${scope}"`);
+        expect(answer.headers['www-authenticate']).toContain(`scope="${scope}"`);
+      }
+    }
+  });
+
+  it.each<[string, string | undefined]>([
+    ['no header', undefined],
+    ['an unknown key', 'Bearer wrong'],
+    ['the hash of a key', 'Bearer 8d7f'],
+    ['a key and more', `Bearer ${KEYS.shop} x`],
+    ['another scheme', `Basic ${KEYS.shop}`],
+    ['an empty key', 'Bearer '],
+  ])('401 for %s, on every route, whatever else is wrong with the request', async (_name, authorization) => {
+    const { app } = await openApi(createCancelled());
+    for (const route of [...ALL, { method: 'POST', url: '/v1/payouts', payload: '{' } as const]) {
+      const answer = await app.inject(withKey(route, authorization));
+      expect(answer.json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
+    }
+  });
+
+  it('takes the scheme in any case', async () => {
+    const { app } = await openApi(createCancelled());
+    const answer = await app.inject(withKey(ROUTES.read[0] ?? {}, `bearer  ${KEYS.viewer}`));
+    expect(answer.statusCode).toBe(200);
+  });
+
+  it.each(OPEN_PATHS)('%s needs none', async (url) => {
+    const { app } = await openApi(createFakes());
+    expect((await app.inject({ method: 'GET', url })).statusCode).toBe(200);
+  });
+});
+
+describe('without keys', () => {
+  const send = async (headers: Record<string, string>, route = ROUTES.create[1] ?? {}) => {
+    const { app, logLines } = await openApi(createCancelled(), { apiKeys: [] });
+    return { answer: await app.inject({ ...route, headers }), logLines };
+  };
+
+  it.each(['localhost', 'LOCALHOST:8080', '127.0.0.1:8080', '127.9.9.9', '[::1]:8080'])(
+    'lets requests to %s through as local',
+    async (host) => {
+      const { answer, logLines } = await send({ host });
+      expect(answer.statusCode).toBe(200);
+      expect(JSON.parse(logLines.at(-1) ?? '')).toMatchObject({ actor: 'local' });
+    },
+  );
+
+  it.each(['payouts.example', 'localhost.example', '127.0.0.1.example', '10.0.0.1', 'a@localhost'])(
+    'refuses requests to "%s": a name that was rebound to loopback',
+    async (host) => {
+      for (const route of ALL) {
+        const { answer } = await send({ host }, route);
+        expect(answer.json()).toMatchObject({ status: 403, code: 'HOST_REFUSED' });
+      }
+    },
+  );
+
+  it.each([
+    ['https://evil.example', 403],
+    ['null', 403],
+    ['http://localhost:8080', 200],
+  ])('answers a page of %s with %d', async (origin, status) => {
+    const { answer } = await send({ host: 'localhost:8080', origin });
+    expect(answer.statusCode).toBe(status);
+  });
+
+  it('answers probes whatever they call the host', async () => {
+    const { app } = await openApi(createFakes(), { apiKeys: [] });
+    const headers = { host: 'payouts.internal' };
+    expect((await app.inject({ url: '/readyz', headers })).statusCode).toBe(200);
+  });
+});

@@ -1,0 +1,320 @@
+import type { PayoutRecord } from '../../../src/book/records.js';
+import { UnknownCursorError, type DeclarationOutcome } from '../../../src/book/records.js';
+import { FAILURES } from '../../../src/domain/failure-type.js';
+import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
+import type { CancelOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
+import { asShop, closeApis, createFakes, openApi, recordOf } from './api-fixture.js';
+
+afterEach(closeApis);
+
+const ID = 'inv-2026-0001';
+const OPENING: OpeningPayout = {
+  payoutId: ID,
+  requestHash: 'h',
+  amount: '5000.00',
+  currency: 'CNY',
+  amountMode: 'receive',
+  holdReason: 'PROVIDER_UNAVAILABLE',
+  startedAt: new Date('2026-01-01T00:00:00Z'),
+};
+
+describe('GET /v1/payouts/{payoutId}', () => {
+  it('shows the payout, its order, its hold and its timeline', async () => {
+    const record = recordOf({
+      status: 'held',
+      holdReason: 'UNKNOWN_OUTCOME',
+      order: {
+        externalOrderId: ID,
+        providerOrderId: 'or_1',
+        symbol: 'USDT/CNY',
+        amount: '720.1',
+        price: '6.97',
+        quoteAmount: '5019.09',
+        fee: '0',
+        status: 'filled',
+      },
+      providerPayout: {
+        externalOrderId: ID,
+        providerPayoutId: 'po_1',
+        postAmount: '5000.00',
+        recipientAmount: '5000.00',
+        fee: '25.00',
+        status: 'pending',
+      },
+    });
+    const { app } = await openApi(createFakes(record));
+    const answer = await app.inject(asShop('GET', `/v1/payouts/${ID}`));
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({
+      payoutId: ID,
+      status: 'held',
+      amount: '5000.00',
+      currency: 'CNY',
+      amountMode: 'receive',
+      fundingCurrency: 'USDT',
+      description: 'Invoice 2026-0001',
+      destinationType: 'bankAccount',
+      deposit: {
+        currency: 'USDT',
+        network: 'TRC20',
+        address: '0x31C2',
+        amount: '732.150013',
+        received: '0',
+        expiresAt: '2026-01-02T03:04:05.678Z',
+      },
+      createdAt: '2026-01-01T03:04:05.678Z',
+      updatedAt: '2026-01-01T03:04:06.000Z',
+      providerPayoutId: 'po_1',
+      order: {
+        providerOrderId: 'or_1',
+        symbol: 'USDT/CNY',
+        amount: '720.1',
+        price: '6.97',
+        quoteAmount: '5019.09',
+        fee: '0',
+        status: 'filled',
+      },
+      fee: '25.00',
+      recipientAmount: '5000.00',
+      holdReason: 'UNKNOWN_OUTCOME',
+      hold: {
+        reason: 'UNKNOWN_OUTCOME',
+        meaning: FAILURES.UNKNOWN_OUTCOME.meaning,
+        action: FAILURES.UNKNOWN_OUTCOME.action,
+      },
+      failure: null,
+      timeline: [{ status: 'opening', at: '1970-01-01T00:00:00.000Z', detail: 'requested' }],
+    });
+  });
+
+  it.each<[string, Partial<PayoutRecord>, object]>([
+    [
+      'rejected',
+      { status: 'rejected', deposit: null },
+      { deposit: null, order: null, providerPayoutId: null },
+    ],
+    [
+      'failed',
+      { status: 'failed', failure: { type: 'PAYOUT_FAILED', message: 'reported as failed' } },
+      { failure: { type: 'PAYOUT_FAILED', message: 'reported as failed' }, hold: null },
+    ],
+  ])('shows what a %s payout has and null for the rest', async (_name, changes, expected) => {
+    const { app } = await openApi(createFakes(recordOf(changes)));
+    expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject(expected);
+  });
+
+  it('shows a payout that is not in the book yet from its workflow', async () => {
+    const fakes = createFakes();
+    fakes.payouts.findOpening = () => Promise.resolve(OPENING);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asShop('GET', `/v1/payouts/${ID}`));
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({
+      payoutId: ID,
+      status: 'opening',
+      amount: '5000.00',
+      currency: 'CNY',
+      amountMode: 'receive',
+      fundingCurrency: null,
+      deposit: null,
+      holdReason: 'PROVIDER_UNAVAILABLE',
+      hold: { reason: 'PROVIDER_UNAVAILABLE' },
+      createdAt: '2026-01-01T00:00:00.000Z',
+      timeline: [],
+    });
+  });
+
+  it('finds a payout that ended between the look into the book and the one at Temporal', async () => {
+    const fakes = createFakes();
+    fakes.payouts.findOpening = () => {
+      fakes.kept.set(ID, recordOf({ status: 'rejected' }));
+      return Promise.resolve(undefined);
+    };
+    const { app } = await openApi(fakes);
+    expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject({
+      status: 'rejected',
+    });
+  });
+
+  it('answers 404 for an unknown id and 400 for an impossible one', async () => {
+    const { app } = await openApi(createFakes());
+    const unknown = await app.inject(asShop('GET', '/v1/payouts/nobody'));
+    expect(unknown.json()).toMatchObject({
+      status: 404,
+      code: 'PAYOUT_NOT_FOUND',
+      instance: '/v1/payouts/nobody',
+    });
+    for (const impossible of ['a%20b', 'x'.repeat(65), 'x'.repeat(500)]) {
+      const answer = await app.inject(asShop('GET', `/v1/payouts/${impossible}`));
+      expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'payoutId' }] });
+    }
+  });
+});
+
+describe('GET /v1/payouts', () => {
+  it('answers a list, newest first, ten by default', async () => {
+    const fakes = createFakes(recordOf({ payoutId: 'b' }), recordOf({ payoutId: 'a' }));
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asShop('GET', '/v1/payouts'));
+    expect(answer.json()).toMatchObject({
+      object: 'list',
+      data: [{ payoutId: 'b' }, { payoutId: 'a' }],
+      hasMore: false,
+    });
+    expect(answer.json<{ data: object[] }>().data[0]).not.toHaveProperty('timeline');
+    expect(fakes.calls).toEqual([{ limit: 10 }]);
+  });
+
+  it('passes limit, cursor and filter on', async () => {
+    const fakes = createFakes();
+    const { app } = await openApi(fakes);
+    await app.inject(asShop('GET', '/v1/payouts?limit=100&starting_after=a&status=held'));
+    await app.inject(asShop('GET', '/v1/payouts?limit=1&ending_before=b'));
+    expect(fakes.calls).toEqual([
+      { limit: 100, startingAfter: 'a', status: 'held' },
+      { limit: 1, endingBefore: 'b' },
+    ]);
+  });
+
+  it.each([
+    ['limit=0', 'limit'],
+    ['limit=101', 'limit'],
+    ['limit=', 'limit'],
+    ['limit=1e1', 'limit'],
+    ['limit=10abc', 'limit'],
+    ['limit=1&limit=2', 'limit'],
+    ['status=lost', 'status'],
+    ['starting_after=%2F', 'starting_after'],
+    ['starting_after=a&ending_before=b', 'ending_before'],
+    ['state=paid', 'state'],
+  ])('refuses ?%s, naming %s', async (query, field) => {
+    const fakes = createFakes();
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asShop('GET', `/v1/payouts?${query}`));
+    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field }], instance: '/v1/payouts' });
+    expect(fakes.calls).toEqual([]);
+  });
+
+  it('refuses a cursor that names no payout', async () => {
+    const fakes = createFakes();
+    fakes.book.payouts.list = () => Promise.reject(new UnknownCursorError('starting_after'));
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asShop('GET', '/v1/payouts?starting_after=gone'));
+    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'starting_after' }] });
+  });
+});
+
+describe('POST /v1/payouts/{payoutId}/cancel', () => {
+  const cancel = asShop('POST', `/v1/payouts/${ID}/cancel`);
+
+  /** Fakes whose gateway answers with `outcome`, and whose book has `after` from then on. */
+  function createCancelFakes(before: PayoutRecord | undefined, outcome: CancelOutcome, after?: PayoutRecord) {
+    const fakes = createFakes(...(before === undefined ? [] : [before]));
+    fakes.payouts.cancel = (payoutId, actor) => {
+      fakes.calls.push({ payoutId, actor });
+      if (after !== undefined) fakes.kept.set(payoutId, after);
+      return Promise.resolve(outcome);
+    };
+    return fakes;
+  }
+
+  it('cancels, as the actor that the key names', async () => {
+    const fakes = createCancelFakes(recordOf(), { kind: 'cancelled' }, recordOf({ status: 'cancelled' }));
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(cancel);
+    expect([answer.statusCode, answer.json<{ status: string }>().status]).toEqual([200, 'cancelled']);
+    expect(fakes.calls).toEqual([{ payoutId: ID, actor: 'shop' }]);
+  });
+
+  it('answers 200 for a payout that is cancelled already, and does nothing', async () => {
+    const { app } = await openApi(createFakes(recordOf({ status: 'cancelled' })));
+    expect((await app.inject(cancel)).json()).toMatchObject({ status: 'cancelled', payoutId: ID });
+  });
+
+  it.each(PAYOUT_STATUSES.filter((status) => isFinalStatus(status) && status !== 'cancelled'))(
+    'answers 409 for a payout that is %s, and does nothing',
+    async (status) => {
+      const { app } = await openApi(createFakes(recordOf({ status })));
+      const answer = await app.inject(cancel);
+      expect(answer.json()).toMatchObject({ status: 409, code: 'PAYOUT_ENDED' });
+      expect(answer.json<{ detail: string }>().detail).toContain(status);
+    },
+  );
+
+  it('answers 409 with the reason when the workflow refuses', async () => {
+    const outcome = { kind: 'refused', message: 'The payout is being sent.' } as const;
+    const { app } = await openApi(createCancelFakes(recordOf({ status: 'paying' }), outcome));
+    expect((await app.inject(cancel)).json()).toMatchObject({
+      status: 409,
+      code: 'CANCEL_REFUSED',
+      detail: 'The payout is being sent.',
+    });
+  });
+
+  it.each<[string, PayoutRecord | undefined, PayoutRecord | undefined, object]>([
+    ['it was cancelled', recordOf(), recordOf({ status: 'cancelled' }), { status: 'cancelled' }],
+    ['it was paid', recordOf(), recordOf({ status: 'paid' }), { status: 409, code: 'PAYOUT_ENDED' }],
+    ['it stands still', recordOf({ status: 'held' }), undefined, { status: 409, code: 'CANCEL_REFUSED' }],
+    ['nobody knows it', undefined, undefined, { status: 404, code: 'PAYOUT_NOT_FOUND' }],
+  ])('reads the book again when no workflow runs: %s', async (_name, before, after, expected) => {
+    const { app } = await openApi(createCancelFakes(before, { kind: 'notRunning' }, after));
+    expect((await app.inject(cancel)).json()).toMatchObject(expected);
+  });
+
+  it('cancels a payout that is opening and never came into the book', async () => {
+    const { app } = await openApi(createCancelFakes(undefined, { kind: 'cancelled' }));
+    const answer = await app.inject(cancel);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({ payoutId: ID, status: 'cancelled', deposit: null });
+  });
+
+  it('takes a JSON header without a body', async () => {
+    const { app } = await openApi(createFakes(recordOf({ status: 'cancelled' })));
+    const headers = { ...cancel.headers, 'content-type': 'application/json' };
+    expect((await app.inject({ ...cancel, headers, payload: '' })).statusCode).toBe(200);
+  });
+});
+
+describe('POST /v1/payouts/{payoutId}/deposit', () => {
+  const HASH = `0x${'AB'.repeat(32)}`;
+  const declare = (body: object) => asShop('POST', `/v1/payouts/${ID}/deposit`, body);
+
+  it('declares the transaction in one spelling and answers with the payout', async () => {
+    const fakes = createFakes(recordOf());
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(declare({ txHash: HASH }));
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({ payoutId: ID, status: 'awaiting_deposit' });
+    expect(fakes.calls).toEqual([{ payoutId: ID, txHash: 'ab'.repeat(32), actor: 'shop' }]);
+  });
+
+  it.each<[DeclarationOutcome, boolean, number, string]>([
+    ['declaredElsewhere', false, 409, 'TRANSACTION_DECLARED_ELSEWHERE'],
+    ['payoutEnded', false, 409, 'PAYOUT_ENDED'],
+    ['unknownPayout', false, 404, 'PAYOUT_NOT_FOUND'],
+    ['unknownPayout', true, 409, 'PAYOUT_OPENING'],
+  ])('%s (opening: %s) is answered with %d %s', async (outcome, isOpening, status, code) => {
+    const fakes = createFakes();
+    fakes.book.deposits.declareTransaction = () => Promise.resolve(outcome);
+    fakes.payouts.findOpening = () => Promise.resolve(isOpening ? OPENING : undefined);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(declare({ txHash: HASH }));
+    expect(answer.json()).toMatchObject({ status, code });
+    expect(answer.headers['retry-after']).toBe(isOpening ? '1' : undefined);
+  });
+
+  it.each<[unknown, string]>([
+    [{}, 'txHash'],
+    [{ txHash: 'short' }, 'txHash'],
+    [{ txHash: `${HASH} ` }, 'txHash'],
+    [{ txHash: 1 }, 'txHash'],
+    [{ txHash: HASH, amount: '1' }, 'amount'],
+    [undefined, ''],
+  ])('refuses %j, naming the field', async (body, field) => {
+    const fakes = createFakes(recordOf());
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(declare(body as object));
+    expect(answer.json()).toMatchObject({ status: 400, code: 'VALIDATION_FAILED', errors: [{ field }] });
+    expect(fakes.calls).toEqual([]);
+  });
+});
