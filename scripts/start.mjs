@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepareProject, ROOT } from './install.mjs';
@@ -5,7 +6,10 @@ import { runMain } from './run-command.mjs';
 import { ensureTemporalCli } from './temporal-cli.mjs';
 
 await runMain(async () => {
+  process.chdir(ROOT);
   await prepareProject();
+  // The engine reads it as well; whether a Temporal server has to be found is decided here already.
+  if (existsSync('.env')) process.loadEnvFile('.env');
   if (!process.env.TEMPORAL_ADDRESS) process.env.TEMPORAL_CLI_PATH = await ensureTemporalCli();
 });
 

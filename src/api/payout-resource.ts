@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { OrderRecord, PayoutDepositRecord, PayoutRecord, TimelineEntry } from '../book/records.js';
 import { FAILURES, type FailureType } from '../domain/failure-type.js';
+import { atCurrencyScale } from '../domain/money.js';
 import { AMOUNT_MODE, type PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { OpeningPayout } from '../temporal/payout-gateway.js';
@@ -41,9 +42,10 @@ export function toPayout(record: PayoutRecord): z.output<typeof payout> {
     destinationType: record.request.destination.type,
     updatedAt: record.updatedAt.toISOString(),
     providerPayoutId: providerPayout?.providerPayoutId ?? null,
-    order: order === null ? null : toOrder(order),
-    fee: providerPayout?.fee ?? null,
-    recipientAmount: providerPayout?.recipientAmount ?? null,
+    order: order === null ? null : toOrder(order, record),
+    fee: providerPayout === null ? null : atCurrencyScale(providerPayout.fee, record.currency),
+    recipientAmount:
+      providerPayout === null ? null : atCurrencyScale(providerPayout.recipientAmount, record.currency),
     holdReason: record.holdReason,
     hold: toHold(record.holdReason),
     failure: failure === null ? null : { type: failure.type, message: failure.message },
@@ -95,12 +97,28 @@ function toBasics({ payoutId, amount, currency, amountMode, fundingCurrency, req
 
 function toDeposit(deposit: PayoutDepositRecord | null) {
   if (deposit === null) return null;
-  const { currency, network, address, amount, received, expiresAt } = deposit;
-  return { currency, network, address, amount, received, expiresAt: expiresAt.toISOString() };
+  const { currency, network, address, expiresAt } = deposit;
+  return {
+    currency,
+    network,
+    address,
+    amount: atCurrencyScale(deposit.amount, currency),
+    received: atCurrencyScale(deposit.received, currency),
+    expiresAt: expiresAt.toISOString(),
+  };
 }
 
-function toOrder({ providerOrderId, symbol, amount, price, quoteAmount, fee, status }: OrderRecord) {
-  return { providerOrderId, symbol, amount, price, quoteAmount, fee, status };
+function toOrder(order: OrderRecord, { currency, fundingCurrency }: PayoutRecord) {
+  const { providerOrderId, symbol, price, status } = order;
+  return {
+    providerOrderId,
+    symbol,
+    amount: atCurrencyScale(order.amount, fundingCurrency),
+    price,
+    quoteAmount: atCurrencyScale(order.quoteAmount, currency),
+    fee: atCurrencyScale(order.fee, currency),
+    status,
+  };
 }
 
 function toHold(reason: FailureType | null) {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { WORKFLOW_BUNDLE_PATH } from './workflow-bundle.js';
+import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
 /** The last step of the build: the workflow bundle that every worker loads. */
 const { code } = await bundleWorkflowCode({

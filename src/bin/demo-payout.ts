@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PROJECT_ROOT } from './project-files.js';
 import { StartError } from './start-error.js';
 
 /** Where the demo goes: the engine's API and the simulator, never a provider with real money. */
@@ -27,7 +29,7 @@ interface DemoPayout {
   readonly timeline: readonly { readonly status: string; readonly at: string; readonly detail: string }[];
 }
 
-const EXAMPLE = new URL('../../../examples/payout.json', import.meta.url);
+const EXAMPLE = join(PROJECT_ROOT, 'examples', 'payout.json');
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 150;
 const ENDS = ['paid', 'failed', 'cancelled', 'expired', 'rejected', 'held'];

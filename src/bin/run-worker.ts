@@ -10,7 +10,7 @@ import { ensureSweepSchedule } from '../temporal/sweep-schedule.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
-import { WORKFLOW_BUNDLE_PATH } from './workflow-bundle.js';
+import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
 export type WorkerConfig = ConfigFor<'worker'>;
 

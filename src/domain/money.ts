@@ -69,6 +69,12 @@ export function compareAmounts(left: string, right: string): number {
   return new Exact(left).comparedTo(right);
 }
 
+/** The same amount with at least as many decimals as its currency has: "25" CNY reads "25.00". Never rounds. */
+export function atCurrencyScale(amount: string, currency: string): string {
+  const value = new Exact(amount);
+  return value.toFixed(Math.max(value.decimalPlaces(), currencyScale(currency)));
+}
+
 /** Rounds towards more money, to the currency's scale: used for what someone has to bring. */
 export function roundUpToCurrency(amount: string, currency: string): string {
   return new Exact(amount).toFixed(currencyScale(currency), Decimal.ROUND_CEIL);

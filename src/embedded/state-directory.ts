@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { EmbeddedLog } from './embedded-log.js';
 import { postgresHome } from './postgres-installation.js';
 import { stopLeftoverPostgres } from './postgres.js';
 import { readProcessIdentity } from './running-process.js';
 import { stopLeftoverTemporalDevServer } from './temporal-dev-server.js';
 
-/** Says that a folder is ours to empty: `--fresh` with a path gone wrong must not delete somebody's files. */
+/**
+ * Says that a folder is ours to empty: `--fresh` with a path gone wrong must not delete somebody's files. A folder of
+ * our own name needs no such proof (a simulator that ran on its own may have made it).
+ */
 const MARKER = '.qbitpay-payouts';
+const OWN_NAME = '.payouts';
 const LOCK = 'engine.lock';
 const OWNER_ONLY = 0o700;
 const LOCK_ATTEMPTS = 3;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,13 @@ test('is emptied for a fresh start, and only when it is ours', async () => {
   await writeFile(join(parent, 'thesis.txt'), 'mine');
   await expect(removeStateDirectory(parent, log)).rejects.toThrow('not the engine');
   expect(existsSync(join(parent, 'thesis.txt'))).toBe(true);
+});
+
+test('is ours by its usual name, whatever a part that ran on its own has put there', async () => {
+  const usual = join(parent, '.payouts');
+  await mkdir(join(usual, 'simulator'), { recursive: true });
+  await (await openStateDirectory({ path: usual, log })).release();
+  await removeStateDirectory(usual, log);
 });
 
 test('publishes endpoints to their owner and takes them back', async () => {

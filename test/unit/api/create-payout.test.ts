@@ -173,7 +173,7 @@ describe('POST /v1/payouts', () => {
 });
 
 describe('static validation of a create request', () => {
-  const { description: _description, ...minimal } = REQUEST;
+  const minimal = { ...REQUEST, description: undefined };
   const destinations: PayoutRequest['destination'][] = [
     REQUEST.destination,
     { type: 'wallet', payerName: 'Li', addr: '0x1' },
@@ -196,7 +196,7 @@ describe('static validation of a create request', () => {
       const { fakes, openings } = createOpeningFakes();
       const { app } = await openApi(fakes);
       expect((await app.inject(create(body))).statusCode).toBe(201);
-      expect(openings[0]?.request).toEqual(body);
+      expect(openings[0]?.request).toEqual(JSON.parse(JSON.stringify(body)));
     },
   );
 

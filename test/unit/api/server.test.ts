@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, InjectOptions } from 'fastify';
 import { connect, type AddressInfo } from 'node:net';
+import { createLogger } from '../../../src/config/logger.js';
 import type { ApiDependencies } from '../../../src/api/server.js';
 import { asShop, closeApis, createFakes, KEYS, openApi, recordOf, REQUEST } from './api-fixture.js';
 
@@ -40,7 +41,7 @@ async function sendRaw(app: FastifyInstance, bytes: string): Promise<string> {
 }
 
 describe('errors are problem+json', () => {
-  it.each<[string, number, string, Parameters<FastifyInstance['inject']>[0]]>([
+  it.each<[string, number, string, InjectOptions]>([
     ['an unknown path', 404, 'ROUTE_NOT_FOUND', { url: '/v2/payouts' }],
     ['an unknown path below a known one', 404, 'ROUTE_NOT_FOUND', asShop('GET', '/v1/payouts/a/b/c')],
     ['an unknown method', 405, 'METHOD_NOT_ALLOWED', { method: 'DELETE', url: '/v1/payouts/a' }],
@@ -118,6 +119,21 @@ describe('errors are problem+json', () => {
     const { app } = await openApi(createFakes(), { register });
     const answer = await app.inject({ method: 'POST', url: '/webhooks/test' });
     expect(answer.json()).toMatchObject({ detail: 'The signature is missing.' });
+  });
+
+  it('has words of its own for what the framework refuses', async () => {
+    const { app } = await openApi(createFakes());
+    const answer = await app.inject({ url: '/v1/payouts/%zz' });
+    expect(answer.json<{ detail: string }>().detail).not.toContain('%zz');
+  });
+
+  it('logs of a crash what the error says, and none of what hangs on it', async () => {
+    const lines: string[] = [];
+    const logger = createLogger({ level: 'info', name: 'api' }, { write: (line) => lines.push(line) });
+    const { app } = await openApi(createFakes(), { register, logger });
+    await app.inject('/typed-crash');
+    expect(lines.join('')).toContain('canary: internals');
+    expect(lines.join('')).not.toContain('"key"');
   });
 
   it('answers what is no HTTP', async () => {

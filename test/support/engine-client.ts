@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The black box as a test sees it: the engine's API and the simulator's control surface, over HTTP. */
+export interface EngineClient {
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  /** The simulator's control surface; throws for anything but 2xx. */
+  control(method: string, path: string, body?: unknown): Promise<Json>;
+  /** Asks for a payout and expects 201. */
+  open(changes?: Json): Promise<Json>;
+  /** Deposits exactly what the payout asks for. */
+  fund(payout: Json): Promise<Json>;
+  /** Polls the API until the payout fulfils the condition. */
+  until(payoutId: string, condition: (payout: Json) => boolean, what?: string): Promise<Json>;
+  untilStatus(payoutId: string, status: string): Promise<Json>;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers of a black box, looked at field by field
+export type Json = any;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Json;
+}
+
+const UNTIL_TIMEOUT_MS = 25_000;
+const POLL_MS = 25;
+
+export function createEngineClient(apiUrl: string, simulatorUrl: string): EngineClient {
+  const api: EngineClient['api'] = (method, path, body, headers = {}) =>
+    send(`${apiUrl}${path}`, method, body, headers);
+  const until: EngineClient['until'] = async (payoutId, condition, what = String(condition)) => {
+    let last: Answer | undefined;
+    for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
+      last = await api('GET', `/v1/payouts/${payoutId}`);
+      if (last.status === 200 && condition(last.body)) return last.body;
+    }
+    throw new Error(`${payoutId} did not come to ${what}; last answer: ${JSON.stringify(last?.body)}`);
+  };
+  const control: EngineClient['control'] = async (method, path, body) => {
+    const answer = await send(`${simulatorUrl}/_simulator${path}`, method, body, {});
+    if (answer.status >= 300)
+      throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+  return {
+    api,
+    control,
+    until,
+    untilStatus: (payoutId, status) => until(payoutId, (payout) => payout.status === status, status),
+    open: async (changes = {}) => {
+      const answer = await api('POST', '/v1/payouts', payoutRequest(changes));
+      if (answer.status !== 201)
+        throw new Error(`create answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+      return answer.body;
+    },
+    fund: (payout) =>
+      control('POST', '/deposits', { currency: payout.deposit.currency, amount: payout.deposit.amount }),
+  };
+}
+
+/** A valid request under an id of its own. */
+export function payoutRequest(changes: Json = {}): Json {
+  return {
+    payoutId: `p-${randomUUID()}`,
+    amount: '5000.00',
+    currency: 'CNY',
+    amountMode: 'receive',
+    fundingCurrency: 'USDT',
+    destination: {
+      type: 'bankAccount',
+      payerName: 'Example Trading Ltd',
+      bankAccountNum: '6222020200112233445',
+      bankName: 'Example Bank',
+    },
+    description: 'Invoice 2026-0001',
+    ...changes,
+  };
+}
+
+async function send(
+  url: string,
+  method: string,
+  body: unknown,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? undefined : JSON.parse(text),
+  };
+}

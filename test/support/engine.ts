@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { Client as PostgresClient } from 'pg';
+import { readConfig, type Environment } from '../../src/config/config.js';
+import { createLogger } from '../../src/config/logger.js';
+import { openBook } from '../../src/book/book.js';
+import { createTemporalAccess, type TemporalAccess } from '../../src/bin/create-parts.js';
+import { startApi } from '../../src/bin/run-api.js';
+import { installTemporalRuntime, startWorker, type RunningWorker } from '../../src/bin/run-worker.js';
+import type { RunningPart } from '../../src/bin/running-part.js';
+import { choosePort } from '../../src/embedded/choose-port.js';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
+import { createEngineClient, type EngineClient } from './engine-client.js';
+
+/** The key of the simulated provider: no log line, history, error or answer may ever show it. */
+export const CANARY_API_KEY = 'qbitpay-canary-key-4f9c2b7e';
+
+export interface TestEngine extends EngineClient {
+  readonly env: Environment;
+  readonly temporal: TemporalAccess;
+  readonly apiUrl: string;
+  readonly databaseUrl: string;
+  /** Everything that worker and API logged, as JSON lines. */
+  readonly logLines: readonly string[];
+  startWorker(): Promise<RunningWorker>;
+  stopWorker(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestEngineOptions {
+  /** Wins over the settings below, which make every wait short. */
+  readonly env?: Environment;
+  readonly simulator?: Partial<SimulatorOptions>;
+  /** @default true */
+  readonly worker?: boolean;
+  /** @default true */
+  readonly webhooks?: boolean;
+}
+
+const SHORT_WAITS: Environment = {
+  POLL_INTERVAL_MS: '150',
+  DEPOSIT_VERIFY_INTERVAL_MS: '50',
+  RETRY_INITIAL_MS: '50',
+  RETRY_MAX_MS: '500',
+  SHUTDOWN_TIMEOUT_SECONDS: '10',
+};
+
+/**
+ * A whole engine of its own for one test file: own database, task queue, simulator, worker and API, on the
+ * shared PostgreSQL and Temporal servers.
+ */
+export async function startTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
+  const name = `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const databaseUrl = await createMigratedDatabase(name);
+  const port = await choosePort({ variable: 'PORT' });
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const simulator = await startSimulator({
+    apiKey: CANARY_API_KEY,
+    settleAfterMs: 30,
+    webhookTimeScale: 0.0001,
+    ...(options.webhooks === false ? {} : { webhookUrl: `${apiUrl}/webhooks/qbitpay` }),
+    ...options.simulator,
+  });
+  const env: Environment = {
+    ...SHORT_WAITS,
+    QBITPAY_BASE_URL: simulator.url,
+    QBITPAY_API_KEY: CANARY_API_KEY,
+    QBITPAY_FEE_SIDE: 'added',
+    QBITPAY_NETWORKS: 'USDT:TRC20',
+    DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: sharedServer('TEST_TEMPORAL_ADDRESS'),
+    TEMPORAL_TASK_QUEUE: name,
+    PORT: String(port),
+    ...options.env,
+  };
+  return assemble(env, simulator, { apiUrl, databaseUrl, worker: options.worker ?? true });
+}
+
+async function assemble(
+  env: Environment,
+  simulator: Simulator,
+  setting: { readonly apiUrl: string; readonly databaseUrl: string; readonly worker: boolean },
+): Promise<TestEngine> {
+  const temporal = createTemporalAccess(env);
+  const logger = testLogger();
+  let worker: RunningWorker | undefined;
+  const api: RunningPart = await startApi(readConfig(env, 'api'), createTemporalAccess(env), logger);
+  const engine: TestEngine = {
+    ...createEngineClient(setting.apiUrl, simulator.url),
+    env,
+    temporal,
+    apiUrl: setting.apiUrl,
+    databaseUrl: setting.databaseUrl,
+    logLines,
+    startWorker: async () => (worker = await startWorker(readConfig(env, 'worker'), temporal, logger)),
+    stopWorker: async () => {
+      await worker?.stop();
+      worker = undefined;
+    },
+    stop: async () => {
+      await api.stop();
+      await worker?.stop();
+      await simulator.close();
+      await deleteSchedule(temporal, env['TEMPORAL_TASK_QUEUE'] ?? '');
+      await temporal.client.connection.close();
+    },
+  };
+  if (setting.worker) await engine.startWorker();
+  return engine;
+}
+
+const logLines: string[] = [];
+let logger: Logger | undefined;
+
+/** One for all engines of a test file: the SDK's runtime, which logs through it, is one per process. */
+function testLogger(): Logger {
+  if (logger === undefined) {
+    logger = createLogger({ level: 'debug', name: 'test' }, { write: (line) => void logLines.push(line) });
+    installTemporalRuntime(logger);
+  }
+  return logger;
+}
+
+/** Address of a server that the global set-up started. */
+export function sharedServer(variable: 'TEST_POSTGRES_URL' | 'TEST_TEMPORAL_ADDRESS'): string {
+  const address = process.env[variable];
+  if (address === undefined) throw new Error(`${variable} is not set: the global set-up starts the servers`);
+  return address;
+}
+
+/** A database of this version's schema, of its own. */
+export async function createMigratedDatabase(name: string): Promise<string> {
+  const url = await createDatabase(name);
+  const book = openBook({ url, onIdleError: () => undefined });
+  await book.migrate();
+  await book.close();
+  return url;
+}
+
+export async function createDatabase(name: string): Promise<string> {
+  const admin = new PostgresClient({ connectionString: sharedServer('TEST_POSTGRES_URL') });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  await admin.end();
+  const url = new URL(sharedServer('TEST_POSTGRES_URL'));
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Schedules outlive their workers; on a shared server they would pile up. */
+async function deleteSchedule({ client }: TemporalAccess, taskQueue: string): Promise<void> {
+  await client.schedule
+    .getHandle(`sweep-webhooks/${taskQueue}`)
+    .delete()
+    .catch(() => undefined);
+}

@@ -1,0 +1,44 @@
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { countWorkflowTasks, historyOf } from '../support/histories.js';
+
+describe('the quickstart, end to end', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { POLL_INTERVAL_MS: '60000' } });
+  });
+  afterAll(() => engine.stop());
+
+  test('a funded payout is converted, paid and settled within 60 events and 10 workflow tasks', async () => {
+    const opened = await engine.open();
+    expect(opened).toMatchObject({
+      status: 'awaiting_deposit',
+      amount: '5000.00',
+      currency: 'CNY',
+      amountMode: 'receive',
+      deposit: { currency: 'USDT', network: 'TRC20', received: '0.000000' },
+    });
+    await engine.fund(opened);
+    const paid = await engine.untilStatus(opened.payoutId, 'paid');
+
+    expect(paid).toMatchObject({
+      recipientAmount: '5000.00',
+      fee: '25.00',
+      holdReason: null,
+      failure: null,
+      order: { symbol: 'USDT/CNY', price: '6.97', status: 'filled' },
+    });
+    expect(paid.timeline.map((entry: { status: string }) => entry.status)).toEqual([
+      'opening',
+      'awaiting_deposit',
+      'awaiting_deposit',
+      'converting',
+      'paying',
+      'in_transit',
+      'paid',
+    ]);
+    await engine.temporal.client.workflow.getHandle(`payout/${opened.payoutId}`).result();
+    const history = await historyOf(engine, opened.payoutId);
+    expect(history.length).toBeLessThanOrEqual(60);
+    expect(countWorkflowTasks(history)).toBeLessThanOrEqual(10);
+  });
+});
