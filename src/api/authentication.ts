@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { onRequestAsyncHookHandler } from 'fastify';
+import type { ApiKeyEntry, ApiScope } from '../domain/api-key-entry.js';
 import { ProblemError } from './problem.js';
 
 declare module 'fastify' {
@@ -9,19 +10,8 @@ declare module 'fastify' {
   }
 }
 
-export type Scope = 'create' | 'read' | 'operate';
-
-/** A key that may be used, known by its hash only. */
-export interface ApiKeyEntry {
-  /** The actor of what is done with the key. */
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  /** SHA-256 of the key, lower-case hexadecimal. */
-  readonly sha256: string;
-}
-
 /** Makes the hook that lets a request through when its key has the scope, before its body is read. */
-export type Authentication = (scope: Scope) => onRequestAsyncHookHandler;
+export type Authentication = (scope: ApiScope) => onRequestAsyncHookHandler;
 
 const LOCAL_ACTOR = 'local';
 const LOOPBACK_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
@@ -66,7 +56,7 @@ function findEntry(known: readonly KnownKey[], authorization: string | undefined
   });
 }
 
-function assertScope(entry: ApiKeyEntry, scope: Scope): void {
+function assertScope(entry: ApiKeyEntry, scope: ApiScope): void {
   if (entry.scopes.includes(scope)) return;
   throw ProblemError.of('SCOPE_MISSING', `The key "${entry.name}" lacks the scope "${scope}".`, {
     headers: { 'www-authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },

@@ -3,7 +3,8 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Logger } from 'pino';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import type { ApiServer } from './api-server.js';
-import { createAuthentication, type ApiKeyEntry } from './authentication.js';
+import type { ApiKeyEntry } from '../domain/api-key-entry.js';
+import { createAuthentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
 import { addCancelPayout } from './cancel-payout.js';
 import { addCreatePayout } from './create-payout.js';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
-import type { ConfigFor } from '../config/config.js';
+import { isLoopback, type ConfigFor } from '../config/config.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
@@ -56,7 +56,3 @@ export async function startApi(
 }
 
 const READINESS_NOTICE_MS = 3_000;
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
-}

@@ -1,6 +1,6 @@
 import type { DepositPolicy, PayoutPolicy } from '../domain/policy.js';
 import type { FeeSide } from '../domain/quote.js';
-import type { ApiKeyEntry } from './api-key-entries.js';
+import type { ApiKeyEntry } from '../domain/api-key-entry.js';
 import { ConfigError } from './config-error.js';
 import { describeApiKey, describeConfig, describeQbitPay, frozenAndRedacted } from './describe-config.js';
 import {
@@ -150,7 +150,8 @@ function assertNotOpenToAll(values: VariableValues): void {
   );
 }
 
-function isLoopback(host: string): boolean {
+/** True for an address that only this machine reaches. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 

@@ -86,7 +86,7 @@ async function createDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: OWNER_ONLY });
   const content = await readdir(directory);
   if (content.includes(MARKER)) return;
-  if (content.length > 0)
+  if (content.length > 0 && basename(directory) !== OWN_NAME)
     throw new Error(`${directory} has content that is not the engine's: name another folder`);
   await chmod(directory, OWNER_ONLY);
   await writeFile(join(directory, MARKER), '');

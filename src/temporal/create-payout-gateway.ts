@@ -22,12 +22,13 @@ import type { PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { SearchAttributeName } from '../domain/search-attributes.js';
-import type {
-  CancelOutcome,
-  OpeningPayout,
-  OpenOutcome,
-  PayoutGateway,
-  PayoutOpening,
+import {
+  TemporalUnavailableError,
+  type CancelOutcome,
+  type OpeningPayout,
+  type OpenOutcome,
+  type PayoutGateway,
+  type PayoutOpening,
 } from './payout-gateway.js';
 import { isUnavailable, orUnavailable } from './unavailable.js';
 
@@ -125,7 +126,9 @@ async function findStarted(
   cause: unknown,
 ): Promise<OpenOutcome> {
   const description = await describe(client, within, opening.request.payoutId);
-  if (description === undefined) throw cause;
+  if (description === undefined) {
+    throw new TemporalUnavailableError('Temporal did not start the payout in time', { cause });
+  }
   if (description.status.name !== 'RUNNING') return { kind: 'ended' };
   const { requestHash } = description.memo ?? {};
   return requestHash === undefined || requestHash === opening.requestHash

@@ -15,7 +15,7 @@ export interface EngineClient {
   untilStatus(payoutId: string, status: string): Promise<Json>;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- answers of a black box, looked at field by field
+/** Answers of a black box, looked at field by field. */
 export type Json = any;
 
 export interface Answer {

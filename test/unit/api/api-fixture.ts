@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
-import type { ApiKeyEntry } from '../../../src/api/authentication.js';
+import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
 import type { ApiBook } from '../../../src/api/book-port.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
 import type { PayoutRecord } from '../../../src/book/records.js';
