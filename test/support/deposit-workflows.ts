@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
+import { depositWorkflowId } from '../../src/domain/identifiers.js';
+import type { TestEngine } from './engine.js';
+
+const UNTIL_TIMEOUT_MS = 25_000;
+const POLL_MS = 25;
+
+/** Waits until the deposit is parked for a person: its workflow runs, and shows the reason. */
+export async function untilParked(engine: TestEngine, depositKey: string, reason: string): Promise<void> {
+  await untilDeposit(
+    engine,
+    depositKey,
+    (description) => description.status.name === 'RUNNING' && holdReasonOf(description) === reason,
+    `parked as ${reason}`,
+  );
+}
+
+/** Waits until the deposit has found its payout and its workflow has ended. */
+export async function untilAllocated(engine: TestEngine, depositKey: string): Promise<void> {
+  await untilDeposit(
+    engine,
+    depositKey,
+    ({ status }) => status.name === 'COMPLETED',
+    'allocated',
+  );
+}
+
+/** Undefined while no such workflow was ever started. */
+export async function describeDeposit(
+  engine: TestEngine,
+  depositKey: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await engine.temporal.client.workflow.getHandle(depositWorkflowId(depositKey)).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+export function holdReasonOf({ typedSearchAttributes }: WorkflowExecutionDescription): string | undefined {
+  return typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' });
+}
+
+/** How often an activity of the deposit's workflow that has not answered yet was tried; 0 for none. */
+export function attemptOf({ raw }: WorkflowExecutionDescription, activity: string): number {
+  return raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity)?.attempt ?? 0;
+}
+
+export async function untilDeposit(
+  engine: TestEngine,
+  depositKey: string,
+  condition: (description: WorkflowExecutionDescription) => boolean,
+  what: string,
+): Promise<WorkflowExecutionDescription> {
+  let last: WorkflowExecutionDescription | undefined;
+  for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
+    last = await describeDeposit(engine, depositKey);
+    if (last !== undefined && condition(last)) return last;
+  }
+  const shown = last === undefined ? 'no workflow' : `${last.status.name}, ${holdReasonOf(last) ?? 'no reason'}`;
+  throw new Error(`deposit ${depositKey} did not come to ${what}; last seen: ${shown}`);
+}
