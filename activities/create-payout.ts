@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
-import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import { FENCE_OPERATION } from '../src/book/schema.js';
+import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { payoutExternalId } from '../src/domain/identifiers.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
@@ -10,8 +10,17 @@ import { costOfPayout, postAmountFor } from '../src/domain/quote.js';
 import type { Payout } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyPostError, maskProviderText } from './failure-mapping.js';
+import {
+  answerFromFence,
+  holdAsUnknown,
+  settleRefusal,
+  type FencedPost,
+  type NotNow,
+  type Refused,
+} from './fenced-post.js';
+import { heartbeating } from './heartbeating.js';
 import { hold, superseded, type Superseded } from './superseded.js';
-import { noteWaiting } from './watched.js';
+import { surely } from './surely.js';
 
 export interface CreatePayoutInput {
   readonly payoutId: string;
@@ -20,38 +29,39 @@ export interface CreatePayoutInput {
 export type CreatePayoutResult =
   | { readonly kind: 'accepted'; readonly status: PayoutStatus; readonly providerPayoutId: string }
   | Superseded
-  | { readonly kind: 'notNow'; readonly reason: FailureType; readonly retryAfterMs: number }
-  /** Final, and nothing was converted. */
-  | { readonly kind: 'refused'; readonly type: FailureType; readonly message: string };
+  | NotNow
+  | Refused;
 
 /**
  * `POST /payouts`, behind its fence. The provider knows no idempotency: run again it never sends a second
  * payout, it goes on from what the fence says.
  */
 export function createCreatePayout(deps: ActivityDependencies) {
-  const { book } = deps;
-  return async function createPayout({ payoutId }: CreatePayoutInput): Promise<CreatePayoutResult> {
-    const externalOrderId = payoutExternalId(payoutId, 1);
-    const fence = { operation: FENCE_OPERATION.PAYOUT, externalOrderId };
-    const step = await book.attempts.enterStep(payoutId, fence, 'sending the payout to QbitPay');
-    const payout = await book.payouts.get(payoutId);
-    if (step.kind === 'superseded') return adopt(deps, payout);
-    if (step.fence === FENCE_STATE.REJECTED) {
-      return hold(deps.book, payoutId, FAILURE_TYPE.PROVIDER_REFUSED, 'the payout was refused before');
-    }
-    const postAmount = await sizePayout(deps, payout);
-    if (postAmount === undefined) {
-      return hold(
-        deps.book,
-        payoutId,
-        FAILURE_TYPE.SHORT_AFTER_ORDER,
-        'the order brought in less than needed',
-      );
-    }
-    const sends = step.fence === FENCE_STATE.ACCEPTED ? undefined : await book.attempts.claimSending(fence);
-    if (sends === undefined) return holdAsUnknown(deps, payoutId, externalOrderId);
-    return sendPayout(deps, payout, { externalOrderId, sends, postAmount });
+  return async function createPayout(input: CreatePayoutInput): Promise<CreatePayoutResult> {
+    return heartbeating(() => create(deps, input));
   };
+}
+
+async function create(
+  deps: ActivityDependencies,
+  { payoutId }: CreatePayoutInput,
+): Promise<CreatePayoutResult> {
+  const { book } = deps;
+  const externalOrderId = payoutExternalId(payoutId, 1);
+  const fence = { operation: FENCE_OPERATION.PAYOUT, externalOrderId };
+  const step = await book.attempts.enterStep(payoutId, fence, 'sending the payout to QbitPay');
+  const payout = await book.payouts.get(payoutId);
+  if (step.kind === 'superseded') return adopt(deps, payout);
+  const known = await answerFromFence(deps, payoutId, fence);
+  if (known !== undefined) return known;
+  const postAmount = await sizePayout(deps, payout);
+  if (postAmount === undefined) {
+    return hold(deps.book, payoutId, FAILURE_TYPE.SHORT_AFTER_ORDER, 'the order brought in less than needed');
+  }
+  const decidedAtMs = performance.now();
+  const sends = await book.attempts.claimSending(fence);
+  if (sends === undefined) return holdAsUnknown(deps, payoutId, fence);
+  return sendPayout(deps, payout, { payoutId, fence, sends, postAmount, decidedAtMs });
 }
 
 /** The provider has accepted the payout already, or it is held or closed. */
@@ -75,32 +85,35 @@ async function sizePayout({ book }: ActivityDependencies, payout: PayoutRecord):
     : postAmount;
 }
 
-interface Sending {
-  readonly externalOrderId: string;
-  readonly sends: number;
+interface PayoutSending extends FencedPost {
   readonly postAmount: string;
+  readonly decidedAtMs: number;
 }
 
 async function sendPayout(
   deps: ActivityDependencies,
   record: PayoutRecord,
-  { externalOrderId, sends, postAmount }: Sending,
+  sending: PayoutSending,
 ): Promise<CreatePayoutResult> {
-  const { request, payoutId } = record;
+  const { payoutId, fence, sends, postAmount, decidedAtMs } = sending;
+  const { currency, destination, description } = record.request;
+  const { externalOrderId } = fence;
   let payout: Payout;
   try {
     payout = await deps.qbitpay.createPayout({
       amount: postAmount,
-      currency: request.currency,
-      destination: request.destination,
+      currency,
+      destination,
       externalOrderId,
-      ...(request.description === undefined ? {} : { description: request.description }),
+      decidedAtMs,
+      ...(description === undefined ? {} : { description }),
     });
   } catch (error) {
-    return refusePayout(deps, record, { externalOrderId, sends }, error);
+    return refusePayout(deps, record, sending, error);
   }
-  if (payout.externalOrderId !== externalOrderId) return holdAsUnknown(deps, payoutId, externalOrderId);
-  const status = await deps.book.attempts.recordProviderPayout(payoutId, sends, {
+  if (payout.externalOrderId !== externalOrderId) return holdAsUnknown(deps, payoutId, fence);
+  log.info('payout accepted', { payoutId, providerPayoutId: payout.id });
+  const answer = {
     externalOrderId,
     providerPayoutId: payout.id,
     currency: payout.currency,
@@ -108,49 +121,24 @@ async function sendPayout(
     recipientAmount: payout.amount,
     fee: payout.fee,
     status: payout.status,
-  });
-  await deps.book.payouts.clearWaiting(payoutId);
-  return { kind: 'accepted', status, providerPayoutId: payout.id };
+  };
+  const status = await surely(() => deps.book.attempts.recordProviderPayout(payoutId, sends, answer));
+  return status === PAYOUT_STATUS.IN_TRANSIT
+    ? { kind: 'accepted', status, providerPayoutId: payout.id }
+    : superseded(deps.book, payoutId);
 }
 
 async function refusePayout(
   deps: ActivityDependencies,
-  payout: PayoutRecord,
-  { externalOrderId, sends }: Pick<Sending, 'externalOrderId' | 'sends'>,
+  { request }: PayoutRecord,
+  post: FencedPost,
   error: unknown,
 ): Promise<CreatePayoutResult> {
-  const { payoutId } = payout;
   const verdict = classifyPostError('createPayout', error);
-  const reason = maskProviderText(error);
-  log.warn('the payout was not accepted', { payoutId, verdict: verdict.kind });
-  const fence = { operation: FENCE_OPERATION.PAYOUT, externalOrderId };
-  await deps.book.attempts.settleFence(fence, sends, verdict.fence);
-  switch (verdict.kind) {
-    case 'notNow':
-      await noteWaiting(deps.book, payoutId, verdict.type);
-      return { kind: 'notNow', reason: verdict.type, retryAfterMs: verdict.retryAfterMs ?? 0 };
-    case 'invalid':
-      return isSameCurrency(payout.request)
-        ? { kind: 'refused', type: FAILURE_TYPE.PAYOUT_REFUSED, message: reason }
-        : hold(deps.book, payoutId, FAILURE_TYPE.DESTINATION_REFUSED, `payout refused: ${reason}`);
-    case 'refused':
-    case 'priceRefused':
-      return hold(deps.book, payoutId, FAILURE_TYPE.PROVIDER_REFUSED, `payout refused: ${reason}`);
-    case 'unknown':
-      return holdAsUnknown(deps, payoutId, externalOrderId);
-  }
-}
-
-async function holdAsUnknown(
-  deps: ActivityDependencies,
-  payoutId: string,
-  externalOrderId: string,
-): Promise<CreatePayoutResult> {
-  await deps.book.attempts.declareUnknown({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
-  return hold(
-    deps.book,
-    payoutId,
-    FAILURE_TYPE.UNKNOWN_OUTCOME,
-    `outcome of payout ${externalOrderId} not known`,
-  );
+  // Before a conversion an invalid request is the end; after one somebody has to find another way for the money.
+  const invalid = isSameCurrency(request) ? FAILURE_TYPE.PAYOUT_REFUSED : FAILURE_TYPE.DESTINATION_REFUSED;
+  return settleRefusal(deps, post, verdict, {
+    type: verdict.kind === 'invalid' ? invalid : FAILURE_TYPE.PROVIDER_REFUSED,
+    message: maskProviderText(error, request.destination),
+  });
 }

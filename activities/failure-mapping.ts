@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { FENCE_STATE, type FenceState } from '../src/book/schema.js';
+import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import {
   QbitPayAuthenticationError,
@@ -45,7 +46,8 @@ export function toReadFailure(error: QbitPayError): ApplicationFailure {
     type,
     message: `${type}: ${error.operation} got no usable answer${status}`,
     nonRetryable: !retryable,
-    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
+    // The delay is for the activity's next attempt; after its last one the workflow reads the details.
+    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs, details: [{ retryAfterMs }] }),
   });
 }
 
@@ -72,6 +74,11 @@ const UNKNOWN: PostVerdict = { kind: 'unknown', fence: FENCE_STATE.UNKNOWN };
  * The outcome of a request that moves money. Only what is documented, with its error object, counts as refused
  * (a key refusal also without: contract, section Errors); everything that is not certain is unknown.
  */
+export function classifyPostError(
+  operation: 'createPayout',
+  error: unknown,
+): Exclude<PostVerdict, { kind: 'priceRefused' }>;
+export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict;
 export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict {
   if (error instanceof QbitPayConnectionError && !error.sent) {
     return notNow(FENCE_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
@@ -103,8 +110,24 @@ function notNow(
   return { kind: 'notNow', fence, type, retryAfterMs };
 }
 
-/** The provider's reason for people to read: without account numbers, and short. */
-export function maskProviderText(error: unknown): string {
+/** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */
+export function maskProviderText(error: unknown, destination: Partial<Destination> = {}): string {
   if (!(error instanceof QbitPayProviderError)) return 'no reason given';
-  return error.message.replaceAll(/\d{3,}/g, (digits) => '*'.repeat(digits.length)).slice(0, 200);
+  const quotable = Object.entries(destination)
+    .filter(([field]) => field !== 'type')
+    .flatMap(([, value]) =>
+      typeof value === 'string' && value.length >= SHORTEST_MASKED_LENGTH ? [value] : [],
+    );
+  return (
+    quotable
+      .sort((left, right) => right.length - left.length)
+      .reduce((text, value) => text.replaceAll(value, '*'.repeat(value.length)), error.message)
+      .replaceAll(/\d{3,}/g, (digits) => '*'.repeat(digits.length))
+      // PostgreSQL takes no NUL, and a log no control characters.
+      .replaceAll(/[\p{Cc}\p{Cs}]/gu, ' ')
+      .slice(0, 200)
+  );
 }
+
+/** A country code or a house number names nobody, and its letters are in every other word. */
+const SHORTEST_MASKED_LENGTH = 4;

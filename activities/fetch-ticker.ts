@@ -35,7 +35,8 @@ export function createFetchTicker({ book, qbitpay }: ActivityDependencies) {
         assertPositive(ticker.price);
         return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs: ticker.timestamp } };
       } catch (error) {
-        if (!(error instanceof QbitPayInvalidRequestError)) throw error;
+        // Without the provider's own error object a proxy may have answered.
+        if (!(error instanceof QbitPayInvalidRequestError) || !error.hasErrorObject) throw error;
         return { kind: 'noSuchPair' };
       }
     });

@@ -1,8 +1,8 @@
+import type { OpenOutcome } from '../src/book/funding.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { findPayoutRequestProblems, type PayoutRequest } from '../src/domain/payout-request.js';
-import type { PayoutStatus } from '../src/domain/payout-status.js';
 import {
   depositFor,
   estimatedPostAmount,
@@ -26,21 +26,7 @@ export interface GetDepositAddressInput {
 }
 
 export type GetDepositAddressResult =
-  | {
-      readonly kind: 'opened';
-      readonly status: PayoutStatus;
-      readonly deposit: {
-        readonly currency: string;
-        readonly network: string;
-        readonly address: string;
-        readonly amount: string;
-        /** Milliseconds of Unix time. */
-        readonly expiresAtMs: number;
-      } | null;
-    }
-  /** This id was carried by another workflow before: its payout stays as it is. */
-  | { readonly kind: 'usedBefore'; readonly status: PayoutStatus }
-  | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
+  OpenOutcome | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
 
 /** `GET /accounts/show`, and with it the payout and its expected deposit enter the book. */
 export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDependencies) {
@@ -50,6 +36,9 @@ export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDep
     if (problems.length > 0) {
       return rejected(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
     }
+    // A workflow that was reset goes on from the book, whatever the provider would say to this request today.
+    const before = await book.payouts.findOpened(input.origin);
+    if (before !== undefined) return before;
     if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
     return watched(book, request.payoutId, async () => {
       const account = await qbitpay.getAccount();
@@ -71,9 +60,7 @@ export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDep
         estimatedPrice: input.price?.bid ?? null,
         minimum: minimum ?? null,
       });
-      return outcome.kind === 'usedBefore'
-        ? { kind: 'usedBefore', status: outcome.status }
-        : { kind: 'opened', status: outcome.status, deposit: outcome.deposit };
+      return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });
   };
 }

@@ -1,4 +1,5 @@
 import { createAllocateDeposit } from './allocate-deposit.js';
+import { createAwaitProvider } from './await-provider.js';
 import { createCloseFunding } from './close-funding.js';
 import { createCreatePayout } from './create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -22,6 +23,7 @@ export function createActivities(deps: ActivityDependencies) {
     createPayout: createCreatePayout(deps),
     pollSettlement: createPollSettlement(deps),
     getPayout: createGetPayout(deps),
+    awaitProvider: createAwaitProvider(deps),
     closeFunding: createCloseFunding(deps),
     holdPayout: createHoldPayout(deps),
     verifyDeposit: createVerifyDeposit(deps),

@@ -35,16 +35,15 @@ export async function readSettlement(
   return watched(book, payoutId, async () => {
     const events = await book.webhooks.pendingOf({ payoutId });
     const payout = await readVisible(() => qbitpay.getPayout(providerPayoutId));
-    const status =
-      payout === undefined
-        ? PAYOUT_STATUS.IN_TRANSIT
-        : await book.attempts.recordSettlement(payoutId, {
-            providerPayoutId,
-            recipientAmount: payout.amount,
-            fee: payout.fee,
-            providerStatus: payout.status,
-            outcome: OUTCOMES[payout.status] ?? null,
-          });
+    // Nothing was read: the events stay to be dealt with.
+    if (payout === undefined) return { status: PAYOUT_STATUS.IN_TRANSIT, settled: false };
+    const status = await book.attempts.recordSettlement(payoutId, {
+      providerPayoutId,
+      recipientAmount: payout.amount,
+      fee: payout.fee,
+      providerStatus: payout.status,
+      outcome: OUTCOMES[payout.status] ?? null,
+    });
     await book.webhooks.markHandled(events);
     return { status, settled: isFinalStatus(status) };
   });

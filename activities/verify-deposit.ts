@@ -73,8 +73,10 @@ async function proveByTransaction(
       type === BALANCE_TRANSACTION_TYPE.DEPOSIT &&
       status === BALANCE_TRANSACTION_STATUS.AVAILABLE,
   );
-  if (transaction === undefined || compareAmounts(transaction.amount, '0') <= 0) return undefined;
-  const { amount, currency } = transaction;
+  if (transaction === undefined) return undefined;
+  // What arrived: `amount` is before the provider's fee (contract, section Balance transactions).
+  const { amount: gross, net: amount = gross, currency } = transaction;
+  if (compareAmounts(amount, '0') <= 0) return undefined;
   await book.deposits.recordVerified({
     ...toVerified(depositKey, notice, `balanceTransaction ${transaction.id}`),
     amount,

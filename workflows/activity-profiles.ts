@@ -1,4 +1,6 @@
 import type { ActivityOptions } from '@temporalio/workflow';
+import { FAILURE_TYPE } from '../src/domain/failure-type.js';
+import type { PayoutPolicy } from '../src/domain/policy.js';
 
 /**
  * Time-outs and retry rules of every activity. None has a `scheduleToClose`: a payout may wait for an outage of
@@ -11,17 +13,45 @@ export const READ_PROFILE: ActivityOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s', maximumAttempts: 3 },
 };
 
-/** Requests that move money: one attempt; run again by the workflow they find their fence. */
+/**
+ * Requests that move money: one attempt; run again by the workflow they find their fence. The time is more than
+ * the request (80 s) and the writing of its answer can take together; a worker that dies is noticed by its heartbeat.
+ */
 export const POST_PROFILE: ActivityOptions = {
-  startToCloseTimeout: '90s',
+  startToCloseTimeout: '4m',
+  heartbeatTimeout: '30s',
   retry: { maximumAttempts: 1 },
 };
 
-/** Polls: the retry policy is the poll loop; the activity names the pause itself. */
+/**
+ * Polls: the retry policy is the poll loop; the activity names the pause itself. A provider that does not answer
+ * is no poll: the workflow shows it.
+ */
 export const POLL_PROFILE: ActivityOptions = {
   startToCloseTimeout: '45s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' },
+  retry: {
+    initialInterval: '1s',
+    backoffCoefficient: 2,
+    maximumInterval: '60s',
+    nonRetryableErrorTypes: [FAILURE_TYPE.PROVIDER_UNAVAILABLE, FAILURE_TYPE.RATE_LIMITED],
+  },
 };
+
+/** Waiting for the provider: for ever; `random` (0 to 1) keeps those who wait from coming back at once. */
+export function awaitProviderProfile(
+  { retryInitialMs, retryMaxMs }: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
+  random: number,
+): ActivityOptions {
+  return {
+    startToCloseTimeout: '45s',
+    summary: 'wait until QbitPay answers',
+    retry: {
+      initialInterval: Math.ceil(retryInitialMs * (1 + random)),
+      backoffCoefficient: 2,
+      maximumInterval: Math.max(retryMaxMs, retryInitialMs * 2),
+    },
+  };
+}
 
 /** The book alone: repeated until the database is back. */
 export const BOOK_PROFILE: ActivityOptions = {

@@ -6,6 +6,7 @@ import {
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
 import type { CloseFundingInput } from '../activities/close-funding.js';
+import { FAILURES } from '../src/domain/failure-type.js';
 import { depositWorkflowId } from '../src/domain/identifiers.js';
 import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';
 import { closeFunding } from './payout-activities.js';
@@ -26,8 +27,15 @@ export async function closeAs(
   detail: string = failure === null ? DETAILS[to] : `${DETAILS[to]}: ${failure.message}`,
 ): Promise<boolean> {
   const outcome = await closeFunding({ origin: run.origin, to, detail, failure });
-  if (outcome.kind === 'closed') run.parkedDepositKeys = outcome.parkedDepositKeys;
-  if (outcome.kind === 'closed') adopt(run, outcome.status, detail);
+  // The provider's own words stay in the book: they may name the recipient.
+  const shown = failure === null ? detail : `${DETAILS[to]}: ${FAILURES[failure.type].meaning}`;
+  if (outcome.kind === 'closed') {
+    run.parkedDepositKeys = outcome.parkedDepositKeys;
+    adopt(run, outcome.status, shown);
+  } else if (outcome.kind === 'refused' && to !== 'cancelled') {
+    // The step that wanted to end the payout goes on from where the book is; a refused cancellation changes nothing.
+    adopt(run, outcome.status, `the book says ${outcome.status}`);
+  }
   return outcome.kind === 'closed';
 }
 
@@ -45,9 +53,14 @@ export async function keepParkedDepositsVisible(run: PayoutRun): Promise<void> {
   for (const depositKey of run.parkedDepositKeys) await startParkedDeposit({ depositKey });
 }
 
-/** The workflow that allocated the deposit may be on its last step still: its id is free a moment later. */
+const PARKED_START_ATTEMPTS = 12;
+
+/**
+ * The workflow that allocated the deposit may be on its last step still: its id is free a moment later, or after
+ * an hour at most. One that runs beyond that is visible itself.
+ */
 async function startParkedDeposit(input: DepositWorkflowInput): Promise<void> {
-  for (let attempt = 1; attempt <= 5; attempt += 1) {
+  for (let attempt = 1; attempt <= PARKED_START_ATTEMPTS; attempt += 1) {
     try {
       await startChild(DEPOSIT_WORKFLOW_TYPE, {
         workflowId: depositWorkflowId(input.depositKey),
@@ -59,7 +72,7 @@ async function startParkedDeposit(input: DepositWorkflowInput): Promise<void> {
     } catch (error) {
       // The class itself is not to be had inside the workflow sandbox.
       if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
-      await sleep('2s', { summary: 'waiting for the deposit workflow to end' });
+      await sleep(2_000 * 2 ** (attempt - 1), { summary: 'waiting for the deposit workflow to end' });
     }
   }
 }

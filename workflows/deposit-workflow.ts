@@ -1,20 +1,15 @@
-import {
-  CancellationScope,
-  condition,
-  getExternalWorkflowHandle,
-  isCancellation,
-  log,
-  sleep,
-} from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, isCancellation, log, sleep } from '@temporalio/workflow';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../src/domain/identifiers.js';
+import { isFinalStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import type { DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf } from './failures.js';
 import { allocateDeposit, verifyDeposit } from './payout-activities.js';
 import { depositAllocated } from './payout-messages.js';
-import { createPublisher } from './visibility.js';
+import { awaitProvider } from './provider-wait.js';
+import { createPublisher, showAsTimer } from './visibility.js';
 
 type Publish = ReturnType<typeof createPublisher>;
 type Notice = NonNullable<DepositWorkflowInput['notice']>;
@@ -25,11 +20,16 @@ type Notice = NonNullable<DepositWorkflowInput['notice']>;
  */
 export async function depositWorkflow(input: DepositWorkflowInput): Promise<{ readonly payoutId: string }> {
   const publish = createPublisher();
-  if (input.notice !== undefined) await verify(input, input.notice, publish);
-  const { depositKey } = input;
-  const allocation = await allocateDeposit({ depositKey });
+  const { depositKey, notice } = input;
+  if (notice !== undefined) await verify(input, notice, publish);
+  let allocation = await allocateDeposit({ depositKey });
+  if (allocation.kind === 'allocated' && !(await tellPayout(allocation.payoutId, depositKey))) {
+    // Nobody is there to be told. If the payout was closed meanwhile, its deposits were parked with it.
+    allocation = await allocateDeposit({ depositKey });
+    const isOpen = allocation.kind === 'allocated' && !isFinalStatus(allocation.payoutStatus);
+    if (isOpen) return waitForPerson(FAILURE_TYPE.PAYOUT_NOT_RUNNING, publish);
+  }
   if (allocation.kind === 'parked') return waitForPerson(allocation.reason, publish);
-  await tellPayout(allocation.payoutId, depositKey);
   publish({ PayoutHoldReason: null }, `allocated to payout \`${allocation.payoutId}\``);
   return { payoutId: allocation.payoutId };
 }
@@ -44,9 +44,13 @@ async function verify(input: DepositWorkflowInput, notice: Notice, publish: Publ
   let verified = false;
   const warning = condition(() => verified, policy.verifyPatienceSeconds * 1_000, {
     summary: 'patience with the deposit',
-  }).then((inTime) => {
-    if (!inTime) showReason(FAILURE_TYPE.DEPOSIT_UNVERIFIED, publish);
-  });
+  }).then(
+    (inTime) => {
+      if (!inTime) showReason(FAILURE_TYPE.DEPOSIT_UNVERIFIED, publish);
+    },
+    // Cancelled: the loop below ends with it, and says so.
+    () => undefined,
+  );
   for (let attempt = 1; !verified; attempt += 1) {
     try {
       const { depositKey } = input;
@@ -54,27 +58,33 @@ async function verify(input: DepositWorkflowInput, notice: Notice, publish: Publ
       verified = true;
     } catch (error) {
       if (isCancellation(error)) throw error;
-      showReason(failureTypeOf(error), publish);
+      const reason = failureTypeOf(error);
+      // There is nothing to look for at the provider: only a person can tell.
+      if (reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED) return waitForPerson(reason, publish);
+      showReason(reason, publish);
+      await awaitProvider(policy, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
     }
   }
   await warning;
 }
 
-/** An ended payout cannot be told any more; the book has the deposit as its own all the same. */
-async function tellPayout(payoutId: string, depositKey: string): Promise<void> {
+/** False when no workflow of this payout runs. */
+async function tellPayout(payoutId: string, depositKey: string): Promise<boolean> {
   try {
     await getExternalWorkflowHandle(payoutWorkflowId(payoutId)).signal(depositAllocated, { depositKey });
+    return true;
   } catch (error) {
     if (isCancellation(error)) throw error;
     log.warn('the payout of the deposit does not run', { payoutId, depositKey });
+    return false;
   }
 }
 
 /** Until someone cancels this workflow: the money stays in the account, untouched. */
-async function waitForPerson(reason: FailureType, publish: Publish): Promise<never> {
+function waitForPerson(reason: FailureType, publish: Publish): Promise<never> {
   showReason(reason, publish);
-  return CancellationScope.current().cancelRequested;
+  return showAsTimer(`parked: ${reason}`);
 }
 
 function showReason(reason: FailureType, publish: Publish): void {

@@ -8,6 +8,14 @@ export function failureTypeOf(error: unknown): FailureType {
   return isFailureType(type) ? type : FAILURE_TYPE.ENGINE_UNAVAILABLE;
 }
 
+/** The pause that the provider asked for, in milliseconds; the attempts of the activity that knew it are used up. */
+export function retryAfterMsOf(error: unknown): number {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const [detail] = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
+  const { retryAfterMs } = (detail ?? {}) as { readonly retryAfterMs?: unknown };
+  return typeof retryAfterMs === 'number' ? retryAfterMs : 0;
+}
+
 /** Fails the workflow: it was started with something that is no payout request. */
 export function invalidRequest(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: FAILURE_TYPE.INVALID_REQUEST, message, nonRetryable: true });

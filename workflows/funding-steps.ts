@@ -3,10 +3,12 @@ import type { Price } from '../activities/fetch-ticker.js';
 import type { GetDepositAddressResult } from '../activities/get-deposit-address.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { closeAs } from './closing-steps.js';
 import { invalidRequest } from './failures.js';
 import { fetchTicker, getDepositAddress } from './payout-activities.js';
-import { adopt, show, untilAnswered, type PayoutRun } from './payout-run.js';
+import type { DepositInstructions } from './payout-messages.js';
+import { adopt, adoptBook, show, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** Prices the payout and writes it, with its deposit address and amount, into the book. */
 export async function open(run: PayoutRun): Promise<void> {
@@ -34,23 +36,24 @@ async function adoptOpening(run: PayoutRun, opened: GetDepositAddressResult): Pr
     adopt(run, opened.status, 'another workflow carried this payout before; it stays as it is');
     run.usedBefore = true;
   } else {
-    const { deposit } = opened;
-    run.depositDeadlineMs = deposit?.expiresAtMs;
-    adopt(run, opened.status, deposit === null ? opened.status : describeDeposit(deposit));
+    const { deposit, status } = opened;
+    run.deposit = deposit ?? undefined;
+    if (status !== PAYOUT_STATUS.AWAITING_DEPOSIT || deposit === null) adoptBook(run, opened);
+    else adopt(run, status, describeDeposit(deposit));
   }
 }
 
-function describeDeposit(
-  deposit: NonNullable<Extract<GetDepositAddressResult, { kind: 'opened' }>['deposit']>,
-): string {
+function describeDeposit(deposit: DepositInstructions): string {
   const until = new Date(deposit.expiresAtMs).toISOString();
   return `waiting for exactly ${deposit.amount} ${deposit.currency} (${deposit.network}) at ${deposit.address}, until ${until}`;
 }
 
 /** Waits for the deposit or the deadline; whether the deposit was in time is decided in the book. */
 export async function awaitDeposit(run: PayoutRun): Promise<void> {
-  const remainingMs = Math.max(1, (run.depositDeadlineMs ?? 0) - Date.now());
-  const allocated = await condition(() => run.depositAllocated, remainingMs, { summary: 'deposit deadline' });
+  const remainingMs = Math.max(1, (run.deposit?.expiresAtMs ?? 0) - Date.now());
+  const allocated = await condition(() => run.depositAllocated, remainingMs, {
+    summary: 'waiting for the deposit, until its deadline',
+  });
   const funded = allocated || !(await closeAs(run, 'expired'));
   if (!funded) return;
   run.depositAllocated = true;

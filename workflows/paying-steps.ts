@@ -1,10 +1,10 @@
 import { condition, sleep } from '@temporalio/workflow';
 import type { PlaceOrderResult } from '../activities/place-order.js';
-import type { Superseded } from '../activities/superseded.js';
+import type { Settlement } from '../activities/settlement-reading.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { closeAs } from './closing-steps.js';
 import { takePrice } from './funding-steps.js';
 import {
@@ -15,7 +15,8 @@ import {
   pollOrder,
   pollSettlement,
 } from './payout-activities.js';
-import { adopt, show, untilAnswered, waitBecauseOf, type PayoutRun } from './payout-run.js';
+import { adopt, adoptBook, show, untilAnswered, waitBecauseOf, type PayoutRun } from './payout-run.js';
+import { showAsTimer } from './visibility.js';
 
 /** The deposit is there: sell it, unless it is in the payout currency already. */
 export async function convertOrPay(run: PayoutRun): Promise<void> {
@@ -34,14 +35,19 @@ async function convert(run: PayoutRun): Promise<void> {
     if (answer.kind === 'notNow') await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
     else if (Date.now() - run.convertingSinceMs < run.policy.convertTimeoutSeconds * 1_000) {
       await waitForPrice(run, answer.kind, attempt);
-    } else return holdFor(run, FAILURE_TYPE.PRICE_MOVED, 'no usable price within the time for converting');
+    } else return giveUpConverting(run, answer.kind);
   }
+}
+
+async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMoved'): Promise<void> {
+  const reason = why === 'priceMoved' ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
+  await holdFor(run, reason, 'not converted within the time for it');
 }
 
 async function priceAndOrder(run: PayoutRun): Promise<PlaceOrderResult> {
   const price = await takePrice(run);
   // The market was there when the payout opened; that it is gone is a price nobody can use.
-  if (price === null) return { kind: 'priceMoved' };
+  if (price === null) return { kind: 'priceUnusable' };
   return untilAnswered(run, () => placeOrder({ payoutId: run.input.request.payoutId, price }));
 }
 
@@ -103,24 +109,27 @@ export async function awaitSettlement(run: PayoutRun): Promise<void> {
   // After a reset the book is ahead: createPayout answers with what was accepted.
   if (providerPayoutId === undefined) return pay(run);
   const subject = { payoutId: run.input.request.payoutId, providerPayoutId };
-  const { pollIntervalMs } = run.policy;
-  let polled: PayoutStatus | undefined;
-  const poll = untilAnswered(run, () => pollSettlement({ ...subject, pollIntervalMs })).then(({ status }) => {
-    polled = status;
-  });
+  let poll: Promise<Settlement> | undefined;
   while (run.status === PAYOUT_STATUS.IN_TRANSIT) {
-    await Promise.race([poll, condition(() => run.unreadEvents > 0)]);
-    if (polled === undefined) {
+    if (run.unreadEvents > 0) {
       run.unreadEvents = 0;
-      const { status, settled } = await untilAnswered(run, () => getPayout(subject));
-      if (settled) adopt(run, status, 'settled');
-    } else adopt(run, polled, 'settled');
+      adoptSettlement(run, await untilAnswered(run, () => getPayout(subject)));
+    } else {
+      const { pollIntervalMs } = run.policy;
+      poll ??= untilAnswered(run, () => pollSettlement({ ...subject, pollIntervalMs }));
+      const polled = await Promise.race([poll, condition(() => run.unreadEvents > 0)]);
+      if (polled !== undefined) adoptSettlement(run, polled);
+    }
   }
+}
+
+function adoptSettlement(run: PayoutRun, { status, settled }: Settlement): void {
+  if (settled) adopt(run, status, 'settled');
 }
 
 /** Nothing goes on by itself; a cancellation that the book accepts ends the wait. */
 export async function awaitPerson(run: PayoutRun): Promise<void> {
-  await condition(() => run.status !== PAYOUT_STATUS.HELD);
+  await showAsTimer(`held: ${run.holdReason ?? 'a person has to decide'}`);
 }
 
 async function refuseForGood(
@@ -132,9 +141,4 @@ async function refuseForGood(
 
 async function holdFor(run: PayoutRun, reason: FailureType, detail: string): Promise<void> {
   adoptBook(run, await holdPayout({ payoutId: run.input.request.payoutId, reason, detail }));
-}
-
-function adoptBook(run: PayoutRun, { status, holdReason }: Superseded): void {
-  const waitsFor = status === PAYOUT_STATUS.HELD ? 'a person has to decide' : `the book says ${status}`;
-  adopt(run, status, waitsFor, holdReason ?? undefined);
 }

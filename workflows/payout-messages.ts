@@ -29,10 +29,22 @@ export const depositAllocated = defineSignal<[{ readonly depositKey: string }]>(
 /** Something changed at the provider: a reason to read, never evidence. */
 export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
 
+/** What to deposit where. */
+export interface DepositInstructions {
+  readonly currency: string;
+  readonly network: string;
+  readonly address: string;
+  /** Exactly this much: it is what the deposit is recognised by. */
+  readonly amount: string;
+  /** Milliseconds of Unix time. */
+  readonly expiresAtMs: number;
+}
+
 /** Answers when the payout is open (or has ended); refused with {@link REQUEST_CONFLICT} for other content. */
-export const openPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ readonly requestHash: string }]>(
-  'openPayout',
-);
+export const openPayout = defineUpdate<
+  { readonly status: PayoutStatus; readonly deposit: DepositInstructions | null },
+  [{ readonly requestHash: string }]
+>('openPayout');
 
 /** Cancels; refused with {@link CANCEL_REFUSED} when it is too late. */
 export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ readonly actor: string }]>(

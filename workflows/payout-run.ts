@@ -1,12 +1,14 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import type { PayoutOriginInput } from '../activities/payout-origin.js';
+import type { Superseded } from '../activities/superseded.js';
 import { backoffMs } from '../src/domain/backoff.js';
-import { FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../src/domain/identifiers.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../src/domain/policy.js';
-import { failureTypeOf, invalidRequest } from './failures.js';
-import type { PayoutWorkflowInput } from './payout-messages.js';
+import { failureTypeOf, invalidRequest, retryAfterMsOf } from './failures.js';
+import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages.js';
+import { awaitProvider } from './provider-wait.js';
 import { createPublisher } from './visibility.js';
 
 /** What one payout's workflow knows: facts that messages brought, and what the book last answered. */
@@ -24,8 +26,8 @@ export interface PayoutRun {
   /** Why it is held, or waits longer than it should. */
   holdReason: FailureType | undefined;
   depositAllocated: boolean;
-  /** Milliseconds of Unix time; known when the payout is open. */
-  depositDeadlineMs: number | undefined;
+  /** Known when the payout is open. */
+  deposit: DepositInstructions | undefined;
   convertingSinceMs: number | undefined;
   converted: boolean;
   providerPayoutId: string | undefined;
@@ -51,13 +53,17 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
       startedAtMs: info.startTime.getTime(),
     },
     policy: { ...DEFAULT_PAYOUT_POLICY, ...input.policy },
-    scope: new CancellationScope({ cancellable: true }),
+    // Under a parent that is not cancellable: "cancel" in the Temporal UI must not reach the steps by itself.
+    scope: new CancellationScope({
+      cancellable: true,
+      parent: new CancellationScope({ cancellable: false }),
+    }),
     publish: createPublisher(),
     status: PAYOUT_STATUS.OPENING,
     waitsFor: 'opening',
     holdReason: undefined,
     depositAllocated: false,
-    depositDeadlineMs: undefined,
+    deposit: undefined,
     convertingSinceMs: undefined,
     converted: false,
     providerPayoutId: undefined,
@@ -81,12 +87,25 @@ function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId
   }
 }
 
-/** Takes over the book's status and shows it. */
+/**
+ * Takes over the book's status and shows it. An end is never left again: the answer of a step that a
+ * cancellation overtook may come in after it.
+ */
 export function adopt(run: PayoutRun, status: PayoutStatus, waitsFor: string, reason?: FailureType): void {
+  if (isFinalStatus(run.status)) return;
   run.status = status;
   run.waitsFor = waitsFor;
   run.holdReason = reason;
   show(run);
+}
+
+/** Takes over what the book says where it is elsewhere than the workflow: after a reset, or put aside for a person. */
+export function adoptBook(
+  run: PayoutRun,
+  { status, holdReason }: Pick<Superseded, 'status' | 'holdReason'>,
+): void {
+  const waitsFor = status === PAYOUT_STATUS.HELD ? 'a person has to decide' : `the book says ${status}`;
+  adopt(run, status, waitsFor, holdReason ?? undefined);
 }
 
 /** Brings the Temporal UI up to date: the status to search by, and one glance of text. */
@@ -116,7 +135,7 @@ function describeRun(run: PayoutRun): string {
 
 /**
  * Calls an activity until it answers. What its own retries did not overcome (an outage, a refused key) is
- * shown as the reason for waiting, and the call is made again after a pause that grows.
+ * shown as the reason for waiting; when the provider answers again, the call is made again.
  */
 export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
@@ -126,12 +145,15 @@ export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): 
       return answer;
     } catch (error) {
       if (isCancellation(error)) throw error;
-      await waitBecauseOf(run, failureTypeOf(error), attempt);
+      await waitBecauseOf(run, failureTypeOf(error), attempt, retryAfterMsOf(error));
     }
   }
 }
 
-/** Shows the reason and waits: at least as long as the provider asked for, longer with every attempt. */
+/**
+ * Shows the reason, waits until the provider answers, and then at least as long as it asked for: longer with
+ * every attempt, should it refuse just this request.
+ */
 export async function waitBecauseOf(
   run: PayoutRun,
   reason: FailureType,
@@ -139,6 +161,10 @@ export async function waitBecauseOf(
   leastMs = 0,
 ): Promise<void> {
   showWaiting(run, reason);
+  // A step that the engine itself did not finish does not wait for the provider.
+  if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
+    await awaitProvider(run.policy, run.origin.request.payoutId);
+  }
   const { retryInitialMs, retryMaxMs } = run.policy;
   const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
   await sleep(pause, { summary: `waiting: ${reason}` });

@@ -31,12 +31,19 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
   const run = createPayoutRun(input);
   handleMessages(run);
   // "Cancel" in the Temporal UI asks for the same as the API's cancel: it never cuts a step short by itself.
-  CancellationScope.current().cancelRequested.catch(() => cancelFunding(run, 'Temporal'));
+  CancellationScope.current().cancelRequested.catch(() => cancelFromTemporal(run));
   await CancellationScope.nonCancellable(async () => {
     await runSteps(run);
     await condition(allHandlersFinished);
   });
   return { payoutId: input.request.payoutId, status: run.status };
+}
+
+/** Nobody is there to be answered: that it was too late is shown. */
+async function cancelFromTemporal(run: PayoutRun): Promise<void> {
+  if (await cancelFunding(run, 'Temporal')) return;
+  run.waitsFor = `${run.waitsFor} (a cancellation came too late)`;
+  show(run);
 }
 
 type Step = (run: PayoutRun) => Promise<void>;
@@ -80,7 +87,7 @@ function handleMessages(run: PayoutRun): void {
     openPayout,
     async () => {
       await condition(() => run.status !== PAYOUT_STATUS.OPENING);
-      return { status: run.status };
+      return { status: run.status, deposit: run.deposit ?? null };
     },
     { validator: (opening: { readonly requestHash: string }) => assertSameRequest(run, opening.requestHash) },
   );

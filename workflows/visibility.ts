@@ -1,4 +1,4 @@
-import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { setCurrentDetails, sleep, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../src/domain/search-attributes.js';
 
 type SearchAttributeValues = { readonly [Name in SearchAttributeName]?: string | number | null };
@@ -27,4 +27,12 @@ export function createPublisher(): (values: SearchAttributeValues, details: stri
 
 function keyOf(name: SearchAttributeName): { name: string; type: 'KEYWORD' | 'DOUBLE' } {
   return { name, type: SEARCH_ATTRIBUTES[name] === 'Keyword' ? 'KEYWORD' : 'DOUBLE' };
+}
+
+/**
+ * Waits for ever. The open timer is what the event history of the Temporal UI shows on its last line: why a
+ * person is needed. Ends with the cancellation of its scope.
+ */
+export async function showAsTimer(summary: string): Promise<never> {
+  while (true) await sleep('365 days', { summary });
 }

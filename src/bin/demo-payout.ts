@@ -14,18 +14,20 @@ export interface DemoTargets {
   readonly signal: AbortSignal;
 }
 
+interface Deposit {
+  readonly currency: string;
+  readonly network: string;
+  readonly address: string;
+  readonly amount: string;
+}
+
 interface DemoPayout {
   readonly status: string;
   readonly amount: string;
   readonly currency: string;
   readonly holdReason?: string | null;
   readonly failure?: { readonly message: string } | null;
-  readonly deposit: {
-    readonly currency: string;
-    readonly network: string;
-    readonly address: string;
-    readonly amount: string;
-  };
+  readonly deposit: Deposit | null;
   readonly timeline: readonly { readonly status: string; readonly at: string; readonly detail: string }[];
 }
 
@@ -44,10 +46,7 @@ export async function runDemoPayout(targets: DemoTargets): Promise<void> {
   const example = JSON.parse(await readFile(EXAMPLE, 'utf8')) as { payoutId: string };
   // The same id would answer with the payout of the last start.
   const payoutId = `${example.payoutId}-${new Date().toISOString().replaceAll(/\D/g, '').slice(0, 17)}`;
-  const { deposit, amount, currency } = await request<DemoPayout>(targets, 'POST', '/v1/payouts', {
-    ...example,
-    payoutId,
-  });
+  const { deposit, amount, currency } = await openPayout(targets, { ...example, payoutId });
   say(`Payout ${payoutId} of ${amount} ${currency}`);
   say(`  asks for ${deposit.amount} ${deposit.currency} (${deposit.network}) at ${deposit.address}`);
   await depositInSimulator(targets, deposit);
@@ -57,6 +56,20 @@ export async function runDemoPayout(targets: DemoTargets): Promise<void> {
     const reason = payout.holdReason ?? payout.failure?.message ?? 'no reason given';
     throw new StartError(`the demo payout is ${payout.status}: ${reason}`);
   }
+}
+
+/** A first start may be slow: the API then says that the payout is opening, and to ask again. */
+async function openPayout(
+  targets: DemoTargets,
+  body: object,
+): Promise<DemoPayout & { readonly deposit: Deposit }> {
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline;) {
+    const payout = await request<DemoPayout>(targets, 'POST', '/v1/payouts', body);
+    const { deposit } = payout;
+    if (deposit !== null) return { ...payout, deposit };
+    await delay(POLL_MS, undefined, { signal: targets.signal });
+  }
+  throw new StartError(`the demo payout did not open within ${TIMEOUT_MS / 1_000} s`);
 }
 
 async function followTimeline(targets: DemoTargets, payoutId: string): Promise<DemoPayout> {
@@ -73,7 +86,7 @@ async function followTimeline(targets: DemoTargets, payoutId: string): Promise<D
   throw new StartError(`the demo payout ${payoutId} was not paid within ${TIMEOUT_MS / 1_000} s`);
 }
 
-async function depositInSimulator(targets: DemoTargets, deposit: DemoPayout['deposit']): Promise<void> {
+async function depositInSimulator(targets: DemoTargets, deposit: Deposit): Promise<void> {
   const { currency, amount } = deposit;
   const response = await fetch(`${targets.simulatorUrl}/_simulator/deposits`, {
     method: 'POST',

@@ -17,6 +17,8 @@ export interface Endpoints {
   readonly api: string;
   readonly apiDocs: string;
   readonly temporalAddress: string;
+  /** Without its password, which stands in a file of the state directory. */
+  readonly postgres: string;
   readonly temporalUi?: string;
   readonly simulator?: string;
 }
@@ -44,8 +46,8 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
   const { config, env, logger } = start;
   const { host, port: wanted } = config.http;
   const port = await choosePort({ variable: 'PORT', wanted, host });
-  const apiUrl = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
-  const [databaseUrl, temporal] = await Promise.all([provideDatabase(start), provideTemporal(start)]);
+  const apiUrl = `http://${nameInUrl(host)}:${port}`;
+  const [databaseUrl, temporal] = await bothOrNeither(provideDatabase(start), provideTemporal(start));
   await migrate(databaseUrl, logger);
   const provider = await provideProvider(start, `${apiUrl}/webhooks/qbitpay`);
   const parts = {
@@ -54,9 +56,10 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
     http: { host, port },
     qbitpay: { ...config.qbitpay, apiKey: provider.apiKey, baseUrl: provider.baseUrl },
   };
+  const providerName = provider.simulatorUrl === undefined ? provider.baseUrl : 'embedded simulator';
   const access = createTemporalAccess({ ...env, TEMPORAL_ADDRESS: temporal.address });
   start.say('Starting the worker and the API');
-  const worker = await startWorker(parts, access, logger.child({ part: 'worker' }));
+  const worker = await startWorker(parts, access, logger.child({ part: 'worker' }), providerName);
   start.started.push({ name: 'worker', stop: () => worker.stop() });
   const api = await startApi(parts, access, logger.child({ part: 'api' }));
   start.started.push({ name: 'API', stop: () => api.stop() });
@@ -66,10 +69,29 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
       api: apiUrl,
       apiDocs: `${apiUrl}/docs`,
       temporalAddress: temporal.address,
+      postgres: withoutPassword(databaseUrl),
       ...(temporal.uiUrl === undefined ? {} : { temporalUi: temporal.uiUrl }),
       ...(provider.simulatorUrl === undefined ? {} : { simulator: provider.simulatorUrl }),
     },
   };
+}
+
+/** Waits for the end of both, also when one fails: what has started by then is known and can be stopped. */
+async function bothOrNeither<A, B>(left: Promise<A>, right: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([left, right]);
+  return Promise.all([left, right]);
+}
+
+function withoutPassword(databaseUrl: string): string {
+  const url = new URL(databaseUrl);
+  url.password = '';
+  return url.href;
+}
+
+/** All addresses of a machine are reached by its loopback; an IPv6 address stands in brackets. */
+function nameInUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** Ends the parts in the opposite order of their start: nobody loses what it stands on. */

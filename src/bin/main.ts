@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { BookNotMigratedError } from '../book/migrator.js';
+import { OtherProviderError } from '../book/engine-settings.js';
 import { ConfigError } from '../config/config-error.js';
 import { withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
@@ -12,6 +13,7 @@ const EXPLAINED_ERRORS = [
   BookNotMigratedError,
   ConfigError,
   MissingSearchAttributesError,
+  OtherProviderError,
   PortUnavailableError,
   StartError,
   StateDirectoryInUseError,

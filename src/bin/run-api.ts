@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
+import { choosePort } from '../embedded/choose-port.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
@@ -42,15 +43,25 @@ export async function startApi(
         rules: { livemode, depositEventTypes },
       }),
   });
-  await app.listen({ host: config.http.host, port: config.http.port });
+  const close = async (): Promise<void> => {
+    await app.close();
+    await client.connection.close();
+    await book.close();
+  };
+  try {
+    await app.listen({ ...config.http });
+  } catch (error) {
+    await close();
+    // Somebody may have taken it since it was chosen.
+    await choosePort({ variable: 'PORT', wanted: config.http.port, host: config.http.host });
+    throw error;
+  }
   return {
     stop: async () => {
       draining = true;
       // Whoever balances the load has to see it before the door closes.
       if (!isLoopback(config.http.host)) await delay(READINESS_NOTICE_MS);
-      await app.close();
-      await client.connection.close();
-      await book.close();
+      await close();
     },
   };
 }

@@ -19,13 +19,19 @@ export interface RunningWorker extends RunningPart {
   readonly failed: Promise<never>;
 }
 
-/** Starts a worker: connects, checks what it stands on, then takes tasks. */
+/**
+ * Starts a worker: connects, checks what it stands on, then takes tasks.
+ * @throws OtherProviderError when the book belongs to another provider than `providerName`: its payouts in flight
+ *   would be carried on with the wrong money
+ */
 export async function startWorker(
   config: WorkerConfig,
   temporal: TemporalAccess,
   logger: Logger,
+  providerName: string = config.qbitpay.baseUrl,
 ): Promise<RunningWorker> {
   const book = await openMigratedBook(config.databaseUrl, logger);
+  await book.claimForProvider(providerName);
   const { baseUrl, maxRequestsPerSecond } = config.qbitpay;
   const qbitpay = createQbitPayClient({
     baseUrl,
@@ -50,13 +56,10 @@ export async function startWorker(
   };
 }
 
-/** What is in the account before the first deposit is nobody's proof; the first start writes it down. */
+/** What was in the account before the engine is nobody's proof of a deposit; written down once. */
 async function recordOpeningBalances(book: Book, qbitpay: QbitPayClient): Promise<void> {
-  for (const { currency, available } of await qbitpay.listBalances()) {
-    if (!(await book.deposits.hasOpeningBalance(currency))) {
-      await book.deposits.recordOpeningBalance(currency, available);
-    }
-  }
+  if (await book.deposits.hasOpeningBalances()) return;
+  await book.deposits.recordOpeningBalances(await qbitpay.listBalances());
 }
 
 async function prepareTemporal(
@@ -96,6 +99,8 @@ async function createWorker(
     // Zero by default: a deploy would cut a request that moves money.
     shutdownGraceTime: `${config.shutdownTimeoutSeconds}s`,
     shutdownForceTime: `${config.shutdownTimeoutSeconds + 2}s`,
+    // Each needs the database; the pool has half as many connections.
+    maxConcurrentActivityTaskExecutions: 40,
     // With the default a burst of starts crawls: new workflows are polled for by two pollers only.
     nonStickyToStickyPollRatio: 0.5,
   });

@@ -33,8 +33,14 @@ export async function runUntilSignal(
   logger.info('stopped');
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * The first signal that asks to stop. The handlers stay: npm and the terminal both pass Ctrl-C on, and a second
+ * signal must not end the process before it has stopped what it started.
+ */
 export function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+    for (const signal of SIGNALS) process.on(signal, resolve);
   });
 }

@@ -1,6 +1,7 @@
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import { choosePort } from '../embedded/choose-port.js';
+import { openStateDirectory } from '../embedded/state-directory.js';
 import { createApiKeySource } from './create-parts.js';
 import { runMain } from './main.js';
 import { startConfiguredSimulator } from './run-simulator.js';
@@ -11,15 +12,25 @@ await runMain(async (env) => {
   const logger = createLogger({ level: config.logLevel, name: 'simulator' });
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   const { host } = config.http;
+  // Its own folder and lock: `npm start` may run beside it.
+  const directory = await openStateDirectory({
+    path: '.payouts-simulator',
+    log: { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
+  });
   const simulator = await startConfiguredSimulator({
     qbitpay: config.qbitpay,
     apiKey: apiKey.current(),
     host,
     port: await choosePort({ variable: 'SIMULATOR_PORT', wanted: config.simulatorPort, host }),
-    stateDirectory: '.payouts',
+    stateDirectory: directory.path,
     webhookUrl: config.simulatorWebhookUrl,
     logger,
   });
   logger.info({ url: simulator.url }, 'simulator listens');
-  await runUntilSignal(logger, config.shutdownTimeoutSeconds, { stop: () => simulator.close() });
+  await runUntilSignal(logger, config.shutdownTimeoutSeconds, {
+    stop: async () => {
+      await simulator.close();
+      await directory.release();
+    },
+  });
 });

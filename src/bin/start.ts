@@ -9,6 +9,7 @@ import { startEngine, stopStarted, type Endpoints, type Engine, type Started } f
 import { runMain } from './main.js';
 import { nextSignal } from './running-part.js';
 import { installTemporalRuntime } from './run-worker.js';
+import { StartError } from './start-error.js';
 import { readStartOptions, type StartOptions } from './start-options.js';
 import { readOrCreateKey } from './state-secrets.js';
 
@@ -73,8 +74,11 @@ async function runStarted(run: RunStarted): Promise<void> {
   await writeEndpoints(run.directory, { ...endpoints });
   announce(endpoints, run.apiKey, say);
   const demo = options.demo ? startDemo(run) : undefined;
-  if (options.once) await Promise.race([demo, interruption, engine.worker.failed]);
-  else {
+  if (options.once) {
+    if (demo === undefined) throw new StartError('--once waits for the demo payout, and none is sent');
+    const end = await Promise.race([demo, interruption, engine.worker.failed]);
+    if (end !== undefined) throw interruptedBeforePaid(end);
+  } else {
     // A demo that fails must not take the engine with it.
     demo?.then(
       () => sayWhatNext(endpoints, say),
@@ -83,6 +87,10 @@ async function runStarted(run: RunStarted): Promise<void> {
     );
     await Promise.race([interruption, engine.worker.failed]);
   }
+}
+
+function interruptedBeforePaid(signal: NodeJS.Signals): StartError {
+  return new StartError(`${signal} came before the demo payout was paid`);
 }
 
 /** Undefined with a provider that is not the simulator: that could be real money. */

@@ -2,18 +2,18 @@ import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { prepareFence, readFence, settleFence, type FenceId } from './fences.js';
-import { lockExistingPayout, transitionPayout } from './payouts.js';
+import { prepareFence, settleFence, type FenceId } from './fences.js';
+import { addTimelineEntry, lockExistingPayout, transitionPayout } from './payouts.js';
 import type { OrderRecord, ProviderPayoutRecord } from './records.js';
-import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
+import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
 
 /** Orders and payouts at the provider: the status before the request, the fence around it, the answer after it. */
 
 export type StepStart =
   /** The book is elsewhere: cancelled, held, or already further. */
   | { readonly kind: 'superseded' }
-  /** The step may go on from what its fence says. */
-  | { readonly kind: 'entered'; readonly fence: FenceState };
+  /** The step goes on from what its fence says. */
+  | { readonly kind: 'entered' };
 
 const STATUS_OF_OPERATION = {
   [FENCE_OPERATION.ORDER]: PAYOUT_STATUS.CONVERTING,
@@ -32,7 +32,7 @@ export async function enterStep(
     const status = await transitionPayout(trx, row, STATUS_OF_OPERATION[id.operation], { detail });
     if (status !== STATUS_OF_OPERATION[id.operation]) return { kind: 'superseded' };
     await prepareFence(trx, id, payoutId);
-    return { kind: 'entered', fence: (await readFence(trx, id)) ?? FENCE_STATE.PREPARED };
+    return { kind: 'entered' };
   });
 }
 
@@ -100,9 +100,11 @@ export async function recordProviderPayout(
       })
       .onConflict((conflict) => conflict.column('external_order_id').doNothing())
       .execute();
-    return transitionPayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, {
-      detail: `accepted by QbitPay as ${payout.providerPayoutId}`,
-    });
+    const detail = `accepted by QbitPay as ${payout.providerPayoutId}`;
+    const status = await transitionPayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, { detail });
+    // Somebody gave up waiting for this answer: whoever decides now has to know of it.
+    if (status !== PAYOUT_STATUS.IN_TRANSIT) await addTimelineEntry(trx, payoutId, status, `${detail}, late`);
+    return status;
   });
 }
 

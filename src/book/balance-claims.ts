@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import { addAmounts, compareAmounts } from '../domain/money.js';
+import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
 import type { BookDatabase, BookTransaction } from './database.js';
+import { readSetting, settleSetting } from './engine-settings.js';
 import { recordVerifiedDeposit, type VerifiedDeposit } from './deposits.js';
 
 /**
@@ -8,40 +9,44 @@ import { recordVerifiedDeposit, type VerifiedDeposit } from './deposits.js';
  * available balance holds everything the book already claims in the currency, and the deposit on top.
  */
 
-/** What was in the account before the engine's first deposit; written once per currency, at the first start. */
-export async function recordOpeningBalance(
-  db: BookDatabase,
-  currency: string,
-  available: string,
-): Promise<void> {
-  await db
-    .insertInto('opening_balances')
-    .values({ currency, amount: available, read_at: new Date() })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+const OPENING_BALANCES = 'opening_balances_recorded';
+
+export async function hasOpeningBalances(db: BookDatabase): Promise<boolean> {
+  return (await readSetting(db, OPENING_BALANCES)) !== undefined;
 }
 
-export async function hasOpeningBalance(db: BookDatabase, currency: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('opening_balances')
-    .select('currency')
-    .where('currency', '=', currency)
-    .executeTakeFirst();
-  return row !== undefined;
+/**
+ * Writes down, once, what the account holds beyond what the book accounts for. A currency that the account shows
+ * only later opens at zero: what comes in then is a deposit.
+ */
+export async function recordOpeningBalances(
+  db: BookDatabase,
+  balances: readonly { readonly currency: string; readonly available: string }[],
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    for (const { currency, available } of balances) {
+      const claimed = (await claimedBalance(trx, currency)) ?? '0';
+      await trx
+        .insertInto('opening_balances')
+        .values({ currency, amount: subtractAmounts(available, claimed), read_at: new Date() })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    }
+    await settleSetting(trx, OPENING_BALANCES, new Date().toISOString());
+  });
 }
 
 /**
  * The money in a currency that the book accounts for: opening balance and deposits, less what orders sold and
- * payouts took, plus what orders brought in. Undefined while it cannot be said: an order's answer is due, or
- * no opening balance was ever read.
+ * payouts took, plus what orders brought in. Undefined while it cannot be said: an order's answer is due.
  */
 export async function claimedBalance(
   db: BookDatabase | BookTransaction,
   currency: string,
 ): Promise<string | undefined> {
-  const { rows } = await sql<{ claimed: string | null; in_flight: boolean }>`
+  const { rows } = await sql<{ claimed: string; in_flight: boolean }>`
     select
-      (select amount from opening_balances where currency = ${currency})
+      (select coalesce(sum(amount), 0) from opening_balances where currency = ${currency})
       + (select coalesce(sum(amount), 0) from deposits where currency = ${currency})
       - (select coalesce(sum(amount), 0) from provider_orders where split_part(symbol, '/', 1) = ${currency})
       + (select coalesce(sum(quote_amount - fee), 0) from provider_orders
@@ -52,7 +57,7 @@ export async function claimedBalance(
               where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
         as in_flight`.execute(db);
   const row = rows[0];
-  return row === undefined || row.in_flight ? undefined : (row.claimed ?? undefined);
+  return row === undefined || row.in_flight ? undefined : row.claimed;
 }
 
 /**

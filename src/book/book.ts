@@ -8,14 +8,15 @@ import {
 } from './attempts.js';
 import {
   claimedBalance,
-  hasOpeningBalance,
+  hasOpeningBalances,
   recordDepositIfCovered,
-  recordOpeningBalance,
+  recordOpeningBalances,
 } from './balance-claims.js';
 import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
+import { claimForProvider } from './engine-settings.js';
 import { allocateDeposit, declareTransaction, recordVerifiedDeposit } from './deposits.js';
-import { claimSending, declareUnknown, settleFence } from './fences.js';
-import { closeFunding, openFunding } from './funding.js';
+import { claimSending, declareUnknown, getFence, settleFence } from './fences.js';
+import { closeFunding, findOpened, openFunding } from './funding.js';
 import { assertBookMigrated, migrateBook } from './migrator.js';
 import {
   findPayout,
@@ -50,12 +51,14 @@ function bindBook(db: BookDatabase) {
     ping: () => pingDatabase(db),
     close: () => db.destroy(),
     hashRequest: createRequestHasher(db),
+    claimForProvider: (provider: string) => claimForProvider(db, provider),
     payouts: bindAll(db, {
       find: findPayout,
       get: getPayout,
       findIdByProviderId: findPayoutIdByProviderId,
       list: listPayouts,
       timeline: readTimeline,
+      findOpened,
       open: openFunding,
       close: closeFunding,
       hold: holdPayout,
@@ -67,6 +70,7 @@ function bindBook(db: BookDatabase) {
       claimSending,
       settleFence,
       declareUnknown,
+      getFence,
       recordOrder,
       upsertOrder,
       recordProviderPayout,
@@ -79,8 +83,8 @@ function bindBook(db: BookDatabase) {
       allocate: allocateDeposit,
       declareTransaction,
       claimedBalance,
-      hasOpeningBalance,
-      recordOpeningBalance,
+      hasOpeningBalances,
+      recordOpeningBalances,
     }),
     webhooks: bindAll(db, {
       store: storeWebhook,

@@ -8,7 +8,7 @@ export type BookTransaction = Transaction<BookSchema>;
 export interface BookDatabaseOptions {
   /** postgres:// URL. */
   readonly url: string;
-  /** Connections kept at most. @default 10 */
+  /** Connections kept at most. @default 20 */
   readonly maxConnections?: number;
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onIdleError: (error: Error) => void;
@@ -21,7 +21,7 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 export function createBookDatabase(options: BookDatabaseOptions): BookDatabase {
   const pool = new Pool({
     connectionString: options.url,
-    max: options.maxConnections ?? 10,
+    max: options.maxConnections ?? 20,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,

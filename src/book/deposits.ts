@@ -1,10 +1,10 @@
 import { sql, type Selectable } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../domain/money.js';
-import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { isFunded } from './funding.js';
-import { addTimelineEntry, lockPayout, type PayoutRow } from './payouts.js';
+import { addTimelineEntry, lockExistingPayout, lockPayout, type PayoutRow } from './payouts.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from './records.js';
 import type { BookSchema } from './schema.js';
 
@@ -45,12 +45,7 @@ export async function recordVerifiedDeposit(
 }
 
 export type AllocationOutcome =
-  | {
-      readonly kind: 'allocated';
-      readonly payoutId: string;
-      readonly amount: string;
-      readonly currency: string;
-    }
+  | { readonly kind: 'allocated'; readonly payoutId: string; readonly payoutStatus: PayoutStatus }
   | { readonly kind: 'parked'; readonly reason: FailureType; readonly payoutId: string | null };
 
 /**
@@ -65,7 +60,7 @@ export async function allocateDeposit(db: BookDatabase, depositKey: string): Pro
       .where('deposit_key', '=', depositKey)
       .forUpdate()
       .executeTakeFirstOrThrow();
-    if (deposit.status !== 'verified') return toOutcome(deposit);
+    if (deposit.status !== 'verified') return toOutcome(trx, deposit);
     const match = await findMatch(trx, deposit);
     const payout = match.payoutId === undefined ? undefined : await lockPayout(trx, match.payoutId);
     const reason =
@@ -111,13 +106,20 @@ function refuse(deposit: DepositRow, payout: PayoutRow): FailureType | undefined
   if (isFinalStatus(payout.status)) return FAILURE_TYPE.LATE_DEPOSIT;
   if (payout.status !== PAYOUT_STATUS.AWAITING_DEPOSIT || isFunded(payout))
     return FAILURE_TYPE.EXCESS_DEPOSIT;
-  if (deposit.address !== null && deposit.address !== payout.deposit_address)
+  if (deposit.address !== null && !isSameAddress(deposit.address, payout.deposit_address))
     return FAILURE_TYPE.WRONG_ADDRESS;
   if (deposit.currency !== payout.funding_currency) return FAILURE_TYPE.WRONG_AMOUNT;
   if (payout.deposit_amount === null || compareAmounts(deposit.amount, payout.deposit_amount) !== 0) {
     return FAILURE_TYPE.WRONG_AMOUNT;
   }
   return undefined;
+}
+
+/** Hexadecimal addresses differ in case by their checksum only; other chains' addresses are case-sensitive. */
+function isSameAddress(left: string, right: string | null): boolean {
+  const normalise = (address: string): string =>
+    /^0x[0-9a-f]{40}$/i.test(address) ? address.toLowerCase() : address;
+  return right !== null && normalise(left) === normalise(right);
 }
 
 async function allocate(
@@ -145,7 +147,7 @@ async function allocate(
     payout.status,
     `deposit of ${deposit.amount} ${deposit.currency} confirmed`,
   );
-  return toOutcome(allocated);
+  return toOutcome(trx, allocated);
 }
 
 async function park(
@@ -163,7 +165,7 @@ async function park(
       `deposit of ${deposit.amount} ${deposit.currency} parked: ${reason}`,
     );
   }
-  return toOutcome(parked);
+  return toOutcome(trx, parked);
 }
 
 async function decide(
@@ -179,19 +181,13 @@ async function decide(
     .executeTakeFirstOrThrow();
 }
 
-function toOutcome(deposit: DepositRow): AllocationOutcome {
-  return deposit.status === 'allocated' && deposit.payout_id !== null
-    ? {
-        kind: 'allocated',
-        payoutId: deposit.payout_id,
-        amount: deposit.amount,
-        currency: deposit.currency,
-      }
-    : {
-        kind: 'parked',
-        reason: deposit.park_reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT,
-        payoutId: deposit.payout_id,
-      };
+async function toOutcome(trx: BookTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
+  const { payout_id: payoutId } = deposit;
+  if (deposit.status !== 'allocated' || payoutId === null) {
+    return { kind: 'parked', reason: deposit.park_reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
+  }
+  const { status } = await lockExistingPayout(trx, payoutId);
+  return { kind: 'allocated', payoutId, payoutStatus: status };
 }
 
 /** Binds a transaction hash (normalised) to a payout: a deposit that carries it can only be this payout's. */

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { FailureType } from '../domain/failure-type.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { FENCE_STATE, type FenceOperation, type FenceState } from './schema.js';
 
@@ -60,10 +61,16 @@ export async function settleFence(
   id: FenceId,
   sends: number,
   state: FenceState,
+  rejection?: FenceRejection,
 ): Promise<boolean> {
   const result = await trx
     .updateTable('fences')
-    .set({ state, updated_at: sql<Date>`clock_timestamp()` })
+    .set({
+      state,
+      failure_type: rejection?.type ?? null,
+      failure_message: rejection?.message ?? null,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
     .where('operation', '=', id.operation)
     .where('external_order_id', '=', id.externalOrderId)
     .where('sends', '=', sends)
@@ -83,17 +90,27 @@ export async function declareUnknown(db: BookDatabase, id: FenceId): Promise<voi
     .execute();
 }
 
-export async function readFence(
-  db: BookDatabase | BookTransaction,
-  id: FenceId,
-): Promise<FenceState | undefined> {
+export interface Fence {
+  readonly state: FenceState;
+  /** Why the provider refused for good. */
+  readonly rejection: FenceRejection | null;
+}
+
+export interface FenceRejection {
+  readonly type: FailureType;
+  /** The provider's reason, masked. */
+  readonly message: string;
+}
+
+export async function getFence(db: BookDatabase | BookTransaction, id: FenceId): Promise<Fence> {
   const row = await db
     .selectFrom('fences')
-    .select('state')
+    .select(['state', 'failure_type', 'failure_message'])
     .where('operation', '=', id.operation)
     .where('external_order_id', '=', id.externalOrderId)
-    .executeTakeFirst();
-  return row?.state;
+    .executeTakeFirstOrThrow();
+  const { state, failure_type: type, failure_message: message } = row;
+  return { state, rejection: type === null ? null : { type, message: message ?? '' } };
 }
 
 /** True when the provider has, or may have, a request of this payout: cancelling is too late then. */

@@ -31,9 +31,17 @@ export interface FundingTerms {
 }
 
 export type OpenOutcome =
-  | { readonly kind: 'opened'; readonly status: PayoutStatus; readonly deposit: ExpectedDeposit | null }
+  | {
+      readonly kind: 'opened';
+      readonly status: PayoutStatus;
+      readonly holdReason: FailureType | null;
+      readonly deposit: ExpectedDeposit | null;
+    }
   /** Another workflow, long gone, carried a payout of this id. */
   | { readonly kind: 'usedBefore'; readonly status: PayoutStatus };
+
+/** Opening anew may also find that too many payouts wait for the same amount. */
+export type OpenAnewOutcome = OpenOutcome | { readonly kind: 'noFreeAmount' };
 
 export interface ExpectedDeposit {
   readonly currency: string;
@@ -44,19 +52,34 @@ export interface ExpectedDeposit {
   readonly expiresAtMs: number;
 }
 
-/** Of this many smallest units above the base amount one must be free. */
+/** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
 const MAX_TAIL_UNITS = 99_999;
+const MAX_TAIL_FRACTION = '0.01';
+
+/** What the book has of a payout that was opened, or ended, before; undefined for one that is new. */
+export async function findOpened(
+  db: BookDatabase,
+  origin: Pick<PayoutOrigin, 'request' | 'firstExecutionRunId'>,
+): Promise<OpenOutcome | undefined> {
+  const row = await db
+    .selectFrom('payouts')
+    .selectAll()
+    .where('payout_id', '=', origin.request.payoutId)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toOpenOutcome(row, origin);
+}
 
 /** Writes the payout and the amount it expects; repeating it answers with what the book has. */
 export async function openFunding(
   db: BookDatabase,
   origin: PayoutOrigin,
   terms: FundingTerms,
-): Promise<OpenOutcome> {
+): Promise<OpenAnewOutcome> {
   return db.transaction().execute(async (trx) => {
     const existing = await lockPayout(trx, origin.request.payoutId);
     if (existing !== undefined) return toOpenOutcome(existing, origin);
     const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
+    if (amount === undefined) return { kind: 'noFreeAmount' };
     const row = await insertPayout(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, {
       deposit_network: terms.network,
       deposit_address: terms.address,
@@ -85,9 +108,14 @@ export async function openFunding(
   });
 }
 
-function toOpenOutcome(row: PayoutRow, origin: PayoutOrigin): OpenOutcome {
+function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
   return row.first_execution_run_id === origin.firstExecutionRunId
-    ? { kind: 'opened', status: row.status, deposit: toExpectedDeposit(row) }
+    ? {
+        kind: 'opened',
+        status: row.status,
+        holdReason: row.hold_reason,
+        deposit: toExpectedDeposit(row),
+      }
     : { kind: 'usedBefore', status: row.status };
 }
 
@@ -98,8 +126,12 @@ function toExpectedDeposit(row: PayoutRow): ExpectedDeposit | null {
   return { currency, network, address, amount, expiresAtMs: expiresAt.getTime() };
 }
 
-/** The lowest amount from the base upwards that no open or resting payout expects. */
-async function findFreeAmount(trx: BookTransaction, currency: string, baseAmount: string): Promise<string> {
+/** The lowest amount from the base upwards that no open or resting payout expects; undefined when none is near. */
+async function findFreeAmount(
+  trx: BookTransaction,
+  currency: string,
+  baseAmount: string,
+): Promise<string | undefined> {
   // One opening at a time per currency: two would find the same free amount.
   await sql`select pg_advisory_xact_lock(hashtext('expected_amounts'), hashtext(${currency}))`.execute(trx);
   await trx
@@ -108,7 +140,10 @@ async function findFreeAmount(trx: BookTransaction, currency: string, baseAmount
     .where('rests_until', '<', sql<Date>`clock_timestamp()`)
     .execute();
   const unit = smallestUnit(currency);
-  const last = addAmounts(baseAmount, multiply(unit, MAX_TAIL_UNITS));
+  const longestTail = multiply(unit, MAX_TAIL_UNITS);
+  const largestTail = multiply(baseAmount, MAX_TAIL_FRACTION);
+  const tail = compareAmounts(longestTail, largestTail) < 0 ? longestTail : largestTail;
+  const last = addAmounts(baseAmount, tail);
   const { rows } = await sql<{ amount: string }>`
     select amount from (
       select generate_series(${baseAmount}::numeric, ${last}::numeric, ${unit}::numeric) as amount
@@ -117,9 +152,7 @@ async function findFreeAmount(trx: BookTransaction, currency: string, baseAmount
       select from expected_amounts as taken
       where taken.funding_account = 'main' and taken.currency = ${currency} and taken.amount = candidate.amount)
     limit 1`.execute(trx);
-  const free = rows[0]?.amount;
-  if (free === undefined) throw new Error(`no free expected amount in ${currency} above the one asked for`);
-  return free;
+  return rows[0]?.amount;
 }
 
 export interface FundingClosing {

@@ -116,6 +116,23 @@ export async function addTimelineEntry(
     .execute();
 }
 
+/** A provider that comes and goes must not fill the timeline with the same line. */
+async function addTimelineEntryOnce(
+  trx: BookTransaction,
+  payoutId: string,
+  status: PayoutStatus,
+  detail: string,
+): Promise<void> {
+  const last = await trx
+    .selectFrom('payout_transitions')
+    .select('detail')
+    .where('payout_id', '=', payoutId)
+    .orderBy('transition_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (last?.detail !== detail) await addTimelineEntry(trx, payoutId, status, detail);
+}
+
 async function restExpectedAmount(trx: BookTransaction, payoutId: string): Promise<void> {
   await trx
     .updateTable('expected_amounts')
@@ -150,7 +167,7 @@ export async function noteWaiting(db: BookDatabase, payoutId: string, reason: Fa
       .set({ hold_reason: reason, updated_at: sql<Date>`clock_timestamp()` })
       .where('payout_id', '=', payoutId)
       .execute();
-    await addTimelineEntry(trx, payoutId, row.status, `waiting: ${reason}`);
+    await addTimelineEntryOnce(trx, payoutId, row.status, `waiting: ${reason}`);
   });
 }
 

@@ -3,6 +3,7 @@ import { amountCurrency } from '../domain/currency-pair.js';
 import { roundUpToCurrency } from '../domain/money.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
 import type { BookDatabase } from './database.js';
+import { readSetting } from './engine-settings.js';
 
 /**
  * Keyed hash of a payout request: tells the same content from other content without revealing any of it to
@@ -19,12 +20,9 @@ export function createRequestHasher(db: BookDatabase): (request: PayoutRequest) 
 }
 
 async function readKey(db: BookDatabase): Promise<string> {
-  const row = await db
-    .selectFrom('engine_secrets')
-    .select('value')
-    .where('name', '=', 'request_hash_key')
-    .executeTakeFirstOrThrow();
-  return row.value;
+  const key = await readSetting(db, 'request_hash_key');
+  if (key === undefined) throw new Error('the book has lost its request_hash_key');
+  return key;
 }
 
 /** "5000" and "5000.00" ask for the same. */

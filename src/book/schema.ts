@@ -7,7 +7,7 @@ import type { FeeSide } from '../domain/quote.js';
 
 /** The tables of the book as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
 export interface BookSchema {
-  engine_secrets: { name: string; value: string };
+  engine_settings: { name: string; value: string };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
   payout_transitions: {
@@ -114,6 +114,8 @@ interface FenceTable {
   state: FenceState;
   /** How many times a request was allowed to leave. */
   sends: Generated<number>;
+  failure_type: FailureType | null;
+  failure_message: string | null;
   updated_at: Timestamp;
 }
 

@@ -28,6 +28,7 @@ export interface Variable<T = unknown> extends ValueForm<T> {
 const DAY_SECONDS = 86_400;
 const HOUR_MS = 3_600_000;
 const LONGEST_DEADLINE_SECONDS = 90 * DAY_SECONDS;
+const LONGEST_CONVERSION_SECONDS = 6 * 3_600;
 /** Below this, a mistyped pause would keep the provider busy for nothing. */
 const SHORTEST_PAUSE_MS = 10;
 const SECRET_PATTERN = /^[^\s\p{Cc}]+$/u;
@@ -223,8 +224,9 @@ const SERVERS = {
     ...wholeNumber('seconds', 1, DAY_SECONDS),
   },
   SHUTDOWN_TIMEOUT_SECONDS: {
-    about: 'How long a stopping process lets work in flight finish.',
-    default: '30',
+    about:
+      'How long a stopping process lets work in flight finish. Shorter than a request to QbitPay may take (80 s), a stop can leave a payout with an unknown outcome.',
+    default: '90',
     ...wholeNumber('seconds', 1, 600),
   },
 } as const satisfies Record<string, Variable>;
@@ -243,7 +245,8 @@ const POLICIES = {
   CONVERT_TIMEOUT_SECONDS: {
     about: 'How long a funded payout looks for a usable price before it is held.',
     default: String(DEFAULT_PAYOUT_POLICY.convertTimeoutSeconds),
-    ...wholeNumber('seconds', 1, LONGEST_DEADLINE_SECONDS),
+    // Looking for a price adds to the history: beyond this it would outgrow what Temporal allows.
+    ...wholeNumber('seconds', 1, LONGEST_CONVERSION_SECONDS),
   },
   POLL_INTERVAL_MS: {
     about: 'The pause between two readings of an unsettled payout or order.',

@@ -30,6 +30,7 @@ export const FAILURE_TYPE = {
   CANCELLED_BY_PROVIDER: 'CANCELLED_BY_PROVIDER',
   UNKNOWN_OUTCOME: 'UNKNOWN_OUTCOME',
   PRICE_MOVED: 'PRICE_MOVED',
+  NO_USABLE_PRICE: 'NO_USABLE_PRICE',
   ORDER_NOT_FILLED: 'ORDER_NOT_FILLED',
   SHORT_AFTER_ORDER: 'SHORT_AFTER_ORDER',
   DESTINATION_REFUSED: 'DESTINATION_REFUSED',
@@ -46,6 +47,8 @@ export const FAILURE_TYPE = {
   EXCESS_DEPOSIT: 'EXCESS_DEPOSIT',
   LATE_DEPOSIT: 'LATE_DEPOSIT',
   PAYOUT_CLOSED: 'PAYOUT_CLOSED',
+  PAYOUT_NOT_RUNNING: 'PAYOUT_NOT_RUNNING',
+  NO_FREE_AMOUNT: 'NO_FREE_AMOUNT',
 } as const;
 export type FailureType = (typeof FAILURE_TYPE)[keyof typeof FAILURE_TYPE];
 
@@ -123,6 +126,11 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'The price moved so far that the deposit no longer buys the amount, until the time for converting ran out.',
     'Cancel the payout (its deposit is parked).',
   ),
+  NO_USABLE_PRICE: describe(
+    HELD,
+    'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
+    'Compare the clocks of this machine and QbitPay and ask about the market; cancel the payout (its deposit is parked).',
+  ),
   ORDER_NOT_FILLED: describe(HELD, 'QbitPay accepted the order and did not fill it.', COMPARE_AT_PROVIDER),
   SHORT_AFTER_ORDER: describe(
     HELD,
@@ -174,6 +182,16 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   EXCESS_DEPOSIT: describe(PARKED, 'The payout was already funded.', ASSIGN),
   LATE_DEPOSIT: describe(PARKED, 'The payout had already ended when the deposit came.', ASSIGN),
+  PAYOUT_NOT_RUNNING: describe(
+    PARKED,
+    'The deposit belongs to an open payout whose workflow was ended from outside.',
+    'Reset the payout workflow in Temporal to its last workflow task; it goes on from the book.',
+  ),
+  NO_FREE_AMOUNT: describe(
+    REJECTED,
+    'So many payouts wait for this amount that no deposit amount near it is free.',
+    'Ask for a slightly different amount, or later, under a new payoutId.',
+  ),
   PAYOUT_CLOSED: describe(PARKED, 'The payout that this deposit funded was cancelled or failed.', ASSIGN),
 };
 

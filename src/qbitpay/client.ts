@@ -52,6 +52,11 @@ export interface NewOrder {
   /** Decimal: the quoted ticker price that is accepted. */
   readonly price?: string | undefined;
   readonly externalOrderId?: string | undefined;
+  /**
+   * When sending was decided, on the clock of `performance.now()`: the deadline of the POST counts from then, so
+   * that a process that was frozen in between does not send. @default the moment of the call
+   */
+  readonly decidedAtMs?: number | undefined;
 }
 
 export interface OrderFilter {
@@ -65,6 +70,11 @@ export interface NewPayout {
   readonly destination: Destination;
   readonly description?: string | undefined;
   readonly externalOrderId?: string | undefined;
+  /**
+   * When sending was decided, on the clock of `performance.now()`: the deadline of the POST counts from then, so
+   * that a process that was frozen in between does not send. @default the moment of the call
+   */
+  readonly decidedAtMs?: number | undefined;
 }
 
 /** The provider has no filter on `externalOrderId` (contract, section Payouts). */
@@ -180,7 +190,7 @@ function createOrderCalls(transport: Transport) {
     schema: orderSchema,
   });
   return {
-    async createOrder({ symbol, side, amount, price, externalOrderId }: NewOrder) {
+    async createOrder({ symbol, side, amount, price, externalOrderId, decidedAtMs }: NewOrder) {
       const body = {
         symbol,
         side,
@@ -188,7 +198,7 @@ function createOrderCalls(transport: Transport) {
         price: price === undefined ? undefined : jsonNumber('price', price),
         externalOrderId,
       };
-      return post(transport, { operation: 'createOrder', path: PATH.ORDERS, body }, orderSchema);
+      return post(transport, { operation: 'createOrder', path: PATH.ORDERS, body, decidedAtMs }, orderSchema);
     },
     getOrder: orders.getOne,
     listOrders: orders.listPage,
@@ -204,10 +214,21 @@ function createPayoutCalls(transport: Transport) {
     schema: payoutSchema,
   });
   return {
-    async createPayout({ amount, currency, destination, description, externalOrderId }: NewPayout) {
+    async createPayout({
+      amount,
+      currency,
+      destination,
+      description,
+      externalOrderId,
+      decidedAtMs,
+    }: NewPayout) {
       const sent = jsonNumber('amount', amount);
       const body = { amount: sent, currency, destination, description, externalOrderId };
-      return post(transport, { operation: 'createPayout', path: PATH.PAYOUTS, body }, payoutSchema);
+      return post(
+        transport,
+        { operation: 'createPayout', path: PATH.PAYOUTS, body, decidedAtMs },
+        payoutSchema,
+      );
     },
     getPayout: payouts.getOne,
     listPayouts: payouts.listPage,
@@ -236,7 +257,7 @@ async function read<T>(
 
 async function post<T>(
   transport: Transport,
-  request: Pick<TransportRequest, 'operation' | 'path' | 'body'>,
+  request: Pick<TransportRequest, 'operation' | 'path' | 'body' | 'decidedAtMs'>,
   schema: z.ZodType<T>,
 ): Promise<T> {
   const answer = await transport.send({ ...request, method: 'POST' });

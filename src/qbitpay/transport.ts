@@ -31,7 +31,7 @@ export interface QbitPayTimeouts {
   /** From the first byte of the answer to its last. @default 30000 */
   readonly readMs: number;
   /**
-   * From the call of a POST to the moment its first byte may leave, waiting for the request rate and the
+   * From the decision to send a POST to the moment its first byte may leave, waiting for the request rate and the
    * whole connection phase included; what is not under way by then is never sent. @default 10000
    */
   readonly postDeadlineMs: number;
@@ -68,6 +68,8 @@ export interface TransportRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
   readonly body?: object | undefined;
+  /** Of a POST: see {@link QbitPayTimeouts.postDeadlineMs}. @default the moment of the call */
+  readonly decidedAtMs?: number | undefined;
 }
 
 export interface Transport {
@@ -97,7 +99,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async send(request) {
-      const deadlineAtMs = performance.now() + timeouts.postDeadlineMs;
+      const deadlineAtMs = (request.decidedAtMs ?? performance.now()) + timeouts.postDeadlineMs;
       const url = toUrl(base, request);
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
       await waitForTurn?.();

@@ -19,13 +19,14 @@ export function createWebhookDispatcher(deps: {
   return async function dispatchWebhook(webhookEventId) {
     const row = await book.webhooks.find(webhookEventId);
     if (row?.state !== WEBHOOK_STATE.PENDING) return;
+    // Counted first: an event that cannot be dispatched must not stay in front of all others.
+    await book.webhooks.noteDispatch(webhookEventId);
     const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
     const refusal =
       deposit === undefined
         ? await signalPayout(notices, row.payout_id, webhookEventId)
         : await startDeposit(notices, deposit);
-    if (refusal === undefined) await book.webhooks.noteDispatch(webhookEventId);
-    else await book.webhooks.keep(webhookEventId, refusal);
+    if (refusal !== undefined) await book.webhooks.keep(webhookEventId, refusal);
   };
 }
 

@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Book } from '../book/book.js';
-import { WEBHOOK_STATE } from '../book/schema.js';
+import { WEBHOOK_STATE, type WebhookState } from '../book/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
 import type { ApiKeySource } from '../qbitpay/api-key.js';
 import { parseWebhookEvent, type WebhookEvent } from '../qbitpay/webhook-event.js';
-import { verifyWebhook, type WebhookAlgorithm } from '../qbitpay/webhook-signature.js';
+import {
+  verifyWebhook,
+  WEBHOOK_SIGNATURE_HEADER,
+  type WebhookAlgorithm,
+} from '../qbitpay/webhook-signature.js';
 import type { DispatchWebhook } from './dispatcher.js';
 import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
 
@@ -20,7 +24,6 @@ export interface WebhookReceiverOptions {
 
 /** Events are a few kilobytes; nothing larger is even read. */
 const MAX_BODY_BYTES = 256 * 1024;
-const SIGNATURE_HEADER = 'qbitpay-signature';
 /** A stranger's bad signatures must not make the key file be read more often than this. */
 const KEY_RELOAD_PAUSE_MS = 1_000;
 
@@ -46,13 +49,15 @@ export async function registerWebhookReceiver(
     );
     scope.post('/webhooks/qbitpay', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
       const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const signature = request.headers[SIGNATURE_HEADER];
+      const signature = request.headers[WEBHOOK_SIGNATURE_HEADER];
       if (!(await verify(rawBody, typeof signature === 'string' ? signature : undefined))) {
         throw new WebhookRefusedError(401, 'The signature is missing or wrong.');
       }
       const event = readEvent(rawBody);
-      const isPending = await store(options, event, rawBody);
-      if (isPending) track(dispatches, dispatch(options, event, request));
+      const state = await store(options, event, rawBody);
+      if (state === WEBHOOK_STATE.KEPT)
+        request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
+      if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatch(options, event, request));
       return reply.code(200).send({ received: true });
     });
     scope.addHook('onClose', async () => {
@@ -94,12 +99,12 @@ function readEvent(rawBody: Uint8Array): WebhookEvent {
   }
 }
 
-/** True when the event is new and something has to follow from it. */
+/** The state of a new event; undefined for one that is stored already. */
 async function store(
   { book, rules }: WebhookReceiverOptions,
   event: WebhookEvent,
   rawBody: Uint8Array,
-): Promise<boolean> {
+): Promise<WebhookState | undefined> {
   const classified = await classifyWebhook(book, event, rules);
   const isNew = await book.webhooks.store({
     webhookEventId: event.id,
@@ -108,7 +113,7 @@ async function store(
     body: rawBody,
     ...classified,
   });
-  return isNew && classified.state === WEBHOOK_STATE.PENDING;
+  return isNew ? classified.state : undefined;
 }
 
 async function dispatch(

@@ -18,12 +18,7 @@ export async function untilParked(engine: TestEngine, depositKey: string, reason
 
 /** Waits until the deposit has found its payout and its workflow has ended. */
 export async function untilAllocated(engine: TestEngine, depositKey: string): Promise<void> {
-  await untilDeposit(
-    engine,
-    depositKey,
-    ({ status }) => status.name === 'COMPLETED',
-    'allocated',
-  );
+  await untilDeposit(engine, depositKey, ({ status }) => status.name === 'COMPLETED', 'allocated');
 }
 
 /** Undefined while no such workflow was ever started. */
@@ -59,6 +54,7 @@ export async function untilDeposit(
     last = await describeDeposit(engine, depositKey);
     if (last !== undefined && condition(last)) return last;
   }
-  const shown = last === undefined ? 'no workflow' : `${last.status.name}, ${holdReasonOf(last) ?? 'no reason'}`;
+  const shown =
+    last === undefined ? 'no workflow' : `${last.status.name}, ${holdReasonOf(last) ?? 'no reason'}`;
   throw new Error(`deposit ${depositKey} did not come to ${what}; last seen: ${shown}`);
 }

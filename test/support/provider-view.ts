@@ -1,29 +1,39 @@
 import { parse } from 'lossless-json';
+import { addAmounts } from '../../src/domain/money.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 
-/** The simulated provider as a test sees it, with every number as the text that stood on the wire. */
+/** The simulated provider as a test sees it: every number as a decimal text, exact and without trailing zeros. */
 
 /** Bodies of the requests that came in at an endpoint, such as `POST /api/v1/orders`, oldest first. */
 export async function bodiesSentTo(engine: TestEngine, endpoint: string, payoutId?: string): Promise<Json[]> {
-  const query = new URLSearchParams({ endpoint, limit: '1000' });
-  const { data } = await readExactly(engine, `/_simulator/journal?${query.toString()}`);
-  const bodies = data.map((entry: Json) => entry.body);
+  const bodies = (await journalOf(engine, endpoint)).map(({ body }) => body);
   return payoutId === undefined
     ? bodies
     : bodies.filter(({ externalOrderId }: Json) => externalOrderId === payoutId);
 }
 
+/** How many payouts the provider made for this one; a request that it refused made none. */
+export async function countPayoutsMade(engine: TestEngine, payoutId: string): Promise<number> {
+  const entries = await journalOf(engine, 'POST /api/v1/payouts');
+  return entries
+    .filter(({ body }) => body.externalOrderId === payoutId)
+    .flatMap(({ effects }: { readonly effects: readonly string[] }) => effects).length;
+}
+
+async function journalOf(engine: TestEngine, endpoint: string): Promise<Json[]> {
+  const query = new URLSearchParams({ endpoint, limit: '1000' });
+  return (await readExactly(engine, `/_simulator/journal?${query.toString()}`)).data;
+}
+
 /** What is available in the account now, by currency. */
 export async function availableBalances(engine: TestEngine): Promise<Record<string, string>> {
   const { balances } = await readExactly(engine, '/_simulator/state');
-  return Object.fromEntries(
-    balances.map(({ currency, available }: Json) => [currency, available] as const),
-  ) as Record<string, string>;
+  return Object.fromEntries(balances.map(({ currency, available }: Json) => [currency, available] as const));
 }
 
 async function readExactly(engine: TestEngine, path: string): Promise<Json> {
   const response = await fetch(`${engine.env['QBITPAY_BASE_URL'] ?? ''}${path}`);
   if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return parse(await response.text(), undefined, (digits) => digits);
+  return parse(await response.text(), undefined, (digits) => addAmounts(digits));
 }

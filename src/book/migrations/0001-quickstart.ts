@@ -6,9 +6,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const STATEMENTS = [
-  `create table engine_secrets (name text primary key, value text not null)`,
+  `create table engine_settings (name text primary key, value text not null)`,
   // Two random UUIDs are 244 random bits, without an extension.
-  `insert into engine_secrets (name, value)
+  `insert into engine_settings (name, value)
      values ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text)`,
 
   `create table legal_payout_transitions (
@@ -116,6 +116,8 @@ const STATEMENTS = [
      state text not null check (state in
        ('prepared', 'sending', 'accepted', 'rejected', 'not_sent', 'refused_retryable', 'unknown')),
      sends integer not null default 0,
+     failure_type text,
+     failure_message text,
      updated_at timestamptz not null default clock_timestamp(),
      primary key (operation, external_order_id))`,
   `create index fences_by_payout on fences (payout_id)`,

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import type { PayoutPolicy } from '../../src/domain/policy.js';
+import type { TestEngine } from './engine.js';
+import type { Json } from './engine-client.js';
+
+const UNTIL_TIMEOUT_MS = 25_000;
+const POLL_MS = 25;
+const SHORT_WAITS: Partial<PayoutPolicy> = { pollIntervalMs: 150, retryInitialMs: 50, retryMaxMs: 500 };
+
+/** Asks again and again until the answer is the wanted one. */
+export async function untilAnswer<T>(
+  ask: () => Promise<T>,
+  isWanted: (answer: T) => boolean,
+  what: string,
+): Promise<T> {
+  let last: T | undefined;
+  for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
+    last = await ask();
+    if (isWanted(last)) return last;
+  }
+  throw new Error(`not in time: ${what}; last answer: ${JSON.stringify(last)}`);
+}
+
+export async function describePayout(
+  engine: TestEngine,
+  payoutId: string,
+): Promise<WorkflowExecutionDescription> {
+  return engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).describe();
+}
+
+/** The search attribute by which the Temporal UI shows, and finds, what a payout waits for. */
+export async function shownHoldReason(engine: TestEngine, payoutId: string): Promise<string | undefined> {
+  const { typedSearchAttributes } = await describePayout(engine, payoutId);
+  return typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' });
+}
+
+/** The workflow shows it a moment after the book has it. */
+export async function untilHoldReasonShown(
+  engine: TestEngine,
+  payoutId: string,
+  reason: string | undefined,
+): Promise<void> {
+  await untilAnswer(
+    () => shownHoldReason(engine, payoutId),
+    (shown) => shown === reason,
+    `${reason ?? 'no reason'} in the Temporal UI`,
+  );
+}
+
+/** The text that the Temporal UI shows above a payout's history. */
+export async function currentDetailsOf(engine: TestEngine, workflowId: string): Promise<string> {
+  const metadata = await engine.temporal.client.workflow
+    .getHandle(workflowId)
+    .query<Json>('__temporal_workflow_metadata');
+  return metadata.currentDetails ?? '';
+}
+
+/** Starts the payout as a backend with a Temporal client does, with waits of its own. */
+export async function startDirectly(
+  engine: TestEngine,
+  request: Json,
+  policy: Partial<PayoutPolicy>,
+): Promise<void> {
+  await engine.temporal.client.workflow.start('payoutWorkflow', {
+    workflowId: payoutWorkflowId(request.payoutId),
+    taskQueue: engine.env['TEMPORAL_TASK_QUEUE'] ?? '',
+    args: [{ request, policy: { ...SHORT_WAITS, ...policy } }],
+  });
+}
+
+/** Resets the payout's workflow to its first task, as an operator may, and answers with the new run's id. */
+export async function resetToFirstTask(engine: TestEngine, payoutId: string): Promise<string> {
+  const { client, settings } = engine.temporal;
+  const workflowId = payoutWorkflowId(payoutId);
+  const { runId } = await describePayout(engine, payoutId);
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const first = events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  const { runId: newRunId } = await client.workflowService.resetWorkflowExecution({
+    namespace: settings.namespace,
+    workflowExecution: { workflowId, runId },
+    workflowTaskFinishEventId: first?.eventId ?? null,
+    requestId: randomUUID(),
+    reason: 'test',
+  });
+  return newRunId;
+}

@@ -1,0 +1,245 @@
+import {
+  classifyPostError,
+  classifyReadError,
+  maskProviderText,
+  toReadFailure,
+  type PostVerdict,
+} from '../../../activities/failure-mapping.js';
+import type { Destination } from '../../../src/domain/destination.js';
+import { FAILURE_KIND, FAILURES } from '../../../src/domain/failure-type.js';
+import {
+  QBITPAY_ERROR_TYPE,
+  QbitPayConnectionError,
+  QbitPayResponseError,
+  RESPONSE_FLAW,
+  toProviderError,
+  type QbitPayError,
+  type QbitPayErrorType,
+} from '../../../src/qbitpay/errors.js';
+
+const { INVALID_REQUEST, AUTHENTICATION, RATE_LIMIT, API } = QBITPAY_ERROR_TYPE;
+
+/** An answer as it comes from the wire: its status, and the type of its error object if it carries one. */
+interface Answer {
+  readonly status: number;
+  readonly type?: QbitPayErrorType;
+  readonly retryAfterSeconds?: number;
+}
+
+function errorOf(answer: Answer, operation = 'getPayout'): QbitPayError {
+  const { status, type, retryAfterSeconds } = answer;
+  return toProviderError({
+    operation,
+    status,
+    headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
+    body: type === undefined ? undefined : { type, message: 'the reason' },
+    nowMs: Date.now(),
+    secrets: [],
+  });
+}
+
+const describeAnswer = ({ status, type }: Answer): string => `${status} ${type ?? 'without an error object'}`;
+
+const CLIENT_STATUSES = [400, 402, 403, 404, 409, 422];
+const SERVER_STATUSES = [500, 502, 503, 504];
+
+describe('reads', () => {
+  const cases: [Answer, string, boolean][] = [
+    ...[401, 403].map((status): [Answer, string, boolean] => [{ status }, 'AUTHENTICATION_REFUSED', false]),
+    ...[400, 401, 402, 403, 500].map((status): [Answer, string, boolean] => [
+      { status, type: AUTHENTICATION },
+      'AUTHENTICATION_REFUSED',
+      false,
+    ]),
+    [{ status: 429 }, 'RATE_LIMITED', true],
+    ...Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, string, boolean] => [
+      { status: 429, type },
+      'RATE_LIMITED',
+      true,
+    ]),
+    [{ status: 400, type: RATE_LIMIT }, 'RATE_LIMITED', true],
+    [{ status: 503, type: RATE_LIMIT }, 'RATE_LIMITED', true],
+    ...SERVER_STATUSES.flatMap((status): [Answer, string, boolean][] => [
+      [{ status }, 'PROVIDER_UNAVAILABLE', true],
+      [{ status, type: API }, 'PROVIDER_UNAVAILABLE', true],
+    ]),
+    [{ status: 402, type: API }, 'PROVIDER_UNAVAILABLE', true],
+    // Asking again at once is no use; the workflow shows it and asks later.
+    ...[400, 402, 404, 405, 422].flatMap((status): [Answer, string, boolean][] => [
+      [{ status }, 'PROVIDER_UNAVAILABLE', false],
+      [{ status, type: INVALID_REQUEST }, 'PROVIDER_UNAVAILABLE', false],
+    ]),
+    [{ status: 403, type: INVALID_REQUEST }, 'PROVIDER_UNAVAILABLE', false],
+    [{ status: 500, type: INVALID_REQUEST }, 'PROVIDER_UNAVAILABLE', false],
+  ];
+
+  test.each(cases.map(([answer, ...rest]) => [describeAnswer(answer), answer, ...rest] as const))(
+    '%s',
+    (_name, answer, type, retryable) => {
+      const error = errorOf(answer);
+      expect(classifyReadError(error)).toEqual({ type, retryable, retryAfterMs: undefined });
+      expect(toReadFailure(error)).toMatchObject({ type, nonRetryable: !retryable });
+    },
+  );
+
+  test.each<[string, QbitPayError]>([
+    ['nothing was sent', new QbitPayConnectionError('getPayout', { sent: false, code: 'ECONNREFUSED' })],
+    ['no answer came', new QbitPayConnectionError('getPayout', { sent: true, code: 'ETIMEDOUT' })],
+    ...Object.values(RESPONSE_FLAW).map((reason): [string, QbitPayError] => [
+      reason,
+      flawedAnswer('getPayout', reason),
+    ]),
+  ])('repeated: %s', (_name, error) => {
+    expect(classifyReadError(error)).toEqual({
+      type: 'PROVIDER_UNAVAILABLE',
+      retryable: true,
+      retryAfterMs: undefined,
+    });
+  });
+
+  test('Retry-After is the pause of the next attempt, and is told to the workflow for its own', () => {
+    const failure = toReadFailure(errorOf({ status: 429, type: RATE_LIMIT, retryAfterSeconds: 7 }));
+    expect(failure.nextRetryDelay).toBe(7_000);
+    expect(failure.details).toEqual([{ retryAfterMs: 7_000 }]);
+    const without = toReadFailure(errorOf({ status: 429 }));
+    expect(without.nextRetryDelay).toBeUndefined();
+  });
+
+  test('every type that a read can end in is one that the payout waits for', () => {
+    for (const [answer] of cases) {
+      expect(FAILURES[classifyReadError(errorOf(answer)).type].kind).toBe(FAILURE_KIND.WAITING);
+    }
+  });
+
+  test('what crosses to Temporal names operation and status, never the provider’s words', () => {
+    const { message } = toReadFailure(errorOf({ status: 402, type: API }, 'getAccount'));
+    expect(message).toBe('PROVIDER_UNAVAILABLE: getAccount got no usable answer (HTTP 402)');
+  });
+});
+
+const UNKNOWN: PostVerdict = { kind: 'unknown', fence: 'unknown' };
+const INVALID: PostVerdict = { kind: 'invalid', fence: 'rejected' };
+const REFUSED: PostVerdict = { kind: 'refused', fence: 'rejected' };
+const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', fence: 'refused_retryable' };
+const notNow = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: number): PostVerdict => ({
+  kind: 'notNow',
+  fence: 'refused_retryable',
+  type,
+  retryAfterMs,
+});
+
+describe('requests that move money', () => {
+  const both: [Answer, PostVerdict][] = [
+    ...[401, 403].map((status): [Answer, PostVerdict] => [{ status }, notNow('AUTHENTICATION_REFUSED')]),
+    ...[400, 401, 402, 403].map((status): [Answer, PostVerdict] => [
+      { status, type: AUTHENTICATION },
+      notNow('AUTHENTICATION_REFUSED'),
+    ]),
+    ...Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, PostVerdict] => [
+      { status: 429, type },
+      notNow('RATE_LIMITED'),
+    ]),
+    [{ status: 400, type: RATE_LIMIT }, notNow('RATE_LIMITED')],
+    [{ status: 429, type: RATE_LIMIT, retryAfterSeconds: 3 }, notNow('RATE_LIMITED', 3_000)],
+    // A proxy may have said it after the provider had taken the request.
+    [{ status: 429 }, UNKNOWN],
+    [{ status: 429, retryAfterSeconds: 3 }, UNKNOWN],
+    ...SERVER_STATUSES.flatMap((status): [Answer, PostVerdict][] => [
+      [{ status }, UNKNOWN],
+      ...Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, PostVerdict] => [{ status, type }, UNKNOWN]),
+    ]),
+    ...CLIENT_STATUSES.filter((status) => status !== 403).map((status): [Answer, PostVerdict] => [
+      { status },
+      UNKNOWN,
+    ]),
+    ...CLIENT_STATUSES.map((status): [Answer, PostVerdict] => [{ status, type: API }, REFUSED]),
+    ...CLIENT_STATUSES.filter((status) => status !== 402).map((status): [Answer, PostVerdict] => [
+      { status, type: INVALID_REQUEST },
+      INVALID,
+    ]),
+  ];
+  const named = (cases: readonly [Answer, PostVerdict][]) =>
+    cases.map(([answer, verdict]) => [describeAnswer(answer), answer, verdict] as const);
+
+  describe.each(['createOrder', 'createPayout'] as const)('%s', (operation) => {
+    test.each(named(both))('%s', (_name, answer, verdict) => {
+      expect(classifyPostError(operation, errorOf(answer, operation))).toEqual(verdict);
+    });
+
+    test('a connection that never stood: nothing was sent', () => {
+      const error = new QbitPayConnectionError(operation, { sent: false, code: 'ECONNREFUSED' });
+      expect(classifyPostError(operation, error)).toEqual({
+        kind: 'notNow',
+        fence: 'not_sent',
+        type: 'PROVIDER_UNAVAILABLE',
+        retryAfterMs: undefined,
+      });
+    });
+
+    test.each<[string, unknown]>([
+      ['a connection that broke', new QbitPayConnectionError(operation, { sent: true, code: 'ECONNRESET' })],
+      ...Object.values(RESPONSE_FLAW).map((reason): [string, unknown] => [
+        reason,
+        flawedAnswer(operation, reason),
+      ]),
+      ['an error of the engine’s own', new TypeError('a bug')],
+      ['something that is no error', 'a bug'],
+    ])('unknown: %s', (_name, error) => {
+      expect(classifyPostError(operation, error)).toEqual(UNKNOWN);
+    });
+  });
+
+  test('402 invalid_request_error is a price no longer valid for an order, and final for a payout', () => {
+    const answer = { status: 402, type: INVALID_REQUEST };
+    expect(classifyPostError('createOrder', errorOf(answer))).toEqual(PRICE_REFUSED);
+    expect(classifyPostError('createPayout', errorOf(answer))).toEqual(INVALID);
+  });
+});
+
+describe('the provider’s reason', () => {
+  const reasonOf = (message: string, destination?: Destination) =>
+    maskProviderText(
+      toProviderError({
+        operation: 'createPayout',
+        status: 400,
+        headers: {},
+        body: { type: INVALID_REQUEST, message },
+        nowMs: 0,
+        secrets: [],
+      }),
+      destination,
+    );
+
+  test.each([
+    ['account 6222020200112233445 is closed', 'account ******************* is closed'],
+    ['account 6222 0202 0011 2233 is closed', 'account **** **** **** **** is closed'],
+    ['account 6222-0202-0011-2233 is closed', 'account ****-****-****-**** is closed'],
+    ['field 42 is missing', 'field 42 is missing'],
+  ])('%s', (message, masked) => {
+    expect(reasonOf(message)).toBe(masked);
+  });
+
+  test('is without everything that it quotes of the destination', () => {
+    const destination = {
+      type: 'PayPal',
+      payerName: 'Zhang San',
+      bankAccountNum: 'zhang.san@example.com',
+      country: 'is',
+    } as const;
+    expect(reasonOf('PayPal: zhang.san@example.com of Zhang San is closed', destination)).toBe(
+      'PayPal: ********************* of ********* is closed',
+    );
+  });
+
+  test('is cut when it is long', () => {
+    expect(reasonOf('x'.repeat(5_000))).toHaveLength(200);
+  });
+
+  test('is not taken from errors that are not the provider’s', () => {
+    expect(maskProviderText(new Error('6222020200112233445'))).toBe('no reason given');
+  });
+});
+
+function flawedAnswer(operation: string, reason: (typeof RESPONSE_FLAW)[keyof typeof RESPONSE_FLAW]) {
+  return new QbitPayResponseError(operation, { status: 200, reason, explanation: reason });
+}

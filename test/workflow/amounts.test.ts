@@ -1,0 +1,187 @@
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import type { Json } from '../support/engine-client.js';
+import { historyOf } from '../support/histories.js';
+import { availableBalances, bodiesSentTo } from '../support/provider-view.js';
+
+const ORDERS = 'POST /api/v1/orders';
+const PAYOUTS = 'POST /api/v1/payouts';
+const WALLET = {
+  type: 'wallet',
+  payerName: 'Example Trading Ltd',
+  addr: 'TExampleRecipientAddress1234567890',
+};
+
+/** The same-currency payouts of both fee sides: what is asked for, and what has to happen at the provider. */
+const SAME_CURRENCY = {
+  currency: 'USDT',
+  fundingCurrency: 'USDT',
+  destination: WALLET,
+};
+
+interface Expected {
+  readonly deposit: string;
+  /** What is sold; undefined where there must be no order. */
+  readonly sale?: string;
+  readonly posted: string;
+  readonly fee: string;
+  readonly received: string;
+  /** What is left in the account, of an account that held nothing before. */
+  readonly left: Record<string, string>;
+}
+
+const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, Expected])[]> = {
+  added: [
+    [
+      'receive: the recipient gets the amount',
+      { amountMode: 'receive', amount: '7351.37' },
+      {
+        deposit: '1071.508742',
+        sale: '1060.899744',
+        posted: '7351.37',
+        fee: '36.76',
+        received: '7351.37',
+        left: { USDT: '10.608998', CNY: '0.01' },
+      },
+    ],
+    [
+      'send: exactly the amount is sold',
+      { amountMode: 'send', amount: '1234.567891' },
+      {
+        deposit: '1234.567891',
+        sale: '1234.567891',
+        posted: '8554.78',
+        fee: '42.78',
+        received: '8554.78',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+    [
+      'receive in the funding currency: no order',
+      { ...SAME_CURRENCY, amountMode: 'receive', amount: '300.000001' },
+      {
+        deposit: '301.500002',
+        posted: '300.000001',
+        fee: '1.500001',
+        received: '300.000001',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+    [
+      'send in the funding currency: no order',
+      { ...SAME_CURRENCY, amountMode: 'send', amount: '300' },
+      {
+        deposit: '300.000000',
+        posted: '298.507462',
+        fee: '1.492538',
+        received: '298.507462',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+  ],
+  deducted: [
+    [
+      'receive: the recipient gets the amount',
+      { amountMode: 'receive', amount: '7351.37' },
+      {
+        deposit: '1071.536261',
+        sale: '1060.926991',
+        posted: '7388.32',
+        fee: '36.95',
+        received: '7351.37',
+        left: { USDT: '10.60927', CNY: '0.01' },
+      },
+    ],
+    [
+      'send: exactly the amount is sold',
+      { amountMode: 'send', amount: '1234.567891' },
+      {
+        deposit: '1234.567891',
+        sale: '1234.567891',
+        posted: '8597.56',
+        fee: '42.99',
+        received: '8554.57',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+    [
+      'receive in the funding currency: no order',
+      { ...SAME_CURRENCY, amountMode: 'receive', amount: '300' },
+      {
+        deposit: '301.507538',
+        posted: '301.507538',
+        fee: '1.507538',
+        received: '300.000000',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+    [
+      'send in the funding currency: no order',
+      { ...SAME_CURRENCY, amountMode: 'send', amount: '300' },
+      {
+        deposit: '300.000000',
+        posted: '300',
+        fee: '1.500000',
+        received: '298.500000',
+        left: { USDT: '0', CNY: '0' },
+      },
+    ],
+  ],
+};
+
+describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, cases) => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { QBITPAY_FEE_SIDE: feeSide } });
+    await engine.control('PATCH', '/settings', {
+      feeSide,
+      feeRates: { payout: 0.005, trade: 0.0013 },
+      symbols: [{ symbol: 'USDT/CNY', bid: 6.9731, ask: 6.99 }],
+    });
+  });
+  // The account is empty again: what is left in it afterwards is this payout's.
+  beforeEach(() => engine.control('POST', '/reset'));
+  afterAll(() => engine.stop());
+
+  test.each(cases)('%s', async (_name, request, expected) => {
+    const opened = await engine.open(request);
+    expect(opened.deposit).toMatchObject({ currency: 'USDT', amount: expected.deposit });
+    await engine.fund(opened);
+    const paid = await engine.untilStatus(opened.payoutId, 'paid');
+
+    expect(paid).toMatchObject({ fee: expected.fee, recipientAmount: expected.received, holdReason: null });
+    expect(await ordersOf(engine)).toEqual(expected.sale === undefined ? [] : [expected.sale]);
+    expect(await bodiesSentTo(engine, PAYOUTS)).toEqual([
+      expect.objectContaining({ amount: expected.posted, externalOrderId: opened.payoutId }),
+    ]);
+    expect(await availableBalances(engine)).toMatchObject(expected.left);
+  });
+
+  test('the digits that make a deposit unique are not spent', async () => {
+    const twice = { ...SAME_CURRENCY, amountMode: 'send', amount: '411.5' };
+    const [first, second] = [await engine.open(twice), await engine.open(twice)];
+    expect([first.deposit.amount, second.deposit.amount]).toEqual(['411.500000', '411.500001']);
+    for (const payout of [second, first]) await engine.fund(payout);
+    await engine.untilStatus(first.payoutId, 'paid');
+    await engine.untilStatus(second.payoutId, 'paid');
+
+    const [one, other] = await bodiesSentTo(engine, PAYOUTS);
+    expect(one.amount).toBe(other.amount);
+    expect(await availableBalances(engine)).toMatchObject({ USDT: '0.000001' });
+  });
+
+  test('a payout in the funding currency asks for no price', async () => {
+    const opened = await engine.open({ ...SAME_CURRENCY, amountMode: 'receive', amount: '512.25' });
+    await engine.fund(opened);
+    await engine.untilStatus(opened.payoutId, 'paid');
+    const activities = (await historyOf(engine, opened.payoutId)).map(
+      (event) => event.activityTaskScheduledEventAttributes?.activityType?.name,
+    );
+    expect(activities).toContain('createPayout');
+    expect(activities).not.toContain('fetchTicker');
+    expect(activities).not.toContain('placeOrder');
+  });
+});
+
+async function ordersOf(engine: TestEngine): Promise<string[]> {
+  return (await bodiesSentTo(engine, ORDERS)).map(({ amount }) => amount);
+}

@@ -1,0 +1,193 @@
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { describeDeposit, untilParked } from '../support/deposit-workflows.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
+import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';
+
+const ORDERS = 'POST /api/v1/orders';
+const PAYOUTS = 'POST /api/v1/payouts';
+const TICKER = 'GET /api/v1/markets/ticker';
+/** A fault that stays until it is taken away. */
+const ALWAYS = 100_000;
+
+describe('cancelling a payout', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine();
+  });
+  afterEach(async () => {
+    await engine.control('DELETE', '/faults');
+    await engine.control('PATCH', '/settings', { settlement: 'automatic' });
+  });
+  afterAll(() => engine.stop());
+
+  const cancel = (payout: Json): Promise<Answer> =>
+    engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`);
+  const workflowOf = (payout: Json) =>
+    engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId));
+  const failAlways = (kind: string, endpoint: string): Promise<Json> =>
+    engine.control('POST', '/faults', { kind, endpoint, times: ALWAYS });
+  const expectRefused = async (payout: Json, code: string): Promise<void> =>
+    expect(await cancel(payout)).toMatchObject({ status: 409, body: { code } });
+  const expectPaidOnce = async (payout: Json): Promise<void> => {
+    await engine.untilStatus(payout.payoutId, 'paid');
+    expect(await countPayoutsMade(engine, payout.payoutId)).toBe(1);
+    expect(await workflowOf(payout).result()).toMatchObject({ status: 'paid' });
+  };
+  /** Funded, and kept from being converted: the provider gives no price. */
+  const openFunded = async (): Promise<{ payout: Json; deposit: Json }> => {
+    const payout = await engine.open();
+    await failAlways('api_error', TICKER);
+    const deposit = await engine.fund(payout);
+    await engine.until(
+      payout.payoutId,
+      ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE',
+      'no price',
+    );
+    return { payout, deposit };
+  };
+
+  test('a payout that awaits its deposit is cancelled, again with the same answer, and takes no money', async () => {
+    const payout = await engine.open();
+    for (let repetition = 0; repetition < 2; repetition += 1) {
+      expect(await cancel(payout)).toMatchObject({
+        status: 200,
+        body: { payoutId: payout.payoutId, status: 'cancelled' },
+      });
+    }
+    expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
+
+    const late = await engine.fund(payout);
+    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+    const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
+    expect(body).toMatchObject({ status: 'cancelled', deposit: { received: '0.000000' } });
+    expect(body.timeline.map(({ status }: Json) => status)).toEqual([
+      'opening',
+      'awaiting_deposit',
+      'cancelled',
+      'cancelled',
+    ]);
+    expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
+  });
+
+  test('the deposit of a funded payout is parked, and shows as a running workflow', async () => {
+    const { payout, deposit } = await openFunded();
+    expect(await cancel(payout)).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    await untilParked(engine, deposit.id, 'PAYOUT_CLOSED');
+    const { timeline } = await engine.untilStatus(payout.payoutId, 'cancelled');
+    expect(timeline.at(-1).detail).toBe(`deposit of ${payout.deposit.amount} USDT parked`);
+    expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
+    expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
+  });
+
+  test('it is refused while the payout is converted, created, in transit, and when it is paid', async () => {
+    await engine.control('PATCH', '/settings', { settlement: 'manual' });
+    const payout = await engine.open();
+    await failAlways('rate_limit_error', ORDERS);
+    await failAlways('rate_limit_error', PAYOUTS);
+    await engine.fund(payout);
+    await engine.untilStatus(payout.payoutId, 'converting');
+    await expectRefused(payout, 'CANCEL_REFUSED');
+
+    const { data } = await engine.control('GET', '/faults');
+    const onOrders = data.find(({ endpoint }: Json) => endpoint === ORDERS);
+    await engine.control('DELETE', `/faults/${onOrders.id}`);
+    await engine.untilStatus(payout.payoutId, 'paying');
+    await expectRefused(payout, 'CANCEL_REFUSED');
+
+    await engine.control('DELETE', '/faults');
+    await engine.untilStatus(payout.payoutId, 'in_transit');
+    await expectRefused(payout, 'CANCEL_REFUSED');
+
+    await engine.control('POST', '/settle');
+    await engine.untilStatus(payout.payoutId, 'paid');
+    await expectRefused(payout, 'PAYOUT_ENDED');
+  });
+
+  test('it is refused while the answer to the payout request is due', async () => {
+    await engine.control('PATCH', '/settings', { settlement: 'manual' });
+    const payout = await engine.open();
+    const slow = { kind: 'delayAfterEffect', endpoint: PAYOUTS, delayMs: 700 };
+    await engine.control('POST', '/faults', slow);
+    await engine.fund(payout);
+    await engine.until(
+      payout.payoutId,
+      ({ status }) => status === 'paying' || status === 'in_transit',
+      'the payout request',
+    );
+    await expectRefused(payout, 'CANCEL_REFUSED');
+    await engine.control('PATCH', '/settings', { settlement: 'automatic' });
+    await expectPaidOnce(payout);
+  });
+
+  test('a payout that is not open yet is cancelled while the provider does not answer', async () => {
+    await failAlways('api_error', TICKER);
+    const request = payoutRequest();
+    const creating = engine.api('POST', '/v1/payouts', request);
+    await engine.until(request.payoutId, ({ status }) => status === 'opening', 'opening');
+    expect(await cancel(request)).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    expect(await creating).toMatchObject({ body: { status: 'cancelled', deposit: null } });
+    expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
+    expect(await engine.api('POST', '/v1/payouts', request)).toMatchObject({
+      status: 200,
+      body: { status: 'cancelled' },
+    });
+  });
+
+  test('a payout that no worker has taken up is cancelled once one does', async () => {
+    await engine.stopWorker();
+    const request = payoutRequest();
+    const creating = engine.api('POST', '/v1/payouts', request);
+    await engine.until(request.payoutId, ({ status }) => status === 'opening', 'opening');
+    const cancelling = cancel(request);
+    await engine.startWorker();
+    expect(await cancelling).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    expect(await creating).toMatchObject({ body: { status: 'cancelled' } });
+    expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('cancelling at any moment of the opening leaves workflow and book of one mind', async () => {
+    const requests = Array.from({ length: 10 }, () => payoutRequest());
+    const creating = requests.map((request) => engine.api('POST', '/v1/payouts', request));
+    await Promise.all(
+      requests.map(async (request) => {
+        let answer = await cancel(request);
+        while (answer.status === 404) answer = await cancel(request);
+        expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+        expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
+        await engine.untilStatus(request.payoutId, 'cancelled');
+      }),
+    );
+    for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
+  });
+
+  test('cancelling and depositing at once ends either cancelled with the money parked, or paid', async () => {
+    const opened = await Promise.all(Array.from({ length: 12 }, () => engine.open()));
+    await Promise.all(
+      opened.map(async (payout, index) => {
+        let deposit: Json;
+        let answer: Answer | undefined;
+        const fund = async () => (deposit = await engine.fund(payout));
+        const stop = async () => (answer = await cancel(payout));
+        if (index % 3 === 0) await Promise.all([fund(), stop()]);
+        else if (index % 3 === 1) await stop().then(fund);
+        else await fund().then(stop);
+
+        if (answer?.status === 200) {
+          await engine.untilStatus(payout.payoutId, 'cancelled');
+          expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
+          await Promise.any([
+            untilParked(engine, deposit.id, 'LATE_DEPOSIT'),
+            untilParked(engine, deposit.id, 'PAYOUT_CLOSED'),
+          ]);
+          expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
+          expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
+        } else {
+          expect(answer?.status).toBe(409);
+          await expectPaidOnce(payout);
+          expect((await describeDeposit(engine, deposit.id))?.status.name).toBe('COMPLETED');
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { WorkflowFailedError } from '@temporalio/client';
+import { Client as PostgresClient } from 'pg';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
+import { bodiesSentTo } from '../support/provider-view.js';
+
+describe('asking for a payout', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine();
+  });
+  afterAll(() => engine.stop());
+
+  const create = (request: Json): Promise<Answer> => engine.api('POST', '/v1/payouts', request);
+  const runOf = (payoutId: string) =>
+    engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).describe();
+
+  test('the same request many times at once creates one payout', async () => {
+    const request = payoutRequest();
+    const seen = (await bodiesSentTo(engine, 'GET /api/v1/accounts/show')).length;
+    const answers = await Promise.all(Array.from({ length: 8 }, () => create(request)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+    for (const { body } of answers) expect(body).toEqual(answers[0]?.body);
+    expect((await bodiesSentTo(engine, 'GET /api/v1/accounts/show')).length).toBe(seen + 1);
+    expect((await runOf(request.payoutId)).status.name).toBe('RUNNING');
+  });
+
+  test('of two different requests with one id at once, one is taken and the other refused', async () => {
+    const request = payoutRequest();
+    const answers = await Promise.all([create(request), create({ ...request, amount: '5000.01' })]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    const taken = answers.find(({ status }) => status === 201);
+    const { body } = await engine.api('GET', `/v1/payouts/${request.payoutId}`);
+    expect(body).toMatchObject({ amount: taken?.body.amount, deposit: taken?.body.deposit });
+  });
+
+  test('a repetition is answered with the payout as it is, also when it is paid', async () => {
+    const request = payoutRequest();
+    const opened = await create(request);
+    expect(opened).toMatchObject({ status: 201, body: { status: 'awaiting_deposit' } });
+    expect(opened.headers.get('location')).toBe(`/v1/payouts/${request.payoutId}`);
+    expect(await create({ ...request, amount: '5000' })).toMatchObject({ status: 200, body: opened.body });
+
+    await engine.fund(opened.body);
+    await engine.untilStatus(request.payoutId, 'paid');
+    const repeated = await create(request);
+    expect(repeated).toMatchObject({ status: 200, body: { status: 'paid', amount: '5000.00' } });
+    expect(repeated.body.deposit).toEqual({ ...opened.body.deposit, received: opened.body.deposit.amount });
+    expect(await bodiesSentTo(engine, 'POST /api/v1/payouts', request.payoutId)).toHaveLength(1);
+    expect(await create({ ...request, amount: '5000.01' })).toMatchObject({
+      status: 409,
+      body: { code: 'PAYOUT_ID_TAKEN' },
+    });
+  });
+
+  test.each([
+    ['an amount below the minimum', { amount: '10.00' }, 'BELOW_MINIMUM'],
+    ['a pair without a market', { currency: 'EUR' }, 'NO_SUCH_PAIR'],
+    [
+      'a funding currency without a wallet',
+      { fundingCurrency: 'BTC', amount: '7000.00' },
+      'NO_DEPOSIT_ADDRESS',
+    ],
+    ['a funding currency without a network', { fundingCurrency: 'USDC', amount: '7000.00' }, 'NO_NETWORK'],
+  ])('%s is rejected, and rejected again', async (_name, changes, code) => {
+    const before = await engine.control('GET', '/settings');
+    await engine.control('PATCH', '/settings', {
+      payoutLimit: { currency: 'CNY', min: 1400 },
+      wallets: [...before.wallets, { currency: 'USDC', addr: '0xExampleDepositAddress' }],
+      symbols: ['USDT', 'USDC', 'BTC'].map((name) => ({ symbol: `${name}/CNY`, bid: 6.97, ask: 6.99 })),
+    });
+    const request = payoutRequest(changes);
+    for (let repetition = 0; repetition < 2; repetition += 1) {
+      expect(await create(request)).toMatchObject({ status: 422, body: { code } });
+    }
+    expect((await engine.api('GET', `/v1/payouts/${request.payoutId}`)).body).toMatchObject({
+      status: 'rejected',
+      deposit: null,
+      failure: { type: code },
+    });
+    expect(await create({ ...request, amount: '9000.00' })).toMatchObject({ status: 409 });
+    expect((await runOf(request.payoutId)).status.name).toBe('COMPLETED');
+    await engine.control('PATCH', '/settings', {
+      payoutLimit: before.payoutLimit,
+      wallets: before.wallets,
+      symbols: before.symbols,
+    });
+  });
+
+  describe('without the API, by a Temporal client', () => {
+    const start = (input: Json, workflowId?: string) =>
+      engine.temporal.client.workflow.start('payoutWorkflow', {
+        workflowId: workflowId ?? payoutWorkflowId(input.request.payoutId),
+        taskQueue: engine.env['TEMPORAL_TASK_QUEUE'] ?? '',
+        args: [input],
+      });
+    const failureOf = async (handle: { result(): Promise<unknown> }): Promise<Json> =>
+      handle.result().then(
+        () => undefined,
+        (error: unknown) => (error instanceof WorkflowFailedError ? error.cause : error),
+      );
+
+    test('a valid request is paid; its maker is unknown', async () => {
+      const request = payoutRequest();
+      const handle = await start({ request });
+      const opened = await engine.untilStatus(request.payoutId, 'awaiting_deposit');
+      await engine.fund(opened);
+      expect(await handle.result()).toEqual({ payoutId: request.payoutId, status: 'paid' });
+      expect(await makerOf(request.payoutId)).toBe('unknown');
+      expect(await create(request)).toMatchObject({ status: 200, body: { status: 'paid' } });
+      expect(await create({ ...request, amount: '1.00' })).toMatchObject({ status: 409 });
+    });
+
+    test('the API joins a payout that is running already', async () => {
+      const request = payoutRequest();
+      await start({ request });
+      expect(await create(request)).toMatchObject({ status: 200, body: { status: 'awaiting_deposit' } });
+      expect(await create({ ...request, amount: '6000.00' })).toMatchObject({ status: 409 });
+    });
+
+    test.each([
+      ['a negative amount', { amount: '-1' }],
+      ['an amount that is no text', { amount: 5000 }],
+      ['a currency in lower case', { currency: 'cny' }],
+      ['a destination without an account', { destination: { type: 'bankAccount', payerName: 'Someone' } }],
+      ['a field that does not exist', { policy: { maxSlippageBps: 5000 } }],
+    ])('%s fails the workflow and leaves nothing in the book', async (_name, changes) => {
+      const request = payoutRequest(changes);
+      const failure = await failureOf(await start({ request }));
+      expect(failure).toMatchObject({ type: 'INVALID_REQUEST' });
+      expect(await engine.api('GET', `/v1/payouts/${request.payoutId}`)).toMatchObject({ status: 404 });
+    });
+
+    test('a workflow id that is not of the payout fails', async () => {
+      const request = payoutRequest();
+      const failure = await failureOf(await start({ request }, `payout/another-${randomUUID()}`));
+      expect(failure).toMatchObject({ type: 'INVALID_REQUEST' });
+      expect(await engine.api('GET', `/v1/payouts/${request.payoutId}`)).toMatchObject({ status: 404 });
+    });
+
+    test('no input at all fails', async () => {
+      const handle = await start({}, `payout/${randomUUID()}`);
+      expect(await failureOf(handle)).toMatchObject({ type: 'INVALID_REQUEST' });
+    });
+  });
+
+  async function makerOf(payoutId: string): Promise<unknown> {
+    const book = new PostgresClient({ connectionString: engine.databaseUrl });
+    await book.connect();
+    const { rows } = await book.query('select maker from payouts where payout_id = $1', [payoutId]);
+    await book.end();
+    return rows[0]?.maker;
+  }
+});

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto';
+import {
+  attemptOf,
+  describeDeposit,
+  untilAllocated,
+  untilDeposit,
+  untilParked,
+} from '../support/deposit-workflows.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import type { Answer, Json } from '../support/engine-client.js';
+import { bodiesSentTo } from '../support/provider-view.js';
+
+describe('whose a deposit is', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { DEPOSIT_VERIFY_PATIENCE_SECONDS: '1' } });
+  });
+  afterAll(() => engine.stop());
+
+  const newHash = (): string => randomBytes(32).toString('hex');
+  const deposit = (fields: Json): Promise<Json> =>
+    engine.control('POST', '/deposits', { currency: 'USDT', ...fields });
+  const declare = (payout: Json, txHash: string): Promise<Answer> =>
+    engine.api('POST', `/v1/payouts/${payout.payoutId}/deposit`, { txHash });
+  const read = async (payout: Json): Promise<Json> =>
+    (await engine.api('GET', `/v1/payouts/${payout.payoutId}`)).body;
+  const details = async (payout: Json): Promise<string[]> =>
+    (await read(payout)).timeline.map((entry: Json) => entry.detail);
+  const expectStillAwaiting = async (payout: Json): Promise<void> =>
+    expect(await read(payout)).toMatchObject({
+      status: 'awaiting_deposit',
+      deposit: { amount: payout.deposit.amount, received: '0.000000' },
+      order: null,
+      providerPayoutId: null,
+    });
+
+  test('exactly the expected amount belongs to the payout that expects it', async () => {
+    const [payout, other] = [await engine.open(), await engine.open()];
+    const made = await engine.fund(payout);
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid.deposit.received).toBe(payout.deposit.amount);
+    expect(await details(payout)).toContain(`deposit of ${payout.deposit.amount} USDT confirmed`);
+    await untilAllocated(engine, made.id);
+    await expectStillAwaiting(other);
+  });
+
+  test('a declared transaction that brings the expected amount funds its payout', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    expect(await declare(payout, `0x${txHash.toUpperCase()}`)).toMatchObject({ status: 200 });
+    await deposit({ amount: payout.deposit.amount, txHash });
+    await engine.untilStatus(payout.payoutId, 'paid');
+  });
+
+  test('a transaction can be declared again by the same payout, in any spelling, and by no other', async () => {
+    const [payout, other] = [await engine.open(), await engine.open()];
+    const txHash = newHash();
+    expect(await declare(payout, txHash)).toMatchObject({ status: 200, body: { payoutId: payout.payoutId } });
+    expect(await declare(payout, `0x${txHash.toUpperCase()}`)).toMatchObject({ status: 200 });
+    for (const spelling of [txHash, `0x${txHash.toUpperCase()}`]) {
+      expect(await declare(other, spelling)).toMatchObject({
+        status: 409,
+        body: { code: 'TRANSACTION_DECLARED_ELSEWHERE' },
+      });
+    }
+    const declarations = (await details(payout)).filter((detail) => detail.includes('declared'));
+    expect(declarations).toHaveLength(1);
+  });
+
+  test('of two payouts that declare the same transaction at once, one gets it', async () => {
+    const [payout, other] = [await engine.open(), await engine.open()];
+    const txHash = newHash();
+    const answers = await Promise.all([declare(payout, txHash), declare(other, txHash)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+  });
+
+  test('a declared transaction with a wrong amount is parked, and the right deposit still pays', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    await declare(payout, txHash);
+    const wrong = await deposit({ amount: '500.5', txHash });
+    await untilParked(engine, wrong.id, 'WRONG_AMOUNT');
+    await expectStillAwaiting(payout);
+    expect(await details(payout)).toContain('deposit of 500.5 USDT parked: WRONG_AMOUNT');
+
+    await engine.fund(payout);
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid.deposit.received).toBe(payout.deposit.amount);
+    await untilParked(engine, wrong.id, 'WRONG_AMOUNT');
+  });
+
+  test.each([
+    ['an amount that nobody expects', { amount: '33.333333' }],
+    ['an amount that is one smallest unit too much', { surplus: 1 }],
+    ['another currency', { currency: 'USDC' }],
+  ])('%s is parked as unmatched', async (_name, { surplus, ...fields }: Json) => {
+    // The highest of the expected amounts: one unit more is nobody's.
+    const payout = await engine.open({ amount: '6100.00' });
+    const amount = surplus === undefined ? payout.deposit.amount : plusUnits(payout.deposit.amount, surplus);
+    const made = await deposit({ amount, ...fields });
+    await untilParked(engine, made.id, 'UNMATCHED_DEPOSIT');
+    await expectStillAwaiting(payout);
+  });
+
+  test('a declared transaction that brings what another payout expects is parked', async () => {
+    const [declaring, expecting] = [await engine.open(), await engine.open()];
+    const txHash = newHash();
+    await declare(declaring, txHash);
+    const made = await deposit({ amount: expecting.deposit.amount, txHash });
+    await untilParked(engine, made.id, 'CONFLICTING_MATCH');
+    await expectStillAwaiting(declaring);
+    await expectStillAwaiting(expecting);
+  });
+
+  test('money at another address than the payout names is parked', async () => {
+    const { wallets } = await engine.control('GET', '/settings');
+    const payout = await engine.open();
+    await engine.control('PATCH', '/settings', {
+      wallets: [{ currency: 'USDT', addr: 'TAnotherAddress0000000000000000000' }],
+    });
+    const made = await engine.fund(payout);
+    await engine.control('PATCH', '/settings', { wallets });
+    await untilParked(engine, made.id, 'WRONG_ADDRESS');
+    await expectStillAwaiting(payout);
+  });
+
+  test('a second deposit is excess while the payout runs and late when it has ended', async () => {
+    await engine.control('PATCH', '/settings', { settlement: 'manual' });
+    const payout = await engine.open();
+    await engine.fund(payout);
+    await engine.untilStatus(payout.payoutId, 'in_transit');
+    const excess = await engine.fund(payout);
+    await untilParked(engine, excess.id, 'EXCESS_DEPOSIT');
+
+    await engine.control('PATCH', '/settings', { settlement: 'automatic' });
+    await engine.untilStatus(payout.payoutId, 'paid');
+    const late = await engine.fund(payout);
+    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+
+    expect(await read(payout)).toMatchObject({
+      status: 'paid',
+      deposit: { received: payout.deposit.amount },
+    });
+    expect(await details(payout)).toEqual(
+      expect.arrayContaining([
+        `deposit of ${payout.deposit.amount} USDT parked: EXCESS_DEPOSIT`,
+        `deposit of ${payout.deposit.amount} USDT parked: LATE_DEPOSIT`,
+      ]),
+    );
+    expect(await bodiesSentTo(engine, 'POST /api/v1/payouts', payout.payoutId)).toHaveLength(1);
+  });
+
+  test('a payout that has ended takes no declaration', async () => {
+    const payout = await engine.open();
+    await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`);
+    expect(await declare(payout, newHash())).toMatchObject({ status: 409, body: { code: 'PAYOUT_ENDED' } });
+  });
+
+  test('a deposit counts when it is confirmed, not while it is pending', async () => {
+    const payout = await engine.open();
+    const pending = await deposit({ amount: payout.deposit.amount, confirm: false });
+    // Even a notice that comes too early is believed only when the money is there.
+    await forge({ ...pending, status: 'confirmed', confirmations: 12 });
+    await untilDeposit(
+      engine,
+      pending.id,
+      (description) => attemptOf(description, 'verifyDeposit') > 1,
+      'more than one look',
+    );
+    await expectStillAwaiting(payout);
+    await engine.control('POST', `/deposits/${pending.id}/confirm`);
+    await engine.untilStatus(payout.payoutId, 'paid');
+  });
+
+  test('a notice without money changes nothing and shows as unverified', async () => {
+    const payout = await engine.open();
+    const lie = await deposit({ amount: payout.deposit.amount, money: false });
+    await untilParked(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+    await expectStillAwaiting(payout);
+
+    await engine.fund(payout);
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid.deposit.received).toBe(payout.deposit.amount);
+    await untilParked(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+  });
+
+  test('the amount that was read counts, not the one that was announced', async () => {
+    const [lured, honest] = [await engine.open(), await engine.open()];
+    const small = await deposit({ amount: '1.25', announcedAmount: lured.deposit.amount });
+    await untilParked(engine, small.id, 'UNMATCHED_DEPOSIT');
+    await expectStillAwaiting(lured);
+
+    await deposit({ amount: honest.deposit.amount, announcedAmount: '1.25' });
+    await engine.untilStatus(honest.payoutId, 'paid');
+  });
+
+  test('notices of one deposit, however many, are one deposit', async () => {
+    const payout = await engine.open();
+    const made = await engine.fund(payout);
+    for (let notice = 0; notice < 3; notice += 1) await forge(made);
+    await engine.untilStatus(payout.payoutId, 'paid');
+    await untilAllocated(engine, made.id);
+    await forge(made);
+    expect((await describeDeposit(engine, made.id))?.status.name).toBe('COMPLETED');
+    expect((await details(payout)).filter((detail) => detail.startsWith('deposit of'))).toHaveLength(1);
+  });
+
+  test('a deposit is verified when the provider answers again', async () => {
+    const payout = await engine.open();
+    const fault = { kind: 'api_error', endpoint: 'GET /api/v1/balanceTransactions', times: 1 };
+    await engine.control('POST', '/faults', fault);
+    await engine.fund(payout);
+    await engine.untilStatus(payout.payoutId, 'paid');
+  });
+
+  /** An authentic notice that the provider had no reason to send. */
+  async function forge(data: Json): Promise<void> {
+    await engine.control('POST', '/events/forge', { type: 'deposit.confirmed', data, signature: 'valid' });
+  }
+});
+
+function plusUnits(amount: string, units: number): string {
+  const digits = String(BigInt(amount.replace('.', '')) + BigInt(units)).padStart(7, '0');
+  return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+}

@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { describeDeposit, untilParked } from '../support/deposit-workflows.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import type { Json } from '../support/engine-client.js';
+import { bodiesSentTo } from '../support/provider-view.js';
+
+describe('the deadline of a deposit', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { DEPOSIT_DEADLINE_SECONDS: '1' } });
+  });
+  afterAll(() => engine.stop());
+
+  const resultOf = (payout: Json): Promise<Json> =>
+    engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).result();
+
+  test('a payout without a deposit expires, and money that comes later is parked', async () => {
+    const payout = await engine.open();
+    const expired = await engine.untilStatus(payout.payoutId, 'expired');
+    expect(expired.timeline.at(-1)).toMatchObject({
+      status: 'expired',
+      detail: 'no deposit came before the deadline',
+    });
+    expect(Date.parse(expired.timeline.at(-1).at)).toBeGreaterThanOrEqual(
+      Date.parse(expired.deposit.expiresAt),
+    );
+    expect(await resultOf(payout)).toMatchObject({ status: 'expired' });
+
+    const late = await engine.fund(payout);
+    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+    const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
+    expect(body).toMatchObject({ status: 'expired', deposit: { received: '0.000000' } });
+    expect(body.timeline.at(-1).detail).toBe(`deposit of ${payout.deposit.amount} USDT parked: LATE_DEPOSIT`);
+    expect(await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`)).toMatchObject({
+      status: 409,
+      body: { code: 'PAYOUT_ENDED' },
+    });
+  });
+
+  test('its amount rests: the next payout of the same amount expects another one', async () => {
+    const first = await engine.open({ amount: '3000.00' });
+    await engine.untilStatus(first.payoutId, 'expired');
+    const second = await engine.open({ amount: '3000.00' });
+    expect(second.deposit.amount).not.toBe(first.deposit.amount);
+  });
+
+  test('a deposit at the deadline either pays the payout or is parked, never both', async () => {
+    // Around the deadline, by milliseconds: which side each falls on does not matter.
+    const offsetsMs = Array.from({ length: 10 }, (_, index) => (index - 7) * 15);
+    const ends: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      const opened = await Promise.all(offsetsMs.map(() => engine.open()));
+      await Promise.all(
+        opened.map(async (payout, index) => {
+          await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (offsetsMs[index] ?? 0));
+          const deposit = await engine.fund(payout);
+          const { status } = await resultOf(payout);
+          expect(['paid', 'expired']).toContain(status);
+          await engine.untilStatus(payout.payoutId, status);
+          await expectOneOwner(payout, status, deposit);
+          ends.push(status);
+        }),
+      );
+    }
+    expect(ends).toHaveLength(20);
+  });
+
+  async function expectOneOwner(payout: Json, status: string, deposit: Json): Promise<void> {
+    const requests = await bodiesSentTo(engine, 'POST /api/v1/payouts', payout.payoutId);
+    if (status === 'paid') {
+      expect(requests).toHaveLength(1);
+      expect((await describeDeposit(engine, deposit.id))?.status.name).toBe('COMPLETED');
+    } else {
+      expect(requests).toEqual([]);
+      expect(await bodiesSentTo(engine, 'POST /api/v1/orders', payout.payoutId)).toEqual([]);
+      await untilParked(engine, deposit.id, 'LATE_DEPOSIT');
+    }
+  }
+});

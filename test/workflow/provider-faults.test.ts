@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import type { Json } from '../support/engine-client.js';
+import type { TestEngine } from '../support/engine.js';
+import { historyOf } from '../support/histories.js';
+import { expectConvertedAndPaidOnce, orderFault, requestsTo, TICKER } from '../support/provider-requests.js';
+import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
+
+let engine: TestEngine;
+let proxy: ProviderProxy;
+
+beforeAll(async () => {
+  ({ engine, proxy } = await startEngineBehindProxy({}));
+});
+afterAll(() => engine.stop());
+afterEach(async () => {
+  proxy.rewrite(undefined);
+  await engine.control('DELETE', '/faults');
+});
+
+const fault = (kind: string, endpoint: string, more?: Json) => orderFault(engine, kind, endpoint, more);
+const newId = (): string => `p-${randomUUID()}`;
+
+test('a rate limit: each further request waits as long as the provider asked for', async () => {
+  const before = (await requestsTo(engine, TICKER)).length;
+  await fault('rate_limit_error', TICKER, { times: 3, retryAfterSeconds: 1 });
+  const payoutId = newId();
+  const opening = engine.open({ payoutId });
+  await engine.until(payoutId, ({ holdReason }) => holdReason === 'RATE_LIMITED');
+  expect((await opening).status).toBe('awaiting_deposit');
+
+  // After the activity's own attempts it is the workflow that waits, as long.
+  const timers = (await historyOf(engine, payoutId)).map((event) => event.timerStartedEventAttributes);
+  const firstPause = timers.find((timer) => timer)?.startToFireTimeout;
+  expect(Number(firstPause?.seconds)).toBeGreaterThanOrEqual(1);
+  const times = (await requestsTo(engine, TICKER)).slice(before).map(({ at }) => Date.parse(at));
+  expect(times).toHaveLength(4);
+  for (const [index, time] of times.slice(1).entries()) {
+    expect(time - (times[index] ?? 0)).toBeGreaterThanOrEqual(990);
+  }
+});
+
+test('faults of the provider and of proxies before it delay a payout and change nothing else', async () => {
+  await fault('api_error', 'GET /api/v1/accounts/show');
+  const { payoutId, ...opened } = await engine.open();
+  await fault('status', 'GET /api/v1/balanceTransactions', { status: 502 });
+  await fault('api_error', TICKER, { status: 503, wrapped: true });
+  await fault('notJson', 'GET /api/v1/orders/{id}');
+  await fault('truncated', 'GET /api/v1/payouts/{id}');
+  await fault('invalid_request_error', 'GET /api/v1/payouts/{id}', { status: 404 });
+  await engine.fund(opened);
+  await engine.untilStatus(payoutId, 'paid');
+  expect((await engine.control('GET', '/faults')).data).toEqual([]);
+  await expectConvertedAndPaidOnce(engine, payoutId);
+});
+
+test('an outage while the payout opens, and another one while it is on its way', async () => {
+  proxy.cutOff();
+  const payoutId = newId();
+  const opening = engine.open({ payoutId });
+  await engine.until(payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');
+  await proxy.letThrough();
+
+  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+  await engine.fund(await opening);
+  const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+  proxy.cutOff();
+  await engine.until(payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');
+  await proxy.letThrough();
+  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+  expect((await engine.untilStatus(payoutId, 'paid')).holdReason).toBeNull();
+  await expectConvertedAndPaidOnce(engine, payoutId);
+});

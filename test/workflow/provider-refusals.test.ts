@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { untilParked } from '../support/deposit-workflows.js';
+import { type Json } from '../support/engine-client.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { currentDetailsOf, untilHoldReasonShown } from '../support/payout-workflows.js';
+import {
+  detailsOf,
+  openAndFund,
+  orderFault,
+  ORDERS,
+  PAYOUTS,
+  requestsTo,
+} from '../support/provider-requests.js';
+
+let engine: TestEngine;
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+});
+afterAll(() => engine.stop());
+afterEach(async () => {
+  await engine.control('DELETE', '/faults');
+});
+
+const fault = (kind: string, endpoint: string, more?: Json) => orderFault(engine, kind, endpoint, more);
+const newId = (): string => `p-${randomUUID()}`;
+
+describe('refused for good', () => {
+  const ACCOUNT = '6222020200112233445';
+  const REASON = `account ${ACCOUNT} of Example Trading Ltd is closed`;
+  const PERSONAL = new RegExp(`${ACCOUNT}|Example Trading Ltd`);
+
+  test('the order: nothing was converted, the payout fails and its deposit is parked', async () => {
+    const payoutId = newId();
+    await fault('invalid_request_error', ORDERS, {
+      externalOrderId: payoutId,
+      message: 'limit 777777 passed',
+    });
+    const payout = await engine.open({ payoutId });
+    const { id } = await engine.fund(payout);
+    const failed = await engine.untilStatus(payoutId, 'failed');
+    expect(failed.failure).toEqual({ type: 'ORDER_REFUSED', message: 'limit ****** passed' });
+    await untilParked(engine, id, 'PAYOUT_CLOSED');
+    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
+  });
+
+  test('the payout after the conversion: held, with the reason and without personal data', async () => {
+    const payoutId = newId();
+    await fault('invalid_request_error', PAYOUTS, { externalOrderId: payoutId, message: REASON });
+    await openAndFund(engine, { payoutId });
+    const held = await engine.untilStatus(payoutId, 'held');
+    expect(held).toMatchObject({ holdReason: 'DESTINATION_REFUSED', failure: null });
+    expect(detailsOf(held).at(-1)).toMatch(/^payout refused: account \*+ of \*+ is closed$/);
+    expect(JSON.stringify(held)).not.toMatch(PERSONAL);
+    await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
+    expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('Check the destination');
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+  });
+
+  test('the payout of a deposit that was never converted: failed, and the deposit is parked', async () => {
+    const payoutId = newId();
+    await fault('invalid_request_error', PAYOUTS, { externalOrderId: payoutId, message: REASON });
+    const payout = await engine.open({
+      payoutId,
+      currency: 'USDT',
+      amount: '500',
+      destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet-of-recipient' },
+    });
+    const { id } = await engine.fund(payout);
+    const failed = await engine.untilStatus(payoutId, 'failed');
+    expect(failed.failure).toEqual({
+      type: 'PAYOUT_REFUSED',
+      message: expect.stringMatching(/^account \*+ of \*+ is closed$/),
+    });
+    await untilParked(engine, id, 'PAYOUT_CLOSED');
+    const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
+    expect(details).toMatch(/^\*\*failed\*\*/);
+    expect(details).not.toMatch(PERSONAL);
+    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(0);
+  });
+
+  test.each([
+    ['the order', ORDERS, 'order refused: no balance'],
+    ['the payout', PAYOUTS, 'payout refused: no balance'],
+  ])('%s, understood and refused with 402: held for a person', async (_name, endpoint, detail) => {
+    const payoutId = newId();
+    await fault('api_error', endpoint, { externalOrderId: payoutId, status: 402, message: 'no balance' });
+    await openAndFund(engine, { payoutId });
+    const held = await engine.untilStatus(payoutId, 'held');
+    expect(held.holdReason).toBe('PROVIDER_REFUSED');
+    expect(detailsOf(held).at(-1)).toBe(detail);
+    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import type { Json } from '../support/engine-client.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import {
+  describePayout,
+  resetToFirstTask,
+  shownHoldReason,
+  untilAnswer,
+} from '../support/payout-workflows.js';
+import {
+  expectConvertedAndPaidOnce,
+  openAndFund,
+  ORDERS,
+  PAYOUTS,
+  requestsTo,
+} from '../support/provider-requests.js';
+
+let engine: TestEngine;
+beforeAll(async () => {
+  engine = await startTestEngine();
+});
+afterAll(() => engine.stop());
+
+const newId = (): string => `p-${randomUUID()}`;
+const statusesOf = (payout: Json): string[] => payout.timeline.map(({ status }: Json) => status);
+
+/** The payout does not move at the provider but by control calls; in transit, and known there by the second id. */
+async function inTransit(): Promise<{ payoutId: string; providerPayoutId: string }> {
+  const payoutId = newId();
+  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId });
+  const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+  return { payoutId, providerPayoutId };
+}
+
+const advance = (providerPayoutId: string, status: string): Promise<Json> =>
+  engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status });
+
+const lose = (eventType: string): Promise<Json> =>
+  engine.control('POST', '/faults', { kind: 'webhookLost', eventType, times: 1_000 });
+
+describe('without any webhook of the payout', () => {
+  beforeAll(async () => {
+    for (const event of ['pending', 'inTransition', 'paid', 'failed', 'cancelled'])
+      await lose(`payout.${event}`);
+  });
+  afterAll(() => engine.control('DELETE', '/faults'));
+
+  const expectNoDelivery = async (providerPayoutId: string): Promise<void> => {
+    const { data } = await engine.control('GET', `/events?subject=${providerPayoutId}`);
+    expect(data.length).toBeGreaterThanOrEqual(2);
+    expect(data.flatMap(({ attempts }: Json) => attempts ?? [])).toEqual([]);
+  };
+
+  test('paid by polling', async () => {
+    const { payoutId } = await openAndFund(engine);
+    const paid = await engine.untilStatus(payoutId, 'paid');
+    await expectNoDelivery(paid.providerPayoutId);
+    await expectConvertedAndPaidOnce(engine, payoutId);
+  });
+
+  test.each([
+    ['failed', 'failed', 'PAYOUT_FAILED', /reported it as failed/],
+    ['cancelled', 'cancelled', 'CANCELLED_BY_PROVIDER', /cancelled it/],
+  ])('%s at the provider: %s here, with the reason', async (outcome, status, type, message) => {
+    const payoutId = newId();
+    await engine.control('POST', '/outcomes', { outcome, externalOrderId: payoutId });
+    await openAndFund(engine, { payoutId });
+    const ended = await engine.untilStatus(payoutId, status);
+    expect(ended.failure).toEqual({ type, message: expect.stringMatching(message) });
+    expect(ended.holdReason).toBeNull();
+    await expectNoDelivery(ended.providerPayoutId);
+    await expectConvertedAndPaidOnce(engine, payoutId);
+  });
+});
+
+describe('with webhooks', () => {
+  test.each(['failed', 'cancelled'])('%s at the provider', async (outcome) => {
+    const { payoutId, providerPayoutId } = await inTransit();
+    await advance(providerPayoutId, outcome);
+    const ended = await engine.untilStatus(payoutId, outcome);
+    expect(ended.failure.type).toBe(outcome === 'failed' ? 'PAYOUT_FAILED' : 'CANCELLED_BY_PROVIDER');
+  });
+
+  test('one that says paid while the API does not: believed is the API', async () => {
+    const { payoutId, providerPayoutId } = await inTransit();
+    const readings = async (): Promise<number> => {
+      const { data } = await engine.control(
+        'GET',
+        `/journal?limit=1000&endpoint=${encodeURIComponent('GET /api/v1/payouts/{id}')}`,
+      );
+      return data.filter(({ path }: Json) => path.endsWith(providerPayoutId)).length;
+    };
+    const data = { id: providerPayoutId, object: 'payout', status: 'paid', externalOrderId: payoutId };
+    const { attempt } = await engine.control('POST', '/events/forge', { type: 'payout.paid', data });
+    expect(attempt.status).toBe(200);
+    const before = await readings();
+    await untilAnswer(readings, (count) => count >= before + 2, 'two more readings');
+    expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe('in_transit');
+    await advance(providerPayoutId, 'paid');
+    await engine.untilStatus(payoutId, 'paid');
+  });
+
+  test('in any number and order, racing with the polls: each payout is settled once', async () => {
+    await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.pending', times: 4 });
+    await engine.control('POST', '/faults', { kind: 'webhookDoubled', eventType: 'payout.paid', times: 8 });
+    const payoutIds = Array.from({ length: 8 }, newId);
+    await Promise.all(payoutIds.map((payoutId) => openAndFund(engine, { payoutId })));
+    for (const payoutId of payoutIds) {
+      const paid = await engine.untilStatus(payoutId, 'paid');
+      expect(statusesOf(paid).filter((status) => status === 'paid')).toHaveLength(1);
+      await expectConvertedAndPaidOnce(engine, payoutId);
+    }
+    await engine.control('POST', '/events/release', { order: 'newestFirst' });
+    await engine.control('DELETE', '/faults');
+  });
+});
+
+describe('a workflow that is reset to its first task goes on from the book', () => {
+  const untilEnded = async (payoutId: string, runId: string): Promise<Json> => {
+    const description = await untilAnswer(
+      () => describePayout(engine, payoutId),
+      (now) => now.runId === runId && now.status.name !== 'RUNNING',
+      'the new run ended',
+    );
+    expect(description.status.name).toBe('COMPLETED');
+    return engine.temporal.client.workflow.getHandle(`payout/${payoutId}`, runId).result();
+  };
+
+  test('paid: it ends as paid, whatever the provider would say to the request today', async () => {
+    const { payoutId } = await openAndFund(engine);
+    const paid = await engine.untilStatus(payoutId, 'paid');
+    await engine.control('PATCH', '/settings', { payoutLimit: { currency: 'USDT', min: '100000' } });
+    const runId = await resetToFirstTask(engine, payoutId);
+    expect(await untilEnded(payoutId, runId)).toEqual({ payoutId, status: 'paid' });
+    await engine.control('PATCH', '/settings', { payoutLimit: { currency: 'USDT', min: '200' } });
+
+    expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toEqual(paid);
+    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+  });
+
+  test('in transit: it waits for the settlement again, and sends nothing', async () => {
+    const { payoutId, providerPayoutId } = await inTransit();
+    const runId = await resetToFirstTask(engine, payoutId);
+    await untilAnswer(
+      () => describePayout(engine, payoutId),
+      ({ runId: current, raw }) =>
+        current === runId &&
+        (raw.pendingActivities ?? []).some(({ activityType }) => activityType?.name === 'pollSettlement'),
+      'polling again',
+    );
+    expect(await shownHoldReason(engine, payoutId)).toBeUndefined();
+    await advance(providerPayoutId, 'paid');
+    expect(await untilEnded(payoutId, runId)).toEqual({ payoutId, status: 'paid' });
+    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+  });
+});
