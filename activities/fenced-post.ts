@@ -51,20 +51,20 @@ export async function settleRefusal(
   await surely(() =>
     deps.book.attempts.settleFence(fence, sends, verdict.fence, isFinal ? rejection : undefined),
   );
-  if (isFinal) return answerRejection(deps, payoutId, rejection);
+  if (isFinal) return answerRejection(deps, post, rejection);
   await noteWaiting(deps.book, payoutId, verdict.type);
   return { kind: 'notNow', reason: verdict.type, retryAfterMs: verdict.retryAfterMs ?? 0 };
 }
 
 /** A final refusal ends the payout or needs a person, as its failure type says. */
-export async function answerRejection(
+async function answerRejection(
   { book }: ActivityDependencies,
-  payoutId: string,
+  { payoutId, fence }: Pick<FencedPost, 'payoutId' | 'fence'>,
   { type, message }: Rejection,
 ): Promise<Refused | Superseded> {
   return FAILURES[type].kind === FAILURE_KIND.FAILED
     ? { kind: 'refused', type, message }
-    : hold(book, payoutId, type, `refused by QbitPay: ${message}`);
+    : hold(book, payoutId, type, `${fence.operation} refused: ${message}`);
 }
 
 /** What its fence says of a step that is run again: only a refusal is an answer by itself. */
@@ -75,7 +75,7 @@ export async function answerFromFence(
 ): Promise<Refused | Superseded | undefined> {
   const { state, rejection } = await deps.book.attempts.getFence(fence);
   return state === FENCE_STATE.REJECTED && rejection !== null
-    ? answerRejection(deps, payoutId, rejection)
+    ? answerRejection(deps, { payoutId, fence }, rejection)
     : undefined;
 }
 

@@ -143,7 +143,8 @@ export type FenceState = (typeof FENCE_STATE)[keyof typeof FENCE_STATE];
 interface WebhookInboxTable {
   webhook_event_id: string;
   type: string;
-  livemode: boolean;
+  /** Null when the event does not say. */
+  livemode: boolean | null;
   /** The provider's object that the event is about; what handling marks rows by. */
   provider_object_id: string | null;
   payout_id: string | null;

@@ -9,7 +9,7 @@ import { WEBHOOK_STATE, type BookSchema, type WebhookState } from './schema.js';
 export interface ReceivedWebhook {
   readonly webhookEventId: string;
   readonly type: string;
-  readonly livemode: boolean;
+  readonly livemode: boolean | null;
   /** The provider's deposit or payout that the event is about. */
   readonly providerObjectId: string | null;
   readonly payoutId: string | null;

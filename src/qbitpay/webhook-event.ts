@@ -10,12 +10,9 @@ import { QbitPayWebhookFormatError } from './errors.js';
 export interface WebhookEvent {
   readonly id: string;
   readonly type: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  readonly object: 'event';
-  readonly pendingWebhooks?: number | undefined;
-  /** False for test events; which value is expected is a setting [I]. */
-  readonly livemode: boolean;
+  /** False for test events, undefined when the event does not say; which value counts is a setting [I]. */
+  readonly livemode: boolean | undefined;
+  /** Empty when the event carries no object. */
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -52,24 +49,27 @@ export interface DepositNotice {
   readonly status: string | undefined;
 }
 
-const nonEmpty = z.string().min(1);
+/** Ids and words; control characters and lone surrogates have no place in a database or a log. */
+const nonEmpty = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u);
 const count = z
   .string()
   .regex(/^\d{1,15}$/)
   .transform(Number);
 const optionalText = z
-  .string()
+  .union([nonEmpty, z.literal('')])
   .nullish()
   .transform((value) => value || undefined);
 
+/** Only what every event needs to be kept is required: an authentic event that is odd otherwise must not be lost. */
 const envelopeSchema = z.object({
   id: nonEmpty,
   type: nonEmpty,
-  createdAt: nonEmpty,
-  object: z.literal('event'),
-  pendingWebhooks: count.optional().catch(undefined),
-  livemode: z.boolean(),
-  data: z.record(z.string(), z.unknown()),
+  livemode: z
+    .boolean()
+    .nullish()
+    .catch(undefined)
+    .transform((value) => value ?? undefined),
+  data: z.record(z.string(), z.unknown()).catch({}),
 });
 
 const payoutDataSchema = z.object({ id: nonEmpty, externalOrderId: optionalText });

@@ -109,7 +109,7 @@ async function store(
   const isNew = await book.webhooks.store({
     webhookEventId: event.id,
     type: event.type,
-    livemode: event.livemode,
+    livemode: event.livemode ?? null,
     body: rawBody,
     ...classified,
   });

@@ -153,7 +153,7 @@ const STATEMENTS = [
   `create table webhook_inbox (
      webhook_event_id text primary key,
      type text not null,
-     livemode boolean not null,
+     livemode boolean,
      provider_object_id text,
      payout_id text,
      body bytea not null,

@@ -41,7 +41,7 @@ describe('POST /v1/payouts', () => {
         network: 'TRC20',
         address: '0x31C2',
         amount: '732.150013',
-        received: '0',
+        received: '0.000000',
         expiresAt: '2026-01-02T03:04:05.678Z',
       },
       createdAt: '2026-01-01T03:04:05.678Z',

@@ -54,7 +54,7 @@ describe('readConfig', () => {
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
       depositPolicy: DEFAULT_DEPOSIT_POLICY,
       webhookSweepIntervalSeconds: 60,
-      shutdownTimeoutSeconds: 30,
+      shutdownTimeoutSeconds: 90,
     });
     expect(config.qbitpay.apiKey).toBeUndefined();
     expect(config.databaseUrl).toBeUndefined();

@@ -1,0 +1,141 @@
+import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { untilParked } from '../support/deposit-workflows.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
+import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
+import { currentDetailsOf } from '../support/payout-workflows.js';
+import { openAndFund, orderFault, ORDERS, PAYOUTS, TICKER } from '../support/provider-requests.js';
+
+/** Given in every request, quoted back by the provider in every refusal: neither may show up anywhere else. */
+const PERSONAL = {
+  payerName: 'Canary Recipient Holdings',
+  bankAccountNum: '4929-CANARY-8841-0027',
+  bankName: 'Canary Savings Bank',
+};
+const destination = { type: 'bankAccount', ...PERSONAL };
+const quoting = (text: string): string =>
+  `${text}: ${PERSONAL.bankAccountNum} of ${PERSONAL.payerName}, key ${CANARY_API_KEY}`;
+
+const SECRETS = [CANARY_API_KEY, Buffer.from(`${CANARY_API_KEY}:`).toString('base64')];
+
+let engine: TestEngine;
+/** Every answer of the API. */
+const answers: string[] = [];
+const workflowIds: string[] = [];
+
+beforeAll(async () => {
+  engine = await startTestEngine();
+  const ended = await Promise.all([
+    payOut('paid'),
+    payOut('held', PAYOUTS, 'invalid_request_error'),
+    payOut('failed', ORDERS, 'invalid_request_error'),
+    payOut('held', ORDERS, 'api_error', { status: 402 }),
+    payOut('held', PAYOUTS, 'errorAfterEffect'),
+    payOut('paid', PAYOUTS, 'authentication_error'),
+    settleAs('failed'),
+  ]);
+  await refuseReads();
+  const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
+  await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+  workflowIds.push(...ended.map(payoutWorkflowId), depositWorkflowId(id));
+  await collectAnswers(ended);
+});
+afterAll(() => engine.stop());
+
+/** Carries one payout to the status, past a fault of which the provider's text quotes everything. */
+async function payOut(status: string, endpoint?: string, kind?: string, more: Json = {}): Promise<string> {
+  const { payoutId } = payoutRequest();
+  if (endpoint !== undefined && kind !== undefined) {
+    await orderFault(engine, kind, endpoint, {
+      externalOrderId: payoutId,
+      message: quoting('refused'),
+      ...more,
+    });
+  }
+  answers.push(JSON.stringify(await openAndFund(engine, { payoutId, destination })));
+  await engine.untilStatus(payoutId, status);
+  return payoutId;
+}
+
+async function settleAs(outcome: 'failed'): Promise<string> {
+  const { payoutId } = payoutRequest();
+  await engine.control('POST', '/outcomes', { outcome, externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId, destination });
+  await engine.untilStatus(payoutId, outcome);
+  return payoutId;
+}
+
+async function refuseReads(): Promise<void> {
+  await orderFault(engine, 'authentication_error', TICKER, { message: quoting('key refused') });
+  await orderFault(engine, 'invalid_request_error', TICKER, { message: quoting('no pair') });
+  const refused = await engine.api('POST', '/v1/payouts', payoutRequest({ destination }));
+  const invalid = await engine.api('POST', '/v1/payouts', payoutRequest({ destination, amount: 'much' }));
+  expect([refused.status, invalid.status]).toEqual([422, 400]);
+  answers.push(JSON.stringify(refused.body), JSON.stringify(invalid.body));
+}
+
+async function collectAnswers(payoutIds: readonly string[]): Promise<void> {
+  const paths = ['', '/openapi.json', '/readyz', ...payoutIds.map((payoutId) => `/v1/payouts/${payoutId}`)];
+  for (const path of ['/v1/payouts?limit=100', ...paths.slice(1)]) {
+    answers.push(JSON.stringify((await engine.api('GET', path)).body));
+  }
+}
+
+/** What Temporal has and shows of a workflow, payloads decoded; of its members only those that are wanted. */
+async function temporalTextOf(
+  workflowId: string,
+  isWanted: (member: string) => boolean = () => true,
+): Promise<string> {
+  const handle = engine.temporal.client.workflow.getHandle(workflowId);
+  const [history, { raw }, details] = await Promise.all([
+    handle.fetchHistory(),
+    handle.describe(),
+    currentDetailsOf(engine, workflowId),
+  ]);
+  return JSON.stringify([workflowId, details, raw, history], (member, value: unknown) => {
+    if (!isWanted(member)) return undefined;
+    // What payloads carry: of arguments, results, memo, search attributes and summaries alike.
+    return member === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value;
+  });
+}
+
+const forEachWorkflow = async (check: (text: string) => void, isWanted?: (member: string) => boolean) => {
+  for (const workflowId of workflowIds) check(await temporalTextOf(workflowId, isWanted));
+};
+
+function expectNone(text: string, words: readonly string[]): void {
+  for (const word of words) {
+    const at = text.indexOf(word);
+    expect(at < 0 ? undefined : text.slice(Math.max(0, at - 200), at + 100)).toBeUndefined();
+  }
+}
+
+test('the search finds what is there: inputs of workflows and activities hold the destination', async () => {
+  const text = await temporalTextOf(workflowIds[0] ?? '');
+  for (const value of Object.values(PERSONAL)) expect(text.includes(value)).toBe(true);
+  expect(engine.logLines.join('\n').includes(workflowIds[1]?.replace('payout/', '') ?? '-')).toBe(true);
+  expect(answers.join('\n').includes('DESTINATION_REFUSED')).toBe(true);
+});
+
+test('the API key is in no log line', () => {
+  expectNone(engine.logLines.join('\n'), SECRETS);
+});
+
+test('the API key is in no answer', () => {
+  expectNone(answers.join('\n'), SECRETS);
+});
+
+test('the API key is nowhere in Temporal', () => forEachWorkflow((text) => expectNone(text, SECRETS)));
+
+test('who is paid is in no log line', () => {
+  expectNone(engine.logLines.join('\n'), Object.values(PERSONAL));
+});
+
+test('who is paid is in no answer: whoever may read a payout need not know', () => {
+  expectNone(answers.join('\n'), Object.values(PERSONAL));
+});
+
+test('who is paid is in Temporal as input only: in no id, attribute, memo, summary, failure or details', () =>
+  forEachWorkflow(
+    (text) => expectNone(text, Object.values(PERSONAL)),
+    (member) => member !== 'input',
+  ));
