@@ -228,6 +228,12 @@ describe('stored, and nothing follows', () => {
     },
   );
 
+  test('an event that does not say its mode', async () => {
+    const event = newEvent('payout.paid', { id: newId(), externalOrderId: 'nobody' }, { livemode: 'yes' });
+    expect((await deliver(event)).status).toBe(200);
+    expect((await stored(event)).state).toBe('ignored');
+  });
+
   test('payout events that announce no end are kept as evidence', async () => {
     const { payoutId, providerPayoutId } = await inTransit();
     const event = { ...paidEvent(payoutId, providerPayoutId), type: 'payout.inTransition' };
@@ -242,6 +248,16 @@ describe('stored, and nothing follows', () => {
 });
 
 describe('kept for a person to see', () => {
+  test.each([
+    ['payout.paid', 'none', 'field data.id cannot be used'],
+    ['payout.paid', { object: 'payout' }, 'field data.id cannot be used'],
+    ['deposit.confirmed', null, 'field data.currency cannot be used'],
+  ])('%s without usable data', async (type, data, detail) => {
+    const event = newEvent(type, data);
+    expect((await deliver(event)).status).toBe(200);
+    expect(await stored(event)).toMatchObject({ state: 'kept', state_detail: detail });
+  });
+
   test('replayed under a new id after the payout has closed', async () => {
     const { payoutId } = await openAndFund(engine);
     const paid = await engine.untilStatus(payoutId, 'paid');
