@@ -67,8 +67,12 @@ async function prepareTemporal(
   { client, settings }: TemporalAccess,
   logger: Logger,
 ): Promise<void> {
-  const registered = await ensureSearchAttributes(client, settings.namespace);
-  if (registered.length > 0) logger.info({ registered }, 'search attributes registered');
+  const setup = await ensureSearchAttributes(client, settings.namespace);
+  if (setup.kind === 'notChecked') {
+    logger.warn('the search attributes could not be checked: see that all of them are registered');
+  } else if (setup.registered.length > 0) {
+    logger.info({ registered: setup.registered }, 'search attributes registered');
+  }
   await ensureSweepSchedule({
     client,
     taskQueue: config.temporal.taskQueue,

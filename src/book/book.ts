@@ -14,7 +14,7 @@ import {
 } from './balance-claims.js';
 import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
 import { claimForProvider } from './engine-settings.js';
-import { allocateDeposit, declareTransaction, recordVerifiedDeposit } from './deposits.js';
+import { allocateDeposit, declareTransaction, isKnownDeposit, recordVerifiedDeposit } from './deposits.js';
 import { claimSending, declareUnknown, getFence, settleFence } from './fences.js';
 import { closeFunding, findOpened, openFunding } from './funding.js';
 import { assertBookMigrated, migrateBook } from './migrator.js';
@@ -80,6 +80,7 @@ function bindBook(db: BookDatabase) {
     deposits: bindAll(db, {
       recordVerified: recordVerifiedDeposit,
       recordIfCovered: recordDepositIfCovered,
+      isKnown: isKnownDeposit,
       allocate: allocateDeposit,
       declareTransaction,
       claimedBalance,

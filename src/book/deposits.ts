@@ -44,6 +44,15 @@ export async function recordVerifiedDeposit(
     .execute();
 }
 
+export async function isKnownDeposit(db: BookDatabase, depositKey: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('deposits')
+    .select('deposit_key')
+    .where('deposit_key', '=', depositKey)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export type AllocationOutcome =
   | { readonly kind: 'allocated'; readonly payoutId: string; readonly payoutStatus: PayoutStatus }
   | { readonly kind: 'parked'; readonly reason: FailureType; readonly payoutId: string | null };

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
 
 /** A workflow that sets an unregistered search attribute is retried for ever, so that they are checked first. */
@@ -10,9 +10,18 @@ const VISIBLE_POLL_MS = 250;
  * Registers the engine's search attributes where the namespace lacks them.
  * @throws MissingSearchAttributesError when they cannot be registered, or have another type
  */
-export async function ensureSearchAttributes(client: Client, namespace: string): Promise<readonly string[]> {
-  const missing = await findMissing(client, namespace);
-  if (missing.length === 0) return [];
+export async function ensureSearchAttributes(
+  client: Client,
+  namespace: string,
+): Promise<SearchAttributeSetup> {
+  let missing: Name[];
+  try {
+    missing = await findMissing(client, namespace);
+  } catch (error) {
+    if (isWithoutOperatorService(error)) return { kind: 'notChecked' };
+    throw error;
+  }
+  if (missing.length === 0) return { kind: 'complete', registered: [] };
   try {
     await client.connection.operatorService.addSearchAttributes({
       namespace,
@@ -28,9 +37,21 @@ export async function ensureSearchAttributes(client: Client, namespace: string):
     Date.now() < deadline;
     await delay(VISIBLE_POLL_MS)
   ) {
-    if ((await findMissing(client, namespace)).length === 0) return missing;
+    if ((await findMissing(client, namespace)).length === 0) return { kind: 'complete', registered: missing };
   }
   throw new MissingSearchAttributesError(missing, 'they did not become visible in time');
+}
+
+export type SearchAttributeSetup =
+  | { readonly kind: 'complete'; readonly registered: readonly string[] }
+  /** The server, such as Temporal Cloud, lets nobody look or register this way. */
+  | { readonly kind: 'notChecked' };
+
+const PERMISSION_DENIED = 7;
+const UNIMPLEMENTED = 12;
+
+function isWithoutOperatorService(error: unknown): boolean {
+  return isGrpcServiceError(error) && [PERMISSION_DENIED, UNIMPLEMENTED].includes(error.code);
 }
 
 /** Temporal's `IndexedValueType`, as its API numbers it. */

@@ -1,21 +1,24 @@
 import type { Book } from '../book/book.js';
 import { WEBHOOK_STATE } from '../book/schema.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
 import type { NoticeGateway } from '../temporal/notice-gateway.js';
 import { depositKeyOf } from './webhook-reading.js';
 
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
+export interface DispatcherDependencies {
+  readonly book: Book;
+  readonly notices: NoticeGateway;
+  readonly depositEventTypes: readonly string[];
+}
+
 /**
  * Hands a stored event to the workflow it is for. It may run any number of times for the same event: a payout
  * reads the provider once more, a deposit workflow is not started twice.
  */
-export function createWebhookDispatcher(deps: {
-  readonly book: Book;
-  readonly notices: NoticeGateway;
-  readonly depositEventTypes: readonly string[];
-}): DispatchWebhook {
-  const { book, notices, depositEventTypes } = deps;
+export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchWebhook {
+  const { book, depositEventTypes } = deps;
   return async function dispatchWebhook(webhookEventId) {
     const row = await book.webhooks.find(webhookEventId);
     if (row?.state !== WEBHOOK_STATE.PENDING) return;
@@ -24,25 +27,32 @@ export function createWebhookDispatcher(deps: {
     const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
     const refusal =
       deposit === undefined
-        ? await signalPayout(notices, row.payout_id, webhookEventId)
-        : await startDeposit(notices, deposit);
+        ? await signalPayout(deps, row.payout_id, webhookEventId)
+        : await startDeposit(deps, deposit);
     if (refusal !== undefined) await book.webhooks.keep(webhookEventId, refusal);
   };
 }
 
 /** Both answer with the reason why nothing is waiting for the event, if so. */
 async function signalPayout(
-  notices: NoticeGateway,
+  { book, notices }: DispatcherDependencies,
   payoutId: string | null,
   webhookEventId: string,
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
+  const payout = await book.payouts.find(payoutId);
+  if (payout?.status === PAYOUT_STATUS.HELD) return 'the payout is held: evidence for whoever decides';
   return (await notices.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
 }
 
-async function startDeposit(notices: NoticeGateway, deposit: DepositNotice): Promise<string | undefined> {
+async function startDeposit(
+  { book, notices }: DispatcherDependencies,
+  deposit: DepositNotice,
+): Promise<string | undefined> {
+  const depositKey = depositKeyOf(deposit);
+  if (await book.deposits.isKnown(depositKey)) return 'this deposit is in the book already';
   const started = await notices.startDeposit({
-    depositKey: depositKeyOf(deposit),
+    depositKey,
     notice: {
       providerDepositId: deposit.providerDepositId ?? null,
       currency: deposit.currency,

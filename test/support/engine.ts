@@ -105,7 +105,13 @@ async function assemble(
       await temporal.client.connection.close();
     },
   };
-  if (setting.worker) await engine.startWorker();
+  try {
+    if (setting.worker) await engine.startWorker();
+  } catch (error) {
+    // What listens would keep the test run from ending.
+    await engine.stop();
+    throw error;
+  }
   return engine;
 }
 

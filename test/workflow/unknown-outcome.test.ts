@@ -161,6 +161,25 @@ async function sweep(): Promise<void> {
   );
 }
 
+describe('a sender that was killed leaves its fence behind', () => {
+  test.each([
+    ['order', 'sending', ORDERS],
+    ['order', 'unknown', ORDERS],
+    ['payout', 'sending', PAYOUTS],
+    ['payout', 'unknown', PAYOUTS],
+  ] as const)('the %s, found as %s, is sent by nobody', async (operation, state, endpoint) => {
+    const { payoutId, ...opened } = await engine.open();
+    await database.query(
+      'insert into fences (operation, external_order_id, payout_id, state, sends) values ($1, $2, $2, $3, 1)',
+      [operation, payoutId, state],
+    );
+    await engine.fund(opened);
+    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
+    expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
+  });
+});
+
 describe('the connection is refused before anything was sent', () => {
   test.each([
     ['order', ORDERS, 'GET /api/v1/balanceTransactions'],
