@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { Client as PostgresClient } from 'pg';
+import { openBook, type Book } from '../../src/book/book.js';
+import { FENCE_OPERATION, FENCE_STATE } from '../../src/book/schema.js';
+import type { PayoutRequest } from '../../src/domain/payout-request.js';
+import { FEE_SIDE } from '../../src/domain/quote.js';
+import { createDatabase, createMigratedDatabase } from '../support/engine.js';
+import { payoutRequest } from '../support/engine-client.js';
+
+let url: string;
+let book: Book;
+let sql: PostgresClient;
+
+beforeAll(async () => {
+  url = await createMigratedDatabase(newName());
+  book = openBook({ url, onIdleError: () => undefined });
+  sql = new PostgresClient({ connectionString: url });
+  await sql.connect();
+});
+afterAll(async () => {
+  await sql.end();
+  await book.close();
+});
+
+function newName(): string {
+  return `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}
+
+async function openPayout(request: PayoutRequest = payoutRequest()) {
+  const requestHash = await book.hashRequest(request);
+  const origin = {
+    request,
+    requestHash,
+    firstExecutionRunId: randomUUID(),
+    openRequestId: null,
+    maker: 'test',
+    startedAt: new Date(),
+  };
+  const outcome = await book.payouts.open(origin, {
+    network: 'TRC20',
+    address: '0xA',
+    baseAmount: '728.000000',
+    deadlineSeconds: 60,
+    feeTerms: { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' },
+    estimatedPrice: '6.97',
+    minimum: null,
+  });
+  return { origin, outcome, payoutId: request.payoutId };
+}
+
+test('fifty payouts of one amount, opened at once, expect fifty different deposits', async () => {
+  const opened = await Promise.all(Array.from({ length: 50 }, () => openPayout()));
+  const amounts = opened.map(({ outcome }) =>
+    outcome.kind === 'opened' ? outcome.deposit?.amount : undefined,
+  );
+  expect(new Set(amounts).size).toBe(50);
+  expect(amounts).not.toContain(undefined);
+});
+
+test('of many who want to send one request exactly one may', async () => {
+  const { payoutId } = await openPayout();
+  const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+  await book.attempts.enterStep(payoutId, fence, 'selling');
+  const claims = await Promise.all(Array.from({ length: 20 }, () => book.attempts.claimSending(fence)));
+  expect(claims.filter((sends) => sends !== undefined)).toEqual([1]);
+});
+
+test.each([FENCE_STATE.UNKNOWN, FENCE_STATE.ACCEPTED, FENCE_STATE.REJECTED])(
+  'a request whose fence is %s is never sent again',
+  async (state) => {
+    const { payoutId } = await openPayout();
+    const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+    await book.attempts.enterStep(payoutId, fence, 'selling');
+    await book.attempts.claimSending(fence);
+    await book.attempts.settleFence(fence, 1, state);
+    expect(await book.attempts.claimSending(fence)).toBeUndefined();
+  },
+);
+
+test('a late answer settles its own sending only', async () => {
+  const { payoutId } = await openPayout();
+  const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+  await book.attempts.enterStep(payoutId, fence, 'selling');
+  await book.attempts.claimSending(fence);
+  await book.attempts.settleFence(fence, 1, FENCE_STATE.NOT_SENT);
+  expect(await book.attempts.claimSending(fence)).toBe(2);
+  expect(await book.attempts.settleFence(fence, 1, FENCE_STATE.REJECTED)).toBe(false);
+  expect((await book.attempts.getFence(fence)).state).toBe(FENCE_STATE.SENDING);
+});
+
+test('the database itself refuses an illegal transition, and any change of the timeline', async () => {
+  const { payoutId } = await openPayout();
+  await expect(
+    sql.query(`update payouts set status = 'paid' where payout_id = $1`, [payoutId]),
+  ).rejects.toThrow('cannot go from awaiting_deposit to paid');
+  await expect(sql.query(`delete from payout_transitions where payout_id = $1`, [payoutId])).rejects.toThrow(
+    'append-only',
+  );
+});
+
+test('a payout id belongs to the workflow that opened it, for ever', async () => {
+  const { origin } = await openPayout();
+  const again = await book.payouts.findOpened({ ...origin, firstExecutionRunId: randomUUID() });
+  expect(again).toMatchObject({ kind: 'usedBefore' });
+  const closed = await book.payouts.close({
+    origin: { ...origin, firstExecutionRunId: randomUUID() },
+    to: 'cancelled',
+    detail: 'by a stranger',
+  });
+  expect(closed.kind).toBe('refused');
+});
+
+test('a book belongs to the provider it was first used with', async () => {
+  await book.claimForProvider('embedded simulator');
+  await book.claimForProvider('embedded simulator');
+  await expect(book.claimForProvider('https://api.example.com')).rejects.toThrow(
+    'the database holds payouts of embedded simulator, not of https://api.example.com',
+  );
+});
+
+test('a database of another version is refused, naming what to do', async () => {
+  const empty = openBook({ url: await createDatabase(newName()), onIdleError: () => undefined });
+  await expect(empty.assertMigrated()).rejects.toThrow('run "npm run migrate" first');
+  await empty.migrate();
+  await empty.assertMigrated();
+  expect(await empty.migrate()).toEqual([]);
+  await empty.close();
+});
