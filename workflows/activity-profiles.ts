@@ -1,5 +1,5 @@
 import type { ActivityOptions } from '@temporalio/workflow';
-import { FAILURE_TYPE } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import type { PayoutPolicy } from '../src/domain/policy.js';
 
 /**
@@ -40,11 +40,12 @@ export const POLL_PROFILE: ActivityOptions = {
 /** Waiting for the provider: for ever; `random` (0 to 1) keeps those who wait from coming back at once. */
 export function awaitProviderProfile(
   { retryInitialMs, retryMaxMs }: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
+  reason: FailureType,
   random: number,
 ): ActivityOptions {
   return {
     startToCloseTimeout: '45s',
-    summary: 'wait until QbitPay answers',
+    summary: `waiting: ${reason}`,
     retry: {
       initialInterval: Math.ceil(retryInitialMs * (1 + random)),
       backoffCoefficient: 2,

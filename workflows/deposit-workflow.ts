@@ -62,7 +62,7 @@ async function verify(input: DepositWorkflowInput, notice: Notice, publish: Publ
       // There is nothing to look for at the provider: only a person can tell.
       if (reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED) return waitForPerson(reason, publish);
       showReason(reason, publish);
-      await awaitProvider(policy, null);
+      await awaitProvider(policy, reason, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
     }
   }

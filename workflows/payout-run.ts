@@ -163,7 +163,7 @@ export async function waitBecauseOf(
   showWaiting(run, reason);
   // A step that the engine itself did not finish does not wait for the provider.
   if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
-    await awaitProvider(run.policy, run.origin.request.payoutId);
+    await awaitProvider(run.policy, reason, run.origin.request.payoutId);
   }
   const { retryInitialMs, retryMaxMs } = run.policy;
   const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
