@@ -20,7 +20,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-RUN mkdir .payouts && chown node:node .payouts
+RUN mkdir .payouts-simulator && chown node:node .payouts-simulator
 USER node
 # Node as process 1 does not reap the children of others: run it under an init (`docker run --init`, and `init: true`
 # in docker-compose.yml). It is started without npm, which would stand between it and its signals.
