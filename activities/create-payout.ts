@@ -46,6 +46,8 @@ async function create(
   deps: ActivityDependencies,
   { payoutId }: CreatePayoutInput,
 ): Promise<CreatePayoutResult> {
+  // What follows was decided on what is read from here on.
+  const decidedAtMs = performance.now();
   const { book } = deps;
   const externalOrderId = payoutExternalId(payoutId, 1);
   const fence = { operation: FENCE_OPERATION.PAYOUT, externalOrderId };
@@ -58,7 +60,6 @@ async function create(
   if (postAmount === undefined) {
     return hold(deps.book, payoutId, FAILURE_TYPE.SHORT_AFTER_ORDER, 'the order brought in less than needed');
   }
-  const decidedAtMs = performance.now();
   const sends = await book.attempts.claimSending(fence);
   if (sends === undefined) return holdAsUnknown(deps, payoutId, fence);
   return sendPayout(deps, payout, { payoutId, fence, sends, postAmount, decidedAtMs });

@@ -54,6 +54,8 @@ async function place(
   deps: ActivityDependencies,
   { payoutId, price }: PlaceOrderInput,
 ): Promise<PlaceOrderResult> {
+  // What follows was decided on what is read from here on.
+  const decidedAtMs = performance.now();
   const { book } = deps;
   const payout = await book.payouts.get(payoutId);
   if (payout.order !== null) return readBack(deps, payout);
@@ -67,7 +69,6 @@ async function place(
   if (step.kind === 'superseded') return superseded(book, payoutId);
   const known = await answerFromFence(deps, payoutId, fence);
   if (known !== undefined) return known;
-  const decidedAtMs = performance.now();
   const sends = await book.attempts.claimSending(fence);
   if (sends === undefined) return holdAsUnknown(deps, payoutId, fence);
   return sendOrder(deps, payout, { payoutId, fence, sends, sale, price, decidedAtMs });

@@ -91,6 +91,7 @@ async function proveByBalance(
   { depositKey, notice }: VerifyDepositInput,
 ): Promise<VerifiedAmount | undefined> {
   const { amount, currency } = notice;
+  if (await book.deposits.isKnown(depositKey)) return { amount, currency };
   const claimed = await book.deposits.claimedBalance(currency);
   if (claimed === undefined) return undefined;
   const balances = await qbitpay.listBalances({ currency });

@@ -10,7 +10,7 @@ import type { PayoutPolicy } from '../src/domain/policy.js';
 /** Reads of the provider: a few quick attempts, then the workflow shows the reason and waits longer. */
 export const READ_PROFILE: ActivityOptions = {
   startToCloseTimeout: '45s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '5s', maximumAttempts: 3 },
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1h', maximumAttempts: 3 },
 };
 
 /**
@@ -19,7 +19,7 @@ export const READ_PROFILE: ActivityOptions = {
  */
 export const POST_PROFILE: ActivityOptions = {
   startToCloseTimeout: '4m',
-  heartbeatTimeout: '30s',
+  heartbeatTimeout: '60s',
   retry: { maximumAttempts: 1 },
 };
 
@@ -30,9 +30,10 @@ export const POST_PROFILE: ActivityOptions = {
 export const POLL_PROFILE: ActivityOptions = {
   startToCloseTimeout: '45s',
   retry: {
-    initialInterval: '1s',
-    backoffCoefficient: 2,
-    maximumInterval: '60s',
+    initialInterval: '5s',
+    backoffCoefficient: 1,
+    // Also the limit of the pause that the activity names.
+    maximumInterval: '1h',
     nonRetryableErrorTypes: [FAILURE_TYPE.PROVIDER_UNAVAILABLE, FAILURE_TYPE.RATE_LIMITED],
   },
 };

@@ -26,14 +26,19 @@ export async function convertOrPay(run: PayoutRun): Promise<void> {
 
 /** Takes prices and places the order until one is accepted, or until the time for converting is over. */
 async function convert(run: PayoutRun): Promise<void> {
-  run.convertingSinceMs ??= Date.now();
   for (let attempt = 1; ; attempt += 1) {
     const answer = await priceAndOrder(run);
     if (answer.kind === 'filled' || answer.kind === 'pending') return finishOrder(run, answer.kind);
     if (answer.kind === 'superseded') return adoptBook(run, answer);
     if (answer.kind === 'refused') return refuseForGood(run, answer);
-    if (answer.kind === 'notNow') await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
-    else if (Date.now() - run.convertingSinceMs < run.policy.convertTimeoutSeconds * 1_000) {
+    if (answer.kind === 'notNow') {
+      await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
+      // The time of an outage is not time in which there was no usable price.
+      run.convertingSinceMs = undefined;
+    } else if (
+      Date.now() - (run.convertingSinceMs ??= Date.now()) <
+      run.policy.convertTimeoutSeconds * 1_000
+    ) {
       await waitForPrice(run, answer.kind, attempt);
     } else return giveUpConverting(run, answer.kind);
   }

@@ -150,6 +150,10 @@ export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): 
   }
 }
 
+/** A request that is refused on its own, time and again, is made less often: every time adds to the history. */
+const PATIENT_ATTEMPTS = 100;
+const PATIENT_PAUSE_MS = 3_600_000;
+
 /**
  * Shows the reason, waits until the provider answers, and then at least as long as it asked for: longer with
  * every attempt, should it refuse just this request.
@@ -166,8 +170,10 @@ export async function waitBecauseOf(
     await awaitProvider(run.policy, reason, run.origin.request.payoutId);
   }
   const { retryInitialMs, retryMaxMs } = run.policy;
-  const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
+  const longest = attempt > PATIENT_ATTEMPTS ? Math.max(retryMaxMs, PATIENT_PAUSE_MS) : retryMaxMs;
+  const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, longest, Math.random()));
   await sleep(pause, { summary: `waiting: ${reason}` });
+  showWaiting(run, undefined);
 }
 
 function showWaiting(run: PayoutRun, reason: FailureType | undefined): void {

@@ -100,6 +100,9 @@ async function createWorker(
       settings: { feeSide, networks, depositProof },
       dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
     }),
+    // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
+    // a dead sender.
+    maxHeartbeatThrottleInterval: '5s',
     // Zero by default: a deploy would cut a request that moves money.
     shutdownGraceTime: `${config.shutdownTimeoutSeconds}s`,
     shutdownForceTime: `${config.shutdownTimeoutSeconds + 2}s`,

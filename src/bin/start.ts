@@ -37,8 +37,10 @@ await runMain(async (env) => {
     const stateDirectory = directory.path;
     const starting = startEngine({ env, config, stateDirectory, logger, say, started });
     const engine = await Promise.race([starting, interruption]);
-    if (typeof engine === 'string') await starting.catch(() => undefined);
-    else
+    if (typeof engine === 'string') {
+      await starting.catch(() => undefined);
+      if (options.once) throw interruptedBeforePaid(engine);
+    } else
       await runStarted({
         engine,
         options,

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { prepareFence, settleFence, type FenceId } from './fences.js';
+import { prepareFence, settleFence, STATUS_OF_OPERATION, type FenceId } from './fences.js';
 import { addTimelineEntry, lockExistingPayout, transitionPayout } from './payouts.js';
 import type { OrderRecord, ProviderPayoutRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
@@ -14,11 +14,6 @@ export type StepStart =
   | { readonly kind: 'superseded' }
   /** The step goes on from what its fence says. */
   | { readonly kind: 'entered' };
-
-const STATUS_OF_OPERATION = {
-  [FENCE_OPERATION.ORDER]: PAYOUT_STATUS.CONVERTING,
-  [FENCE_OPERATION.PAYOUT]: PAYOUT_STATUS.PAYING,
-} as const;
 
 /** Enters `converting` or `paying` and prepares the fence, both or neither. */
 export async function enterStep(

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { readSetting, settleSetting } from './engine-settings.js';
-import { recordVerifiedDeposit, type VerifiedDeposit } from './deposits.js';
+import { isKnownDeposit, recordVerifiedDeposit, type VerifiedDeposit } from './deposits.js';
 
 /**
  * For a provider that shows no balance transaction for a deposit: a deposit is there when the provider's
@@ -48,14 +48,16 @@ export async function claimedBalance(
     select
       (select coalesce(sum(amount), 0) from opening_balances where currency = ${currency})
       + (select coalesce(sum(amount), 0) from deposits where currency = ${currency})
-      - (select coalesce(sum(amount), 0) from provider_orders where split_part(symbol, '/', 1) = ${currency})
+      - (select coalesce(sum(amount), 0) from provider_orders
+         where split_part(symbol, '/', 1) = ${currency} and status not in ('failed', 'cancelled'))
       + (select coalesce(sum(quote_amount - fee), 0) from provider_orders
-         where split_part(symbol, '/', 2) = ${currency})
+         where split_part(symbol, '/', 2) = ${currency} and status = 'filled')
       - (select coalesce(sum(recipient_amount + fee), 0) from provider_payouts
          where currency = ${currency} and status not in ('failed', 'cancelled')) as claimed,
       exists (select from fences join payouts using (payout_id)
               where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
-        as in_flight`.execute(db);
+      or exists (select from provider_orders where split_part(symbol, '/', 2) = ${currency}
+                 and status not in ('filled', 'failed', 'cancelled')) as in_flight`.execute(db);
   const row = rows[0];
   return row === undefined || row.in_flight ? undefined : row.claimed;
 }
@@ -74,6 +76,8 @@ export async function recordDepositIfCovered(
     await sql`select pg_advisory_xact_lock(hashtext('claimed_balance'), hashtext(${deposit.currency}))`.execute(
       trx,
     );
+    // Written by an attempt whose answer was lost: it must not be asked to cover itself again.
+    if (await isKnownDeposit(trx, deposit.depositKey)) return true;
     const claimedNow = await claimedBalance(trx, deposit.currency);
     if (claimedNow === undefined) return false;
     const claimed = compareAmounts(claimedBefore, claimedNow) > 0 ? claimedBefore : claimedNow;

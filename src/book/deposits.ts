@@ -44,7 +44,10 @@ export async function recordVerifiedDeposit(
     .execute();
 }
 
-export async function isKnownDeposit(db: BookDatabase, depositKey: string): Promise<boolean> {
+export async function isKnownDeposit(
+  db: BookDatabase | BookTransaction,
+  depositKey: string,
+): Promise<boolean> {
   const row = await db
     .selectFrom('deposits')
     .select('deposit_key')

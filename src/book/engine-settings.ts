@@ -29,8 +29,23 @@ export async function settleSetting(db: BookDatabase, name: string, value: strin
  * @throws OtherProviderError
  */
 export async function claimForProvider(db: BookDatabase, provider: string): Promise<void> {
-  const owner = await settleSetting(db, PROVIDER, provider);
-  if (owner !== provider) throw new OtherProviderError(owner, provider);
+  const name = normaliseProvider(provider);
+  const owner = await settleSetting(db, PROVIDER, name);
+  if (owner === name) return;
+  if (await holdsMoney(db)) throw new OtherProviderError(owner, name);
+  await db.updateTable('engine_settings').set({ value: name }).where('name', '=', PROVIDER).execute();
+}
+
+/** One spelling for one address: case, default port and a slash at the end make no other provider. */
+function normaliseProvider(provider: string): string {
+  return URL.canParse(provider) ? new URL(provider).href.replace(/\/$/, '') : provider;
+}
+
+/** A book without payouts and deposits, as a mistyped address leaves it, is anybody's. */
+async function holdsMoney(db: BookDatabase): Promise<boolean> {
+  const payout = await db.selectFrom('payouts').select('payout_id').limit(1).executeTakeFirst();
+  const deposit = await db.selectFrom('deposits').select('deposit_key').limit(1).executeTakeFirst();
+  return payout !== undefined || deposit !== undefined;
 }
 
 export class OtherProviderError extends Error {

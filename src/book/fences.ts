@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { FENCE_STATE, type FenceOperation, type FenceState } from './schema.js';
+import { FENCE_OPERATION, FENCE_STATE, type FenceOperation, type FenceState } from './schema.js';
 
 /**
  * A fence stands before every request that moves money: one row per operation and `externalOrderId`. A
@@ -11,6 +12,12 @@ export interface FenceId {
   readonly operation: FenceOperation;
   readonly externalOrderId: string;
 }
+
+/** The status in which a payout's request of this kind is sent. */
+export const STATUS_OF_OPERATION = {
+  [FENCE_OPERATION.ORDER]: PAYOUT_STATUS.CONVERTING,
+  [FENCE_OPERATION.PAYOUT]: PAYOUT_STATUS.PAYING,
+} as const;
 
 /** From these a request may leave; from `sending` and `unknown` never, its outcome is not known. */
 const SENDABLE_STATES: readonly FenceState[] = [
@@ -37,19 +44,32 @@ export async function prepareFence(trx: BookTransaction, id: FenceId, payoutId: 
  * finds `sending` did not send it himself, so that its outcome is unknown to everyone but the sender.
  */
 export async function claimSending(db: BookDatabase, id: FenceId): Promise<number | undefined> {
-  const row = await db
-    .updateTable('fences')
-    .set({
-      state: FENCE_STATE.SENDING,
-      sends: sql<number>`sends + 1`,
-      updated_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('operation', '=', id.operation)
-    .where('external_order_id', '=', id.externalOrderId)
-    .where('state', 'in', SENDABLE_STATES)
-    .returning('sends')
-    .executeTakeFirst();
-  return row?.sends;
+  return db.transaction().execute(async (trx) => {
+    // A sender that was frozen while its payout was cancelled or held must not send any more: the payout is
+    // locked as by those who end it.
+    const payout = await trx
+      .selectFrom('payouts')
+      .innerJoin('fences', 'fences.payout_id', 'payouts.payout_id')
+      .select('payouts.status')
+      .where('fences.operation', '=', id.operation)
+      .where('fences.external_order_id', '=', id.externalOrderId)
+      .forUpdate('payouts')
+      .executeTakeFirst();
+    if (payout?.status !== STATUS_OF_OPERATION[id.operation]) return undefined;
+    const row = await trx
+      .updateTable('fences')
+      .set({
+        state: FENCE_STATE.SENDING,
+        sends: sql<number>`sends + 1`,
+        updated_at: sql<Date>`clock_timestamp()`,
+      })
+      .where('operation', '=', id.operation)
+      .where('external_order_id', '=', id.externalOrderId)
+      .where('state', 'in', SENDABLE_STATES)
+      .returning('sends')
+      .executeTakeFirst();
+    return row?.sends;
+  });
 }
 
 /**

@@ -67,8 +67,8 @@ test.each(['http', 'https'] as const)(
     const agent = agentFor(scheme, deadlineIn(80));
     const request = post(scheme, port, agent);
     const failure = failureOf(request);
-    // The connection is under way in the kernel; it stands by the time this process runs again.
-    setImmediate(() => freezeFor(200));
+    // Before the event loop can see the connection stand: it does by the time this process runs again.
+    process.nextTick(() => freezeFor(200));
     expect(await failure).toMatchObject({ code: POST_DEADLINE_CODE });
     await close();
     expect(seen.bytes).toBe(0);
