@@ -1,0 +1,62 @@
+/**
+ * The words of the double-entry ledger. Per currency and funding account there is one account of each kind, and one
+ * of kind `payout` for every payout. A posting is signed: positive debits its account, negative credits it, and the
+ * postings of an entry sum to zero per currency.
+ */
+export const ACCOUNT_KIND = {
+  /** What QbitPay holds for the account, available and pending. */
+  PROVIDER: 'provider',
+  /** Money that a provider payout took and that QbitPay has said it gives back, until it is there again. */
+  RETURNING: 'returning',
+  /** Nobody's but the house's: what payouts funded from the balance are paid from. */
+  FREE: 'free',
+  /** Deposits that are there and belong to no payout. */
+  PARKED: 'parked',
+  /** The funds of one payout. */
+  PAYOUT: 'payout',
+  /** Money that moved outside of the engine: charges, the dashboard. */
+  EXTERNAL: 'external',
+  /** Parts below the smallest unit of a currency, which cannot be paid out. */
+  ROUNDING: 'rounding',
+  /** Passed through: credited with what payouts are charged, debited with what QbitPay took. */
+  FEES: 'fees',
+  /** Passed through: what orders sold and brought in. */
+  CONVERSION: 'conversion',
+  /** What was taken beyond the money of whoever it was taken for; the only account that may be below zero. */
+  SHORTFALL: 'shortfall',
+} as const;
+export type AccountKind = (typeof ACCOUNT_KIND)[keyof typeof ACCOUNT_KIND];
+
+export const ACCOUNT_KINDS = Object.values(ACCOUNT_KIND);
+
+/** Their balance is debits less credits: where the money is. All others say whose it is, credits less debits. */
+export const DEBIT_ACCOUNT_KINDS: readonly AccountKind[] = [ACCOUNT_KIND.PROVIDER, ACCOUNT_KIND.RETURNING];
+
+/** Why an entry was booked. With the id of its cause it is unique: nothing can be booked twice. */
+export const ENTRY_CAUSE = {
+  /** What the account held when the engine began to use it; the id is the currency. */
+  OPENING_BALANCE: 'opening_balance',
+  /** A verified deposit came in, parked at first; the id is the deposit's key. */
+  DEPOSIT: 'deposit',
+  /** A deposit was given to payouts or to the free balance; the id is the deposit's key. */
+  ALLOCATION: 'allocation',
+  /** A payout was given money of the free balance; the id is the payout's. */
+  RESERVATION: 'reservation',
+  /** An order was filled; the id is its `externalOrderId`. */
+  ORDER: 'order',
+  /** QbitPay accepted a payout attempt, booked as it was expected to cost; the id is its `externalOrderId`. */
+  PAYOUT: 'payout',
+  /** What QbitPay really took differs from what was booked before; the id is the attempt's and a number. */
+  PAYOUT_ADJUSTMENT: 'payout_adjustment',
+  /** QbitPay says that the attempt failed or was cancelled; its money is returning. The id is the attempt's. */
+  PAYOUT_FAILURE: 'payout_failure',
+  /** The money of a failed attempt is there again; the id is the balance transaction's. */
+  RETURN: 'return',
+  /** A payout ended and what it had left became free; the id is the payout's and a number. */
+  RELEASE: 'release',
+  /** Money moved outside of the engine; the id is the balance transaction's. */
+  OUTSIDE: 'outside_activity',
+} as const;
+export type EntryCause = (typeof ENTRY_CAUSE)[keyof typeof ENTRY_CAUSE];
+
+export const ENTRY_CAUSES = Object.values(ENTRY_CAUSE);
