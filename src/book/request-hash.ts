@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { amountCurrency } from '../domain/currency-pair.js';
 import { roundUpToCurrency } from '../domain/money.js';
-import type { PayoutRequest } from '../domain/payout-request.js';
+import { FUNDING, type PayoutRequest } from '../domain/payout-request.js';
 import type { BookDatabase } from './database.js';
 import { readSetting } from './engine-settings.js';
 
@@ -25,9 +25,13 @@ async function readKey(db: BookDatabase): Promise<string> {
   return key;
 }
 
-/** "5000" and "5000.00" ask for the same. */
-function normalise(request: PayoutRequest): PayoutRequest {
-  return { ...request, amount: roundUpToCurrency(request.amount, amountCurrency(request)) };
+/** "5000" and "5000.00" ask for the same, and so do a default that is named and one that is left out. */
+function normalise({ funding, ...request }: PayoutRequest): PayoutRequest {
+  return {
+    ...request,
+    ...(funding === undefined || funding === FUNDING.DEPOSIT ? {} : { funding }),
+    amount: roundUpToCurrency(request.amount, amountCurrency(request)),
+  };
 }
 
 function canonicalJson(value: unknown): string {

@@ -17,6 +17,15 @@ export const AMOUNT_MODE = {
 } as const;
 export type AmountMode = (typeof AMOUNT_MODE)[keyof typeof AMOUNT_MODE];
 
+/** Where the money of a payout comes from. */
+export const FUNDING = {
+  /** A deposit made for it. */
+  DEPOSIT: 'deposit',
+  /** The free balance, in the payout currency where that suffices, else in the funding currency by an order. */
+  BALANCE: 'balance',
+} as const;
+export type Funding = (typeof FUNDING)[keyof typeof FUNDING];
+
 /** A payout as its caller asks for it. */
 export interface PayoutRequest {
   readonly payoutId: string;
@@ -25,8 +34,10 @@ export interface PayoutRequest {
   /** The currency the recipient gets. */
   readonly currency: string;
   readonly amountMode: AmountMode;
-  /** The currency of the deposit. */
+  /** The currency of the deposit, or of the part of the free balance that is sold. */
   readonly fundingCurrency: string;
+  /** @default deposit */
+  readonly funding?: Funding | undefined;
   readonly destination: Destination;
   readonly description?: string | undefined;
 }
@@ -49,6 +60,7 @@ const REQUEST_FIELDS = [
   'currency',
   'amountMode',
   'fundingCurrency',
+  'funding',
   'destination',
   'description',
 ];
@@ -72,6 +84,11 @@ export function findPayoutRequestProblems(candidate: unknown): FieldProblem[] {
       candidate['amountMode'] !== AMOUNT_MODE.RECEIVE && candidate['amountMode'] !== AMOUNT_MODE.SEND,
       'amountMode',
       'must be "receive" or "send"',
+    ),
+    ...problemIf(
+      ![undefined, FUNDING.DEPOSIT, FUNDING.BALANCE].some((word) => word === candidate['funding']),
+      'funding',
+      'must be "deposit" or "balance"',
     ),
     ...amountProblem(candidate),
     ...destinationProblems(candidate['destination']),
@@ -133,6 +150,11 @@ function unknownFields(record: object, known: readonly string[], prefix: string)
 
 function problemIf(wrong: boolean, field: string, message: string): FieldProblem[] {
   return wrong ? [{ field, message }] : [];
+}
+
+/** Where the request wants its money from. */
+export function fundingOf(request: Pick<PayoutRequest, 'funding'>): Funding {
+  return request.funding ?? FUNDING.DEPOSIT;
 }
 
 function matches(value: unknown, pattern: RegExp): value is string {
