@@ -3,6 +3,7 @@ import type { EntityTable, StoredRecord } from './entity-table.js';
 import { exactNumber } from './exact-json.js';
 import { listPage, readPageRequest } from './list-page.js';
 import { badRequest, notFound } from './provider-error.js';
+import { type BalanceTransactionRecord, PAYOUT_STATUSES } from './records.js';
 import type { RequestFields } from './request-fields.js';
 import type { SimulatorCore } from './simulator-core.js';
 import {
@@ -12,6 +13,7 @@ import {
   chargeView,
   orderView,
   payoutView,
+  shownPayout,
 } from './wire-views.js';
 
 export interface ApiRequest {
@@ -33,8 +35,6 @@ export interface ApiEndpoint {
   readonly path: string;
   readonly serve: (request: ApiRequest) => ApiAnswer;
 }
-
-const PAYOUT_STATUSES = ['pending', 'inTransit', 'paid', 'cancelled', 'failed'] as const;
 
 /** Every endpoint of the contract that the simulator serves. */
 export function apiEndpoints(core: SimulatorCore): ApiEndpoint[] {
@@ -86,8 +86,8 @@ function accountEndpoints(core: SimulatorCore): ApiEndpoint[] {
 
 function balanceTransactionEndpoints({ state, settings }: SimulatorCore): ApiEndpoint[] {
   const url = '/api/v1/balanceTransactions';
-  const isShown = (type: string): boolean =>
-    type !== 'deposit' || settings.current.depositTransactions === 'shown';
+  const isShown = ({ type, forgotten }: BalanceTransactionRecord): boolean =>
+    forgotten !== true && (type !== 'deposit' || settings.current.depositTransactions === 'shown');
   return [
     get(url, ({ query }) => {
       const page = readPageRequest(query);
@@ -101,7 +101,7 @@ function balanceTransactionEndpoints({ state, settings }: SimulatorCore): ApiEnd
         filter: {
           index: source === undefined ? undefined : { field: 'source', value: source },
           where: (one) =>
-            isShown(one.type) &&
+            isShown(one) &&
             (type === undefined || one.type === type) &&
             (status === undefined || one.status === status),
         },
@@ -110,7 +110,7 @@ function balanceTransactionEndpoints({ state, settings }: SimulatorCore): ApiEnd
     get(`${url}/{id}`, ({ id, query }) => {
       query.end();
       const found = find(state.balanceTransactions, id, 'balance transaction');
-      if (!isShown(found.type)) throw notFound('balance transaction');
+      if (!isShown(found)) throw notFound('balance transaction');
       return balanceTransactionView(found);
     }),
   ];
@@ -166,10 +166,10 @@ function payoutEndpoints(core: SimulatorCore): ApiEndpoint[] {
       const isVisible = visible(core);
       return listPage(payouts, page, {
         url,
-        view: payoutView,
+        view: (one) => payoutView(shownPayout(one)),
         filter: {
           index: value === undefined ? undefined : { field: 'destinationId', value },
-          where: (one) => isVisible(one) && (status === undefined || one.status === status),
+          where: (one) => isVisible(one) && (status === undefined || shownPayout(one).status === status),
         },
       });
     }),
@@ -177,7 +177,7 @@ function payoutEndpoints(core: SimulatorCore): ApiEndpoint[] {
       query.end();
       const payout = find(payouts, id, 'payout');
       if (!visible(core)(payout)) throw notFound('payout');
-      return payoutView(payout);
+      return payoutView(shownPayout(payout));
     }),
   ];
 }
@@ -209,12 +209,14 @@ function find<R extends StoredRecord>(table: EntityTable<R>, id: string, what: s
   return found;
 }
 
-/** Whether a new object can be read back yet: a setting lets reads lag behind creation. */
-function visible(core: SimulatorCore): (record: { createdAt: string }) => boolean {
-  const newest = Date.now() - core.settings.current.visibleAfterMs;
-  return core.settings.current.visibleAfterMs === 0
-    ? () => true
-    : (record) => Date.parse(record.createdAt) <= newest;
+/** Whether an object can be read: not yet while a setting lets reads lag behind creation, no more once forgotten. */
+function visible(
+  core: SimulatorCore,
+): (record: { createdAt: string; forgotten?: boolean | undefined }) => boolean {
+  const { visibleAfterMs } = core.settings.current;
+  const newest = Date.now() - visibleAfterMs;
+  return ({ createdAt, forgotten }) =>
+    forgotten !== true && (visibleAfterMs === 0 || Date.parse(createdAt) <= newest);
 }
 
 /** A JWT in form; it only opens hosted charge pages, which are not simulated. */

@@ -6,7 +6,7 @@ import { listPage, readPageRequest } from './list-page.js';
 import { badRequest } from './provider-error.js';
 import { type ChargeRecord, type OutcomeRuleRecord, PAYOUT_OUTCOMES } from './records.js';
 import type { RequestFields } from './request-fields.js';
-import { chargeView, depositView, payoutView } from './wire-views.js';
+import { balanceTransactionView, chargeView, depositView, payoutView } from './wire-views.js';
 
 const CHARGE_STATUSES = [
   'pending',
@@ -54,6 +54,12 @@ function registerPayouts(surface: ControlSurface): void {
     const status = fields.choice('status', ADVANCE_STATUSES);
     fields.end();
     return payoutView(settlement.advance(findOr404(state.payouts.get(id), 'payout'), status));
+  });
+  surface.on('POST', '/payouts/{id}/return', ({ id, fields }) => {
+    const withFee = fields.optionalBoolean('fee') ?? true;
+    fields.end();
+    const payout = findOr404(state.payouts.get(id), 'payout');
+    return balanceTransactionView(settlement.giveBack(payout, withFee));
   });
   surface.onAsync('POST', '/settle', async ({ fields }) => {
     fields.end();

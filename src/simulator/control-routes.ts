@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { apiEndpoints } from './api-endpoints.js';
 import { endpointName } from './api-routes.js';
 import { ControlSurface } from './control-calls.js';
+import { registerDiscrepancyControl } from './control-discrepancies.js';
 import { registerEventControl } from './control-events.js';
 import { registerFaultControl } from './control-faults.js';
 import { registerMoneyControl } from './control-money.js';
@@ -22,6 +23,7 @@ export function registerControl(app: FastifyInstance, core: SimulatorCore): void
   registerOverview(surface);
   registerMarketControl(surface, endpoints);
   registerMoneyControl(surface);
+  registerDiscrepancyControl(surface);
   registerFaultControl(surface, endpoints);
   registerEventControl(surface);
 }

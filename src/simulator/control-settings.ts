@@ -29,6 +29,10 @@ export function readSettings(fields: RequestFields): { apiKey: string | undefine
   set(changes, 'quoteValidityMs', fields.optionalInteger('quoteValidityMs', 0, MAX_MS));
   set(changes, 'visibleAfterMs', fields.optionalInteger('visibleAfterMs', 0, MAX_MS));
   set(changes, 'depositTransactions', fields.optionalChoice('depositTransactions', ['shown', 'hidden']));
+  set(changes, 'payoutFee', readDecimalOrNull(fields, 'payoutFee'));
+  set(changes, 'deliverLess', readDecimalOrNull(fields, 'deliverLess'));
+  set(changes, 'returns', fields.optionalChoice('returns', ['immediate', 'manual']));
+  set(changes, 'returnFees', fields.optionalBoolean('returnFees'));
   set(changes, 'feeRates', readFeeRates(fields.optionalObject('feeRates')));
   set(changes, 'payoutLimit', readPayoutLimit(fields.optionalObject('payoutLimit')));
   set(changes, 'wallets', readWallets(fields.optionalObjects('wallets')));
@@ -39,11 +43,13 @@ export function readSettings(fields: RequestFields): { apiKey: string | undefine
 
 /** The settings in force, without the API key. */
 export function settingsView(settings: Settings): Record<string, unknown> {
-  const { feeRates, payoutLimit, ...plain } = settings.current;
+  const { feeRates, payoutLimit, payoutFee, deliverLess, ...plain } = settings.current;
   return {
     ...plain,
     id: undefined,
     prices: undefined,
+    payoutFee: payoutFee === null ? null : exactNumber(payoutFee),
+    deliverLess: deliverLess === null ? null : exactNumber(deliverLess),
     feeRates: Object.fromEntries(Object.entries(feeRates).map(([name, rate]) => [name, exactNumber(rate)])),
     payoutLimit: { currency: payoutLimit.currency, min: exactNumber(payoutLimit.min) },
     symbols: symbolsView(settings),
@@ -91,6 +97,10 @@ function readPrices(list: RequestFields[] | undefined): SettingsRecord['prices']
     return price;
   });
   return Object.assign({}, ...prices) as SettingsRecord['prices'];
+}
+
+function readDecimalOrNull(fields: RequestFields, name: string): string | null | undefined {
+  return fields.isNull(name) ? null : fields.optionalDecimal(name);
 }
 
 /** Null takes the URL away: events are kept from then on. */

@@ -1,7 +1,7 @@
 import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
 import { newId } from './identifiers.js';
 import type { BalanceRecord, BalanceTransactionRecord } from './records.js';
-import { insufficientBalance } from './provider-error.js';
+import { badRequest, insufficientBalance } from './provider-error.js';
 import type { SimulatorState } from './simulator-state.js';
 
 /** A movement to book: `amount` is signed, the fee reduces what arrives or is taken on top of what leaves. */
@@ -17,7 +17,8 @@ export interface Movement {
 
 /**
  * Balances and the transactions that explain them: for every currency, `available` is the sum of the `net` of its
- * available transactions and `pending` that of its pending ones; neither is ever negative.
+ * available transactions and `pending` that of its pending ones; neither is ever negative. Only `adjust` breaks the
+ * first rule, on purpose.
  */
 export class Ledger {
   readonly #state: SimulatorState;
@@ -77,11 +78,19 @@ export class Ledger {
     this.#state.balanceTransactions.put({ ...transaction, status: 'available', availableOn });
   }
 
-  #move(currency: string, part: 'available' | 'pending', net: string): void {
+  /** Moves `available` and records nothing: a fault of the provider. Throws 400 when it would be negative. */
+  adjust(currency: string, amount: string): BalanceRecord {
+    if (compareAmounts(addAmounts(this.available(currency), amount), '0') < 0) {
+      throw badRequest(`amount is more than what is available in ${currency}`, 'amount');
+    }
+    return this.#move(currency, 'available', amount);
+  }
+
+  #move(currency: string, part: 'available' | 'pending', net: string): BalanceRecord {
     const balance = this.#state.balances.get(currency) ?? this.#emptyBalance(currency);
     const moved = addAmounts(balance[part], net);
     if (compareAmounts(moved, '0') < 0) throw new Error(`the ${part} ${currency} balance would be negative`);
-    this.#state.balances.put({ ...balance, [part]: moved });
+    return this.#state.balances.put({ ...balance, [part]: moved });
   }
 
   #emptyBalance(currency: string): BalanceRecord {

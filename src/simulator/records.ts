@@ -29,6 +29,14 @@ export interface SettingsRecord {
   /** Milliseconds every API request waits before it is served; by endpoint where named. */
   readonly latencyMs: number;
   readonly latencyByEndpoint: Readonly<Record<string, number>>;
+  /** The fee really taken for a new payout; null takes what the rate says, which is an estimate at the provider. */
+  readonly payoutFee: string | null;
+  /** How much less than it should a new payout delivers, and takes from the balance; null nothing. */
+  readonly deliverLess: string | null;
+  /** In `manual`, the money of a failed or cancelled payout comes back by control calls only. */
+  readonly returns: 'immediate' | 'manual';
+  /** Whether an immediate return brings the fee back too. */
+  readonly returnFees: boolean;
   readonly feeRates: Readonly<Record<'payout' | 'pay' | 'withdrawToken' | 'trade', string>>;
   /** `limit.payout` of the account: the minimum of a payout, in its own currency. */
   readonly payoutLimit: { readonly currency: string; readonly min: string };
@@ -57,6 +65,8 @@ export interface BalanceTransactionRecord {
   readonly source: string;
   readonly status: 'pending' | 'available';
   readonly description: string;
+  /** The API shows it no more; the balance stays as it moved. */
+  readonly forgotten?: boolean | undefined;
 }
 
 /** The last time a price was quoted; the id is symbol, side and price. */
@@ -76,9 +86,12 @@ export interface OrderRecord {
   readonly quoteAmount: string;
   readonly fee: string;
   readonly externalOrderId?: string | undefined;
+  /** The API shows it no more. */
+  readonly forgotten?: boolean | undefined;
 }
 
-export type PayoutStatus = 'pending' | 'inTransit' | 'paid' | 'failed' | 'cancelled';
+export const PAYOUT_STATUSES = ['pending', 'inTransit', 'paid', 'cancelled', 'failed'] as const;
+export type PayoutStatus = (typeof PAYOUT_STATUSES)[number];
 
 export const PAYOUT_OUTCOMES = ['paid', 'failed', 'cancelled', 'stuck'] as const;
 /** Where a payout ends when it moves by itself; `stuck` stays in transit. */
@@ -100,6 +113,16 @@ export interface PayoutRecord {
   readonly outcome: PayoutOutcome;
   /** When it moves by itself; null in manual settlement and at an end. */
   readonly advanceAt: number | null;
+  /** The API shows it no more; it moves on all the same. */
+  readonly forgotten?: boolean | undefined;
+  /** What the API shows instead of the truth, where an overwrite said so. */
+  readonly shown?: ShownPayout | undefined;
+}
+
+export interface ShownPayout {
+  readonly amount?: string | undefined;
+  readonly fee?: string | undefined;
+  readonly status?: PayoutStatus | undefined;
 }
 
 export interface OutcomeRuleRecord {

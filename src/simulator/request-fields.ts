@@ -3,6 +3,7 @@ import { numberDigits } from './exact-json.js';
 import { badRequest } from './provider-error.js';
 
 const MAX_TEXT_LENGTH = 1000;
+const DECIMAL_RULE = 'must be a number of at most 18 digits before and 8 after the point';
 
 /**
  * Strict reading of a request's parameters: every reader either answers the value or throws a 400 that names
@@ -48,15 +49,18 @@ export class RequestFields {
     return value;
   }
 
+  /** An amount with a sign, to be added or taken away; never zero. */
+  signedAmount(name: string): string {
+    const digits = this.#digits(name) ?? this.#missing(name);
+    if (!AMOUNT_PATTERN.test(digits.replace(/^-/, ''))) return this.#wrong(name, DECIMAL_RULE);
+    if (compareAmounts(digits, '0') === 0) return this.#wrong(name, 'must not be zero');
+    return digits;
+  }
+
   /** Zero or a positive JSON number in plain decimal notation. */
   optionalDecimal(name: string): string | undefined {
-    const value = this.#take(name);
-    if (value === undefined) return undefined;
-    const text = this.#decimalTexts && typeof value === 'string' ? value : undefined;
-    const digits = text ?? numberDigits(value);
-    if (digits === undefined || !AMOUNT_PATTERN.test(digits)) {
-      return this.#wrong(name, 'must be a number of at most 18 digits before and 8 after the point');
-    }
+    const digits = this.#digits(name);
+    if (digits !== undefined && !AMOUNT_PATTERN.test(digits)) return this.#wrong(name, DECIMAL_RULE);
     return digits;
   }
 
@@ -130,6 +134,14 @@ export class RequestFields {
     this.#read.add(name);
     const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
     return value === null ? undefined : value;
+  }
+
+  /** What was sent for a decimal, as text that is still to be checked. */
+  #digits(name: string): string | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    const text = this.#decimalTexts && typeof value === 'string' ? value : undefined;
+    return text ?? numberDigits(value) ?? this.#wrong(name, DECIMAL_RULE);
   }
 
   #missing(name: string): never {

@@ -2,7 +2,7 @@ import { subtractAmounts } from '../domain/money.js';
 import type { ClosableTimers } from './closable-timers.js';
 import type { Ledger } from './ledger.js';
 import { badRequest } from './provider-error.js';
-import type { PayoutRecord, PayoutStatus } from './records.js';
+import type { BalanceTransactionRecord, PayoutRecord, PayoutStatus } from './records.js';
 import type { Settings } from './settings.js';
 import type { SimulatorState } from './simulator-state.js';
 import type { WebhookEvents } from './webhook-events.js';
@@ -23,6 +23,12 @@ const NEXT_STATUSES: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
   failed: [],
   cancelled: [],
 };
+
+/** What books the return of the money at the ends where it comes back. */
+const RETURNS = {
+  failed: { type: 'payout_failure', description: 'payout failed' },
+  cancelled: { type: 'payout_cancel', description: 'payout cancelled' },
+} as const;
 
 /** Payouts settled in one go before other requests are served again. */
 const SETTLE_CHUNK = 200;
@@ -70,6 +76,23 @@ export class Settlement {
     return this.#change(start, status);
   }
 
+  /** Brings a payout's money back. Throws 400 unless it failed or was cancelled, and when it is back already. */
+  giveBack(payout: PayoutRecord, withFee: boolean): BalanceTransactionRecord {
+    const { status } = payout;
+    if (!isReturning(status)) {
+      throw badRequest('only a payout that failed or was cancelled comes back', 'id');
+    }
+    if (this.#isBack(payout)) throw badRequest('the payout came back already', 'id');
+    return this.#with.ledger.book({
+      currency: payout.currency,
+      amount: payout.amount,
+      fee: withFee ? subtractAmounts('0', payout.fee) : '0',
+      source: payout.id,
+      status: 'available',
+      ...RETURNS[status],
+    });
+  }
+
   /** Carries every payout in flight to its end now, except those that are to be stuck; answers how many. */
   async settleAll(): Promise<number> {
     let settled = 0;
@@ -110,8 +133,8 @@ export class Settlement {
   #change(payout: PayoutRecord, status: PayoutStatus): PayoutRecord {
     const arrivalDate = status === 'paid' ? new Date().toISOString() : payout.arrivalDate;
     const changed = this.#with.state.payouts.put({ ...payout, status, arrivalDate, advanceAt: null });
-    if (status === 'failed') this.#giveBack(changed, 'payout_failure');
-    if (status === 'cancelled') this.#giveBack(changed, 'payout_cancel');
+    const { returns, returnFees } = this.#with.settings.current;
+    if (isReturning(status) && returns === 'immediate') this.giveBack(changed, returnFees);
     this.#with.events.payoutChanged(EVENT_TYPES[status], changed);
     if (NEXT_STATUSES[status].length > 0) return this.#schedule(changed);
     this.#inFlight.delete(changed.id);
@@ -119,16 +142,12 @@ export class Settlement {
     return changed;
   }
 
-  #giveBack(payout: PayoutRecord, type: 'payout_failure' | 'payout_cancel'): void {
-    this.#with.ledger.book({
-      currency: payout.currency,
-      amount: payout.amount,
-      fee: subtractAmounts('0', payout.fee),
-      type,
-      source: payout.id,
-      status: 'available',
-      description: type === 'payout_failure' ? 'payout failed' : 'payout cancelled',
-    });
+  #isBack(payout: PayoutRecord): boolean {
+    const found = this.#with.state.balanceTransactions.page(
+      { limit: 1 },
+      { index: { field: 'source', value: payout.id }, where: (one) => one.type !== 'payout' },
+    );
+    return found.length > 0;
   }
 
   #schedule(payout: PayoutRecord): PayoutRecord {
@@ -155,6 +174,10 @@ export class Settlement {
       this.#change(payout, payout.outcome === 'failed' ? 'failed' : 'paid');
     }
   }
+}
+
+function isReturning(status: PayoutStatus): status is keyof typeof RETURNS {
+  return Object.hasOwn(RETURNS, status);
 }
 
 function timerName(payout: PayoutRecord): string {

@@ -95,6 +95,14 @@ export function payoutView(payout: PayoutRecord): object {
   };
 }
 
+/** A payout as the API claims it to be; its events, like its money, keep to the truth. */
+export function shownPayout(payout: PayoutRecord): PayoutRecord {
+  const { shown } = payout;
+  if (shown === undefined) return payout;
+  const { amount = payout.amount, fee = payout.fee, status = payout.status } = shown;
+  return { ...payout, amount, fee, status };
+}
+
 /** The shape of a deposit notice; the contract publishes none [I]. */
 export function depositView(deposit: DepositRecord): object {
   return {

@@ -20,6 +20,14 @@ describe('the control surface', () => {
     ['POST', '/latency', { ms: -1 }, 'ms'],
     ['POST', '/latency', { ms: 1, endpoint: 'GET /nothing' }, 'endpoint'],
     ['POST', '/charges', { currency: 'USDT' }, 'amount'],
+    ['POST', '/balances/adjust', { currency: 'USDT' }, 'amount'],
+    ['POST', '/balances/adjust', { currency: 'USDT', amount: 0 }, 'amount'],
+    ['POST', '/balances/adjust', { currency: 'USDT', amount: '--5' }, 'amount'],
+    ['POST', '/balances/adjust', { currency: 'CNY', amount: 0.001 }, 'amount'],
+    ['POST', '/balances/adjust', { currency: 'usdt', amount: 5 }, 'currency'],
+    ['POST', '/dashboard/payouts', { currency: 'CNY' }, 'amount'],
+    ['POST', '/dashboard/payouts', { currency: 'CNY', amount: 0.001 }, 'amount'],
+    ['POST', '/dashboard/payouts', { currency: 'CNY', amount: 5, externalOrderId: 'x' }, 'externalOrderId'],
     ['POST', '/outcomes', { outcome: 'lost' }, 'outcome'],
     ['POST', '/events/forge', { type: 'x' }, 'data'],
     ['POST', '/events/forge', { type: 'x', data: {}, signature: 'good' }, 'signature'],
@@ -30,6 +38,10 @@ describe('the control surface', () => {
     ['PATCH', '/settings', { livemode: 'yes' }, 'livemode'],
     ['PATCH', '/settings', { wallets: [{ currency: 'USDT' }] }, 'wallets[0].addr'],
     ['PATCH', '/settings', { payoutLimit: { currency: 'usdt', min: 1 } }, 'currency'],
+    ['PATCH', '/settings', { payoutFee: '1.9 CNY' }, 'payoutFee'],
+    ['PATCH', '/settings', { deliverLess: -1 }, 'deliverLess'],
+    ['PATCH', '/settings', { returns: 'never' }, 'returns'],
+    ['PATCH', '/settings', { returnFees: 'no' }, 'returnFees'],
     ['PATCH', '/settings', { feeRates: { payouts: 1 } }, 'payouts'],
     ['PATCH', '/settings', [], 'body'],
   ])('%s %s %j names the field %s', async (method, path, body, field) => {
@@ -54,8 +66,12 @@ describe('the control surface', () => {
     for (const path of ['/nothing', '/events/x']) {
       expect((await client.control('GET', path)).status).toBe(404);
     }
-    for (const path of ['/payouts/x/advance', '/deposits/x/confirm', '/events/x/resend']) {
-      const body = path.startsWith('/payouts') ? { status: 'paid' } : undefined;
+    const actions = [
+      ...['/payouts/x/advance', '/payouts/x/return', '/payouts/x/forget', '/payouts/x/overwrite'],
+      ...['/orders/x/forget', '/deposits/x/forget', '/deposits/x/confirm', '/events/x/resend'],
+    ];
+    for (const path of actions) {
+      const body = path.endsWith('/advance') ? { status: 'paid' } : undefined;
       expect((await client.control('POST', path, body)).status).toBe(404);
     }
   });

@@ -195,6 +195,42 @@ describe('payouts', () => {
     expect((await client.pay(2000.01)).body).toMatchObject({ amount: 2000.01, fee: 10.01 });
   });
 
+  test.each([
+    ['added', 100, 9898.1],
+    ['deducted', 98.1, 9900],
+  ] as const)('with the fee %s, a fee of its own replaces the estimate', async (feeSide, amount, left) => {
+    const payoutLimit = { currency: 'USDT', min: 0 };
+    const client = await startClient({ feeSide }, { settlement: 'manual', payoutLimit, payoutFee: 1.9 });
+    await client.deposit('CNY', 10_000);
+    expect((await client.pay(100)).body).toMatchObject({ amount, fee: 1.9 });
+    expect((await client.balance('CNY')).available).toBe(left);
+    expect((await client.control('GET', '/settings')).body).toMatchObject({ payoutFee: 1.9 });
+    await expectBooksToBalance(client);
+    await client.control('PATCH', '/settings', { payoutFee: 0 });
+    expect((await client.pay(100)).body).toMatchObject({ amount: 100, fee: 0 });
+    await client.control('PATCH', '/settings', { payoutFee: null });
+    expect((await client.pay(100)).body.fee).toBe(0.5);
+  });
+
+  test.each([
+    ['added', 1994.9, 7995.1],
+    ['deducted', 1984.9, 8005.1],
+  ] as const)('with the fee %s, less can be delivered and taken', async (feeSide, amount, left) => {
+    const client = await startClient({ feeSide }, { settlement: 'manual', deliverLess: '5.1' });
+    await client.deposit('CNY', 10_000);
+    const { body } = await client.pay(2000);
+    expect(body).toMatchObject({ amount, fee: 10 });
+    expect((await client.balance('CNY')).available).toBe(left);
+    const { id } = body;
+    await client.control('POST', `/payouts/${id}/advance`, { status: 'failed' });
+    expect((await client.balance('CNY')).available).toBe(10_000);
+    await expectBooksToBalance(client);
+    await client.control('PATCH', '/settings', { deliverLess: 2000 });
+    expect((await client.pay(2000)).status).toBe(400);
+    await client.control('PATCH', '/settings', { deliverLess: null });
+    expect((await client.pay(2000)).body.amount).toBe(feeSide === 'added' ? 2000 : 1990);
+  });
+
   test('a second POST with the same externalOrderId pays a second time', async () => {
     const client = await startClient();
     await client.deposit('CNY', 10_000);
@@ -226,6 +262,49 @@ describe('payouts', () => {
     const again = await client.control<ErrorBody>('POST', `/payouts/${id}/advance`, { status: 'cancelled' });
     expect([again.status, again.body.field]).toEqual([400, 'status']);
     expect((await client.balance('CNY')).available).toBe(10_000);
+  });
+
+  test.each([
+    [{}, -10, 10_000],
+    [{ fee: true }, -10, 10_000],
+    [{ fee: false }, 0, 9990],
+  ])('in manual returns the money comes back by a call with %j, once', async (body, fee, left) => {
+    const client = await startClient({}, { settlement: 'manual', returns: 'manual' });
+    await client.deposit('CNY', 10_000);
+    const { id } = (await client.pay(2000)).body;
+    const back = `/payouts/${id}/return`;
+    expect((await client.control('POST', back, body)).status).toBe(400);
+    await client.control('POST', `/payouts/${id}/advance`, { status: 'cancelled' });
+    expect((await client.balance('CNY')).available).toBe(7990);
+    expect(await client.all('/balanceTransactions?type=payout_cancel')).toEqual([]);
+    const answer = await client.control<BalanceTransaction>('POST', back, body);
+    expect(answer.body).toMatchObject({ type: 'payout_cancel', source: id, amount: 2000, fee });
+    expect(await client.all('/balanceTransactions?type=payout_cancel')).toEqual([answer.body]);
+    const again = await client.control<ErrorBody>('POST', back, body);
+    expect([again.status, again.body.field]).toEqual([400, 'id']);
+    expect((await client.balance('CNY')).available).toBe(left);
+    await expectBooksToBalance(client);
+  });
+
+  test('an immediate return can leave the fee behind, and is a return', async () => {
+    const client = await startClient({}, { settlement: 'manual', returnFees: false });
+    await client.deposit('CNY', 10_000);
+    const { id } = (await client.pay(2000)).body;
+    await client.control('POST', `/payouts/${id}/advance`, { status: 'failed' });
+    const back = await client.all<BalanceTransaction>('/balanceTransactions?type=payout_failure');
+    expect(back).toMatchObject([{ amount: 2000, fee: 0, net: 2000, source: id }]);
+    expect((await client.balance('CNY')).available).toBe(9990);
+    expect((await client.control('POST', `/payouts/${id}/return`)).status).toBe(400);
+    await expectBooksToBalance(client);
+  });
+
+  test('a paid payout has nothing to come back', async () => {
+    const client = await startClient({}, { settlement: 'manual', returns: 'manual' });
+    await client.deposit('CNY', 10_000);
+    const { id } = (await client.pay(2000)).body;
+    await client.control('POST', `/payouts/${id}/advance`, { status: 'paid' });
+    expect((await client.control('POST', `/payouts/${id}/return`)).status).toBe(400);
+    expect((await client.balance('CNY')).available).toBe(7990);
   });
 
   test('a payout in transit cannot go back, an ended one nowhere', async () => {

@@ -83,6 +83,34 @@ describe('a killed simulator', () => {
     expect((await revived.api('POST', '/orders', order)).status).toBe(200);
   });
 
+  test('still denies what it forgot, shows what was overwritten, and owes what did not come back', async () => {
+    const client = await startStored();
+    const returns = { returns: 'manual', payoutFee: 1.9, deliverLess: 0.5, returnFees: false };
+    await client.control('PATCH', '/settings', returns);
+    const deposit = await client.deposit('CNY', 20_000);
+    await client.deposit('USDT', 100);
+    const order = { symbol: 'USDT/CNY', side: 'sell', amount: 30 };
+    const { id: orderId } = (await client.api<{ id: string }>('POST', '/orders', order)).body;
+    const forgotten = (await client.pay(2000)).body.id;
+    const overwritten = (await client.pay(2000)).body.id;
+    const failed = (await client.pay(2000)).body.id;
+    await client.control('POST', `/payouts/${failed}/advance`, { status: 'failed' });
+    await client.control('POST', '/dashboard/payouts', { currency: 'CNY', amount: 50 });
+    await client.control('POST', `/payouts/${forgotten}/forget`);
+    await client.control('POST', `/orders/${orderId}/forget`);
+    await client.control('POST', `/deposits/${deposit.id}/forget`);
+    await client.control('POST', `/payouts/${overwritten}/overwrite`, { amount: 7, status: 'paid' });
+    await client.control('POST', '/balances/adjust', { currency: 'CNY', amount: -3 });
+    const copy = killedCopy();
+    const before = await picture(client);
+    const revived = await startClient({ stateDirectory: copy }, null);
+    expect(await picture(revived)).toEqual(before);
+    expect((await revived.api('GET', `/payouts/${forgotten}`)).status).toBe(404);
+    expect((await revived.api('GET', `/payouts/${overwritten}`)).body).toMatchObject({ amount: 7 });
+    expect((await revived.control('POST', `/payouts/${failed}/return`)).status).toBe(200);
+    expect((await revived.control('POST', `/payouts/${failed}/return`)).status).toBe(400);
+  });
+
   test('loses at most the line it was writing, and goes on from there', async () => {
     const client = await startStored();
     await client.deposit('USDT', 500);
