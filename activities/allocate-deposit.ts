@@ -1,6 +1,8 @@
 import type { AllocationOutcome } from '../src/book/deposits.js';
 import type { ActivityDependencies } from './dependencies.js';
 
+export type { AllocationOutcome };
+
 export interface AllocateDepositInput {
   readonly depositKey: string;
 }

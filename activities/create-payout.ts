@@ -75,9 +75,10 @@ async function adopt({ book }: ActivityDependencies, payout: PayoutRecord): Prom
 
 /** The POST amount; undefined when the payout's own money does not cover it and its fee. */
 async function sizePayout({ book }: ActivityDependencies, payout: PayoutRecord): Promise<string | undefined> {
-  const { deposit, feeTerms, request } = payout;
-  if (deposit === null || feeTerms === null) throw new Error('the payout was never opened');
-  const funds = isSameCurrency(request) ? deposit.received : await book.attempts.proceedsOf(payout.payoutId);
+  const { feeTerms, request } = payout;
+  if (feeTerms === null) throw new Error('the payout was never opened');
+  const own = await book.ledger.fundsOf(payout.payoutId);
+  const funds = own.find(({ currency }) => currency === request.currency)?.amount ?? '0';
   // In send mode exactly the amount is spent; the tail of the deposit is not.
   const spendable = isSameCurrency(request) && request.amountMode === 'send' ? request.amount : funds;
   const postAmount = postAmountFor(request, spendable, feeTerms);
@@ -131,13 +132,13 @@ async function sendPayout(
 
 async function refusePayout(
   deps: ActivityDependencies,
-  { request }: PayoutRecord,
+  { request, order }: PayoutRecord,
   post: FencedPost,
   error: unknown,
 ): Promise<CreatePayoutResult> {
   const verdict = classifyPostError('createPayout', error);
   // Before a conversion an invalid request is the end; after one somebody has to find another way for the money.
-  const invalid = isSameCurrency(request) ? FAILURE_TYPE.PAYOUT_REFUSED : FAILURE_TYPE.DESTINATION_REFUSED;
+  const invalid = order === null ? FAILURE_TYPE.PAYOUT_REFUSED : FAILURE_TYPE.DESTINATION_REFUSED;
   return settleRefusal(deps, post, verdict, {
     type: verdict.kind === 'invalid' ? invalid : FAILURE_TYPE.PROVIDER_REFUSED,
     message: maskProviderText(error, request.destination),

@@ -1,14 +1,27 @@
 import type { Book } from '../src/book/book.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
+import type { DepositNotice } from './verify-deposit.js';
 
 /** What activities work with; put together in src/bin only. */
 export interface ActivityDependencies {
   readonly book: Book;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
+  /** Starts the workflow of a deposit that nobody announced. */
+  readonly startDeposit: (deposit: {
+    readonly depositKey: string;
+    readonly notice: DepositNotice;
+  }) => Promise<unknown>;
   /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */
   readonly dispatchWebhook: (webhookEventId: string) => Promise<void>;
+}
+
+export interface ReconciliationSettings {
+  /** How young a thing may be to be under way instead of different, in seconds. */
+  readonly graceSeconds: number;
+  /** How far back the provider's objects are read, in days. */
+  readonly windowDays: number;
 }
 
 export interface ActivitySettings {
@@ -16,4 +29,5 @@ export interface ActivitySettings {
   /** Network of the account's address, by currency. */
   readonly networks: Readonly<Record<string, string>>;
   readonly depositProof: 'balance_transaction' | 'available';
+  readonly reconciliation: ReconciliationSettings;
 }

@@ -2,7 +2,12 @@ import type { OpenOutcome } from '../src/book/funding.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { compareAmounts } from '../src/domain/money.js';
-import { findPayoutRequestProblems, type PayoutRequest } from '../src/domain/payout-request.js';
+import {
+  findPayoutRequestProblems,
+  FUNDING,
+  fundingOf,
+  type PayoutRequest,
+} from '../src/domain/payout-request.js';
 import {
   depositFor,
   estimatedPostAmount,
@@ -28,7 +33,7 @@ export interface GetDepositAddressInput {
 export type GetDepositAddressResult =
   OpenOutcome | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
 
-/** `GET /accounts/show`, and with it the payout and its expected deposit enter the book. */
+/** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the book. */
 export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
     const { request } = input.origin;
@@ -47,19 +52,21 @@ export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDep
       const bid = input.price?.bid ?? '1';
       const refusal = refuseAmount(request, bid, feeTerms, minimum);
       if (refusal !== undefined) return rejected(refusal);
+      const terms = {
+        baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
+        feeTerms,
+        estimatedPrice: input.price?.bid ?? null,
+        minimum: minimum ?? null,
+      };
+      const origin = await toBookOrigin(book, input.origin);
+      if (fundingOf(request) === FUNDING.BALANCE) return book.payouts.openFromBalance(origin, terms);
       const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
       if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
       const network = settings.networks[request.fundingCurrency];
       if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
-      const outcome = await book.payouts.open(await toBookOrigin(book, input.origin), {
-        network,
-        address: wallet.addr,
-        baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
-        deadlineSeconds: input.depositDeadlineSeconds,
-        feeTerms,
-        estimatedPrice: input.price?.bid ?? null,
-        minimum: minimum ?? null,
-      });
+      const { addr: address } = wallet;
+      const deadlineSeconds = input.depositDeadlineSeconds;
+      const outcome = await book.payouts.open(origin, { ...terms, network, address, deadlineSeconds });
       return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });
   };

@@ -1,5 +1,7 @@
 import { createAllocateDeposit } from './allocate-deposit.js';
+import { createAssignDeposit } from './assign-deposit.js';
 import { createAwaitProvider } from './await-provider.js';
+import { createAwaitReturn } from './await-return.js';
 import { createCloseFunding } from './close-funding.js';
 import { createCreatePayout } from './create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -11,6 +13,8 @@ import { createHoldPayout } from './hold-payout.js';
 import { createPlaceOrder } from './place-order.js';
 import { createPollOrder } from './poll-order.js';
 import { createPollSettlement } from './poll-settlement.js';
+import { createReconcile } from './reconcile.js';
+import { createPollReservation, createReserveFunds } from './reserve-funds.js';
 import { createVerifyDeposit } from './verify-deposit.js';
 
 /** Every effect of the engine's workflows: one API call or one booking each, under the name the Temporal UI shows. */
@@ -28,6 +32,11 @@ export function createActivities(deps: ActivityDependencies) {
     holdPayout: createHoldPayout(deps),
     verifyDeposit: createVerifyDeposit(deps),
     allocateDeposit: createAllocateDeposit(deps),
+    assignDeposit: createAssignDeposit(deps),
+    reserveFunds: createReserveFunds(deps),
+    pollReservation: createPollReservation(deps),
+    awaitReturn: createAwaitReturn(deps),
+    reconcile: createReconcile(deps),
     dispatchDueWebhooks: createDispatchDueWebhooks(deps),
   };
 }

@@ -41,7 +41,7 @@ export type PlaceOrderResult =
   | Refused;
 
 /**
- * `POST /orders`, behind its fence, and the order read back. Sells what the payout needs of its own deposit.
+ * `POST /orders`, behind its fence, and the order read back. Sells what the payout needs of its own money.
  * Run again it never sends a second order: it goes on from what the fence says.
  */
 export function createPlaceOrder(deps: ActivityDependencies) {
@@ -60,7 +60,7 @@ async function place(
   const payout = await book.payouts.get(payoutId);
   if (payout.order !== null) return readBack(deps, payout);
   if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(book, payoutId);
-  const sale = sizeOrder(payout, price.bid);
+  const sale = await sizeOrder(deps, payout, price.bid);
   if (sale === undefined) return { kind: 'priceMoved' };
   if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
   const externalOrderId = orderExternalId(payoutId, 1);
@@ -74,18 +74,24 @@ async function place(
   return sendOrder(deps, payout, { payoutId, fence, sends, sale, price, decidedAtMs });
 }
 
-/** In these the deposit is still there to be sold. */
+/** In these the payout's money is still there to be sold. */
 const CONVERTIBLE_STATUSES: readonly PayoutStatus[] = [
   PAYOUT_STATUS.AWAITING_DEPOSIT,
   PAYOUT_STATUS.CONVERTING,
 ];
 
-/** How much to sell; undefined when the deposit does not cover it or the payout would be below the minimum. */
-function sizeOrder(payout: PayoutRecord, bid: string): string | undefined {
-  const { deposit, feeTerms, request, minimum } = payout;
-  if (deposit === null || feeTerms === null) throw new Error('the payout was never opened');
+/** How much to sell; undefined when the payout's own money does not cover it or the payout would be below the minimum. */
+async function sizeOrder(
+  { book }: ActivityDependencies,
+  payout: PayoutRecord,
+  bid: string,
+): Promise<string | undefined> {
+  const { feeTerms, request, minimum } = payout;
+  if (feeTerms === null) throw new Error('the payout was never opened');
   const sale = saleFor(request, bid, feeTerms);
-  if (compareAmounts(sale, deposit.received) > 0) return undefined;
+  const own = await book.ledger.fundsOf(payout.payoutId);
+  const funds = own.find(({ currency }) => currency === request.fundingCurrency)?.amount ?? '0';
+  if (compareAmounts(sale, funds) > 0) return undefined;
   if (minimum === null) return sale;
   const postAmount = estimatedPostAmount(request, bid, feeTerms);
   return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : sale;

@@ -1,4 +1,4 @@
-import type { SettlementReading } from '../src/book/attempts.js';
+import type { SettlementOutcome, SettlementReading } from '../src/book/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../src/domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { QbitPayInvalidRequestError } from '../src/qbitpay/errors.js';
@@ -11,9 +11,8 @@ export interface SettlementInput {
   readonly providerPayoutId: string;
 }
 
-export interface Settlement {
-  /** The status that the book has after the reading. */
-  readonly status: PayoutStatus;
+/** What the book says after the reading. */
+export interface Settlement extends SettlementOutcome {
   readonly settled: boolean;
 }
 
@@ -36,8 +35,10 @@ export async function readSettlement(
     const events = await book.webhooks.pendingOf({ payoutId });
     const payout = await readVisible(() => qbitpay.getPayout(providerPayoutId));
     // Nothing was read: the events stay to be dealt with.
-    if (payout === undefined) return { status: PAYOUT_STATUS.IN_TRANSIT, settled: false };
-    const status = await book.attempts.recordSettlement(payoutId, {
+    if (payout === undefined) {
+      return { status: PAYOUT_STATUS.IN_TRANSIT, settled: false, isReturning: false, wake: [] };
+    }
+    const outcome = await book.attempts.recordSettlement(payoutId, {
       providerPayoutId,
       recipientAmount: payout.amount,
       fee: payout.fee,
@@ -45,7 +46,7 @@ export async function readSettlement(
       outcome: OUTCOMES[payout.status] ?? null,
     });
     await book.webhooks.markHandled(events);
-    return { status, settled: isFinalStatus(status) };
+    return { ...outcome, settled: isFinalStatus(outcome.status) };
   });
 }
 

@@ -1,12 +1,18 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { VerifiedDeposit } from '../src/book/deposits.js';
+import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
+import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
-import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
+import {
+  BALANCE_TRANSACTION_STATUS,
+  BALANCE_TRANSACTION_TYPE,
+  type BalanceTransaction,
+} from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { toReadFailure } from './failure-mapping.js';
 import { notYet } from './not-yet.js';
+import { ensureOpeningBalances } from './opening-balances.js';
 
 /** What an announcement claims; nothing of it counts before the provider's API shows the money. */
 export interface DepositNotice {
@@ -23,23 +29,26 @@ export interface VerifyDepositInput {
   readonly verifyIntervalMs: number;
 }
 
-export interface VerifiedAmount {
-  readonly amount: string;
-  readonly currency: string;
+export interface DepositProof {
+  /** The key that the book knows the deposit by: another one when it was announced before under another name. */
+  readonly depositKey: string;
 }
 
 /** Reads until the provider shows the deposit's money, then writes the deposit into the book. */
 export function createVerifyDeposit(deps: ActivityDependencies) {
-  return async function verifyDeposit(input: VerifyDepositInput): Promise<VerifiedAmount> {
+  return async function verifyDeposit(input: VerifyDepositInput): Promise<DepositProof> {
     const { book, settings } = deps;
     const events = await book.webhooks.pendingOf({ providerObjectId: input.depositKey });
-    const verified = await asReadFailure(() =>
-      settings.depositProof === 'available' ? proveByBalance(deps, input) : proveByTransaction(deps, input),
-    );
-    if (verified === undefined)
+    const depositKey = await asReadFailure(async () => {
+      await ensureOpeningBalances(deps);
+      return settings.depositProof === 'available'
+        ? proveByBalance(deps, input)
+        : proveByTransaction(deps, input);
+    });
+    if (depositKey === undefined)
       throw notYet('the provider does not show the deposit', input.verifyIntervalMs);
     await book.webhooks.markHandled(events);
-    return verified;
+    return { depositKey };
   };
 }
 
@@ -53,56 +62,106 @@ async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
 
 /** [I] A confirmed deposit shows as a balance transaction of its own; that one's amount is the truth. */
 async function proveByTransaction(
-  { book, qbitpay }: ActivityDependencies,
+  deps: ActivityDependencies,
   { depositKey, notice }: VerifyDepositInput,
-): Promise<VerifiedAmount | undefined> {
-  if (notice.providerDepositId === null) {
-    throw ApplicationFailure.create({
-      type: 'DEPOSIT_UNVERIFIED',
-      message: 'DEPOSIT_UNVERIFIED: the announcement names no deposit id to look for',
-      nonRetryable: true,
-    });
+): Promise<string | undefined> {
+  const transaction =
+    notice.providerDepositId === null
+      ? await findUnexplained(deps, depositKey, notice)
+      : await findTransactionOf(deps, notice.providerDepositId);
+  if (typeof transaction === 'string' || transaction === undefined) return transaction;
+  const { openedAt } = await deps.book.ledger.readAccountOpening();
+  if (Date.parse(transaction.createdAt) < openedAt.getTime()) {
+    throw hopeless(FAILURE_TYPE.PART_OF_OPENING_BALANCE);
   }
+  return deps.book.deposits.recordVerified({
+    ...toVerified(depositKey, notice, `balanceTransaction ${transaction.id}`),
+    providerDepositId: transaction.source ?? null,
+    amount: arrivedWith(transaction),
+    currency: transaction.currency,
+  });
+}
+
+async function findTransactionOf(
+  { qbitpay }: ActivityDependencies,
+  providerDepositId: string,
+): Promise<BalanceTransaction | undefined> {
   const page = await qbitpay.listBalanceTransactions({
     type: BALANCE_TRANSACTION_TYPE.DEPOSIT,
-    source: notice.providerDepositId,
+    source: providerDepositId,
   });
-  const transaction = page.data.find(
-    ({ source, type, status }) =>
-      source === notice.providerDepositId &&
-      type === BALANCE_TRANSACTION_TYPE.DEPOSIT &&
-      status === BALANCE_TRANSACTION_STATUS.AVAILABLE,
+  return page.data.find(({ source, ...rest }) => source === providerDepositId && isThere(rest));
+}
+
+/** Transactions that are looked through for a deposit that was recorded by hand. */
+const SEARCH_LIMIT = 2_000;
+
+/**
+ * For a deposit of which only its transaction on the chain is known, which the provider does not show: the one
+ * unexplained deposit of exactly this amount. Of two nothing can be said; then the provider's notice decides.
+ */
+async function findUnexplained(
+  { book, qbitpay }: ActivityDependencies,
+  depositKey: string,
+  notice: DepositNotice,
+): Promise<BalanceTransaction | string | undefined> {
+  const { providerDepositId, currency, amount } = notice;
+  const txHash = notice.txHash === null ? null : normaliseTransactionHash(notice.txHash);
+  const known = await book.deposits.findKey({ depositKey, providerDepositId, txHash });
+  if (known !== undefined) return known;
+  const candidates: BalanceTransaction[] = [];
+  let searched = 0;
+  for await (const one of qbitpay.iterateBalanceTransactions({ type: BALANCE_TRANSACTION_TYPE.DEPOSIT })) {
+    const isSame = one.currency === currency && compareAmounts(arrivedWith(one), amount) === 0;
+    if (isSame && isThere(one)) candidates.push(one);
+    searched += 1;
+    if (searched === SEARCH_LIMIT) break;
+  }
+  const explained = await book.deposits.findKnownProviderDeposits(
+    candidates.flatMap(({ source }) => source ?? []),
   );
-  if (transaction === undefined) return undefined;
-  // What arrived: `amount` is before the provider's fee (contract, section Balance transactions).
-  const { amount: gross, net: amount = gross, currency } = transaction;
-  if (compareAmounts(amount, '0') <= 0) return undefined;
-  await book.deposits.recordVerified({
-    ...toVerified(depositKey, notice, `balanceTransaction ${transaction.id}`),
-    amount,
-    currency,
+  const unexplained = candidates.filter(({ source }) => source !== undefined && !explained.has(source));
+  return unexplained.length === 1 ? unexplained[0] : undefined;
+}
+
+function isThere(transaction: Pick<BalanceTransaction, 'type' | 'status' | 'amount' | 'net'>): boolean {
+  return (
+    transaction.type === BALANCE_TRANSACTION_TYPE.DEPOSIT &&
+    transaction.status === BALANCE_TRANSACTION_STATUS.AVAILABLE &&
+    compareAmounts(arrivedWith(transaction), '0') > 0
+  );
+}
+
+/** `amount` is before the provider's fee, `net` is what arrived (contract, section Balance transactions). */
+function arrivedWith({ amount, net = amount }: Pick<BalanceTransaction, 'amount' | 'net'>): string {
+  return net;
+}
+
+/** No further reading will help: a person has to look. */
+function hopeless(type: FailureType): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message: `${type}: not a deposit to be booked`,
+    nonRetryable: true,
   });
-  return { amount, currency };
 }
 
 /** For a provider that shows none: what is available must hold all that the book claims, and the deposit too. */
 async function proveByBalance(
   { book, qbitpay }: ActivityDependencies,
   { depositKey, notice }: VerifyDepositInput,
-): Promise<VerifiedAmount | undefined> {
-  const { amount, currency } = notice;
-  if (await book.deposits.isKnown(depositKey)) return { amount, currency };
-  const claimed = await book.deposits.claimedBalance(currency);
+): Promise<string | undefined> {
+  const { currency } = notice;
+  const claimed = await book.ledger.claimedBalance(currency);
   if (claimed === undefined) return undefined;
   const balances = await qbitpay.listBalances({ currency });
   const available = balances.find((balance) => balance.currency === currency)?.available;
   if (available === undefined) return undefined;
-  const covered = await book.deposits.recordIfCovered(
+  return book.deposits.recordIfCovered(
     toVerified(depositKey, notice, `available ${available}`),
     claimed,
     available,
   );
-  return covered ? { amount, currency } : undefined;
 }
 
 function toVerified(depositKey: string, notice: DepositNotice, proof: string): VerifiedDeposit {

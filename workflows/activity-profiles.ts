@@ -61,6 +61,13 @@ export const BOOK_PROFILE: ActivityOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
+/** Pages through the provider's lists; the next run is the retry, and whoever asked is told. */
+export const RECONCILE_PROFILE: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '60s',
+  retry: { initialInterval: '1s', maximumAttempts: 3 },
+};
+
 /** The sweep over the webhook inbox: the next sweep is the retry. */
 export const SWEEP_PROFILE: ActivityOptions = {
   startToCloseTimeout: '2m',

@@ -10,7 +10,8 @@ import { FAILURES } from '../src/domain/failure-type.js';
 import { depositWorkflowId } from '../src/domain/identifiers.js';
 import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';
 import { closeFunding } from './payout-activities.js';
-import { adopt, type PayoutRun } from './payout-run.js';
+import { adopt, adoptBook, type PayoutRun } from './payout-run.js';
+import { wakeWaiting } from './wake-up.js';
 
 const DETAILS = {
   cancelled: 'cancelled',
@@ -30,13 +31,19 @@ export async function closeAs(
   // The provider's own words stay in the book: they may name the recipient.
   const shown = failure === null ? detail : `${DETAILS[to]}: ${FAILURES[failure.type].meaning}`;
   if (outcome.kind === 'closed') {
-    run.parkedDepositKeys = outcome.parkedDepositKeys;
+    run.parkedDepositKeys = (outcome as ClosedBeforeLedger).parkedDepositKeys ?? [];
     adopt(run, outcome.status, shown);
+    await wakeWaiting(outcome);
   } else if (outcome.kind === 'refused' && to !== 'cancelled') {
     // The step that wanted to end the payout goes on from where the book is; a refused cancellation changes nothing.
-    adopt(run, outcome.status, `the book says ${outcome.status}`);
+    adoptBook(run, { status: outcome.status, holdReason: outcome.holdReason ?? null });
   }
   return outcome.kind === 'closed';
+}
+
+/** Recorded histories have it: closing a payout parked its deposits once. */
+interface ClosedBeforeLedger {
+  readonly parkedDepositKeys?: readonly string[];
 }
 
 /** Cancels on behalf of `actor`; false when it is too late. The steps end, wherever they are waiting. */
@@ -48,7 +55,10 @@ export async function cancelFunding(run: PayoutRun, actor: string): Promise<bool
   return cancelled;
 }
 
-/** A deposit that lost its payout shows as a running workflow, until a person decides about it. */
+/**
+ * A deposit that lost its payout shows as a running workflow, until a person decides about it. Only payouts that
+ * were closed before the ledger have any: today their money is free.
+ */
 export async function keepParkedDepositsVisible(run: PayoutRun): Promise<void> {
   for (const depositKey of run.parkedDepositKeys) await startParkedDeposit({ depositKey });
 }

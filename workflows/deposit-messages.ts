@@ -1,3 +1,5 @@
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { AssignDepositInput } from '../activities/assign-deposit.js';
 import type { DepositPolicy } from '../src/domain/policy.js';
 
 /** What `depositWorkflow` is started with. A wire format. */
@@ -17,6 +19,21 @@ export interface DepositWorkflowInput {
   /** What is left out has its default. */
   readonly policy?: Partial<DepositPolicy>;
 }
+
+/**
+ * A person says whose a parked deposit is. Answers with the refusal where there is one; nothing is changed then,
+ * and the deposit stays parked.
+ */
+export const assignDeposit = defineUpdate<
+  { readonly refusal: string | null },
+  [Pick<AssignDepositInput, 'to' | 'actor'>]
+>('assignDeposit');
+
+/** A payout declared the transaction of this deposit: a parked one is matched again. */
+export const transactionDeclared = defineSignal('transactionDeclared');
+
+/** Compares the book with the provider; a Temporal Schedule and the API start it. */
+export const RECONCILE_WORKFLOW_TYPE = 'reconcileWorkflow';
 
 /** The sweep over stored webhook events, started by a Temporal Schedule. */
 export const SWEEP_WORKFLOW_TYPE = 'sweepWebhooksWorkflow';

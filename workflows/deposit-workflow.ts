@@ -1,78 +1,148 @@
-import { condition, getExternalWorkflowHandle, isCancellation, log, sleep } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
+import type { AllocationOutcome } from '../activities/allocate-deposit.js';
 import { backoffMs } from '../src/domain/backoff.js';
-import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../src/domain/identifiers.js';
 import { isFinalStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
-import type { DepositWorkflowInput } from './deposit-messages.js';
+import { assignDeposit, transactionDeclared, type DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf } from './failures.js';
-import { allocateDeposit, verifyDeposit } from './payout-activities.js';
+import { allocateDeposit, assignDeposit as assignInBook, verifyDeposit } from './payout-activities.js';
 import { depositAllocated } from './payout-messages.js';
 import { awaitProvider } from './provider-wait.js';
 import { createPublisher, showAsTimer } from './visibility.js';
+import { wakeWaiting } from './wake-up.js';
 
-type Publish = ReturnType<typeof createPublisher>;
 type Notice = NonNullable<DepositWorkflowInput['notice']>;
+
+export interface DepositWorkflowResult {
+  /** Who got it; several where a person split it, none where it became free. */
+  readonly payoutIds: readonly string[];
+}
+
+/** What one deposit's workflow knows. */
+interface DepositRun {
+  readonly publish: ReturnType<typeof createPublisher>;
+  /** The key that the book knows the deposit by. */
+  depositKey: string;
+  /** Set when it has found its owners. */
+  payoutIds: readonly string[] | undefined;
+  /** Declarations of its transaction that no look has answered yet. */
+  unreadDeclarations: number;
+}
 
 /**
  * One deposit from its announcement to its owner: verified at the provider, decided in the book, told to the
- * payout. A deposit that is nobody's stays as a running workflow, so that it cannot be overlooked.
+ * payout. A deposit that is nobody's stays as a running workflow, so that it cannot be overlooked, until a person
+ * assigns it or its transaction is declared.
  */
-export async function depositWorkflow(input: DepositWorkflowInput): Promise<{ readonly payoutId: string }> {
-  const publish = createPublisher();
+export async function depositWorkflow(input: DepositWorkflowInput): Promise<DepositWorkflowResult> {
   const { depositKey, notice } = input;
-  if (notice !== undefined) await verify(input, notice, publish);
-  let allocation = await allocateDeposit({ depositKey });
-  if (allocation.kind === 'allocated' && !(await tellPayout(allocation.payoutId, depositKey))) {
-    // Nobody is there to be told. If the payout was closed meanwhile, its deposits were parked with it.
-    allocation = await allocateDeposit({ depositKey });
-    const isOpen = allocation.kind === 'allocated' && !isFinalStatus(allocation.payoutStatus);
-    if (isOpen) return waitForPerson(FAILURE_TYPE.PAYOUT_NOT_RUNNING, publish);
+  const run: DepositRun = {
+    publish: createPublisher(),
+    depositKey,
+    payoutIds: undefined,
+    unreadDeclarations: 0,
+  };
+  handleMessages(run);
+  if (notice !== undefined) run.depositKey = await verify(run, input, notice);
+  await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
+  await condition(allHandlersFinished);
+  return { payoutIds: run.payoutIds ?? [] };
+}
+
+function handleMessages(run: DepositRun): void {
+  setHandler(transactionDeclared, () => {
+    run.unreadDeclarations += 1;
+  });
+  setHandler(assignDeposit, async ({ to, actor }) => {
+    const { depositKey } = run;
+    const outcome = await assignInBook({ depositKey, to, actor });
+    if (outcome.kind === 'refused') return { refusal: outcome.message };
+    for (const { payoutId, missing } of outcome.payouts) await tellPayout(payoutId, depositKey, missing);
+    await wakeWaiting(outcome);
+    run.payoutIds = outcome.payouts.map(({ payoutId }) => payoutId);
+    return { refusal: null };
+  });
+}
+
+async function adoptAllocation(run: DepositRun, first: AllocationOutcome): Promise<void> {
+  let allocation = first;
+  if (allocation.kind === 'allocated') {
+    const { payoutId, missing } = allocation;
+    if (!(await tellPayout(payoutId, run.depositKey, missing))) {
+      // Nobody is there to be told. If the payout was closed meanwhile, its money became free with it.
+      allocation = await allocateDeposit({ depositKey: run.depositKey });
+      const isOpen = allocation.kind === 'allocated' && !isFinalStatus(allocation.payoutStatus);
+      if (isOpen) return waitForPerson(run, FAILURE_TYPE.PAYOUT_NOT_RUNNING);
+    }
   }
-  if (allocation.kind === 'parked') return waitForPerson(allocation.reason, publish);
-  publish({ PayoutHoldReason: null }, `allocated to payout \`${allocation.payoutId}\``);
-  return { payoutId: allocation.payoutId };
+  if (allocation.kind === 'parked') return waitForPerson(run, allocation.reason);
+  await wakeWaiting(allocation);
+  if (allocation.kind === 'freed') {
+    run.payoutIds = [];
+    run.publish({ PayoutHoldReason: null }, 'went to the free balance: its payout has all its money');
+    return;
+  }
+  run.payoutIds = [allocation.payoutId];
+  run.publish({ PayoutHoldReason: null }, `allocated to payout \`${allocation.payoutId}\``);
 }
 
 /** Waits, for as long as it takes, until the provider shows the money; after a while visibly. */
-async function verify(input: DepositWorkflowInput, notice: Notice, publish: Publish): Promise<void> {
+async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Notice): Promise<string> {
   const policy = { ...DEFAULT_DEPOSIT_POLICY, ...input.policy };
-  publish(
+  const { depositKey } = input;
+  run.publish(
     { FundingCurrency: notice.currency },
     `${notice.amount} ${notice.currency} announced; not verified yet`,
   );
-  let verified = false;
-  const warning = condition(() => verified, policy.verifyPatienceSeconds * 1_000, {
+  let verifiedAs: string | undefined;
+  const warning = condition(() => verifiedAs !== undefined, policy.verifyPatienceSeconds * 1_000, {
     summary: 'patience with the deposit',
   }).then(
     (inTime) => {
-      if (!inTime) showReason(FAILURE_TYPE.DEPOSIT_UNVERIFIED, publish);
+      if (!inTime) showReason(run, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
     },
     // Cancelled: the loop below ends with it, and says so.
     () => undefined,
   );
-  for (let attempt = 1; !verified; attempt += 1) {
+  for (let attempt = 1; verifiedAs === undefined; attempt += 1) {
     try {
-      const { depositKey } = input;
-      await verifyDeposit({ depositKey, notice, verifyIntervalMs: policy.verifyIntervalMs });
-      verified = true;
+      const proof = await verifyDeposit({ depositKey, notice, verifyIntervalMs: policy.verifyIntervalMs });
+      // Answers recorded before deposits had several names say nothing of it.
+      verifiedAs = (proof as Partial<typeof proof>).depositKey ?? depositKey;
     } catch (error) {
       if (isCancellation(error)) throw error;
       const reason = failureTypeOf(error);
-      // There is nothing to look for at the provider: only a person can tell.
-      if (reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED) return waitForPerson(reason, publish);
-      showReason(reason, publish);
+      // No reading at the provider will change it: only a person can tell.
+      showReason(run, reason);
+      if (isForPerson(reason)) return showAsTimer(`parked: ${reason}`);
       await awaitProvider(policy, reason, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
     }
   }
   await warning;
+  return verifiedAs;
+}
+
+function isForPerson(reason: FailureType): boolean {
+  return reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED || FAILURES[reason].kind === FAILURE_KIND.PARKED;
 }
 
 /** False when no workflow of this payout runs. */
-async function tellPayout(payoutId: string, depositKey: string): Promise<boolean> {
+async function tellPayout(payoutId: string, depositKey: string, missing: string): Promise<boolean> {
   try {
-    await getExternalWorkflowHandle(payoutWorkflowId(payoutId)).signal(depositAllocated, { depositKey });
+    const payout = getExternalWorkflowHandle(payoutWorkflowId(payoutId));
+    await payout.signal(depositAllocated, { depositKey, missing });
     return true;
   } catch (error) {
     if (isCancellation(error)) throw error;
@@ -81,13 +151,23 @@ async function tellPayout(payoutId: string, depositKey: string): Promise<boolean
   }
 }
 
-/** Until someone cancels this workflow: the money stays in the account, untouched. */
-function waitForPerson(reason: FailureType, publish: Publish): Promise<never> {
-  showReason(reason, publish);
-  return showAsTimer(`parked: ${reason}`);
+/** Until someone assigns the deposit, declares its transaction, or cancels this workflow. */
+async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void> {
+  showReason(run, reason);
+  const timer = new CancellationScope();
+  const parked = timer.run(() => showAsTimer(`parked: ${reason}`));
+  await Promise.race([parked, condition(() => run.payoutIds !== undefined || run.unreadDeclarations > 0)]);
+  timer.cancel();
+  await parked.catch(() => undefined);
+  if (run.payoutIds !== undefined) {
+    run.publish({ PayoutHoldReason: null }, 'assigned by a person');
+    return;
+  }
+  run.unreadDeclarations = 0;
+  await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
 }
 
-function showReason(reason: FailureType, publish: Publish): void {
+function showReason(run: DepositRun, reason: FailureType): void {
   const { meaning, action } = FAILURES[reason];
-  publish({ PayoutHoldReason: reason }, `**${reason}**: ${meaning}\n\n**What to do:** ${action}`);
+  run.publish({ PayoutHoldReason: reason }, `**${reason}**: ${meaning}\n\n**What to do:** ${action}`);
 }

@@ -48,14 +48,27 @@ function describeDeposit(deposit: DepositInstructions): string {
   return `waiting for exactly ${deposit.amount} ${deposit.currency} (${deposit.network}) at ${deposit.address}, until ${until}`;
 }
 
+/** Takes note of money that came in for the payout; as long as some is missing it goes on waiting. */
+export function noteDeposit(run: PayoutRun, missing: string): void {
+  if (missing === '0') {
+    run.depositAllocated = true;
+    return;
+  }
+  const { fundingCurrency } = run.input.request;
+  const instructions = run.deposit === undefined ? '' : `; ${describeDeposit(run.deposit)}`;
+  run.waitsFor = `${missing} ${fundingCurrency} of the deposit missing${instructions}`;
+  show(run);
+}
+
 /** Waits for the deposit or the deadline; whether the deposit was in time is decided in the book. */
 export async function awaitDeposit(run: PayoutRun): Promise<void> {
   const remainingMs = Math.max(1, (run.deposit?.expiresAtMs ?? 0) - Date.now());
   const allocated = await condition(() => run.depositAllocated, remainingMs, {
     summary: 'waiting for the deposit, until its deadline',
   });
-  const funded = allocated || !(await closeAs(run, 'expired'));
-  if (!funded) return;
+  if (!allocated && (await closeAs(run, 'expired'))) return;
+  // Part of it is there: a person has to decide.
+  if (run.status !== PAYOUT_STATUS.AWAITING_DEPOSIT) return;
   run.depositAllocated = true;
   run.waitsFor = 'the deposit is confirmed; it is being converted and paid out';
   show(run);

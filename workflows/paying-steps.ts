@@ -1,4 +1,4 @@
-import { condition, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition, sleep } from '@temporalio/workflow';
 import type { PlaceOrderResult } from '../activities/place-order.js';
 import type { Settlement } from '../activities/settlement-reading.js';
 import { backoffMs } from '../src/domain/backoff.js';
@@ -17,6 +17,7 @@ import {
 } from './payout-activities.js';
 import { adopt, adoptBook, show, untilAnswered, waitBecauseOf, type PayoutRun } from './payout-run.js';
 import { showAsTimer } from './visibility.js';
+import { wakeWaiting } from './wake-up.js';
 
 /** The deposit is there: sell it, unless it is in the payout currency already. */
 export async function convertOrPay(run: PayoutRun): Promise<void> {
@@ -118,23 +119,33 @@ export async function awaitSettlement(run: PayoutRun): Promise<void> {
   while (run.status === PAYOUT_STATUS.IN_TRANSIT) {
     if (run.unreadEvents > 0) {
       run.unreadEvents = 0;
-      adoptSettlement(run, await untilAnswered(run, () => getPayout(subject)));
+      await adoptSettlement(run, await untilAnswered(run, () => getPayout(subject)));
     } else {
       const { pollIntervalMs } = run.policy;
       poll ??= untilAnswered(run, () => pollSettlement({ ...subject, pollIntervalMs }));
       const polled = await Promise.race([poll, condition(() => run.unreadEvents > 0)]);
-      if (polled !== undefined) adoptSettlement(run, polled);
+      if (polled !== undefined) await adoptSettlement(run, polled);
     }
   }
 }
 
-function adoptSettlement(run: PayoutRun, { status, settled }: Settlement): void {
-  if (settled) adopt(run, status, 'settled');
+async function adoptSettlement(run: PayoutRun, settlement: Settlement): Promise<void> {
+  if (!settlement.settled) return;
+  // Answers recorded before the ledger say nothing of it.
+  run.isReturning = (settlement as Partial<Settlement>).isReturning ?? false;
+  adopt(run, settlement.status, 'settled');
+  await wakeWaiting(settlement);
 }
 
-/** Nothing goes on by itself; a cancellation that the book accepts ends the wait. */
+/** A cancellation that the book accepts ends the wait, and so does the rest of a deposit that came too late. */
 export async function awaitPerson(run: PayoutRun): Promise<void> {
-  await showAsTimer(`held: ${run.holdReason ?? 'a person has to decide'}`);
+  const timer = new CancellationScope();
+  const held = timer.run(() => showAsTimer(`held: ${run.holdReason ?? 'a person has to decide'}`));
+  const isFunded = (): boolean => run.holdReason === FAILURE_TYPE.UNDERFUNDED && run.depositAllocated;
+  await Promise.race([held, condition(isFunded)]);
+  timer.cancel();
+  await held.catch(() => undefined);
+  adopt(run, PAYOUT_STATUS.AWAITING_DEPOSIT, 'the rest of the deposit came in');
 }
 
 async function refuseForGood(

@@ -31,7 +31,16 @@ export const { getPayout } = proxyActivities<Activities>({
   ...READ_PROFILE,
   summary: 'read the payout after a webhook',
 });
-export const { closeFunding, holdPayout, allocateDeposit } = proxyActivities<Activities>(BOOK_PROFILE);
+export const { closeFunding, holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
+  proxyActivities<Activities>(BOOK_PROFILE);
+export const { pollReservation } = proxyActivities<Activities>({
+  ...POLL_PROFILE,
+  summary: 'wait until the free balance suffices',
+});
+export const { awaitReturn } = proxyActivities<Activities>({
+  ...POLL_PROFILE,
+  summary: 'wait until the money is back',
+});
 export const { verifyDeposit } = proxyActivities<Activities>({
   ...POLL_PROFILE,
   summary: 'wait until QbitPay shows the money',

@@ -24,7 +24,18 @@ export interface PayoutWorkflowResult {
 }
 
 /** A deposit was allocated to this payout; the book has the details. */
-export const depositAllocated = defineSignal<[{ readonly depositKey: string }]>('depositAllocated');
+export const depositAllocated = defineSignal<
+  [
+    {
+      readonly depositKey: string;
+      /** What the payout still lacks, in its funding currency. @default "0": it is funded */
+      readonly missing?: string;
+    },
+  ]
+>('depositAllocated');
+
+/** Money became free, and this payout is the next that waits for it: a reason to look, never evidence. */
+export const balanceReleased = defineSignal('balanceReleased');
 
 /** Something changed at the provider: a reason to read, never evidence. */
 export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');

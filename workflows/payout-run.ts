@@ -33,7 +33,11 @@ export interface PayoutRun {
   providerPayoutId: string | undefined;
   /** Hints of webhooks that no reading has answered yet. */
   unreadEvents: number;
-  /** Deposits that lost this payout when it was closed. */
+  /** Signals that money became free which no look has answered yet. */
+  unreadReleases: number;
+  /** The provider payout failed or was cancelled, and its money is not back yet. */
+  isReturning: boolean;
+  /** Deposits that lost this payout when it was closed: only before closing made their money free. */
   parkedDepositKeys: readonly string[];
   /** Another workflow, long gone, carried this payout: nothing may be done here. */
   usedBefore: boolean;
@@ -68,6 +72,8 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     converted: false,
     providerPayoutId: undefined,
     unreadEvents: 0,
+    unreadReleases: 0,
+    isReturning: false,
     parkedDepositKeys: [],
     usedBefore: false,
   };

@@ -7,10 +7,12 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { awaitBalance, awaitReturnedMoney } from './balance-steps.js';
 import { cancelFunding, keepParkedDepositsVisible } from './closing-steps.js';
-import { awaitDeposit, open } from './funding-steps.js';
+import { awaitDeposit, noteDeposit, open } from './funding-steps.js';
 import {
   CANCEL_REFUSED,
+  balanceReleased,
   cancelPayout,
   depositAllocated,
   getStatus,
@@ -52,6 +54,7 @@ type Step = (run: PayoutRun) => Promise<void>;
 const STEPS: Readonly<Partial<Record<PayoutStatus, Step>>> = {
   [PAYOUT_STATUS.OPENING]: open,
   [PAYOUT_STATUS.AWAITING_DEPOSIT]: (run) => (run.depositAllocated ? convertOrPay(run) : awaitDeposit(run)),
+  [PAYOUT_STATUS.AWAITING_BALANCE]: awaitBalance,
   [PAYOUT_STATUS.CONVERTING]: convertOrPay,
   [PAYOUT_STATUS.PAYING]: pay,
   [PAYOUT_STATUS.IN_TRANSIT]: awaitSettlement,
@@ -73,12 +76,14 @@ async function runSteps(run: PayoutRun): Promise<void> {
     if (!isCancellation(error) || !isFinalStatus(run.status)) throw error;
   }
   await keepParkedDepositsVisible(run);
+  await awaitReturnedMoney(run);
 }
 
 function handleMessages(run: PayoutRun): void {
   setHandler(getStatus, () => run.status);
-  setHandler(depositAllocated, () => {
-    run.depositAllocated = true;
+  setHandler(depositAllocated, ({ missing = '0' }) => noteDeposit(run, missing));
+  setHandler(balanceReleased, () => {
+    run.unreadReleases += 1;
   });
   setHandler(payoutEvent, () => {
     run.unreadEvents += 1;

@@ -17,7 +17,7 @@ export const COMMON_PROBLEMS = {
   403: problemAnswer('The key lacks the scope; or no keys are set and the request is not local.'),
   500: problemAnswer('The engine failed.'),
   503: problemAnswer(
-    'The database or Temporal does not answer (see Retry-After). It is not known whether the request took effect: repeat it, with the same payoutId.',
+    'The database or Temporal does not answer (see Retry-After). It is not known whether the request took effect: repeat it, with the same ids.',
   ),
 };
 
@@ -29,7 +29,10 @@ export const BODY_PROBLEMS = {
 export const INVALID = {
   400: problemAnswer('The request is not valid; errors names every field that is wrong.'),
 };
-export const NOT_FOUND = { 404: problemAnswer('There is no payout with this id.') };
+
+export function notFound(thing: 'payout' | 'deposit') {
+  return { 404: problemAnswer(`There is no ${thing} with this id.`) };
+}
 
 export function conflict(description: string) {
   return { 409: problemAnswer(description) };

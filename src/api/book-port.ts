@@ -1,4 +1,13 @@
 import type {
+  CurrencyBalance,
+  DepositListRequest,
+  DepositPage,
+  DepositRecord,
+  LedgerEntry,
+  LedgerListRequest,
+  LedgerPage,
+} from '../book/ledger-records.js';
+import type {
   DeclarationOutcome,
   PayoutListRequest,
   PayoutPage,
@@ -23,6 +32,18 @@ export interface ApiBook {
       readonly txHash: string;
       readonly actor: string;
     }): Promise<DeclarationOutcome>;
+    find(depositId: string): Promise<DepositRecord | undefined>;
+    /** `txHash` is normalised already. */
+    findByTransaction(txHash: string): Promise<DepositRecord | undefined>;
+    /** Newest first. @throws UnknownCursorError */
+    list(request: DepositListRequest): Promise<DepositPage>;
+  };
+  readonly ledger: {
+    /** Newest first. @throws UnknownCursorError */
+    list(request: LedgerListRequest): Promise<LedgerPage>;
+    balances(): Promise<readonly CurrencyBalance[]>;
+    /** Oldest first. */
+    postingsOf(payoutId: string): Promise<readonly LedgerEntry[]>;
   };
   /** Equal for requests that ask for the same payout. */
   hashRequest(request: PayoutRequest): Promise<string>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PayoutRecord } from '../book/records.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
-import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, NOT_FOUND } from './answers.js';
+import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
@@ -26,7 +26,7 @@ const SCHEMA = {
   response: {
     200: answer('The payout is cancelled.', z.union([payout, unbookedPayout])),
     ...INVALID,
-    ...NOT_FOUND,
+    ...notFound('payout'),
     ...conflict('The payout has ended, or its money may have left.'),
     ...BODY_PROBLEMS,
     ...COMMON_PROBLEMS,

@@ -1,7 +1,9 @@
+import { DEPOSIT_STATUS } from '../book/ledger-records.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../book/records.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
+import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
-import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, NOT_FOUND } from './answers.js';
+import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
@@ -13,6 +15,7 @@ import { declareDepositBody, payout, payoutParams } from './schemas.js';
 interface DeclareDepositDependencies {
   readonly book: ApiBook;
   readonly payouts: PayoutGateway;
+  readonly deposits: DepositGateway;
   readonly authentication: Authentication;
 }
 
@@ -26,8 +29,10 @@ const SCHEMA = {
   response: {
     200: answer('Declared: a deposit of this transaction can only be for this payout.', payout),
     ...INVALID,
-    ...NOT_FOUND,
-    ...conflict('Another payout declared the transaction; or the payout has ended, or is not open yet.'),
+    ...notFound('payout'),
+    ...conflict(
+      'Another payout declared the transaction; or the payout has ended, is not open yet, or expects no deposit.',
+    ),
     ...BODY_PROBLEMS,
     ...COMMON_PROBLEMS,
   },
@@ -44,6 +49,9 @@ export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDe
       const txHash = normaliseTransactionHash(body.txHash);
       const outcome = await book.deposits.declareTransaction({ payoutId, txHash, actor });
       await assertDeclared(outcome, payoutId, dependencies.payouts);
+      // It may have come in before anybody said whose it is.
+      const deposit = await book.deposits.findByTransaction(txHash);
+      if (deposit?.status === DEPOSIT_STATUS.PARKED) await dependencies.deposits.matchAgain(deposit.depositId);
       const record = await book.payouts.find(payoutId);
       if (record === undefined) throw payoutNotFound();
       return toPayout(record);
@@ -63,6 +71,8 @@ async function assertDeclared(
       throw ProblemError.of('TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.');
     case DECLARATION_OUTCOME.PAYOUT_ENDED:
       throw ProblemError.of('PAYOUT_ENDED', 'The payout has ended; money for it would be parked.');
+    case DECLARATION_OUTCOME.FUNDED_FROM_BALANCE:
+      throw ProblemError.of('NO_DEPOSIT_EXPECTED', 'The payout is paid from the free balance.');
     case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
       if ((await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
       throw ProblemError.of('PAYOUT_OPENING', 'The payout is still opening: repeat the request.', {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
-import { answer, COMMON_PROBLEMS, INVALID, NOT_FOUND } from './answers.js';
+import { answer, COMMON_PROBLEMS, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
@@ -26,7 +26,7 @@ const SCHEMA = {
       z.union([payoutWithTimeline, unbookedPayout]),
     ),
     ...INVALID,
-    ...NOT_FOUND,
+    ...notFound('payout'),
     ...COMMON_PROBLEMS,
   },
 };
@@ -53,7 +53,11 @@ export function addGetPayout(app: ApiServer, { book, payouts, authentication }: 
 async function readFromBook(book: ApiBook, payoutId: string) {
   const record = await book.payouts.find(payoutId);
   if (record === undefined) return undefined;
-  return toPayoutWithTimeline(record, await book.payouts.timeline(payoutId));
+  const [timeline, entries] = await Promise.all([
+    book.payouts.timeline(payoutId),
+    book.ledger.postingsOf(payoutId),
+  ]);
+  return toPayoutWithTimeline(record, timeline, entries);
 }
 
 export function payoutNotFound(): ProblemError {

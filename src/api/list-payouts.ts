@@ -1,11 +1,10 @@
-import { UnknownCursorError } from '../book/records.js';
 import { answer, COMMON_PROBLEMS, INVALID } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
 import { toPayout } from './payout-resource.js';
-import { ProblemError } from './problem.js';
 import { listQuery, payoutList } from './schemas.js';
+import { refuseUnknownCursor } from './unknown-cursor.js';
 
 interface ListPayoutsDependencies {
   readonly book: ApiBook;
@@ -30,15 +29,8 @@ export function addListPayouts(app: ApiServer, { book, authentication }: ListPay
       const { limit, status, starting_after: startingAfter, ending_before: endingBefore } = query;
       const page = await book.payouts
         .list({ limit, status, startingAfter, endingBefore })
-        .catch(refuseUnknownCursor);
+        .catch(refuseUnknownCursor('payout'));
       return { object: 'list' as const, data: page.payouts.map(toPayout), hasMore: page.hasMore };
     },
-  });
-}
-
-function refuseUnknownCursor(error: unknown): never {
-  if (!(error instanceof UnknownCursorError)) throw error;
-  throw ProblemError.of('VALIDATION_FAILED', 'The cursor names no payout.', {
-    errors: [{ field: error.field, message: 'names no payout' }],
   });
 }

@@ -2,13 +2,13 @@ import { fastifySwagger, type SwaggerTransformObject } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { namedSchemas } from './schemas.js';
+import { namedSchemas } from './schema-parts.js';
 
 const TITLE = 'QbitPay payouts';
 const DOCUMENTATION = {
   title: TITLE,
   description:
-    'Asks for payouts, says what to deposit for them and shows how far they are. Amounts are decimal strings, times are ISO 8601 in UTC, errors are problem+json (RFC 9457).',
+    'Asks for payouts, says what to deposit for them, and shows how far they are and where the money is. Amounts are decimal strings, times are ISO 8601 in UTC, errors are problem+json (RFC 9457).',
 };
 
 /** Scripts and styles of this server only: the page works offline and tells nobody that it was opened. */
@@ -33,7 +33,7 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
       info: { ...DOCUMENTATION, version },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
       security: [{ apiKey: [] }],
-      tags: [{ name: 'payouts' }, { name: 'health' }],
+      tags: [{ name: 'payouts' }, { name: 'deposits' }, { name: 'ledger' }, { name: 'health' }],
     },
     transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
     transformObject: (document) => withoutUnusedSchemas(toNamedSchemas(document)),

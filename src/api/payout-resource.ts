@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import type { LedgerEntry } from '../book/ledger-records.js';
 import type { OrderRecord, PayoutDepositRecord, PayoutRecord, TimelineEntry } from '../book/records.js';
 import { FAILURES, type FailureType } from '../domain/failure-type.js';
-import { atCurrencyScale } from '../domain/money.js';
-import { AMOUNT_MODE, type PayoutRequest } from '../domain/payout-request.js';
+import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
+import { AMOUNT_MODE, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { OpeningPayout } from '../temporal/payout-gateway.js';
 import type { openedPayout, payout, payoutWithTimeline, startedPayout, unbookedPayout } from './schemas.js';
@@ -30,6 +31,7 @@ export function toStartedPayout(request: PayoutRequest): z.output<typeof started
     currency,
     amountMode,
     fundingCurrency,
+    funding: fundingOf(request),
     ...(description === undefined ? {} : { description }),
     deposit: null,
   };
@@ -49,15 +51,28 @@ export function toPayout(record: PayoutRecord): z.output<typeof payout> {
     holdReason: record.holdReason,
     hold: toHold(record.holdReason),
     failure: failure === null ? null : { type: failure.type, message: failure.message },
+    flags: [...record.flags],
   };
 }
 
 export function toPayoutWithTimeline(
   record: PayoutRecord,
-  entries: readonly TimelineEntry[],
+  steps: readonly TimelineEntry[],
+  entries: readonly LedgerEntry[],
 ): z.output<typeof payoutWithTimeline> {
-  const timeline = entries.map(({ status, at, detail }) => ({ status, at: at.toISOString(), detail }));
-  return { ...toPayout(record), timeline };
+  const timeline = steps.map(({ status, at, detail }) => ({ status, at: at.toISOString(), detail }));
+  return { ...toPayout(record), timeline, postings: entries.flatMap(toPostings) };
+}
+
+function toPostings({ entryId, cause, at, postings }: LedgerEntry) {
+  return postings.map(({ account, currency, amount }) => ({
+    entryId,
+    cause,
+    at: at.toISOString(),
+    account,
+    currency,
+    amount: atCurrencyScale(amount, currency),
+  }));
 }
 
 /** What is not known is null, so that the answer has the members of any other payout. */
@@ -75,6 +90,7 @@ export function toUnbookedPayout(
     currency: opening?.currency ?? null,
     amountMode: toAmountMode(opening?.amountMode),
     fundingCurrency: null,
+    funding: null,
     destinationType: null,
     deposit: null,
     createdAt: startedAt,
@@ -86,24 +102,29 @@ export function toUnbookedPayout(
     holdReason,
     hold: toHold(holdReason),
     failure: null,
+    flags: [],
     timeline: [],
+    postings: [],
   };
 }
 
-function toBasics({ payoutId, amount, currency, amountMode, fundingCurrency, request }: PayoutRecord) {
+function toBasics(record: PayoutRecord) {
+  const { payoutId, amount, currency, amountMode, fundingCurrency, funding, request } = record;
   const description = request.description === undefined ? {} : { description: request.description };
-  return { payoutId, amount, currency, amountMode, fundingCurrency, ...description };
+  return { payoutId, amount, currency, amountMode, fundingCurrency, funding, ...description };
 }
 
 function toDeposit(deposit: PayoutDepositRecord | null) {
   if (deposit === null) return null;
   const { currency, network, address, expiresAt } = deposit;
+  const missing = subtractAmounts(deposit.amount, deposit.received);
   return {
     currency,
     network,
     address,
     amount: atCurrencyScale(deposit.amount, currency),
     received: atCurrencyScale(deposit.received, currency),
+    missing: atCurrencyScale(compareAmounts(missing, '0') < 0 ? '0' : missing, currency),
     expiresAt: expiresAt.toISOString(),
   };
 }

@@ -57,7 +57,7 @@ function outage(request: FastifyRequest): ProblemError {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   const detail = isRead
     ? 'The database or Temporal does not answer: try again.'
-    : 'The database or Temporal does not answer; it is not known whether the request took effect. Repeat the same request, with the same payoutId.';
+    : 'The database or Temporal does not answer; it is not known whether the request took effect. Repeat the same request, with the same ids.';
   return ProblemError.of('UNAVAILABLE', detail, { headers: { 'retry-after': OUTAGE_RETRY_AFTER_SECONDS } });
 }
 

@@ -5,29 +5,36 @@ import {
   REQUIRED_DESTINATION_FIELDS,
   type DestinationType,
 } from '../domain/destination.js';
-import { FAILURE_TYPES } from '../domain/failure-type.js';
-import { PAYOUT_ID_PATTERN, TRANSACTION_HASH_PATTERN } from '../domain/identifiers.js';
-import { AMOUNT_PATTERN, CURRENCY_PATTERN } from '../domain/money.js';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
+import { AMOUNT_PATTERN } from '../domain/money.js';
 import {
   AMOUNT_MODE,
   findPayoutRequestProblems,
+  FUNDING,
   MAX_TEXT_LENGTH,
   type PayoutRequest,
 } from '../domain/payout-request.js';
 import { PAYOUT_STATUSES } from '../domain/payout-status.js';
+import {
+  currency,
+  decimal,
+  failureType,
+  hasOneCursor,
+  listOf,
+  namedSchemas,
+  pageFields,
+  payoutId,
+  time,
+  TWO_CURSORS,
+  txHash,
+} from './schema-parts.js';
 
-/** The schemas that OpenAPI shows by name. */
-export const namedSchemas = z.registry<{ id: string }>();
-
-const EXAMPLE_ID = 'inv-2026-0001';
-const payoutId = z
-  .string()
-  .regex(PAYOUT_ID_PATTERN, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
-  .meta({ description: 'Chosen by the caller, one per payout.', examples: [EXAMPLE_ID] });
-const currency = z.string().regex(CURRENCY_PATTERN);
 const amountMode = z.enum(AMOUNT_MODE).meta({
   description:
     'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
+});
+const funding = z.enum(FUNDING).meta({
+  description: 'deposit: a deposit is made for the payout. balance: it is paid from the free balance.',
 });
 const text = z.string().min(1).max(MAX_TEXT_LENGTH);
 
@@ -56,7 +63,11 @@ const documentedCreatePayout = z
       }),
     currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
     amountMode,
-    fundingCurrency: currency.meta({ description: 'What is deposited.', examples: ['USDT'] }),
+    fundingCurrency: currency.meta({
+      description: 'What is deposited, or sold of the free balance.',
+      examples: ['USDT'],
+    }),
+    funding: funding.optional().meta({ description: 'Where the money comes from; deposit when left out.' }),
     destination,
     description: text.optional(),
   })
@@ -76,45 +87,17 @@ export const createPayoutBody = z.preprocess((body, context) => {
 
 export const declareDepositBody = z
   .strictObject({
-    txHash: z
-      .string('must be a string')
-      .regex(TRANSACTION_HASH_PATTERN, 'must be 16 to 128 letters and digits')
-      .meta({ description: 'The transaction that brings the deposit.' }),
+    txHash: txHash.meta({ description: 'The transaction that brings the deposit.' }),
   })
   .register(namedSchemas, { id: 'DeclareDeposit' });
 
 export const payoutParams = z.strictObject({ payoutId });
 
-/** Decimal digits only: neither "1e1" nor "" is a number here. */
-function toWholeNumber(value: unknown): unknown {
-  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
-}
-
 export const listQuery = z
-  .strictObject({
-    limit: z
-      .preprocess(toWholeNumber, z.int('must be a whole number from 1 to 100').min(1).max(100))
-      .default(10),
-    starting_after: payoutId
-      .meta({ description: 'Answers the payouts after (older than) this one.' })
-      .optional(),
-    ending_before: payoutId
-      .meta({ description: 'Answers the payouts before (newer than) this one.' })
-      .optional(),
-    status: z.enum(PAYOUT_STATUSES).optional(),
-  })
-  .refine((query) => query.starting_after === undefined || query.ending_before === undefined, {
-    path: ['ending_before'],
-    message: 'cannot be combined with starting_after',
-  });
+  .strictObject({ ...pageFields(payoutId, 'payouts'), status: z.enum(PAYOUT_STATUSES).optional() })
+  .refine(hasOneCursor, TWO_CURSORS);
 
-const decimal = z
-  .string()
-  .regex(/^-?\d+(?:\.\d+)?$/)
-  .meta({ description: 'Decimal string.' });
-const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC.' });
 const status = z.enum(PAYOUT_STATUSES);
-const failureType = z.enum(FAILURE_TYPES);
 
 const deposit = z
   .object({
@@ -123,6 +106,7 @@ const deposit = z
     address: z.string(),
     amount: decimal.meta({ description: 'Send exactly this: the amount says whose deposit it is.' }),
     received: decimal,
+    missing: decimal.meta({ description: 'What has still to come.' }),
     expiresAt: time,
   })
   .register(namedSchemas, { id: 'Deposit' });
@@ -155,6 +139,17 @@ const timelineEntry = z
   .object({ status, at: time, detail: z.string() })
   .register(namedSchemas, { id: 'TimelineEntry' });
 
+const payoutPosting = z
+  .object({
+    entryId: z.string(),
+    cause: z.enum(ENTRY_CAUSE),
+    at: time,
+    account: z.enum(ACCOUNT_KIND),
+    currency: z.string(),
+    amount: decimal.meta({ description: 'Positive: a debit. Negative: a credit.' }),
+  })
+  .register(namedSchemas, { id: 'PayoutPosting' });
+
 const basics = {
   payoutId,
   status,
@@ -162,6 +157,7 @@ const basics = {
   currency: z.string(),
   amountMode,
   fundingCurrency: z.string(),
+  funding,
   description: z.string().optional(),
 };
 const progress = {
@@ -175,8 +171,14 @@ const progress = {
   holdReason: failureType.nullable(),
   hold: hold.nullable().meta({ description: 'What the payout waits for, and what to do about it.' }),
   failure: failure.nullable().meta({ description: 'Why the payout ended without paying.' }),
+  flags: z
+    .array(failureType)
+    .meta({ description: 'What is worth a look, and keeps the payout from nothing.' }),
 };
-const timeline = z.array(timelineEntry).meta({ description: 'Oldest first.' });
+const history = {
+  timeline: z.array(timelineEntry).meta({ description: 'Oldest first.' }),
+  postings: z.array(payoutPosting).meta({ description: 'What the ledger booked for it, oldest first.' }),
+};
 
 /** The answer to a create request. */
 export const openedPayout = z
@@ -202,9 +204,7 @@ export const payout = z
   })
   .register(namedSchemas, { id: 'Payout' });
 
-export const payoutWithTimeline = payout
-  .extend({ timeline })
-  .register(namedSchemas, { id: 'PayoutWithTimeline' });
+export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
 
 /** A payout that is not in the book: what is known of it comes from its workflow. */
 export const unbookedPayout = z
@@ -215,22 +215,17 @@ export const unbookedPayout = z
     currency: z.string().nullable(),
     amountMode: amountMode.nullable(),
     fundingCurrency: z.string().nullable(),
+    funding: funding.nullable(),
     destinationType: z.null(),
     deposit: z.null(),
     createdAt: time.nullable(),
     ...progress,
     updatedAt: time.nullable(),
-    timeline,
+    ...history,
   })
   .register(namedSchemas, { id: 'UnbookedPayout' });
 
-export const payoutList = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(payout),
-    hasMore: z.boolean().meta({ description: 'True when there are more in the direction of reading.' }),
-  })
-  .register(namedSchemas, { id: 'PayoutList' });
+export const payoutList = listOf(payout).register(namedSchemas, { id: 'PayoutList' });
 
 export const health = z
   .object({ status: z.enum(['alive', 'ready']), version: z.string() })

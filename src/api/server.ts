@@ -1,26 +1,37 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
+import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import type { ApiServer } from './api-server.js';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
+import { addAssignDeposit } from './assign-deposit.js';
 import { createAuthentication } from './authentication.js';
 import type { ApiBook } from './book-port.js';
 import { addCancelPayout } from './cancel-payout.js';
 import { addCreatePayout } from './create-payout.js';
 import { addDeclareDeposit } from './declare-deposit.js';
+import { addGetDeposit } from './get-deposit.js';
 import { addGetPayout } from './get-payout.js';
+import { addGetReconciliation } from './get-reconciliation.js';
 import { addHealth } from './health.js';
 import { readJsonBodiesOnly } from './json-body.js';
+import { addListBalances } from './list-balances.js';
+import { addListDeposits } from './list-deposits.js';
+import { addListLedger } from './list-ledger.js';
 import { addListPayouts } from './list-payouts.js';
 import { addOpenApi } from './openapi.js';
 import { answerClientError, answerError } from './problem-answers.js';
+import { addRecordDeposit } from './record-deposit.js';
 import { addRequestHooks, createRequestId } from './request-hooks.js';
 import { answerUnknownRoutes } from './unknown-routes.js';
 
 export interface ApiDependencies {
   readonly book: ApiBook;
   readonly payouts: PayoutGateway;
+  readonly deposits: DepositGateway;
+  readonly reconciliation: ReconciliationGateway;
   /** Empty: no key is needed, and only local requests are answered. */
   readonly apiKeys: readonly ApiKeyEntry[];
   readonly logger: Logger;
@@ -87,4 +98,11 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addGetPayout(app, parts);
   addCancelPayout(app, parts);
   addDeclareDeposit(app, parts);
+  addListDeposits(app, parts);
+  addRecordDeposit(app, parts);
+  addGetDeposit(app, parts);
+  addAssignDeposit(app, parts);
+  addListBalances(app, parts);
+  addListLedger(app, parts);
+  addGetReconciliation(app, parts);
 }

@@ -6,6 +6,7 @@ import { choosePort } from '../embedded/choose-port.js';
 import { startEmbeddedPostgres } from '../embedded/postgres.js';
 import { startTemporalDevServer } from '../embedded/temporal-dev-server.js';
 import { createTemporalAccess } from './create-parts.js';
+import { EMBEDDED_SIMULATOR } from './local-engine.js';
 import { startApi } from './run-api.js';
 import { startConfiguredSimulator } from './run-simulator.js';
 import { startWorker, type RunningWorker } from './run-worker.js';
@@ -56,7 +57,7 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
     http: { host, port },
     qbitpay: { ...config.qbitpay, apiKey: provider.apiKey, baseUrl: provider.baseUrl },
   };
-  const providerName = provider.simulatorUrl === undefined ? provider.baseUrl : 'embedded simulator';
+  const providerName = provider.simulatorUrl === undefined ? provider.baseUrl : EMBEDDED_SIMULATOR;
   const access = createTemporalAccess({ ...env, TEMPORAL_ADDRESS: temporal.address });
   start.say('Starting the worker and the API');
   const worker = await startWorker(parts, access, logger.child({ part: 'worker' }), providerName);

@@ -5,6 +5,7 @@ import { ConfigError } from '../config/config-error.js';
 import { withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
 import { StateDirectoryInUseError } from '../embedded/state-directory.js';
+import { QbitPayError } from '../qbitpay/errors.js';
 import { MissingSearchAttributesError } from '../temporal/search-attribute-setup.js';
 import { StartError } from './start-error.js';
 
@@ -15,19 +16,23 @@ const EXPLAINED_ERRORS = [
   MissingSearchAttributesError,
   OtherProviderError,
   PortUnavailableError,
+  QbitPayError,
   StartError,
   StateDirectoryInUseError,
 ];
 
-/** Runs a process's main function with its environment (`.env` included) and turns its failure into an exit code. */
-export async function runMain(main: (env: Environment) => Promise<void>): Promise<never> {
+/**
+ * Runs a process's main function with its environment (`.env` included) and exits: with the code that it answers, 0
+ * where it answers none, or with `failureCode` when it fails.
+ */
+export async function runMain(main: (env: Environment) => Promise<unknown>, failureCode = 1): Promise<never> {
   try {
     if (existsSync('.env')) process.loadEnvFile('.env');
-    await main(withoutEmptyValues(process.env));
-    process.exit(0);
+    const code = await main(withoutEmptyValues(process.env));
+    process.exit(typeof code === 'number' ? code : 0);
   } catch (error) {
     const isExplained = EXPLAINED_ERRORS.some((known) => error instanceof known);
     console.error(isExplained && error instanceof Error ? error.message : error);
-    process.exit(1);
+    process.exit(failureCode);
   }
 }

@@ -4,6 +4,8 @@ import { createApi } from '../api/server.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { createDepositGateway } from '../temporal/create-deposit-gateway.js';
+import { createReconciliationRunner } from '../temporal/create-reconciliation-runner.js';
 import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { registerWebhookReceiver } from '../webhooks/receiver.js';
@@ -24,11 +26,19 @@ export async function startApi(
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;
   const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const reconcile = createReconciliationRunner({ client, taskQueue });
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   let draining = false;
   const app = await createApi({
     book,
     payouts: createPayoutGateway({ client, taskQueue, policy: config.payoutPolicy }),
+    deposits: createDepositGateway({ client, taskQueue, notices }),
+    reconciliation: {
+      run: async () => {
+        const reportId = await reconcile();
+        return reportId === undefined ? undefined : book.reconciliation.readReport(reportId);
+      },
+    },
     apiKeys: config.apiKeys,
     logger,
     isDraining: () => draining,

@@ -1,12 +1,14 @@
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../../activities/index.js';
+import { ensureOpeningBalances } from '../../activities/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Book } from '../book/book.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import { QbitPayError } from '../qbitpay/errors.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
-import { ensureSweepSchedule } from '../temporal/sweep-schedule.js';
+import { ensureSchedules } from '../temporal/schedules.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
@@ -38,7 +40,7 @@ export async function startWorker(
     apiKey: await createApiKeySource(config.qbitpay.apiKey),
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
   });
-  if (config.qbitpay.depositProof === 'available') await recordOpeningBalances(book, qbitpay);
+  await recordOpeningBalances(book, qbitpay, logger);
   await prepareTemporal(config, temporal, logger);
   const connection = await NativeConnection.connect(temporal.settings.connectionOptions);
   const worker = await createWorker(config, temporal, connection, { book, qbitpay });
@@ -56,10 +58,14 @@ export async function startWorker(
   };
 }
 
-/** What was in the account before the engine is nobody's proof of a deposit; written down once. */
-async function recordOpeningBalances(book: Book, qbitpay: QbitPayClient): Promise<void> {
-  if (await book.deposits.hasOpeningBalances()) return;
-  await book.deposits.recordOpeningBalances(await qbitpay.listBalances());
+/** What was in the account before the engine; written down once. Without QbitPay the first deposit sees to it. */
+async function recordOpeningBalances(book: Book, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
+  try {
+    await ensureOpeningBalances({ book, qbitpay });
+  } catch (error) {
+    if (!(error instanceof QbitPayError)) throw error;
+    logger.warn({ operation: error.operation }, 'QbitPay does not answer: its balances are read later');
+  }
 }
 
 async function prepareTemporal(
@@ -73,10 +79,11 @@ async function prepareTemporal(
   } else if (setup.registered.length > 0) {
     logger.info({ registered: setup.registered }, 'search attributes registered');
   }
-  await ensureSweepSchedule({
+  await ensureSchedules({
     client,
     taskQueue: config.temporal.taskQueue,
-    intervalSeconds: config.webhookSweepIntervalSeconds,
+    webhookSweepSeconds: config.webhookSweepIntervalSeconds,
+    reconciliationSeconds: config.reconciliation.intervalSeconds,
   });
 }
 
@@ -97,7 +104,8 @@ async function createWorker(
     activities: createActivities({
       book,
       qbitpay,
-      settings: { feeSide, networks, depositProof },
+      settings: { feeSide, networks, depositProof, reconciliation: config.reconciliation },
+      startDeposit: (deposit) => notices.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like

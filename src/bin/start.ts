@@ -6,6 +6,7 @@ import { removeEndpoints, writeEndpoints } from '../embedded/endpoints.js';
 import { openStateDirectory } from '../embedded/state-directory.js';
 import { runDemoPayout } from './demo-payout.js';
 import { startEngine, stopStarted, type Endpoints, type Engine, type Started } from './engine.js';
+import { STATE_DIRECTORY } from './local-engine.js';
 import { runMain } from './main.js';
 import { nextSignal } from './running-part.js';
 import { installTemporalRuntime } from './run-worker.js';
@@ -13,7 +14,6 @@ import { StartError } from './start-error.js';
 import { readStartOptions, type StartOptions } from './start-options.js';
 import { readOrCreateKey } from './state-secrets.js';
 
-const STATE_DIRECTORY = '.payouts';
 const LOG_FILE = `${STATE_DIRECTORY}/engine.log`;
 
 /** `npm start`: the whole engine in one process, with what the environment does not name embedded. */

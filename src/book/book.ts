@@ -1,22 +1,20 @@
-import {
-  enterStep,
-  proceedsOf,
-  recordOrder,
-  recordProviderPayout,
-  recordSettlement,
-  upsertOrder,
-} from './attempts.js';
+import { enterStep, recordOrder, upsertOrder } from './attempts.js';
 import {
   claimedBalance,
-  hasOpeningBalances,
+  readAccountOpening,
+  recordBalanceReading,
   recordDepositIfCovered,
   recordOpeningBalances,
 } from './balance-claims.js';
 import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
+import { declareTransaction } from './declarations.js';
+import { findDeposit, findDepositByTransaction, listDeposits } from './deposit-reading.js';
+import { allocateDeposit, assignDeposit } from './deposits.js';
 import { claimForProvider } from './engine-settings.js';
-import { allocateDeposit, declareTransaction, isKnownDeposit, recordVerifiedDeposit } from './deposits.js';
 import { claimSending, declareUnknown, getFence, settleFence } from './fences.js';
-import { closeFunding, findOpened, openFunding } from './funding.js';
+import { closeFunding, findOpened, openFromBalance, openFunding } from './funding.js';
+import { fundsOf } from './ledger.js';
+import { listLedgerEntries, readBalances, readPostingsOf } from './ledger-reading.js';
 import { assertBookMigrated, migrateBook } from './migrator.js';
 import {
   findPayout,
@@ -26,7 +24,22 @@ import {
   readTimeline,
 } from './payout-reading.js';
 import { clearWaiting, holdPayout, noteWaiting } from './payouts.js';
+import {
+  findReturning,
+  readBookSnapshot,
+  readReport,
+  recordOutsideActivity,
+  storeReport,
+} from './reconciliation-reading.js';
 import { createRequestHasher } from './request-hash.js';
+import { reserveFunds } from './reservations.js';
+import { recordProviderPayout, recordReturn, recordSettlement } from './settlements.js';
+import {
+  findDepositKey,
+  findKnownProviderDeposits,
+  findUnbooked,
+  recordVerifiedDeposit,
+} from './verified-deposits.js';
 import {
   findDueWebhooks,
   findWebhook,
@@ -60,6 +73,8 @@ function bindBook(db: BookDatabase) {
       timeline: readTimeline,
       findOpened,
       open: openFunding,
+      openFromBalance,
+      reserve: reserveFunds,
       close: closeFunding,
       hold: holdPayout,
       noteWaiting,
@@ -75,17 +90,37 @@ function bindBook(db: BookDatabase) {
       upsertOrder,
       recordProviderPayout,
       recordSettlement,
-      proceedsOf,
+      recordReturn,
     }),
     deposits: bindAll(db, {
       recordVerified: recordVerifiedDeposit,
       recordIfCovered: recordDepositIfCovered,
-      isKnown: isKnownDeposit,
+      findKey: findDepositKey,
+      findKnownProviderDeposits,
       allocate: allocateDeposit,
+      assign: assignDeposit,
       declareTransaction,
+      find: findDeposit,
+      findByTransaction: findDepositByTransaction,
+      list: listDeposits,
+    }),
+    ledger: bindAll(db, {
+      list: listLedgerEntries,
+      balances: readBalances,
+      postingsOf: readPostingsOf,
+      fundsOf,
       claimedBalance,
-      hasOpeningBalances,
+      readAccountOpening,
+      findUnbooked,
       recordOpeningBalances,
+      recordBalanceReading,
+    }),
+    reconciliation: bindAll(db, {
+      snapshot: readBookSnapshot,
+      findReturning,
+      recordOutsideActivity,
+      storeReport,
+      readReport,
     }),
     webhooks: bindAll(db, {
       store: storeWebhook,

@@ -1,92 +1,91 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
-import { addAmounts, compareAmounts } from '../domain/money.js';
+import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
+import { FUNDING } from '../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { bookAllocation, type AllocationPart } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { isFunded } from './funding.js';
-import { addTimelineEntry, lockExistingPayout, lockPayout, type PayoutRow } from './payouts.js';
-import { DECLARATION_OUTCOME, type DeclarationOutcome } from './records.js';
-import type { BookSchema } from './schema.js';
+import { missingDeposit } from './funding.js';
+import type { Assignment, DepositAllocation } from './ledger-records.js';
+import {
+  addFlag,
+  addTimelineEntry,
+  lockExistingPayout,
+  lockPayout,
+  transitionPayout,
+  type PayoutRow,
+} from './payouts.js';
+import { findWaitingForBalance } from './reservations.js';
+import type { DepositRow } from './verified-deposits.js';
 
-type DepositRow = Selectable<BookSchema['deposits']>;
-
-/** A deposit that the provider's API has shown to be there. */
-export interface VerifiedDeposit {
-  readonly depositKey: string;
-  readonly providerDepositId: string | null;
-  /** Normalised. */
-  readonly txHash: string | null;
-  readonly currency: string;
-  readonly amount: string;
-  readonly address: string | null;
-  /** What showed it: the id of the balance transaction, or the balance that was read. */
-  readonly proof: string;
-}
-
-/** Writes the deposit once, whoever announces it how often. */
-export async function recordVerifiedDeposit(
-  db: BookDatabase | BookTransaction,
-  deposit: VerifiedDeposit,
-): Promise<void> {
-  await db
-    .insertInto('deposits')
-    .values({
-      deposit_key: deposit.depositKey,
-      provider_deposit_id: deposit.providerDepositId,
-      tx_hash: deposit.txHash,
-      currency: deposit.currency,
-      amount: deposit.amount,
-      address: deposit.address,
-      proof: deposit.proof,
-      status: 'verified',
-    })
-    .onConflict((conflict) => conflict.column('deposit_key').doNothing())
-    .execute();
-}
-
-export async function isKnownDeposit(
-  db: BookDatabase | BookTransaction,
-  depositKey: string,
-): Promise<boolean> {
-  const row = await db
-    .selectFrom('deposits')
-    .select('deposit_key')
-    .where('deposit_key', '=', depositKey)
-    .executeTakeFirst();
-  return row !== undefined;
-}
+/** Whose a verified deposit is: decided once, in one transaction, by what is certain or by a person. */
 
 export type AllocationOutcome =
-  | { readonly kind: 'allocated'; readonly payoutId: string; readonly payoutStatus: PayoutStatus }
+  | {
+      readonly kind: 'allocated';
+      readonly payoutId: string;
+      readonly payoutStatus: PayoutStatus;
+      /** What the payout still lacks; "0" when it is funded. */
+      readonly missing: string;
+      /** Payouts that wait for the free balance, which may have got a part. */
+      readonly wake: readonly string[];
+    }
+  /** All of it went to the free balance. */
+  | { readonly kind: 'freed'; readonly wake: readonly string[] }
   | { readonly kind: 'parked'; readonly reason: FailureType; readonly payoutId: string | null };
 
+type MatchedBy = DepositAllocation['matchedBy'];
+
 /**
- * Decides once whose a verified deposit is, in one transaction: the payout that declared its transaction, else
- * the one that expects exactly its amount, else nobody. Nothing is guessed; repeating it answers the same.
+ * Gives a verified deposit to the payout that declared its transaction, else to the one that expects exactly its
+ * amount, else to nobody. Nothing is guessed; repeating it answers the same. A parked deposit is looked at again:
+ * its transaction may have been declared meanwhile.
  */
 export async function allocateDeposit(db: BookDatabase, depositKey: string): Promise<AllocationOutcome> {
   return db.transaction().execute(async (trx) => {
-    const deposit = await trx
-      .selectFrom('deposits')
-      .selectAll()
-      .where('deposit_key', '=', depositKey)
-      .forUpdate()
-      .executeTakeFirstOrThrow();
-    if (deposit.status !== 'verified') return toOutcome(trx, deposit);
+    const deposit = await lockDeposit(trx, depositKey);
+    if (deposit.status === 'allocated') return toOutcome(trx, deposit);
     const match = await findMatch(trx, deposit);
+    if (deposit.status === 'parked' && !(match.isDeclared && isUnexplained(deposit))) {
+      return toOutcome(trx, deposit);
+    }
     const payout = match.payoutId === undefined ? undefined : await lockPayout(trx, match.payoutId);
-    const reason =
-      match.conflict ?? (payout === undefined ? FAILURE_TYPE.UNMATCHED_DEPOSIT : refuse(deposit, payout));
-    return reason === undefined && payout !== undefined
-      ? allocate(trx, deposit, payout, match.by)
-      : park(trx, deposit, reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payout);
+    const reason = payout === undefined ? FAILURE_TYPE.UNMATCHED_DEPOSIT : refuse(deposit, payout, match);
+    if (payout === undefined || reason !== undefined) {
+      return park(trx, deposit, reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payout);
+    }
+    await give(trx, deposit, [{ payout, amount: deposit.amount }], {
+      by: match.isDeclared ? 'declaredTransaction' : 'exactAmount',
+      detail: 'confirmed',
+    });
+    return toOutcome(trx, await lockDeposit(trx, depositKey));
   });
+}
+
+function isUnexplained(deposit: DepositRow): boolean {
+  return deposit.park_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
+}
+
+async function findLocked(trx: BookTransaction, depositKey: string): Promise<DepositRow | undefined> {
+  return trx
+    .selectFrom('deposits')
+    .selectAll()
+    .where('deposit_key', '=', depositKey)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+async function lockDeposit(trx: BookTransaction, depositKey: string): Promise<DepositRow> {
+  const deposit = await findLocked(trx, depositKey);
+  if (deposit === undefined) throw new Error(`deposit ${depositKey} is not in the book`);
+  return deposit;
 }
 
 interface Match {
   readonly payoutId: string | undefined;
-  readonly by: 'declaredTransaction' | 'exactAmount';
-  readonly conflict: FailureType | undefined;
+  readonly isDeclared: boolean;
+  /** One payout declared the transaction and another expects exactly this amount. */
+  readonly isContradicted: boolean;
 }
 
 async function findMatch(trx: BookTransaction, deposit: DepositRow): Promise<Match> {
@@ -104,25 +103,22 @@ async function findMatch(trx: BookTransaction, deposit: DepositRow): Promise<Mat
     .where('currency', '=', deposit.currency)
     .where('amount', '=', deposit.amount)
     .executeTakeFirst();
-  const contradict =
-    declared !== undefined && expected !== undefined && declared.payout_id !== expected.payout_id;
   return {
     payoutId: declared?.payout_id ?? expected?.payout_id,
-    by: declared === undefined ? 'exactAmount' : 'declaredTransaction',
-    conflict: contradict ? FAILURE_TYPE.CONFLICTING_MATCH : undefined,
+    isDeclared: declared !== undefined,
+    isContradicted:
+      declared !== undefined && expected !== undefined && declared.payout_id !== expected.payout_id,
   };
 }
 
 /** Why this deposit is not this payout's after all; undefined when it is. */
-function refuse(deposit: DepositRow, payout: PayoutRow): FailureType | undefined {
+function refuse(deposit: DepositRow, payout: PayoutRow, match: Match): FailureType | undefined {
+  if (match.isContradicted) return FAILURE_TYPE.CONFLICTING_MATCH;
   if (isFinalStatus(payout.status)) return FAILURE_TYPE.LATE_DEPOSIT;
-  if (payout.status !== PAYOUT_STATUS.AWAITING_DEPOSIT || isFunded(payout))
-    return FAILURE_TYPE.EXCESS_DEPOSIT;
-  if (deposit.address !== null && !isSameAddress(deposit.address, payout.deposit_address))
+  if (payout.funding !== FUNDING.DEPOSIT) return FAILURE_TYPE.UNMATCHED_DEPOSIT;
+  if (deposit.currency !== payout.funding_currency) return FAILURE_TYPE.WRONG_CURRENCY;
+  if (deposit.address !== null && !isSameAddress(deposit.address, payout.deposit_address)) {
     return FAILURE_TYPE.WRONG_ADDRESS;
-  if (deposit.currency !== payout.funding_currency) return FAILURE_TYPE.WRONG_AMOUNT;
-  if (payout.deposit_amount === null || compareAmounts(deposit.amount, payout.deposit_amount) !== 0) {
-    return FAILURE_TYPE.WRONG_AMOUNT;
   }
   return undefined;
 }
@@ -134,32 +130,105 @@ function isSameAddress(left: string, right: string | null): boolean {
   return right !== null && normalise(left) === normalise(right);
 }
 
-async function allocate(
+interface Part {
+  readonly payout: PayoutRow;
+  readonly amount: string;
+}
+
+interface Decision {
+  readonly by: MatchedBy;
+  /** How it came about, for the timelines. */
+  readonly detail: string;
+  readonly actor?: string;
+}
+
+/** Gives each payout up to what it lacks; what is beyond that becomes free, and the payout is marked. */
+async function give(
   trx: BookTransaction,
   deposit: DepositRow,
+  parts: readonly Part[],
+  decision: Decision,
+): Promise<void> {
+  const booked: AllocationPart[] = [];
+  let excess = '0';
+  for (const { payout, amount } of parts) {
+    const missing = canStillBeFunded(payout) ? missingDeposit(payout) : '0';
+    const given = compareAmounts(amount, missing) < 0 ? amount : missing;
+    const beyond = subtractAmounts(amount, given);
+    excess = addAmounts(excess, beyond);
+    if (compareAmounts(given, '0') > 0) {
+      booked.push({ payoutId: payout.payout_id, amount: given });
+      await fundPayout(trx, payout, given, `deposit of ${amount} ${deposit.currency} ${decision.detail}`);
+    }
+    if (compareAmounts(beyond, '0') > 0) {
+      const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is in the free balance`;
+      await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
+    }
+  }
+  if (compareAmounts(excess, '0') > 0) booked.push({ payoutId: null, amount: excess });
+  await writeAllocation(trx, deposit, booked, decision);
+}
+
+/** Later its money is on its way already: more of it would only lie there. */
+function canStillBeFunded(payout: PayoutRow): boolean {
+  return (
+    payout.status === PAYOUT_STATUS.AWAITING_DEPOSIT ||
+    (payout.status === PAYOUT_STATUS.HELD && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED)
+  );
+}
+
+async function fundPayout(
+  trx: BookTransaction,
   payout: PayoutRow,
-  matchedBy: Match['by'],
-): Promise<AllocationOutcome> {
-  const allocated = await decide(trx, deposit, {
-    status: 'allocated',
-    payout_id: payout.payout_id,
-    matched_by: matchedBy,
-  });
+  amount: string,
+  detail: string,
+): Promise<void> {
+  const received = addAmounts(payout.deposit_received, amount);
   await trx
     .updateTable('payouts')
-    .set({
-      deposit_received: addAmounts(payout.deposit_received, deposit.amount),
-      updated_at: sql<Date>`clock_timestamp()`,
-    })
+    .set({ deposit_received: received, updated_at: sql<Date>`clock_timestamp()` })
     .where('payout_id', '=', payout.payout_id)
     .execute();
-  await addTimelineEntry(
-    trx,
-    payout.payout_id,
-    payout.status,
-    `deposit of ${deposit.amount} ${deposit.currency} confirmed`,
-  );
-  return toOutcome(trx, allocated);
+  const missing = missingDeposit({ ...payout, deposit_received: received });
+  const isFunded = compareAmounts(missing, '0') === 0;
+  const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
+  await addTimelineEntry(trx, payout.payout_id, payout.status, progress);
+  // Held because the deadline passed: with all the money there, there is nothing left to decide.
+  if (isFunded && payout.status === PAYOUT_STATUS.HELD) {
+    await transitionPayout(trx, payout, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+      detail: 'the rest of the deposit came in after the deadline',
+    });
+  }
+}
+
+async function writeAllocation(
+  trx: BookTransaction,
+  deposit: DepositRow,
+  parts: readonly AllocationPart[],
+  { by, actor }: Decision,
+): Promise<void> {
+  const [only] = parts.flatMap(({ payoutId }) => payoutId ?? []);
+  await trx
+    .updateTable('deposits')
+    .set({
+      status: 'allocated',
+      payout_id: only ?? deposit.payout_id,
+      decided_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('deposit_key', '=', deposit.deposit_key)
+    .execute();
+  await trx
+    .insertInto('deposit_allocations')
+    .values(
+      parts.map(({ payoutId, amount }) => ({
+        deposit_key: deposit.deposit_key,
+        payout_id: payoutId,
+        amount,
+        matched_by: by,
+      })),
+    )
+    .execute();
+  await bookAllocation(trx, deposit.deposit_key, deposit.currency, parts, actor);
 }
 
 async function park(
@@ -168,75 +237,121 @@ async function park(
   reason: FailureType,
   payout: PayoutRow | undefined,
 ): Promise<AllocationOutcome> {
-  const parked = await decide(trx, deposit, { status: 'parked', park_reason: reason });
-  if (payout !== undefined) {
-    await addTimelineEntry(
-      trx,
-      payout.payout_id,
-      payout.status,
-      `deposit of ${deposit.amount} ${deposit.currency} parked: ${reason}`,
-    );
-  }
-  return toOutcome(trx, parked);
-}
-
-async function decide(
-  trx: BookTransaction,
-  deposit: DepositRow,
-  decision: Partial<Pick<DepositRow, 'status' | 'payout_id' | 'matched_by' | 'park_reason'>>,
-): Promise<DepositRow> {
-  return trx
+  const payoutId = payout?.payout_id ?? null;
+  await trx
     .updateTable('deposits')
-    .set({ ...decision, decided_at: sql<Date>`clock_timestamp()` })
+    .set({
+      status: 'parked',
+      park_reason: reason,
+      payout_id: payoutId,
+      decided_at: sql<Date>`clock_timestamp()`,
+    })
     .where('deposit_key', '=', deposit.deposit_key)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+    .execute();
+  if (payout !== undefined) {
+    await addFlag(trx, payout, reason, `deposit of ${deposit.amount} ${deposit.currency} parked: ${reason}`);
+  }
+  return { kind: 'parked', reason, payoutId };
 }
 
 async function toOutcome(trx: BookTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
-  const { payout_id: payoutId } = deposit;
-  if (deposit.status !== 'allocated' || payoutId === null) {
-    return { kind: 'parked', reason: deposit.park_reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
+  const { status, park_reason: reason, payout_id: payoutId } = deposit;
+  if (status !== 'allocated') {
+    return { kind: 'parked', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
   }
-  const { status } = await lockExistingPayout(trx, payoutId);
-  return { kind: 'allocated', payoutId, payoutStatus: status };
+  const [owner] = await ownersOf(trx, deposit.deposit_key);
+  const wake = await findWaitingForBalance(trx, [deposit.currency]);
+  if (owner === undefined) return { kind: 'freed', wake };
+  const payout = await lockExistingPayout(trx, owner);
+  const missing = missingDeposit(payout);
+  return { kind: 'allocated', payoutId: owner, payoutStatus: payout.status, missing, wake };
 }
 
-/** Binds a transaction hash (normalised) to a payout: a deposit that carries it can only be this payout's. */
-export async function declareTransaction(
-  db: BookDatabase,
-  declaration: { readonly payoutId: string; readonly txHash: string; readonly actor: string },
-): Promise<DeclarationOutcome> {
-  return db.transaction().execute(async (trx) => {
-    const payout = await lockPayout(trx, declaration.payoutId);
-    if (payout === undefined) return DECLARATION_OUTCOME.UNKNOWN_PAYOUT;
-    const inserted = isFinalStatus(payout.status) ? undefined : await insertDeclaration(trx, declaration);
-    if (inserted !== undefined) {
-      await addTimelineEntry(trx, payout.payout_id, payout.status, 'transaction of the deposit declared');
-      return DECLARATION_OUTCOME.DECLARED;
+async function ownersOf(trx: BookTransaction, depositKey: string): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('deposit_allocations')
+    .select('payout_id')
+    .where('deposit_key', '=', depositKey)
+    .where('payout_id', 'is not', null)
+    .orderBy('payout_id')
+    .execute();
+  return rows.flatMap((row) => row.payout_id ?? []);
+}
+
+export type AssignOutcome =
+  | {
+      readonly kind: 'assigned';
+      readonly payouts: readonly { readonly payoutId: string; readonly missing: string }[];
+      /** Payouts that wait for the free balance. */
+      readonly wake: readonly string[];
     }
-    const existing = await trx
-      .selectFrom('declared_transactions')
-      .select('payout_id')
-      .where('tx_hash', '=', declaration.txHash)
-      .executeTakeFirst();
-    if (existing?.payout_id === declaration.payoutId) return DECLARATION_OUTCOME.DECLARED;
-    return existing === undefined ? DECLARATION_OUTCOME.PAYOUT_ENDED : DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** A person says whose a parked deposit is; all of it has to go somewhere. Repeating it answers the same. */
+export async function assignDeposit(
+  db: BookDatabase,
+  depositKey: string,
+  to: Assignment,
+  actor: string,
+): Promise<AssignOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const deposit = await findLocked(trx, depositKey);
+    if (deposit === undefined) return refused('there is no such deposit');
+    if (deposit.status === 'verified') return refused('the deposit is being matched; try again');
+    if (deposit.status === 'parked') {
+      const refusal = await assign(trx, deposit, to, actor);
+      if (refusal !== undefined) return refused(refusal);
+    }
+    return describeAssignment(trx, deposit);
   });
 }
 
-async function insertDeclaration(
+async function describeAssignment(trx: BookTransaction, deposit: DepositRow): Promise<AssignOutcome> {
+  const payouts = [];
+  for (const payoutId of await ownersOf(trx, deposit.deposit_key)) {
+    payouts.push({ payoutId, missing: missingDeposit(await lockExistingPayout(trx, payoutId)) });
+  }
+  return { kind: 'assigned', payouts, wake: await findWaitingForBalance(trx, [deposit.currency]) };
+}
+
+function refused(message: string): AssignOutcome {
+  return { kind: 'refused', message };
+}
+
+/** Undefined when it is done, else why not. */
+async function assign(
   trx: BookTransaction,
-  declaration: { readonly payoutId: string; readonly txHash: string; readonly actor: string },
-): Promise<unknown> {
-  return trx
-    .insertInto('declared_transactions')
-    .values({
-      tx_hash: declaration.txHash,
-      payout_id: declaration.payoutId,
-      declared_by: declaration.actor,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('tx_hash')
-    .executeTakeFirst();
+  deposit: DepositRow,
+  to: Assignment,
+  actor: string,
+): Promise<string | undefined> {
+  const decision = { by: 'person', detail: `assigned by ${actor}`, actor } as const;
+  if (to === 'free') {
+    await writeAllocation(trx, deposit, [{ payoutId: null, amount: deposit.amount }], decision);
+    return undefined;
+  }
+  const total = addAmounts(...to.map(({ amount }) => amount));
+  if (compareAmounts(total, deposit.amount) !== 0) {
+    return `the parts are ${total} ${deposit.currency} together, the deposit is ${deposit.amount}`;
+  }
+  const parts: Part[] = [];
+  // In one order, or two assignments could wait for each other.
+  for (const { payoutId, amount } of to.toSorted((left, right) =>
+    left.payoutId < right.payoutId ? -1 : 1,
+  )) {
+    const payout = await lockPayout(trx, payoutId);
+    const refusal = refuseAssignment(deposit, payout);
+    if (payout === undefined || refusal !== undefined) return `payout ${payoutId} ${refusal ?? ''}`;
+    parts.push({ payout, amount });
+  }
+  await give(trx, deposit, parts, decision);
+  return undefined;
+}
+
+function refuseAssignment(deposit: DepositRow, payout: PayoutRow | undefined): string | undefined {
+  if (payout === undefined) return 'does not exist';
+  if (payout.funding !== FUNDING.DEPOSIT) return 'is funded from the balance: assign the deposit to "free"';
+  if (payout.funding_currency !== deposit.currency) return `is funded in ${payout.funding_currency}`;
+  if (!canStillBeFunded(payout)) return `is ${payout.status} and takes no money any more`;
+  return compareAmounts(missingDeposit(payout), '0') === 0 ? 'has all its money already' : undefined;
 }

@@ -133,13 +133,23 @@ export async function getFence(db: BookDatabase | BookTransaction, id: FenceId):
   return { state, rejection: type === null ? null : { type, message: message ?? '' } };
 }
 
-/** True when the provider has, or may have, a request of this payout: cancelling is too late then. */
+/**
+ * True when the provider has, or may have, a payout of this one, or an order that has not come to its end:
+ * cancelling is too late, or too early, then.
+ */
 export async function hasReachedProvider(trx: BookTransaction, payoutId: string): Promise<boolean> {
-  const row = await trx
-    .selectFrom('fences')
-    .select('external_order_id')
-    .where('payout_id', '=', payoutId)
-    .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.ACCEPTED, FENCE_STATE.UNKNOWN])
-    .executeTakeFirst();
-  return row !== undefined;
+  const { rows } = await sql<{ reached: boolean }>`
+    select exists (
+      select from fences left join provider_orders
+        on fences.operation = ${FENCE_OPERATION.ORDER}
+        and provider_orders.external_order_id = fences.external_order_id
+      where fences.payout_id = ${payoutId}
+        and (fences.state in (${FENCE_STATE.SENDING}, ${FENCE_STATE.UNKNOWN})
+          or (fences.state = ${FENCE_STATE.ACCEPTED}
+            and coalesce(provider_orders.status, '') not in (${sql.join(FINAL_ORDER_WORDS)})))
+    ) as reached`.execute(trx);
+  return rows[0]?.reached === true;
 }
+
+/** The provider's words for an order that moves no more money. */
+const FINAL_ORDER_WORDS = ['filled', 'cancelled', 'failed'];

@@ -1,33 +1,41 @@
 import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
 import { FAILURE_TYPE } from '../domain/failure-type.js';
-import { addAmounts, compareAmounts, multiply, smallestUnit } from '../domain/money.js';
+import { addAmounts, compareAmounts, multiply, smallestUnit, subtractAmounts } from '../domain/money.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { FeeTerms, ProviderMinimum } from '../domain/quote.js';
 import type { BookDatabase, BookTransaction } from './database.js';
+import { releaseFunds } from './bookings.js';
 import { hasReachedProvider } from './fences.js';
+import { lockLedger } from './ledger.js';
 import { toDeposit } from './payout-reading.js';
 import {
   addTimelineEntry,
   insertPayout,
+  lockExistingPayout,
   lockPayout,
   transitionPayout,
   type PayoutOrigin,
   type PayoutRow,
 } from './payouts.js';
+import { findWaitingForBalance, reserve } from './reservations.js';
 
 /** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
 
-export interface FundingTerms {
-  readonly network: string;
-  readonly address: string;
-  /** The deposit to ask for, before the tail that makes it unique. */
+/** What a payout needs, and by which terms that was computed. */
+export interface QuotedTerms {
+  /** In the funding currency; of a deposit before the tail that makes it unique. */
   readonly baseAmount: string;
-  readonly deadlineSeconds: number;
   readonly feeTerms: FeeTerms;
   /** The bid that the amounts were computed with; null where nothing is sold. */
   readonly estimatedPrice: string | null;
   readonly minimum: ProviderMinimum | null;
+}
+
+export interface FundingTerms extends QuotedTerms {
+  readonly network: string;
+  readonly address: string;
+  readonly deadlineSeconds: number;
 }
 
 export type OpenOutcome =
@@ -80,24 +88,16 @@ export async function openFunding(
     if (existing !== undefined) return toOpenOutcome(existing, origin);
     const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
     if (amount === undefined) return { kind: 'noFreeAmount' };
-    const row = await insertPayout(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, terms, {
       deposit_network: terms.network,
       deposit_address: terms.address,
       deposit_amount: amount,
       deposit_expires_at: new Date(origin.startedAt.getTime() + terms.deadlineSeconds * 1_000),
-      fee_side: terms.feeTerms.side,
-      payout_fee_rate: terms.feeTerms.payoutRate,
-      trade_fee_rate: terms.feeTerms.tradeRate,
-      estimated_price: terms.estimatedPrice,
-      minimum_amount: terms.minimum?.amount ?? null,
-      minimum_currency: terms.minimum?.currency ?? null,
     });
-    if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
     await trx
       .insertInto('expected_amounts')
       .values({ currency: row.funding_currency, amount, payout_id: row.payout_id, rests_until: null })
       .execute();
-    await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
     await addTimelineEntry(
       trx,
       row.payout_id,
@@ -106,6 +106,46 @@ export async function openFunding(
     );
     return toOpenOutcome(row, origin);
   });
+}
+
+/** Writes a payout that the free balance funds, with its reservation if there is enough and nobody waits before it. */
+export async function openFromBalance(
+  db: BookDatabase,
+  origin: PayoutOrigin,
+  terms: QuotedTerms,
+): Promise<OpenOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const existing = await lockPayout(trx, origin.request.payoutId);
+    if (existing !== undefined) return toOpenOutcome(existing, origin);
+    // First come, first served: payouts get their places in the order in which they are committed.
+    await lockLedger(trx);
+    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_BALANCE, terms, {
+      deposit_amount: terms.baseAmount,
+    });
+    await reserve(trx, row);
+    return toOpenOutcome(await lockExistingPayout(trx, row.payout_id), origin);
+  });
+}
+
+async function insertOpened(
+  trx: BookTransaction,
+  origin: PayoutOrigin,
+  status: PayoutStatus,
+  { feeTerms, estimatedPrice, minimum }: QuotedTerms,
+  columns: Partial<PayoutRow>,
+): Promise<PayoutRow> {
+  const row = await insertPayout(trx, origin, status, {
+    ...columns,
+    fee_side: feeTerms.side,
+    payout_fee_rate: feeTerms.payoutRate,
+    trade_fee_rate: feeTerms.tradeRate,
+    estimated_price: estimatedPrice,
+    minimum_amount: minimum?.amount ?? null,
+    minimum_currency: minimum?.currency ?? null,
+  });
+  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
+  return row;
 }
 
 function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
@@ -163,45 +203,64 @@ export interface FundingClosing {
 }
 
 export type CloseOutcome =
-  | { readonly kind: 'closed'; readonly status: PayoutStatus; readonly parkedDepositKeys: readonly string[] }
+  | {
+      readonly kind: 'closed';
+      readonly status: PayoutStatus;
+      /** Payouts that wait for the free balance, which may have got what this one had. */
+      readonly wake: readonly string[];
+    }
   /** Only an expiry is told so: the deposit had come in time. */
   | { readonly kind: 'funded'; readonly status: PayoutStatus }
-  /** Too late: the book says how far the payout is. */
-  | { readonly kind: 'refused'; readonly status: PayoutStatus };
+  /** Too late, or not by itself: the book says how far the payout is. */
+  | { readonly kind: 'refused'; readonly status: PayoutStatus; readonly holdReason: FailureType | null };
 
 /**
- * Ends a payout before its money has left. Locks the row that allocation locks, so that a deposit is either
- * in before the end (and is parked by it) or late. Repeating it answers with what the book has.
+ * Ends a payout before its money has left; what it has becomes free. Locks the row that allocation locks, so that
+ * a deposit is either in before the end or late. Repeating it answers with what the book has.
  */
 export async function closeFunding(db: BookDatabase, closing: FundingClosing): Promise<CloseOutcome> {
   return db.transaction().execute(async (trx) => {
     const row =
       (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
-    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
-      return { kind: 'refused', status: row.status };
+    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) return refused(row);
+    if (row.status === closing.to) return closed(trx, row);
+    if (isFinalStatus(row.status) || !canTransition(row.status, closing.to)) return refused(row);
+    if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
+      return isFunded(row) ? { kind: 'funded', status: row.status } : holdUnderfunded(trx, row);
     }
-    if (row.status === closing.to) {
-      return {
-        kind: 'closed',
-        status: row.status,
-        parkedDepositKeys: await parkedKeysOf(trx, row.payout_id),
-      };
-    }
-    if (isFinalStatus(row.status) || !canTransition(row.status, closing.to)) {
-      return { kind: 'refused', status: row.status };
-    }
-    if (closing.to === PAYOUT_STATUS.EXPIRED && isFunded(row)) return { kind: 'funded', status: row.status };
     if (closing.to === PAYOUT_STATUS.CANCELLED && (await hasReachedProvider(trx, row.payout_id))) {
-      return { kind: 'refused', status: row.status };
+      return refused(row);
     }
-    const status = await transitionPayout(trx, row, closing.to, closing);
-    await parkDepositsOf(trx, row.payout_id, status);
-    return { kind: 'closed', status, parkedDepositKeys: await parkedKeysOf(trx, row.payout_id) };
+    await transitionPayout(trx, row, closing.to, closing);
+    await releaseFunds(trx, row.payout_id);
+    return closed(trx, { ...row, status: closing.to });
   });
 }
 
-export function isFunded(row: PayoutRow): boolean {
-  return row.deposit_amount !== null && compareAmounts(row.deposit_received, row.deposit_amount) >= 0;
+function refused({ status, hold_reason: holdReason }: PayoutRow): CloseOutcome {
+  return { kind: 'refused', status, holdReason };
+}
+
+async function closed(trx: BookTransaction, row: PayoutRow): Promise<CloseOutcome> {
+  const wake = await findWaitingForBalance(trx, [row.funding_currency, row.currency]);
+  return { kind: 'closed', status: row.status, wake };
+}
+
+/** Somebody's money is there: an end would take it from its payout. */
+async function holdUnderfunded(trx: BookTransaction, row: PayoutRow): Promise<CloseOutcome> {
+  const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
+  await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
+  return refused(await lockExistingPayout(trx, row.payout_id));
+}
+
+function isFunded(row: PayoutRow): boolean {
+  return row.deposit_amount !== null && compareAmounts(missingDeposit(row), '0') === 0;
+}
+
+/** What a payout still lacks of its expected deposit. */
+export function missingDeposit(row: Pick<PayoutRow, 'deposit_amount' | 'deposit_received'>): string {
+  const missing = subtractAmounts(row.deposit_amount ?? '0', row.deposit_received);
+  return compareAmounts(missing, '0') > 0 ? missing : '0';
 }
 
 /** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
@@ -210,31 +269,4 @@ async function insertUnopened(trx: BookTransaction, closing: FundingClosing): Pr
   if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
   await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', closing.origin.startedAt);
   return row;
-}
-
-async function parkDepositsOf(trx: BookTransaction, payoutId: string, status: PayoutStatus): Promise<void> {
-  const parked = await trx
-    .updateTable('deposits')
-    .set({
-      status: 'parked',
-      park_reason: FAILURE_TYPE.PAYOUT_CLOSED,
-      decided_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('payout_id', '=', payoutId)
-    .where('status', '=', 'allocated')
-    .returning(['amount', 'currency'])
-    .execute();
-  for (const deposit of parked) {
-    await addTimelineEntry(trx, payoutId, status, `deposit of ${deposit.amount} ${deposit.currency} parked`);
-  }
-}
-
-async function parkedKeysOf(trx: BookTransaction, payoutId: string): Promise<string[]> {
-  const rows = await trx
-    .selectFrom('deposits')
-    .select('deposit_key')
-    .where('payout_id', '=', payoutId)
-    .where('park_reason', '=', FAILURE_TYPE.PAYOUT_CLOSED)
-    .execute();
-  return rows.map((row) => row.deposit_key);
 }

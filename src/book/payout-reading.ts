@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
+import { FUNDING, type PayoutRequest } from '../domain/payout-request.js';
 import type { BookDatabase } from './database.js';
 import type { PayoutRow } from './payouts.js';
 import {
@@ -127,23 +128,17 @@ function toRecord(
     firstExecutionRunId: row.first_execution_run_id,
     openRequestId: row.open_request_id,
     maker: row.maker,
-    request: {
-      payoutId: row.payout_id,
-      amount: row.amount,
-      currency: row.currency,
-      amountMode: row.amount_mode,
-      fundingCurrency: row.funding_currency,
-      destination: row.destination,
-      ...(row.description === null ? {} : { description: row.description }),
-    },
+    request: toRequest(row),
     amount: row.amount,
     currency: row.currency,
     amountMode: row.amount_mode,
     fundingCurrency: row.funding_currency,
+    funding: row.funding,
     status: row.status,
     holdReason: row.hold_reason,
     failure:
       row.failure_type === null ? null : { type: row.failure_type, message: row.failure_message ?? '' },
+    flags: row.flags,
     deposit: toDeposit(row),
     feeTerms: toFeeTerms(row),
     minimum:
@@ -157,7 +152,7 @@ function toRecord(
   };
 }
 
-/** Null for a payout that was never opened. */
+/** Null for a payout that was never opened, or that the free balance funds. */
 export function toDeposit(row: PayoutRow): PayoutDepositRecord | null {
   if (
     row.deposit_address === null ||
@@ -177,7 +172,21 @@ export function toDeposit(row: PayoutRow): PayoutDepositRecord | null {
   };
 }
 
-function toFeeTerms(row: PayoutRow): PayoutRecord['feeTerms'] {
+/** The request as it was made. */
+export function toRequest(row: PayoutRow): PayoutRequest {
+  return {
+    payoutId: row.payout_id,
+    amount: row.amount,
+    currency: row.currency,
+    amountMode: row.amount_mode,
+    fundingCurrency: row.funding_currency,
+    ...(row.funding === FUNDING.DEPOSIT ? {} : { funding: row.funding }),
+    destination: row.destination,
+    ...(row.description === null ? {} : { description: row.description }),
+  };
+}
+
+export function toFeeTerms(row: PayoutRow): PayoutRecord['feeTerms'] {
   if (row.fee_side === null || row.payout_fee_rate === null || row.trade_fee_rate === null) return null;
   return { side: row.fee_side, payoutRate: row.payout_fee_rate, tradeRate: row.trade_fee_rate };
 }

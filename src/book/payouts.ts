@@ -1,7 +1,7 @@
 import { sql, type Selectable } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
 import { FAILURE_KIND, failureTypesOfKind } from '../domain/failure-type.js';
-import type { PayoutRequest } from '../domain/payout-request.js';
+import { fundingOf, type PayoutRequest } from '../domain/payout-request.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import type { BookSchema } from './schema.js';
@@ -49,6 +49,7 @@ export async function insertPayout(
       currency: request.currency,
       amount_mode: request.amountMode,
       funding_currency: request.fundingCurrency,
+      funding: fundingOf(request),
       destination: JSON.stringify(request.destination),
       description: request.description ?? null,
       status,
@@ -114,6 +115,24 @@ export async function addTimelineEntry(
     .insertInto('payout_transitions')
     .values({ payout_id: payoutId, status, detail, ...(at === undefined ? {} : { at }) })
     .execute();
+}
+
+/** Marks a payout, whatever its status: something about it is worth a look. */
+export async function addFlag(
+  trx: BookTransaction,
+  { payout_id: payoutId, status }: Pick<PayoutRow, 'payout_id' | 'status'>,
+  flag: FailureType,
+  detail: string,
+): Promise<void> {
+  await trx
+    .updateTable('payouts')
+    .set({
+      flags: sql<FailureType[]>`case when ${flag} = any(flags) then flags else flags || ${flag}::text end`,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('payout_id', '=', payoutId)
+    .execute();
+  await addTimelineEntryOnce(trx, payoutId, status, detail);
 }
 
 /** A provider that comes and goes must not fill the timeline with the same line. */

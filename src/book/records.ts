@@ -1,5 +1,5 @@
 import type { FailureType } from '../domain/failure-type.js';
-import type { AmountMode, PayoutRequest } from '../domain/payout-request.js';
+import type { AmountMode, Funding, PayoutRequest } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
 import type { FeeTerms, ProviderMinimum } from '../domain/quote.js';
 
@@ -19,12 +19,15 @@ export interface PayoutRecord {
   readonly currency: string;
   readonly amountMode: AmountMode;
   readonly fundingCurrency: string;
+  readonly funding: Funding;
   readonly status: PayoutStatus;
   /** Why the payout is held, or what it waits for at the moment; null when all is well. */
   readonly holdReason: FailureType | null;
   /** Why the payout ended without paying. */
   readonly failure: { readonly type: FailureType; readonly message: string } | null;
-  /** Null for a payout that was never opened. */
+  /** What is worth a look without keeping the payout from going on. */
+  readonly flags: readonly FailureType[];
+  /** Null for a payout that was never opened, or that the free balance funds. */
   readonly deposit: PayoutDepositRecord | null;
   readonly feeTerms: FeeTerms | null;
   /** The account's minimum for payouts when this one opened. */
@@ -111,6 +114,8 @@ export const DECLARATION_OUTCOME = {
   DECLARED_ELSEWHERE: 'declaredElsewhere',
   /** The payout has ended; money for it would be parked. */
   PAYOUT_ENDED: 'payoutEnded',
+  /** The payout expects no deposit. */
+  FUNDED_FROM_BALANCE: 'fundedFromBalance',
   UNKNOWN_PAYOUT: 'unknownPayout',
 } as const;
 export type DeclarationOutcome = (typeof DECLARATION_OUTCOME)[keyof typeof DECLARATION_OUTCOME];

@@ -1,9 +1,12 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
-import type { AmountMode } from '../domain/payout-request.js';
+import type { AccountKind, EntryCause } from '../domain/ledger.js';
+import type { AmountMode, Funding } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
 import type { FeeSide } from '../domain/quote.js';
+import type { ReconciliationReport } from '../domain/reconciliation.js';
+import type { DepositAllocation, DepositStatus } from './ledger-records.js';
 
 /** The tables of the book as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
 export interface BookSchema {
@@ -26,6 +29,37 @@ export interface BookSchema {
   };
   declared_transactions: { tx_hash: string; payout_id: string; declared_by: string; declared_at: Timestamp };
   deposits: DepositTable;
+  deposit_allocations: {
+    deposit_key: string;
+    /** Null: to the free balance. */
+    payout_id: string | null;
+    amount: string;
+    matched_by: DepositAllocation['matchedBy'];
+    allocated_at: Timestamp;
+  };
+  ledger_accounts: {
+    account_id: Generated<string>;
+    funding_account: string;
+    currency: string;
+    kind: AccountKind;
+    payout_id: string | null;
+    debits: Generated<string>;
+    credits: Generated<string>;
+    /** Computed by the database, by the account's normal side. */
+    balance: Generated<string>;
+  };
+  ledger_entries: {
+    entry_id: Generated<string>;
+    cause: EntryCause;
+    cause_id: string;
+    funding_account: string;
+    payout_id: string | null;
+    deposit_key: string | null;
+    actor: string | null;
+    details: JSONColumnType<Readonly<Record<string, string>>>;
+    at: Timestamp;
+  };
+  ledger_postings: { entry_id: string; line: number; account_id: string; amount: string };
   fences: FenceTable;
   provider_orders: {
     external_order_id: string;
@@ -38,6 +72,8 @@ export interface BookSchema {
     fee: string;
     status: string;
     recorded_at: Timestamp;
+    /** When the provider's API said last what stands here. */
+    read_at: Timestamp;
   };
   provider_payouts: {
     external_order_id: string;
@@ -48,9 +84,30 @@ export interface BookSchema {
     recipient_amount: string;
     fee: string;
     status: string;
+    /** What the ledger holds as taken. */
+    booked_amount: Generated<string>;
+    booked_fee: Generated<string>;
+    adjustments: Generated<number>;
+    /** What came back after it failed or was cancelled, with the fee where that came back. */
+    returned: string | null;
+    returned_at: Date | null;
     recorded_at: Timestamp;
+    /** When the provider's API said last what stands here. */
+    read_at: Timestamp;
   };
-  opening_balances: { currency: string; amount: string; read_at: Date };
+  provider_balance_readings: {
+    funding_account: string;
+    currency: string;
+    available: string;
+    pending: string;
+    read_at: Date;
+  };
+  reconciliation_reports: {
+    report_id: Generated<string>;
+    ran_at: Date;
+    clean: boolean;
+    report: JSONColumnType<ReconciliationReport>;
+  };
   webhook_inbox: WebhookInboxTable;
 }
 
@@ -66,6 +123,9 @@ interface PayoutTable {
   open_request_id: string | null;
   maker: string;
   funding_account: Generated<string>;
+  funding: Generated<Funding>;
+  /** What is worth a look without keeping the payout from going on. */
+  flags: Generated<FailureType[]>;
   amount: string;
   currency: string;
   amount_mode: AmountMode;
@@ -93,15 +153,19 @@ interface PayoutTable {
 
 interface DepositTable {
   deposit_key: string;
+  /** Order of recording: what lists are sorted and paged by. */
+  sequence: Generated<string>;
   provider_deposit_id: string | null;
   tx_hash: string | null;
+  /** The place among the deposits of the same transaction. */
+  tx_index: Generated<number>;
   currency: string;
   amount: string;
   address: string | null;
   proof: string;
-  status: 'verified' | 'allocated' | 'parked';
+  status: DepositStatus;
+  /** The payout that it matched, also when it could not be given to it. */
   payout_id: string | null;
-  matched_by: 'declaredTransaction' | 'exactAmount' | null;
   park_reason: FailureType | null;
   verified_at: Timestamp;
   decided_at: Date | null;

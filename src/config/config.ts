@@ -53,6 +53,11 @@ export interface Config {
   readonly payoutPolicy: PayoutPolicy;
   readonly depositPolicy: DepositPolicy;
   readonly webhookSweepIntervalSeconds: number;
+  readonly reconciliation: {
+    readonly intervalSeconds: number;
+    readonly graceSeconds: number;
+    readonly windowDays: number;
+  };
   readonly shutdownTimeoutSeconds: number;
 }
 
@@ -201,6 +206,11 @@ function toConfig(values: VariableValues): Config {
       retryMaxMs,
     }),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
+    reconciliation: Object.freeze({
+      intervalSeconds: values.RECONCILIATION_INTERVAL_SECONDS,
+      graceSeconds: values.RECONCILIATION_GRACE_SECONDS,
+      windowDays: values.RECONCILIATION_WINDOW_DAYS,
+    }),
     shutdownTimeoutSeconds: values.SHUTDOWN_TIMEOUT_SECONDS,
   };
   return frozenAndRedacted(config, describeConfig);

@@ -223,6 +223,22 @@ const SERVERS = {
     default: '60',
     ...wholeNumber('seconds', 1, DAY_SECONDS),
   },
+  RECONCILIATION_INTERVAL_SECONDS: {
+    about: 'The pause between two comparisons of the book with QbitPay.',
+    default: '3600',
+    ...wholeNumber('seconds', 10, DAY_SECONDS),
+  },
+  RECONCILIATION_GRACE_SECONDS: {
+    about:
+      'How young a thing may be to be under way instead of different. Longer than a request to QbitPay may take (80 s).',
+    default: '120',
+    ...wholeNumber('seconds', 0, DAY_SECONDS),
+  },
+  RECONCILIATION_WINDOW_DAYS: {
+    about: 'How far back payouts, orders and balance transactions are compared; balances cover everything.',
+    default: '30',
+    ...wholeNumber('days', 1, 3650),
+  },
   SHUTDOWN_TIMEOUT_SECONDS: {
     about:
       'How long a stopping process lets work in flight finish. Shorter than a request to QbitPay may take (80 s), a stop can leave a payout with an unknown outcome.',

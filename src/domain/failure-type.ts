@@ -14,6 +14,8 @@ export const FAILURE_KIND = {
   WAITING: 'waiting',
   /** A deposit that belongs to no payout waits for a person. */
   PARKED: 'parked',
+  /** The payout goes on, or has ended, and something about it is worth a look (`flags`). */
+  FLAGGED: 'flagged',
 } as const;
 export type FailureKind = (typeof FAILURE_KIND)[keyof typeof FAILURE_KIND];
 
@@ -40,15 +42,20 @@ export const FAILURE_TYPE = {
   AUTHENTICATION_REFUSED: 'AUTHENTICATION_REFUSED',
   ENGINE_UNAVAILABLE: 'ENGINE_UNAVAILABLE',
   DEPOSIT_UNVERIFIED: 'DEPOSIT_UNVERIFIED',
+  PART_OF_OPENING_BALANCE: 'PART_OF_OPENING_BALANCE',
   UNMATCHED_DEPOSIT: 'UNMATCHED_DEPOSIT',
   WRONG_AMOUNT: 'WRONG_AMOUNT',
   WRONG_ADDRESS: 'WRONG_ADDRESS',
+  WRONG_CURRENCY: 'WRONG_CURRENCY',
   CONFLICTING_MATCH: 'CONFLICTING_MATCH',
   EXCESS_DEPOSIT: 'EXCESS_DEPOSIT',
   LATE_DEPOSIT: 'LATE_DEPOSIT',
   PAYOUT_CLOSED: 'PAYOUT_CLOSED',
   PAYOUT_NOT_RUNNING: 'PAYOUT_NOT_RUNNING',
   NO_FREE_AMOUNT: 'NO_FREE_AMOUNT',
+  UNDERFUNDED: 'UNDERFUNDED',
+  AMOUNT_SHORT: 'AMOUNT_SHORT',
+  FEE_DIFFERS: 'FEE_DIFFERS',
 } as const;
 export type FailureType = (typeof FAILURE_TYPE)[keyof typeof FAILURE_TYPE];
 
@@ -60,7 +67,7 @@ export interface FailureDescription {
   readonly action: string;
 }
 
-const { REJECTED, FAILED, HELD, WAITING, PARKED } = FAILURE_KIND;
+const { REJECTED, FAILED, HELD, WAITING, PARKED, FLAGGED } = FAILURE_KIND;
 const describe = (kind: FailureKind, meaning: string, action: string): FailureDescription => ({
   kind,
   meaning,
@@ -69,7 +76,9 @@ const describe = (kind: FailureKind, meaning: string, action: string): FailureDe
 
 const NEW_ID = 'Correct the request and send it under a new payoutId.';
 const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
-const ASSIGN = 'Find out whose money it is; it stays in the account, untouched, until a person decides.';
+const ASSIGN =
+  'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the free balance.';
+const FREED = 'Nothing has to be done: the money is in the free balance.';
 const COMPARE_AT_PROVIDER =
   'Look in the QbitPay dashboard for the externalOrderId before anything is sent again.';
 
@@ -96,25 +105,17 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'The minimum of the QbitPay account is in a currency that is neither funded nor paid out.',
     'Fund in the currency of the minimum; then use a new payoutId.',
   ),
-  ORDER_REFUSED: describe(
-    FAILED,
-    'QbitPay refused the order for good; nothing was converted, the deposit is parked.',
-    ASSIGN,
-  ),
-  PAYOUT_REFUSED: describe(
-    FAILED,
-    'QbitPay refused the payout for good; nothing was converted, the deposit is parked.',
-    ASSIGN,
-  ),
+  ORDER_REFUSED: describe(FAILED, 'QbitPay refused the order for good; nothing was converted.', FREED),
+  PAYOUT_REFUSED: describe(FAILED, 'QbitPay refused the payout for good; nothing was converted.', FREED),
   PAYOUT_FAILED: describe(
     FAILED,
     'QbitPay accepted the payout and then reported it as failed.',
-    'Check that the money is back in the QbitPay balance, then pay again under a new payoutId.',
+    'The money is free as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
   CANCELLED_BY_PROVIDER: describe(
     FAILED,
     'QbitPay accepted the payout and then cancelled it.',
-    'Check that the money is back in the QbitPay balance, then pay again under a new payoutId.',
+    'The money is free as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
   UNKNOWN_OUTCOME: describe(
     HELD,
@@ -124,12 +125,12 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   PRICE_MOVED: describe(
     HELD,
     'The price moved so far that the deposit no longer buys the amount, until the time for converting ran out.',
-    'Cancel the payout (its deposit is parked).',
+    'Cancel the payout (its money goes to the free balance).',
   ),
   NO_USABLE_PRICE: describe(
     HELD,
     'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
-    'Compare the clocks of this machine and QbitPay and ask about the market; cancel the payout (its deposit is parked).',
+    'Compare the clocks of this machine and QbitPay and ask about the market; cancel the payout (its money goes to the free balance).',
   ),
   ORDER_NOT_FILLED: describe(HELD, 'QbitPay accepted the order and did not fill it.', COMPARE_AT_PROVIDER),
   SHORT_AFTER_ORDER: describe(
@@ -168,10 +169,20 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'A deposit was announced and QbitPay shows no money for it yet.',
     'If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
+  PART_OF_OPENING_BALANCE: describe(
+    PARKED,
+    'The deposit came in before the engine began to use the account: it is part of the opening balance.',
+    'Nothing: its money is in the free balance. Cancel this workflow.',
+  ),
   UNMATCHED_DEPOSIT: describe(PARKED, 'No payout declared this transaction or expects this amount.', ASSIGN),
   WRONG_AMOUNT: describe(
     PARKED,
     'The declared transaction brought another amount than the payout expects.',
+    ASSIGN,
+  ),
+  WRONG_CURRENCY: describe(
+    PARKED,
+    'The declared transaction brought another currency than the payout expects.',
     ASSIGN,
   ),
   WRONG_ADDRESS: describe(PARKED, 'The deposit came in at another address than the payout names.', ASSIGN),
@@ -180,7 +191,11 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'One payout declared the transaction and another expects its exact amount.',
     ASSIGN,
   ),
-  EXCESS_DEPOSIT: describe(PARKED, 'The payout was already funded.', ASSIGN),
+  EXCESS_DEPOSIT: describe(
+    FLAGGED,
+    'More was deposited for the payout than it needs; the rest went to the free balance.',
+    'Give it back, if it is owed, by a payout from the free balance, or fund another payout with it.',
+  ),
   LATE_DEPOSIT: describe(PARKED, 'The payout had already ended when the deposit came.', ASSIGN),
   PAYOUT_NOT_RUNNING: describe(
     PARKED,
@@ -191,6 +206,21 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     REJECTED,
     'So many payouts wait for this amount that no deposit amount near it is free.',
     'Ask for a slightly different amount, or later, under a new payoutId.',
+  ),
+  UNDERFUNDED: describe(
+    HELD,
+    'Less than the expected deposit had come in at the deadline.',
+    'Have the rest deposited and declared, or assign a parked deposit to the payout; or cancel it (its money goes to the free balance).',
+  ),
+  AMOUNT_SHORT: describe(
+    FLAGGED,
+    'QbitPay gives the recipient less than was asked for.',
+    'Compare with what the recipient got, and pay the rest under a new payoutId where it is owed; it is never topped up by itself.',
+  ),
+  FEE_DIFFERS: describe(
+    FLAGGED,
+    'QbitPay took another fee than the account states.',
+    'Compare the fee with your contract; the ledger holds what was taken.',
   ),
   PAYOUT_CLOSED: describe(PARKED, 'The payout that this deposit funded was cancelled or failed.', ASSIGN),
 };

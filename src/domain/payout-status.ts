@@ -7,6 +7,8 @@ export const PAYOUT_STATUS = {
   OPENING: 'opening',
   /** The caller knows the address and amount; the deposit has not been verified and allocated yet. */
   AWAITING_DEPOSIT: 'awaiting_deposit',
+  /** The free balance does not suffice yet. */
+  AWAITING_BALANCE: 'awaiting_balance',
   /** Funded; the deposit is being sold for the payout currency. */
   CONVERTING: 'converting',
   /** The payout currency is there; the payout is being created at the provider. */
@@ -32,12 +34,13 @@ const S = PAYOUT_STATUS;
 
 /** From each status, the statuses that may follow. An empty list marks an end. */
 export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
-  [S.OPENING]: [S.AWAITING_DEPOSIT, S.REJECTED, S.CANCELLED],
+  [S.OPENING]: [S.AWAITING_DEPOSIT, S.AWAITING_BALANCE, S.CONVERTING, S.PAYING, S.REJECTED, S.CANCELLED],
   [S.AWAITING_DEPOSIT]: [S.CONVERTING, S.PAYING, S.EXPIRED, S.CANCELLED, S.FAILED, S.HELD],
+  [S.AWAITING_BALANCE]: [S.CONVERTING, S.PAYING, S.CANCELLED, S.FAILED, S.HELD],
   [S.CONVERTING]: [S.PAYING, S.FAILED, S.HELD],
   [S.PAYING]: [S.IN_TRANSIT, S.FAILED, S.HELD],
   [S.IN_TRANSIT]: [S.PAID, S.FAILED, S.CANCELLED],
-  [S.HELD]: [S.CANCELLED],
+  [S.HELD]: [S.AWAITING_DEPOSIT, S.CANCELLED],
   [S.PAID]: [],
   [S.FAILED]: [],
   [S.CANCELLED]: [],

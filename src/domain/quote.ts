@@ -38,6 +38,16 @@ export function estimateFee(postAmount: string, currency: string, terms: FeeTerm
   return roundUpToCurrency(multiply(postAmount, terms.payoutRate), currency);
 }
 
+/** What a POST of this amount is expected to take: the recipient's part, and the fee. */
+export function expectedTaking(
+  postAmount: string,
+  currency: string,
+  terms: FeeTerms,
+): { readonly amount: string; readonly fee: string } {
+  const fee = estimateFee(postAmount, currency, terms);
+  return { amount: terms.side === FEE_SIDE.ADDED ? postAmount : subtractAmounts(postAmount, fee), fee };
+}
+
 /** What a POST of this amount takes from the balance in the payout currency. */
 export function costOfPayout(postAmount: string, currency: string, terms: FeeTerms): string {
   return terms.side === FEE_SIDE.ADDED
@@ -166,4 +176,25 @@ export function reachesMinimum(
     return compareAmounts(divide(postAmount, bid), minimum.amount) >= 0;
   }
   return undefined;
+}
+
+/** An amount of the free balance that would do. */
+export interface BalanceNeed {
+  readonly currency: string;
+  readonly amount: string;
+}
+
+/**
+ * What a payout from the free balance takes, in the order of preference: the payout currency directly, else
+ * `fundingAmount` of the funding currency, to be sold. In send mode exactly the amount is spent.
+ */
+export function balanceNeeds(
+  request: PayoutRequest,
+  fundingAmount: string,
+  terms: FeeTerms,
+): readonly BalanceNeed[] {
+  const toSell = { currency: request.fundingCurrency, amount: fundingAmount };
+  if (isSameCurrency(request) || request.amountMode === AMOUNT_MODE.SEND) return [toSell];
+  const postAmount = postAmountToReceive(request.amount, request.currency, terms);
+  return [{ currency: request.currency, amount: costOfPayout(postAmount, request.currency, terms) }, toSell];
 }

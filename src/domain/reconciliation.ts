@@ -84,7 +84,10 @@ export interface ReconciliationReport {
   };
 }
 
-/** What the provider says, read page by page while its balances stood still. */
+/**
+ * What the provider says, read page by page while its balances stood still: everything since the start of the window,
+ * and what the reading margin in reconcile.ts asks for before that.
+ */
 export interface ProviderSnapshot {
   readonly balances: readonly {
     readonly currency: string;
@@ -146,7 +149,10 @@ export interface BookSnapshot {
       readonly fee: string;
       /** The provider's word, as it was read last. */
       readonly status: string;
+      /** When the answer came into the book. */
       readonly recordedAtMs: number;
+      /** When the provider was last read about it: never before `recordedAtMs`, and after an end no more. */
+      readonly readAtMs: number;
       /**
        * What the ledger has booked for it on the provider account, signed, by currency; empty while nothing is booked
        * (an order that is not filled).

@@ -46,11 +46,10 @@ async function signalPayout(
 }
 
 async function startDeposit(
-  { book, notices }: DispatcherDependencies,
+  { notices }: DispatcherDependencies,
   deposit: DepositNotice,
 ): Promise<string | undefined> {
   const depositKey = depositKeyOf(deposit);
-  if (await book.deposits.isKnown(depositKey)) return 'this deposit is in the book already';
   const started = await notices.startDeposit({
     depositKey,
     notice: {

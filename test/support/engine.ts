@@ -101,7 +101,7 @@ async function assemble(
       await api.stop();
       await worker?.stop();
       await simulator.close();
-      await deleteSchedule(temporal, env['TEMPORAL_TASK_QUEUE'] ?? '');
+      await deleteSchedules(temporal, env['TEMPORAL_TASK_QUEUE'] ?? '');
       await temporal.client.connection.close();
     },
   };
@@ -154,9 +154,11 @@ export async function createDatabase(name: string): Promise<string> {
 }
 
 /** Schedules outlive their workers; on a shared server they would pile up. */
-async function deleteSchedule({ client }: TemporalAccess, taskQueue: string): Promise<void> {
-  await client.schedule
-    .getHandle(`sweep-webhooks/${taskQueue}`)
-    .delete()
-    .catch(() => undefined);
+async function deleteSchedules({ client }: TemporalAccess, taskQueue: string): Promise<void> {
+  for (const scheduleId of [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`]) {
+    await client.schedule
+      .getHandle(scheduleId)
+      .delete()
+      .catch(() => undefined);
+  }
 }

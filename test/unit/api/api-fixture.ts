@@ -4,9 +4,12 @@ import { pino } from 'pino';
 import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
 import type { ApiBook } from '../../../src/api/book-port.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
+import type { DepositRecord, LedgerEntry } from '../../../src/book/ledger-records.js';
 import type { PayoutRecord } from '../../../src/book/records.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
+import type { DepositGateway } from '../../../src/temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../../../src/temporal/payout-gateway.js';
+import type { ReconciliationGateway } from '../../../src/temporal/reconciliation-gateway.js';
 
 export const ACCOUNT_NUMBER = 'canary-account-6222';
 export const KEYS = { shop: 'key-of-the-shop', viewer: 'key-of-the-viewer', ops: 'key-of-ops' } as const;
@@ -52,9 +55,11 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     currency,
     amountMode,
     fundingCurrency,
+    funding: 'deposit',
     status: 'awaiting_deposit',
     holdReason: null,
     failure: null,
+    flags: [],
     deposit: {
       currency: 'USDT',
       network: 'TRC20',
@@ -73,12 +78,53 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
   };
 }
 
+export const TRANSACTION = 'ab'.repeat(32);
+
+/** A deposit that nobody expected. */
+export function depositOf(changes: Partial<DepositRecord> = {}): DepositRecord {
+  return {
+    depositId: `tx:${TRANSACTION}`,
+    providerDepositId: null,
+    txHash: TRANSACTION,
+    currency: 'USDT',
+    amount: '100.5',
+    address: '0x31C2',
+    status: 'parked',
+    parkReason: 'UNMATCHED_DEPOSIT',
+    allocations: [],
+    verifiedAt: new Date('2026-01-01T03:04:05.678Z'),
+    decidedAt: new Date('2026-01-01T03:04:06.000Z'),
+    ...changes,
+  };
+}
+
+/** The entry of a deposit that a payout expected. */
+export function entryOf(changes: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    entryId: '7',
+    cause: 'allocation',
+    causeId: 'dep_1',
+    fundingAccount: 'main',
+    payoutId: REQUEST.payoutId,
+    depositId: 'dep_1',
+    actor: null,
+    details: { expected: '732.150013' },
+    at: new Date('2026-01-01T04:00:00Z'),
+    postings: [
+      { account: 'parked', payoutId: null, currency: 'USDT', amount: '732.150013' },
+      { account: 'payout', payoutId: REQUEST.payoutId, currency: 'USDT', amount: '-732.150013' },
+    ],
+    ...changes,
+  };
+}
+
 /**
- * A book that holds the records it is given, and a gateway that knows nothing. Their functions are meant to be
- * replaced; `calls` tells what the gateway and the book's writes were asked.
+ * A book that holds the payouts it is given, and gateways that know nothing. Their functions are meant to be
+ * replaced; `calls` tells what the gateways, the book's lists and its writes were asked.
  */
 export function createFakes(...records: PayoutRecord[]) {
   const kept = new Map(records.map((record) => [record.payoutId, record]));
+  const keptDeposits = new Map<string, DepositRecord>();
   const calls: unknown[] = [];
   const book: Writable<ApiBook> = {
     payouts: {
@@ -94,6 +140,21 @@ export function createFakes(...records: PayoutRecord[]) {
         calls.push(declaration);
         return Promise.resolve('declared');
       },
+      find: (depositId) => Promise.resolve(keptDeposits.get(depositId)),
+      findByTransaction: (txHash) =>
+        Promise.resolve([...keptDeposits.values()].find((deposit) => deposit.txHash === txHash)),
+      list: (request) => {
+        calls.push(request);
+        return Promise.resolve({ deposits: [...keptDeposits.values()], hasMore: false });
+      },
+    },
+    ledger: {
+      list: (request) => {
+        calls.push(request);
+        return Promise.resolve({ entries: [], hasMore: false });
+      },
+      balances: () => Promise.resolve([]),
+      postingsOf: () => Promise.resolve([]),
     },
     hashRequest: (request) => Promise.resolve(hashOf(request)),
     ping: () => Promise.resolve(),
@@ -104,7 +165,13 @@ export function createFakes(...records: PayoutRecord[]) {
     cancel: () => Promise.reject(new Error('cancel is not expected')),
     ping: () => Promise.resolve(),
   };
-  return { kept, calls, book, payouts };
+  const deposits: Writable<DepositGateway> = {
+    record: () => Promise.reject(new Error('record is not expected')),
+    assign: () => Promise.reject(new Error('assign is not expected')),
+    matchAgain: () => Promise.reject(new Error('matchAgain is not expected')),
+  };
+  const reconciliation: Writable<ReconciliationGateway> = { run: () => Promise.resolve(undefined) };
+  return { kept, keptDeposits, calls, book, payouts, deposits, reconciliation };
 }
 
 type Writable<Port> = {
@@ -123,6 +190,8 @@ export async function openApi(fakes: Fakes, changes: Partial<ApiDependencies> = 
   const app = await createApi({
     book: fakes.book,
     payouts: fakes.payouts,
+    deposits: fakes.deposits,
+    reconciliation: fakes.reconciliation,
     apiKeys: API_KEYS,
     logger,
     isDraining: () => false,
@@ -139,10 +208,24 @@ export async function closeApis(): Promise<void> {
 
 /** A request as the shop's backend sends it. */
 export function asShop(method: 'GET' | 'POST', url: string, payload?: object): InjectOptions {
+  return withKey('shop', method, url, payload);
+}
+
+/** A request as an operator sends it. */
+export function asOps(method: 'GET' | 'POST', url: string, payload?: object): InjectOptions {
+  return withKey('ops', method, url, payload);
+}
+
+function withKey(
+  name: keyof typeof KEYS,
+  method: 'GET' | 'POST',
+  url: string,
+  payload?: object,
+): InjectOptions {
   return {
     method,
     url,
-    headers: { authorization: `Bearer ${KEYS.shop}` },
+    headers: { authorization: `Bearer ${KEYS[name]}` },
     ...(payload === undefined ? {} : { payload }),
   };
 }

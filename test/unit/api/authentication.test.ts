@@ -1,9 +1,19 @@
 import type { InjectOptions } from 'fastify';
-import { closeApis, createFakes, KEYS, openApi, recordOf, REQUEST } from './api-fixture.js';
+import type { ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import {
+  closeApis,
+  createFakes,
+  depositOf,
+  KEYS,
+  openApi,
+  recordOf,
+  REQUEST,
+  TRANSACTION,
+} from './api-fixture.js';
 
 afterEach(closeApis);
 
-const ROUTES: Record<'create' | 'read', InjectOptions[]> = {
+const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
   create: [
     { method: 'POST', url: '/v1/payouts', payload: REQUEST },
     { method: 'POST', url: '/v1/payouts/inv-2026-0001/cancel' },
@@ -12,11 +22,48 @@ const ROUTES: Record<'create' | 'read', InjectOptions[]> = {
   read: [
     { method: 'GET', url: '/v1/payouts' },
     { method: 'GET', url: '/v1/payouts/inv-2026-0001' },
+    { method: 'GET', url: '/v1/deposits' },
+    { method: 'GET', url: '/v1/deposits/dep_1' },
+    { method: 'GET', url: '/v1/balances' },
+    { method: 'GET', url: '/v1/ledger' },
+    { method: 'GET', url: '/v1/reconciliation' },
+  ],
+  operate: [
+    {
+      method: 'POST',
+      url: '/v1/deposits',
+      payload: { txHash: TRANSACTION, currency: 'USDT', amount: '100.50' },
+    },
+    { method: 'POST', url: '/v1/deposits/dep_1/assign', payload: { to: 'free' } },
   ],
 };
-const ALL = [...ROUTES.create, ...ROUTES.read];
+const ALL = [...ROUTES.create, ...ROUTES.read, ...ROUTES.operate];
+const EMPTY_REPORT: ReconciliationReport = {
+  ranAtMs: 0,
+  sinceMs: 0,
+  clean: true,
+  differences: [],
+  outside: [],
+  inFlight: 0,
+  balances: [],
+  compared: { payouts: 0, orders: 0, deposits: 0, balanceTransactions: 0 },
+};
 const OPEN_PATHS = ['/livez', '/readyz', '/openapi.json', '/docs'];
-const createCancelled = () => createFakes(recordOf({ status: 'cancelled' }));
+
+/** Fakes that every route of {@link ROUTES} finds something to answer with. */
+function createComplete() {
+  const fakes = createFakes(recordOf({ status: 'cancelled' }));
+  fakes.keptDeposits.set(
+    'dep_1',
+    depositOf({
+      depositId: 'dep_1',
+      status: 'allocated',
+      allocations: [{ payoutId: null, amount: '100.50', matchedBy: 'person' }],
+    }),
+  );
+  fakes.reconciliation.run = () => Promise.resolve(EMPTY_REPORT);
+  return fakes;
+}
 const withKey = (route: InjectOptions, authorization?: string): InjectOptions => ({
   ...route,
   ...(authorization === undefined ? {} : { headers: { authorization } }),
@@ -24,12 +71,12 @@ const withKey = (route: InjectOptions, authorization?: string): InjectOptions =>
 
 describe('with keys', () => {
   it.each([
-    ['shop', { create: 200, read: 200 }],
-    ['viewer', { create: 403, read: 200 }],
-    ['ops', { create: 403, read: 403 }],
+    ['shop', { create: 200, read: 200, operate: 403 }],
+    ['viewer', { create: 403, read: 200, operate: 403 }],
+    ['ops', { create: 403, read: 403, operate: 200 }],
   ] as const)('the key %s may do what its scopes say', async (name, expected) => {
-    const { app } = await openApi(createCancelled());
-    for (const scope of ['create', 'read'] as const) {
+    const { app } = await openApi(createComplete());
+    for (const scope of ['create', 'read', 'operate'] as const) {
       for (const route of ROUTES[scope]) {
         const answer = await app.inject(withKey(route, `Bearer ${KEYS[name]}`));
         expect(answer.statusCode).toBe(expected[scope]);
@@ -49,7 +96,7 @@ describe('with keys', () => {
     ['another scheme', `Basic ${KEYS.shop}`],
     ['an empty key', 'Bearer '],
   ])('401 for %s, on every route, whatever else is wrong with the request', async (_name, authorization) => {
-    const { app } = await openApi(createCancelled());
+    const { app } = await openApi(createComplete());
     for (const route of [...ALL, { method: 'POST', url: '/v1/payouts', payload: '{' } as const]) {
       const answer = await app.inject(withKey(route, authorization));
       expect(answer.json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
@@ -58,7 +105,7 @@ describe('with keys', () => {
   });
 
   it('takes the scheme in any case', async () => {
-    const { app } = await openApi(createCancelled());
+    const { app } = await openApi(createComplete());
     const answer = await app.inject(withKey(ROUTES.read[0] ?? {}, `bearer  ${KEYS.viewer}`));
     expect(answer.statusCode).toBe(200);
   });
@@ -71,7 +118,7 @@ describe('with keys', () => {
 
 describe('without keys', () => {
   const send = async (headers: Record<string, string>, route = ROUTES.create[1] ?? {}) => {
-    const { app, logLines } = await openApi(createCancelled(), { apiKeys: [] });
+    const { app, logLines } = await openApi(createComplete(), { apiKeys: [] });
     return { answer: await app.inject({ ...route, headers }), logLines };
   };
 

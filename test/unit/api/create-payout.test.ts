@@ -35,6 +35,7 @@ describe('POST /v1/payouts', () => {
       currency: 'CNY',
       amountMode: 'receive',
       fundingCurrency: 'USDT',
+      funding: 'deposit',
       description: 'Invoice 2026-0001',
       deposit: {
         currency: 'USDT',
@@ -42,6 +43,7 @@ describe('POST /v1/payouts', () => {
         address: '0x31C2',
         amount: '732.150013',
         received: '0.000000',
+        missing: '732.150013',
         expiresAt: '2026-01-02T03:04:05.678Z',
       },
       createdAt: '2026-01-01T03:04:05.678Z',
@@ -114,7 +116,26 @@ describe('POST /v1/payouts', () => {
     const answer = await app.inject(create(REQUEST));
     expect(answer.statusCode).toBe(202);
     expect(answer.headers).toMatchObject({ location: '/v1/payouts/inv-2026-0001', 'retry-after': '1' });
-    expect(answer.json()).toMatchObject({ payoutId: 'inv-2026-0001', status: 'opening', deposit: null });
+    expect(answer.json()).toMatchObject({
+      payoutId: 'inv-2026-0001',
+      status: 'opening',
+      funding: 'deposit',
+      deposit: null,
+    });
+  });
+
+  it('takes a payout that the balance funds, and says so', async () => {
+    const { fakes, openings } = createOpeningFakes({ funding: 'balance', deposit: null });
+    const { app } = await openApi(fakes);
+    const request = { ...REQUEST, funding: 'balance' };
+    expect((await app.inject(create(request))).json()).toMatchObject({ funding: 'balance', deposit: null });
+    expect(openings[0]?.request).toEqual(request);
+    fakes.payouts.open = () => Promise.resolve({ kind: 'opening' });
+    fakes.kept.clear();
+    expect((await app.inject(create(request))).json()).toMatchObject({
+      status: 'opening',
+      funding: 'balance',
+    });
   });
 
   it('answers 422 with the failure type and what to do, at first and ever after', async () => {
@@ -150,9 +171,7 @@ describe('POST /v1/payouts', () => {
     const answer = await app.inject(create(REQUEST));
     expect(answer.statusCode).toBe(503);
     expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
-    expect(answer.json<{ detail: string }>().detail).toContain(
-      'Repeat the same request, with the same payoutId',
-    );
+    expect(answer.json<{ detail: string }>().detail).toContain('Repeat the same request, with the same ids');
     expect(answer.body).not.toContain('10.1.2.3');
   });
 
@@ -185,6 +204,7 @@ describe('static validation of a create request', () => {
     ['of the smallest amount', { ...REQUEST, amount: '0.01' }],
     ['of the largest amount', { ...REQUEST, amount: '999999999999999999.99' }],
     ['that fixes what is sent', { ...REQUEST, amountMode: 'send', amount: '0.000001' }],
+    ['that the balance funds', { ...REQUEST, funding: 'balance' }],
     ['with the longest texts', { ...REQUEST, description: '字'.repeat(256) }],
     ...destinations.map((destination): [string, object] => [
       `to ${destination.type}`,
@@ -209,6 +229,7 @@ describe('static validation of a create request', () => {
     ['an id with a slash', { ...REQUEST, payoutId: 'a/b' }, ['payoutId']],
     ['the id ".."', { ...REQUEST, payoutId: '..' }, ['payoutId']],
     ['an unknown mode', { ...REQUEST, amountMode: 'both' }, ['amountMode']],
+    ['an unknown source of money', { ...REQUEST, funding: 'credit' }, ['funding']],
     ['an unknown field', { ...REQUEST, policy: {} }, ['policy']],
     ['a missing part', { ...REQUEST, destination: { type: 'wallet', addr: 'x' } }, ['destination.payerName']],
     [

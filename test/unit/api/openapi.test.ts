@@ -38,6 +38,13 @@ describe('/openapi.json', () => {
       'GET /v1/payouts/{payoutId}': '200 400 401 403 404 500 503',
       'POST /v1/payouts/{payoutId}/cancel': '200 400 401 403 404 409 413 415 500 503',
       'POST /v1/payouts/{payoutId}/deposit': '200 400 401 403 404 409 413 415 500 503',
+      'GET /v1/deposits': '200 400 401 403 500 503',
+      'POST /v1/deposits': '200 202 400 401 403 413 415 500 503',
+      'GET /v1/deposits/{depositId}': '200 400 401 403 404 500 503',
+      'POST /v1/deposits/{depositId}/assign': '200 400 401 403 404 409 413 415 422 500 503',
+      'GET /v1/balances': '200 401 403 500 503',
+      'GET /v1/ledger': '200 400 401 403 500 503',
+      'GET /v1/reconciliation': '200 401 403 500 503',
     });
   });
 
@@ -69,7 +76,34 @@ describe('/openapi.json', () => {
     expect(components.schemas['CreatePayoutInput']).toMatchObject({
       additionalProperties: false,
       required: ['payoutId', 'amount', 'currency', 'amountMode', 'fundingCurrency', 'destination'],
-      properties: { amount: { type: 'string' }, destination: { oneOf: { length: 7 } } },
+      properties: {
+        amount: { type: 'string' },
+        destination: { oneOf: { length: 7 } },
+        funding: { enum: ['deposit', 'balance'] },
+      },
+    });
+  });
+
+  it('shows how a deposit is assigned: to the free balance, or in parts', async () => {
+    const { paths, components } = await readDocument();
+    const body = paths['/v1/deposits/{depositId}/assign']?.['post']?.requestBody?.content['application/json'];
+    expect(JSON.stringify(body)).toContain('#/components/schemas/AssignDepositInput');
+    expect(components.schemas['AssignDepositInput']).toMatchObject({
+      additionalProperties: false,
+      required: ['to'],
+      properties: { to: { anyOf: [{ const: 'free' }, { type: 'array', minItems: 1, maxItems: 100 }] } },
+    });
+  });
+
+  it('shows the times of a query as text', async () => {
+    const { paths } = await readDocument();
+    expect(paths['/v1/ledger']?.['get']).toMatchObject({
+      parameters: expect.arrayContaining([
+        expect.objectContaining({
+          name: 'from',
+          schema: expect.objectContaining({ type: 'string', format: 'date-time' }) as object,
+        }),
+      ]) as object,
     });
   });
 

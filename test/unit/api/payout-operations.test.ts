@@ -3,7 +3,7 @@ import { UnknownCursorError, type DeclarationOutcome } from '../../../src/book/r
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
 import type { CancelOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
-import { asShop, closeApis, createFakes, openApi, recordOf } from './api-fixture.js';
+import { asShop, closeApis, createFakes, entryOf, openApi, recordOf } from './api-fixture.js';
 
 afterEach(closeApis);
 
@@ -19,10 +19,11 @@ const OPENING: OpeningPayout = {
 };
 
 describe('GET /v1/payouts/{payoutId}', () => {
-  it('shows the payout, its order, its hold and its timeline', async () => {
+  it('shows the payout, its order, its hold, its timeline and its postings', async () => {
     const record = recordOf({
       status: 'held',
       holdReason: 'UNKNOWN_OUTCOME',
+      flags: ['EXCESS_DEPOSIT'],
       order: {
         externalOrderId: ID,
         providerOrderId: 'or_1',
@@ -42,7 +43,18 @@ describe('GET /v1/payouts/{payoutId}', () => {
         status: 'pending',
       },
     });
-    const { app } = await openApi(createFakes(record));
+    const fakes = createFakes(record);
+    fakes.book.ledger.postingsOf = (payoutId) =>
+      Promise.resolve([
+        entryOf({ payoutId }),
+        entryOf({
+          entryId: '9',
+          cause: 'release',
+          at: new Date('2026-01-01T05:00:00Z'),
+          postings: [{ account: 'free', payoutId: null, currency: 'USDT', amount: '-12.05' }],
+        }),
+      ]);
+    const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', `/v1/payouts/${ID}`));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({
@@ -52,6 +64,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
       currency: 'CNY',
       amountMode: 'receive',
       fundingCurrency: 'USDT',
+      funding: 'deposit',
       description: 'Invoice 2026-0001',
       destinationType: 'bankAccount',
       deposit: {
@@ -60,6 +73,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
         address: '0x31C2',
         amount: '732.150013',
         received: '0.000000',
+        missing: '732.150013',
         expiresAt: '2026-01-02T03:04:05.678Z',
       },
       createdAt: '2026-01-01T03:04:05.678Z',
@@ -83,7 +97,48 @@ describe('GET /v1/payouts/{payoutId}', () => {
         action: FAILURES.UNKNOWN_OUTCOME.action,
       },
       failure: null,
+      flags: ['EXCESS_DEPOSIT'],
       timeline: [{ status: 'opening', at: '1970-01-01T00:00:00.000Z', detail: 'requested' }],
+      postings: [
+        {
+          entryId: '7',
+          cause: 'allocation',
+          at: '2026-01-01T04:00:00.000Z',
+          account: 'parked',
+          currency: 'USDT',
+          amount: '732.150013',
+        },
+        {
+          entryId: '7',
+          cause: 'allocation',
+          at: '2026-01-01T04:00:00.000Z',
+          account: 'payout',
+          currency: 'USDT',
+          amount: '-732.150013',
+        },
+        {
+          entryId: '9',
+          cause: 'release',
+          at: '2026-01-01T05:00:00.000Z',
+          account: 'free',
+          currency: 'USDT',
+          amount: '-12.050000',
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['0', '732.150013'],
+    ['700', '32.150013'],
+    ['732.150013', '0.000000'],
+    ['740', '0.000000'],
+  ])('says of a deposit of which %s came that %s is missing', async (received, missing) => {
+    const record = recordOf();
+    const deposit = record.deposit === null ? null : { ...record.deposit, received };
+    const { app } = await openApi(createFakes({ ...record, deposit }));
+    expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject({
+      deposit: { missing },
     });
   });
 
@@ -116,11 +171,14 @@ describe('GET /v1/payouts/{payoutId}', () => {
       currency: 'CNY',
       amountMode: 'receive',
       fundingCurrency: null,
+      funding: null,
       deposit: null,
       holdReason: 'PROVIDER_UNAVAILABLE',
       hold: { reason: 'PROVIDER_UNAVAILABLE' },
       createdAt: '2026-01-01T00:00:00.000Z',
+      flags: [],
       timeline: [],
+      postings: [],
     });
   });
 
@@ -162,6 +220,7 @@ describe('GET /v1/payouts', () => {
       hasMore: false,
     });
     expect(answer.json<{ data: object[] }>().data[0]).not.toHaveProperty('timeline');
+    expect(answer.json<{ data: object[] }>().data[0]).not.toHaveProperty('postings');
     expect(fakes.calls).toEqual([{ limit: 10 }]);
   });
 
@@ -200,7 +259,10 @@ describe('GET /v1/payouts', () => {
     fakes.book.payouts.list = () => Promise.reject(new UnknownCursorError('starting_after'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/payouts?starting_after=gone'));
-    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'starting_after' }] });
+    expect(answer.json()).toMatchObject({
+      status: 400,
+      errors: [{ field: 'starting_after', message: 'names no payout' }],
+    });
   });
 });
 
@@ -291,6 +353,7 @@ describe('POST /v1/payouts/{payoutId}/deposit', () => {
   it.each<[DeclarationOutcome, boolean, number, string]>([
     ['declaredElsewhere', false, 409, 'TRANSACTION_DECLARED_ELSEWHERE'],
     ['payoutEnded', false, 409, 'PAYOUT_ENDED'],
+    ['fundedFromBalance', false, 409, 'NO_DEPOSIT_EXPECTED'],
     ['unknownPayout', false, 404, 'PAYOUT_NOT_FOUND'],
     ['unknownPayout', true, 409, 'PAYOUT_OPENING'],
   ])('%s (opening: %s) is answered with %d %s', async (outcome, isOpening, status, code) => {

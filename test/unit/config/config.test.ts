@@ -54,6 +54,7 @@ describe('readConfig', () => {
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
       depositPolicy: DEFAULT_DEPOSIT_POLICY,
       webhookSweepIntervalSeconds: 60,
+      reconciliation: { intervalSeconds: 3600, graceSeconds: 120, windowDays: 30 },
       shutdownTimeoutSeconds: 90,
     });
     expect(config.qbitpay.apiKey).toBeUndefined();
@@ -180,6 +181,9 @@ describe('a wrong value', () => {
     ['DEPOSIT_VERIFY_INTERVAL_MS', '0'],
     ['DEPOSIT_VERIFY_PATIENCE_SECONDS', ''.padEnd(3)],
     ['WEBHOOK_SWEEP_INTERVAL_SECONDS', '0'],
+    ['RECONCILIATION_INTERVAL_SECONDS', '9'],
+    ['RECONCILIATION_GRACE_SECONDS', '-1'],
+    ['RECONCILIATION_WINDOW_DAYS', '0'],
     ['SHUTDOWN_TIMEOUT_SECONDS', '601'],
   ];
 

@@ -1,0 +1,36 @@
+import type { SettlementOutcome } from '../src/book/settlements.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { notYet } from './not-yet.js';
+import type { SettlementInput } from './settlement-reading.js';
+import { watched } from './watched.js';
+
+export interface AwaitReturnInput extends SettlementInput {
+  readonly pollIntervalMs: number;
+}
+
+/** Reads until the provider shows the money of a failed or cancelled payout again: only then it is free. */
+export function createAwaitReturn(deps: ActivityDependencies) {
+  return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
+    const outcome = await watched(deps.book, input.payoutId, () => readReturn(deps, input));
+    if (outcome === undefined) throw notYet('the money has not come back', input.pollIntervalMs);
+    return outcome;
+  };
+}
+
+/** Books the return if the provider shows it (contract, section Balance transactions); undefined when it does not. */
+export async function readReturn(
+  { book, qbitpay }: Pick<ActivityDependencies, 'book' | 'qbitpay'>,
+  { payoutId, providerPayoutId }: SettlementInput,
+): Promise<SettlementOutcome | undefined> {
+  for (const type of [BALANCE_TRANSACTION_TYPE.PAYOUT_FAILURE, BALANCE_TRANSACTION_TYPE.PAYOUT_CANCEL]) {
+    const page = await qbitpay.listBalanceTransactions({ source: providerPayoutId, type });
+    const transaction = page.data.find(
+      ({ source, status }) => source === providerPayoutId && status === BALANCE_TRANSACTION_STATUS.AVAILABLE,
+    );
+    if (transaction === undefined) continue;
+    const { id: balanceTransactionId, amount, net = amount } = transaction;
+    return book.attempts.recordReturn(payoutId, { providerPayoutId, balanceTransactionId, net });
+  }
+  return undefined;
+}

@@ -1,0 +1,32 @@
+import type { ReservationOutcome } from '../src/book/reservations.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { notYet } from './not-yet.js';
+
+export type { ReservationOutcome };
+
+export interface ReserveFundsInput {
+  readonly payoutId: string;
+}
+
+/** Takes what a payout needs out of the free balance, if it is its turn and there is enough. */
+export function createReserveFunds({ book }: ActivityDependencies) {
+  return async function reserveFunds({ payoutId }: ReserveFundsInput): Promise<ReservationOutcome> {
+    return book.payouts.reserve(payoutId);
+  };
+}
+
+export interface PollReservationInput extends ReserveFundsInput {
+  readonly pollIntervalMs: number;
+}
+
+/** As reserveFunds, again and again: for wake-ups that never came. */
+export function createPollReservation({ book }: ActivityDependencies) {
+  return async function pollReservation(input: PollReservationInput): Promise<ReservationOutcome> {
+    const outcome = await book.payouts.reserve(input.payoutId);
+    if (outcome.status === PAYOUT_STATUS.AWAITING_BALANCE) {
+      throw notYet('the free balance does not suffice', input.pollIntervalMs);
+    }
+    return outcome;
+  };
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
+import { depositId } from './deposit-schemas.js';
+import {
+  currency,
+  decimal,
+  hasOneCursor,
+  listOf,
+  namedSchemas,
+  pageFields,
+  payoutId,
+  time,
+  TWO_CURSORS,
+} from './schema-parts.js';
+
+/** What PostgreSQL's bigint holds in any case. */
+const ENTRY_ID_PATTERN = /^[1-9]\d{0,17}$/;
+
+const entryCursor = z.string().regex(ENTRY_ID_PATTERN, 'must be the entryId of an entry: 1 to 18 digits');
+
+const moment = z.iso
+  .datetime({
+    offset: true,
+    error: 'must be an ISO 8601 time with its offset, such as 2026-01-31T00:00:00Z; write "+" as %2B',
+  })
+  .transform((text) => new Date(text));
+
+export const ledgerQuery = z
+  .strictObject({
+    ...pageFields(entryCursor, 'entries'),
+    payoutId: payoutId.meta({ description: 'Entries about this payout.' }).optional(),
+    depositId: depositId.meta({ description: 'Entries about this deposit.' }).optional(),
+    currency: currency.meta({ description: 'Entries with a posting in this currency.' }).optional(),
+    from: moment.meta({ description: 'Entries of this time and later.' }).optional(),
+    to: moment.meta({ description: 'Entries before this time.' }).optional(),
+  })
+  .refine(hasOneCursor, TWO_CURSORS)
+  .refine(({ from, to }) => from === undefined || to === undefined || from < to, {
+    path: ['from'],
+    message: 'must be before to',
+  });
+
+const ledgerPosting = z
+  .object({
+    account: z.enum(ACCOUNT_KIND),
+    payoutId: z.string().nullable().meta({ description: "Whose funds the account is, if a payout's." }),
+    currency: z.string(),
+    amount: decimal.meta({ description: 'Positive: a debit. Negative: a credit.' }),
+  })
+  .register(namedSchemas, { id: 'LedgerPosting' });
+
+export const ledgerEntry = z
+  .object({
+    entryId: z.string().meta({ description: 'A number that grows with every entry.' }),
+    cause: z.enum(ENTRY_CAUSE),
+    causeId: z.string().meta({ description: 'What caused it; with the cause unique.' }),
+    fundingAccount: z.string(),
+    payoutId: z.string().nullable(),
+    depositId: z.string().nullable(),
+    actor: z
+      .string()
+      .nullable()
+      .meta({ description: 'Name of the key of the person who decided it; null where the engine did.' }),
+    details: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Numbers behind the entry that are no postings.' }),
+    at: time,
+    postings: z.array(ledgerPosting).meta({ description: 'They sum to zero per currency.' }),
+  })
+  .register(namedSchemas, { id: 'LedgerEntry' });
+
+export const ledgerEntryList = listOf(ledgerEntry).register(namedSchemas, { id: 'LedgerEntryList' });
+
+const providerBalance = z
+  .object({ available: decimal, pending: decimal, readAt: time })
+  .register(namedSchemas, { id: 'ProviderBalance' });
+
+export const balance = z
+  .object({
+    fundingAccount: z.string(),
+    currency: z.string(),
+    free: decimal.meta({ description: "Nobody's but the house's." }),
+    reserved: decimal.meta({ description: 'Funds of open payouts, taken from the free balance.' }),
+    inPayouts: decimal.meta({ description: 'Funds of open payouts, deposited for them.' }),
+    parked: decimal.meta({ description: 'Deposits that belong to no payout.' }),
+    returning: decimal.meta({ description: 'On its way back from payouts that failed or were cancelled.' }),
+    external: decimal.meta({ description: 'Moved outside of the engine.' }),
+    rounding: decimal.meta({ description: 'Parts below the smallest unit of the currency.' }),
+    shortfall: decimal.meta({
+      description: 'Zero or negative: taken beyond the money of whoever it was taken for.',
+    }),
+    ledger: decimal.meta({ description: 'What the provider holds according to the ledger.' }),
+    provider: providerBalance
+      .nullable()
+      .meta({ description: 'What the provider said last; null before the first reading.' }),
+  })
+  .register(namedSchemas, { id: 'Balance' });
+
+export const balanceList = listOf(balance).register(namedSchemas, { id: 'BalanceList' });

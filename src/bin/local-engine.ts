@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Environment } from '../config/config.js';
+import { readEndpoints } from '../embedded/endpoints.js';
+
+/** What `npm start` calls its provider in the book; a URL would change with every port. */
+export const EMBEDDED_SIMULATOR = 'embedded simulator';
+
+export const STATE_DIRECTORY = '.payouts';
+
+export interface LocalEnvironment {
+  readonly env: Environment;
+  /** Undefined: the one that QBITPAY_BASE_URL names. */
+  readonly providerName: string | undefined;
+}
+
+/** The environment, completed by what an engine that runs in this folder (`npm start`) has embedded. */
+export async function withLocalEngine(env: Environment): Promise<LocalEnvironment> {
+  const endpoints = await readEndpoints(STATE_DIRECTORY);
+  if (endpoints === undefined) return { env, providerName: undefined };
+  const { postgres, simulator, temporalAddress } = endpoints;
+  const isEmbedded = env['QBITPAY_BASE_URL'] === undefined && simulator !== undefined;
+  return {
+    env: {
+      TEMPORAL_ADDRESS: temporalAddress,
+      ...(postgres === undefined ? {} : { DATABASE_URL: await withPassword(postgres) }),
+      ...(isEmbedded
+        ? {
+            QBITPAY_BASE_URL: simulator,
+            QBITPAY_API_KEY: await readState('simulator-key'),
+            QBITPAY_FEE_SIDE: 'added',
+            QBITPAY_NETWORKS: 'USDT:TRC20',
+          }
+        : {}),
+      ...env,
+    },
+    providerName: isEmbedded ? EMBEDDED_SIMULATOR : undefined,
+  };
+}
+
+async function withPassword(databaseUrl: string): Promise<string> {
+  const url = new URL(databaseUrl);
+  url.password = await readState('postgres-password');
+  return url.href;
+}
+
+async function readState(name: string): Promise<string> {
+  return (await readFile(join(STATE_DIRECTORY, name), 'utf8')).trim();
+}

@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util';
+import { runReconciliation } from '../../activities/reconciliation-run.js';
+import { readConfig } from '../config/config.js';
+import { createLogger } from '../config/logger.js';
+import type { ReconciliationReport } from '../domain/reconciliation.js';
+import { createQbitPayClient } from '../qbitpay/client.js';
+import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { createApiKeySource, createTemporalAccess, openMigratedBook } from './create-parts.js';
+import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
+import { runMain } from './main.js';
+import { renderReport } from './reconciliation-report.js';
+import { StartError } from './start-error.js';
+
+/** `npm run reconcile [-- --json]` */
+const EXIT_CODE = { CLEAN: 0, DIFFERENCES: 1, COULD_NOT_RUN: 2 } as const;
+
+await runMain(async (env) => {
+  const { json } = readOptions(process.argv.slice(2));
+  const report = await reconcile(await withLocalEngine(env));
+  console.log(json ? JSON.stringify(report, null, 2) : renderReport(report));
+  return report.clean ? EXIT_CODE.CLEAN : EXIT_CODE.DIFFERENCES;
+}, EXIT_CODE.COULD_NOT_RUN);
+
+function readOptions(args: readonly string[]): { readonly json: boolean } {
+  try {
+    return parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unknown option';
+    throw new StartError(`${reason}: usage: npm run reconcile [-- --json]`);
+  }
+}
+
+/** As the worker does it on schedule: what is found is booked, and deposits nobody announced are followed up. */
+async function reconcile({ env, providerName }: LocalEnvironment): Promise<ReconciliationReport> {
+  const config = readConfig(env, 'worker');
+  const { client } = createTemporalAccess(env);
+  const logger = createLogger({ level: config.logLevel, name: 'reconcile' });
+  const book = await openMigratedBook(config.databaseUrl, logger);
+  const { baseUrl, maxRequestsPerSecond, feeSide, networks, depositProof } = config.qbitpay;
+  await book.claimForProvider(providerName ?? baseUrl);
+  const { taskQueue } = config.temporal;
+  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const qbitpay = createQbitPayClient({
+    baseUrl,
+    apiKey: await createApiKeySource(config.qbitpay.apiKey),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+  });
+  const settings = { feeSide, networks, depositProof, reconciliation: config.reconciliation };
+  const { report } = await runReconciliation(
+    { book, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
+    () => undefined,
+  );
+  return report;
+}

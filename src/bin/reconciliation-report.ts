@@ -1,0 +1,111 @@
+import { DIFFERENCES } from '../domain/difference-descriptions.js';
+import { atCurrencyScale } from '../domain/money.js';
+import type { Difference, ReconciliationReport } from '../domain/reconciliation.js';
+
+/** A report as a person reads it in a terminal: what to act on first, then what there is to know. */
+export function renderReport(report: ReconciliationReport): string {
+  const { ranAtMs, differences } = report;
+  const blocks = [
+    renderHead(report),
+    ...differences.map((difference) => renderDifference(difference, ranAtMs)),
+    renderOutside(report),
+    renderBalances(report),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+function renderHead({ ranAtMs, sinceMs, differences, inFlight, compared }: ReconciliationReport): string {
+  const { payouts, orders, deposits, balanceTransactions } = compared;
+  return [
+    differences.length === 0 ? 'clean' : counted(differences.length, 'difference'),
+    `read at ${toTime(ranAtMs)}, back to ${toTime(sinceMs)}`,
+    `compared ${counted(payouts, 'payout')}, ${counted(orders, 'order')}, ${counted(deposits, 'deposit')}, ` +
+      `${counted(balanceTransactions, 'balance transaction')}; ${inFlight} in flight`,
+  ].join('\n');
+}
+
+function renderDifference(difference: Difference, ranAtMs: number): string {
+  const { kind, object, currency, payoutId, externalOrderId, providerIds, book, provider } = difference;
+  const { meaning, action } = DIFFERENCES[kind];
+  const rows = [
+    ['object', `${object}, ${currency}`],
+    ['payoutId', payoutId ?? '-'],
+    ['externalOrderId', externalOrderId ?? '-'],
+    ['QbitPay ids', providerIds.length === 0 ? '-' : providerIds.join(', ')],
+    ['book', book ?? 'nothing'],
+    ['QbitPay', provider ?? 'nothing'],
+    ['for', humanAge(ranAtMs - difference.sinceMs)],
+    ['meaning', meaning],
+    ['what to do', action],
+  ];
+  return [kind, ...table(rows).map((line) => `  ${line}`)].join('\n');
+}
+
+function renderOutside({ outside }: ReconciliationReport): string {
+  if (outside.length === 0) return '';
+  const rows = outside.map(({ createdAtMs, type, net, currency, balanceTransactionId }) => {
+    return [toTime(createdAtMs), type, atCurrencyScale(net, currency), currency, balanceTransactionId];
+  });
+  const head = ['created', 'type', 'net', 'currency', 'balance transaction'];
+  return ['outside activity', ...table([head, ...rows], [2]).map((line) => `  ${line}`)].join('\n');
+}
+
+function renderBalances({ balances }: ReconciliationReport): string {
+  if (balances.length === 0) return '';
+  const rows = balances.map(({ currency, ledger, provider, explained, off }) => {
+    return [
+      currency,
+      ...[ledger, provider, explained, off].map((amount) => atCurrencyScale(amount, currency)),
+    ];
+  });
+  const head = ['currency', 'ledger', 'QbitPay', 'explained', 'off'];
+  return ['balances', ...table([head, ...rows], [1, 2, 3, 4]).map((line) => `  ${line}`)].join('\n');
+}
+
+/** Lines of columns as wide as their widest cell; `rightAligned` names the columns of amounts. */
+function table(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return rightAligned.includes(column) ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const UNITS: readonly (readonly [unit: string, seconds: number])[] = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+];
+
+/** The two largest units, such as "3 h 12 min". The provider's clock may be ahead of ours: never below zero. */
+function humanAge(ageMs: number): string {
+  const seconds = Math.max(0, Math.floor(ageMs / 1000));
+  const first = UNITS.findIndex(([, size]) => seconds >= size);
+  if (first === -1) return '0 s';
+  let rest = seconds;
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS.slice(first, first + 2)) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count} ${unit}`);
+  }
+  return parts.join(' ');
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** To the second, in UTC: "2026-03-01 10:00:00Z". */
+function toTime(unixMs: number): string {
+  return new Date(unixMs).toISOString().replace('T', ' ').replace(/\.\d+/, '');
+}

@@ -1,0 +1,146 @@
+import { sql, type Selectable } from 'kysely';
+import { bookDeposit } from './bookings.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import type { BookSchema } from './schema.js';
+
+/** Deposits enter the book once, whoever announces them how often and by which of their names. */
+
+export type DepositRow = Selectable<BookSchema['deposits']>;
+
+/** A deposit that the provider's API has shown to be there. */
+export interface VerifiedDeposit {
+  /** What it is announced as: its key, when it is new. */
+  readonly depositKey: string;
+  readonly providerDepositId: string | null;
+  /** Normalised. */
+  readonly txHash: string | null;
+  readonly currency: string;
+  readonly amount: string;
+  readonly address: string | null;
+  /** What showed it: the id of the balance transaction, or the balance that was read. */
+  readonly proof: string;
+}
+
+/**
+ * Writes and books the deposit, unless it is there under one of its names: the provider's id, or its transaction
+ * when one of the two announcements knew no id. Answers with its key.
+ */
+export async function recordVerifiedDeposit(db: BookDatabase, deposit: VerifiedDeposit): Promise<string> {
+  return db.transaction().execute((trx) => recordInTransaction(trx, deposit));
+}
+
+/** As {@link recordVerifiedDeposit}, within the caller's transaction. */
+export async function recordInTransaction(trx: BookTransaction, deposit: VerifiedDeposit): Promise<string> {
+  // Two announcements of one deposit must not both find it missing.
+  await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
+  const known = await findSameDeposit(trx, deposit);
+  if (known !== undefined) {
+    await learnNames(trx, known, deposit);
+    return known.deposit_key;
+  }
+  await trx
+    .insertInto('deposits')
+    .values({
+      deposit_key: deposit.depositKey,
+      provider_deposit_id: deposit.providerDepositId,
+      tx_hash: deposit.txHash,
+      tx_index: await countDepositsOf(trx, deposit.txHash),
+      currency: deposit.currency,
+      amount: deposit.amount,
+      address: deposit.address,
+      proof: deposit.proof,
+      status: 'verified',
+    })
+    .execute();
+  await bookDeposit(trx, deposit.depositKey, deposit);
+  return deposit.depositKey;
+}
+
+/** The row of the same deposit; two ids of the provider are two deposits, even of one transaction. */
+export async function findSameDeposit(
+  db: BookDatabase | BookTransaction,
+  names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
+): Promise<DepositRow | undefined> {
+  const { depositKey, providerDepositId, txHash } = names;
+  return db
+    .selectFrom('deposits')
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        eb('deposit_key', '=', depositKey),
+        ...(providerDepositId === null ? [] : [eb('provider_deposit_id', '=', providerDepositId)]),
+        ...(txHash === null
+          ? []
+          : [
+              eb.and([
+                eb('tx_hash', '=', txHash),
+                ...(providerDepositId === null ? [] : [eb('provider_deposit_id', 'is', null)]),
+              ]),
+            ]),
+      ]),
+    )
+    .orderBy('tx_index')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+async function learnNames(trx: BookTransaction, known: DepositRow, deposit: VerifiedDeposit): Promise<void> {
+  const txHash = known.tx_hash ?? deposit.txHash;
+  await trx
+    .updateTable('deposits')
+    .set({
+      provider_deposit_id: known.provider_deposit_id ?? deposit.providerDepositId,
+      tx_hash: txHash,
+      tx_index: known.tx_hash === null ? await countDepositsOf(trx, txHash) : known.tx_index,
+      address: known.address ?? deposit.address,
+    })
+    .where('deposit_key', '=', known.deposit_key)
+    .execute();
+}
+
+async function countDepositsOf(trx: BookTransaction, txHash: string | null): Promise<number> {
+  if (txHash === null) return 0;
+  const row = await trx
+    .selectFrom('deposits')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('tx_hash', '=', txHash)
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
+}
+
+/** The provider's deposit ids, of those asked for, that the book has. */
+export async function findKnownProviderDeposits(
+  db: BookDatabase,
+  providerDepositIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('deposits')
+    .select('provider_deposit_id')
+    .where('provider_deposit_id', '=', sql<string>`any(${[...providerDepositIds]}::text[])`)
+    .execute();
+  return new Set(rows.flatMap((row) => row.provider_deposit_id ?? []));
+}
+
+/** The ids of those balance transactions that nothing in the book has booked yet. */
+export async function findUnbooked(
+  db: BookDatabase,
+  transactions: readonly { readonly id: string; readonly source: string | null }[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ source: string }>`
+    select source from unnest(${transactions.flatMap(({ source }) => source ?? [])}::text[]) as wanted (source)
+    where exists (select from deposits where provider_deposit_id = source)
+      or exists (select from provider_payouts where provider_payout_id = source)
+      or exists (select from provider_orders where provider_order_id = source)`.execute(db);
+  const booked = new Set(rows.map((row) => row.source));
+  return new Set(
+    transactions.flatMap(({ id, source }) => (source !== null && booked.has(source) ? [] : [id])),
+  );
+}
+
+/** The key of a deposit that is in the book, by any of its names. */
+export async function findDepositKey(
+  db: BookDatabase,
+  names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
+): Promise<string | undefined> {
+  return (await findSameDeposit(db, names))?.deposit_key;
+}

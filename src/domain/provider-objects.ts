@@ -1,0 +1,120 @@
+import type { Nets } from './reconciliation-findings.js';
+import { sumNets } from './reconciliation-findings.js';
+import type { ProviderSnapshot } from './reconciliation.js';
+
+/** The provider's side of a reconciliation, ordered for being looked up: payouts and orders alike, transactions by source. */
+
+export type Transaction = ProviderSnapshot['transactions'][number];
+export type Operation = 'payout' | 'order';
+
+export interface ProviderObject {
+  readonly operation: Operation;
+  readonly id: string;
+  readonly externalOrderId: string | undefined;
+  readonly currency: string;
+  readonly amount: string;
+  /** Orders only: what was bought. */
+  readonly quote: { readonly currency: string; readonly amount: string } | null;
+  readonly fee: string;
+  readonly feeCurrency: string;
+  readonly status: string;
+  readonly createdAtMs: number;
+}
+
+export function toProviderObjects({ payouts, orders }: ProviderSnapshot): ProviderObject[] {
+  return [
+    ...payouts.map((payout) => {
+      return { ...payout, operation: 'payout' as const, quote: null, feeCurrency: payout.currency };
+    }),
+    ...orders.map((order) => {
+      const [base = '', quote = ''] = order.symbol.split('/');
+      const bought = { currency: quote, amount: order.quoteAmount };
+      return { ...order, operation: 'order' as const, currency: base, quote: bought, feeCurrency: quote };
+    }),
+  ];
+}
+
+/** The provider's words for a payout that took no money for good. */
+export const RETURNED_STATUSES: readonly string[] = ['failed', 'cancelled'];
+const FINAL_STATUSES: Readonly<Record<Operation, readonly string[]>> = {
+  payout: ['paid', ...RETURNED_STATUSES],
+  order: ['filled', ...RETURNED_STATUSES],
+};
+
+export function isFinal(operation: Operation, status: string): boolean {
+  return FINAL_STATUSES[operation].includes(status);
+}
+
+/** True for an object that takes money, or may yet. */
+export function isLive({ status }: ProviderObject): boolean {
+  return !RETURNED_STATUSES.includes(status);
+}
+
+/** What a transaction did to the object that is its source. */
+export type Leg = Operation | 'return' | 'deposit';
+
+const LEG_OF_TYPE: ReadonlyMap<string, Leg> = new Map([
+  ['payout', 'payout'],
+  ['order', 'order'],
+  ['payout_failure', 'return'],
+  ['payout_cancel', 'return'],
+  ['deposit', 'deposit'],
+]);
+
+export function legOf({ type, source }: Transaction): Leg | undefined {
+  return source === undefined ? undefined : LEG_OF_TYPE.get(type);
+}
+
+/**
+ * The transactions that are not booked as outside activity. Each is taken at most once, by whatever it belongs to;
+ * those that nobody takes are nobody's.
+ */
+export class TransactionIndex {
+  readonly #bySource = new Map<string, Transaction[]>();
+  readonly #untaken = new Set<Transaction>();
+
+  constructor(transactions: readonly Transaction[], outsideTransactionIds: readonly string[]) {
+    const booked = new Set(outsideTransactionIds);
+    for (const transaction of transactions.filter(({ id }) => !booked.has(id))) {
+      this.#untaken.add(transaction);
+      const leg = legOf(transaction);
+      if (leg === undefined || transaction.source === undefined) continue;
+      const key = sourceKey(leg, transaction.source);
+      const others = this.#bySource.get(key);
+      if (others === undefined) this.#bySource.set(key, [transaction]);
+      else others.push(transaction);
+    }
+  }
+
+  take(leg: Leg, source: string): readonly Transaction[] {
+    const key = sourceKey(leg, source);
+    const taken = this.#bySource.get(key) ?? [];
+    this.#bySource.delete(key);
+    for (const transaction of taken) this.#untaken.delete(transaction);
+    return taken;
+  }
+
+  /** What the object took and gave back, together. */
+  takeAllOf({ operation, id }: ProviderObject): readonly Transaction[] {
+    const out = this.take(operation, id);
+    return operation === 'payout' ? [...out, ...this.take('return', id)] : out;
+  }
+
+  get untaken(): Iterable<Transaction> {
+    return this.#untaken;
+  }
+}
+
+function sourceKey(leg: Leg, source: string): string {
+  return `${leg} ${source}`;
+}
+
+/**
+ * What transactions did to the balances since the engine began to use the account. What is older is part of the
+ * opening balance, except where it is booked on its own.
+ */
+export function netsShown(transactions: readonly Transaction[], openedAtMs: number, booked: Nets): Nets {
+  return sumNets(
+    transactions.filter(({ currency, createdAtMs }) => createdAtMs >= openedAtMs || booked.has(currency)),
+  );
+}

@@ -1,0 +1,208 @@
+import { compareAnswer, type Attempt } from './reconcile-answer.js';
+import {
+  isLive,
+  netsShown,
+  RETURNED_STATUSES,
+  type Operation,
+  type ProviderObject,
+  type TransactionIndex,
+} from './provider-objects.js';
+import { isZero, NO_NETS, type Findings, type Nets } from './reconciliation-findings.js';
+import { DIFFERENCE_KIND, type BookSnapshot, type Difference } from './reconciliation.js';
+
+export interface AttemptComparison {
+  readonly book: BookSnapshot;
+  readonly objects: readonly ProviderObject[];
+  readonly transactions: TransactionIndex;
+  readonly findings: Findings;
+  readonly sinceMs: number;
+  readonly graceMs: number;
+}
+
+/**
+ * Compares the book's payouts and orders with the provider's, each with whatever the provider has under its id or its
+ * `externalOrderId`. What has no `externalOrderId` and is not the book's is left alone: somebody else's doing.
+ */
+export function compareAttempts(comparison: AttemptComparison): void {
+  const { ofAttempt, unknown, mayBeOurs } = assignObjects(comparison);
+  for (const attempt of comparison.book.attempts) {
+    compareAttempt(comparison, attempt, ofAttempt.get(attempt) ?? []);
+  }
+  for (const objects of unknown.values()) reportUnknown(comparison, objects);
+  for (const object of mayBeOurs) {
+    comparison.findings.countInFlight();
+    explain(comparison, [object]);
+  }
+}
+
+interface Assignment {
+  readonly ofAttempt: ReadonlyMap<Attempt, ProviderObject[]>;
+  /** By operation and `externalOrderId`: what names an attempt that the book does not have. */
+  readonly unknown: ReadonlyMap<string, ProviderObject[]>;
+  /** Names nobody, and could be what an attempt without an answer has brought about. */
+  readonly mayBeOurs: readonly ProviderObject[];
+}
+
+function assignObjects({ book, objects, graceMs }: AttemptComparison): Assignment {
+  const byProviderId = new Map<string, Attempt>();
+  const byExternalId = new Map<string, Attempt>();
+  for (const attempt of book.attempts) {
+    const { operation, externalOrderId, answer } = attempt;
+    byExternalId.set(`${operation} ${externalOrderId}`, attempt);
+    if (answer !== null) byProviderId.set(`${operation} ${answer.providerId}`, attempt);
+  }
+  const waits = { payout: waitOf(book, 'payout'), order: waitOf(book, 'order') };
+  const ofAttempt = new Map<Attempt, ProviderObject[]>();
+  const unknown = new Map<string, ProviderObject[]>();
+  const mayBeOurs: ProviderObject[] = [];
+  for (const object of objects) {
+    const { operation, id, externalOrderId } = object;
+    const named = externalOrderId === undefined ? undefined : `${operation} ${externalOrderId}`;
+    const attempt =
+      byProviderId.get(`${operation} ${id}`) ?? (named === undefined ? undefined : byExternalId.get(named));
+    if (attempt !== undefined) addTo(ofAttempt, attempt, object);
+    else if (object.createdAtMs < book.openedAtMs) continue;
+    else if (named !== undefined) addTo(unknown, named, object);
+    else if (couldBeAnswerTo(waits[operation], object, graceMs)) mayBeOurs.push(object);
+  }
+  return { ofAttempt, unknown, mayBeOurs };
+}
+
+/** When the attempts without an answer, of one operation, may have brought something about. */
+interface Wait {
+  readonly sendingSinceMs: number;
+  readonly unknownUntilMs: number;
+}
+
+function waitOf({ attempts }: BookSnapshot, operation: Operation): Wait {
+  let sendingSinceMs = Infinity;
+  let unknownUntilMs = -Infinity;
+  for (const { answer, fence, fenceChangedAtMs, operation: its } of attempts) {
+    if (answer !== null || its !== operation) continue;
+    if (fence === 'sending') sendingSinceMs = Math.min(sendingSinceMs, fenceChangedAtMs);
+    if (fence === 'unknown') unknownUntilMs = Math.max(unknownUntilMs, fenceChangedAtMs);
+  }
+  return { sendingSinceMs, unknownUntilMs };
+}
+
+/**
+ * [I] That orders carry the `externalOrderId` back is inferred: one that carries none may be the answer that is due.
+ * The two clocks may differ by the grace time.
+ */
+function couldBeAnswerTo(
+  { sendingSinceMs, unknownUntilMs }: Wait,
+  { createdAtMs }: ProviderObject,
+  graceMs: number,
+): boolean {
+  return createdAtMs >= sendingSinceMs - graceMs || createdAtMs <= unknownUntilMs + graceMs;
+}
+
+function addTo<K>(groups: Map<K, ProviderObject[]>, key: K, object: ProviderObject): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [object]);
+  else group.push(object);
+}
+
+function compareAttempt(
+  comparison: AttemptComparison,
+  attempt: Attempt,
+  objects: readonly ProviderObject[],
+): void {
+  const { answer } = attempt;
+  if (answer === null) {
+    compareUnanswered(comparison, attempt, objects);
+    return;
+  }
+  const isExpected = answer.recordedAtMs >= comparison.sinceMs;
+  // An attempt from before the window is not there under its own id; what is there instead is another one.
+  const standIn = isExpected ? (objects.find(isLive) ?? objects[0]) : undefined;
+  const own = objects.find(({ id }) => id === answer.providerId) ?? standIn;
+  const extras = objects.filter((object) => object !== own);
+  compareAnswer({ ...comparison, attempt, answer, own, isExpected });
+  reportExtras(comparison, attempt, { own, extras });
+}
+
+function reportExtras(
+  comparison: AttemptComparison,
+  attempt: Attempt,
+  { own, extras }: { own: ProviderObject | undefined; extras: readonly ProviderObject[] },
+): void {
+  if (extras.length === 0) return;
+  const moved = explain(comparison, extras);
+  const liveExtras = extras.filter(isLive);
+  const isOwnLive = !RETURNED_STATUSES.includes(own?.status ?? attempt.answer?.status ?? '');
+  if (liveExtras.length + (isOwnLive ? 1 : 0) > 1) {
+    const live = own !== undefined && isOwnLive ? [own, ...liveExtras] : liveExtras;
+    reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
+  } else if (liveExtras.length > 0 || hasMoved(moved)) {
+    reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, extras, attempt);
+  }
+}
+
+/** The fence says what the book knows of an attempt without an answer. */
+function compareUnanswered(
+  comparison: AttemptComparison,
+  attempt: Attempt,
+  objects: readonly ProviderObject[],
+): void {
+  const { findings } = comparison;
+  const { fence, fenceChangedAtMs } = attempt;
+  const moved = explain(comparison, objects);
+  const live = objects.filter(isLive);
+  const isUnderWay = fence === 'sending' && findings.isYoung(fenceChangedAtMs);
+  if (live.length > 1) {
+    reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
+  } else if (isUnderWay) {
+    findings.countInFlight();
+  } else if (fence === 'sending' || fence === 'unknown' || fence === 'accepted') {
+    if (objects.length > 0) {
+      reportObjects(comparison, DIFFERENCE_KIND.OUTCOME_NOT_RECORDED, objects, attempt);
+    }
+  } else if (live.length > 0 || hasMoved(moved)) {
+    reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, objects, attempt);
+  }
+}
+
+function reportUnknown(comparison: AttemptComparison, objects: readonly ProviderObject[]): void {
+  explain(comparison, objects);
+  reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, objects, null);
+  const live = objects.filter(isLive);
+  if (live.length > 1) reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, null);
+}
+
+/** Counts everything these took and gave back as explained: the book has nothing of it. */
+function explain(
+  { book, transactions, findings }: AttemptComparison,
+  objects: readonly ProviderObject[],
+): Nets {
+  const taken = objects.flatMap((object) => transactions.takeAllOf(object));
+  const nets = netsShown(taken, book.openedAtMs, NO_NETS);
+  findings.explain(nets);
+  return nets;
+}
+
+function hasMoved(nets: Nets): boolean {
+  return [...nets.values()].some((net) => !isZero(net));
+}
+
+function reportObjects(
+  { findings }: AttemptComparison,
+  kind: Difference['kind'],
+  objects: readonly ProviderObject[],
+  attempt: Attempt | null,
+): void {
+  const [first] = objects;
+  if (first === undefined) return;
+  const fenceChangedAtMs = attempt?.answer === null ? attempt.fenceChangedAtMs : 0;
+  findings.report({
+    kind,
+    object: first.operation,
+    currency: first.currency,
+    payoutId: attempt?.payoutId ?? null,
+    externalOrderId: first.externalOrderId ?? attempt?.externalOrderId ?? null,
+    providerIds: objects.map(({ id }) => id),
+    book: attempt?.answer?.amount ?? attempt?.fence ?? null,
+    provider: objects.map(({ amount }) => amount).join(' + '),
+    sinceMs: Math.max(fenceChangedAtMs, ...objects.map(({ createdAtMs }) => createdAtMs)),
+  });
+}

@@ -1,0 +1,132 @@
+import { addAmounts, subtractAmounts } from './money.js';
+import { legOf, TransactionIndex, toProviderObjects } from './provider-objects.js';
+import { compareAttempts } from './reconcile-attempts.js';
+import { compareDeposits, type UnseenDeposit } from './reconcile-deposits.js';
+import { Findings, isZero, sumNets, type Nets } from './reconciliation-findings.js';
+import {
+  DIFFERENCE_KIND,
+  type BalanceComparison,
+  type BookSnapshot,
+  type OutsideActivity,
+  type ProviderSnapshot,
+  type ReconciliationReport,
+} from './reconciliation.js';
+
+/**
+ * How much further back than the window the provider is to be read. What the book recorded within the window may have
+ * come into being before it: a deposit waits for its confirmations, an answer for its reading. The book's snapshot has
+ * to reach further back still, so that whatever is read is known.
+ */
+export const READING_MARGIN_MS = 12 * 60 * 60 * 1000;
+
+export interface ComparisonInput {
+  readonly book: BookSnapshot;
+  readonly provider: ProviderSnapshot;
+  /** The start of the window: what the book recorded before it is not looked for at the provider. */
+  readonly sinceMs: number;
+  /** When the reading of the provider began: what the book recorded after that is young, however long the reading took. */
+  readonly ranAtMs: number;
+  /** How long one side may know more than the other before it is a difference. */
+  readonly graceMs: number;
+}
+
+export interface ComparisonResult {
+  readonly report: ReconciliationReport;
+  /** Available at the provider and not in the book, the young ones included. */
+  readonly unseenDeposits: readonly UnseenDeposit[];
+  /** To be booked to `external`. */
+  readonly outside: readonly OutsideActivity[];
+}
+
+/**
+ * Compares everything that moved money: each payout, order and deposit by its ids, and then the balances, to the last
+ * digit. Whatever is reported or under way explains its part of the balances, so that BALANCE_OFF is only what nothing
+ * else explains.
+ */
+export function compareBookWithProvider(input: ComparisonInput): ComparisonResult {
+  const { book, provider, sinceMs, ranAtMs, graceMs } = input;
+  const findings = new Findings(ranAtMs, graceMs);
+  const transactions = new TransactionIndex(provider.transactions, book.outsideTransactionIds);
+  const objects = toProviderObjects(provider);
+  compareAttempts({ book, objects, transactions, findings, sinceMs, graceMs });
+  const unseenDeposits = compareDeposits({ book, transactions, findings, sinceMs });
+  const outside = findOutsideActivity(input, transactions);
+  findings.explain(sumNets(outside));
+  const balances = compareBalances(input, findings.explained);
+  for (const { currency, ledger, provider: shown, off } of balances) {
+    if (isZero(off)) continue;
+    findings.report({
+      kind: DIFFERENCE_KIND.BALANCE_OFF,
+      object: 'balance',
+      currency,
+      payoutId: null,
+      externalOrderId: null,
+      providerIds: [],
+      book: ledger,
+      provider: shown,
+      sinceMs: ranAtMs,
+    });
+  }
+  const { differences, inFlight } = findings;
+  const report: ReconciliationReport = {
+    ranAtMs,
+    sinceMs,
+    clean: differences.length === 0,
+    differences,
+    outside,
+    inFlight,
+    balances,
+    compared: countCompared(provider),
+  };
+  return { report, unseenDeposits, outside };
+}
+
+/** What moved the balances and belongs to nothing in the book, to no `externalOrderId` and to no deposit. */
+function findOutsideActivity(
+  { book, provider, sinceMs }: ComparisonInput,
+  transactions: TransactionIndex,
+): OutsideActivity[] {
+  const read = new Set([...provider.payouts, ...provider.orders].map(({ id }) => id));
+  const outside: OutsideActivity[] = [];
+  for (const transaction of transactions.untaken) {
+    const { id, type, source, currency, net, createdAtMs } = transaction;
+    const leg = legOf(transaction);
+    // At the far end of the reading a transaction may be there without its payout, which then says nothing about it.
+    const isCutOff =
+      (leg === 'payout' || leg === 'order') &&
+      source !== undefined &&
+      !read.has(source) &&
+      createdAtMs < sinceMs;
+    if (isCutOff || createdAtMs < book.openedAtMs || isZero(net)) continue;
+    outside.push({ balanceTransactionId: id, type, currency, net, createdAtMs });
+  }
+  return outside;
+}
+
+function compareBalances({ book, provider }: ComparisonInput, explained: Nets): BalanceComparison[] {
+  const ledgers = sumNets(book.balances.map(({ currency, provider: net }) => ({ currency, net })));
+  const shown = sumNets(
+    provider.balances.map(({ currency, available, pending }) => {
+      return { currency, net: addAmounts(available, pending) };
+    }),
+  );
+  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...explained.keys()]);
+  return [...currencies].sort().map((currency) => {
+    const of = (nets: Nets): string => nets.get(currency) ?? '0';
+    const off = subtractAmounts(subtractAmounts(of(shown), of(ledgers)), of(explained));
+    return { currency, ledger: of(ledgers), provider: of(shown), explained: of(explained), off };
+  });
+}
+
+function countCompared({
+  payouts,
+  orders,
+  transactions,
+}: ProviderSnapshot): ReconciliationReport['compared'] {
+  return {
+    payouts: payouts.length,
+    orders: orders.length,
+    deposits: transactions.filter(({ type }) => type === 'deposit').length,
+    balanceTransactions: transactions.length,
+  };
+}

@@ -1,0 +1,66 @@
+import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
+import type { Difference } from './reconciliation.js';
+
+/** Signed amounts by currency. */
+export type Nets = ReadonlyMap<string, string>;
+
+export const NO_NETS: Nets = new Map();
+
+export function isZero(amount: string): boolean {
+  return compareAmounts(amount, '0') === 0;
+}
+
+export function sumNets(parts: Iterable<{ readonly currency: string; readonly net: string }>): Nets {
+  const sums = new Map<string, string>();
+  for (const { currency, net } of parts) sums.set(currency, addAmounts(sums.get(currency) ?? '0', net));
+  return sums;
+}
+
+/** What is left of `nets` without `taken`, in the currencies of both. */
+export function subtractNets(nets: Nets, taken: Nets): Nets {
+  const rest = new Map(nets);
+  for (const [currency, net] of taken) rest.set(currency, subtractAmounts(rest.get(currency) ?? '0', net));
+  return rest;
+}
+
+/** What one run finds: the differences, what is under way, and by how much both explain the balances. */
+export class Findings {
+  readonly differences: Difference[] = [];
+  readonly #explained = new Map<string, string>();
+  readonly #ranAtMs: number;
+  readonly #graceMs: number;
+  #inFlight = 0;
+
+  constructor(ranAtMs: number, graceMs: number) {
+    this.#ranAtMs = ranAtMs;
+    this.#graceMs = graceMs;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** By currency: provider less ledger, as far as it is known why. */
+  get explained(): Nets {
+    return this.#explained;
+  }
+
+  /** True for what happened so recently that the other side need not know of it yet. */
+  isYoung(atMs: number): boolean {
+    return this.#ranAtMs - atMs < this.#graceMs;
+  }
+
+  report(difference: Difference): void {
+    this.differences.push(difference);
+  }
+
+  countInFlight(): void {
+    this.#inFlight += 1;
+  }
+
+  explain(nets: Nets): void {
+    for (const [currency, net] of nets) {
+      this.#explained.set(currency, addAmounts(this.#explained.get(currency) ?? '0', net));
+    }
+  }
+}

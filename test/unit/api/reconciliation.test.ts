@@ -1,0 +1,112 @@
+import { DIFFERENCES } from '../../../src/domain/difference-descriptions.js';
+import type { Difference, ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import { TemporalUnavailableError } from '../../../src/temporal/payout-gateway.js';
+import { asShop, closeApis, createFakes, openApi } from './api-fixture.js';
+
+afterEach(closeApis);
+
+const RAN_AT_MS = Date.parse('2026-01-02T00:00:00Z');
+const DIFFERENCE: Difference = {
+  kind: 'AMOUNT_DIFFERS',
+  object: 'payout',
+  currency: 'CNY',
+  payoutId: 'a',
+  externalOrderId: 'a~2',
+  providerIds: ['po_1', 'po_2'],
+  book: '5000',
+  provider: '4999.5',
+  sinceMs: RAN_AT_MS - 90_999,
+};
+const REPORT: ReconciliationReport = {
+  ranAtMs: RAN_AT_MS,
+  sinceMs: Date.parse('2026-01-01T00:00:00Z'),
+  clean: false,
+  differences: [
+    DIFFERENCE,
+    {
+      kind: 'BALANCE_OFF',
+      object: 'balance',
+      currency: 'USDT',
+      payoutId: null,
+      externalOrderId: null,
+      providerIds: [],
+      book: null,
+      provider: null,
+      sinceMs: RAN_AT_MS + 1,
+    },
+  ],
+  outside: [
+    { balanceTransactionId: 'bt_1', type: 'charge', currency: 'USDT', net: '-1.5', createdAtMs: RAN_AT_MS },
+  ],
+  inFlight: 2,
+  balances: [{ currency: 'CNY', ledger: '100', provider: '99', explained: '-0.5', off: '-0.5' }],
+  compared: { payouts: 1, orders: 2, deposits: 3, balanceTransactions: 4 },
+};
+const read = asShop('GET', '/v1/reconciliation');
+
+describe('GET /v1/reconciliation', () => {
+  it('runs the comparison, and shows what it found and what to do', async () => {
+    const fakes = createFakes();
+    fakes.reconciliation.run = () => Promise.resolve(REPORT);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(read);
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({
+      ranAt: '2026-01-02T00:00:00.000Z',
+      since: '2026-01-01T00:00:00.000Z',
+      clean: false,
+      differences: [
+        {
+          kind: 'AMOUNT_DIFFERS',
+          object: 'payout',
+          currency: 'CNY',
+          payoutId: 'a',
+          externalOrderId: 'a~2',
+          providerIds: ['po_1', 'po_2'],
+          book: '5000',
+          provider: '4999.5',
+          since: '2026-01-01T23:58:29.001Z',
+          ageSeconds: 90,
+          meaning: DIFFERENCES.AMOUNT_DIFFERS.meaning,
+          action: DIFFERENCES.AMOUNT_DIFFERS.action,
+        },
+        expect.objectContaining({
+          kind: 'BALANCE_OFF',
+          payoutId: null,
+          providerIds: [],
+          book: null,
+          provider: null,
+          ageSeconds: 0,
+          action: DIFFERENCES.BALANCE_OFF.action,
+        }),
+      ],
+      outside: [
+        {
+          balanceTransactionId: 'bt_1',
+          type: 'charge',
+          currency: 'USDT',
+          net: '-1.500000',
+          createdAt: '2026-01-02T00:00:00.000Z',
+        },
+      ],
+      inFlight: 2,
+      balances: [{ currency: 'CNY', ledger: '100.00', provider: '99.00', explained: '-0.50', off: '-0.50' }],
+      compared: { payouts: 1, orders: 2, deposits: 3, balanceTransactions: 4 },
+    });
+  });
+
+  it('answers 503 with a time to come back when the comparison does not finish', async () => {
+    const { app } = await openApi(createFakes());
+    const answer = await app.inject(read);
+    expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    expect(answer.json<{ detail: string }>().detail).toContain('did not finish in time');
+    expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+
+  it('answers 503 when Temporal does not answer', async () => {
+    const fakes = createFakes();
+    fakes.reconciliation.run = () => Promise.reject(new TemporalUnavailableError('away'));
+    const { app } = await openApi(fakes);
+    expect((await app.inject(read)).json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+  });
+});
