@@ -89,13 +89,22 @@ async function readProvider(
     olderThan === undefined ? [] : qbitpay.iterateBalanceTransactions({}, { startingAfter: olderThan });
   return {
     balances,
-    transactions: [...newest, ...(await readSince(older, fromMs, onProgress))].map(toTransaction),
+    transactions: [...newest, ...(await readSince(older, fromMs, onProgress))].reverse().map(toTransaction),
     payouts: (await readSince(qbitpay.iteratePayouts(), fromMs, onProgress)).map(toPayout),
     orders: (await readSince(qbitpay.iterateOrders(), fromMs, onProgress)).map(toOrder),
   };
 }
 
 const STANDSTILL_ATTEMPTS = 50;
+
+/** So much moved at the provider that no reading of its balances could be compared. */
+export class BalancesMovingError extends Error {
+  override readonly name = 'BalancesMovingError';
+
+  constructor() {
+    super(`the balances did not stand still in ${STANDSTILL_ATTEMPTS} readings; try again`);
+  }
+}
 
 /** The balances, and the newest transactions that explain them: nothing moved between the readings of both. */
 async function readStandingBalances({ qbitpay }: Pick<ReconciliationDependencies, 'qbitpay'>): Promise<{
@@ -108,7 +117,7 @@ async function readStandingBalances({ qbitpay }: Pick<ReconciliationDependencies
     const after = await qbitpay.listBalanceTransactions({ limit: 1 });
     if (before.data[0]?.id === after.data[0]?.id) return { balances, newest: before.data };
   }
-  throw new Error(`the balances did not stand still in ${STANDSTILL_ATTEMPTS} readings; try again`);
+  throw new BalancesMovingError();
 }
 
 interface Dated {

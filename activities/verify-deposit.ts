@@ -117,9 +117,7 @@ async function findUnexplained(
     searched += 1;
     if (searched === SEARCH_LIMIT) break;
   }
-  const explained = await book.deposits.findKnownProviderDeposits(
-    candidates.flatMap(({ source }) => source ?? []),
-  );
+  const explained = await book.deposits.findExplained(candidates.flatMap(({ source }) => source ?? []));
   const unexplained = candidates.filter(({ source }) => source !== undefined && !explained.has(source));
   return unexplained.length === 1 ? unexplained[0] : undefined;
 }

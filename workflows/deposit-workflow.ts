@@ -11,7 +11,7 @@ import {
 import type { AllocationOutcome } from '../activities/allocate-deposit.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
-import { payoutWorkflowId } from '../src/domain/identifiers.js';
+import { depositWorkflowId, payoutWorkflowId } from '../src/domain/identifiers.js';
 import { isFinalStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import { assignDeposit, transactionDeclared, type DepositWorkflowInput } from './deposit-messages.js';
@@ -25,13 +25,15 @@ import { wakeWaiting } from './wake-up.js';
 type Notice = NonNullable<DepositWorkflowInput['notice']>;
 
 export interface DepositWorkflowResult {
-  /** Who got it; several where a person split it, none where it became free. */
+  /** Who got it; several where a person split it, none where it became free or another workflow waits for its owner. */
   readonly payoutIds: readonly string[];
 }
 
 /** What one deposit's workflow knows. */
 interface DepositRun {
   readonly publish: ReturnType<typeof createPublisher>;
+  /** The key that this workflow is named after. */
+  readonly announcedAs: string;
   /** The key that the book knows the deposit by. */
   depositKey: string;
   /** Set when it has found its owners. */
@@ -49,6 +51,7 @@ export async function depositWorkflow(input: DepositWorkflowInput): Promise<Depo
   const { depositKey, notice } = input;
   const run: DepositRun = {
     publish: createPublisher(),
+    announcedAs: depositKey,
     depositKey,
     payoutIds: undefined,
     unreadDeclarations: 0,
@@ -153,6 +156,11 @@ async function tellPayout(payoutId: string, depositKey: string, missing: string)
 
 /** Until someone assigns the deposit, declares its transaction, or cancels this workflow. */
 async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void> {
+  if (await isShownElsewhere(run)) {
+    run.payoutIds = [];
+    run.publish({ PayoutHoldReason: null }, `is the deposit \`${run.depositKey}\`, whose workflow waits`);
+    return;
+  }
   showReason(run, reason);
   const timer = new CancellationScope();
   const parked = timer.run(() => showAsTimer(`parked: ${reason}`));
@@ -165,6 +173,21 @@ async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void
   }
   run.unreadDeclarations = 0;
   await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
+}
+
+/**
+ * A deposit with two names is shown, and decided about, under the one that the book knows it by. The workflow of that
+ * name is told to look again; false when there is none any more.
+ */
+async function isShownElsewhere({ announcedAs, depositKey }: DepositRun): Promise<boolean> {
+  if (announcedAs === depositKey) return false;
+  try {
+    await getExternalWorkflowHandle(depositWorkflowId(depositKey)).signal(transactionDeclared);
+    return true;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return false;
+  }
 }
 
 function showReason(run: DepositRun, reason: FailureType): void {

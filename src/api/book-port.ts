@@ -34,7 +34,7 @@ export interface ApiBook {
     }): Promise<DeclarationOutcome>;
     find(depositId: string): Promise<DepositRecord | undefined>;
     /** `txHash` is normalised already. */
-    findByTransaction(txHash: string): Promise<DepositRecord | undefined>;
+    findOfTransaction(txHash: string): Promise<readonly DepositRecord[]>;
     /** Newest first. @throws UnknownCursorError */
     list(request: DepositListRequest): Promise<DepositPage>;
   };

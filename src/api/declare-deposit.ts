@@ -49,9 +49,10 @@ export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDe
       const txHash = normaliseTransactionHash(body.txHash);
       const outcome = await book.deposits.declareTransaction({ payoutId, txHash, actor });
       await assertDeclared(outcome, payoutId, dependencies.payouts);
-      // It may have come in before anybody said whose it is.
-      const deposit = await book.deposits.findByTransaction(txHash);
-      if (deposit?.status === DEPOSIT_STATUS.PARKED) await dependencies.deposits.matchAgain(deposit.depositId);
+      // It may have come in before anybody said whose it is, and may be on its way to being parked at this moment.
+      for (const { depositId, status } of await book.deposits.findOfTransaction(txHash)) {
+        if (status !== DEPOSIT_STATUS.ALLOCATED) await dependencies.deposits.matchAgain(depositId);
+      }
       const record = await book.payouts.find(payoutId);
       if (record === undefined) throw payoutNotFound();
       return toPayout(record);

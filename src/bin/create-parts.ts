@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { openBook, type Book } from '../book/book.js';
+import { BookNotMigratedError } from '../book/migrator.js';
 import type { ApiKeySetting, Environment } from '../config/config.js';
 import { withoutEmptyValues } from '../config/config.js';
 import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbitpay/api-key.js';
 import { createTemporalClient, readTemporalSettings, type TemporalSettings } from '../temporal/connection.js';
+import { StartError } from './start-error.js';
 
 /** What worker and API both stand on. */
 
@@ -12,7 +14,10 @@ export async function createApiKeySource(setting: ApiKeySetting): Promise<ApiKey
   return setting.kind === 'file' ? createApiKeyFile(setting.path) : createStaticApiKey(setting.value);
 }
 
-/** @throws BookNotMigratedError when the database is not of this version */
+/**
+ * @throws BookNotMigratedError when the database is not of this version
+ * @throws StartError when it does not answer, or refuses
+ */
 export async function openMigratedBook(url: string, logger: Logger): Promise<Book> {
   const book = openBook({
     url,
@@ -23,8 +28,16 @@ export async function openMigratedBook(url: string, logger: Logger): Promise<Boo
     return book;
   } catch (error) {
     await book.close();
-    throw error;
+    throw error instanceof BookNotMigratedError ? error : databaseUnusable(error);
   }
+}
+
+/** The driver's words name host, user and database, and never the password. */
+function databaseUnusable(error: unknown): StartError {
+  const { message, code } = error as NodeJS.ErrnoException;
+  // Where a name has several addresses, the error that sums up their errors has a code only.
+  const reason = message === '' ? code : message;
+  return new StartError(`the database cannot be used: ${reason ?? 'no reason is given'}`);
 }
 
 export interface TemporalAccess {

@@ -15,19 +15,24 @@ export interface LocalEnvironment {
 }
 
 /** The environment, completed by what an engine that runs in this folder (`npm start`) has embedded. */
-export async function withLocalEngine(env: Environment): Promise<LocalEnvironment> {
-  const endpoints = await readEndpoints(STATE_DIRECTORY);
+export async function withLocalEngine(
+  env: Environment,
+  stateDirectory: string = STATE_DIRECTORY,
+): Promise<LocalEnvironment> {
+  const endpoints = await readEndpoints(stateDirectory);
   if (endpoints === undefined) return { env, providerName: undefined };
   const { postgres, simulator, temporalAddress } = endpoints;
   const isEmbedded = env['QBITPAY_BASE_URL'] === undefined && simulator !== undefined;
   return {
     env: {
       TEMPORAL_ADDRESS: temporalAddress,
-      ...(postgres === undefined ? {} : { DATABASE_URL: await withPassword(postgres) }),
+      ...(postgres === undefined || env['DATABASE_URL'] !== undefined
+        ? {}
+        : { DATABASE_URL: await withPassword(postgres, stateDirectory) }),
       ...(isEmbedded
         ? {
             QBITPAY_BASE_URL: simulator,
-            QBITPAY_API_KEY: await readState('simulator-key'),
+            QBITPAY_API_KEY: await readState(stateDirectory, 'simulator-key'),
             QBITPAY_FEE_SIDE: 'added',
             QBITPAY_NETWORKS: 'USDT:TRC20',
           }
@@ -38,12 +43,12 @@ export async function withLocalEngine(env: Environment): Promise<LocalEnvironmen
   };
 }
 
-async function withPassword(databaseUrl: string): Promise<string> {
+async function withPassword(databaseUrl: string, stateDirectory: string): Promise<string> {
   const url = new URL(databaseUrl);
-  url.password = await readState('postgres-password');
+  url.password = await readState(stateDirectory, 'postgres-password');
   return url.href;
 }
 
-async function readState(name: string): Promise<string> {
-  return (await readFile(join(STATE_DIRECTORY, name), 'utf8')).trim();
+async function readState(stateDirectory: string, name: string): Promise<string> {
+  return (await readFile(join(stateDirectory, name), 'utf8')).trim();
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isOutage } from '../api/outage.js';
 import { BookNotMigratedError } from '../book/migrator.js';
 import { OtherProviderError } from '../book/engine-settings.js';
 import { ConfigError } from '../config/config-error.js';
@@ -31,7 +32,7 @@ export async function runMain(main: (env: Environment) => Promise<unknown>, fail
     const code = await main(withoutEmptyValues(process.env));
     process.exit(typeof code === 'number' ? code : 0);
   } catch (error) {
-    const isExplained = EXPLAINED_ERRORS.some((known) => error instanceof known);
+    const isExplained = EXPLAINED_ERRORS.some((known) => error instanceof known) || isOutage(error);
     console.error(isExplained && error instanceof Error ? error.message : error);
     process.exit(failureCode);
   }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { runReconciliation } from '../../activities/reconciliation-run.js';
+import { BalancesMovingError, runReconciliation } from '../../activities/reconciliation-run.js';
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
@@ -34,7 +34,8 @@ function readOptions(args: readonly string[]): { readonly json: boolean } {
 async function reconcile({ env, providerName }: LocalEnvironment): Promise<ReconciliationReport> {
   const config = readConfig(env, 'worker');
   const { client } = createTemporalAccess(env);
-  const logger = createLogger({ level: config.logLevel, name: 'reconcile' });
+  // Standard output is the report's alone.
+  const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
   const book = await openMigratedBook(config.databaseUrl, logger);
   const { baseUrl, maxRequestsPerSecond, feeSide, networks, depositProof } = config.qbitpay;
   await book.claimForProvider(providerName ?? baseUrl);
@@ -46,9 +47,13 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
   });
   const settings = { feeSide, networks, depositProof, reconciliation: config.reconciliation };
-  const { report } = await runReconciliation(
-    { book, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
-    () => undefined,
-  );
-  return report;
+  try {
+    const { report } = await runReconciliation(
+      { book, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
+      () => undefined,
+    );
+    return report;
+  } catch (error) {
+    throw error instanceof BalancesMovingError ? new StartError(error.message) : error;
+  }
 }

@@ -40,6 +40,8 @@ export async function recordOrder(
   order: OrderRecord,
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
+    // First, as everywhere: a look-up that writes the same order at the same moment would wait for us in a circle.
+    await lockExistingPayout(trx, payoutId);
     const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: order.externalOrderId };
     await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
     await writeOrder(trx, payoutId, order);

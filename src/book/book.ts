@@ -8,7 +8,7 @@ import {
 } from './balance-claims.js';
 import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
 import { declareTransaction } from './declarations.js';
-import { findDeposit, findDepositByTransaction, listDeposits } from './deposit-reading.js';
+import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
 import { allocateDeposit, assignDeposit } from './deposits.js';
 import { claimForProvider } from './engine-settings.js';
 import { claimSending, declareUnknown, getFence, settleFence } from './fences.js';
@@ -36,8 +36,9 @@ import { reserveFunds } from './reservations.js';
 import { recordProviderPayout, recordReturn, recordSettlement } from './settlements.js';
 import {
   findDepositKey,
-  findKnownProviderDeposits,
+  findExplainedDeposits,
   findUnbooked,
+  learnTransaction,
   recordVerifiedDeposit,
 } from './verified-deposits.js';
 import {
@@ -96,12 +97,13 @@ function bindBook(db: BookDatabase) {
       recordVerified: recordVerifiedDeposit,
       recordIfCovered: recordDepositIfCovered,
       findKey: findDepositKey,
-      findKnownProviderDeposits,
+      findExplained: findExplainedDeposits,
+      learnTransaction,
       allocate: allocateDeposit,
       assign: assignDeposit,
       declareTransaction,
       find: findDeposit,
-      findByTransaction: findDepositByTransaction,
+      findOfTransaction: findDepositsOfTransaction,
       list: listDeposits,
     }),
     ledger: bindAll(db, {

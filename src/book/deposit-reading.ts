@@ -44,19 +44,18 @@ export async function findDeposit(db: BookDatabase, depositId: string): Promise<
   return (await toDeposits(db, rows))[0];
 }
 
-/** The first deposit of a transaction (normalised hash). */
-export async function findDepositByTransaction(
+/** What a transaction (normalised hash) brought: one can pay several deposits. */
+export async function findDepositsOfTransaction(
   db: BookDatabase,
   txHash: string,
-): Promise<DepositRecord | undefined> {
+): Promise<readonly DepositRecord[]> {
   const rows = await db
     .selectFrom('deposits')
     .selectAll()
     .where('tx_hash', '=', txHash)
     .orderBy('tx_index')
-    .limit(1)
     .execute();
-  return (await toDeposits(db, rows))[0];
+  return toDeposits(db, rows);
 }
 
 async function toDeposits(db: BookDatabase, rows: readonly DepositRow[]): Promise<DepositRecord[]> {

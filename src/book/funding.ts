@@ -265,6 +265,8 @@ export function missingDeposit(row: Pick<PayoutRow, 'deposit_amount' | 'deposit_
 
 /** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
 async function insertUnopened(trx: BookTransaction, closing: FundingClosing): Promise<PayoutRow> {
+  // Before the row, as when it is opened from the balance at the same moment: each would wait for the other.
+  await lockLedger(trx);
   const row = await insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
   if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
   await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', closing.origin.startedAt);

@@ -37,7 +37,7 @@ function isWanted(eb: ExpressionBuilder<BookSchema, 'ledger_entries'>, request: 
   return eb.and([
     ...(startingAfter === undefined ? [] : [eb('entry_id', '<', startingAfter)]),
     ...(endingBefore === undefined ? [] : [eb('entry_id', '>', endingBefore)]),
-    ...(payoutId === undefined ? [] : [hasPosting(eb, 'payout_id', payoutId)]),
+    ...(payoutId === undefined ? [] : [isAbout(eb, payoutId)]),
     ...(depositId === undefined ? [] : [eb('deposit_key', '=', depositId)]),
     ...(currency === undefined ? [] : [hasPosting(eb, 'currency', currency)]),
     ...(from === undefined ? [] : [eb('at', '>=', from)]),
@@ -45,7 +45,14 @@ function isWanted(eb: ExpressionBuilder<BookSchema, 'ledger_entries'>, request: 
   ]);
 }
 
-/** By its postings: an allocation to several payouts is about each of them. */
+/**
+ * A return is booked for a payout without a posting of its own money; an allocation to several payouts is booked for
+ * none of them and has postings of each.
+ */
+function isAbout(eb: ExpressionBuilder<BookSchema, 'ledger_entries'>, payoutId: string) {
+  return eb.or([eb('payout_id', '=', payoutId), hasPosting(eb, 'payout_id', payoutId)]);
+}
+
 function hasPosting(
   eb: ExpressionBuilder<BookSchema, 'ledger_entries'>,
   column: 'payout_id' | 'currency',
@@ -74,12 +81,12 @@ async function assertCursor(db: BookDatabase, request: LedgerListRequest): Promi
   throw new UnknownCursorError(request.startingAfter === undefined ? 'ending_before' : 'starting_after');
 }
 
-/** Every entry that touched the payout's money, oldest first. */
+/** Every entry about the payout, oldest first. */
 export async function readPostingsOf(db: BookDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
   const rows = await db
     .selectFrom('ledger_entries')
     .selectAll()
-    .where((eb) => hasPosting(eb, 'payout_id', payoutId))
+    .where((eb) => isAbout(eb, payoutId))
     .orderBy('entry_id')
     .execute();
   return toEntries(db, rows);

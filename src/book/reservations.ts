@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
 import { ACCOUNT_KIND } from '../domain/ledger.js';
 import { compareAmounts } from '../domain/money.js';
+import { AMOUNT_MODE } from '../domain/payout-request.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { balanceNeeds, type BalanceNeed } from '../domain/quote.js';
 import { bookReservation } from './bookings.js';
@@ -61,7 +62,7 @@ async function isServable(trx: BookTransaction, row: PayoutRow, need: BalanceNee
   return first === undefined || first === row.payout_id;
 }
 
-/** The payouts that are next to be served, one for each of the currencies. */
+/** The payouts that are next to be served, one for each currency; in send mode only the funding currency serves. */
 export async function findWaitingForBalance(
   trx: BookTransaction,
   currencies: readonly string[],
@@ -71,7 +72,8 @@ export async function findWaitingForBalance(
     cross join lateral (
       select payout_id from payouts
       where status = ${PAYOUT_STATUS.AWAITING_BALANCE}
-        and (payouts.currency = wanted.currency or payouts.funding_currency = wanted.currency)
+        and (payouts.funding_currency = wanted.currency
+          or (payouts.currency = wanted.currency and amount_mode = ${AMOUNT_MODE.RECEIVE}))
       order by sequence limit 1) as next`.execute(trx);
   return rows.map((row) => row.payout_id);
 }

@@ -99,7 +99,8 @@ async function adjust(
   const before = toTaking(attempt);
   const after = { ...before, amount: answer.recipientAmount, fee: answer.fee };
   const isFeeDifferent = compareAmounts(after.fee, before.fee) !== 0;
-  const isDifferent = isFeeDifferent || compareAmounts(after.amount, before.amount) !== 0;
+  const isAmountDifferent = compareAmounts(after.amount, before.amount) !== 0;
+  const isDifferent = isFeeDifferent || isAmountDifferent;
   const adjustments = attempt.adjustments + (isDifferent ? 1 : 0);
   if (isDifferent) await bookAdjustment(trx, before, after, adjustments);
   await trx
@@ -118,7 +119,7 @@ async function adjust(
     await addFlag(trx, row, FAILURE_TYPE.FEE_DIFFERS, detail);
   }
   const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
-  if (compareAmounts(after.amount, due) < 0) {
+  if (isAmountDifferent && compareAmounts(after.amount, due) < 0) {
     const detail = `the recipient gets ${after.amount} ${before.currency}, ${due} are due`;
     await addFlag(trx, row, FAILURE_TYPE.AMOUNT_SHORT, detail);
   }
@@ -166,6 +167,8 @@ export async function recordSettlement(
   return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     const attempt = await findAttempt(trx, payoutId, reading.providerPayoutId);
+    // Of two readings at once the older one may come last: it must not take back what ended the payout.
+    if (isFinalStatus(row.status)) return describe(trx, payoutId, attempt);
     await adjust(trx, row, attempt, reading);
     if (reading.outcome !== null) {
       const status = await transitionPayout(trx, row, reading.outcome.status, reading.outcome);

@@ -108,8 +108,8 @@ async function countDepositsOf(trx: BookTransaction, txHash: string | null): Pro
   return Number(row.count);
 }
 
-/** The provider's deposit ids, of those asked for, that the book has. */
-export async function findKnownProviderDeposits(
+/** The provider's deposit ids, of those asked for, whose transaction the book knows: they are no other one's. */
+export async function findExplainedDeposits(
   db: BookDatabase,
   providerDepositIds: readonly string[],
 ): Promise<ReadonlySet<string>> {
@@ -117,6 +117,7 @@ export async function findKnownProviderDeposits(
     .selectFrom('deposits')
     .select('provider_deposit_id')
     .where('provider_deposit_id', '=', sql<string>`any(${[...providerDepositIds]}::text[])`)
+    .where('tx_hash', 'is not', null)
     .execute();
   return new Set(rows.flatMap((row) => row.provider_deposit_id ?? []));
 }
@@ -135,6 +136,27 @@ export async function findUnbooked(
   return new Set(
     transactions.flatMap(({ id, source }) => (source !== null && booked.has(source) ? [] : [id])),
   );
+}
+
+/**
+ * Notes the transaction of a deposit that came into the book without it, as reconciliation finds deposits. Answers
+ * with the deposit's key when it was news: somebody may have declared it.
+ */
+export async function learnTransaction(
+  db: BookDatabase,
+  { providerDepositId, txHash }: { readonly providerDepositId: string; readonly txHash: string },
+): Promise<string | undefined> {
+  return db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
+    const row = await trx
+      .updateTable('deposits')
+      .set({ tx_hash: txHash, tx_index: await countDepositsOf(trx, txHash) })
+      .where('provider_deposit_id', '=', providerDepositId)
+      .where('tx_hash', 'is', null)
+      .returning('deposit_key')
+      .executeTakeFirst();
+    return row?.deposit_key;
+  });
 }
 
 /** The key of a deposit that is in the book, by any of its names. */

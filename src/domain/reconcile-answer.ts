@@ -177,7 +177,7 @@ function compareReturned(record: AttemptRecord, comparison: AnswerComparison): v
   if (shown.size > 0) {
     compareNets(record, comparison, { booked, shown, sinceMs: returnedAtMs });
   } else if (returnedAtMs >= comparison.sinceMs) {
-    comparison.findings.explain(subtractNets(NO_NETS, booked));
+    comparison.findings.explainGone(subtractNets(NO_NETS, booked));
     if (comparison.findings.isYoung(returnedAtMs)) record.wait();
     else reportOverdue(record, { book: returned, provider: null, sinceMs: returnedAtMs });
   }
@@ -240,7 +240,9 @@ function compareNets(
   const isExplained = record.isExplained;
   for (const [currency, off] of subtractNets(shown, booked)) {
     if (isZero(off)) continue;
-    findings.explain(new Map([[currency, off]]));
+    const explanation = new Map([[currency, off]]);
+    if (shown.has(currency)) findings.explain(explanation);
+    else findings.explainGone(explanation);
     if (isExplained) continue;
     if (findings.isYoung(sinceMs)) record.wait();
     else {

@@ -41,7 +41,8 @@ function compareDeposit(
   if (isAbsent && deposit.verifiedAtMs < sinceMs) return;
   const off = subtractNets(shown, booked);
   if ([...off.values()].every(isZero)) return;
-  findings.explain(off);
+  if (isAbsent) findings.explainGone(off);
+  else findings.explain(off);
   if (findings.isYoung(deposit.verifiedAtMs)) {
     findings.countInFlight();
     return;

@@ -1,4 +1,4 @@
-import { addAmounts, subtractAmounts } from './money.js';
+import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
 import { legOf, TransactionIndex, toProviderObjects } from './provider-objects.js';
 import { compareAttempts } from './reconcile-attempts.js';
 import { compareDeposits, type UnseenDeposit } from './reconcile-deposits.js';
@@ -52,7 +52,7 @@ export function compareBookWithProvider(input: ComparisonInput): ComparisonResul
   const unseenDeposits = compareDeposits({ book, transactions, findings, sinceMs });
   const outside = findOutsideActivity(input, transactions);
   findings.explain(sumNets(outside));
-  const balances = compareBalances(input, findings.explained);
+  const balances = compareBalances(input, findings);
   for (const { currency, ledger, provider: shown, off } of balances) {
     if (isZero(off)) continue;
     findings.report({
@@ -81,7 +81,7 @@ export function compareBookWithProvider(input: ComparisonInput): ComparisonResul
   return { report, unseenDeposits, outside };
 }
 
-/** What moved the balances and belongs to nothing in the book, to no `externalOrderId` and to no deposit. */
+/** What moved the balances and belongs to nothing in the book, to no `externalOrderId` and to no deposit; oldest first. */
 function findOutsideActivity(
   { book, provider, sinceMs }: ComparisonInput,
   transactions: TransactionIndex,
@@ -103,19 +103,42 @@ function findOutsideActivity(
   return outside;
 }
 
-function compareBalances({ book, provider }: ComparisonInput, explained: Nets): BalanceComparison[] {
+function compareBalances({ book, provider }: ComparisonInput, findings: Findings): BalanceComparison[] {
   const ledgers = sumNets(book.balances.map(({ currency, provider: net }) => ({ currency, net })));
   const shown = sumNets(
     provider.balances.map(({ currency, available, pending }) => {
       return { currency, net: addAmounts(available, pending) };
     }),
   );
-  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...explained.keys()]);
+  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...findings.explained.keys()]);
   return [...currencies].sort().map((currency) => {
     const of = (nets: Nets): string => nets.get(currency) ?? '0';
-    const off = subtractAmounts(subtractAmounts(of(shown), of(ledgers)), of(explained));
-    return { currency, ledger: of(ledgers), provider: of(shown), explained: of(explained), off };
+    const beyondLedger = subtractAmounts(of(shown), of(ledgers));
+    const unexplained = subtractAmounts(beyondLedger, of(findings.explained));
+    const gone = explainByGone(unexplained, findings.goneIn(currency));
+    return {
+      currency,
+      ledger: of(ledgers),
+      provider: of(shown),
+      explained: addAmounts(of(findings.explained), gone),
+      off: subtractAmounts(unexplained, gone),
+    };
   });
+}
+
+/** Of more transactions than this the combinations are not tried. */
+const MAX_COMBINED = 10;
+
+/**
+ * How much of it is explained by transactions that are not shown any more: their money may be gone with them, or be
+ * there still. Where no combination fits, all of it counts as gone.
+ */
+function explainByGone(unexplained: string, nets: readonly string[]): string {
+  let sums = ['0'];
+  if (nets.length <= MAX_COMBINED) {
+    for (const net of nets) sums = [...sums, ...sums.map((sum) => addAmounts(sum, net))];
+  }
+  return sums.find((sum) => compareAmounts(sum, unexplained) === 0) ?? addAmounts('0', ...nets);
 }
 
 function countCompared({

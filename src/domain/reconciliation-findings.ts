@@ -27,6 +27,7 @@ export function subtractNets(nets: Nets, taken: Nets): Nets {
 export class Findings {
   readonly differences: Difference[] = [];
   readonly #explained = new Map<string, string>();
+  readonly #gone: { readonly currency: string; readonly net: string }[] = [];
   readonly #ranAtMs: number;
   readonly #graceMs: number;
   #inFlight = 0;
@@ -43,6 +44,11 @@ export class Findings {
   /** By currency: provider less ledger, as far as it is known why. */
   get explained(): Nets {
     return this.#explained;
+  }
+
+  /** What each transaction that is not shown would take along with it, in one currency. */
+  goneIn(currency: string): readonly string[] {
+    return this.#gone.filter((one) => one.currency === currency).map(({ net }) => net);
   }
 
   /** True for what happened so recently that the other side need not know of it yet. */
@@ -62,5 +68,10 @@ export class Findings {
     for (const [currency, net] of nets) {
       this.#explained.set(currency, addAmounts(this.#explained.get(currency) ?? '0', net));
     }
+  }
+
+  /** As {@link explain}, for a transaction that is not shown: whether its money is gone as well, the balance says. */
+  explainGone(nets: Nets): void {
+    for (const [currency, net] of nets) this.#gone.push({ currency, net });
   }
 }

@@ -113,6 +113,7 @@ export interface ProviderSnapshot {
     readonly status: string;
     readonly createdAtMs: number;
   }[];
+  /** Oldest first: in the order in which outside activity is to be booked. */
   readonly transactions: readonly {
     readonly id: string;
     readonly type: string;

@@ -5,11 +5,7 @@ import {
   type Client,
 } from '@temporalio/client';
 import type { depositWorkflow } from '../../workflows/index.js';
-import {
-  assignDeposit,
-  DEPOSIT_WORKFLOW_TYPE,
-  transactionDeclared,
-} from '../../workflows/deposit-messages.js';
+import { assignDeposit, DEPOSIT_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
 import { depositKeyOfTransaction, depositWorkflowId } from '../domain/identifiers.js';
 import type { AssignOutcome, DepositGateway } from './deposit-gateway.js';
 import type { NoticeGateway } from './notice-gateway.js';
@@ -17,7 +13,6 @@ import { orUnavailable } from './unavailable.js';
 
 /** An assignment may have to wait for the database. */
 const ASSIGN_TIMEOUT_MS = 10_000;
-const SIGNAL_TIMEOUT_MS = 5_000;
 
 export function createDepositGateway(options: {
   readonly client: Client;
@@ -62,16 +57,6 @@ export function createDepositGateway(options: {
         throw error;
       }
     },
-    async matchAgain(depositId) {
-      await orUnavailable(() =>
-        client.withDeadline(Date.now() + SIGNAL_TIMEOUT_MS, () =>
-          client.workflow.signalWithStart(DEPOSIT_WORKFLOW_TYPE, {
-            ...describe(depositId),
-            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-            signal: transactionDeclared,
-          }),
-        ),
-      );
-    },
+    matchAgain: (depositId) => notices.matchAgain(depositId),
   };
 }

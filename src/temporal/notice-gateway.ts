@@ -1,6 +1,10 @@
 import { WorkflowNotFoundError, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { depositWorkflow } from '../../workflows/index.js';
-import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from '../../workflows/deposit-messages.js';
+import {
+  DEPOSIT_WORKFLOW_TYPE,
+  transactionDeclared,
+  type DepositWorkflowInput,
+} from '../../workflows/deposit-messages.js';
 import { payoutEvent } from '../../workflows/payout-messages.js';
 import { depositWorkflowId, payoutWorkflowId } from '../domain/identifiers.js';
 import type { DepositPolicy } from '../domain/policy.js';
@@ -12,6 +16,8 @@ export interface NoticeGateway {
   signalPayout(payoutId: string, webhookEventId: string): Promise<boolean>;
   /** False when a workflow has dealt with this deposit before. @throws TemporalUnavailableError */
   startDeposit(deposit: Required<Pick<DepositWorkflowInput, 'depositKey' | 'notice'>>): Promise<boolean>;
+  /** Has a deposit matched again, its workflow started anew where it ended. @throws TemporalUnavailableError */
+  matchAgain(depositKey: string): Promise<void>;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -31,6 +37,17 @@ export function createNoticeGateway(options: {
           client.workflow.getHandle(payoutWorkflowId(payoutId)).signal(payoutEvent, { webhookEventId }),
         ),
       ),
+    matchAgain: async (depositKey) => {
+      await within(() =>
+        client.workflow.signalWithStart(DEPOSIT_WORKFLOW_TYPE, {
+          workflowId: depositWorkflowId(depositKey),
+          taskQueue,
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          args: [{ depositKey }],
+          signal: transactionDeclared,
+        }),
+      );
+    },
     startDeposit: ({ depositKey, notice }) =>
       falseFor(WorkflowExecutionAlreadyStartedError, () =>
         within(() =>

@@ -1,5 +1,6 @@
 import type { Book } from '../book/book.js';
 import { WEBHOOK_STATE } from '../book/schema.js';
+import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
 import type { NoticeGateway } from '../temporal/notice-gateway.js';
@@ -46,9 +47,11 @@ async function signalPayout(
 }
 
 async function startDeposit(
-  { notices }: DispatcherDependencies,
+  { book, notices }: DispatcherDependencies,
   deposit: DepositNotice,
 ): Promise<string | undefined> {
+  const known = await learnTransaction(book, deposit);
+  if (known !== undefined) await notices.matchAgain(known);
   const depositKey = depositKeyOf(deposit);
   const started = await notices.startDeposit({
     depositKey,
@@ -61,4 +64,16 @@ async function startDeposit(
     },
   });
   return started ? undefined : 'this deposit was dealt with before';
+}
+
+/** A deposit that reconciliation found has no transaction yet: the notice that came after all may bring it. */
+async function learnTransaction(
+  book: Book,
+  { providerDepositId, txHash }: DepositNotice,
+): Promise<string | undefined> {
+  if (providerDepositId === undefined || txHash === undefined) return undefined;
+  return book.deposits.learnTransaction({
+    providerDepositId,
+    txHash: normaliseTransactionHash(txHash),
+  });
 }

@@ -1,8 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
+import {
+  depositKeyOfTransaction,
+  depositWorkflowId,
+  payoutWorkflowId,
+} from '../../src/domain/identifiers.js';
+import { subtractAmounts } from '../../src/domain/money.js';
+import { freeMoney, parkMoney } from '../support/books.js';
 import { untilAllocated, untilParked } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
@@ -91,6 +98,90 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     await untilAllocated(engine, id);
     return depositWorkflowId(id);
   },
+  'payout-paid-after-partial-deposits': async (engine) => {
+    const { payoutId, deposit } = await engine.open({ payoutId: 'replay-partial' });
+    for (const amount of ['400', subtractAmounts(deposit.amount, '400')]) {
+      const { id } = await depositDeclared(engine, payoutId, amount);
+      await untilAllocated(engine, id);
+    }
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-paid-after-held-underfunded': async (engine) => {
+    const { payoutId, deposit } = await untilUnderfunded(engine, 'replay-underfunded');
+    await depositDeclared(engine, payoutId, deposit.missing);
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-cancelled-while-underfunded': async (engine) => {
+    const { payoutId } = await untilUnderfunded(engine, 'replay-underfunded-cancelled');
+    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    return untilEnded(engine, payoutId, 'cancelled');
+  },
+  'payout-paid-from-balance-after-waiting': async (engine) => {
+    const payoutId = 'replay-balance';
+    await engine.open({ payoutId, amount: '50000.00', funding: 'balance' });
+    await freeMoney(engine, 'USDT', '8000.123');
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-failed-and-money-returned': async (engine) => {
+    const payoutId = 'replay-returned';
+    await engine.control('PATCH', '/settings', { returns: 'manual' });
+    await engine.control('POST', '/outcomes', { outcome: 'failed', externalOrderId: payoutId });
+    await openAndFund(engine, { payoutId });
+    const { providerPayoutId } = await engine.untilStatus(payoutId, 'failed');
+    await engine.control('POST', `/payouts/${providerPayoutId}/return`);
+    await engine.control('PATCH', '/settings', { returns: 'immediate' });
+    return untilEnded(engine, payoutId, 'failed');
+  },
+  'deposit-partial': async (engine) => {
+    const { payoutId } = await engine.open({ payoutId: 'replay-deposit-partial' });
+    const { id } = await depositDeclared(engine, payoutId, '400');
+    await untilAllocated(engine, id);
+    return depositWorkflowId(id);
+  },
+  'deposit-excess-freed': async (engine) => {
+    const payout = await engine.open({ payoutId: 'replay-excess' });
+    await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payout.payoutId });
+    await engine.fund(payout);
+    await engine.untilStatus(payout.payoutId, 'in_transit');
+    const { id } = await engine.fund(payout);
+    await untilAllocated(engine, id);
+    return depositWorkflowId(id);
+  },
+  'deposit-assigned-to-two-payouts': async (engine) => {
+    const [left, right] = [await engine.open(), await engine.open()];
+    const id = await parkMoney(engine, 'USDT', '200.5');
+    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    const to = [
+      { payoutId: left.payoutId, amount: '100' },
+      { payoutId: right.payoutId, amount: '100.5' },
+    ];
+    await engine.api('POST', `/v1/deposits/${id}/assign`, { to });
+    await untilAllocated(engine, id);
+    return depositWorkflowId(id);
+  },
+  'deposit-declared-after-parked': async (engine) => {
+    const { payoutId } = await engine.open();
+    const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '201.5' });
+    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await engine.api('POST', `/v1/payouts/${payoutId}/deposit`, { txHash });
+    await untilAllocated(engine, id);
+    return depositWorkflowId(id);
+  },
+  'deposit-parked-under-another-name': async (engine) => {
+    const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '202.5' });
+    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    const { temporal, env } = engine;
+    const depositKey = depositKeyOfTransaction(txHash);
+    const workflowId = depositWorkflowId(depositKey);
+    const notice = { providerDepositId: null, currency: 'USDT', amount: '202.5', address: null, txHash };
+    // The API knows the transaction already; a record made by hand a moment before the notice is like this.
+    await temporal.client.workflow.execute('depositWorkflow', {
+      workflowId,
+      taskQueue: env['TEMPORAL_TASK_QUEUE'] ?? '',
+      args: [{ depositKey, notice }],
+    });
+    return workflowId;
+  },
   'deposit-parked': async (engine) => {
     const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
     await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
@@ -122,6 +213,20 @@ async function untilEnded(engine: TestEngine, payoutId: string, status: string):
   const result = await engine.temporal.client.workflow.getHandle(workflowId).result();
   expect(result).toEqual({ payoutId, status });
   return workflowId;
+}
+
+async function depositDeclared(engine: TestEngine, payoutId: string, amount: string): Promise<Json> {
+  const txHash = randomBytes(32).toString('hex');
+  await engine.api('POST', `/v1/payouts/${payoutId}/deposit`, { txHash });
+  return engine.control('POST', '/deposits', { currency: 'USDT', amount, txHash });
+}
+
+async function untilUnderfunded(engine: TestEngine, payoutId: string): Promise<Json> {
+  await startDirectly(engine, payoutRequest({ payoutId }), { depositDeadlineSeconds: 4 });
+  await engine.untilStatus(payoutId, 'awaiting_deposit');
+  await depositDeclared(engine, payoutId, '700');
+  await untilHoldReasonShown(engine, payoutId, 'UNDERFUNDED');
+  return engine.untilStatus(payoutId, 'held');
 }
 
 const setPrice = (engine: TestEngine, bid: string): Promise<Json> =>

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Pool } from 'pg';
 import { WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { depositWorkflowId } from '../../src/domain/identifiers.js';
+import { causesOf, entriesOf, expectBooksToBalance } from './books.js';
 import type { TestEngine } from './engine.js';
+import type { Json } from './engine-client.js';
+import { auditLedger } from './ledger-audit.js';
+import { untilAnswer } from './payout-workflows.js';
+import { ORDERS, PAYOUTS, requestsTo } from './provider-requests.js';
 
 const UNTIL_TIMEOUT_MS = 25_000;
 const POLL_MS = 25;
@@ -19,6 +25,41 @@ export async function untilParked(engine: TestEngine, depositKey: string, reason
 /** Waits until the deposit has found its payout and its workflow has ended. */
 export async function untilAllocated(engine: TestEngine, depositKey: string): Promise<void> {
   await untilDeposit(engine, depositKey, ({ status }) => status.name === 'COMPLETED', 'allocated');
+}
+
+/**
+ * The deposit of a payout that ended unpaid: its own first and then free, if it came before the end, or nobody's.
+ * In neither case was any of it spent.
+ */
+export async function expectFreeOrParked(engine: TestEngine, payout: Json, deposit: Json): Promise<void> {
+  const { payoutId } = payout;
+  const { body } = await untilAnswer(
+    () => engine.api('GET', `/v1/deposits/${deposit.id}`),
+    ({ status, body }) => status === 200 && body.status !== 'verified',
+    `deposit ${deposit.id} decided`,
+  );
+  const causes = causesOf(await entriesOf(engine, payoutId));
+  if (body.status === 'parked') {
+    await untilParked(engine, deposit.id, 'LATE_DEPOSIT');
+    expect(causes).toEqual([]);
+  } else {
+    await untilAllocated(engine, deposit.id);
+    expect(body.allocations).toMatchObject([{ payoutId, amount: payout.deposit.amount }]);
+    expect(causes).toEqual(['allocation', 'release']);
+  }
+  expect(await requestsTo(engine, ORDERS, payoutId)).toEqual([]);
+  expect(await requestsTo(engine, PAYOUTS, payoutId)).toEqual([]);
+}
+
+/** Nothing was lost and nothing counted twice: by every rule of the ledger, and against what QbitPay holds. */
+export async function expectMoneyInOrder(engine: TestEngine): Promise<void> {
+  await expectBooksToBalance(engine);
+  const sql = new Pool({ connectionString: engine.databaseUrl, max: 1 });
+  try {
+    expect(await auditLedger(sql)).toEqual([]);
+  } finally {
+    await sql.end();
+  }
 }
 
 /** Undefined while no such workflow was ever started. */

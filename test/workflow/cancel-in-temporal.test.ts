@@ -1,5 +1,6 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { untilParked } from '../support/deposit-workflows.js';
+import { balanceIn, causesOf, entriesOf } from '../support/books.js';
+import { untilAllocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { countPayoutsMade } from '../support/provider-view.js';
@@ -40,7 +41,7 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
   });
 
-  test('parks the deposit of a funded payout', async () => {
+  test('makes the money of a funded payout free', async () => {
     const payout = await engine.open();
     // Funded, and kept from being converted: the provider gives no price.
     await failAlways('api_error', TICKER);
@@ -53,7 +54,13 @@ describe('"cancel" in the Temporal UI', () => {
     await workflowOf(payout).cancel();
     await engine.untilStatus(payout.payoutId, 'cancelled');
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
-    await untilParked(engine, deposit.id, 'PAYOUT_CLOSED');
+    await untilAllocated(engine, deposit.id);
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({
+      free: payout.deposit.amount,
+      inPayouts: '0.000000',
+      parked: '0.000000',
+    });
+    expect(causesOf(await entriesOf(engine, payout.payoutId))).toEqual(['allocation', 'release']);
   });
 
   test.each([

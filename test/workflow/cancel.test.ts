@@ -1,5 +1,12 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { describeDeposit, untilParked } from '../support/deposit-workflows.js';
+import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
+import { balanceIn } from '../support/books.js';
+import {
+  expectFreeOrParked,
+  expectMoneyInOrder,
+  untilAllocated,
+  untilParked,
+} from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';
@@ -19,7 +26,10 @@ describe('cancelling a payout', () => {
     await engine.control('DELETE', '/faults');
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
   });
-  afterAll(() => engine.stop());
+  afterAll(async () => {
+    await expectMoneyInOrder(engine);
+    await engine.stop();
+  });
 
   const cancel = (payout: Json): Promise<Answer> =>
     engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`);
@@ -70,12 +80,20 @@ describe('cancelling a payout', () => {
     expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
   });
 
-  test('the deposit of a funded payout is parked, and shows as a running workflow', async () => {
+  test('the money of a funded payout is free', async () => {
+    const before = await balanceIn(engine, 'USDT');
     const { payout, deposit } = await openFunded();
+    const { amount } = payout.deposit;
     expect(await cancel(payout)).toMatchObject({ status: 200, body: { status: 'cancelled' } });
-    await untilParked(engine, deposit.id, 'PAYOUT_CLOSED');
-    const { timeline } = await engine.untilStatus(payout.payoutId, 'cancelled');
-    expect(timeline.at(-1).detail).toBe(`deposit of ${payout.deposit.amount} USDT parked`);
+    await untilAllocated(engine, deposit.id);
+    const { timeline, postings } = await engine.untilStatus(payout.payoutId, 'cancelled');
+    expect(timeline.at(-1)).toMatchObject({ status: 'cancelled', detail: 'cancelled by local' });
+    expect(postings.at(-1)).toMatchObject({ cause: 'release', account: 'free', amount: `-${amount}` });
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({
+      free: atCurrencyScale(addAmounts(before.free, amount), 'USDT'),
+      inPayouts: '0.000000',
+      parked: before.parked,
+    });
     expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
     expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
   });
@@ -161,8 +179,8 @@ describe('cancelling a payout', () => {
     for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
   });
 
-  test('cancelling and depositing at once ends either cancelled with the money parked, or paid', async () => {
-    const opened = await Promise.all(Array.from({ length: 12 }, () => engine.open()));
+  test('cancelling and depositing at once ends either cancelled, with free or parked money, or paid', async () => {
+    const opened = await Promise.all(Array.from({ length: 24 }, () => engine.open()));
     await Promise.all(
       opened.map(async (payout, index) => {
         let deposit: Json;
@@ -176,16 +194,11 @@ describe('cancelling a payout', () => {
         if (answer?.status === 200) {
           await engine.untilStatus(payout.payoutId, 'cancelled');
           expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
-          await Promise.any([
-            untilParked(engine, deposit.id, 'LATE_DEPOSIT'),
-            untilParked(engine, deposit.id, 'PAYOUT_CLOSED'),
-          ]);
-          expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
-          expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
+          await expectFreeOrParked(engine, payout, deposit);
         } else {
           expect(answer?.status).toBe(409);
           await expectPaidOnce(payout);
-          expect((await describeDeposit(engine, deposit.id))?.status.name).toBe('COMPLETED');
+          await untilAllocated(engine, deposit.id);
         }
       }),
     );

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { expectBooksToBalance } from '../support/books.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { bodiesSentTo } from '../support/provider-view.js';
@@ -11,6 +12,7 @@ describe('asking for a payout', () => {
   beforeAll(async () => {
     engine = await startTestEngine();
   });
+  afterEach(() => expectBooksToBalance(engine));
   afterAll(() => engine.stop());
 
   const create = (request: Json): Promise<Answer> => engine.api('POST', '/v1/payouts', request);
@@ -41,13 +43,19 @@ describe('asking for a payout', () => {
     const opened = await create(request);
     expect(opened).toMatchObject({ status: 201, body: { status: 'awaiting_deposit' } });
     expect(opened.headers.get('location')).toBe(`/v1/payouts/${request.payoutId}`);
-    expect(await create({ ...request, amount: '5000' })).toMatchObject({ status: 200, body: opened.body });
+    for (const spelling of [{ amount: '5000' }, { funding: 'deposit' }]) {
+      expect(await create({ ...request, ...spelling })).toMatchObject({ status: 200, body: opened.body });
+    }
 
     await engine.fund(opened.body);
     await engine.untilStatus(request.payoutId, 'paid');
     const repeated = await create(request);
     expect(repeated).toMatchObject({ status: 200, body: { status: 'paid', amount: '5000.00' } });
-    expect(repeated.body.deposit).toEqual({ ...opened.body.deposit, received: opened.body.deposit.amount });
+    expect(repeated.body.deposit).toEqual({
+      ...opened.body.deposit,
+      received: opened.body.deposit.amount,
+      missing: '0.000000',
+    });
     expect(await bodiesSentTo(engine, 'POST /api/v1/payouts', request.payoutId)).toHaveLength(1);
     expect(await create({ ...request, amount: '5000.01' })).toMatchObject({
       status: 409,

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
+import { balanceIn } from '../support/books.js';
 import {
   attemptOf,
   describeDeposit,
+  expectMoneyInOrder,
   untilAllocated,
   untilDeposit,
   untilParked,
@@ -15,7 +18,10 @@ describe('whose a deposit is', () => {
   beforeAll(async () => {
     engine = await startTestEngine({ env: { DEPOSIT_VERIFY_PATIENCE_SECONDS: '1' } });
   });
-  afterAll(() => engine.stop());
+  afterAll(async () => {
+    await expectMoneyInOrder(engine);
+    await engine.stop();
+  });
 
   const newHash = (): string => randomBytes(32).toString('hex');
   const deposit = (fields: Json): Promise<Json> =>
@@ -39,7 +45,7 @@ describe('whose a deposit is', () => {
     const made = await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
-    expect(await details(payout)).toContain(`deposit of ${payout.deposit.amount} USDT confirmed`);
+    expect(await details(payout)).toContain(`deposit of ${addAmounts(payout.deposit.amount)} USDT confirmed`);
     await untilAllocated(engine, made.id);
     await expectStillAwaiting(other);
   });
@@ -74,19 +80,22 @@ describe('whose a deposit is', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
   });
 
-  test('a declared transaction with a wrong amount is parked, and the right deposit still pays', async () => {
+  test('a declared transaction in another currency is parked, and the right deposit still pays', async () => {
     const payout = await engine.open();
     const txHash = newHash();
     await declare(payout, txHash);
-    const wrong = await deposit({ amount: '500.5', txHash });
-    await untilParked(engine, wrong.id, 'WRONG_AMOUNT');
+    const wrong = await deposit({ amount: payout.deposit.amount, currency: 'USDC', txHash });
+    await untilParked(engine, wrong.id, 'WRONG_CURRENCY');
     await expectStillAwaiting(payout);
-    expect(await details(payout)).toContain('deposit of 500.5 USDT parked: WRONG_AMOUNT');
+    expect(await read(payout)).toMatchObject({ flags: ['WRONG_CURRENCY'] });
+    expect(await details(payout)).toContain(
+      `deposit of ${addAmounts(payout.deposit.amount)} USDC parked: WRONG_CURRENCY`,
+    );
 
     await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
-    await untilParked(engine, wrong.id, 'WRONG_AMOUNT');
+    await untilParked(engine, wrong.id, 'WRONG_CURRENCY');
   });
 
   test.each([
@@ -124,13 +133,23 @@ describe('whose a deposit is', () => {
     await expectStillAwaiting(payout);
   });
 
-  test('a second deposit is excess while the payout runs and late when it has ended', async () => {
+  test('a second deposit is free money while the payout runs, and late when it has ended', async () => {
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const payout = await engine.open();
     await engine.fund(payout);
     await engine.untilStatus(payout.payoutId, 'in_transit');
+    const before = await balanceIn(engine, 'USDT');
     const excess = await engine.fund(payout);
-    await untilParked(engine, excess.id, 'EXCESS_DEPOSIT');
+    await untilAllocated(engine, excess.id);
+    const { amount } = payout.deposit;
+    expect((await engine.api('GET', `/v1/deposits/${excess.id}`)).body).toMatchObject({
+      status: 'allocated',
+      allocations: [{ payoutId: null, amount }],
+    });
+    expect(await read(payout)).toMatchObject({ status: 'in_transit', flags: ['EXCESS_DEPOSIT'] });
+    expect((await balanceIn(engine, 'USDT')).free).toBe(
+      atCurrencyScale(addAmounts(before.free, amount), 'USDT'),
+    );
 
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
     await engine.untilStatus(payout.payoutId, 'paid');
@@ -139,12 +158,13 @@ describe('whose a deposit is', () => {
 
     expect(await read(payout)).toMatchObject({
       status: 'paid',
-      deposit: { received: payout.deposit.amount },
+      deposit: { received: amount },
+      flags: ['EXCESS_DEPOSIT', 'LATE_DEPOSIT'],
     });
     expect(await details(payout)).toEqual(
       expect.arrayContaining([
-        `deposit of ${payout.deposit.amount} USDT parked: EXCESS_DEPOSIT`,
-        `deposit of ${payout.deposit.amount} USDT parked: LATE_DEPOSIT`,
+        `${addAmounts(amount)} USDT more than needed was deposited; it is in the free balance`,
+        `deposit of ${addAmounts(amount)} USDT parked: LATE_DEPOSIT`,
       ]),
     );
     expect(await bodiesSentTo(engine, 'POST /api/v1/payouts', payout.payoutId)).toHaveLength(1);

@@ -1,16 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { describeDeposit, untilParked } from '../support/deposit-workflows.js';
+import { addAmounts } from '../../src/domain/money.js';
+import {
+  expectFreeOrParked,
+  expectMoneyInOrder,
+  untilAllocated,
+  untilParked,
+} from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
-import { bodiesSentTo } from '../support/provider-view.js';
+import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
 
 describe('the deadline of a deposit', () => {
   let engine: TestEngine;
   beforeAll(async () => {
     engine = await startTestEngine({ env: { DEPOSIT_DEADLINE_SECONDS: '1' } });
   });
-  afterAll(() => engine.stop());
+  afterAll(async () => {
+    await expectMoneyInOrder(engine);
+    await engine.stop();
+  });
 
   const resultOf = (payout: Json): Promise<Json> =>
     engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).result();
@@ -31,11 +40,32 @@ describe('the deadline of a deposit', () => {
     await untilParked(engine, late.id, 'LATE_DEPOSIT');
     const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
     expect(body).toMatchObject({ status: 'expired', deposit: { received: '0.000000' } });
-    expect(body.timeline.at(-1).detail).toBe(`deposit of ${payout.deposit.amount} USDT parked: LATE_DEPOSIT`);
+    expect(body.flags).toEqual(['LATE_DEPOSIT']);
+    expect(body.timeline.at(-1).detail).toBe(
+      `deposit of ${addAmounts(payout.deposit.amount)} USDT parked: LATE_DEPOSIT`,
+    );
     expect(await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`)).toMatchObject({
       status: 409,
       body: { code: 'PAYOUT_ENDED' },
     });
+  });
+
+  test('a payout that cancel, its deadline and its deposit reach at once has one end', async () => {
+    const opened = await Promise.all(Array.from({ length: 20 }, () => engine.open()));
+    await Promise.all(
+      opened.map(async (payout, index) => {
+        const { payoutId } = payout;
+        await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (index - 14) * 8);
+        const [deposit] = await Promise.all([
+          engine.fund(payout),
+          engine.api('POST', `/v1/payouts/${payoutId}/cancel`),
+        ]);
+        const { status } = await resultOf(payout);
+        expect(['paid', 'cancelled', 'expired']).toContain(status);
+        await engine.untilStatus(payoutId, status);
+        await expectOneOwner(payout, status, deposit);
+      }),
+    );
   });
 
   test('its amount rests: the next payout of the same amount expects another one', async () => {
@@ -47,7 +77,7 @@ describe('the deadline of a deposit', () => {
 
   test('a deposit at the deadline either pays the payout or is parked, never both', async () => {
     // Around the deadline, by milliseconds: which side each falls on does not matter.
-    const offsetsMs = Array.from({ length: 10 }, (_, index) => (index - 7) * 15);
+    const offsetsMs = Array.from({ length: 20 }, (_, index) => (index - 14) * 8);
     const ends: string[] = [];
     for (let round = 0; round < 2; round += 1) {
       const opened = await Promise.all(offsetsMs.map(() => engine.open()));
@@ -63,18 +93,15 @@ describe('the deadline of a deposit', () => {
         }),
       );
     }
-    expect(ends).toHaveLength(20);
+    expect(ends).toHaveLength(40);
   });
 
   async function expectOneOwner(payout: Json, status: string, deposit: Json): Promise<void> {
-    const requests = await bodiesSentTo(engine, 'POST /api/v1/payouts', payout.payoutId);
     if (status === 'paid') {
-      expect(requests).toHaveLength(1);
-      expect((await describeDeposit(engine, deposit.id))?.status.name).toBe('COMPLETED');
+      await expectConvertedAndPaidOnce(engine, payout.payoutId);
+      await untilAllocated(engine, deposit.id);
     } else {
-      expect(requests).toEqual([]);
-      expect(await bodiesSentTo(engine, 'POST /api/v1/orders', payout.payoutId)).toEqual([]);
-      await untilParked(engine, deposit.id, 'LATE_DEPOSIT');
+      await expectFreeOrParked(engine, payout, deposit);
     }
   }
 });

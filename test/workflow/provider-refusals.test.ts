@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { untilParked } from '../support/deposit-workflows.js';
+import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
+import { expectBooksToBalance, freeIn } from '../support/books.js';
+import { untilAllocated } from '../support/deposit-workflows.js';
 import { type Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { currentDetailsOf, untilHoldReasonShown } from '../support/payout-workflows.js';
@@ -21,27 +23,35 @@ beforeAll(async () => {
 afterAll(() => engine.stop());
 afterEach(async () => {
   await engine.control('DELETE', '/faults');
+  await expectBooksToBalance(engine);
 });
 
 const fault = (kind: string, endpoint: string, more?: Json) => orderFault(engine, kind, endpoint, more);
 const newId = (): string => `p-${randomUUID()}`;
+
+/** All of the payout's deposit is in the free balance, and nobody has to decide about it. */
+async function expectFreed(payout: Json, depositId: string, freeBefore: string): Promise<void> {
+  await untilAllocated(engine, depositId);
+  expect(subtractAmounts(await freeIn(engine, 'USDT'), freeBefore)).toBe(addAmounts(payout.deposit.amount));
+}
 
 describe('refused for good', () => {
   const ACCOUNT = '6222020200112233445';
   const REASON = `account ${ACCOUNT} of Example Trading Ltd is closed`;
   const PERSONAL = new RegExp(`${ACCOUNT}|Example Trading Ltd`);
 
-  test('the order: nothing was converted, the payout fails and its deposit is parked', async () => {
+  test('the order: nothing was converted, the payout fails and its deposit is free', async () => {
     const payoutId = newId();
     await fault('invalid_request_error', ORDERS, {
       externalOrderId: payoutId,
       message: 'limit 777777 passed',
     });
     const payout = await engine.open({ payoutId });
+    const before = await freeIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual({ type: 'ORDER_REFUSED', message: 'limit ****** passed' });
-    await untilParked(engine, id, 'PAYOUT_CLOSED');
+    await expectFreed(payout, id, before);
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
   });
@@ -59,7 +69,7 @@ describe('refused for good', () => {
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
   });
 
-  test('the payout of a deposit that was never converted: failed, and the deposit is parked', async () => {
+  test('the payout of a deposit that was never converted: failed, and the deposit is free', async () => {
     const payoutId = newId();
     await fault('invalid_request_error', PAYOUTS, { externalOrderId: payoutId, message: REASON });
     const payout = await engine.open({
@@ -68,13 +78,14 @@ describe('refused for good', () => {
       amount: '500',
       destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet-of-recipient' },
     });
+    const before = await freeIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual({
       type: 'PAYOUT_REFUSED',
       message: expect.stringMatching(/^account \*+ of \*+ is closed$/),
     });
-    await untilParked(engine, id, 'PAYOUT_CLOSED');
+    await expectFreed(payout, id, before);
     const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
     expect(details).toMatch(/^\*\*failed\*\*/);
     // The provider's words are for those who may read the payout.

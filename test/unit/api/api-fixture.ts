@@ -141,8 +141,8 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve('declared');
       },
       find: (depositId) => Promise.resolve(keptDeposits.get(depositId)),
-      findByTransaction: (txHash) =>
-        Promise.resolve([...keptDeposits.values()].find((deposit) => deposit.txHash === txHash)),
+      findOfTransaction: (txHash) =>
+        Promise.resolve([...keptDeposits.values()].filter((deposit) => deposit.txHash === txHash)),
       list: (request) => {
         calls.push(request);
         return Promise.resolve({ deposits: [...keptDeposits.values()], hasMore: false });

@@ -230,7 +230,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   });
 
   it('gives it to payouts in parts, and answers with what became of them', async () => {
-    const fakes = createAssignFakes({ kind: 'assigned' }, given(['a', '60.5'], [null, '40']));
+    const fakes = createAssignFakes({ kind: 'assigned' }, given(['a', '60.5'], ['b', '30'], [null, '10']));
     const { app } = await openApi(fakes);
     const to = [
       { payoutId: 'a', amount: '60.5' },
@@ -238,7 +238,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     ];
     const answer = await app.inject(assign(to));
     expect(answer.statusCode).toBe(200);
-    expect(answer.json<{ allocations: object[] }>().allocations).toHaveLength(2);
+    expect(answer.json<{ allocations: object[] }>().allocations).toHaveLength(3);
     expect(fakes.calls).toEqual([{ depositId: ID, to, actor: 'ops' }]);
   });
 
@@ -324,6 +324,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   it.each<[AssignOutcome, Partial<DepositRecord>, object]>([
     [{ kind: 'refused', message: 'no' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [{ kind: 'refused', message: 'no' }, given([null, '100.5']), { status: 'allocated' }],
+    [{ kind: 'assigned' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [{ kind: 'unknown' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [{ kind: 'unknown' }, given([null, '100.5']), { status: 'allocated' }],
   ])('reads the book again after %j', async (outcome, after, expected) => {

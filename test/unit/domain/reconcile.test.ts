@@ -753,6 +753,33 @@ describe('DEPOSIT_MISSING', () => {
     expectInFlight(world);
   });
 
+  test('the money may be gone with the transaction, or be there still: the balance is off in neither case', () => {
+    for (const id of ['dep_2', 'dep_3', 'dep_4']) world.deposit(id, 'USDT', '3');
+    world.deposit('dep_5', 'USDT', '10');
+    world.loseTransactions('dep_2');
+    for (const id of ['dep_3', 'dep_5']) {
+      const { net } = transactionOf(world, id, 'deposit');
+      world.loseTransactions(id);
+      world.balance('USDT', net);
+    }
+    const { differences, balances } = world.compare().report;
+    expect(differences.map(({ kind, book }) => [kind, book])).toEqual([
+      ['DEPOSIT_MISSING', '3'],
+      ['DEPOSIT_MISSING', '3'],
+      ['DEPOSIT_MISSING', '10'],
+    ]);
+    expect(balances).toContainEqual(expect.objectContaining({ currency: 'USDT', explained: '-3', off: '0' }));
+  });
+
+  test('where neither fits, the balance is off beyond what went missing', () => {
+    world.deposit('dep_2', 'USDT', '3');
+    world.loseTransactions('dep_2');
+    world.balance('USDT', '-0.5');
+    const { differences, balances } = world.compare().report;
+    expect(differences.map(({ kind }) => kind)).toEqual(['DEPOSIT_MISSING', 'BALANCE_OFF']);
+    expect(balances).toContainEqual(expect.objectContaining({ explained: '-3', off: '-0.5' }));
+  });
+
   test('is not said of a deposit that the balance alone proved', () => {
     world.deposit('dep_2', 'USDT', '3');
     world.book.deposits[1]!.providerDepositId = null;

@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Environment } from '../../src/config/config.js';
+import { DIFFERENCES } from '../../src/domain/difference-descriptions.js';
+import { CANARY_API_KEY, createDatabase, startTestEngine, type TestEngine } from '../support/engine.js';
+import { openAndFund } from '../support/provider-requests.js';
+
+/** As `npm run reconcile` starts it. */
+const SCRIPT = resolve('dist', 'src', 'bin', 'reconcile.js');
+const TIMEOUT_MS = 60_000;
+/** Nothing listens there. */
+const CLOSED_PORT = '127.0.0.1:1';
+const CANARY_PASSWORD = 'database-canary-8c41d7';
+
+let engine: TestEngine;
+let directory: string;
+
+beforeAll(async () => {
+  engine = await startTestEngine({ env: { RECONCILIATION_GRACE_SECONDS: '0' } });
+  // Without a `.env` and without a local engine.
+  directory = await mkdtemp(join(tmpdir(), 'reconcile-'));
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await engine.stop();
+  await rm(directory, { recursive: true });
+});
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function reconcile(changes: Environment = {}, ...args: string[]): Promise<Run> {
+  const env = { PATH: process.env['PATH'], ...engine.env, ...changes };
+  const run = await new Promise<Run>((done) => {
+    execFile(process.execPath, [SCRIPT, ...args], { env, cwd: directory }, (error, stdout, stderr) => {
+      done({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr });
+    });
+  });
+  for (const secret of [CANARY_API_KEY, CANARY_PASSWORD, new URL(engine.databaseUrl).password]) {
+    if (secret !== '') expect(`${run.stdout}${run.stderr}`).not.toContain(secret);
+  }
+  return run;
+}
+
+/** One clear line on stderr, and nothing was compared. */
+function expectRefused(run: Run, line: RegExp): void {
+  expect(run).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(line) });
+  expect(run.stderr.trimEnd().split('\n')).toHaveLength(1);
+}
+
+describe('npm run reconcile', () => {
+  test(
+    'code 0 and a table when the books are clean',
+    async () => {
+      const { payoutId } = await openAndFund(engine);
+      await engine.untilStatus(payoutId, 'paid');
+      const { code, stdout, stderr } = await reconcile();
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(
+        /^clean\nread at 20.+Z, back to 20.+Z\ncompared 1 payout, 1 order, 1 deposit, 4 /,
+      );
+      expect(stdout).toMatch(/^ +currency +ledger +QbitPay +explained +off$/m);
+      expect(stdout).toMatch(/^ +USDT +7\.209470 +7\.209470 +0\.000000 +0\.000000$/m);
+    },
+    TIMEOUT_MS,
+  );
+
+  test('--json is one document on stdout, with the same report that the book keeps', async () => {
+    const { code, stdout, stderr } = await reconcile({}, '--json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      clean: true,
+      differences: [],
+      compared: { payouts: 1, orders: 1, deposits: 1, balanceTransactions: 4 },
+    });
+  });
+
+  test.each([
+    ['an option that does not exist', ['--jsno'], /^Unknown option '--jsno'.*usage: npm run reconcile/],
+    ['an argument', ['everything'], /everything.*usage: npm run reconcile/],
+  ])('code 2 and the usage for %s', async (_what, args, line) => {
+    expectRefused(await reconcile({}, ...args), line);
+  });
+
+  test('code 2 and one line for a setting that is missing', async () => {
+    expectRefused(await reconcile({ QBITPAY_FEE_SIDE: '' }), /QBITPAY_FEE_SIDE/);
+  });
+
+  test('code 2 and one line when the database does not answer', async () => {
+    const url = `postgres://engine:${CANARY_PASSWORD}@${CLOSED_PORT}/payouts`;
+    expectRefused(await reconcile({ DATABASE_URL: url }), /^the database cannot be used: .*ECONNREFUSED/);
+  });
+
+  test('code 2 and one line when there is no such database, or it lacks migrations', async () => {
+    const missing = new URL(engine.databaseUrl);
+    missing.pathname = '/there_is_no_such_database';
+    expectRefused(
+      await reconcile({ DATABASE_URL: missing.href }),
+      /^the database .*there_is_no_such_database/,
+    );
+    const empty = await createDatabase(`${engine.env['TEMPORAL_TASK_QUEUE'] ?? ''}_empty`);
+    expectRefused(await reconcile({ DATABASE_URL: empty }), /npm run migrate/);
+  });
+
+  test('code 2 and one line for another provider than the book is for', async () => {
+    expectRefused(
+      await reconcile({ QBITPAY_BASE_URL: `http://${CLOSED_PORT}` }),
+      /^the database holds payouts of /,
+    );
+  });
+
+  test('code 2 and one line when QbitPay refuses the key or does not answer', async () => {
+    expectRefused(await reconcile({ QBITPAY_API_KEY: 'not-the-key' }), /QbitPay|key|authenticat/i);
+    await engine.control('POST', '/faults', { kind: 'status', endpoint: '*', status: 503 });
+    expectRefused(await reconcile(), /503|QbitPay/);
+    await engine.control('POST', '/faults', { kind: 'resetBeforeEffect', endpoint: '*' });
+    expectRefused(await reconcile(), /QbitPay/);
+    expect((await reconcile()).code).toBe(0);
+  });
+
+  test(
+    'code 2 and one line when a deposit has to be followed up and Temporal does not answer',
+    async () => {
+      const { id } = await engine.control('POST', '/deposits', {
+        currency: 'USDT',
+        amount: 5,
+        notify: false,
+      });
+      expectRefused(await reconcile({ TEMPORAL_ADDRESS: CLOSED_PORT }), /Temporal does not answer/);
+      const { code, stdout } = await reconcile();
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^1 difference\n/);
+      expect(stdout).toContain(`DEPOSIT_UNSEEN\n`);
+      expect(stdout).toContain(id);
+      const { status } = await engine.temporal.client.workflow.getHandle(`deposit/${id}`).describe();
+      expect(['RUNNING', 'COMPLETED']).toContain(status.name);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'code 1 for a difference, with the ids, both amounts and what to do',
+    async () => {
+      const { payoutId } = await openAndFund(engine);
+      const { providerPayoutId } = await engine.untilStatus(payoutId, 'paid');
+      await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: 5000.01 });
+      const { code, stdout, stderr } = await reconcile();
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+      expect(stdout).toMatch(/^\d differences?\n/);
+      const { meaning, action } = DIFFERENCES.AMOUNT_DIFFERS;
+      for (const said of ['AMOUNT_DIFFERS', payoutId, providerPayoutId, '5000.01', meaning, action]) {
+        expect(stdout).toContain(said);
+      }
+      const json = await reconcile({}, '--json');
+      expect(json).toMatchObject({ code: 1, stderr: '' });
+      expect(JSON.parse(json.stdout).differences).toContainEqual(
+        expect.objectContaining({ kind: 'AMOUNT_DIFFERS', payoutId, book: '5000', provider: '5000.01' }),
+      );
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -1,0 +1,279 @@
+import { toOrderRecord } from '../../activities/order-reading.js';
+import { runReconciliation, type ReconciliationRun } from '../../activities/reconciliation-run.js';
+import { ensureOpeningBalances } from '../../activities/opening-balances.js';
+import type { SettlementReading } from '../../src/book/settlements.js';
+import type { FenceOperation } from '../../src/book/schema.js';
+import type { Destination } from '../../src/domain/destination.js';
+import { addAmounts } from '../../src/domain/money.js';
+import type { PayoutRequest } from '../../src/domain/payout-request.js';
+import { amountToSell, costOfPayout } from '../../src/domain/quote.js';
+import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
+import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/client.js';
+import { startSimulator, type Simulator } from '../../src/simulator/server.js';
+import { CANARY_API_KEY } from '../support/engine.js';
+import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
+import { FEE_TERMS, openPayout, openTestBook, runConcurrently, type TestBook } from '../support/test-book.js';
+
+/*
+ * A thousand finished payouts, driven through book and provider as the activities do, without Temporal: that many
+ * workflows would take minutes.
+ */
+const TIMEOUT_MS = 120_000;
+/** More of them would only wait for the ledger's lock. */
+const WORKERS = 4;
+const BID = '6.97';
+
+const WALLET: Destination = { type: 'wallet', payerName: 'Example Ltd', addr: 'TExampleWalletAddress12345' };
+
+interface Kind {
+  readonly count: number;
+  readonly request: Partial<PayoutRequest>;
+  /** How the provider ends it. */
+  readonly outcome: 'paid' | 'failed' | 'cancelled';
+}
+
+const WALLET_PAYOUT: Partial<PayoutRequest> = { currency: 'USDT', destination: WALLET };
+
+/** Every kind has an amount of its own, by which the provider is told how to end it. */
+const KINDS: readonly Kind[] = [
+  { count: 150, request: { amount: '5000.00', currency: 'CNY' }, outcome: 'paid' },
+  { count: 50, request: { amount: '5001.00', currency: 'CNY' }, outcome: 'failed' },
+  { count: 100, request: { ...WALLET_PAYOUT, amount: '250.000000' }, outcome: 'paid' },
+  { count: 50, request: { ...WALLET_PAYOUT, amount: '251.000000' }, outcome: 'cancelled' },
+  { count: 600, request: { ...WALLET_PAYOUT, amount: '252.000000', funding: 'balance' }, outcome: 'paid' },
+  { count: 50, request: { ...WALLET_PAYOUT, amount: '253.000000', funding: 'balance' }, outcome: 'failed' },
+];
+
+/** In the account before the engine used it: what the balance-funded payouts are paid from. */
+const OPENING = 170_000;
+
+let simulator: Simulator;
+let control: EngineClient['control'];
+let qbitpay: QbitPayClient;
+let testBook: TestBook;
+let payoutIds: readonly string[];
+
+beforeAll(async () => {
+  simulator = await startSimulator({ apiKey: CANARY_API_KEY });
+  ({ control } = createEngineClient('http://127.0.0.1:1', simulator.url));
+  await control('PATCH', '/settings', { settlement: 'manual', quoteValidityMs: 600_000 });
+  await control('POST', '/deposits', { currency: 'USDT', amount: OPENING });
+  qbitpay = createQbitPayClient({ baseUrl: simulator.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
+  await qbitpay.getTicker({ symbol: 'USDT/CNY', side: 'bid' });
+  testBook = await openTestBook();
+  await ensureOpeningBalances({ book: testBook.book, qbitpay });
+  payoutIds = await carryThrough();
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await testBook.close();
+  qbitpay.close();
+  await simulator.close();
+});
+
+async function carryThrough(): Promise<string[]> {
+  const ids: string[] = [];
+  const tasks: (() => Promise<unknown>)[] = [];
+  for (const { count, request, outcome } of KINDS) {
+    await control('POST', '/outcomes', { outcome, amount: Number(request.amount), times: count });
+    for (let number = 0; number < count; number += 1) {
+      tasks.push(async () => ids.push(await payOne(request)));
+    }
+  }
+  await runConcurrently(tasks, WORKERS);
+  await control('POST', '/settle');
+  await recordEnds();
+  return ids;
+}
+
+/** Open → deposit → order, where there is something to sell → payout. */
+async function payOne(request: Partial<PayoutRequest>): Promise<string> {
+  const { currency = '', amount = '' } = request;
+  const cost = costOfPayout(amount, currency, FEE_TERMS);
+  const isSold = currency !== 'USDT';
+  const baseAmount = isSold
+    ? amountToSell(cost, BID, { currency, fundingCurrency: 'USDT' }, FEE_TERMS)
+    : cost;
+  const { payoutId, amount: expected } = await openPayout(testBook.book, request, { baseAmount });
+  if (request.funding !== 'balance') await bringDeposit(expected);
+  if (isSold) await sell(payoutId, baseAmount);
+  await pay(payoutId, request, amount);
+  return payoutId;
+}
+
+async function bringDeposit(amount: string): Promise<void> {
+  const { deposits } = testBook.book;
+  const { id } = await control('POST', '/deposits', { currency: 'USDT', amount: Number(amount) });
+  const depositKey = await deposits.recordVerified({
+    depositKey: id,
+    providerDepositId: id,
+    txHash: null,
+    currency: 'USDT',
+    amount,
+    address: null,
+    proof: 'balanceTransaction',
+  });
+  expect(await deposits.allocate(depositKey)).toMatchObject({ kind: 'allocated', missing: '0' });
+}
+
+async function sell(payoutId: string, amount: string): Promise<void> {
+  const { attempts } = testBook.book;
+  const sends = await claim('order', payoutId);
+  const order = await qbitpay.createOrder({
+    ...{ symbol: 'USDT/CNY', side: 'sell', amount, price: BID, externalOrderId: payoutId },
+  });
+  await attempts.recordOrder(payoutId, sends, toOrderRecord(payoutId, order));
+  await attempts.upsertOrder(payoutId, toOrderRecord(payoutId, order));
+}
+
+async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: string): Promise<void> {
+  const { currency = '', destination = BANK_ACCOUNT } = request;
+  const sends = await claim('payout', payoutId);
+  const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
+  await testBook.book.attempts.recordProviderPayout(payoutId, sends, {
+    externalOrderId: payoutId,
+    providerPayoutId: payout.id,
+    currency,
+    postAmount: amount,
+    recipientAmount: payout.amount,
+    fee: payout.fee,
+    status: payout.status,
+  });
+}
+
+const BANK_ACCOUNT: Destination = {
+  type: 'bankAccount',
+  payerName: 'Example Ltd',
+  bankAccountNum: '6222020200112233445',
+  bankName: 'Example Bank',
+};
+
+async function claim(operation: FenceOperation, externalOrderId: string): Promise<number> {
+  const { attempts } = testBook.book;
+  const fence = { operation, externalOrderId };
+  await attempts.enterStep(externalOrderId, fence, 'sending');
+  const sends = await attempts.claimSending(fence);
+  if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
+  return sends;
+}
+
+const OUTCOMES: Readonly<Record<string, SettlementReading['outcome']>> = {
+  paid: { status: 'paid', detail: 'settled' },
+  failed: { status: 'failed', detail: 'failed' },
+  cancelled: { status: 'cancelled', detail: 'cancelled' },
+};
+
+/** What the provider says of each payout, and the money that came back. */
+async function recordEnds(): Promise<void> {
+  const { attempts } = testBook.book;
+  const ownerOf = new Map<string, string>();
+  const ends: (() => Promise<unknown>)[] = [];
+  for await (const { id, externalOrderId = '', amount, fee, status } of qbitpay.iteratePayouts()) {
+    ownerOf.set(id, externalOrderId);
+    const reading = { providerPayoutId: id, recipientAmount: amount, fee, providerStatus: status };
+    const outcome = OUTCOMES[status] ?? null;
+    ends.push(() => attempts.recordSettlement(externalOrderId, { ...reading, outcome }));
+  }
+  await runConcurrently(ends, WORKERS);
+  const returns: (() => Promise<unknown>)[] = [];
+  for (const type of ['payout_failure', 'payout_cancel']) {
+    for await (const { id, source = '', amount, net = amount } of qbitpay.iterateBalanceTransactions({
+      type,
+    })) {
+      const reading = { providerPayoutId: source, balanceTransactionId: id, net };
+      returns.push(() => attempts.recordReturn(ownerOf.get(source) ?? '', reading));
+    }
+  }
+  await runConcurrently(returns, WORKERS);
+}
+
+async function reconcile(): Promise<ReconciliationRun & { readonly started: readonly string[] }> {
+  const started: string[] = [];
+  const run = await runReconciliation(
+    {
+      book: testBook.book,
+      qbitpay,
+      settings: {
+        feeSide: 'added',
+        networks: { USDT: 'TRC20' },
+        depositProof: 'balance_transaction',
+        reconciliation: { graceSeconds: 0, windowDays: 30 },
+      },
+      startDeposit: ({ depositKey }) => Promise.resolve(started.push(depositKey)),
+    },
+    () => undefined,
+  );
+  return { ...run, started };
+}
+
+/** How often each list was asked for. */
+async function countReads(): Promise<Record<'payouts' | 'orders' | 'balanceTransactions', number>> {
+  const count = async (list: string): Promise<number> => {
+    const endpoint = encodeURIComponent(`GET /api/v1/${list}`);
+    const { data }: { readonly data: Json[] } = await control(
+      'GET',
+      `/journal?limit=1000&endpoint=${endpoint}`,
+    );
+    return data.length;
+  };
+  return {
+    payouts: await count('payouts'),
+    orders: await count('orders'),
+    balanceTransactions: await count('balanceTransactions'),
+  };
+}
+
+test(
+  'a thousand payouts, paid, failed and cancelled, are clean to the last digit',
+  async () => {
+    const before = await countReads();
+    const { report, started } = await reconcile();
+    expect(report).toMatchObject({ clean: true, differences: [], outside: [], inFlight: 0 });
+    expect(started).toEqual([]);
+    expect(report.compared).toEqual({
+      payouts: 1000,
+      orders: 200,
+      deposits: 351,
+      // Deposits, both sides of the orders, payouts, and what came back.
+      balanceTransactions: 351 + 2 * 200 + 1000 + 150,
+    });
+    const after = await countReads();
+    // A full page may be the last one; only what follows it says so.
+    expect(after.payouts - before.payouts).toBe(11);
+    expect(after.orders - before.orders).toBe(3);
+    // The newest page is read twice, around the balances.
+    expect(after.balanceTransactions - before.balanceTransactions).toBe(21);
+    expect(report.balances).toHaveLength(2);
+    for (const { ledger, provider, explained, off } of report.balances) {
+      expect({ explained, off }).toEqual({ explained: '0', off: '0' });
+      expect(ledger).toBe(provider);
+    }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  'one digit of one payout, in the middle of all pages, is found',
+  async () => {
+    const payoutId = payoutIds[515] ?? '';
+    const { providerPayout, currency } = await testBook.book.payouts.get(payoutId);
+    const { providerPayoutId = '', recipientAmount = '' } = providerPayout ?? {};
+    const provider = addAmounts(recipientAmount, '0.01');
+    await control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: Number(provider) });
+    const { report } = await reconcile();
+    expect(report.clean).toBe(false);
+    expect(report.differences).toEqual([
+      {
+        kind: 'AMOUNT_DIFFERS',
+        object: 'payout',
+        currency,
+        payoutId,
+        externalOrderId: payoutId,
+        providerIds: [providerPayoutId],
+        book: recipientAmount,
+        provider,
+        sinceMs: expect.any(Number),
+      },
+    ]);
+  },
+  TIMEOUT_MS,
+);

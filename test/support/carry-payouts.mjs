@@ -1,0 +1,111 @@
+import { openBook } from '../../dist/src/book/book.js';
+
+/**
+ * Carries payouts from their deposit, or from the free balance, to their end, several at a time, as a worker's
+ * activities do: run by tests in a process of its own, to be killed in the middle of anything. What the provider
+ * would answer is fixed, so that a process that is started again looks up what the one before has sent.
+ *
+ * Arguments: the database's URL, then the ids of the payouts. Says a line after each step; ends with 0 when all are
+ * paid.
+ */
+
+const WORKERS = 8;
+
+const [url, ...payoutIds] = process.argv.slice(2);
+const book = openBook({ url, onIdleError: () => process.exit(1) });
+const said = (text) => process.stdout.write(`${text}\n`);
+
+async function isFunded(payout) {
+  const { payoutId } = payout;
+  if (payout.funding === 'balance') {
+    const { status } = await book.payouts.reserve(payoutId);
+    return status !== 'awaiting_balance';
+  }
+  const { currency, amount } = payout.deposit;
+  const names = {
+    depositKey: `dep-${payoutId}`,
+    providerDepositId: `dep-${payoutId}`,
+    txHash: `0x${payoutId}`,
+  };
+  // One deposit, announced twice at the same moment, by its two names.
+  const keys = await Promise.all(
+    [names, { ...names, depositKey: names.txHash, providerDepositId: null }].map((deposit) =>
+      book.deposits.recordVerified({ ...deposit, currency, amount, address: '0xA', proof: `bt-${payoutId}` }),
+    ),
+  );
+  said(`deposit ${payoutId}`);
+  await Promise.all(keys.map((key) => book.deposits.allocate(key)));
+  said(`allocated ${payoutId}`);
+  return true;
+}
+
+/** True when the request has left, now or from a process before. */
+async function send(payoutId, operation) {
+  const id = { operation, externalOrderId: payoutId };
+  await book.attempts.enterStep(payoutId, id, operation);
+  const sends = await book.attempts.claimSending(id);
+  said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
+}
+
+async function sell({ payoutId }) {
+  await send(payoutId, 'order');
+  const order = {
+    externalOrderId: payoutId,
+    providerOrderId: `ord-${payoutId}`,
+    symbol: 'USDT/CNY',
+    amount: '720',
+    price: '7',
+    quoteAmount: '5040',
+    fee: '0',
+    status: 'filled',
+  };
+  await book.attempts.recordOrder(payoutId, 1, order);
+  await book.attempts.upsertOrder(payoutId, order);
+  said(`sold ${payoutId}`);
+}
+
+async function pay({ payoutId }) {
+  await send(payoutId, 'payout');
+  await book.attempts.recordProviderPayout(payoutId, 1, {
+    externalOrderId: payoutId,
+    providerPayoutId: `po-${payoutId}`,
+    currency: 'CNY',
+    postAmount: '5000.00',
+    recipientAmount: '5000.00',
+    fee: '25.00',
+    status: 'processing',
+  });
+  said(`accepted ${payoutId}`);
+}
+
+async function settle({ payoutId }) {
+  await book.attempts.recordSettlement(payoutId, {
+    providerPayoutId: `po-${payoutId}`,
+    recipientAmount: '5000.00',
+    fee: '25.00',
+    providerStatus: 'paid',
+    outcome: { status: 'paid', detail: 'settled' },
+  });
+  said(`paid ${payoutId}`);
+}
+
+async function carry(payoutId) {
+  const payout = await book.payouts.get(payoutId);
+  if (payout.status === 'paid') return;
+  if (!(await isFunded(payout))) throw new Error(`${payoutId} is not served`);
+  if (payout.funding === 'deposit') await sell(payout);
+  await pay(payout);
+  await settle(payout);
+}
+
+// Those who are paid from the balance are served in their order only.
+for (const payoutId of payoutIds) {
+  const { funding } = await book.payouts.get(payoutId);
+  if (funding === 'balance') await book.payouts.reserve(payoutId);
+}
+const queue = payoutIds.values();
+const work = async () => {
+  for (const payoutId of queue) await carry(payoutId);
+};
+await Promise.all(Array.from({ length: WORKERS }, work));
+await book.close();

@@ -1,0 +1,353 @@
+import { FENCE_OPERATION } from '../../src/book/schema.js';
+import type { Book } from '../../src/book/book.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import {
+  addAmounts,
+  compareAmounts,
+  multiply,
+  roundUpToCurrency,
+  subtractAmounts,
+} from '../../src/domain/money.js';
+import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { costOfPayout, expectedTaking, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
+import { openPayout, type OpenedPayout } from './test-book.js';
+
+/**
+ * A provider and the workflows of some payouts, as far as the book sees them: each operation is one thing that an
+ * activity does, checks what the workflow would have checked before, and may be repeated or run at any moment.
+ */
+
+export interface PayoutPlan {
+  readonly funding: Funding;
+  readonly amountMode: AmountMode;
+  /** CNY from USDT, or USDT as it is. */
+  readonly converts: boolean;
+  readonly feeSide: FeeSide;
+  /** What the order brings in, per mille of what the estimate says. */
+  readonly pricePerMille: number;
+  /** What the provider takes more, or less, than the fee that was expected, in cents. */
+  readonly feeDifference: number;
+  /** The same, in the reading after the payout was accepted. */
+  readonly laterDifference: number;
+  readonly outcome: 'paid' | 'failed' | 'cancelled';
+  /** What comes back after a failure: the amount with the fee, without it, or less. */
+  readonly returned: 'withFee' | 'amount' | 'less';
+}
+
+export interface Operation {
+  readonly kind: (typeof OPERATION_KINDS)[number];
+  /** Which of the payouts. */
+  readonly payout: number;
+  /** Which of three deposits made for it: exact, a part under a declared hash, too much under a declared hash. */
+  readonly deposit: number;
+  /** Under which of its two names a deposit is announced, and other choices between two. */
+  readonly other: boolean;
+}
+
+/** As often as they stand here: most payouts are to get far. */
+export const OPERATION_KINDS = [
+  ...(['announce', 'announce', 'announce', 'announce', 'announce'] as const),
+  ...(['declare', 'assign', 'assign', 'reserve', 'reserve'] as const),
+  ...(['sell', 'sell', 'sell', 'sell', 'pay', 'pay', 'pay', 'pay'] as const),
+  ...(['settle', 'settle', 'settle', 'return', 'return'] as const),
+  ...(['outside', 'close', 'hold'] as const),
+] as const;
+
+const PRICE = '6.97';
+const ESTIMATE_OF = { CNY: '5000.00', USDT: '700.000000' } as const;
+
+interface Party {
+  readonly plan: PayoutPlan;
+  readonly opened: OpenedPayout;
+  /** What the provider accepted. */
+  accepted?: { readonly postAmount: string; readonly amount: string; readonly fee: string };
+}
+
+interface Money {
+  readonly currency: string;
+  /** Signed. */
+  readonly amount: string;
+}
+
+export class LedgerModel {
+  private readonly book: Book;
+  private readonly run: string;
+  private parties: readonly Party[] = [];
+  /** What moved at the provider, once each, by a name of its own: amounts with their currencies. */
+  private readonly moved = new Map<string, readonly Money[]>();
+
+  constructor(book: Book, run: string) {
+    this.book = book;
+    this.run = run;
+  }
+
+  async open(plans: readonly PayoutPlan[]): Promise<void> {
+    this.parties = await Promise.all(
+      plans.map(async (plan, index) => ({
+        plan,
+        opened: await openPayout(
+          this.book,
+          {
+            payoutId: `${this.run}-${index}`,
+            funding: plan.funding,
+            amountMode: plan.amountMode,
+            currency: currencyOf(plan),
+            amount: plan.amountMode === 'receive' ? ESTIMATE_OF[currencyOf(plan)] : ESTIMATE_OF.USDT,
+          },
+          {
+            baseAmount: plan.amountMode === 'receive' ? '728.000000' : ESTIMATE_OF.USDT,
+            feeTerms: termsOf(plan),
+          },
+        ),
+      })),
+    );
+  }
+
+  async apply({ kind, payout, deposit, other }: Operation): Promise<void> {
+    const party = this.parties[payout % this.parties.length]!;
+    switch (kind) {
+      case 'announce':
+        return this.announce(party, deposit, other);
+      case 'declare':
+        return this.declare(party, deposit);
+      case 'assign':
+        return this.assign(party, deposit, other);
+      case 'reserve':
+        await this.book.payouts.reserve(party.opened.payoutId);
+        return;
+      case 'sell':
+        return this.sell(party, other);
+      case 'pay':
+        return this.pay(party, other);
+      case 'settle':
+        return this.settle(party, other);
+      case 'return':
+        return this.giveBack(party);
+      case 'close':
+        await this.close(party, other ? 'expired' : 'cancelled');
+        return;
+      case 'hold':
+        await this.book.payouts.hold(party.opened.payoutId, FAILURE_TYPE.PROVIDER_REFUSED, 'for a person');
+        return;
+      case 'outside':
+        return this.moveOutside(deposit, other);
+    }
+  }
+
+  /** Carries everything as far as it goes and ends what then can be ended: nothing is anybody's any more. */
+  async finish(): Promise<void> {
+    for (const party of this.parties) {
+      const { payoutId } = party.opened;
+      await this.sell(party, false);
+      await this.pay(party, false);
+      if ((await this.statusOf(party)) === PAYOUT_STATUS.IN_TRANSIT) await this.settle(party, true);
+      if (isAtWork(await this.statusOf(party))) {
+        await this.book.payouts.hold(payoutId, FAILURE_TYPE.PROVIDER_REFUSED, 'for a person');
+      }
+      await this.close(party, 'cancelled');
+      await this.giveBack(party);
+      const status = await this.statusOf(party);
+      // Accepted while it was held: its end is a person's decision.
+      const isStuck = status === PAYOUT_STATUS.HELD && party.accepted !== undefined;
+      if (!isFinalStatus(status) && !isStuck)
+        throw new Error(`payout ${payoutId} cannot be ended, it is ${status}`);
+    }
+  }
+
+  /** What the provider holds in a currency because of what was done here. */
+  async expectedChange(currency: string): Promise<string> {
+    const amounts = [...this.moved.values()].flat().filter((money) => money.currency === currency);
+    let total = addAmounts(...amounts.map(({ amount }) => amount));
+    for (const { opened, plan } of this.parties) {
+      const { providerPayout } = await this.book.payouts.get(opened.payoutId);
+      if (providerPayout === null || currencyOf(plan) !== currency) continue;
+      total = subtractAmounts(total, addAmounts(providerPayout.recipientAmount, providerPayout.fee));
+    }
+    return total;
+  }
+
+  private async statusOf({ opened }: Party): Promise<PayoutStatus> {
+    return (await this.book.payouts.get(opened.payoutId)).status;
+  }
+
+  private depositOf({ opened }: Party, deposit: number) {
+    const index = deposit % 3;
+    const name = `${opened.payoutId}-d${index}`;
+    const amounts = [opened.amount, roundUpToCurrency(multiply(opened.amount, '0.4'), 'USDT')];
+    return { name, txHash: `0x${name}`, amount: amounts[index] ?? addAmounts(opened.amount, '33.3') };
+  }
+
+  private async announce(party: Party, deposit: number, byHand: boolean): Promise<void> {
+    const { name, txHash, amount } = this.depositOf(party, deposit);
+    this.moved.set(name, [{ currency: 'USDT', amount }]);
+    const key = await this.book.deposits.recordVerified({
+      depositKey: byHand ? txHash : name,
+      providerDepositId: byHand ? null : name,
+      txHash,
+      currency: 'USDT',
+      amount,
+      address: byHand ? null : '0xA',
+      proof: `bt-${name}`,
+    });
+    await this.book.deposits.allocate(key);
+  }
+
+  private async declare(party: Party, deposit: number): Promise<void> {
+    const { txHash } = this.depositOf(party, deposit);
+    await this.book.payouts.find(party.opened.payoutId);
+    await this.book.deposits.declareTransaction({ payoutId: party.opened.payoutId, txHash, actor: 'test' });
+  }
+
+  /** To the free balance, or half to its payout and half to the next one: refused where these take nothing. */
+  private async assign(party: Party, deposit: number, toPayouts: boolean): Promise<void> {
+    const { name, txHash, amount } = this.depositOf(party, deposit);
+    const key = await this.book.deposits.findKey({ depositKey: name, providerDepositId: name, txHash });
+    if (key === undefined) return;
+    const next = this.parties[(this.parties.indexOf(party) + 1) % this.parties.length]!;
+    const half = roundUpToCurrency(multiply(amount, '0.5'), 'USDT');
+    const parts = [
+      { payoutId: next.opened.payoutId, amount: subtractAmounts(amount, half) },
+      { payoutId: party.opened.payoutId, amount: half },
+    ];
+    await this.book.deposits.assign(key, toPayouts ? parts : 'free', 'test');
+  }
+
+  private async fundsIn(party: Party, currency: string): Promise<string> {
+    const funds = await this.book.ledger.fundsOf(party.opened.payoutId);
+    return funds.find((money) => money.currency === currency)?.amount ?? '0';
+  }
+
+  private async isFunded({ opened, plan }: Party): Promise<boolean> {
+    if (plan.funding === 'balance') return true;
+    const { deposit } = await this.book.payouts.get(opened.payoutId);
+    return deposit !== null && compareAmounts(deposit.received, deposit.amount) >= 0;
+  }
+
+  /** The order, once; its answer is written by who sent it and by who looked it up, at the same time. */
+  private async sell(party: Party, overspends: boolean): Promise<void> {
+    const { payoutId } = party.opened;
+    const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+    if (!party.plan.converts || !(await this.isFunded(party))) return;
+    const funds = await this.fundsIn(party, 'USDT');
+    if (compareAmounts(funds, '0') === 0) return;
+    const { kind } = await this.book.attempts.enterStep(payoutId, id, 'selling');
+    const sends = kind === 'entered' ? await this.book.attempts.claimSending(id) : undefined;
+    if (sends === undefined) return;
+    const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
+    const bought = roundUpToCurrency(
+      multiply(multiply(sold, PRICE), String(party.plan.pricePerMille / 1_000)),
+      'CNY',
+    );
+    this.moved.set(`order ${payoutId}`, [
+      { currency: 'USDT', amount: `-${sold}` },
+      { currency: 'CNY', amount: subtractAmounts(bought, '1.25') },
+    ]);
+    const order = {
+      externalOrderId: payoutId,
+      providerOrderId: `ord-${payoutId}`,
+      symbol: 'USDT/CNY',
+      amount: sold,
+      price: PRICE,
+      quoteAmount: bought,
+      fee: '1.25',
+      status: 'filled',
+    };
+    await Promise.all([
+      this.book.attempts.recordOrder(payoutId, sends, order),
+      this.book.attempts.upsertOrder(payoutId, order),
+      this.book.attempts.upsertOrder(payoutId, order),
+    ]);
+  }
+
+  /** The payout attempt, once; a look-up may write its answer too. */
+  private async pay(party: Party, twice: boolean): Promise<void> {
+    const { plan, opened } = party;
+    const { payoutId } = opened;
+    const currency = currencyOf(plan);
+    const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payoutId };
+    if (!(await this.isFunded(party))) return;
+    const funds = await this.fundsIn(party, currency);
+    const postAmount = postAmountFor(opened.origin.request, funds, termsOf(plan));
+    const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
+    if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
+    const { kind } = await this.book.attempts.enterStep(payoutId, id, 'paying');
+    const sends = kind === 'entered' ? await this.book.attempts.claimSending(id) : undefined;
+    if (sends === undefined) return;
+    const expected = expectedTaking(postAmount, currency, termsOf(plan));
+    const fee = addAmounts(expected.fee, cents(plan.feeDifference));
+    party.accepted = { postAmount, amount: expected.amount, fee };
+    const answer = {
+      externalOrderId: payoutId,
+      providerPayoutId: `po-${payoutId}`,
+      currency,
+      postAmount,
+      recipientAmount: expected.amount,
+      fee,
+      status: 'processing',
+    };
+    const record = (): Promise<unknown> => this.book.attempts.recordProviderPayout(payoutId, sends, answer);
+    await Promise.all(twice ? [record(), record()] : [record()]);
+  }
+
+  /** A reading of the accepted payout: still under way, or as it ended. */
+  private async settle(party: Party, ended: boolean): Promise<void> {
+    const { plan, opened } = party;
+    const { providerPayout } = await this.book.payouts.get(opened.payoutId);
+    if (party.accepted === undefined || providerPayout === null) return;
+    const { amount, fee } = party.accepted;
+    await this.book.attempts.recordSettlement(opened.payoutId, {
+      providerPayoutId: providerPayout.providerPayoutId,
+      recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDifference)) : amount,
+      fee: ended ? addAmounts(fee, cents(2 * plan.laterDifference)) : fee,
+      providerStatus: ended ? plan.outcome : 'processing',
+      outcome: ended ? { status: plan.outcome, detail: `QbitPay says ${plan.outcome}` } : null,
+    });
+  }
+
+  private async giveBack(party: Party): Promise<void> {
+    const { plan, opened } = party;
+    const { status, providerPayout } = await this.book.payouts.get(opened.payoutId);
+    const ended = status === PAYOUT_STATUS.FAILED || status === PAYOUT_STATUS.CANCELLED;
+    if (!ended || providerPayout === null) return;
+    const { recipientAmount: amount, fee } = providerPayout;
+    const nets = { withFee: addAmounts(amount, fee), amount, less: subtractAmounts(amount, '7.31') };
+    const net = nets[plan.returned];
+    this.moved.set(`return ${opened.payoutId}`, [{ currency: currencyOf(plan), amount: net }]);
+    await this.book.attempts.recordReturn(opened.payoutId, {
+      providerPayoutId: providerPayout.providerPayoutId,
+      balanceTransactionId: `bt-return-${opened.payoutId}`,
+      net,
+    });
+  }
+
+  private async close({ opened }: Party, to: 'cancelled' | 'expired'): Promise<void> {
+    await this.book.payouts.close({ origin: opened.origin, to, detail: `${to} by the test` });
+  }
+
+  private async moveOutside(which: number, isCharge: boolean): Promise<void> {
+    const currency = which % 2 === 0 ? 'CNY' : 'USDT';
+    const id = `bt-outside-${this.run}-${which}${isCharge ? '-' : '+'}`;
+    const net = isCharge ? '-3.7' : '2.9';
+    this.moved.set(id, [{ currency, amount: net }]);
+    await this.book.reconciliation.recordOutsideActivity([
+      { balanceTransactionId: id, type: isCharge ? 'charge' : 'adjustment', currency, net } as never,
+    ]);
+  }
+}
+
+function currencyOf(plan: PayoutPlan): 'CNY' | 'USDT' {
+  return plan.converts ? 'CNY' : 'USDT';
+}
+
+function termsOf({ feeSide }: PayoutPlan) {
+  return { side: feeSide, payoutRate: '0.005', tradeRate: '0' } as const;
+}
+
+function cents(count: number): string {
+  return multiply('0.01', count);
+}
+
+function isAtWork(status: PayoutStatus): boolean {
+  return status === PAYOUT_STATUS.CONVERTING || status === PAYOUT_STATUS.PAYING;
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { Pool } from 'pg';
+import { openBook, type Book } from '../../src/book/book.js';
+import type { PayoutOrigin } from '../../src/book/payouts.js';
+import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
+import { createMigratedDatabase } from './engine.js';
+import { payoutRequest } from './engine-client.js';
+
+/** A book of a test's own, with connections beside it that look at what it leaves in PostgreSQL. */
+export interface TestBook {
+  readonly url: string;
+  readonly book: Book;
+  readonly sql: Pool;
+  close(): Promise<void>;
+}
+
+export async function openTestBook(): Promise<TestBook> {
+  return attachTestBook(await createMigratedDatabase(newDatabaseName()));
+}
+
+/** As {@link openTestBook}, on a database that is there. */
+export function attachTestBook(url: string): TestBook {
+  const book = openBook({ url, onIdleError: () => undefined });
+  const sql = new Pool({ connectionString: url, max: 4 });
+  sql.on('error', () => undefined);
+  return {
+    url,
+    book,
+    sql,
+    close: async () => {
+      await sql.end();
+      await book.close();
+    },
+  };
+}
+
+export function newDatabaseName(): string {
+  return `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}
+
+export const FEE_TERMS: FeeTerms = { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' };
+
+export interface OpeningTerms {
+  /** @default 728.000000 */
+  readonly baseAmount?: string;
+  readonly feeTerms?: FeeTerms;
+}
+
+export interface OpenedPayout {
+  readonly payoutId: string;
+  readonly origin: PayoutOrigin;
+  /** The unique amount it expects; of a payout from the balance, what it would sell. */
+  readonly amount: string;
+}
+
+/** Opens a payout as its workflow would, for its deposit or from the balance, as the request says. */
+export async function openPayout(
+  book: Book,
+  changes: Partial<PayoutRequest> = {},
+  { baseAmount = '728.000000', feeTerms = FEE_TERMS }: OpeningTerms = {},
+): Promise<OpenedPayout> {
+  const request: PayoutRequest = payoutRequest(changes);
+  const { payoutId } = request;
+  const origin = {
+    request,
+    requestHash: await book.hashRequest(request),
+    firstExecutionRunId: `run-of-${payoutId}`,
+    openRequestId: null,
+    maker: 'test',
+    startedAt: new Date(),
+  };
+  const quoted = { baseAmount, feeTerms, estimatedPrice: '6.97', minimum: null };
+  const outcome =
+    request.funding === FUNDING.BALANCE
+      ? await book.payouts.openFromBalance(origin, quoted)
+      : await book.payouts.open(origin, {
+          ...quoted,
+          network: 'TRC20',
+          address: '0xA',
+          deadlineSeconds: 3_600,
+        });
+  if (outcome.kind !== 'opened') throw new Error(`opening answered ${outcome.kind}`);
+  return { payoutId, origin, amount: outcome.deposit?.amount ?? baseAmount };
+}
+
+/** Money comes in under the provider's id, and is given to whom it is certain to be for. Answers with its key. */
+export async function deposit(
+  book: Book,
+  amount: string,
+  { depositKey = `dep-${randomUUID()}`, currency = 'USDT', txHash = null as string | null } = {},
+): Promise<string> {
+  const key = await book.deposits.recordVerified({
+    depositKey,
+    providerDepositId: depositKey,
+    txHash,
+    currency,
+    amount,
+    address: '0xA',
+    proof: `bt-${depositKey}`,
+  });
+  await book.deposits.allocate(key);
+  return key;
+}
+
+/** Puts money into the free balance. */
+export async function addFree(book: Book, currency: string, amount: string): Promise<void> {
+  const key = await deposit(book, amount, { currency });
+  await book.deposits.assign(key, 'free', 'test');
+}
+
+export async function freeBalance(book: Book, currency: string): Promise<string> {
+  const balances = await book.ledger.balances();
+  return balances.find((balance) => balance.currency === currency)?.free ?? '0';
+}
+
+/** Runs the tasks in their order, so many at a time. @throws what the first one that failed threw */
+export async function runConcurrently(
+  tasks: readonly (() => Promise<unknown>)[],
+  workers: number,
+): Promise<void> {
+  const queue = tasks.values();
+  const work = async (): Promise<void> => {
+    for (const task of queue) await task();
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}

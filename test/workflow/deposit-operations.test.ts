@@ -1,0 +1,525 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { depositKeyOfTransaction, depositWorkflowId } from '../../src/domain/identifiers.js';
+import { addAmounts, atCurrencyScale, subtractAmounts } from '../../src/domain/money.js';
+import { balanceIn, causesOf, parkMoney } from '../support/books.js';
+import {
+  attemptOf,
+  describeDeposit,
+  expectMoneyInOrder,
+  holdReasonOf,
+  untilAllocated,
+  untilDeposit,
+  untilParked,
+} from '../support/deposit-workflows.js';
+import type { Answer, Json } from '../support/engine-client.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { untilAnswer } from '../support/payout-workflows.js';
+
+let engine: TestEngine;
+beforeAll(async () => {
+  engine = await startTestEngine({ env: { DEPOSIT_VERIFY_PATIENCE_SECONDS: '1' } });
+});
+afterAll(async () => {
+  await expectMoneyInOrder(engine);
+  await engine.stop();
+});
+
+const newHash = (): string => randomBytes(32).toString('hex');
+/** Nobody expects it, and no other deposit has it. */
+let lastOdd = 0;
+const oddAmount = (): string => `${((lastOdd += 1) + 10).toString()}.125`;
+
+const receive = (fields: Json): Promise<Json> =>
+  engine.control('POST', '/deposits', { currency: 'USDT', ...fields });
+const record = (txHash: string, amount: string, currency = 'USDT'): Promise<Answer> =>
+  engine.api('POST', '/v1/deposits', { txHash, currency, amount });
+const assign = (depositId: string, to: Json): Promise<Answer> =>
+  engine.api('POST', `/v1/deposits/${depositId}/assign`, { to });
+const declare = (payout: Json, txHash: string): Promise<Answer> =>
+  engine.api('POST', `/v1/payouts/${payout.payoutId}/deposit`, { txHash });
+const readPayout = async ({ payoutId }: Json): Promise<Json> =>
+  (await engine.api('GET', `/v1/payouts/${payoutId}`)).body;
+const readDeposit = (depositId: string): Promise<Answer> => engine.api('GET', `/v1/deposits/${depositId}`);
+const listDeposits = async (query = ''): Promise<Json> =>
+  (await engine.api('GET', `/v1/deposits?limit=100${query}`)).body;
+const depositsOf = async (txHash: string): Promise<Json[]> =>
+  (await listDeposits()).data.filter((deposit: Json) => deposit.txHash === txHash);
+const entriesAbout = async (depositId: string): Promise<Json[]> => {
+  const { body } = await engine.api('GET', `/v1/ledger?depositId=${depositId}`);
+  return body.data.toReversed();
+};
+const forgeNotice = (data: Json): Promise<Json> =>
+  engine.control('POST', '/events/forge', { type: 'deposit.confirmed', data, signature: 'valid' });
+const untilDecided = (depositId: string, wanted: string): Promise<Answer> =>
+  untilAnswer(
+    () => readDeposit(depositId),
+    ({ status, body }) => status === 200 && body.status === wanted,
+    `deposit ${depositId} ${wanted}`,
+  );
+
+describe('recording a deposit by hand', () => {
+  /** One deposit, one entry for it and one for its owner. */
+  const expectOneDeposit = async (txHash: string, providerDepositId: string, payout: Json): Promise<void> => {
+    const deposits = await depositsOf(txHash);
+    expect(deposits).toMatchObject([
+      {
+        providerDepositId,
+        txHash,
+        status: 'allocated',
+        allocations: [{ payoutId: payout.payoutId, amount: payout.deposit.amount, matchedBy: 'exactAmount' }],
+      },
+    ]);
+    expect(causesOf(await entriesAbout(deposits[0].depositId))).toEqual(['deposit', 'allocation']);
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid).toMatchObject({ deposit: { received: payout.deposit.amount }, flags: [] });
+  };
+
+  test('one whose notice was lost is verified at the provider, then allocated', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { id } = await receive({ amount: payout.deposit.amount, txHash, notify: false });
+    expect(await record(`0x${txHash.toUpperCase()}`, payout.deposit.amount)).toMatchObject({
+      status: 202,
+      body: { depositId: depositKeyOfTransaction(txHash), status: 'unverified', txHash },
+    });
+    await untilDecided(depositKeyOfTransaction(txHash), 'allocated');
+    await expectOneDeposit(txHash, id, payout);
+  });
+
+  test('by hand first, then by its notice: one deposit', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const made = await receive({ amount: payout.deposit.amount, txHash, notify: false });
+    await record(txHash, payout.deposit.amount);
+    await untilDecided(depositKeyOfTransaction(txHash), 'allocated');
+    await forgeNotice(made);
+    await untilAllocated(engine, made.id);
+    await expectOneDeposit(txHash, made.id, payout);
+  });
+
+  test('by its notice first, then by hand: one deposit', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { id } = await receive({ amount: payout.deposit.amount, txHash });
+    await untilDecided(id, 'allocated');
+    expect(await record(txHash, payout.deposit.amount)).toMatchObject({
+      status: 200,
+      body: { depositId: id, status: 'allocated' },
+    });
+    expect(await describeDeposit(engine, depositKeyOfTransaction(txHash))).toBeUndefined();
+    await expectOneDeposit(txHash, id, payout);
+  });
+
+  test('by hand and by notice at once: one deposit each', async () => {
+    const rounds = Array.from({ length: 5 }, async () => {
+      const payout = await engine.open();
+      const txHash = newHash();
+      const [{ id }, ...answers] = await Promise.all([
+        receive({ amount: payout.deposit.amount, txHash }),
+        record(txHash, payout.deposit.amount),
+        record(txHash, payout.deposit.amount),
+      ]);
+      for (const { status } of answers) expect([200, 202]).toContain(status);
+      await engine.untilStatus(payout.payoutId, 'paid');
+      await expectOneDeposit(txHash, id, payout);
+      await untilAllocated(engine, id);
+    });
+    await Promise.all(rounds);
+  });
+
+  test('one that the provider does not show stays unverified, and nothing is booked', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { body } = await record(txHash, payout.deposit.amount);
+    await untilParked(engine, body.depositId, 'DEPOSIT_UNVERIFIED');
+    expect(await record(txHash, payout.deposit.amount)).toMatchObject({ status: 202 });
+    expect(await readDeposit(body.depositId)).toMatchObject({ status: 404 });
+    expect(await assign(body.depositId, 'free')).toMatchObject({ status: 404 });
+    expect(await depositsOf(txHash)).toEqual([]);
+    expect(await entriesAbout(body.depositId)).toEqual([]);
+    expect(await readPayout(payout)).toMatchObject({
+      status: 'awaiting_deposit',
+      deposit: { received: '0.000000' },
+    });
+  });
+
+  test('money that is pending does not count until it is available', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { id } = await receive({ amount: payout.deposit.amount, txHash, confirm: false });
+    const { body } = await record(txHash, payout.deposit.amount);
+    await untilDeposit(
+      engine,
+      body.depositId,
+      (description) => attemptOf(description, 'verifyDeposit') > 2,
+      'more than two looks',
+    );
+    expect(await depositsOf(txHash)).toEqual([]);
+    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '0.000000' } });
+    await engine.control('POST', `/deposits/${id}/confirm`);
+    await untilDecided((await untilOneOf(txHash)).depositId, 'allocated');
+    await expectOneDeposit(txHash, id, payout);
+  });
+
+  test('that nobody owns: once it is assigned, none of its workflows waits any more', async () => {
+    const [txHash, amount] = [newHash(), oddAmount()];
+    const made = await receive({ amount, txHash, notify: false });
+    const { body } = await record(txHash, amount);
+    await untilParked(engine, body.depositId, 'UNMATCHED_DEPOSIT');
+    await forgeNotice(made);
+    await untilDeposit(
+      engine,
+      made.id,
+      (now) => now.status.name === 'COMPLETED' || holdReasonOf(now) === 'UNMATCHED_DEPOSIT',
+      'the notice took effect',
+    );
+    expect(await assign(body.depositId, 'free')).toMatchObject({ status: 200 });
+    await untilAllocated(engine, body.depositId);
+    await untilAllocated(engine, made.id);
+    expect(await depositsOf(txHash)).toHaveLength(1);
+  });
+
+  const untilOneOf = async (txHash: string): Promise<Json> => {
+    const [deposit] = await untilAnswer(
+      () => depositsOf(txHash),
+      ({ length }) => length === 1,
+      'one deposit of the transaction',
+    );
+    return deposit;
+  };
+});
+
+describe('a transaction that is declared after its deposit was parked', () => {
+  test('gives the deposit to the payout', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { id } = await receive({ amount: '700', txHash });
+    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    expect(await declare(payout, txHash)).toMatchObject({ status: 200 });
+    await untilAllocated(engine, id);
+    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '700.000000' } });
+    expect((await readDeposit(id)).body.allocations).toMatchObject([
+      { payoutId: payout.payoutId, amount: '700.000000', matchedBy: 'declaredTransaction' },
+    ]);
+  });
+
+  test('gives it also where its workflow was ended from outside', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const { id } = await receive({ amount: '700', txHash });
+    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await engine.temporal.client.workflow.getHandle(depositWorkflowId(id)).terminate('test');
+    await declare(payout, txHash);
+    await untilAllocated(engine, id);
+    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '700.000000' } });
+  });
+
+  test('gives both deposits that it brought', async () => {
+    const payout = await engine.open();
+    const txHash = newHash();
+    const rest = subtractAmounts(payout.deposit.amount, '300');
+    const made = [await receive({ amount: '300', txHash }), await receive({ amount: rest, txHash })];
+    for (const { id } of made) await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    expect(await depositsOf(txHash)).toHaveLength(2);
+    await declare(payout, txHash);
+    for (const { id } of made) await untilAllocated(engine, id);
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid.deposit).toMatchObject({ received: payout.deposit.amount, missing: '0.000000' });
+  });
+
+  test('and while it is being decided: it is never left parked', async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const payout = await engine.open();
+        const txHash = newHash();
+        const { id } = await receive({ amount: '700', txHash });
+        await declareWhenBooked(payout, txHash, id);
+        await untilAllocated(engine, id);
+        expect(await readPayout(payout)).toMatchObject({ deposit: { received: '700.000000' } });
+      }),
+    );
+  });
+
+  async function declareWhenBooked(payout: Json, txHash: string, depositId: string): Promise<void> {
+    while ((await readDeposit(depositId)).status === 404);
+    expect(await declare(payout, txHash)).toMatchObject({ status: 200 });
+  }
+});
+
+describe('a deposit that reconciliation found, whose transaction it does not know', () => {
+  const findByReconciliation = async (payout: Json, txHash: string): Promise<string> => {
+    expect((await declare(payout, txHash)).status).toBe(200);
+    const { id } = await receive({ amount: oddAmount(), txHash, notify: false });
+    expect((await engine.api('GET', '/v1/reconciliation')).status).toBe(200);
+    await untilDecided(id, 'parked');
+    return id;
+  };
+
+  test('is matched when its notice comes after all', async () => {
+    const [payout, txHash] = [await engine.open(), newHash()];
+    const id = await findByReconciliation(payout, txHash);
+    const { currency, amount } = (await readDeposit(id)).body;
+    await forgeNotice({ id, object: 'deposit', currency, amount, txHash, status: 'confirmed' });
+    await untilAllocated(engine, id);
+    expect((await readPayout(payout)).deposit.received).toBe(amount);
+  });
+
+  test('is matched when it is recorded by hand, once', async () => {
+    const [payout, txHash] = [await engine.open(), newHash()];
+    const id = await findByReconciliation(payout, txHash);
+    const { amount } = (await readDeposit(id)).body;
+    expect((await record(txHash, amount)).status).toBe(202);
+    await untilDecided(id, 'allocated');
+    expect(await depositsOf(txHash)).toMatchObject([{ depositId: id, txHash }]);
+    expect((await readPayout(payout)).deposit.received).toBe(amount);
+  });
+});
+
+test('two deposits of one transaction are two deposits, and both count', async () => {
+  const payout = await engine.open();
+  const txHash = newHash();
+  await declare(payout, txHash);
+  const rest = subtractAmounts(payout.deposit.amount, '250');
+  const made = await Promise.all([receive({ amount: '250', txHash }), receive({ amount: rest, txHash })]);
+  await engine.untilStatus(payout.payoutId, 'paid');
+  const deposits = await depositsOf(txHash);
+  expect(deposits.map(({ depositId }) => depositId).sort()).toEqual(made.map(({ id }) => id).sort());
+  for (const { depositId } of deposits) {
+    expect(causesOf(await entriesAbout(depositId))).toEqual(['deposit', 'allocation']);
+  }
+});
+
+describe('assigning a parked deposit', () => {
+  const at = (amount: string): string => atCurrencyScale(amount, 'USDT');
+  /** Nothing of the deposit moved. */
+  const expectRefused = async (depositId: string, to: Json, detail: RegExp): Promise<void> => {
+    expect(await assign(depositId, to)).toMatchObject({
+      status: 422,
+      body: { code: 'ASSIGNMENT_REFUSED', detail: expect.stringMatching(detail) },
+    });
+    expect(await readDeposit(depositId)).toMatchObject({
+      body: { status: 'parked', parkReason: 'UNMATCHED_DEPOSIT', allocations: [] },
+    });
+    expect(causesOf(await entriesAbout(depositId))).toEqual(['deposit']);
+  };
+
+  test('to one payout: part of what it expects, then the rest', async () => {
+    const payout = await engine.open();
+    const amount = oddAmount();
+    const first = await parkMoney(engine, 'USDT', amount);
+    const missing = subtractAmounts(payout.deposit.amount, amount);
+    expect(await assign(first, [{ payoutId: payout.payoutId, amount }])).toMatchObject({
+      status: 200,
+      body: {
+        depositId: first,
+        status: 'allocated',
+        parkReason: 'UNMATCHED_DEPOSIT',
+        allocations: [{ payoutId: payout.payoutId, amount: at(amount), matchedBy: 'person' }],
+      },
+    });
+    await untilAllocated(engine, first);
+    const partly = await readPayout(payout);
+    expect(partly).toMatchObject({
+      status: 'awaiting_deposit',
+      deposit: { received: at(amount), missing: at(missing) },
+    });
+    expect(partly.timeline.at(-1).detail).toMatch(/ assigned by local; .* missing$/);
+    expect((await entriesAbout(first)).at(-1)).toMatchObject({ cause: 'allocation', actor: 'local' });
+
+    const second = await parkMoney(engine, 'USDT', missing);
+    await assign(second, [{ payoutId: payout.payoutId, amount: missing }]);
+    await engine.untilStatus(payout.payoutId, 'paid');
+  });
+
+  test('to two payouts: both are paid', async () => {
+    const payouts = [await engine.open(), await engine.open()];
+    const parts = payouts.map(({ payoutId, deposit }) => ({ payoutId, amount: deposit.amount }));
+    const depositId = await parkMoney(engine, 'USDT', addAmounts(...parts.map(({ amount }) => amount)));
+    const { status, body } = await assign(depositId, parts);
+    expect({ status, parts: body.allocations.length }).toEqual({ status: 200, parts: 2 });
+    for (const { payoutId, deposit } of payouts) {
+      const paid = await engine.untilStatus(payoutId, 'paid');
+      expect(paid).toMatchObject({ deposit: { received: deposit.amount }, flags: [] });
+    }
+  });
+
+  test('a surplus goes to the free balance, and the payout is marked', async () => {
+    const payout = await engine.open();
+    const amount = addAmounts(payout.deposit.amount, '9.875');
+    const depositId = await parkMoney(engine, 'USDT', amount);
+    const to = [{ payoutId: payout.payoutId, amount }];
+    expect(await assign(depositId, to)).toMatchObject({
+      status: 200,
+      body: {
+        allocations: [
+          { payoutId: payout.payoutId, amount: payout.deposit.amount },
+          { payoutId: null, amount: '9.875000' },
+        ],
+      },
+    });
+    // Said again, it is what was done.
+    expect(await assign(depositId, to)).toMatchObject({ status: 200 });
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(paid).toMatchObject({ deposit: { received: payout.deposit.amount }, flags: ['EXCESS_DEPOSIT'] });
+  });
+
+  test('to the free balance', async () => {
+    const amount = oddAmount();
+    const depositId = await parkMoney(engine, 'USDT', amount);
+    const before = await balanceIn(engine, 'USDT');
+    expect(await assign(depositId, 'free')).toMatchObject({
+      status: 200,
+      body: { allocations: [{ payoutId: null, amount: at(amount), matchedBy: 'person' }] },
+    });
+    await untilAllocated(engine, depositId);
+    const after = await balanceIn(engine, 'USDT');
+    expect(at(subtractAmounts(after.free, before.free))).toBe(at(amount));
+    expect(at(subtractAmounts(before.parked, after.parked))).toBe(at(amount));
+  });
+
+  test('what does not add up is refused', async () => {
+    const { payoutId } = await engine.open();
+    const depositId = await parkMoney(engine, 'USDT', '50.5');
+    await expectRefused(depositId, [{ payoutId, amount: '50' }], /50\.000000 USDT.*50\.500000 USDT/);
+    await expectRefused(depositId, [{ payoutId, amount: '50.500001' }], /50\.500001/);
+  });
+
+  test('payouts that cannot take it are refused, with all the others that are named', async () => {
+    const [able, ended] = [await engine.open(), await engine.open()];
+    await engine.api('POST', `/v1/payouts/${ended.payoutId}/cancel`);
+    const unknown = { payoutId: `p-${randomUUID()}` };
+    const depositId = await parkMoney(engine, 'USDT', '60.5');
+    for (const [{ payoutId }, reason] of [
+      [ended, /is cancelled/],
+      [unknown, /does not exist/],
+    ] as [Json, RegExp][]) {
+      await expectRefused(depositId, [{ payoutId, amount: '60.5' }], reason);
+      const shared = [
+        { payoutId: able.payoutId, amount: '60' },
+        { payoutId, amount: '0.5' },
+      ];
+      await expectRefused(depositId, shared, reason);
+    }
+    const otherMoney = await parkMoney(engine, 'USDC', '60.5');
+    await expectRefused(otherMoney, [{ payoutId: able.payoutId, amount: '60.5' }], /is funded in USDT/);
+    expect(await readPayout(able)).toMatchObject({ deposit: { received: '0.000000' } });
+  });
+
+  test('said twice it is done once; said otherwise it is a conflict', async () => {
+    const [payout, other] = [await engine.open(), await engine.open()];
+    const amount = oddAmount();
+    const depositId = await parkMoney(engine, 'USDT', amount);
+    const to = [{ payoutId: payout.payoutId, amount }];
+    const first = await assign(depositId, to);
+    expect(await assign(depositId, to)).toMatchObject({ status: 200, body: first.body });
+    for (const contrary of ['free', [{ payoutId: other.payoutId, amount }]]) {
+      expect(await assign(depositId, contrary)).toMatchObject({
+        status: 409,
+        body: { code: 'DEPOSIT_ASSIGNED' },
+      });
+    }
+    expect(causesOf(await entriesAbout(depositId))).toEqual(['deposit', 'allocation']);
+    expect(await readPayout(payout)).toMatchObject({ deposit: { received: at(amount) } });
+  });
+
+  test('a deposit that the engine allocated is not to be given away again', async () => {
+    const [payout, other] = [await engine.open(), await engine.open()];
+    const { id } = await engine.fund(payout);
+    await untilDecided(id, 'allocated');
+    const to = [{ payoutId: other.payoutId, amount: payout.deposit.amount }];
+    expect(await assign(id, to)).toMatchObject({ status: 409, body: { code: 'DEPOSIT_ASSIGNED' } });
+    expect(await assign(id, 'free')).toMatchObject({ status: 409 });
+  });
+
+  test('a deposit that is not there is 404', async () => {
+    expect(await assign(`d-${randomUUID()}`, 'free')).toMatchObject({
+      status: 404,
+      body: { code: 'DEPOSIT_NOT_FOUND' },
+    });
+  });
+
+  test('by several people at once: one decision wins, and is booked once', async () => {
+    await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const [left, right] = [await engine.open(), await engine.open()];
+        const amount = oddAmount();
+        const depositId = await parkMoney(engine, 'USDT', amount);
+        const wishes: Json[] = [
+          [{ payoutId: left.payoutId, amount }],
+          [{ payoutId: right.payoutId, amount }],
+          'free',
+        ];
+        const answers = await Promise.all(
+          [...wishes, ...wishes].map(async (to) => ({ to, ...(await assign(depositId, to)) })),
+        );
+        const granted = answers.filter(({ status }) => status === 200);
+        const refused = answers.filter(({ status }) => status === 409);
+        expect([granted.length, refused.length]).toEqual([2, 4]);
+        expect(new Set(granted.map(({ to }) => JSON.stringify(to))).size).toBe(1);
+        expect(causesOf(await entriesAbout(depositId))).toEqual(['deposit', 'allocation']);
+        const received = [await readPayout(left), await readPayout(right)].map(
+          ({ deposit }) => deposit.received,
+        );
+        const owner = granted[0]?.to;
+        expect(received).toEqual(
+          [left, right].map(({ payoutId }) =>
+            owner !== 'free' && owner[0].payoutId === payoutId ? at(amount) : '0.000000',
+          ),
+        );
+      }),
+    );
+  });
+
+  test('of a deposit whose workflow was ended from outside: it is started again', async () => {
+    const payout = await engine.open();
+    const depositId = await parkMoney(engine, 'USDT', '70.5');
+    await engine.temporal.client.workflow.getHandle(depositWorkflowId(depositId)).terminate('test');
+    const to = [{ payoutId: payout.payoutId, amount: '70.5' }];
+    expect(await assign(depositId, to)).toMatchObject({ status: 200, body: { status: 'allocated' } });
+    await untilAllocated(engine, depositId);
+    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '70.500000' } });
+  });
+});
+
+describe('the list of deposits', () => {
+  const idsOf = ({ data }: Json): string[] => data.map(({ depositId }: Json) => depositId);
+
+  test('by status, newest first', async () => {
+    const parked = [await parkMoney(engine, 'USDT', '80.5'), await parkMoney(engine, 'USDT', '81.5')];
+    const allocated = await parkMoney(engine, 'USDT', '82.5');
+    await assign(allocated, 'free');
+    const waiting = await listDeposits('&status=parked');
+    expect(idsOf(waiting).slice(0, 2)).toEqual(parked.toReversed());
+    expect(new Set(waiting.data.map(({ status }: Json) => status))).toEqual(new Set(['parked']));
+    expect(idsOf(await listDeposits('&status=allocated'))[0]).toBe(allocated);
+    expect(idsOf(await listDeposits()).slice(0, 3)).toEqual([allocated, ...parked.toReversed()]);
+  });
+
+  test('in pages, in both directions', async () => {
+    const [oldest, middle, newest] = [
+      await parkMoney(engine, 'USDT', '90.5'),
+      await parkMoney(engine, 'USDT', '91.5'),
+      await parkMoney(engine, 'USDT', '92.5'),
+    ];
+    const page = async (query: string): Promise<Json> =>
+      (await engine.api('GET', `/v1/deposits?${query}`)).body;
+    const first = await page('limit=2&status=parked');
+    expect({ ids: idsOf(first), hasMore: first.hasMore }).toEqual({ ids: [newest, middle], hasMore: true });
+    expect(idsOf(await page(`limit=1&starting_after=${middle}`))).toEqual([oldest]);
+    const before = await page(`limit=5&ending_before=${oldest}`);
+    expect({ ids: idsOf(before), hasMore: before.hasMore }).toEqual({
+      ids: [newest, middle],
+      hasMore: false,
+    });
+  });
+
+  test.each([
+    'status=lost',
+    'starting_after=d-unknown',
+    'starting_after=a&ending_before=b',
+    'limit=0',
+    'txHash=a',
+  ])('%s is refused', async (query) => {
+    expect(await engine.api('GET', `/v1/deposits?${query}`)).toMatchObject({ status: 400 });
+  });
+});

@@ -1,0 +1,166 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSimulator } from '../../src/simulator/server.js';
+import { balanceIn, expectBooksToBalance, freeMoney } from '../support/books.js';
+import {
+  CANARY_API_KEY,
+  startTestEngine,
+  type TestEngine,
+  type TestEngineOptions,
+} from '../support/engine.js';
+import type { Json } from '../support/engine-client.js';
+import { countPayoutsMade } from '../support/provider-view.js';
+import { openAndFund, orderFault } from '../support/provider-requests.js';
+
+const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
+const BALANCES = 'GET /api/v1/balances/show';
+const ALWAYS = 100_000;
+
+let engine: TestEngine;
+let stateDirectory: string;
+
+/** An account that collected this much before there was an engine, and the engine on it. */
+async function startOnUsedAccount(
+  charges: readonly (readonly [string, string])[],
+  options: TestEngineOptions = {},
+): Promise<void> {
+  stateDirectory = await mkdtemp(join(tmpdir(), 'opening-balance-'));
+  const before = await startSimulator({ apiKey: CANARY_API_KEY, stateDirectory });
+  for (const [currency, amount] of charges) await chargeAt(before.url, currency, amount);
+  await before.close();
+  engine = await startTestEngine({ ...options, simulator: { stateDirectory } });
+}
+
+/** Money that is collected without the engine. */
+async function chargeAt(simulatorUrl: string, currency: string, amount: string): Promise<void> {
+  const response = await fetch(`${simulatorUrl}/_simulator/charges`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ currency, amount, credited: true }),
+  });
+  expect(response.status).toBe(200);
+}
+
+const charge = (currency: string, amount: string): Promise<void> =>
+  chargeAt(engine.env['QBITPAY_BASE_URL'] ?? '', currency, amount);
+
+afterEach(async () => {
+  await engine.stop();
+  await rm(stateDirectory, { recursive: true });
+});
+
+const fromBalance = (changes: Json): Json => ({ funding: 'balance', ...changes });
+const toWallet = (amount: string): Json => fromBalance({ amount, currency: 'USDT', destination: WALLET });
+
+async function openingEntries(): Promise<Json[]> {
+  const { body } = await engine.api('GET', '/v1/ledger?limit=100');
+  return body.data.filter(({ cause }: Json) => cause === 'opening_balance');
+}
+
+async function reconcile(): Promise<Json> {
+  const { status, body } = await engine.api('GET', '/v1/reconciliation');
+  expect(status).toBe(200);
+  return body;
+}
+
+test('what the account held before is free, and pays', async () => {
+  await startOnUsedAccount([
+    ['USDT', '1000.123456'],
+    ['USDT', '500'],
+    ['CNY', '2500.05'],
+  ]);
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1500.123456', ledger: '1500.123456' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '2500.05', external: '0.00' });
+
+  const wallet = await engine.open(toWallet('400'));
+  const bank = await engine.open(fromBalance({ amount: '2000.00' }));
+  await engine.untilStatus(wallet.payoutId, 'paid');
+  expect(await engine.untilStatus(bank.payoutId, 'paid')).toMatchObject({ order: null });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1098.123456' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '490.05' });
+  expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+  await expectBooksToBalance(engine);
+});
+
+test('it is read once: a worker that starts again adds nothing, whatever came in since', async () => {
+  await startOnUsedAccount([['USDT', '1000']]);
+  const before = await openingEntries();
+  expect(before).toHaveLength(1);
+  await charge('USDT', '250');
+  await charge('CNY', '99.99');
+  await freeMoney(engine, 'USDT', '10.5');
+  await engine.stopWorker();
+  await engine.startWorker();
+  expect(await openingEntries()).toEqual(before);
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1010.500000', external: '0.000000' });
+
+  const report = await reconcile();
+  expect(report).toMatchObject({ clean: true });
+  expect(report.outside.map(({ type, currency, net }: Json) => [type, currency, net]).sort()).toEqual([
+    ['charge', 'CNY', '99.99'],
+    ['charge', 'USDT', '250.000000'],
+  ]);
+  expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1010.500000', external: '250.000000' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '0.00', external: '99.99' });
+  await expectBooksToBalance(engine);
+});
+
+test('what is collected later is not free: a payout that would need it waits', async () => {
+  await startOnUsedAccount([['USDT', '400']]);
+  await charge('USDT', '1000');
+  await reconcile();
+  const waiting = await engine.open(toWallet('400'));
+  expect(waiting.status).toBe('awaiting_balance');
+  await freeMoney(engine, 'USDT', '2');
+  await engine.untilStatus(waiting.payoutId, 'paid');
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '0.000000', external: '1000.000000' });
+  await expectBooksToBalance(engine);
+});
+
+describe('QbitPay is down when the worker starts', () => {
+  beforeEach(async () => {
+    await startOnUsedAccount([['USDT', '1000']], { worker: false });
+    await orderFault(engine, 'status', BALANCES, { status: 503, times: ALWAYS });
+    await engine.startWorker();
+    expect(await openingEntries()).toEqual([]);
+    expect(engine.logLines.filter((line) => line.includes('its balances are read later'))).not.toEqual([]);
+  });
+
+  test('the worker takes tasks all the same; reconciliation books the opening, and what waits for it is paid', async () => {
+    const waiting = await engine.open(toWallet('400'));
+    expect(waiting.status).toBe('awaiting_balance');
+    await charge('USDT', '77');
+    await engine.control('DELETE', '/faults');
+    expect(await reconcile()).toMatchObject({ clean: true, outside: [{ net: '77.000000' }] });
+    await engine.untilStatus(waiting.payoutId, 'paid');
+    expect(await countPayoutsMade(engine, waiting.payoutId)).toBe(1);
+    expect(await openingEntries()).toHaveLength(1);
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '598.000000', external: '77.000000' });
+    await expectBooksToBalance(engine);
+  });
+
+  test('the first deposit books it, and is not part of it', async () => {
+    const payout = await openAndFund(engine, { amount: '2000.00' });
+    await engine.control('DELETE', '/faults');
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    const [entry] = await openingEntries();
+    expect(entry.postings.map(({ account, amount }: Json) => [account, amount])).toEqual([
+      ['provider', '1000.000000'],
+      ['free', '-1000.000000'],
+    ]);
+    expect(paid.flags).toEqual([]);
+    expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+    await expectBooksToBalance(engine);
+  });
+
+  test('the next worker books it', async () => {
+    await engine.stopWorker();
+    await engine.control('DELETE', '/faults');
+    await engine.startWorker();
+    expect(await openingEntries()).toHaveLength(1);
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1000.000000' });
+    await expectBooksToBalance(engine);
+  });
+});

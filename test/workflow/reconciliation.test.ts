@@ -1,0 +1,399 @@
+import { Client as PostgresClient } from 'pg';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { atCurrencyScale, addAmounts } from '../../src/domain/money.js';
+import { DIFFERENCE_KINDS, type DifferenceKind } from '../../src/domain/reconciliation.js';
+import { untilParked } from '../support/deposit-workflows.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
+import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
+import { untilAnswer } from '../support/payout-workflows.js';
+import { openAndFund, orderFault, PAYOUTS } from '../support/provider-requests.js';
+
+const TIMEOUT_MS = 60_000;
+
+const WALLET = {
+  type: 'wallet',
+  payerName: 'Example Trading Ltd',
+  addr: 'TExampleWalletAddress1234567890abcd',
+};
+
+async function reconcile(engine: TestEngine): Promise<Json> {
+  const answer = await engine.api('GET', '/v1/reconciliation');
+  expect(answer).toMatchObject({ status: 200 });
+  return answer.body;
+}
+
+/** Paid, and its workflow gone: nobody reads the payout at the provider any more. */
+async function paid(engine: TestEngine, changes: Json = {}): Promise<Json> {
+  const { payoutId } = await openAndFund(engine, changes);
+  await workflowEnd(engine, payoutId);
+  return engine.untilStatus(payoutId, 'paid');
+}
+
+async function workflowEnd(engine: TestEngine, payoutId: string): Promise<void> {
+  await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).result();
+}
+
+/** Failed at the provider, which gives its money back when it is told to. */
+async function failedWithoutReturn(engine: TestEngine): Promise<Json> {
+  const { payoutId } = payoutRequest();
+  await engine.control('PATCH', '/settings', { returns: 'manual' });
+  await engine.control('POST', '/outcomes', { outcome: 'failed', externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId });
+  const payout = await engine.untilStatus(payoutId, 'failed');
+  await engine.control('PATCH', '/settings', { returns: 'immediate' });
+  return payout;
+}
+
+/** Accepted by the provider, which never said so: held with an unknown outcome. */
+async function heldAsUnknown(engine: TestEngine, fault: string): Promise<Json> {
+  const { payoutId } = payoutRequest();
+  await orderFault(engine, fault, PAYOUTS, { externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId });
+  const payout = await engine.untilStatus(payoutId, 'held');
+  expect(payout).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+  return payout;
+}
+
+/** As somebody else with the same key would do it. */
+async function postToProvider(engine: TestEngine, path: string, body: Json): Promise<Json> {
+  const response = await fetch(`${engine.env['QBITPAY_BASE_URL'] ?? ''}/api/v1/${path}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from(`${CANARY_API_KEY}:`).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify(body),
+  });
+  const answer: Json = await response.json();
+  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+const postPayout = (engine: TestEngine, externalOrderId: string, amount = 2000): Promise<Json> =>
+  postToProvider(engine, 'payouts', {
+    amount,
+    currency: 'CNY',
+    externalOrderId,
+    destination: payoutRequest().destination,
+  });
+
+/** Money in the account that is no payout's, in the book as a parked deposit. */
+async function park(engine: TestEngine, currency: string, amount: number): Promise<Json> {
+  const deposit = await engine.control('POST', '/deposits', { currency, amount });
+  await untilParked(engine, deposit.id, 'UNMATCHED_DEPOSIT');
+  return deposit;
+}
+
+describe('every kind of difference, with no grace time', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { RECONCILIATION_GRACE_SECONDS: '0' } });
+    await park(engine, 'CNY', 50_000);
+    await park(engine, 'USDT', 900);
+  }, TIMEOUT_MS);
+  afterAll(() => engine.stop());
+
+  /** Makes a difference of its kind and answers with what is to be found, to the last digit. */
+  type Maker = () => Promise<Json>;
+
+  const ofPayout = ({ payoutId, providerPayoutId }: Json): Json => ({
+    object: 'payout',
+    currency: 'CNY',
+    payoutId,
+    externalOrderId: payoutId,
+    providerIds: [providerPayoutId],
+  });
+  const ofNobody = { payoutId: null, externalOrderId: null };
+
+  /** Shows the payout as another one than it was when the book read it last. */
+  const overwritten = async (shown: Json): Promise<Json> => {
+    const payout = await paid(engine);
+    await engine.control('POST', `/payouts/${payout.providerPayoutId}/overwrite`, shown);
+    return ofPayout(payout);
+  };
+
+  const MADE: Readonly<Record<DifferenceKind, Readonly<Record<string, Maker>>>> = {
+    MISSING_AT_PROVIDER: {
+      'a payout that is shown no more': async () => {
+        const payout = await paid(engine);
+        await engine.control('POST', `/payouts/${payout.providerPayoutId}/forget`);
+        return { ...ofPayout(payout), book: '5000', provider: null };
+      },
+      'a payout of another type': async () => {
+        const payout = await paid(engine, { currency: 'USDT', amount: '250.000000', destination: WALLET });
+        await engine.control('POST', `/payouts/${payout.providerPayoutId}/forget`);
+        return { ...ofPayout(payout), currency: 'USDT', book: '250', provider: null };
+      },
+      'an order that is shown no more': async () => {
+        const payout = await paid(engine);
+        const { providerOrderId } = payout.order;
+        await engine.control('POST', `/orders/${providerOrderId}/forget`);
+        return {
+          ...ofPayout(payout),
+          object: 'order',
+          currency: 'USDT',
+          providerIds: [providerOrderId],
+          book: '720.946916',
+          provider: null,
+        };
+      },
+    },
+    UNKNOWN_AT_PROVIDER: {
+      'a payout of a name that the book lacks': async () => {
+        const { id } = await postPayout(engine, 'from-somewhere-else');
+        return {
+          ...ofPayout({ providerPayoutId: id }),
+          ...{ payoutId: null, externalOrderId: 'from-somewhere-else', book: null, provider: '2000' },
+        };
+      },
+      'an order of a name that the book lacks': async () => {
+        const externalOrderId = 'order-from-somewhere-else';
+        const order = { symbol: 'USDT/CNY', side: 'sell', amount: 10, price: 6.97, externalOrderId };
+        const { id } = await postToProvider(engine, 'orders', order);
+        return {
+          ...{ object: 'order', currency: 'USDT', payoutId: null, externalOrderId },
+          ...{ providerIds: [id], book: null, provider: '10' },
+        };
+      },
+    },
+    OUTCOME_NOT_RECORDED: {
+      'a payout that was made although the answer was lost': async () => {
+        const { payoutId } = await heldAsUnknown(engine, 'resetAfterEffect');
+        const [made] = (await engine.control('GET', '/journal?limit=1000')).data.filter(
+          ({ body, effects }: Json) =>
+            body?.destination !== undefined && effects.length > 0 && body.externalOrderId === payoutId,
+        );
+        return {
+          ...ofPayout({ payoutId, providerPayoutId: made.effects[0] }),
+          book: 'unknown',
+          provider: '5000',
+        };
+      },
+    },
+    DUPLICATE_AT_PROVIDER: {
+      'a second payout of the same name': async () => {
+        const payout = await paid(engine);
+        const { id } = await postPayout(engine, payout.payoutId);
+        const providerIds = [payout.providerPayoutId, id];
+        return { ...ofPayout(payout), providerIds, book: '5000', provider: '5000 + 2000' };
+      },
+    },
+    AMOUNT_DIFFERS: {
+      'one digit more': async () => ({
+        ...(await overwritten({ amount: 5000.01 })),
+        ...{ book: '5000', provider: '5000.01' },
+      }),
+    },
+    FEE_DIFFERS: {
+      'one digit less': async () => ({
+        ...(await overwritten({ fee: 24.99 })),
+        ...{ book: '25', provider: '24.99' },
+      }),
+    },
+    STATUS_DIFFERS: {
+      'paid here, failed there': async () => ({
+        ...(await overwritten({ status: 'failed' })),
+        ...{ book: 'paid', provider: 'failed' },
+      }),
+      'paid here, under way there': async () => ({
+        ...(await overwritten({ status: 'inTransit' })),
+        ...{ book: 'paid', provider: 'inTransit' },
+      }),
+    },
+    DEPOSIT_UNSEEN: {
+      'money that nothing announced': async () => {
+        const deposit = { currency: 'USDT', amount: 77.5, notify: false };
+        const { id } = await engine.control('POST', '/deposits', deposit);
+        const found = { ...ofNobody, book: null, provider: '77.5' };
+        return { object: 'deposit', currency: 'USDT', providerIds: [id], ...found };
+      },
+    },
+    DEPOSIT_MISSING: {
+      'a deposit that is shown no more': async () => {
+        const { id } = await park(engine, 'USDT', 33.25);
+        await engine.control('POST', `/deposits/${id}/forget`);
+        const found = { ...ofNobody, book: '33.25', provider: null };
+        return { object: 'deposit', currency: 'USDT', providerIds: [id], ...found };
+      },
+    },
+    RETURN_OVERDUE: {
+      'failed, and nothing came back': async () => {
+        const payout = await failedWithoutReturn(engine);
+        return { ...ofPayout(payout), book: '5025', provider: null };
+      },
+    },
+    BALANCE_OFF: {
+      'money that no transaction explains': async () => {
+        await engine.control('POST', '/balances/adjust', { currency: 'EUR', amount: 0.01 });
+        return {
+          object: 'balance',
+          currency: 'EUR',
+          providerIds: [],
+          ...ofNobody,
+          book: '0',
+          provider: '0.01',
+        };
+      },
+    },
+  };
+
+  const identityOf = ({ kind, object, currency, externalOrderId, providerIds }: Json): string =>
+    JSON.stringify([kind, object, currency, externalOrderId, providerIds]);
+  const WORDS = {
+    since: expect.stringMatching(/Z$/),
+    ageSeconds: expect.any(Number),
+    meaning: expect.stringMatching(/\.$/),
+    action: expect.stringMatching(/\.$/),
+  };
+
+  test('every kind there is, is made here', () => {
+    expect(Object.keys(MADE)).toEqual(DIFFERENCE_KINDS);
+    for (const kind of DIFFERENCE_KINDS) expect(Object.keys(MADE[kind])).not.toEqual([]);
+  });
+
+  const cases = DIFFERENCE_KINDS.flatMap((kind) =>
+    Object.entries(MADE[kind]).map(([what, make]) => [kind, what, make] as const),
+  );
+  test.each(cases)(
+    '%s: %s',
+    async (kind, _what, make) => {
+      const before = new Set((await reconcile(engine)).differences.map(identityOf));
+      const found = await make();
+      const { clean, differences, outside, balances } = await reconcile(engine);
+      const added = differences.filter((difference: Json) => !before.has(identityOf(difference)));
+      expect(added).toEqual([{ kind, ...found, ...WORDS }]);
+      expect({ clean, outside }).toEqual({ clean: false, outside: [] });
+      // Whatever is reported explains its part of the balances.
+      const off = balances.filter((balance: Json) => Number(balance.off) !== 0);
+      const reportedOff = differences.filter((difference: Json) => difference.kind === 'BALANCE_OFF');
+      expect(off.map(({ currency }: Json) => currency)).toEqual(
+        reportedOff.map(({ currency }: Json) => currency),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test('money that comes back late is overdue until it is there', async () => {
+    const { payoutId, providerPayoutId } = await failedWithoutReturn(engine);
+    const overdue = async (): Promise<Json[]> =>
+      (await reconcile(engine)).differences.filter((difference: Json) => difference.payoutId === payoutId);
+    expect(await overdue()).toMatchObject([{ kind: 'RETURN_OVERDUE' }]);
+    await engine.control('POST', `/payouts/${providerPayoutId}/return`);
+    expect(await overdue()).toEqual([]);
+  });
+});
+
+describe('no false alarm, with the grace time that is set by default', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine({ env: { RECONCILIATION_INTERVAL_SECONDS: '10' } });
+  }, TIMEOUT_MS);
+  afterAll(() => engine.stop());
+
+  const expectClean = async (): Promise<Json> => {
+    const report = await reconcile(engine);
+    expect(report).toMatchObject({ clean: true, differences: [] });
+    expect(report.balances.filter(({ off }: Json) => Number(off) !== 0)).toEqual([]);
+    return report;
+  };
+  const balanceOf = async (currency: string): Promise<Json> =>
+    (await engine.api('GET', '/v1/balances')).body.data.find((one: Json) => one.currency === currency);
+
+  test('an account that nothing was ever done with is clean', async () => {
+    expect((await expectClean()).compared).toEqual({
+      payouts: 0,
+      orders: 0,
+      deposits: 0,
+      balanceTransactions: 0,
+    });
+  });
+
+  test(
+    'again and again while twenty payouts go through',
+    async () => {
+      const opened = await Promise.all(Array.from({ length: 20 }, () => engine.open()));
+      const ends = Promise.all(
+        opened.map(async (payout) => {
+          await engine.fund(payout);
+          await workflowEnd(engine, payout.payoutId);
+        }),
+      );
+      let areOver = false;
+      void ends.finally(() => (areOver = true));
+      let seenInFlight = 0;
+      let runs = 0;
+      for (; !areOver; runs += 1) {
+        const { inFlight }: { readonly inFlight: number } = await expectClean();
+        seenInFlight += inFlight;
+      }
+      await ends;
+      expect(runs).toBeGreaterThan(1);
+      expect(seenInFlight).toBeGreaterThan(0);
+      const { compared } = await expectClean();
+      expect(compared).toEqual({ payouts: 20, orders: 20, deposits: 20, balanceTransactions: 80 });
+    },
+    TIMEOUT_MS,
+  );
+
+  test('a deposit whose notice was lost: the run starts its workflow, and the payout is paid', async () => {
+    const { payoutId, deposit } = await engine.open();
+    const { currency, amount } = deposit;
+    await engine.control('POST', '/deposits', { currency, amount, notify: false });
+    expect((await expectClean()).inFlight).toBe(1);
+    await workflowEnd(engine, payoutId);
+    await engine.untilStatus(payoutId, 'paid');
+    expect((await expectClean()).inFlight).toBe(0);
+  });
+
+  test('what happens outside is listed once, booked to external, and no difference', async () => {
+    await engine.control('POST', '/charges', { currency: 'USDT', amount: 100.5, credited: true });
+    await engine.control('POST', '/dashboard/payouts', { currency: 'USDT', amount: 40 });
+    const { outside } = await expectClean();
+    expect(outside.map(({ type, currency, net }: Json) => [type, currency, net])).toEqual(
+      expect.arrayContaining([
+        ['charge', 'USDT', '100.500000'],
+        ['payout', 'USDT', '-40.200000'],
+      ]),
+    );
+    expect(outside).toHaveLength(2);
+    const { external, ledger, provider } = await balanceOf('USDT');
+    expect(external).toBe('60.300000');
+    expect(ledger).toBe(provider.available);
+    expect((await expectClean()).outside).toEqual([]);
+    expect(await balanceOf('USDT')).toMatchObject({ external, ledger });
+  });
+
+  test('money that comes back after the workflow was terminated is booked by the next run', async () => {
+    const { payoutId, providerPayoutId } = await failedWithoutReturn(engine);
+    await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).terminate();
+    const { free }: { readonly free: string } = await balanceOf('CNY');
+    expect(await balanceOf('CNY')).toMatchObject({ returning: '5000.00' });
+    await engine.control('POST', `/payouts/${providerPayoutId}/return`);
+    await expectClean();
+    expect(await balanceOf('CNY')).toMatchObject({
+      returning: '0.00',
+      free: atCurrencyScale(addAmounts(free, '5025'), 'CNY'),
+    });
+  });
+
+  test('an unknown outcome of which the provider has nothing is no difference', async () => {
+    await heldAsUnknown(engine, 'resetBeforeEffect');
+    await expectClean();
+  });
+
+  test('the schedule compares by itself and keeps the report', async () => {
+    const database = new PostgresClient({ connectionString: engine.databaseUrl });
+    await database.connect();
+    const readReports = async (): Promise<Json[]> =>
+      (await database.query('select clean, report from reconciliation_reports order by report_id')).rows;
+    const stored = (await readReports()).length;
+    const handle = engine.temporal.client.schedule.getHandle(
+      `reconcile/${engine.env['TEMPORAL_TASK_QUEUE'] ?? ''}`,
+    );
+    expect((await handle.describe()).spec.intervals).toMatchObject([{ every: 10_000 }]);
+    await handle.trigger();
+    const reports = await untilAnswer(readReports, ({ length }) => length > stored, 'a report');
+    await database.end();
+    expect(reports.at(-1)).toMatchObject({ clean: true, report: { clean: true, differences: [] } });
+  });
+});
