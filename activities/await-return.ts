@@ -1,4 +1,5 @@
 import type { SettlementOutcome } from '../src/book/settlements.js';
+import { compareAmounts } from '../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { notYet } from './not-yet.js';
@@ -26,7 +27,10 @@ export async function readReturn(
   for (const type of [BALANCE_TRANSACTION_TYPE.PAYOUT_FAILURE, BALANCE_TRANSACTION_TYPE.PAYOUT_CANCEL]) {
     const page = await qbitpay.listBalanceTransactions({ source: providerPayoutId, type });
     const transaction = page.data.find(
-      ({ source, status }) => source === providerPayoutId && status === BALANCE_TRANSACTION_STATUS.AVAILABLE,
+      ({ source, status, amount, net = amount }) =>
+        source === providerPayoutId &&
+        status === BALANCE_TRANSACTION_STATUS.AVAILABLE &&
+        compareAmounts(net, '0') > 0,
     );
     if (transaction === undefined) continue;
     const { id: balanceTransactionId, amount, net = amount } = transaction;

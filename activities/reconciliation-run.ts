@@ -1,10 +1,11 @@
 import type { MentionedObjects } from '../src/book/reconciliation-reading.js';
 import { READING_MARGIN_MS, compareBookWithProvider } from '../src/domain/reconcile.js';
 import type { ProviderSnapshot, ReconciliationReport } from '../src/domain/reconciliation.js';
-import type { BalanceTransaction, Balance, Order, Payout } from '../src/qbitpay/schemas.js';
+import type { BalanceTransaction, Order, Payout } from '../src/qbitpay/schemas.js';
 import { readReturn } from './await-return.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { ensureOpeningBalances } from './opening-balances.js';
+import { readStandingBalances } from './provider-balances.js';
 
 const DAY_MS = 86_400_000;
 
@@ -45,13 +46,13 @@ export async function runReconciliation(
     ranAtMs,
     graceMs,
   });
-  await book.reconciliation.recordOutsideActivity(outside);
   for (const { providerDepositId, currency, net: amount } of unseenDeposits) {
     await deps.startDeposit({
       depositKey: providerDepositId,
       notice: { providerDepositId, currency, amount, address: null, txHash: null },
     });
   }
+  await book.reconciliation.recordOutsideActivity(outside);
   return { reportId: await book.reconciliation.storeReport(report), report, wake };
 }
 
@@ -82,7 +83,7 @@ async function readProvider(
   fromMs: number,
   onProgress: () => void,
 ): Promise<ProviderSnapshot> {
-  const { balances, newest } = await readStandingBalances({ qbitpay });
+  const { balances, newest } = await readStandingBalances(qbitpay);
   await book.ledger.recordBalanceReading(balances);
   const olderThan = newest.at(-1)?.id;
   const older =
@@ -93,31 +94,6 @@ async function readProvider(
     payouts: (await readSince(qbitpay.iteratePayouts(), fromMs, onProgress)).map(toPayout),
     orders: (await readSince(qbitpay.iterateOrders(), fromMs, onProgress)).map(toOrder),
   };
-}
-
-const STANDSTILL_ATTEMPTS = 50;
-
-/** So much moved at the provider that no reading of its balances could be compared. */
-export class BalancesMovingError extends Error {
-  override readonly name = 'BalancesMovingError';
-
-  constructor() {
-    super(`the balances did not stand still in ${STANDSTILL_ATTEMPTS} readings; try again`);
-  }
-}
-
-/** The balances, and the newest transactions that explain them: nothing moved between the readings of both. */
-async function readStandingBalances({ qbitpay }: Pick<ReconciliationDependencies, 'qbitpay'>): Promise<{
-  readonly balances: readonly Balance[];
-  readonly newest: readonly BalanceTransaction[];
-}> {
-  for (let attempt = 1; attempt <= STANDSTILL_ATTEMPTS; attempt += 1) {
-    const before = await qbitpay.listBalanceTransactions();
-    const balances = await qbitpay.listBalances();
-    const after = await qbitpay.listBalanceTransactions({ limit: 1 });
-    if (before.data[0]?.id === after.data[0]?.id) return { balances, newest: before.data };
-  }
-  throw new BalancesMovingError();
 }
 
 interface Dated {

@@ -70,8 +70,8 @@ async function proveByTransaction(
       ? await findUnexplained(deps, depositKey, notice)
       : await findTransactionOf(deps, notice.providerDepositId);
   if (typeof transaction === 'string' || transaction === undefined) return transaction;
-  const { openedAt } = await deps.book.ledger.readAccountOpening();
-  if (Date.parse(transaction.createdAt) < openedAt.getTime()) {
+  const { depositsFrom } = await deps.book.ledger.readAccountOpening();
+  if (Date.parse(transaction.createdAt) < depositsFrom.getTime()) {
     throw hopeless(FAILURE_TYPE.PART_OF_OPENING_BALANCE);
   }
   return deps.book.deposits.recordVerified({
@@ -170,6 +170,7 @@ function toVerified(depositKey: string, notice: DepositNotice, proof: string): V
     currency: notice.currency,
     amount: notice.amount,
     address: notice.address,
+    isByHand: notice.providerDepositId === null,
     proof,
   };
 }

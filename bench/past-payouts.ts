@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 
-const BATCH = 1_000;
+const BATCH = 10_000;
 
 /**
  * Fills a book with payouts that were paid, each with its timeline, deposit, order, attempt, fences and ledger
@@ -17,7 +17,7 @@ export async function fillWithPastPayouts(client: Client, count: number): Promis
   for (let from = 1; from <= count; from += BATCH) {
     const to = Math.min(count, from + BATCH - 1);
     await client.query('begin');
-    for (const statement of [...ROWS, ENTRIES, POSTINGS]) {
+    for (const statement of [...ROWS, ENTRIES, 'analyze ledger_accounts, ledger_entries', POSTINGS]) {
       await client.query(statement.replaceAll(':from', String(from)).replaceAll(':to', String(to)));
     }
     await client.query('commit');
@@ -88,4 +88,4 @@ const POSTINGS = `
     and entry.cause_id = case when line.cause in ('deposit', 'allocation') then 'dep-' || id
                               when line.cause = 'release' then id || '#1' else id end
   join ledger_accounts as account on account.currency = line.currency and account.kind = line.kind
-    and account.payout_id is not distinct from case when line.kind = 'payout' then id end`;
+    and coalesce(account.payout_id, '') = case when line.kind = 'payout' then id else '' end`;

@@ -18,7 +18,7 @@ const SCHEMA = {
   operationId: 'getReconciliation',
   summary: 'Compare the book with the provider, now',
   description:
-    'Changes no payout and moves no money; what moved outside of the engine is booked as such, once.',
+    'It follows up what it finds: money that came back or moved outside of the engine is booked, once, and a deposit that nobody announced is verified as if it had been.',
   tags: ['ledger'],
   response: {
     200: answer('What was compared, and every difference with what to do about it.', reconciliation),

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { BalancesMovingError, runReconciliation } from '../../activities/reconciliation-run.js';
+import { BalancesMovingError } from '../../activities/provider-balances.js';
+import { runReconciliation } from '../../activities/reconciliation-run.js';
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';

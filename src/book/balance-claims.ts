@@ -1,47 +1,11 @@
 import { sql } from 'kysely';
-import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { bookOpeningBalance } from './bookings.js';
+import { addAmounts, compareAmounts } from '../domain/money.js';
 import { ACCOUNT_KIND } from '../domain/ledger.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { readSetting, settleSetting } from './engine-settings.js';
-import { balanceOf, lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+import { balanceOf, MAIN_FUNDING_ACCOUNT } from './ledger.js';
 import { findSameDeposit, recordInTransaction, type VerifiedDeposit } from './verified-deposits.js';
 
 /** What the account holds, as the provider says and as the book accounts for it. */
-
-const OPENING_BALANCES = 'opening_balances_recorded';
-
-/** When the engine began to use the account: what moved before is in the opening balance. */
-export async function readAccountOpening(
-  db: BookDatabase,
-): Promise<{ readonly openedAt: Date; readonly isRecorded: boolean }> {
-  const openedAt = await readSetting(db, 'account_opened_at');
-  if (openedAt === undefined) throw new Error('the book has lost its account_opened_at');
-  return {
-    openedAt: new Date(openedAt),
-    isRecorded: (await readSetting(db, OPENING_BALANCES)) !== undefined,
-  };
-}
-
-/**
- * Books, once, what the account holds beyond what the book accounts for. `unbooked` is what moved since the
- * engine began and will be booked for its own reasons.
- */
-export async function recordOpeningBalances(
-  db: BookDatabase,
-  balances: readonly { readonly currency: string; readonly held: string; readonly unbooked: string }[],
-): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await lockLedger(trx);
-    if ((await readSetting(trx, OPENING_BALANCES)) !== undefined) return;
-    await settleSetting(trx, OPENING_BALANCES, new Date().toISOString());
-    for (const { currency, held, unbooked } of balances) {
-      const booked = await balanceOf(trx, { kind: ACCOUNT_KIND.PROVIDER }, currency);
-      const amount = subtractAmounts(held, addAmounts(booked, unbooked));
-      if (compareAmounts(amount, '0') > 0) await bookOpeningBalance(trx, { currency, amount });
-    }
-  });
-}
 
 /** Keeps what the provider said its balances are, with the time, for whoever compares. */
 export async function recordBalanceReading(

@@ -1,11 +1,11 @@
-import { enterStep, recordOrder, upsertOrder } from './attempts.js';
 import {
-  claimedBalance,
+  findUnbooked,
   readAccountOpening,
-  recordBalanceReading,
-  recordDepositIfCovered,
+  readProviderBalances,
   recordOpeningBalances,
-} from './balance-claims.js';
+} from './account-opening.js';
+import { enterStep, recordOrder, upsertOrder } from './attempts.js';
+import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './balance-claims.js';
 import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
 import { declareTransaction } from './declarations.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
@@ -37,7 +37,6 @@ import { recordProviderPayout, recordReturn, recordSettlement } from './settleme
 import {
   findDepositKey,
   findExplainedDeposits,
-  findUnbooked,
   learnTransaction,
   recordVerifiedDeposit,
 } from './verified-deposits.js';
@@ -113,6 +112,7 @@ function bindBook(db: BookDatabase) {
       fundsOf,
       claimedBalance,
       readAccountOpening,
+      providerBalances: readProviderBalances,
       findUnbooked,
       recordOpeningBalances,
       recordBalanceReading,

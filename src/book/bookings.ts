@@ -272,7 +272,7 @@ async function countReleases(trx: BookTransaction, payoutId: string): Promise<nu
   return Number(row.count);
 }
 
-/** Money that moved outside of the engine; what was taken beyond what came in that way is a shortfall. */
+/** Money that moved outside of the engine; what was taken beyond what came in that way is a shortfall, which what comes in later makes good first. */
 export async function bookOutsideActivity(
   trx: BookTransaction,
   activity: Amount & { readonly balanceTransactionId: string; readonly type: string },
@@ -285,7 +285,7 @@ export async function bookOutsideActivity(
     causeId: activity.balanceTransactionId,
     details: { type },
     transfers: [
-      { debit: PROVIDER, credit: EXTERNAL, currency, amount: positivePart(amount) },
+      ...(await repayFirst(trx, PROVIDER, EXTERNAL, currency, positivePart(amount))),
       ...charge(EXTERNAL, had, PROVIDER, currency, negativePart(amount)),
     ],
   });
@@ -307,7 +307,7 @@ function charge(
 }
 
 /**
- * What becomes free first makes up for a shortfall; parts below the smallest unit could never be paid out and are
+ * What becomes free first makes good a shortfall; parts below the smallest unit could never be paid out and are
  * kept apart. Under the ledger's lock.
  */
 async function toFree(
@@ -316,14 +316,30 @@ async function toFree(
   currency: string,
   amount: string,
 ): Promise<Transfer[]> {
+  const transfers = await repayFirst(trx, debit, FREE, currency, amount);
+  return transfers.flatMap((transfer) => {
+    if (transfer.credit !== FREE) return [transfer];
+    const payable = roundDownToCurrency(transfer.amount, currency);
+    const dust = subtractAmounts(transfer.amount, payable);
+    return [
+      { ...transfer, amount: payable },
+      { ...transfer, credit: ROUNDING, amount: dust },
+    ];
+  });
+}
+
+async function repayFirst(
+  trx: BookTransaction,
+  debit: AccountRef,
+  credit: AccountRef,
+  currency: string,
+  amount: string,
+): Promise<Transfer[]> {
   const missing = subtractAmounts('0', await balanceOf(trx, SHORTFALL, currency));
   const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
-  const rest = subtractAmounts(amount, repaid);
-  const payable = roundDownToCurrency(rest, currency);
   return [
     { debit, credit: SHORTFALL, currency, amount: repaid },
-    { debit, credit: FREE, currency, amount: payable },
-    { debit, credit: ROUNDING, currency, amount: subtractAmounts(rest, payable) },
+    { debit, credit, currency, amount: subtractAmounts(amount, repaid) },
   ];
 }
 

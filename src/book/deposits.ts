@@ -273,9 +273,9 @@ async function ownersOf(trx: BookTransaction, depositKey: string): Promise<strin
     .select('payout_id')
     .where('deposit_key', '=', depositKey)
     .where('payout_id', 'is not', null)
-    .orderBy('payout_id')
     .execute();
-  return rows.flatMap((row) => row.payout_id ?? []);
+  // In the order in which they are locked everywhere, which is no database's collation.
+  return rows.flatMap((row) => row.payout_id ?? []).sort();
 }
 
 export type AssignOutcome =

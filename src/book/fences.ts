@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { FailureType } from '../domain/failure-type.js';
+import { ENTRY_CAUSE } from '../domain/ledger.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { FENCE_OPERATION, FENCE_STATE, type FenceOperation, type FenceState } from './schema.js';
@@ -134,8 +135,8 @@ export async function getFence(db: BookDatabase | BookTransaction, id: FenceId):
 }
 
 /**
- * True when the provider has, or may have, a payout of this one, or an order that has not come to its end:
- * cancelling is too late, or too early, then.
+ * True when the provider has, or may have, a payout of this one, or an order that has not come to its end or whose
+ * proceeds are not booked: cancelling is too late, or too early, then.
  */
 export async function hasReachedProvider(trx: BookTransaction, payoutId: string): Promise<boolean> {
   const { rows } = await sql<{ reached: boolean }>`
@@ -146,7 +147,9 @@ export async function hasReachedProvider(trx: BookTransaction, payoutId: string)
       where fences.payout_id = ${payoutId}
         and (fences.state in (${FENCE_STATE.SENDING}, ${FENCE_STATE.UNKNOWN})
           or (fences.state = ${FENCE_STATE.ACCEPTED}
-            and coalesce(provider_orders.status, '') not in (${sql.join(FINAL_ORDER_WORDS)})))
+            and (coalesce(provider_orders.status, '') not in (${sql.join(FINAL_ORDER_WORDS)})
+              or (provider_orders.status = 'filled' and not exists (
+                select from ledger_entries where cause = ${ENTRY_CAUSE.ORDER} and cause_id = fences.external_order_id)))))
     ) as reached`.execute(trx);
   return rows[0]?.reached === true;
 }

@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
+import { addAmounts, compareAmounts } from '../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUSES } from '../domain/payout-status.js';
 import type { BookSnapshot, ReconciliationReport } from '../domain/reconciliation.js';
-import { readAccountOpening } from './balance-claims.js';
+import { readAccountOpening } from './account-opening.js';
 import { bookOutsideActivity } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { groupBy } from './grouping.js';
-import { isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+import { balanceOf, isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
 
 /** What reconciliation compares with the provider, and what it leaves in the book. */
 
@@ -28,7 +29,7 @@ export async function readBookSnapshot(
   mentioned: MentionedObjects,
 ): Promise<BookSnapshot> {
   const since = new Date(sinceMs - CLOCK_MARGIN_MS);
-  const { openedAt } = await readAccountOpening(db);
+  const { openedAt, depositsFrom } = await readAccountOpening(db);
   return db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -38,6 +39,7 @@ export async function readBookSnapshot(
       deposits: await readDeposits(trx, since, mentioned),
       outsideTransactionIds: await readOutsideIds(trx, mentioned),
       openedAtMs: openedAt.getTime(),
+      depositsFromMs: depositsFrom.getTime(),
     }));
 }
 
@@ -197,7 +199,10 @@ async function readOutsideIds(
   return rows.map((row) => row.cause_id);
 }
 
-/** Books, once each, what moved outside of the engine. */
+/**
+ * Books, once each, what moved outside of the engine. What took money that the ledger does not have yet (a deposit
+ * that is being followed up) waits for a later run.
+ */
 export async function recordOutsideActivity(
   db: BookDatabase,
   activities: ReconciliationReport['outside'],
@@ -206,6 +211,8 @@ export async function recordOutsideActivity(
     await db.transaction().execute(async (trx) => {
       await lockLedger(trx);
       if (await isBooked(trx, ENTRY_CAUSE.OUTSIDE, balanceTransactionId)) return;
+      const held = await balanceOf(trx, { kind: ACCOUNT_KIND.PROVIDER }, currency);
+      if (compareAmounts(addAmounts(held, amount), '0') < 0) return;
       await bookOutsideActivity(trx, { balanceTransactionId, type, currency, amount });
     });
   }

@@ -49,14 +49,23 @@ export async function reserve(trx: BookTransaction, row: PayoutRow): Promise<voi
     return;
   }
   const wanted = needs.map(({ amount, currency }) => `${amount} ${currency}`).join(' or ');
-  await noteOnce(trx, row, `waiting for ${wanted} in the free balance`);
+  const isBlocked = await hasShortfall(trx, needs);
+  const blocked = isBlocked ? ', and for a shortfall to be made good' : '';
+  await noteOnce(trx, row, `waiting for ${wanted} in the free balance${blocked}`);
+}
+
+async function hasShortfall(trx: BookTransaction, needs: readonly BalanceNeed[]): Promise<boolean> {
+  for (const { currency } of needs) {
+    const shortfall = await balanceOf(trx, { kind: ACCOUNT_KIND.SHORTFALL }, currency);
+    if (compareAmounts(shortfall, '0') < 0) return true;
+  }
+  return false;
 }
 
 async function isServable(trx: BookTransaction, row: PayoutRow, need: BalanceNeed): Promise<boolean> {
   const { currency, amount } = need;
   // What the provider took too much has to be made good first.
-  const shortfall = await balanceOf(trx, { kind: ACCOUNT_KIND.SHORTFALL }, currency);
-  if (compareAmounts(shortfall, '0') < 0) return false;
+  if (await hasShortfall(trx, [need])) return false;
   if (compareAmounts(await balanceOf(trx, { kind: ACCOUNT_KIND.FREE }, currency), amount) < 0) return false;
   const [first] = await findWaitingForBalance(trx, [currency]);
   return first === undefined || first === row.payout_id;

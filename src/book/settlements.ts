@@ -169,10 +169,12 @@ export async function recordSettlement(
     const attempt = await findAttempt(trx, payoutId, reading.providerPayoutId);
     // Of two readings at once the older one may come last: it must not take back what ended the payout.
     if (isFinalStatus(row.status)) return describe(trx, payoutId, attempt);
-    await adjust(trx, row, attempt, reading);
+    // What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that.
+    const isGivenBack = GIVEN_BACK_WORDS.includes(reading.providerStatus);
+    if (!isGivenBack) await adjust(trx, row, attempt, reading);
     if (reading.outcome !== null) {
       const status = await transitionPayout(trx, row, reading.outcome.status, reading.outcome);
-      if (status !== row.status) await bookEnd(trx, { ...row, status }, attempt, reading);
+      if (status !== row.status) await bookEnd(trx, { ...row, status }, attempt);
     }
     await trx
       .updateTable('provider_payouts')
@@ -196,15 +198,13 @@ async function findAttempt(
     .executeTakeFirstOrThrow();
 }
 
+/** The provider's words for a payout whose money it gives back. */
+const GIVEN_BACK_WORDS = ['failed', 'cancelled'];
+
 /** Paid: what is left is free. Failed or cancelled: what was taken is on its way back, and nothing is free yet. */
-async function bookEnd(
-  trx: BookTransaction,
-  row: PayoutRow,
-  attempt: AttemptRow,
-  { recipientAmount, fee }: SettlementReading,
-): Promise<void> {
+async function bookEnd(trx: BookTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
   if (row.status === PAYOUT_STATUS.PAID) await releaseFunds(trx, row.payout_id);
-  else await bookFailure(trx, { ...toTaking(attempt), amount: recipientAmount, fee });
+  else await bookFailure(trx, toTaking(attempt));
 }
 
 async function describe(

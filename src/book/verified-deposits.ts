@@ -1,4 +1,6 @@
 import { sql, type Selectable } from 'kysely';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
+import { addFlag } from './payouts.js';
 import { bookDeposit } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import type { BookSchema } from './schema.js';
@@ -17,6 +19,8 @@ export interface VerifiedDeposit {
   readonly currency: string;
   readonly amount: string;
   readonly address: string | null;
+  /** A person named the transaction; the provider's deposit was found by its amount. */
+  readonly isByHand?: boolean;
   /** What showed it: the id of the balance transaction, or the balance that was read. */
   readonly proof: string;
 }
@@ -85,17 +89,38 @@ export async function findSameDeposit(
 }
 
 async function learnNames(trx: BookTransaction, known: DepositRow, deposit: VerifiedDeposit): Promise<void> {
-  const txHash = known.tx_hash ?? deposit.txHash;
+  // A hash that was recorded by hand was found by its amount: the provider's own notice knows better.
+  const isCorrected =
+    known.tx_hash !== null &&
+    deposit.txHash !== null &&
+    known.tx_hash !== deposit.txHash &&
+    deposit.isByHand !== true;
+  if (isCorrected) await flagOwners(trx, known, deposit.txHash);
+  const txHash = isCorrected ? deposit.txHash : (known.tx_hash ?? deposit.txHash);
   await trx
     .updateTable('deposits')
     .set({
       provider_deposit_id: known.provider_deposit_id ?? deposit.providerDepositId,
       tx_hash: txHash,
-      tx_index: known.tx_hash === null ? await countDepositsOf(trx, txHash) : known.tx_index,
+      tx_index: known.tx_hash !== txHash ? await countDepositsOf(trx, txHash) : known.tx_index,
       address: known.address ?? deposit.address,
     })
     .where('deposit_key', '=', known.deposit_key)
     .execute();
+}
+
+/** Somebody got this deposit for a transaction that it was not. */
+async function flagOwners(trx: BookTransaction, known: DepositRow, txHash: string): Promise<void> {
+  const owners = await trx
+    .selectFrom('deposit_allocations')
+    .innerJoin('payouts', 'payouts.payout_id', 'deposit_allocations.payout_id')
+    .select(['payouts.payout_id', 'payouts.status'])
+    .where('deposit_key', '=', known.deposit_key)
+    .execute();
+  for (const owner of owners) {
+    const detail = `deposit ${known.deposit_key} came in with transaction ${txHash}, not with the one that was recorded by hand`;
+    await addFlag(trx, owner, FAILURE_TYPE.CONFLICTING_MATCH, detail);
+  }
 }
 
 async function countDepositsOf(trx: BookTransaction, txHash: string | null): Promise<number> {
@@ -120,22 +145,6 @@ export async function findExplainedDeposits(
     .where('tx_hash', 'is not', null)
     .execute();
   return new Set(rows.flatMap((row) => row.provider_deposit_id ?? []));
-}
-
-/** The ids of those balance transactions that nothing in the book has booked yet. */
-export async function findUnbooked(
-  db: BookDatabase,
-  transactions: readonly { readonly id: string; readonly source: string | null }[],
-): Promise<ReadonlySet<string>> {
-  const { rows } = await sql<{ source: string }>`
-    select source from unnest(${transactions.flatMap(({ source }) => source ?? [])}::text[]) as wanted (source)
-    where exists (select from deposits where provider_deposit_id = source)
-      or exists (select from provider_payouts where provider_payout_id = source)
-      or exists (select from provider_orders where provider_order_id = source)`.execute(db);
-  const booked = new Set(rows.map((row) => row.source));
-  return new Set(
-    transactions.flatMap(({ id, source }) => (source !== null && booked.has(source) ? [] : [id])),
-  );
 }
 
 /**

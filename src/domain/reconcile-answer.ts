@@ -6,7 +6,7 @@ import {
   type Transaction,
   type TransactionIndex,
 } from './provider-objects.js';
-import { compareAmounts, subtractAmounts } from './money.js';
+import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
 import {
   isZero,
   NO_NETS,
@@ -49,19 +49,36 @@ export function compareAnswer(comparison: AnswerComparison): void {
   record.close();
 }
 
+/** These are about all that the attempt moved. */
+const WHOLE_KINDS = [
+  DIFFERENCE_KIND.MISSING_AT_PROVIDER,
+  DIFFERENCE_KIND.STATUS_DIFFERS,
+  DIFFERENCE_KIND.RETURN_OVERDUE,
+] as const;
+
 /** What this run has found about one attempt so far. */
 class AttemptRecord {
   readonly #comparison: AnswerComparison;
   readonly #kinds = new Set<DifferenceKind>();
+  readonly #reported = new Map<string, string>();
   #waits = false;
 
   constructor(comparison: AnswerComparison) {
     this.#comparison = comparison;
   }
 
-  /** True when something is known that may account for other amounts as well. */
-  get isExplained(): boolean {
-    return this.#waits || this.#kinds.size > 0;
+  /**
+   * True when a difference of the balance transactions is known already: something is under way or missing as a
+   * whole, or the amounts that were reported come to exactly this.
+   */
+  accountsFor(currency: string, off: string): boolean {
+    if (this.#waits || this.has(...WHOLE_KINDS)) return true;
+    return compareAmounts(this.#reported.get(currency) ?? '0', off) === 0;
+  }
+
+  /** Notes what a reported amount means for the balance of its currency. */
+  noteReported(currency: string, off: string): void {
+    this.#reported.set(currency, addAmounts(this.#reported.get(currency) ?? '0', off));
   }
 
   has(...kinds: DifferenceKind[]): boolean {
@@ -113,14 +130,25 @@ function compareObject(record: AttemptRecord, comparison: AnswerComparison, own:
   const { operation } = attempt;
   const areBothFilled = answer.status === 'filled' && own.status === 'filled';
   const mayStillChange = !isFinal(operation, answer.status) && findings.isYoung(answer.recordedAtMs);
-  const compare = (kind: DifferenceKind, currency: string, book: string, provider: string): void => {
+  /** `taken`: more of it is less in the balance. */
+  const compare = (
+    kind: DifferenceKind,
+    currency: string,
+    book: string,
+    provider: string,
+    taken = true,
+  ): void => {
     if (compareAmounts(book, provider) === 0) return;
-    if (mayStillChange) record.wait();
-    else record.report(kind, { currency, book, provider, sinceMs: answer.recordedAtMs });
+    if (mayStillChange) {
+      record.wait();
+      return;
+    }
+    record.report(kind, { currency, book, provider, sinceMs: answer.recordedAtMs });
+    record.noteReported(currency, taken ? subtractAmounts(book, provider) : subtractAmounts(provider, book));
   };
   compare(DIFFERENCE_KIND.AMOUNT_DIFFERS, own.currency, answer.amount, own.amount);
   if (areBothFilled && answer.quoteAmount !== null && own.quote !== null) {
-    compare(DIFFERENCE_KIND.AMOUNT_DIFFERS, own.quote.currency, answer.quoteAmount, own.quote.amount);
+    compare(DIFFERENCE_KIND.AMOUNT_DIFFERS, own.quote.currency, answer.quoteAmount, own.quote.amount, false);
   }
   // Before it is filled, an order's fee is not known.
   if (operation === 'payout' || areBothFilled) {
@@ -237,13 +265,12 @@ function compareNets(
   { findings }: AnswerComparison,
   { booked, shown, sinceMs }: NetsComparison,
 ): void {
-  const isExplained = record.isExplained;
   for (const [currency, off] of subtractNets(shown, booked)) {
     if (isZero(off)) continue;
     const explanation = new Map([[currency, off]]);
     if (shown.has(currency)) findings.explain(explanation);
     else findings.explainGone(explanation);
-    if (isExplained) continue;
+    if (record.accountsFor(currency, off)) continue;
     if (findings.isYoung(sinceMs)) record.wait();
     else {
       const said = { book: booked.get(currency) ?? null, provider: shown.get(currency) ?? null };

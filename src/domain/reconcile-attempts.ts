@@ -68,21 +68,28 @@ function assignObjects({ book, objects, graceMs }: AttemptComparison): Assignmen
   return { ofAttempt, unknown, mayBeOurs };
 }
 
+/** An outcome may be declared unknown long after the sending: when another worker takes over from one that died. */
+const LONGEST_ABSENCE_MS = 24 * 3_600_000;
+
 /** When the attempts without an answer, of one operation, may have brought something about. */
 interface Wait {
   readonly sendingSinceMs: number;
+  readonly unknownSinceMs: number;
   readonly unknownUntilMs: number;
 }
 
 function waitOf({ attempts }: BookSnapshot, operation: Operation): Wait {
   let sendingSinceMs = Infinity;
+  let unknownSinceMs = Infinity;
   let unknownUntilMs = -Infinity;
   for (const { answer, fence, fenceChangedAtMs, operation: its } of attempts) {
     if (answer !== null || its !== operation) continue;
     if (fence === 'sending') sendingSinceMs = Math.min(sendingSinceMs, fenceChangedAtMs);
-    if (fence === 'unknown') unknownUntilMs = Math.max(unknownUntilMs, fenceChangedAtMs);
+    if (fence !== 'unknown') continue;
+    unknownSinceMs = Math.min(unknownSinceMs, fenceChangedAtMs - LONGEST_ABSENCE_MS);
+    unknownUntilMs = Math.max(unknownUntilMs, fenceChangedAtMs);
   }
-  return { sendingSinceMs, unknownUntilMs };
+  return { sendingSinceMs, unknownSinceMs, unknownUntilMs };
 }
 
 /**
@@ -90,11 +97,14 @@ function waitOf({ attempts }: BookSnapshot, operation: Operation): Wait {
  * The two clocks may differ by the grace time.
  */
 function couldBeAnswerTo(
-  { sendingSinceMs, unknownUntilMs }: Wait,
+  { sendingSinceMs, unknownSinceMs, unknownUntilMs }: Wait,
   { createdAtMs }: ProviderObject,
   graceMs: number,
 ): boolean {
-  return createdAtMs >= sendingSinceMs - graceMs || createdAtMs <= unknownUntilMs + graceMs;
+  const isAfterSending = createdAtMs >= sendingSinceMs - graceMs;
+  return (
+    isAfterSending || (createdAtMs >= unknownSinceMs - graceMs && createdAtMs <= unknownUntilMs + graceMs)
+  );
 }
 
 function addTo<K>(groups: Map<K, ProviderObject[]>, key: K, object: ProviderObject): void {

@@ -61,7 +61,7 @@ function findUnseen({ book, transactions, findings }: DepositComparison): Unseen
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
-    if (type !== 'deposit' || source === undefined || createdAtMs < book.openedAtMs) continue;
+    if (type !== 'deposit' || source === undefined || createdAtMs < book.depositsFromMs) continue;
     transactions.take('deposit', source);
     findings.explain(sumNets([transaction]));
     const isAvailable = status === 'available';

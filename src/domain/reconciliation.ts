@@ -177,4 +177,6 @@ export interface BookSnapshot {
   readonly outsideTransactionIds: readonly string[];
   /** When the engine began to use the account, what it held then is its opening balance. */
   readonly openedAtMs: number;
+  /** From when on deposits are deposits, and not part of the opening balance. */
+  readonly depositsFromMs: number;
 }

@@ -1,3 +1,5 @@
+import { readReturn } from '../../activities/await-return.js';
+import { ensureOpeningBalances } from '../../activities/opening-balances.js';
 import type { Book } from '../../src/book/book.js';
 import { openBook } from '../../src/book/book.js';
 import { createDatabase } from '../support/engine.js';
@@ -104,6 +106,64 @@ test('the ledger has what the old book had', async () => {
     { currency: 'CNY', amount: '5015' },
     { currency: 'USDT', amount: '8.000007' },
   ]);
+});
+
+test('what the account holds beyond the old book is opened once, and what came back is not counted twice', async () => {
+  await book.book.migrate();
+  const before = new Date(Date.now() - 60_000).toISOString();
+  const later = new Date(Date.now() + 1_000).toISOString();
+  const move = (id: string, type: string, source: string | undefined, currency: string, amount: string) => ({
+    ...{ id, type, source, currency, amount, status: 'available' },
+    createdAt: type === 'charge' ? later : before,
+  });
+  // The failed payout's money came back before there was a ledger, a deposit was not heard of yet, and somebody paid.
+  const transactions = [
+    move('bt-charge', 'charge', 'ch-1', 'CNY', '70'),
+    move('bt-unseen', 'deposit', 'dep-unseen', 'USDT', '11'),
+    move('bt-back', 'payout_failure', 'po-failed', 'CNY', '5025'),
+  ];
+  const held = { CNY: 6 * 5040 - 4 * 5025 + 5025 + 70 + 300, USDT: 3712.000063 + 11 };
+  const qbitpay = {
+    listBalances: () =>
+      Promise.resolve(
+        Object.entries(held).map(([currency, available]) => ({
+          ...{ currency, available: String(available), pending: '0' },
+        })),
+      ),
+    listBalanceTransactions: ({ source, limit }: { source?: string; limit?: number } = {}) =>
+      Promise.resolve({
+        data: transactions.filter((one) => source === undefined || one.source === source).slice(0, limit),
+        isLast: true,
+      }),
+    iterateBalanceTransactions: () => [],
+  } as unknown as Parameters<typeof ensureOpeningBalances>[0]['qbitpay'];
+  await book.sql.query(`delete from engine_settings where name = 'opening_balances_recorded'`);
+  await book.sql.query(`update engine_settings set value = $1 where name = 'deposits_from'`, [
+    new Date(Date.now() - 120_000).toISOString(),
+  ]);
+  await ensureOpeningBalances({ book: book.book, qbitpay });
+  await ensureOpeningBalances({ book: book.book, qbitpay });
+  const returned = await readReturn(
+    { book: book.book, qbitpay },
+    { payoutId: 'failed', providerPayoutId: 'po-failed' },
+  );
+  expect(returned).toMatchObject({ status: 'failed', isReturning: false });
+  // 15 that the paid one had left, 300 that were there; 5025 that came back and 15 that the failed one had left.
+  expect(await balances('CNY')).toMatchObject({
+    free: 15 + 300 + 5025 + 15,
+    returning: 5000,
+    provider: held.CNY - 70,
+  });
+  expect(await balances('USDT')).toMatchObject({ provider: 3712.000063 });
+  expect(await auditLedger(book.sql)).toEqual([]);
+});
+
+test('an old book in which QbitPay took more than was known of migrates: the rest is outside money', async () => {
+  await book.sql.query('delete from opening_balances');
+  await book.sql.query(`update provider_payouts set fee = 11000 where payout_id = 'transit'`);
+  await book.book.migrate();
+  expect(await auditLedger(book.sql)).toEqual([]);
+  expect((await balances('CNY'))['provider']).toBeGreaterThanOrEqual(0);
 });
 
 test('lists and timelines read the old rows', async () => {

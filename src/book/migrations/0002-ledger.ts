@@ -144,6 +144,10 @@ const RECONCILIATION = [
   // What moves from now on is booked for its own reason; what was there before is the opening balance.
   `insert into engine_settings (name, value)
      values ('account_opened_at', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
+  // Where there are payouts already, a deposit may be on its way to one of them.
+  `insert into engine_settings (name, value)
+     select 'deposits_from', to_char(coalesce(min(created_at), clock_timestamp()) at time zone 'UTC',
+       'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') from payouts`,
   `create table provider_balance_readings (
      funding_account text not null,
      currency text not null,
@@ -187,6 +191,23 @@ begin
     insert into ledger_entries (cause, cause_id, funding_account, payout_id, deposit_key, at)
       values (of_cause, of_id, 'main', of_payout, of_deposit, of_time) returning entry_id $f$;
 
+  -- What QbitPay took of money that the old book knew nothing of: without it the provider account would be below zero.
+  create function pg_temp.cover(of_currency text, taken numeric, of_id text, of_time timestamptz) returns void
+    language plpgsql as $f$
+    declare
+      missing numeric;
+      entry bigint;
+    begin
+      select taken - coalesce(sum(balance), 0) into missing from ledger_accounts
+        where kind = 'provider' and currency = of_currency;
+      if missing > 0 then
+        entry := pg_temp.entry('outside_activity', 'before ' || of_id, null, null, of_time);
+        insert into ledger_postings values
+          (entry, 1, pg_temp.account(of_currency, 'provider'), missing),
+          (entry, 2, pg_temp.account(of_currency, 'external'), -missing);
+      end if;
+    end $f$;
+
   for item in select * from opening_balances where amount > 0 loop
     entry := pg_temp.entry('opening_balance', item.currency, null, null, item.read_at);
     insert into ledger_postings values
@@ -211,6 +232,7 @@ begin
     base := split_part(item.symbol, '/', 1);
     quote := split_part(item.symbol, '/', 2);
     had := least(item.amount, pg_temp.funds(item.payout_id, base));
+    perform pg_temp.cover(base, item.amount, 'order ' || item.external_order_id, item.recorded_at);
     entry := pg_temp.entry('order', item.external_order_id, item.payout_id, null, item.recorded_at);
     insert into ledger_postings select entry, row_number() over (), line.account_id, line.amount from (values
         (pg_temp.account(base, 'payout', item.payout_id), had),
@@ -223,6 +245,8 @@ begin
 
   for item in select * from provider_payouts order by recorded_at loop
     had := least(item.recipient_amount + item.fee, pg_temp.funds(item.payout_id, item.currency));
+    perform pg_temp.cover(
+      item.currency, item.recipient_amount + item.fee, 'payout ' || item.external_order_id, item.recorded_at);
     entry := pg_temp.entry('payout', item.external_order_id, item.payout_id, null, item.recorded_at);
     insert into ledger_postings select entry, row_number() over (), line.account_id, line.amount from (values
         (pg_temp.account(item.currency, 'payout', item.payout_id), had),

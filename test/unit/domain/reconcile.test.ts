@@ -36,6 +36,7 @@ class World {
     deposits: [],
     outsideTransactionIds: [],
     openedAtMs: NOW - 20 * DAY,
+    depositsFromMs: NOW - 20 * DAY,
   };
   readonly provider: Mutable<ProviderSnapshot> = { balances: [], payouts: [], orders: [], transactions: [] };
 
@@ -556,6 +557,17 @@ describe('AMOUNT_DIFFERS', () => {
     expect(only(world, 'FEE_DIFFERS')).toMatchObject({ book: '0.50', provider: '0.75' });
   });
 
+  test('a small difference that is said does not hide a large one that is not', () => {
+    change('fee', '0.75');
+    transactionOf(world, 'po_a', 'payout').net = '-600.75';
+    world.balance('CNY', '-500');
+    const { report } = world.compare();
+    expect(report.differences).toMatchObject([
+      { kind: 'FEE_DIFFERS', provider: '0.75' },
+      { kind: 'AMOUNT_DIFFERS', book: '-100.5', provider: '-600.75' },
+    ]);
+  });
+
   test('an order that brought in another amount', () => {
     world.provider.orders[0]!.quoteAmount = '139';
     transactionOf(world, 'or_a', 'order');
@@ -927,7 +939,7 @@ describe('outside activity', () => {
 
   test.each([
     ['sending', THEN],
-    ['unknown', NOW],
+    ['unknown', THEN + 60_000],
   ] as const)(
     'is not said of an order without externalOrderId while one is %s',
     (fence, fenceChangedAtMs) => {
