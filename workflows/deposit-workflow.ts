@@ -27,6 +27,8 @@ type Notice = NonNullable<DepositWorkflowInput['notice']>;
 export interface DepositWorkflowResult {
   /** Who got it; several where a person split it, none where it became free or another workflow waits for its owner. */
   readonly payoutIds: readonly string[];
+  /** The first of them; null where there is none. */
+  readonly payoutId: string | null;
 }
 
 /** What one deposit's workflow knows. */
@@ -60,7 +62,8 @@ export async function depositWorkflow(input: DepositWorkflowInput): Promise<Depo
   if (notice !== undefined) run.depositKey = await verify(run, input, notice);
   await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
   await condition(allHandlersFinished);
-  return { payoutIds: run.payoutIds ?? [] };
+  const payoutIds = run.payoutIds ?? [];
+  return { payoutId: payoutIds[0] ?? null, payoutIds };
 }
 
 function handleMessages(run: DepositRun): void {

@@ -100,27 +100,35 @@ async function run(command: string, args: readonly string[], input = ''): Promis
 
 test('the blocks of "Try it" work as pasted, also a second time', async () => {
   const blocks = blocksOf('Try it', 'bash');
-  expect(blocks).toHaveLength(6);
+  expect(blocks).toHaveLength(8);
+  // What `npm run` needs of the project's folder.
+  for (const name of ['package.json', 'dist', 'node_modules'])
+    await symlink(join(ROOT, name), join(folder, name));
   // Read from standard input, as from a terminal: one line after the other, in one shell.
   const pasted = blocks.join('\necho =====\n');
   const { code, stdout, stderr } = await run('bash', [], `${pasted}\nsleep 1\necho =====\n${pasted}`);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 
   const answers = stdout.split('=====\n');
-  expect(answers).toHaveLength(12);
-  for (const [created, , watched, timeline, cancelled, held] of [answers.slice(0, 6), answers.slice(6)]) {
+  expect(answers).toHaveLength(16);
+  for (const round of [answers.slice(0, 8), answers.slice(8)]) {
+    const [created, , watched, timeline, cancelled, held, fromBalance, books] = round;
     expect(created).toContain('"status":"awaiting_deposit"');
     expect(watched?.trim().split('\n').at(-1)).toBe('paid');
     expect(timeline).toMatch(/^opening {2}.*\npaid {2}\S+ {2}settled\n$/s);
     expect(cancelled).toContain('"status":"cancelled"');
     expect(held).toContain('"reason":"UNKNOWN_OUTCOME"');
+    expect(fromBalance).toContain('"status":"allocated"');
+    expect(fromBalance).toContain('"funding":"balance"');
+    expect(books).toContain('"cause":"reservation"');
+    expect(books).toContain('OUTCOME_NOT_RECORDED');
+    expect(books).toContain('exit code 1');
   }
   // Twice two payouts that settle at the simulator's pace; more on a busy machine.
 }, 90_000);
 
 test('a payout is started as the snippet for Temporal clients does', async () => {
   const [snippet = ''] = blocksOf('Trigger payouts from a backend', 'ts');
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'trigger.mjs'), withoutTypes(snippet));
   const { code, stdout, stderr } = await run(process.execPath, ['trigger.mjs']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
