@@ -10,7 +10,7 @@ import { addFree, attachTestBook, openPayout, openTestBook, type TestBook } from
 
 const FROM_DEPOSITS = 20;
 const FROM_BALANCE = 10;
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 300_000;
 
 async function prepare({ book }: TestBook): Promise<string[]> {
   const payoutIds: string[] = [];

@@ -18,7 +18,7 @@ import { FEE_TERMS, openPayout, openTestBook, runConcurrently, type TestBook } f
  * A thousand finished payouts, driven through book and provider as the activities do, without Temporal: that many
  * workflows would take minutes.
  */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 400_000;
 /** More of them would only wait for the ledger's lock. */
 const WORKERS = 4;
 const BID = '6.97';
