@@ -5,7 +5,7 @@ import { CANARY_API_KEY, createMigratedDatabase, sharedServer } from '../support
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startPart, type PartProcess } from '../support/processes.js';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 240_000;
 
 const LISTENS = 'Server listening';
 const TAKES_TASKS = 'worker takes tasks';
@@ -37,6 +37,8 @@ beforeAll(async () => {
     PORT: String(port),
     POLL_INTERVAL_MS: '500',
     DEPOSIT_VERIFY_INTERVAL_MS: '100',
+    // Should the API be away for longer than the provider announces a deposit.
+    RECONCILIATION_INTERVAL_SECONDS: '10',
     SHUTDOWN_TIMEOUT_SECONDS: '10',
   };
   engine = createEngineClient(apiUrl, simulator.url);

@@ -8,7 +8,7 @@ import { untilAnswer } from './payout-workflows.js';
 
 /** The money of a test engine: whose it is by the ledger, and whether the books agree with themselves and with QbitPay. */
 
-const AGREEMENT_TIMEOUT_MS = 10_000;
+const AGREEMENT_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
 /** Deposits money that belongs to nobody and gives it to the free balance; answers with the deposit's id. */

@@ -9,7 +9,7 @@ import { auditLedger } from './ledger-audit.js';
 import { untilAnswer } from './payout-workflows.js';
 import { ORDERS, PAYOUTS, requestsTo } from './provider-requests.js';
 
-const UNTIL_TIMEOUT_MS = 25_000;
+const UNTIL_TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
 
 /** Waits until the deposit is parked for a person: its workflow runs, and shows the reason. */

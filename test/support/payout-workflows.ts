@@ -6,7 +6,7 @@ import type { PayoutPolicy } from '../../src/domain/policy.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 
-const UNTIL_TIMEOUT_MS = 25_000;
+const UNTIL_TIMEOUT_MS = 60_000;
 const POLL_MS = 25;
 const SHORT_WAITS: Partial<PayoutPolicy> = { pollIntervalMs: 150, retryInitialMs: 50, retryMaxMs: 500 };
 

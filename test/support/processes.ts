@@ -11,7 +11,7 @@ export interface PartProcess {
   terminate(): Promise<number | null>;
 }
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** Starts the built part and resolves when its log has the line that says it is ready. */
 export async function startPart(
