@@ -1,7 +1,7 @@
 import type { Book } from '../src/book/book.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
-import type { DepositNotice } from './verify-deposit.js';
+import type { DepositNotice } from './deposit-notice.js';
 
 /** What activities work with; put together in src/bin only. */
 export interface ActivityDependencies {

@@ -10,18 +10,10 @@ import {
   type BalanceTransaction,
 } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
+import type { DepositNotice } from './deposit-notice.js';
 import { toReadFailure } from './failure-mapping.js';
 import { notYet } from './not-yet.js';
 import { ensureOpeningBalances } from './opening-balances.js';
-
-/** What an announcement claims; nothing of it counts before the provider's API shows the money. */
-export interface DepositNotice {
-  readonly providerDepositId: string | null;
-  readonly currency: string;
-  readonly amount: string;
-  readonly address: string | null;
-  readonly txHash: string | null;
-}
 
 export interface VerifyDepositInput {
   readonly depositKey: string;
