@@ -1,4 +1,5 @@
 import type { AllocationOutcome } from '../src/book/deposits.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export type { AllocationOutcome };
@@ -8,8 +9,10 @@ export interface AllocateDepositInput {
 }
 
 /** Decides in the book whose a verified deposit is; run again it answers the same. */
-export function createAllocateDeposit({ book }: ActivityDependencies) {
+export function createAllocateDeposit({ book, reached }: ActivityDependencies) {
   return async function allocateDeposit({ depositKey }: AllocateDepositInput): Promise<AllocationOutcome> {
-    return book.deposits.allocate(depositKey);
+    const outcome = await book.deposits.allocate(depositKey);
+    await reached(MILESTONE.DEPOSIT_ALLOCATED);
+    return outcome;
   };
 }

@@ -1,4 +1,5 @@
 import type { SettlementOutcome } from '../src/book/settlements.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -14,6 +15,7 @@ export interface AwaitReturnInput extends SettlementInput {
 export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
     const outcome = await watched(deps.book, input.payoutId, () => readReturn(deps, input));
+    await deps.reached(MILESTONE.RETURN_RECORDED);
     if (outcome === undefined) throw notYet('the money has not come back', input.pollIntervalMs);
     return outcome;
   };

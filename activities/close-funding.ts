@@ -1,5 +1,6 @@
 import type { CloseOutcome } from '../src/book/funding.js';
 import type { FailureType } from '../src/domain/failure-type.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
 
@@ -12,13 +13,15 @@ export interface CloseFundingInput {
 }
 
 /** Ends a payout whose money has not left, under the lock that deposits are allocated under. */
-export function createCloseFunding({ book }: ActivityDependencies) {
+export function createCloseFunding({ book, reached }: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
-    return book.payouts.close({
+    const outcome = await book.payouts.close({
       origin: await toBookOrigin(book, input.origin),
       to: input.to,
       detail: input.detail,
       ...(input.failure === null ? {} : { failure: input.failure }),
     });
+    await reached(MILESTONE.FUNDING_CLOSED);
+    return outcome;
   };
 }

@@ -1,5 +1,7 @@
 import type { Book } from '../src/book/book.js';
+import type { Milestone } from '../src/domain/milestone.js';
 import type { FeeSide } from '../src/domain/quote.js';
+import type { ResendLimits } from '../src/domain/resend-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
 import type { DepositNotice } from './deposit-notice.js';
 
@@ -8,6 +10,8 @@ export interface ActivityDependencies {
   readonly book: Book;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
+  /** Called at every milestone of the work: the fault campaign ends processes there. */
+  readonly reached: (milestone: Milestone) => Promise<void>;
   /** Starts the workflow of a deposit that nobody announced. */
   readonly startDeposit: (deposit: {
     readonly depositKey: string;
@@ -30,4 +34,6 @@ export interface ActivitySettings {
   readonly networks: Readonly<Record<string, string>>;
   readonly depositProof: 'balance_transaction' | 'available';
   readonly reconciliation: ReconciliationSettings;
+  /** A request that was proven absent is sent again by itself up to this. */
+  readonly resendLimits: ResendLimits;
 }

@@ -24,12 +24,17 @@ export interface ReadVerdict {
   readonly retryAfterMs: number | undefined;
 }
 
+/** A delay of zero is no pause to Temporal: it takes it for "never again", and a payout would end by it. */
+const SHORTEST_DELAY_MS = 1;
+
 export function classifyReadError(error: QbitPayError): ReadVerdict {
   if (error instanceof QbitPayAuthenticationError) {
     return { type: FAILURE_TYPE.AUTHENTICATION_REFUSED, retryable: false, retryAfterMs: undefined };
   }
   if (error instanceof QbitPayRateLimitError) {
-    return { type: FAILURE_TYPE.RATE_LIMITED, retryable: true, retryAfterMs: error.retryAfterMs };
+    const { retryAfterMs } = error;
+    const delayMs = retryAfterMs === undefined ? undefined : Math.max(SHORTEST_DELAY_MS, retryAfterMs);
+    return { type: FAILURE_TYPE.RATE_LIMITED, retryable: true, retryAfterMs: delayMs };
   }
   return {
     type: FAILURE_TYPE.PROVIDER_UNAVAILABLE,

@@ -1,6 +1,8 @@
+import type { Book } from '../src/book/book.js';
 import type { OpenOutcome } from '../src/book/funding.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { compareAmounts } from '../src/domain/money.js';
 import {
   findPayoutRequestProblems,
@@ -20,6 +22,7 @@ import type { Account } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
+import { superseded } from './superseded.js';
 import { watched } from './watched.js';
 
 export interface GetDepositAddressInput {
@@ -31,10 +34,26 @@ export interface GetDepositAddressInput {
 }
 
 export type GetDepositAddressResult =
-  OpenOutcome | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
+  | Exclude<OpenOutcome, { kind: 'opened' }>
+  | (Extract<OpenOutcome, { kind: 'opened' }> & {
+      /** The provider payout that is being settled, where the book is that far already: after a reset. */
+      readonly providerPayoutId?: string | null;
+    })
+  | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
+
+/** Further on, whoever goes on from the book needs to know what is being settled. */
+async function withProviderPayout(
+  book: Book,
+  payoutId: string,
+  opened: OpenOutcome,
+): Promise<GetDepositAddressResult> {
+  if (opened.kind !== 'opened') return opened;
+  const { providerPayoutId } = await superseded(book, payoutId);
+  return { ...opened, providerPayoutId };
+}
 
 /** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the book. */
-export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDependencies) {
+export function createGetDepositAddress({ book, qbitpay, settings, reached }: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
     const { request } = input.origin;
     const problems = findPayoutRequestProblems(request);
@@ -43,7 +62,7 @@ export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDep
     }
     // A workflow that was reset goes on from the book, whatever the provider would say to this request today.
     const before = await book.payouts.findOpened(input.origin);
-    if (before !== undefined) return before;
+    if (before !== undefined) return withProviderPayout(book, request.payoutId, before);
     if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
     return watched(book, request.payoutId, async () => {
       const account = await qbitpay.getAccount();
@@ -67,6 +86,7 @@ export function createGetDepositAddress({ book, qbitpay, settings }: ActivityDep
       const { addr: address } = wallet;
       const deadlineSeconds = input.depositDeadlineSeconds;
       const outcome = await book.payouts.open(origin, { ...terms, network, address, deadlineSeconds });
+      await reached(MILESTONE.OPENING_BOOKED);
       return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });
   };

@@ -10,6 +10,8 @@ import { createFetchTicker } from './fetch-ticker.js';
 import { createGetDepositAddress } from './get-deposit-address.js';
 import { createGetPayout } from './get-payout.js';
 import { createHoldPayout } from './hold-payout.js';
+import { createLookUp } from './look-up.js';
+import { createOperatePayout } from './operate-payout.js';
 import { createPlaceOrder } from './place-order.js';
 import { createPollOrder } from './poll-order.js';
 import { createPollSettlement } from './poll-settlement.js';
@@ -25,11 +27,13 @@ export function createActivities(deps: ActivityDependencies) {
     placeOrder: createPlaceOrder(deps),
     pollOrder: createPollOrder(deps),
     createPayout: createCreatePayout(deps),
+    lookUp: createLookUp(deps),
     pollSettlement: createPollSettlement(deps),
     getPayout: createGetPayout(deps),
     awaitProvider: createAwaitProvider(deps),
     closeFunding: createCloseFunding(deps),
     holdPayout: createHoldPayout(deps),
+    operatePayout: createOperatePayout(deps),
     verifyDeposit: createVerifyDeposit(deps),
     allocateDeposit: createAllocateDeposit(deps),
     assignDeposit: createAssignDeposit(deps),

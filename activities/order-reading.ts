@@ -1,17 +1,28 @@
+import type { Book } from '../src/book/book.js';
+import type { FenceId } from '../src/book/fences.js';
 import type { OrderRecord, PayoutRecord } from '../src/book/records.js';
+import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
+import { compareAmounts } from '../src/domain/money.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
 import { ORDER_STATUS, type Order } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { hold, type Superseded } from './superseded.js';
+import { readMovement, type OrderMovement } from './order-movement.js';
+import { printableWord } from './provider-words.js';
+import { hold, superseded, type Superseded } from './superseded.js';
 
 export type OrderProgress =
   | { readonly kind: 'filled' }
-  | { readonly kind: 'pending' }
-  /** The provider ended the order unfilled: the payout is held. */
+  | {
+      readonly kind: 'pending';
+      /** The order has ended; what it moved is not shown yet. */
+      readonly isEnded?: true;
+    }
+  /** The provider ended the order unfilled, or filled in part: the payout is held. */
   | Superseded;
 
-/** `GET /orders/ID` of an accepted order: what it says goes into the book. */
+/** `GET /orders/ID` of an accepted order: what it says, and what it really moved, goes into the book. */
 export async function readOrder(
   { book, qbitpay }: ActivityDependencies,
   payout: PayoutRecord,
@@ -20,34 +31,72 @@ export async function readOrder(
   const { externalOrderId, providerOrderId } = payout.order;
   const order = await qbitpay.getOrder(providerOrderId);
   assertComplete(order);
-  await book.attempts.upsertOrder(payout.payoutId, toOrderRecord(externalOrderId, order));
-  switch (order.status) {
-    case ORDER_STATUS.FILLED:
-      return { kind: 'filled' };
-    case ORDER_STATUS.CANCELLED:
-    case ORDER_STATUS.FAILED:
-      return hold(
-        book,
-        payout.payoutId,
-        FAILURE_TYPE.ORDER_NOT_FILLED,
-        `order ${providerOrderId} ended as ${order.status}`,
-      );
-    default:
-      return { kind: 'pending' };
-  }
+  const isEnded = isEndedUnfilled(order);
+  const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
+  const record = toOrderRecord(externalOrderId, order, movement);
+  const status = await book.attempts.upsertOrder(payout.payoutId, record);
+  if (status === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
+  if (order.status === ORDER_STATUS.FILLED) return { kind: 'filled' };
+  if (!isEnded)
+    return order.status === ORDER_STATUS.PENDING
+      ? { kind: 'pending' }
+      : holdUnknown(book, payout, externalOrderId, order);
+  if (movement === undefined) return { kind: 'pending', isEnded: true };
+  return hold(book, payout.payoutId, {
+    reason: FAILURE_TYPE.ORDER_NOT_FILLED,
+    detail: describeEnd(record),
+    about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
+  });
 }
 
-export function toOrderRecord(externalOrderId: string, order: Order): OrderRecord {
-  return {
+function orderFence(externalOrderId: string): FenceId {
+  return { operation: FENCE_OPERATION.ORDER, externalOrderId };
+}
+
+/** Resumed, it is read again: the provider may have come to a word that says more. */
+async function holdUnknown(
+  book: Book,
+  { payoutId }: PayoutRecord,
+  externalOrderId: string,
+  { id, status }: Order,
+): Promise<Superseded> {
+  const detail = `QbitPay says "${printableWord(status)}" of order ${id}`;
+  const about = { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] };
+  return hold(book, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
+}
+
+/**
+ * The order for the book. One that ended unfilled may have been filled in part: until its movement is known it is as
+ * good as pending, then that is what the book has of it.
+ */
+export function toOrderRecord(externalOrderId: string, order: Order, movement?: OrderMovement): OrderRecord {
+  const named = {
     externalOrderId,
     providerOrderId: order.id,
     symbol: order.symbol,
-    amount: order.amount,
     price: order.price ?? '0',
+  };
+  if (movement !== undefined) {
+    const { sold: amount, bought: quoteAmount, fee } = movement;
+    return { ...named, amount, quoteAmount, fee, status: order.status };
+  }
+  return {
+    ...named,
+    amount: order.amount,
     quoteAmount: order.quoteAmount ?? '0',
     fee: order.fee ?? '0',
-    status: order.status,
+    status: isEndedUnfilled(order) ? ORDER_STATUS.PENDING : order.status,
   };
+}
+
+function isEndedUnfilled({ status }: Order): boolean {
+  return status === ORDER_STATUS.CANCELLED || status === ORDER_STATUS.FAILED;
+}
+
+function describeEnd({ providerOrderId, symbol, amount, quoteAmount, fee, status }: OrderRecord): string {
+  const [base = '', quote = ''] = symbol.split('/');
+  const moved = `sold ${amount} ${base}, bought ${quoteAmount} ${quote} less a fee of ${fee}`;
+  return `order ${providerOrderId} ended as ${status}: ${compareAmounts(amount, '0') > 0 ? moved : 'nothing was sold'}`;
 }
 
 /** A filled order that does not say what it brought in cannot be paid out from. */

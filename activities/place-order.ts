@@ -1,48 +1,56 @@
 import { log } from '@temporalio/activity';
+import type { SentAmount } from '../src/book/fences.js';
+import type { Funds } from '../src/book/ledger.js';
 import type { PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { orderExternalId } from '../src/domain/identifiers.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
-import { isPriceUsable } from '../src/domain/price-guard.js';
-import { estimatedPostAmount, reachesMinimum, saleFor } from '../src/domain/quote.js';
+import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
+import { isPriceUsable, isWithinSlippage, usableUntilMs } from '../src/domain/price-guard.js';
+import {
+  estimatedPostAmount,
+  isConverted,
+  reachesMinimum,
+  saleFor,
+  type Converted,
+  type FeeTerms,
+} from '../src/domain/quote.js';
+import { takeMoment } from '../src/qbitpay/moment.js';
 import { ORDER_SIDE, type Order } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { classifyPostError, maskProviderText } from './failure-mapping.js';
-import {
-  answerFromFence,
-  holdAsUnknown,
-  settleRefusal,
-  type FencedPost,
-  type NotNow,
-  type Refused,
-} from './fenced-post.js';
+import { classifyPostError, maskProviderText, type PostVerdict } from './failure-mapping.js';
+import { answerFromFence, sendThroughFence, type NotAccepted } from './fenced-post.js';
 import type { Price } from './fetch-ticker.js';
-import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
 import { heartbeating } from './heartbeating.js';
-import { superseded, type Superseded } from './superseded.js';
+import { isNothing, scanOrders } from './provider-scan.js';
+import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
+import { superseded } from './superseded.js';
 import { surely } from './surely.js';
 import { watched } from './watched.js';
 
 export interface PlaceOrderInput {
   readonly payoutId: string;
-  readonly price: Price;
+  /** Null when the market is gone: what was sent before is asked for all the same. */
+  readonly price: Price | null;
+  /** How far the price may be below the estimate, in basis points. */
+  readonly maxSlippageBps?: number;
 }
 
 export type PlaceOrderResult =
   | OrderProgress
-  | Superseded
+  | NotAccepted
   /** This price cannot be used: too old, or refused by the provider. Take a new one. */
   | { readonly kind: 'priceUnusable' }
-  /** At this price the deposit does not buy what was asked for. */
-  | { readonly kind: 'priceMoved' }
-  | NotNow
-  | Refused;
+  /** The price is too far from the estimate, or the payout's money does not buy what was asked for. */
+  | { readonly kind: 'priceMoved' };
 
 /**
- * `POST /orders`, behind its fence, and the order read back. Sells what the payout needs of its own money.
- * Run again it never sends a second order: it goes on from what the fence says.
+ * `POST /orders`, behind its fence, and the order read back. Sells what the payout needs of its own money; after an
+ * order that was filled in part, the rest, or nothing where that was all it takes.
+ * Run again it never sends a second order by itself: it goes on from what the fence says.
  */
 export function createPlaceOrder(deps: ActivityDependencies) {
   return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
@@ -52,26 +60,57 @@ export function createPlaceOrder(deps: ActivityDependencies) {
 
 async function place(
   deps: ActivityDependencies,
-  { payoutId, price }: PlaceOrderInput,
+  { payoutId, price, maxSlippageBps = DEFAULT_PAYOUT_POLICY.maxSlippageBps }: PlaceOrderInput,
 ): Promise<PlaceOrderResult> {
-  // What follows was decided on what is read from here on.
-  const decidedAtMs = performance.now();
+  const decidedAt = takeMoment();
   const { book } = deps;
   const payout = await book.payouts.get(payoutId);
-  if (payout.order !== null) return readBack(deps, payout);
+  const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
+  if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout);
   if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(book, payoutId);
-  const sale = await sizeOrder(deps, payout, price.bid);
-  if (sale === undefined) return { kind: 'priceMoved' };
-  if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
-  const externalOrderId = orderExternalId(payoutId, 1);
   const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId };
-  const step = await book.attempts.enterStep(payoutId, fence, `selling at ${price.bid}`);
-  if (step.kind === 'superseded') return superseded(book, payoutId);
+  // What was sent comes first, whatever the price is now.
   const known = await answerFromFence(deps, payoutId, fence);
   if (known !== undefined) return known;
-  const sends = await book.attempts.claimSending(fence);
-  if (sends === undefined) return holdAsUnknown(deps, payoutId, fence);
-  return sendOrder(deps, payout, { payoutId, fence, sends, sale, price, decidedAtMs });
+  const done = await readConverted(deps, payout);
+  if (isConverted(payout.request, feeTermsOf(payout), done)) return { kind: 'filled' };
+  if (price === null) return { kind: 'priceUnusable' };
+  if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return { kind: 'priceMoved' };
+  if ((await sizeOrder(deps, payout, price.bid)) === undefined) return { kind: 'priceMoved' };
+  if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
+  await deps.reached(MILESTONE.ORDER_BEFORE_FENCE);
+  return sendThroughFence<Order, PlaceOrderResult>(deps, {
+    payoutId,
+    fence,
+    detail: `selling at ${price.bid}`,
+    decidedAt,
+    milestones: {
+      afterFence: MILESTONE.ORDER_AFTER_FENCE,
+      afterResponse: MILESTONE.ORDER_AFTER_RESPONSE,
+    },
+    size: () => sizeOrder(deps, payout, price.bid),
+    uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
+    isAbsent: async (firstSentAt) => isNothing(await scanOrders(deps.qbitpay, fence, firstSentAt.getTime())),
+    send: ({ amount }, since) =>
+      deps.qbitpay.createOrder({
+        symbol: price.symbol,
+        side: ORDER_SIDE.SELL,
+        amount,
+        price: price.bid,
+        externalOrderId,
+        decidedAt: since,
+        latestAtMs: usableUntilMs(price.quotedAtMs),
+      }),
+    // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
+    isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
+    accept: (answer, sends) => accept(deps, payout, { answer, sends, externalOrderId }),
+    classify: (error) => classifyPostError('createOrder', error),
+    toRejection: (error, verdict) => ({
+      type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
+      message: maskProviderText(error, payout.request.destination),
+    }),
+    priceRefused: () => ({ kind: 'priceUnusable' }),
+  });
 }
 
 /** In these the payout's money is still there to be sold. */
@@ -80,75 +119,76 @@ const CONVERTIBLE_STATUSES: readonly PayoutStatus[] = [
   PAYOUT_STATUS.CONVERTING,
 ];
 
-/** How much to sell; undefined when the payout's own money does not cover it or the payout would be below the minimum. */
-async function sizeOrder(
+function isPriceAcceptable({ estimatedPrice }: PayoutRecord, bid: string, maxSlippageBps: number): boolean {
+  return estimatedPrice === null || isWithinSlippage(bid, estimatedPrice, maxSlippageBps);
+}
+
+/** What earlier orders of this payout moved before they ended unfilled: the one that is placed now is for the rest. */
+async function readConverted(
   { book }: ActivityDependencies,
-  payout: PayoutRecord,
-  bid: string,
-): Promise<string | undefined> {
-  const { feeTerms, request, minimum } = payout;
+  { payoutId, request }: PayoutRecord,
+): Promise<Converted> {
+  const [sold, own] = await Promise.all([
+    book.attempts.soldByOrders(payoutId, request.fundingCurrency),
+    book.ledger.fundsOf(payoutId),
+  ]);
+  return { sold, proceeds: amountIn(own, request.currency) };
+}
+
+function amountIn(funds: readonly Funds[], currency: string): string {
+  return funds.find((one) => one.currency === currency)?.amount ?? '0';
+}
+
+function feeTermsOf({ feeTerms }: PayoutRecord): FeeTerms {
   if (feeTerms === null) throw new Error('the payout was never opened');
-  const sale = saleFor(request, bid, feeTerms);
-  const own = await book.ledger.fundsOf(payout.payoutId);
-  const funds = own.find(({ currency }) => currency === request.fundingCurrency)?.amount ?? '0';
-  if (compareAmounts(sale, funds) > 0) return undefined;
-  if (minimum === null) return sale;
-  const postAmount = estimatedPostAmount(request, bid, feeTerms);
-  return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : sale;
+  return feeTerms;
 }
 
-interface OrderSending extends FencedPost {
-  readonly sale: string;
-  readonly price: Price;
-  readonly decidedAtMs: number;
+/** Once something was converted, a person has to find another way for the money. */
+function isRefusedForGood({ kind }: PostVerdict, { sold }: Converted): boolean {
+  return kind === 'invalid' && compareAmounts(sold, '0') === 0;
 }
 
-async function sendOrder(
+/** How much to sell; undefined when the payout's own money does not cover it or it would be below the minimum. */
+async function sizeOrder(
   deps: ActivityDependencies,
   payout: PayoutRecord,
-  sending: OrderSending,
+  bid: string,
+): Promise<SentAmount | undefined> {
+  const { request, minimum } = payout;
+  const feeTerms = feeTermsOf(payout);
+  const currency = request.fundingCurrency;
+  const done = await readConverted(deps, payout);
+  const amount = saleFor(request, bid, feeTerms, done);
+  const funds = amountIn(await deps.book.ledger.fundsOf(payout.payoutId), currency);
+  if (compareAmounts(amount, funds) > 0) return undefined;
+  const asked = { amount, currency, price: bid };
+  if (minimum === null) return asked;
+  const postAmount = estimatedPostAmount(request, bid, feeTerms, done);
+  return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : asked;
+}
+
+interface AcceptedOrder {
+  readonly answer: Order;
+  readonly sends: number;
+  readonly externalOrderId: string;
+}
+
+async function accept(
+  deps: ActivityDependencies,
+  { payoutId }: PayoutRecord,
+  { answer, sends, externalOrderId }: AcceptedOrder,
 ): Promise<PlaceOrderResult> {
-  const { payoutId, fence, sends, sale, price, decidedAtMs } = sending;
-  const { externalOrderId } = fence;
-  let order: Order;
-  try {
-    order = await deps.qbitpay.createOrder({
-      symbol: price.symbol,
-      side: ORDER_SIDE.SELL,
-      amount: sale,
-      price: price.bid,
-      externalOrderId,
-      decidedAtMs,
-    });
-  } catch (error) {
-    return refuseOrder(deps, payout, sending, error);
-  }
-  // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
-  if (order.externalOrderId !== undefined && order.externalOrderId !== externalOrderId) {
-    return holdAsUnknown(deps, payoutId, fence);
-  }
-  log.info('order accepted', { payoutId, providerOrderId: order.id });
-  await surely(() => deps.book.attempts.recordOrder(payoutId, sends, toOrderRecord(externalOrderId, order)));
+  log.info('order accepted', { payoutId, providerOrderId: answer.id });
+  await surely(() => deps.book.attempts.recordOrder(payoutId, sends, toOrderRecord(externalOrderId, answer)));
+  await deps.reached(MILESTONE.ORDER_RECORDED);
   return readBack(deps, await deps.book.payouts.get(payoutId));
 }
 
 async function readBack(deps: ActivityDependencies, payout: PayoutRecord): Promise<PlaceOrderResult> {
-  return watched(deps.book, payout.payoutId, () => readOrder(deps, payout));
-}
-
-async function refuseOrder(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  post: FencedPost,
-  error: unknown,
-): Promise<PlaceOrderResult> {
-  const verdict = classifyPostError('createOrder', error);
-  if (verdict.kind === 'priceRefused') {
-    await surely(() => deps.book.attempts.settleFence(post.fence, post.sends, verdict.fence));
-    return { kind: 'priceUnusable' };
-  }
-  return settleRefusal(deps, post, verdict, {
-    type: verdict.kind === 'invalid' ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
-    message: maskProviderText(error, payout.request.destination),
+  return watched(deps.book, payout.payoutId, async () => {
+    const progress = await readOrder(deps, payout);
+    await deps.reached(MILESTONE.ORDER_READ_BACK);
+    return progress;
   });
 }

@@ -8,12 +8,13 @@ export interface PollOrderInput {
   readonly pollIntervalMs: number;
 }
 
-/** Reads an accepted order until it has come to its end. */
+/** Reads an accepted order until it has come to its end, and what it moved is known. */
 export function createPollOrder(deps: ActivityDependencies) {
   return async function pollOrder({ payoutId, pollIntervalMs }: PollOrderInput): Promise<OrderProgress> {
     const payout = await deps.book.payouts.get(payoutId);
     const progress = await watched(deps.book, payoutId, () => readOrder(deps, payout));
-    if (progress.kind === 'pending') throw notYet('the order is pending', pollIntervalMs);
-    return progress;
+    if (progress.kind !== 'pending') return progress;
+    const isEnded = progress.isEnded === true;
+    throw notYet(isEnded ? 'what the order moved is not shown yet' : 'the order is pending', pollIntervalMs);
   };
 }

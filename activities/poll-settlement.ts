@@ -1,10 +1,14 @@
 import { activityInfo } from '@temporalio/activity';
+import type { FailureType } from '../src/domain/failure-type.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { notYet } from './not-yet.js';
 import { readSettlement, type Settlement, type SettlementInput } from './settlement-reading.js';
 
 export interface PollSettlementInput extends SettlementInput {
   readonly pollIntervalMs: number;
+  /** Why the payout is held while it is polled; another reason is an answer. @default null: it is not */
+  readonly holdReason?: FailureType | null;
 }
 
 /**
@@ -15,7 +19,8 @@ export function createPollSettlement(deps: ActivityDependencies) {
   return async function pollSettlement(input: PollSettlementInput): Promise<Settlement> {
     if (activityInfo().attempt === 1) throw notYet('just accepted', input.pollIntervalMs);
     const settlement = await readSettlement(deps, input);
-    if (!settlement.settled) throw notYet('the payout is not settled', input.pollIntervalMs);
+    const isHeldAnew = settlement.status === PAYOUT_STATUS.HELD && settlement.holdReason !== input.holdReason;
+    if (!settlement.settled && !isHeldAnew) throw notYet('the payout is not settled', input.pollIntervalMs);
     return settlement;
   };
 }

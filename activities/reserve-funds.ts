@@ -1,4 +1,5 @@
 import type { ReservationOutcome } from '../src/book/reservations.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { notYet } from './not-yet.js';
@@ -10,9 +11,11 @@ export interface ReserveFundsInput {
 }
 
 /** Takes what a payout needs out of the free balance, if it is its turn and there is enough. */
-export function createReserveFunds({ book }: ActivityDependencies) {
+export function createReserveFunds({ book, reached }: ActivityDependencies) {
   return async function reserveFunds({ payoutId }: ReserveFundsInput): Promise<ReservationOutcome> {
-    return book.payouts.reserve(payoutId);
+    const outcome = await book.payouts.reserve(payoutId);
+    await reached(MILESTONE.BALANCE_RESERVED);
+    return outcome;
   };
 }
 

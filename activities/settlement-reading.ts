@@ -1,14 +1,22 @@
+import { FENCE_OPERATION } from '../src/book/schema.js';
+import type { PendingWebhook } from '../src/book/webhook-inbox.js';
 import type { SettlementOutcome, SettlementReading } from '../src/book/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../src/domain/failure-type.js';
+import { payoutExternalId } from '../src/domain/identifiers.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
-import { QbitPayInvalidRequestError } from '../src/qbitpay/errors.js';
-import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../src/qbitpay/schemas.js';
+import { PAYOUT_STATUS as PROVIDER_STATUS } from '../src/qbitpay/schemas.js';
+import { recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { orNone } from './provider-scan.js';
+import { printableWord } from './provider-words.js';
 import { watched } from './watched.js';
 
 export interface SettlementInput {
   readonly payoutId: string;
   readonly providerPayoutId: string;
+  /** What becomes of a payout that QbitPay failed or cancelled. @default fail */
+  readonly onFailedAttempt?: 'fail' | 'hold';
 }
 
 /** What the book says after the reading. */
@@ -28,26 +36,53 @@ const OUTCOMES: Readonly<Record<string, NonNullable<SettlementReading['outcome']
  * reading are dealt with by it.
  */
 export async function readSettlement(
-  { book, qbitpay }: ActivityDependencies,
-  { payoutId, providerPayoutId }: SettlementInput,
+  deps: ActivityDependencies,
+  { payoutId, providerPayoutId, onFailedAttempt }: SettlementInput,
 ): Promise<Settlement> {
+  const { book, qbitpay, reached } = deps;
   return watched(book, payoutId, async () => {
     const events = await book.webhooks.pendingOf({ payoutId });
-    const payout = await readVisible(() => qbitpay.getPayout(providerPayoutId));
-    // Nothing was read: the events stay to be dealt with.
+    await readOthers(deps, payoutId, providerPayoutId, events);
+    const payout = await orNone(() => qbitpay.getPayout(providerPayoutId));
+    // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
+    // read: the events stay to be dealt with.
     if (payout === undefined) {
-      return { status: PAYOUT_STATUS.IN_TRANSIT, settled: false, isReturning: false, wake: [] };
+      const { status, holdReason } = await book.payouts.get(payoutId);
+      return { status, holdReason, settled: false, isReturning: false, wake: [] };
     }
+    await reached(MILESTONE.SETTLEMENT_READ);
     const outcome = await book.attempts.recordSettlement(payoutId, {
       providerPayoutId,
       recipientAmount: payout.amount,
       fee: payout.fee,
       providerStatus: payout.status,
-      outcome: OUTCOMES[payout.status] ?? null,
+      outcome: outcomeOf(payout.status, onFailedAttempt),
     });
+    await reached(MILESTONE.SETTLEMENT_RECORDED);
     await book.webhooks.markHandled(events);
     return { ...outcome, settled: isFinalStatus(outcome.status) };
   });
+}
+
+/** Events about this payout that name another one of the provider's: there may be two of them. */
+async function readOthers(
+  deps: ActivityDependencies,
+  payoutId: string,
+  providerPayoutId: string,
+  events: readonly PendingWebhook[],
+): Promise<void> {
+  const named = new Set(events.flatMap((event) => event.providerObjectId ?? []));
+  named.delete(providerPayoutId);
+  if (named.size === 0) return;
+  const payout = await deps.book.payouts.get(payoutId);
+  const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
+  const fence = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
+  for (const id of named) {
+    const answer = await orNone(() => deps.qbitpay.getPayout(id));
+    if (answer?.externalOrderId !== externalOrderId) continue;
+    const postAmount = fence.asked?.amount ?? answer.amount;
+    await recordAccepted(deps, payout, { answer, sends: fence.sends, postAmount, externalOrderId });
+  }
 }
 
 function failedAs(
@@ -58,12 +93,19 @@ function failedAs(
   return { status, detail: meaning, failure: { type, message: meaning } };
 }
 
-/** A 404 right after the payout was created means "not visible yet"; a read never ends a payout by itself. */
-async function readVisible(read: () => Promise<Payout>): Promise<Payout | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof QbitPayInvalidRequestError && error.status === 404) return undefined;
-    throw error;
+/** Words that say nothing yet. */
+const OPEN_WORDS: readonly string[] = [PROVIDER_STATUS.PENDING, PROVIDER_STATUS.IN_TRANSIT];
+
+function outcomeOf(word: string, onFailedAttempt: 'fail' | 'hold' = 'fail'): SettlementReading['outcome'] {
+  if (OPEN_WORDS.includes(word)) return null;
+  const outcome = OUTCOMES[word];
+  if (outcome === undefined) {
+    return {
+      status: PAYOUT_STATUS.HELD,
+      detail: `QbitPay says "${printableWord(word)}"`,
+      holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN,
+    };
   }
+  if (outcome.failure === undefined || onFailedAttempt === 'fail') return outcome;
+  return { status: PAYOUT_STATUS.HELD, detail: outcome.detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED };
 }

@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
+import { MILESTONE } from '../src/domain/milestone.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import {
@@ -39,6 +40,7 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
     });
     if (depositKey === undefined)
       throw notYet('the provider does not show the deposit', input.verifyIntervalMs);
+    await deps.reached(MILESTONE.DEPOSIT_VERIFIED);
     await book.webhooks.markHandled(events);
     return { depositKey };
   };

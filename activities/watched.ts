@@ -4,15 +4,20 @@ import type { FailureType } from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import { classifyReadError, toReadFailure } from './failure-mapping.js';
 
+/** As {@link showingOutages}; what the payout waited for is over when the provider has answered. */
+export async function watched<T>(book: Book, payoutId: string, step: () => Promise<T>): Promise<T> {
+  const result = await showingOutages(book, payoutId, step);
+  await book.payouts.clearWaiting(payoutId);
+  return result;
+}
+
 /**
  * Runs a step of a payout that reads the provider. While the provider does not answer, the book shows what the
  * payout waits for; the error that reaches Temporal is the engine's own.
  */
-export async function watched<T>(book: Book, payoutId: string, step: () => Promise<T>): Promise<T> {
+export async function showingOutages<T>(book: Book, payoutId: string, step: () => Promise<T>): Promise<T> {
   try {
-    const result = await step();
-    await book.payouts.clearWaiting(payoutId);
-    return result;
+    return await step();
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
     await noteWaiting(book, payoutId, classifyReadError(error).type);

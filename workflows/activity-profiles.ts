@@ -38,6 +38,13 @@ export const POLL_PROFILE: ActivityOptions = {
   },
 };
 
+/** Readings of all of the provider's list: as polls, but each may take long. */
+export const LOOK_UP_PROFILE: ActivityOptions = {
+  ...POLL_PROFILE,
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '60s',
+};
+
 /** Waiting for the provider: for ever; `random` (0 to 1) keeps those who wait from coming back at once. */
 export function awaitProviderProfile(
   { retryInitialMs, retryMaxMs }: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
@@ -59,6 +66,22 @@ export function awaitProviderProfile(
 export const BOOK_PROFILE: ActivityOptions = {
   startToCloseTimeout: '45s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** What a person decided: the book is waited for; a provider that does not answer is told to whoever decided. */
+export const OPERATE_PROFILE: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '60s',
+  retry: {
+    initialInterval: '500ms',
+    backoffCoefficient: 2,
+    maximumInterval: '30s',
+    nonRetryableErrorTypes: [
+      FAILURE_TYPE.PROVIDER_UNAVAILABLE,
+      FAILURE_TYPE.RATE_LIMITED,
+      FAILURE_TYPE.AUTHENTICATION_REFUSED,
+    ],
+  },
 };
 
 /** Pages through the provider's lists; the next run is the retry, and whoever asked is told. */

@@ -40,6 +40,7 @@ export async function awaitReturnedMoney(run: PayoutRun): Promise<void> {
   const { payoutId } = run.input.request;
   const { pollIntervalMs } = run.policy;
   const outcome = await untilAnswered(run, () => awaitReturn({ payoutId, providerPayoutId, pollIntervalMs }));
+  run.isReturning = false;
   run.waitsFor = 'its money is back, in the free balance';
   show(run);
   await wakeWaiting(outcome);

@@ -1,21 +1,33 @@
-import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition, patched, sleep } from '@temporalio/workflow';
+import type { LookUpResult } from '../activities/look-up.js';
 import type { PlaceOrderResult } from '../activities/place-order.js';
 import type { Settlement } from '../activities/settlement-reading.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
-import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { awaitReturnedMoney } from './balance-steps.js';
 import { closeAs } from './closing-steps.js';
 import { takePrice } from './funding-steps.js';
 import {
   createPayout,
   getPayout,
   holdPayout,
+  lookUp,
   placeOrder,
   pollOrder,
   pollSettlement,
 } from './payout-activities.js';
-import { adopt, adoptBook, show, untilAnswered, waitBecauseOf, type PayoutRun } from './payout-run.js';
+import { PATCH } from './patches.js';
+import {
+  adopt,
+  adoptBook,
+  show,
+  showWaiting,
+  untilAnswered,
+  waitBecauseOf,
+  type PayoutRun,
+} from './payout-run.js';
 import { showAsTimer } from './visibility.js';
 import { wakeWaiting } from './wake-up.js';
 
@@ -32,7 +44,11 @@ async function convert(run: PayoutRun): Promise<void> {
     if (answer.kind === 'filled' || answer.kind === 'pending') return finishOrder(run, answer.kind);
     if (answer.kind === 'superseded') return adoptBook(run, answer);
     if (answer.kind === 'refused') return refuseForGood(run, answer);
-    if (answer.kind === 'notNow') {
+    if (answer.kind === 'unknown') {
+      const found = await findRequest(run, attempt);
+      if (found.kind === 'superseded') return adoptBook(run, found);
+      run.convertingSinceMs = undefined;
+    } else if (answer.kind === 'notNow') {
       await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
       // The time of an outage is not time in which there was no usable price.
       run.convertingSinceMs = undefined;
@@ -47,14 +63,15 @@ async function convert(run: PayoutRun): Promise<void> {
 
 async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMoved'): Promise<void> {
   const reason = why === 'priceMoved' ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
+  run.convertingSinceMs = undefined;
   await holdFor(run, reason, 'not converted within the time for it');
 }
 
 async function priceAndOrder(run: PayoutRun): Promise<PlaceOrderResult> {
   const price = await takePrice(run);
-  // The market was there when the payout opened; that it is gone is a price nobody can use.
-  if (price === null) return { kind: 'priceUnusable' };
-  return untilAnswered(run, () => placeOrder({ payoutId: run.input.request.payoutId, price }));
+  const { payoutId } = run.input.request;
+  const { maxSlippageBps } = run.policy;
+  return untilAnswered(run, () => placeOrder({ payoutId, price, maxSlippageBps }));
 }
 
 async function waitForPrice(
@@ -105,8 +122,21 @@ export async function pay(run: PayoutRun): Promise<void> {
         `accepted by QbitPay as ${answer.providerPayoutId}; waiting for settlement`,
       );
     }
-    await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
+    if (answer.kind === 'unknown') {
+      const found = await findRequest(run, attempt);
+      if (found.kind === 'superseded') return adoptBook(run, found);
+    } else await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
   }
+}
+
+/** Looks for a request whose outcome is not known; then the step asks the book again. */
+async function findRequest(run: PayoutRun, attempt: number): Promise<LookUpResult> {
+  const { payoutId } = run.input.request;
+  const { settleWindowSeconds, cleanScans, pollIntervalMs, retryInitialMs, retryMaxMs } = run.policy;
+  showWaiting(run, FAILURE_TYPE.OUTCOME_LOOKED_UP);
+  // Its sender may live, and keep it: the step must not come back at once again and again.
+  if (attempt > 1) await sleep(backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
+  return untilAnswered(run, () => lookUp({ payoutId, settleWindowSeconds, cleanScans, pollIntervalMs }));
 }
 
 /** Reads the payout whenever a webhook hints at a change, and in the background again and again. */
@@ -114,38 +144,98 @@ export async function awaitSettlement(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
   // After a reset the book is ahead: createPayout answers with what was accepted.
   if (providerPayoutId === undefined) return pay(run);
-  const subject = { payoutId: run.input.request.payoutId, providerPayoutId };
+  await followSettlement(run, providerPayoutId);
+}
+
+/** Until the payout is settled, its status is another one, or its money is on the way back; on hold it is read on. */
+async function followSettlement(run: PayoutRun, providerPayoutId: string): Promise<void> {
+  const { onFailedAttempt, pollIntervalMs } = run.policy;
+  const subject = { payoutId: run.input.request.payoutId, providerPayoutId, onFailedAttempt };
+  const { status } = run;
+  const polling = new CancellationScope();
   let poll: Promise<Settlement> | undefined;
-  while (run.status === PAYOUT_STATUS.IN_TRANSIT) {
+  while (run.status === status && !run.isReturning) {
     if (run.unreadEvents > 0) {
       run.unreadEvents = 0;
       await adoptSettlement(run, await untilAnswered(run, () => getPayout(subject)));
     } else {
-      const { pollIntervalMs } = run.policy;
-      poll ??= untilAnswered(run, () => pollSettlement({ ...subject, pollIntervalMs }));
+      poll ??= polling.run(() =>
+        untilAnswered(run, () =>
+          pollSettlement({ ...subject, pollIntervalMs, holdReason: run.holdReason ?? null }),
+        ),
+      );
       const polled = await Promise.race([poll, condition(() => run.unreadEvents > 0)]);
-      if (polled !== undefined) await adoptSettlement(run, polled);
+      if (polled !== undefined) {
+        poll = undefined;
+        await adoptSettlement(run, polled);
+      }
     }
   }
+  // The poll of a payout that has ended sees that for itself.
+  if (isFinalStatus(run.status)) return;
+  polling.cancel();
+  await poll?.catch(() => undefined);
 }
 
 async function adoptSettlement(run: PayoutRun, settlement: Settlement): Promise<void> {
-  if (!settlement.settled) return;
   // Answers recorded before the ledger say nothing of it.
   run.isReturning = (settlement as Partial<Settlement>).isReturning ?? false;
-  adopt(run, settlement.status, 'settled');
+  if (settlement.settled) adopt(run, settlement.status, 'settled');
+  else if (settlement.status === PAYOUT_STATUS.HELD) adoptBook(run, settlement);
   await wakeWaiting(settlement);
 }
 
 /** A cancellation that the book accepts ends the wait, and so does the rest of a deposit that came too late. */
 export async function awaitPerson(run: PayoutRun): Promise<void> {
   const timer = new CancellationScope();
-  const held = timer.run(() => showAsTimer(`held: ${run.holdReason ?? 'a person has to decide'}`));
+  const isWatched = patched(PATCH.WATCH_HELD);
+  const held = timer.run(() =>
+    Promise.race([
+      showAsTimer(`held: ${run.holdReason ?? 'a person has to decide'}`),
+      ...(isWatched ? [watchWhileHeld(run)] : []),
+    ]),
+  );
   const isFunded = (): boolean => run.holdReason === FAILURE_TYPE.UNDERFUNDED && run.depositAllocated;
   await Promise.race([held, condition(isFunded)]);
   timer.cancel();
   await held.catch(() => undefined);
-  adopt(run, PAYOUT_STATUS.AWAITING_DEPOSIT, 'the rest of the deposit came in');
+  if (isFunded()) adopt(run, PAYOUT_STATUS.AWAITING_DEPOSIT, 'the rest of the deposit came in');
+}
+
+/**
+ * What goes on while a person decides: a request that was not found is looked for, a payout that QbitPay has is read
+ * on, and money on its way back is awaited.
+ */
+async function watchWhileHeld(run: PayoutRun): Promise<void> {
+  const { providerPayoutId } = run;
+  if (providerPayoutId === undefined) return lookUpWhileHeld(run);
+  if (run.holdReason !== FAILURE_TYPE.ATTEMPT_FAILED) await followSettlement(run, providerPayoutId);
+  if (run.status !== PAYOUT_STATUS.HELD) return;
+  const { holdReason } = run;
+  await awaitReturnedMoney(run);
+  // An answer takes away the reason for waiting; the reason for the hold is still there.
+  adopt(run, PAYOUT_STATUS.HELD, run.waitsFor, holdReason);
+  return new Promise(() => undefined);
+}
+
+/**
+ * Now and then, and at once when a webhook hints at it: a request whose outcome is not known may show up, and an
+ * answer may come to the book after the payout was held.
+ */
+async function lookUpWhileHeld(run: PayoutRun): Promise<void> {
+  const { payoutId } = run.input.request;
+  const { settleWindowSeconds, cleanScans, retryMaxMs } = run.policy;
+  const { holdReason = null } = run;
+  const input = { payoutId, settleWindowSeconds, cleanScans, pollIntervalMs: retryMaxMs, heldAs: holdReason };
+  while (run.status === PAYOUT_STATUS.HELD) {
+    run.unreadEvents = 0;
+    const looking = new CancellationScope();
+    const look = looking.run(() => untilAnswered(run, () => lookUp(input)));
+    const found = await Promise.race([look, condition(() => run.unreadEvents > 0)]);
+    if (found?.kind === 'superseded') return adoptBook(run, found);
+    looking.cancel();
+    await look.catch(() => undefined);
+  }
 }
 
 async function refuseForGood(

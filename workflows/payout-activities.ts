@@ -1,6 +1,13 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
-import { BOOK_PROFILE, POLL_PROFILE, POST_PROFILE, READ_PROFILE } from './activity-profiles.js';
+import {
+  BOOK_PROFILE,
+  LOOK_UP_PROFILE,
+  OPERATE_PROFILE,
+  POLL_PROFILE,
+  POST_PROFILE,
+  READ_PROFILE,
+} from './activity-profiles.js';
 
 /** The activities with their profiles; the summaries are what the Temporal UI shows beside each. */
 export const { fetchTicker } = proxyActivities<Activities>({
@@ -22,6 +29,14 @@ export const { pollOrder } = proxyActivities<Activities>({
 export const { createPayout } = proxyActivities<Activities>({
   ...POST_PROFILE,
   summary: 'create the payout at QbitPay',
+});
+export const { lookUp } = proxyActivities<Activities>({
+  ...LOOK_UP_PROFILE,
+  summary: 'look for the request at QbitPay',
+});
+export const { operatePayout } = proxyActivities<Activities>({
+  ...OPERATE_PROFILE,
+  summary: 'carry out what a person decided',
 });
 export const { pollSettlement } = proxyActivities<Activities>({
   ...POLL_PROFILE,

@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Destination } from '../src/domain/destination.js';
 import type { PayoutRequest } from '../src/domain/payout-request.js';
 import type { PayoutStatus } from '../src/domain/payout-status.js';
 import type { PayoutPolicy } from '../src/domain/policy.js';
@@ -62,8 +63,45 @@ export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ r
   'cancelPayout',
 );
 
+/** Who decided, and why: both are written in the timeline. */
+export interface OperatorDecision {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** What the book says after an operation. */
+export interface OperationResult {
+  readonly status: PayoutStatus;
+}
+
+/** Puts a payout on hold. This and the operations below are refused with {@link OPERATION_REFUSED} where they make no sense. */
+export const holdPayout = defineUpdate<OperationResult, [OperatorDecision]>('holdPayout');
+
+/** Takes a held payout on. */
+export const resumePayout = defineUpdate<OperationResult, [OperatorDecision]>('resumePayout');
+
+/** Says what became of a request whose outcome is not known. */
+export const resolvePayout = defineUpdate<OperationResult, [OperatorDecision & Resolution]>('resolvePayout');
+
+export type Resolution =
+  /** QbitPay has it under this id. */
+  | { readonly action: 'adopt'; readonly providerPayoutId: string }
+  /** It never arrived: send it again. */
+  | { readonly action: 'resend' }
+  /** It never arrived: end the payout. */
+  | { readonly action: 'close' };
+
+export interface RetryDecision extends OperatorDecision {
+  /** Left out: the same again. */
+  readonly destination?: Destination;
+}
+
+/** Makes a new attempt. */
+export const retryPayout = defineUpdate<OperationResult, [RetryDecision]>('retryPayout');
+
 export const getStatus = defineQuery<PayoutStatus>('getStatus');
 
 /** Failure types of the updates. */
 export const REQUEST_CONFLICT = 'REQUEST_CONFLICT';
 export const CANCEL_REFUSED = 'CANCEL_REFUSED';
+export const OPERATION_REFUSED = 'OPERATION_REFUSED';

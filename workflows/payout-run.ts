@@ -18,6 +18,8 @@ export interface PayoutRun {
   readonly policy: PayoutPolicy;
   /** The business steps run in here; a cancellation that the book has accepted ends it. */
   readonly scope: CancellationScope;
+  /** The step that runs; an operation of a person ends it. */
+  step: CancellationScope;
   readonly publish: ReturnType<typeof createPublisher>;
   /** The book's status, as the last activity answered it. */
   status: PayoutStatus;
@@ -62,6 +64,7 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
       cancellable: true,
       parent: new CancellationScope({ cancellable: false }),
     }),
+    step: new CancellationScope(),
     publish: createPublisher(),
     status: PAYOUT_STATUS.OPENING,
     waitsFor: 'opening',
@@ -105,11 +108,13 @@ export function adopt(run: PayoutRun, status: PayoutStatus, waitsFor: string, re
   show(run);
 }
 
+/** Answers recorded before operators could decide do not name the provider payout. */
+type BookAnswer = Pick<Superseded, 'status' | 'holdReason'> & Partial<Pick<Superseded, 'providerPayoutId'>>;
+
 /** Takes over what the book says where it is elsewhere than the workflow: after a reset, or put aside for a person. */
-export function adoptBook(
-  run: PayoutRun,
-  { status, holdReason }: Pick<Superseded, 'status' | 'holdReason'>,
-): void {
+export function adoptBook(run: PayoutRun, { status, holdReason, providerPayoutId }: BookAnswer): void {
+  run.providerPayoutId = providerPayoutId ?? run.providerPayoutId;
+  if (status !== PAYOUT_STATUS.HELD) run.isReturning = false;
   const waitsFor = status === PAYOUT_STATUS.HELD ? 'a person has to decide' : `the book says ${status}`;
   adopt(run, status, waitsFor, holdReason ?? undefined);
 }
@@ -130,11 +135,13 @@ export function show(run: PayoutRun): void {
   );
 }
 
+/** What the Temporal UI shows of a payout: what it waits for, and what a person can do. */
 function describeRun(run: PayoutRun): string {
   const lines = [`**${run.status}**: ${run.waitsFor}`];
   if (run.holdReason !== undefined) {
-    const { meaning, action } = FAILURES[run.holdReason];
+    const { meaning, action, actions } = FAILURES[run.holdReason];
     lines.push(`**${run.holdReason}**: ${meaning}`, `**What to do:** ${action}`);
+    if (run.status === PAYOUT_STATUS.HELD) lines.push(`**Possible:** ${actions.join(', ')}`);
   }
   return lines.join('\n\n');
 }
@@ -182,8 +189,10 @@ export async function waitBecauseOf(
   showWaiting(run, undefined);
 }
 
-function showWaiting(run: PayoutRun, reason: FailureType | undefined): void {
-  if (run.holdReason === reason) return;
+/** Shows why the payout waits longer than it should; undefined when it no longer does. */
+export function showWaiting(run: PayoutRun, reason: FailureType | undefined): void {
+  // Why it is held is the book's word; waiting for the provider beside that changes nothing of it.
+  if (run.status === PAYOUT_STATUS.HELD || run.holdReason === reason) return;
   run.holdReason = reason;
   show(run);
 }

@@ -23,6 +23,7 @@ import {
   type PayoutWorkflowResult,
 } from './payout-messages.js';
 import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
+import { handleOperations } from './operations.js';
 import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.js';
 
 /**
@@ -69,7 +70,7 @@ async function runSteps(run: PayoutRun): Promise<void> {
   show(run);
   try {
     await run.scope.run(async () => {
-      for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await step(run);
+      for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await runStep(run, step);
     });
   } catch (error) {
     // A cancellation that the book accepted ends the steps; it has set the status before.
@@ -79,7 +80,19 @@ async function runSteps(run: PayoutRun): Promise<void> {
   await awaitReturnedMoney(run);
 }
 
+/** A step ends by itself, or because a person decided something: the book then says which one is next. */
+async function runStep(run: PayoutRun, step: Step): Promise<void> {
+  const scope = new CancellationScope();
+  run.step = scope;
+  try {
+    await scope.run(() => step(run));
+  } catch (error) {
+    if (!isCancellation(error) || run.scope.consideredCancelled) throw error;
+  }
+}
+
 function handleMessages(run: PayoutRun): void {
+  handleOperations(run);
   setHandler(getStatus, () => run.status);
   setHandler(depositAllocated, ({ missing = '0' }) => noteDeposit(run, missing));
   setHandler(balanceReleased, () => {

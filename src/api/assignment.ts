@@ -1,5 +1,5 @@
 import type { Assignment, DepositRecord } from '../book/ledger-records.js';
-import type { FieldProblem } from '../domain/payout-request.js';
+import type { FieldProblem } from '../domain/field-problems.js';
 import { addAmounts, atCurrencyScale, compareAmounts, isPayableAmount } from '../domain/money.js';
 import { amountRule } from './deposit-schemas.js';
 

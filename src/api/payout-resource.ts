@@ -144,8 +144,8 @@ function toOrder(order: OrderRecord, { currency, fundingCurrency }: PayoutRecord
 
 function toHold(reason: FailureType | null) {
   if (reason === null) return null;
-  const { meaning, action } = FAILURES[reason];
-  return { reason, meaning, action };
+  const { meaning, action, actions } = FAILURES[reason];
+  return { reason, meaning, action, actions: [...actions] };
 }
 
 function toAmountMode(word: string | undefined) {

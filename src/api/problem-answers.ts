@@ -4,7 +4,7 @@ import type { ConnectionError } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FieldProblem } from '../domain/payout-request.js';
+import type { FieldProblem } from '../domain/field-problems.js';
 import { isOutage } from './outage.js';
 import { PROBLEM_CONTENT_TYPE, ProblemError, toProblemBody, type ProblemName } from './problem.js';
 

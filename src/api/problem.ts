@@ -1,5 +1,5 @@
 import type { FailureType } from '../domain/failure-type.js';
-import type { FieldProblem } from '../domain/payout-request.js';
+import type { FieldProblem } from '../domain/field-problems.js';
 
 /** Every kind of error answer (RFC 9457); a payout that was rejected is answered with its failure type instead. */
 export const PROBLEMS = {
@@ -18,6 +18,7 @@ export const PROBLEMS = {
   PAYOUT_ID_TAKEN: { status: 409, title: 'The payoutId belongs to another payout' },
   PAYOUT_OPENING: { status: 409, title: 'The payout is not open yet' },
   PAYOUT_ENDED: { status: 409, title: 'The payout has ended' },
+  OPERATION_REFUSED: { status: 409, title: 'The operation makes no sense for this payout now' },
   CANCEL_REFUSED: { status: 409, title: 'The payout cannot be cancelled any more' },
   TRANSACTION_DECLARED_ELSEWHERE: { status: 409, title: 'Another payout declared the transaction' },
   NO_DEPOSIT_EXPECTED: { status: 409, title: 'The payout expects no deposit' },

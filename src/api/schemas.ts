@@ -2,18 +2,20 @@ import { z } from 'zod';
 import {
   DESTINATION_FIELDS,
   DESTINATION_TYPES,
+  findDestinationProblems,
   REQUIRED_DESTINATION_FIELDS,
   type DestinationType,
 } from '../domain/destination.js';
+import { MAX_TEXT_LENGTH } from '../domain/field-problems.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { AMOUNT_PATTERN } from '../domain/money.js';
 import {
   AMOUNT_MODE,
   findPayoutRequestProblems,
   FUNDING,
-  MAX_TEXT_LENGTH,
   type PayoutRequest,
 } from '../domain/payout-request.js';
+import { OPERATOR_ACTION } from '../domain/operator-action.js';
 import { PAYOUT_STATUSES } from '../domain/payout-status.js';
 import {
   currency,
@@ -91,6 +93,40 @@ export const declareDepositBody = z
   })
   .register(namedSchemas, { id: 'DeclareDeposit' });
 
+const reason = z
+  .string('must be a string')
+  .trim()
+  .min(1, 'must say why')
+  .max(MAX_TEXT_LENGTH)
+  .meta({ description: 'Why; written in the timeline beside the name of the key.' });
+
+export const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });
+
+export const resolveBody = z
+  .strictObject({
+    action: z.enum(['adopt', 'resend', 'close']).meta({
+      description:
+        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
+    }),
+    providerPayoutId: z.string().min(1).max(200).optional(),
+    reason,
+  })
+  .refine((body) => (body.action === 'adopt') === (body.providerPayoutId !== undefined), {
+    path: ['providerPayoutId'],
+    message: 'is needed to adopt, and only then',
+  })
+  .register(namedSchemas, { id: 'Resolution' });
+
+export const retryBody = z
+  .strictObject({ destination: destination.optional(), reason })
+  .superRefine((body, context) => {
+    if (body.destination === undefined) return;
+    for (const { field, message } of findDestinationProblems(body.destination)) {
+      context.addIssue({ code: 'custom', path: field.split('.'), message });
+    }
+  })
+  .register(namedSchemas, { id: 'Retry' });
+
 export const payoutParams = z.strictObject({ payoutId });
 
 export const listQuery = z
@@ -128,6 +164,9 @@ const hold = z
     reason: failureType,
     meaning: z.string().meta({ description: 'What happened.' }),
     action: z.string().meta({ description: 'What to do about it.' }),
+    actions: z
+      .array(z.enum(Object.values(OPERATOR_ACTION)))
+      .meta({ description: 'The calls that are possible now; empty while it goes on by itself.' }),
   })
   .register(namedSchemas, { id: 'Hold' });
 

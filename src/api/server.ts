@@ -20,6 +20,7 @@ import { readJsonBodiesOnly } from './json-body.js';
 import { addListBalances } from './list-balances.js';
 import { addListDeposits } from './list-deposits.js';
 import { addListLedger } from './list-ledger.js';
+import { addOperatePayout } from './operate-payout.js';
 import { addListPayouts } from './list-payouts.js';
 import { addOpenApi } from './openapi.js';
 import { answerClientError, answerError } from './problem-answers.js';
@@ -97,6 +98,7 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addListPayouts(app, parts);
   addGetPayout(app, parts);
   addCancelPayout(app, parts);
+  addOperatePayout(app, parts);
   addDeclareDeposit(app, parts);
   addListDeposits(app, parts);
   addRecordDeposit(app, parts);

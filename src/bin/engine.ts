@@ -60,7 +60,7 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
   const providerName = provider.simulatorUrl === undefined ? provider.baseUrl : EMBEDDED_SIMULATOR;
   const access = createTemporalAccess({ ...env, TEMPORAL_ADDRESS: temporal.address });
   start.say('Starting the worker and the API');
-  const worker = await startWorker(parts, access, logger.child({ part: 'worker' }), providerName);
+  const worker = await startWorker(parts, access, logger.child({ part: 'worker' }), { providerName });
   start.started.push({ name: 'worker', stop: () => worker.stop() });
   const api = await startApi(parts, access, logger.child({ part: 'api' }));
   start.started.push({ name: 'API', stop: () => api.stop() });

@@ -47,7 +47,8 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
     apiKey: await createApiKeySource(config.qbitpay.apiKey),
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
   });
-  const settings = { feeSide, networks, depositProof, reconciliation: config.reconciliation };
+  const { reconciliation, resendLimits } = config;
+  const settings = { feeSide, networks, depositProof, reconciliation, resendLimits };
   try {
     const { report } = await runReconciliation(
       { book, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },

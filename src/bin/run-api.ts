@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
+import type { Milestone } from '../domain/milestone.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
@@ -20,6 +21,7 @@ export async function startApi(
   config: ApiConfig,
   temporal: TemporalAccess,
   logger: Logger,
+  reached: (milestone: Milestone) => Promise<void> = () => Promise.resolve(),
 ): Promise<RunningPart> {
   const book = await openMigratedBook(config.databaseUrl, logger);
   const { client } = temporal;
@@ -51,6 +53,7 @@ export async function startApi(
         extraKeys: webhookExtraKeys,
         algorithm: webhookAlgorithm,
         rules: { livemode, depositEventTypes },
+        reached,
       }),
   });
   const close = async (): Promise<void> => {

@@ -1,10 +1,12 @@
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import { createActivities } from '../../activities/index.js';
+import type { ActivityDependencies } from '../../activities/dependencies.js';
+import { createActivities, type Activities } from '../../activities/index.js';
 import { ensureOpeningBalances } from '../../activities/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Book } from '../book/book.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import type { Milestone } from '../domain/milestone.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
@@ -21,6 +23,21 @@ export interface RunningWorker extends RunningPart {
   readonly failed: Promise<never>;
 }
 
+/** What may be different from a worker as `npm run worker` starts it. */
+export interface WorkerVariations extends EngineVariations {
+  readonly providerName?: string;
+}
+
+/** For the fault campaign, which ends processes on purpose and plants mistakes to see that they are found. */
+interface EngineVariations {
+  /** Called at every milestone of the work. */
+  readonly reached?: (milestone: Milestone) => Promise<void>;
+  /** Where the workflows are. @default the bundle of the build */
+  readonly workflowBundlePath?: string;
+  /** Makes the activities. */
+  readonly makeActivities?: (deps: ActivityDependencies) => Activities;
+}
+
 /**
  * Starts a worker: connects, checks what it stands on, then takes tasks.
  * @throws OtherProviderError when the book belongs to another provider than `providerName`: its payouts in flight
@@ -30,32 +47,41 @@ export async function startWorker(
   config: WorkerConfig,
   temporal: TemporalAccess,
   logger: Logger,
-  providerName: string = config.qbitpay.baseUrl,
+  { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
   const book = await openMigratedBook(config.databaseUrl, logger);
-  await book.claimForProvider(providerName);
   const { baseUrl, maxRequestsPerSecond } = config.qbitpay;
   const qbitpay = createQbitPayClient({
     baseUrl,
     apiKey: await createApiKeySource(config.qbitpay.apiKey),
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
   });
-  await recordOpeningBalances(book, qbitpay, logger);
-  await prepareTemporal(config, temporal, logger);
-  const connection = await NativeConnection.connect(temporal.settings.connectionOptions);
-  const worker = await createWorker(config, temporal, connection, { book, qbitpay });
-  const run = worker.run();
-  logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
-  return {
-    failed: run.then(() => new Promise<never>(() => undefined)),
-    stop: async () => {
-      worker.shutdown();
-      await run;
-      await connection.close();
-      qbitpay.close();
-      await book.close();
-    },
+  let connection: NativeConnection | undefined;
+  /** Also after a start or a drain that failed: what stays open would keep the process from ending. */
+  const release = async (): Promise<void> => {
+    await connection?.close();
+    qbitpay.close();
+    await book.close();
   };
+  try {
+    await book.claimForProvider(providerName);
+    await recordOpeningBalances(book, qbitpay, logger);
+    await prepareTemporal(config, temporal, logger);
+    connection = await NativeConnection.connect(temporal.settings.connectionOptions);
+    const worker = await createWorker(config, temporal, connection, { book, qbitpay, ...variations });
+    const run = worker.run();
+    logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
+    return {
+      failed: run.then(() => new Promise<never>(() => undefined)),
+      stop: async () => {
+        worker.shutdown();
+        await run.finally(release);
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 /** What was in the account before the engine; written down once. Without QbitPay the first deposit sees to it. */
@@ -87,12 +113,23 @@ async function prepareTemporal(
   });
 }
 
+interface WorkerParts extends EngineVariations {
+  readonly book: Book;
+  readonly qbitpay: QbitPayClient;
+}
+
 async function createWorker(
   config: WorkerConfig,
   { client, settings }: TemporalAccess,
   connection: NativeConnection,
-  { book, qbitpay }: { readonly book: Book; readonly qbitpay: QbitPayClient },
+  parts: WorkerParts,
 ): Promise<Worker> {
+  const {
+    book,
+    qbitpay,
+    workflowBundlePath = WORKFLOW_BUNDLE_PATH,
+    makeActivities = createActivities,
+  } = parts;
   const { taskQueue } = config.temporal;
   const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
   const { depositEventTypes, feeSide, networks, depositProof } = config.qbitpay;
@@ -100,11 +137,18 @@ async function createWorker(
     connection,
     namespace: settings.namespace,
     taskQueue,
-    workflowBundle: { codePath: WORKFLOW_BUNDLE_PATH },
-    activities: createActivities({
+    workflowBundle: { codePath: workflowBundlePath },
+    activities: makeActivities({
       book,
       qbitpay,
-      settings: { feeSide, networks, depositProof, reconciliation: config.reconciliation },
+      settings: {
+        feeSide,
+        networks,
+        depositProof,
+        reconciliation: config.reconciliation,
+        resendLimits: config.resendLimits,
+      },
+      reached: parts.reached ?? (() => Promise.resolve()),
       startDeposit: (deposit) => notices.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
     }),

@@ -1,11 +1,20 @@
 import { sql } from 'kysely';
-import { ENTRY_CAUSE } from '../domain/ledger.js';
-import { multiply, roundDownToCurrency } from '../domain/money.js';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { compareAmounts, multiply, roundDownToCurrency } from '../domain/money.js';
 import { bookOrder } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { prepareFence, settleFence, STATUS_OF_OPERATION, type FenceId } from './fences.js';
-import { isBooked, lockLedger } from './ledger.js';
-import { lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import {
+  getFence,
+  isCurrentFence,
+  prepareFence,
+  settleFence,
+  STATUS_OF_OPERATION,
+  type FenceId,
+} from './fences.js';
+import { balanceOf, isBooked, lockLedger, PROVIDER_ACCOUNT } from './ledger.js';
+import { addFlag, holdFor, lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
 import type { OrderRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
 
@@ -26,6 +35,8 @@ export async function enterStep(
 ): Promise<StepStart> {
   return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
+    // Whoever was frozen since the attempt before must not answer for the one that is made now.
+    if (!isCurrentFence(row, id)) return { kind: 'superseded' };
     const status = await transitionPayout(trx, row, STATUS_OF_OPERATION[id.operation], { detail });
     if (status !== STATUS_OF_OPERATION[id.operation]) return { kind: 'superseded' };
     await prepareFence(trx, id, payoutId);
@@ -33,6 +44,19 @@ export async function enterStep(
   });
 }
 
+/** A payout that was held because nobody knew what became of a request goes on, once that is known. */
+export async function releaseKnown(db: BookDatabase, payoutId: string, id: FenceId): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const { state } = await getFence(trx, id);
+    const isOpen = state === FENCE_STATE.SENDING || state === FENCE_STATE.UNKNOWN;
+    if (isOpen || row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME || row.held_from === null) return;
+    const detail = `what became of the ${id.operation} is known by now: ${state}`;
+    await transitionPayout(trx, row, row.held_from, { detail, resumes: true });
+  });
+}
+
+/** Writes the order that QbitPay accepted by sending number `sends`; what it moved is booked when it was read back. */
 export async function recordOrder(
   db: BookDatabase,
   payoutId: string,
@@ -41,29 +65,121 @@ export async function recordOrder(
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     // First, as everywhere: a look-up that writes the same order at the same moment would wait for us in a circle.
-    await lockExistingPayout(trx, payoutId);
-    const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: order.externalOrderId };
-    await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
-    await writeOrder(trx, payoutId, order);
+    const row = await lockExistingPayout(trx, payoutId);
+    if (!(await acceptOrder(trx, row, sends, order))) return;
+    // The answer that a hold was about has come: there is nothing left to decide.
+    if (row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === PAYOUT_STATUS.CONVERTING) {
+      const detail = `order accepted by QbitPay as ${order.providerOrderId}, late`;
+      await transitionPayout(trx, row, PAYOUT_STATUS.CONVERTING, { detail, resumes: true });
+    }
   });
 }
 
-/** Writes what a reading of the order says; once it is filled, its money is booked. */
-export async function upsertOrder(db: BookDatabase, payoutId: string, order: OrderRecord): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+/** In the transaction of whoever takes the order over; false where it is a second one. */
+export async function acceptOrder(
+  trx: BookTransaction,
+  row: PayoutRow,
+  sends: number,
+  order: OrderRecord,
+): Promise<boolean> {
+  const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: order.externalOrderId };
+  await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
+  const known = await trx
+    .selectFrom('provider_orders')
+    .select('provider_order_id')
+    .where('external_order_id', '=', order.externalOrderId)
+    .executeTakeFirst();
+  if (known !== undefined && known.provider_order_id !== order.providerOrderId) {
+    const which = `order ${order.providerOrderId} beside ${known.provider_order_id}`;
+    // Once its money is booked, nobody has to say which one it is.
+    const isOver = await isBooked(trx, ENTRY_CAUSE.ORDER, order.externalOrderId);
+    await reportSecond(trx, row, which, isOver);
+    return false;
+  }
+  await writeOrder(trx, row.payout_id, order);
+  if (isFinalStatus(row.status)) {
+    const detail = `order accepted by QbitPay as ${order.providerOrderId}, after the end`;
+    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, detail);
+  }
+  return true;
+}
+
+/** The order that a person says is the one. */
+export async function replaceOrder(
+  trx: BookTransaction,
+  row: PayoutRow,
+  sends: number,
+  order: OrderRecord,
+): Promise<void> {
+  await trx
+    .updateTable('provider_orders')
+    .set({ provider_order_id: order.providerOrderId, status: 'pending' })
+    .where('external_order_id', '=', order.externalOrderId)
+    .execute();
+  await acceptOrder(trx, row, sends, order);
+}
+
+/** QbitPay has two objects of one `externalOrderId`: one of them is one too many, and a person says which. */
+export async function reportSecond(
+  trx: BookTransaction,
+  row: PayoutRow,
+  which: string,
+  isOver = isFinalStatus(row.status),
+): Promise<void> {
+  const detail = `QbitPay has ${which}`;
+  if (isOver) await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, detail);
+  else await holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER });
+}
+
+/**
+ * Writes what a reading of the order says; once it has ended, what it moved is booked with it. One that ended unfilled
+ * comes with the amounts that really moved. Answers with the payout's status.
+ */
+export async function upsertOrder(
+  db: BookDatabase,
+  payoutId: string,
+  order: OrderRecord,
+): Promise<PayoutStatus> {
+  return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     await writeOrder(trx, payoutId, order);
-    if (order.status === FILLED) await bookFilled(trx, row, order);
+    return hasMoved(order) ? bookExecuted(trx, row, order) : row.status;
   });
 }
 
-/** The provider's word. */
+/** The provider's words for an order that has ended: as a whole, or before all of it was executed. */
 const FILLED = 'filled';
+const UNFILLED_WORDS = ['cancelled', 'failed'];
+const ORDER_ENDS = [FILLED, ...UNFILLED_WORDS];
 
-async function bookFilled(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
+function hasMoved({ status, quoteAmount }: OrderRecord): boolean {
+  return status === FILLED || (UNFILLED_WORDS.includes(status) && compareAmounts(quoteAmount, '0') > 0);
+}
+
+/** How much of a currency a payout's orders have sold, as far as it is booked: as all of it is once they have ended. */
+export async function soldByOrders(db: BookDatabase, payoutId: string, currency: string): Promise<string> {
+  const row = await db
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+    .select(sql<string>`coalesce(-sum(amount), 0)`.as('sold'))
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', '=', ENTRY_CAUSE.ORDER)
+    .where('kind', '=', ACCOUNT_KIND.PROVIDER)
+    .where('currency', '=', currency)
+    .executeTakeFirstOrThrow();
+  return row.sold;
+}
+
+async function bookExecuted(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<PayoutStatus> {
   await lockLedger(trx);
-  if (await isBooked(trx, ENTRY_CAUSE.ORDER, order.externalOrderId)) return;
+  if (await isBooked(trx, ENTRY_CAUSE.ORDER, order.externalOrderId)) return row.status;
   const [base = '', quote = ''] = order.symbol.split('/');
+  if (compareAmounts(order.amount, await balanceOf(trx, PROVIDER_ACCOUNT, base)) > 0) {
+    const detail = `order ${order.providerOrderId} sold ${order.amount} ${base}: more than the ledger knows of`;
+    return holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.TAKEN_BEYOND_LEDGER });
+  }
+  await flagWorsePrice(trx, row, order);
   const estimatedPrice = row.estimated_price;
   await bookOrder(trx, {
     externalOrderId: order.externalOrderId,
@@ -76,6 +192,17 @@ async function bookFilled(trx: BookTransaction, row: PayoutRow, order: OrderReco
     estimate:
       estimatedPrice === null ? null : roundDownToCurrency(multiply(order.amount, estimatedPrice), quote),
   });
+  return row.status;
+}
+
+/** It was accepted at the price that was quoted: a worse one is worth a look. */
+async function flagWorsePrice(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
+  const { externalOrderId, price } = order;
+  const { asked } = await getFence(trx, { operation: FENCE_OPERATION.ORDER, externalOrderId });
+  // "0" stands for an answer that names no price: what it brought in is read all the same.
+  if (asked?.price === undefined || price === '0' || compareAmounts(price, asked.price) >= 0) return;
+  const detail = `QbitPay sold at ${price}, quoted were ${asked.price}`;
+  await addFlag(trx, row, FAILURE_TYPE.PRICE_DIFFERS, detail);
 }
 
 async function writeOrder(trx: BookTransaction, payoutId: string, order: OrderRecord): Promise<void> {
@@ -96,6 +223,12 @@ async function writeOrder(trx: BookTransaction, payoutId: string, order: OrderRe
       symbol: order.symbol,
       ...columns,
     })
-    .onConflict((conflict) => conflict.column('external_order_id').doUpdateSet(columns))
+    .onConflict((conflict) =>
+      conflict
+        .column('external_order_id')
+        .doUpdateSet(columns)
+        // Of two readings at once the older one may come last: it must not take back an end.
+        .where('provider_orders.status', 'not in', ORDER_ENDS),
+    )
     .execute();
 }

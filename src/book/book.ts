@@ -4,18 +4,46 @@ import {
   readProviderBalances,
   recordOpeningBalances,
 } from './account-opening.js';
-import { enterStep, recordOrder, upsertOrder } from './attempts.js';
+import { enterStep, recordOrder, releaseKnown, soldByOrders, upsertOrder } from './attempts.js';
 import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './balance-claims.js';
-import { createBookDatabase, pingDatabase, type BookDatabase, type BookDatabaseOptions } from './database.js';
+import type { Pool } from 'pg';
+import {
+  createBookDatabase,
+  createSendingSessions,
+  pingDatabase,
+  type BookDatabase,
+  type BookDatabaseOptions,
+} from './database.js';
 import { declareTransaction } from './declarations.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
 import { allocateDeposit, assignDeposit } from './deposits.js';
 import { claimForProvider } from './engine-settings.js';
-import { claimSending, declareUnknown, getFence, settleFence } from './fences.js';
+import {
+  authoriseResend,
+  claimSending,
+  declareUnknown,
+  endUnknown,
+  getFence,
+  findFence,
+  noteCleanScan,
+  settleFence,
+  withdrawResend,
+  type FenceId,
+} from './fences.js';
 import { closeFunding, findOpened, openFromBalance, openFunding } from './funding.js';
 import { fundsOf } from './ledger.js';
 import { listLedgerEntries, readBalances, readPostingsOf } from './ledger-reading.js';
 import { assertBookMigrated, migrateBook } from './migrator.js';
+import {
+  adoptOrder,
+  adoptPayout,
+  closePayout,
+  holdByOperator,
+  isCarriedOut,
+  resendPayout,
+  resumePayout,
+  retryPayout,
+} from './operations.js';
 import {
   findPayout,
   findPayoutIdByProviderId,
@@ -23,7 +51,8 @@ import {
   listPayouts,
   readTimeline,
 } from './payout-reading.js';
-import { clearWaiting, holdPayout, noteWaiting } from './payouts.js';
+import { holdPayout } from './holds.js';
+import { clearWaiting, noteWaiting } from './payouts.js';
 import {
   findReturning,
   readBookSnapshot,
@@ -31,6 +60,7 @@ import {
   recordOutsideActivity,
   storeReport,
 } from './reconciliation-reading.js';
+import { whileSending } from './sending-lock.js';
 import { createRequestHasher } from './request-hash.js';
 import { reserveFunds } from './reservations.js';
 import { recordProviderPayout, recordReturn, recordSettlement } from './settlements.js';
@@ -41,6 +71,7 @@ import {
   recordVerifiedDeposit,
 } from './verified-deposits.js';
 import {
+  announcedObjectsOf,
   findDueWebhooks,
   findWebhook,
   keepWebhook,
@@ -54,44 +85,22 @@ import {
 export type Book = ReturnType<typeof bindBook>;
 
 export function openBook(options: BookDatabaseOptions): Book {
-  return bindBook(createBookDatabase(options));
+  return bindBook(createBookDatabase(options), createSendingSessions(options));
 }
 
-function bindBook(db: BookDatabase) {
+function bindBook(db: BookDatabase, sendingSessions: Pool) {
   return {
+    ...bindPayouts(db),
     migrate: () => migrateBook(db),
     assertMigrated: () => assertBookMigrated(db),
     ping: () => pingDatabase(db),
-    close: () => db.destroy(),
+    close: async () => {
+      await sendingSessions.end();
+      await db.destroy();
+    },
+    whileSending: <T>(id: FenceId, send: () => Promise<T>) => whileSending(sendingSessions, id, send),
     hashRequest: createRequestHasher(db),
     claimForProvider: (provider: string) => claimForProvider(db, provider),
-    payouts: bindAll(db, {
-      find: findPayout,
-      get: getPayout,
-      findIdByProviderId: findPayoutIdByProviderId,
-      list: listPayouts,
-      timeline: readTimeline,
-      findOpened,
-      open: openFunding,
-      openFromBalance,
-      reserve: reserveFunds,
-      close: closeFunding,
-      hold: holdPayout,
-      noteWaiting,
-      clearWaiting,
-    }),
-    attempts: bindAll(db, {
-      enterStep,
-      claimSending,
-      settleFence,
-      declareUnknown,
-      getFence,
-      recordOrder,
-      upsertOrder,
-      recordProviderPayout,
-      recordSettlement,
-      recordReturn,
-    }),
     deposits: bindAll(db, {
       recordVerified: recordVerifiedDeposit,
       recordIfCovered: recordDepositIfCovered,
@@ -131,7 +140,57 @@ function bindBook(db: BookDatabase) {
       noteDispatch,
       keep: keepWebhook,
       pendingOf: pendingWebhooksOf,
+      objectsOf: announcedObjectsOf,
       markHandled: markWebhooksHandled,
+    }),
+  };
+}
+
+function bindPayouts(db: BookDatabase) {
+  return {
+    payouts: bindAll(db, {
+      find: findPayout,
+      get: getPayout,
+      findIdByProviderId: findPayoutIdByProviderId,
+      list: listPayouts,
+      timeline: readTimeline,
+      findOpened,
+      open: openFunding,
+      openFromBalance,
+      reserve: reserveFunds,
+      close: closeFunding,
+      hold: holdPayout,
+      noteWaiting,
+      clearWaiting,
+    }),
+    attempts: bindAll(db, {
+      enterStep,
+      claimSending,
+      settleFence,
+      declareUnknown,
+      endUnknown,
+      withdrawResend,
+      getFence,
+      findFence,
+      noteCleanScan,
+      authoriseResend,
+      recordOrder,
+      upsertOrder,
+      soldByOrders,
+      releaseKnown,
+      recordProviderPayout,
+      recordSettlement,
+      recordReturn,
+    }),
+    operations: bindAll(db, {
+      hold: holdByOperator,
+      resume: resumePayout,
+      resend: resendPayout,
+      close: closePayout,
+      isCarriedOut,
+      adoptOrder,
+      adoptPayout,
+      retry: retryPayout,
     }),
   };
 }

@@ -1,11 +1,18 @@
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { addAmounts, compareAmounts, roundDownToCurrency, subtractAmounts } from '../domain/money.js';
 import type { BookTransaction } from './database.js';
-import { balanceOf, fundsOf, lockLedger, postEntry, type AccountRef, type Transfer } from './ledger.js';
+import {
+  balanceOf,
+  fundsOf,
+  lockLedger,
+  postEntry,
+  PROVIDER_ACCOUNT as PROVIDER,
+  type AccountRef,
+  type Transfer,
+} from './ledger.js';
 
 /** Every movement of money, as the entry it is in the ledger: which accounts it goes through, and why. */
 
-const PROVIDER = { kind: ACCOUNT_KIND.PROVIDER } as const;
 const RETURNING = { kind: ACCOUNT_KIND.RETURNING } as const;
 const FREE = { kind: ACCOUNT_KIND.FREE } as const;
 const PARKED = { kind: ACCOUNT_KIND.PARKED } as const;

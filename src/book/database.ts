@@ -18,10 +18,22 @@ export interface BookDatabaseOptions {
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
 
+/** Sessions that are kept for as long as a request to the provider takes: apart, or they would use the others up. */
+const MAX_SENDING_SESSIONS = 50;
+
 export function createBookDatabase(options: BookDatabaseOptions): BookDatabase {
+  const pool = createPool(options, options.maxConnections ?? 20);
+  return new Kysely<BookSchema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+export function createSendingSessions(options: BookDatabaseOptions): Pool {
+  return createPool(options, MAX_SENDING_SESSIONS);
+}
+
+function createPool(options: BookDatabaseOptions, max: number): Pool {
   const pool = new Pool({
     connectionString: options.url,
-    max: options.maxConnections ?? 20,
+    max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
@@ -30,8 +42,13 @@ export function createBookDatabase(options: BookDatabaseOptions): BookDatabase {
     application_name: 'qbitpay-payouts',
   });
   pool.on('error', options.onIdleError);
-  return new Kysely<BookSchema>({ dialect: new PostgresDialect({ pool }) });
+  // The pool listens to idle connections only. One that ends between two statements of a transaction would, without
+  // a listener, end the process; the transaction learns of it by its next statement.
+  pool.on('connect', (client) => client.on('error', forgetCutConnection));
+  return pool;
 }
+
+function forgetCutConnection(): void {}
 
 export async function pingDatabase(db: BookDatabase): Promise<void> {
   await sql`select 1`.execute(db);

@@ -173,7 +173,7 @@ async function give(
 function canStillBeFunded(payout: PayoutRow): boolean {
   return (
     payout.status === PAYOUT_STATUS.AWAITING_DEPOSIT ||
-    (payout.status === PAYOUT_STATUS.HELD && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED)
+    (payout.status === PAYOUT_STATUS.HELD && payout.held_from === PAYOUT_STATUS.AWAITING_DEPOSIT)
   );
 }
 
@@ -194,9 +194,10 @@ async function fundPayout(
   const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
   await addTimelineEntry(trx, payout.payout_id, payout.status, progress);
   // Held because the deadline passed: with all the money there, there is nothing left to decide.
-  if (isFunded && payout.status === PAYOUT_STATUS.HELD) {
+  if (isFunded && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED) {
     await transitionPayout(trx, payout, PAYOUT_STATUS.AWAITING_DEPOSIT, {
       detail: 'the rest of the deposit came in after the deadline',
+      resumes: true,
     });
   }
 }

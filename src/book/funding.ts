@@ -228,9 +228,7 @@ export async function closeFunding(db: BookDatabase, closing: FundingClosing): P
     if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
       return isFunded(row) ? { kind: 'funded', status: row.status } : holdUnderfunded(trx, row);
     }
-    if (closing.to === PAYOUT_STATUS.CANCELLED && (await hasReachedProvider(trx, row.payout_id))) {
-      return refused(row);
-    }
+    if (await hasReachedProvider(trx, row.payout_id)) return refused(row);
     await transitionPayout(trx, row, closing.to, closing);
     await releaseFunds(trx, row.payout_id);
     return closed(trx, { ...row, status: closing.to });

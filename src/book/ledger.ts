@@ -16,6 +16,9 @@ export type AccountRef =
   | { readonly kind: Exclude<AccountKind, 'payout'> }
   | { readonly kind: typeof ACCOUNT_KIND.PAYOUT; readonly payoutId: string };
 
+/** What the engine knows to be in the account at QbitPay. */
+export const PROVIDER_ACCOUNT: AccountRef = { kind: ACCOUNT_KIND.PROVIDER };
+
 /** Debits one account and credits another. @see ACCOUNT_KIND for which side raises which balance */
 export interface Transfer {
   readonly debit: AccountRef;

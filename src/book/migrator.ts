@@ -3,11 +3,13 @@ import { LEGAL_TRANSITIONS, PAYOUT_STATUSES } from '../domain/payout-status.js';
 import type { BookDatabase } from './database.js';
 import * as quickstart from './migrations/0001-quickstart.js';
 import * as ledger from './migrations/0002-ledger.js';
+import * as operations from './migrations/0003-operations.js';
 
 /** In order; a name that has run anywhere is never changed. Migrations only go forward. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-quickstart': quickstart,
   '0002-ledger': ledger,
+  '0003-operations': operations,
 };
 
 /** Brings the database to this version's schema; safe to run at any time and by several processes at once. */

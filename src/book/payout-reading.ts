@@ -141,10 +141,14 @@ function toRecord(
     flags: row.flags,
     deposit: toDeposit(row),
     feeTerms: toFeeTerms(row),
+    estimatedPrice: row.estimated_price,
     minimum:
       row.minimum_amount === null || row.minimum_currency === null
         ? null
         : { amount: row.minimum_amount, currency: row.minimum_currency },
+    orderAttempt: row.order_attempt,
+    payoutAttempt: row.payout_attempt,
+    heldFrom: row.held_from,
     order,
     providerPayout,
     createdAt: row.created_at,

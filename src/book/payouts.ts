@@ -26,6 +26,8 @@ export interface TransitionDetail {
   readonly detail: string;
   readonly holdReason?: FailureType;
   readonly failure?: { readonly type: FailureType; readonly message: string };
+  /** Takes a held payout on: decided by a person, or by the money that was missing. */
+  readonly resumes?: true;
 }
 
 /** Adds the payout in its first status; undefined when the id is in the book already. */
@@ -85,14 +87,17 @@ export async function transitionPayout(
   trx: BookTransaction,
   row: PayoutRow,
   to: PayoutStatus,
-  { detail, holdReason, failure }: TransitionDetail,
+  { detail, holdReason, failure, resumes }: TransitionDetail,
 ): Promise<PayoutStatus> {
   if (row.status === to || !canTransition(row.status, to)) return row.status;
+  // What a step does by itself must not take a payout out of a person's hands; an end that was read does.
+  if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
   await trx
     .updateTable('payouts')
     .set({
       status: to,
       hold_reason: holdReason ?? null,
+      held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
       failure_type: failure?.type ?? null,
       failure_message: failure?.message ?? null,
       updated_at: sql<Date>`clock_timestamp()`,
@@ -162,17 +167,41 @@ async function restExpectedAmount(trx: BookTransaction, payoutId: string): Promi
     .execute();
 }
 
-/** Moves a payout to `held`, whatever its status, where that is legal. */
-export async function holdPayout(
-  db: BookDatabase,
+/** Holds a payout, or gives a held one another reason to be held. */
+export async function holdFor(
+  trx: BookTransaction,
+  row: PayoutRow,
+  hold: TransitionDetail & { readonly holdReason: FailureType },
+): Promise<PayoutStatus> {
+  if (await changeHold(trx, row, hold)) return row.status;
+  return transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
+}
+
+/** A held payout has another reason to be held now; false when nothing changes. */
+export async function changeHold(
+  trx: BookTransaction,
+  row: PayoutRow,
+  { detail, holdReason }: TransitionDetail,
+): Promise<boolean> {
+  if (row.status !== PAYOUT_STATUS.HELD || holdReason === undefined || holdReason === row.hold_reason) {
+    return false;
+  }
+  await trx
+    .updateTable('payouts')
+    .set({ hold_reason: holdReason, updated_at: sql<Date>`clock_timestamp()` })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  await addTimelineEntry(trx, row.payout_id, row.status, detail);
+  return true;
+}
+
+/** A payout that was put on hold came further meanwhile: that is what it goes on with. */
+export async function changeHeldFrom(
+  trx: BookTransaction,
   payoutId: string,
-  reason: FailureType,
-  detail: string,
+  heldFrom: PayoutStatus,
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    const row = await lockExistingPayout(trx, payoutId);
-    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: reason });
-  });
+  await trx.updateTable('payouts').set({ held_from: heldFrom }).where('payout_id', '=', payoutId).execute();
 }
 
 /** Shows what an open payout waits for; the status stays. */

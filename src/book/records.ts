@@ -30,8 +30,15 @@ export interface PayoutRecord {
   /** Null for a payout that was never opened, or that the free balance funds. */
   readonly deposit: PayoutDepositRecord | null;
   readonly feeTerms: FeeTerms | null;
+  /** The bid that the amounts were computed with; null where nothing is sold. */
+  readonly estimatedPrice: string | null;
   /** The account's minimum for payouts when this one opened. */
   readonly minimum: ProviderMinimum | null;
+  /** The number of the order, and of the provider payout, that is being made. */
+  readonly orderAttempt: number;
+  readonly payoutAttempt: number;
+  /** What a held payout was doing. */
+  readonly heldFrom: PayoutStatus | null;
   readonly order: OrderRecord | null;
   readonly providerPayout: ProviderPayoutRecord | null;
   readonly createdAt: Date;

@@ -109,6 +109,15 @@ export interface BookSchema {
     report: JSONColumnType<ReconciliationReport>;
   };
   webhook_inbox: WebhookInboxTable;
+  payout_operations: {
+    payout_id: string;
+    /** Id of the Temporal update: unique among those of one payout. */
+    operation_id: string;
+    action: string;
+    actor: string;
+    reason: string;
+    at: Timestamp;
+  };
 }
 
 /** Filled by the database when left out. */
@@ -134,6 +143,11 @@ interface PayoutTable {
   description: string | null;
   status: PayoutStatus;
   hold_reason: FailureType | null;
+  /** What a held payout was doing, and goes on with. */
+  held_from: PayoutStatus | null;
+  /** The number of the provider payout, and of the order, that is being made. */
+  payout_attempt: Generated<number>;
+  order_attempt: Generated<number>;
   failure_type: FailureType | null;
   failure_message: string | null;
   deposit_network: string | null;
@@ -180,6 +194,19 @@ interface FenceTable {
   sends: Generated<number>;
   failure_type: FailureType | null;
   failure_message: string | null;
+  /** What was asked for when it was sent last. */
+  amount: string | null;
+  currency: string | null;
+  price: string | null;
+  first_sent_at: Date | null;
+  /** When it may have left last. */
+  last_sent_at: Date | null;
+  /** How many times all of the provider's list was read without finding it, since it was sent last. */
+  clean_scans: Generated<number>;
+  /** Who said that it may be sent again although its outcome was not known. */
+  resend_by: string | null;
+  /** How many times it was sent again although its outcome was not known. */
+  resends: Generated<number>;
   updated_at: Timestamp;
 }
 

@@ -26,6 +26,8 @@ const FIRST_SWEEP_SECONDS = 30;
 /** An event that stays unhandled is dispatched again after twice the time, up to this. */
 const MAX_SWEEP_SECONDS = 3_600;
 
+const MAX_ANNOUNCED = 10;
+
 /** False when an event of this id is stored already: a repetition changes nothing. */
 export async function storeWebhook(db: BookDatabase, webhook: ReceivedWebhook): Promise<boolean> {
   const row = await db
@@ -95,32 +97,56 @@ export async function keepWebhook(db: BookDatabase, webhookEventId: string, deta
     .execute();
 }
 
+/** An event that waits for a reading. */
+export interface PendingWebhook {
+  readonly webhookEventId: string;
+  /** The provider's object that it is about. */
+  readonly providerObjectId: string | null;
+}
+
 /** The events that a reading of the provider's API, made after this call, will deal with. */
 export async function pendingWebhooksOf(
   db: BookDatabase,
   subject: { readonly payoutId: string } | { readonly providerObjectId: string },
-): Promise<string[]> {
+): Promise<PendingWebhook[]> {
   const pending = db
     .selectFrom('webhook_inbox')
-    .select('webhook_event_id')
+    .select(['webhook_event_id as webhookEventId', 'provider_object_id as providerObjectId'])
     .where('state', '=', WEBHOOK_STATE.PENDING);
-  const rows = await (
+  return (
     'payoutId' in subject
       ? pending.where('payout_id', '=', subject.payoutId)
       : pending.where('provider_object_id', '=', subject.providerObjectId)
   ).execute();
-  return rows.map((row) => row.webhook_event_id);
+}
+
+/** What the provider's events about a payout name, whatever became of them: no more than a few are of interest. */
+export async function announcedObjectsOf(db: BookDatabase, payoutId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('webhook_inbox')
+    .select('provider_object_id')
+    .distinct()
+    .where('payout_id', '=', payoutId)
+    .where('type', 'like', 'payout.%')
+    .where('provider_object_id', 'is not', null)
+    .limit(MAX_ANNOUNCED)
+    .execute();
+  return rows.flatMap((row) => row.provider_object_id ?? []);
 }
 
 export async function markWebhooksHandled(
   db: BookDatabase,
-  webhookEventIds: readonly string[],
+  events: readonly Pick<PendingWebhook, 'webhookEventId'>[],
 ): Promise<void> {
-  if (webhookEventIds.length === 0) return;
+  if (events.length === 0) return;
   await db
     .updateTable('webhook_inbox')
     .set({ state: WEBHOOK_STATE.HANDLED, handled_at: sql<Date>`clock_timestamp()`, next_dispatch_at: null })
-    .where('webhook_event_id', 'in', [...webhookEventIds])
+    .where(
+      'webhook_event_id',
+      'in',
+      events.map(({ webhookEventId }) => webhookEventId),
+    )
     .where('state', '=', WEBHOOK_STATE.PENDING)
     .execute();
 }

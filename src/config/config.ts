@@ -1,5 +1,6 @@
 import type { DepositPolicy, PayoutPolicy } from '../domain/policy.js';
 import type { FeeSide } from '../domain/quote.js';
+import type { ResendLimits } from '../domain/resend-limits.js';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
 import { ConfigError } from './config-error.js';
 import { describeApiKey, describeConfig, describeQbitPay, frozenAndRedacted } from './describe-config.js';
@@ -52,6 +53,7 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly payoutPolicy: PayoutPolicy;
   readonly depositPolicy: DepositPolicy;
+  readonly resendLimits: ResendLimits;
   readonly webhookSweepIntervalSeconds: number;
   readonly reconciliation: {
     readonly intervalSeconds: number;
@@ -195,6 +197,9 @@ function toConfig(values: VariableValues): Config {
       depositDeadlineSeconds: values.DEPOSIT_DEADLINE_SECONDS,
       maxSlippageBps: values.MAX_SLIPPAGE_BPS,
       convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
+      settleWindowSeconds: values.SETTLE_WINDOW_SECONDS,
+      cleanScans: values.CLEAN_SCANS,
+      onFailedAttempt: values.ON_FAILED_ATTEMPT,
       pollIntervalMs: values.POLL_INTERVAL_MS,
       retryInitialMs,
       retryMaxMs,
@@ -205,6 +210,7 @@ function toConfig(values: VariableValues): Config {
       retryInitialMs,
       retryMaxMs,
     }),
+    resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({
       intervalSeconds: values.RECONCILIATION_INTERVAL_SECONDS,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CURRENCY_PATTERN } from '../domain/money.js';
+import { AMOUNT_PATTERN, CURRENCY_PATTERN } from '../domain/money.js';
 
 /** How the text of a variable is read: strictly, and with words for whoever got it wrong. */
 export interface ValueForm<T> {
@@ -86,6 +86,24 @@ export function networksByCurrency(): ValueForm<Readonly<Record<string, string>>
     form: 'a comma-separated list of CURRENCY:NETWORK, each currency once, such as USDT:TRC20',
     schema: pairs.transform((all) => Object.fromEntries(all) as Record<string, string>),
   };
+}
+
+/** `EUR:500,USDT:500`: each currency once; "0" stands for none. */
+export function amountsByCurrency(): ValueForm<Readonly<Record<string, string>>> {
+  const pairs = z
+    .string()
+    .transform((list) => (list === '0' ? [] : list.split(',').map((pair) => pair.trim().split(':'))))
+    .refine((all) => all.every(isCurrencyAndAmount))
+    .refine((all) => new Set(all.map(([currency]) => currency)).size === all.length);
+  return {
+    form: 'a comma-separated list of CURRENCY:AMOUNT, each currency once, such as EUR:500,USDT:0.5, or 0',
+    schema: pairs.transform((all) => Object.fromEntries(all) as Record<string, string>),
+  };
+}
+
+function isCurrencyAndAmount(pair: readonly string[]): boolean {
+  const [currency = '', amount = ''] = pair;
+  return pair.length === 2 && CURRENCY_PATTERN.test(currency) && AMOUNT_PATTERN.test(amount);
 }
 
 function isCurrencyAndNetwork(pair: readonly string[]): boolean {

@@ -4,6 +4,7 @@ import { FEE_SIDE } from '../domain/quote.js';
 import { apiKeyEntries } from './api-key-entries.js';
 import {
   commaList,
+  amountsByCurrency,
   networksByCurrency,
   oneOf,
   positiveNumber,
@@ -263,6 +264,29 @@ const POLICIES = {
     default: String(DEFAULT_PAYOUT_POLICY.convertTimeoutSeconds),
     // Looking for a price adds to the history: beyond this it would outgrow what Temporal allows.
     ...wholeNumber('seconds', 1, LONGEST_CONVERSION_SECONDS),
+  },
+  SETTLE_WINDOW_SECONDS: {
+    about:
+      'How long after it was sent a request without an answer is looked for, before it counts as never arrived. Keep it well above the 80 seconds that a request may take.',
+    default: String(DEFAULT_PAYOUT_POLICY.settleWindowSeconds),
+    ...wholeNumber('seconds', 0, DAY_SECONDS),
+  },
+  CLEAN_SCANS: {
+    about: "How many readings of all of QbitPay's list, without the request, that takes on top.",
+    default: String(DEFAULT_PAYOUT_POLICY.cleanScans),
+    ...wholeNumber('readings', 1, 100),
+  },
+  RESEND_MAX_AMOUNT: {
+    about:
+      'The largest amount of each currency that is sent again by itself, once, when the request before it was proven to have never arrived; what is larger, or of another currency, waits for a person. 0: never.',
+    default: '0',
+    ...amountsByCurrency(),
+  },
+  ON_FAILED_ATTEMPT: {
+    about:
+      'What becomes of a payout that QbitPay accepted and then failed or cancelled: it ends (fail), or waits for a person who may retry it (hold).',
+    default: DEFAULT_PAYOUT_POLICY.onFailedAttempt,
+    ...oneOf(['fail', 'hold']),
   },
   POLL_INTERVAL_MS: {
     about: 'The pause between two readings of an unsettled payout or order.',

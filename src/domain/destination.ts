@@ -1,3 +1,5 @@
+import { isRecord, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
+
 /** Where a payout goes (contract, section Payment methods). All of it is personal data. */
 export const DESTINATION_TYPE = {
   BANK_ACCOUNT: 'bankAccount',
@@ -42,3 +44,24 @@ export const REQUIRED_DESTINATION_FIELDS: Readonly<Record<DestinationType, reado
   'Coins.ph': ['payerName', 'bankAccountNum'],
   GCash: ['payerName', 'bankAccountNum'],
 };
+
+/** Every static rule of a destination. */
+export function findDestinationProblems(destination: unknown): FieldProblem[] {
+  if (!isRecord(destination)) return [{ field: 'destination', message: 'must be an object' }];
+  const { type } = destination;
+  if (!isDestinationType(type)) {
+    return [{ field: 'destination.type', message: `must be one of ${DESTINATION_TYPES.join(', ')}` }];
+  }
+  const missing = REQUIRED_DESTINATION_FIELDS[type].filter((field) => destination[field] === undefined);
+  return [
+    ...missing.map((field) => ({ field: `destination.${field}`, message: `is required for ${type}` })),
+    ...unknownFields(destination, ['type', ...DESTINATION_FIELDS], 'destination.'),
+    ...DESTINATION_FIELDS.filter((field) => destination[field] !== undefined).flatMap((field) =>
+      textProblem(destination[field], `destination.${field}`),
+    ),
+  ];
+}
+
+function isDestinationType(value: unknown): value is DestinationType {
+  return DESTINATION_TYPES.some((type) => type === value);
+}

@@ -1,3 +1,5 @@
+import { OPERATOR_ACTION, type OperatorAction } from './operator-action.js';
+
 /**
  * Everything that can keep a payout from being paid, by name. One total table says for each what it
  * means and what a person does about it: the API answer, the Temporal UI and docs/failure-types.md show the
@@ -54,6 +56,17 @@ export const FAILURE_TYPE = {
   PAYOUT_NOT_RUNNING: 'PAYOUT_NOT_RUNNING',
   NO_FREE_AMOUNT: 'NO_FREE_AMOUNT',
   UNDERFUNDED: 'UNDERFUNDED',
+  DUPLICATE_AT_PROVIDER: 'DUPLICATE_AT_PROVIDER',
+  CONVERTED_BY_PROVIDER: 'CONVERTED_BY_PROVIDER',
+  CURRENCY_DIFFERS: 'CURRENCY_DIFFERS',
+  STATUS_NOT_KNOWN: 'STATUS_NOT_KNOWN',
+  ATTEMPT_FAILED: 'ATTEMPT_FAILED',
+  HELD_BY_OPERATOR: 'HELD_BY_OPERATOR',
+  OUTCOME_LOOKED_UP: 'OUTCOME_LOOKED_UP',
+  PRICE_DIFFERS: 'PRICE_DIFFERS',
+  TAKEN_BEYOND_LEDGER: 'TAKEN_BEYOND_LEDGER',
+  SURPLUS_ACCEPTANCE: 'SURPLUS_ACCEPTANCE',
+  CLOSED_BY_OPERATOR: 'CLOSED_BY_OPERATOR',
   AMOUNT_SHORT: 'AMOUNT_SHORT',
   FEE_DIFFERS: 'FEE_DIFFERS',
 } as const;
@@ -65,23 +78,24 @@ export interface FailureDescription {
   readonly meaning: string;
   /** What to do about it now. */
   readonly action: string;
+  /** What the API and the workflow take from a person; empty where nothing is held. */
+  readonly actions: readonly OperatorAction[];
 }
 
 const { REJECTED, FAILED, HELD, WAITING, PARKED, FLAGGED } = FAILURE_KIND;
-const describe = (kind: FailureKind, meaning: string, action: string): FailureDescription => ({
-  kind,
-  meaning,
-  action,
-});
+const describe = (
+  kind: FailureKind,
+  meaning: string,
+  action: string,
+  actions: readonly OperatorAction[] = [],
+): FailureDescription => ({ kind, meaning, action, actions });
+const { RESUME, RESOLVE, RETRY, CANCEL } = OPERATOR_ACTION;
 
 const NEW_ID = 'Correct the request and send it under a new payoutId.';
 const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
 const ASSIGN =
   'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the free balance.';
 const FREED = 'Nothing has to be done: the money is in the free balance.';
-const COMPARE_AT_PROVIDER =
-  'Look in the QbitPay dashboard for the externalOrderId before anything is sent again.';
-
 export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   INVALID_REQUEST: describe(REJECTED, 'The request is not a valid payout.', NEW_ID),
   NO_SUCH_PAIR: describe(
@@ -119,34 +133,45 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   UNKNOWN_OUTCOME: describe(
     HELD,
-    'A request that moves money was sent and no trustworthy answer came back; it is never sent again by itself.',
-    COMPARE_AT_PROVIDER,
+    'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
+    'Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, send it again as not sent, or close.',
+    [RESOLVE],
   ),
   PRICE_MOVED: describe(
     HELD,
-    'The price moved so far that the deposit no longer buys the amount, until the time for converting ran out.',
-    'Cancel the payout (its money goes to the free balance).',
+    'The price moved too far from the estimate, until the time for converting ran out.',
+    'Resume to look for a price again, or cancel the payout (its money goes to the free balance).',
+    [RESUME, CANCEL],
   ),
   NO_USABLE_PRICE: describe(
     HELD,
     'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
-    'Compare the clocks of this machine and QbitPay and ask about the market; cancel the payout (its money goes to the free balance).',
+    'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money goes to the free balance).',
+    [RESUME, CANCEL],
   ),
-  ORDER_NOT_FILLED: describe(HELD, 'QbitPay accepted the order and did not fill it.', COMPARE_AT_PROVIDER),
+  ORDER_NOT_FILLED: describe(
+    HELD,
+    'QbitPay accepted the order and ended it unfilled, or filled in part; what it moved is booked.',
+    'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the free balance, in both currencies).',
+    [RETRY, CANCEL],
+  ),
   SHORT_AFTER_ORDER: describe(
     HELD,
     'The order brought in less than the payout and its fee need.',
-    'The converted money is in the QbitPay balance in the payout currency; decide whether to add the rest.',
+    'Cancel the payout: what was converted goes to the free balance, and a new payout can be paid from there.',
+    [CANCEL],
   ),
   DESTINATION_REFUSED: describe(
     HELD,
-    'QbitPay refused the payout as invalid after the deposit had been converted.',
-    'Check the destination; the converted money is in the QbitPay balance in the payout currency.',
+    'QbitPay refused the payout as invalid after its money had been converted.',
+    'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the free balance).',
+    [RETRY, CANCEL],
   ),
   PROVIDER_REFUSED: describe(
     HELD,
     'QbitPay understood the request and refused it (402).',
-    'Ask QbitPay for the reason; compare the balances.',
+    'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the free balance).',
+    [RETRY, CANCEL],
   ),
   PROVIDER_UNAVAILABLE: describe(
     WAITING,
@@ -211,6 +236,69 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     HELD,
     'Less than the expected deposit had come in at the deadline.',
     'Have the rest deposited and declared, or assign a parked deposit to the payout; or cancel it (its money goes to the free balance).',
+    [CANCEL],
+  ),
+  DUPLICATE_AT_PROVIDER: describe(
+    HELD,
+    'QbitPay has more than one payout or order with the same externalOrderId.',
+    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays.',
+    [RESOLVE],
+  ),
+  CONVERTED_BY_PROVIDER: describe(
+    HELD,
+    'QbitPay converted money for the payout by itself (its answer carries a trade): the order of the engine was one too many.',
+    'Settle with QbitPay what was converted twice, and compare the balances (npm run reconcile); then resume.',
+    [RESUME],
+  ),
+  CURRENCY_DIFFERS: describe(
+    HELD,
+    'The payout that QbitPay has under this externalOrderId is in another currency than was asked for.',
+    'Settle with QbitPay what is to become of it, and compare the balances (npm run reconcile); then resume.',
+    [RESUME],
+  ),
+  STATUS_NOT_KNOWN: describe(
+    HELD,
+    'QbitPay names a status that the engine does not know; the timeline shows the word.',
+    'Ask QbitPay what it means. The payout is read on, and ends by itself when QbitPay says that it has ended; or resume.',
+    [RESUME],
+  ),
+  ATTEMPT_FAILED: describe(
+    HELD,
+    'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance).',
+    [RETRY, CANCEL],
+  ),
+  HELD_BY_OPERATOR: describe(
+    HELD,
+    'A person put the payout on hold; the timeline says who, and why.',
+    'Resume, or cancel the payout where its money has not left.',
+    [RESUME, CANCEL],
+  ),
+  OUTCOME_LOOKED_UP: describe(
+    WAITING,
+    'A request that moves money was sent and no trustworthy answer came back: the engine looks for it at QbitPay.',
+    NOTHING_TO_DO,
+  ),
+  PRICE_DIFFERS: describe(
+    FLAGGED,
+    'QbitPay executed the order at a worse price than the one that it had quoted.',
+    'Compare the order with the quote, and ask QbitPay for the difference.',
+  ),
+  TAKEN_BEYOND_LEDGER: describe(
+    HELD,
+    'QbitPay took more than the ledger knows to be in the account, so that it is not booked yet.',
+    'Have the money that came in from outside booked (npm run reconcile), and then resume; a payout that QbitPay has is read on, and ends when it is settled and booked.',
+    [RESUME],
+  ),
+  SURPLUS_ACCEPTANCE: describe(
+    FLAGGED,
+    'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
+    'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
+  ),
+  CLOSED_BY_OPERATOR: describe(
+    FAILED,
+    'A person closed the payout after its request had not been found at QbitPay.',
+    FREED,
   ),
   AMOUNT_SHORT: describe(
     FLAGGED,

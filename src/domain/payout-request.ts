@@ -1,10 +1,5 @@
-import {
-  DESTINATION_FIELDS,
-  DESTINATION_TYPES,
-  REQUIRED_DESTINATION_FIELDS,
-  type Destination,
-  type DestinationType,
-} from './destination.js';
+import { findDestinationProblems, type Destination } from './destination.js';
+import { isRecord, problemIf, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
 import { PAYOUT_ID_PATTERN } from './identifiers.js';
 import { CURRENCY_PATTERN, currencyScale, isPayableAmount } from './money.js';
 
@@ -41,18 +36,6 @@ export interface PayoutRequest {
   readonly destination: Destination;
   readonly description?: string | undefined;
 }
-
-export interface FieldProblem {
-  /** Path of the field, such as `destination.bankName`. */
-  readonly field: string;
-  readonly message: string;
-}
-
-/** The longest text of a destination field or description, in UTF-16 units. */
-export const MAX_TEXT_LENGTH = 256;
-
-// Control characters break terminals and logs, NUL and lone surrogates break PostgreSQL and JSON.
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 
 const REQUEST_FIELDS = [
   'payoutId',
@@ -91,7 +74,7 @@ export function findPayoutRequestProblems(candidate: unknown): FieldProblem[] {
       'must be "deposit" or "balance"',
     ),
     ...amountProblem(candidate),
-    ...destinationProblems(candidate['destination']),
+    ...findDestinationProblems(candidate['destination']),
     ...(candidate['description'] === undefined ? [] : textProblem(candidate['description'], 'description')),
   ];
 }
@@ -117,41 +100,6 @@ function currencyProblem(candidate: Record<string, unknown>, field: string): Fie
   );
 }
 
-function destinationProblems(destination: unknown): FieldProblem[] {
-  if (!isRecord(destination)) return [{ field: 'destination', message: 'must be an object' }];
-  const { type } = destination;
-  if (!isDestinationType(type)) {
-    return [{ field: 'destination.type', message: `must be one of ${DESTINATION_TYPES.join(', ')}` }];
-  }
-  const missing = REQUIRED_DESTINATION_FIELDS[type].filter((field) => destination[field] === undefined);
-  return [
-    ...missing.map((field) => ({ field: `destination.${field}`, message: `is required for ${type}` })),
-    ...unknownFields(destination, ['type', ...DESTINATION_FIELDS], 'destination.'),
-    ...DESTINATION_FIELDS.filter((field) => destination[field] !== undefined).flatMap((field) =>
-      textProblem(destination[field], `destination.${field}`),
-    ),
-  ];
-}
-
-function textProblem(text: unknown, field: string): FieldProblem[] {
-  const good =
-    typeof text === 'string' &&
-    text.trim() !== '' &&
-    text.length <= MAX_TEXT_LENGTH &&
-    !UNPRINTABLE.test(text);
-  return problemIf(!good, field, `must be 1 to ${MAX_TEXT_LENGTH} printable characters`);
-}
-
-function unknownFields(record: object, known: readonly string[], prefix: string): FieldProblem[] {
-  return Object.keys(record)
-    .filter((name) => !known.includes(name))
-    .map((name) => ({ field: `${prefix}${name.slice(0, 64)}`, message: 'is not a known field' }));
-}
-
-function problemIf(wrong: boolean, field: string, message: string): FieldProblem[] {
-  return wrong ? [{ field, message }] : [];
-}
-
 /** Where the request wants its money from. */
 export function fundingOf(request: Pick<PayoutRequest, 'funding'>): Funding {
   return request.funding ?? FUNDING.DEPOSIT;
@@ -159,12 +107,4 @@ export function fundingOf(request: Pick<PayoutRequest, 'funding'>): Funding {
 
 function matches(value: unknown, pattern: RegExp): value is string {
   return typeof value === 'string' && pattern.test(value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isDestinationType(value: unknown): value is DestinationType {
-  return DESTINATION_TYPES.some((type) => type === value);
 }

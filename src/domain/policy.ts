@@ -9,6 +9,12 @@ export interface PayoutPolicy {
   readonly maxSlippageBps: number;
   /** How long a funded payout looks for a usable price before it is held. @default 3600 */
   readonly convertTimeoutSeconds: number;
+  /** How long after it was sent a request that QbitPay does not show is still looked for. @default 900 (15 minutes) */
+  readonly settleWindowSeconds: number;
+  /** How many readings of all of QbitPay's list, without it, it takes to believe that it never arrived. @default 3 */
+  readonly cleanScans: number;
+  /** What becomes of a payout that QbitPay accepted and then failed or cancelled. @default fail */
+  readonly onFailedAttempt: 'fail' | 'hold';
   /** The pause between two readings of an unsettled payout or order. @default 30000 */
   readonly pollIntervalMs: number;
   /** The first pause after the provider (or the engine's own database) failed; doubles from then on. @default 1000 */
@@ -21,6 +27,9 @@ export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
   depositDeadlineSeconds: 86_400,
   maxSlippageBps: 100,
   convertTimeoutSeconds: 3_600,
+  settleWindowSeconds: 900,
+  cleanScans: 3,
+  onFailedAttempt: 'fail',
   pollIntervalMs: 30_000,
   retryInitialMs: 1_000,
   retryMaxMs: 300_000,

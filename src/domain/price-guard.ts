@@ -1,3 +1,5 @@
+import { compareAmounts, divide, multiply } from './money.js';
+
 /** How long a ticker price is good for, from its timestamp (contract, section Markets). */
 export const PRICE_LIFETIME_MS = 30_000;
 
@@ -6,5 +8,16 @@ export const PRICE_SAFETY_MARGIN_MS = 5_000;
 
 /** True while an order at this price still reaches the provider in time. Both times in milliseconds of Unix time. */
 export function isPriceUsable(quotedAtMs: number, nowMs: number): boolean {
-  return nowMs - quotedAtMs <= PRICE_LIFETIME_MS - PRICE_SAFETY_MARGIN_MS;
+  return nowMs <= usableUntilMs(quotedAtMs);
+}
+
+/** Until when an order at this price may leave, in milliseconds of Unix time. */
+export function usableUntilMs(quotedAtMs: number): number {
+  return quotedAtMs + PRICE_LIFETIME_MS - PRICE_SAFETY_MARGIN_MS;
+}
+
+/** True when a bid is at most `maxSlippageBps` basis points below the estimate. */
+export function isWithinSlippage(bid: string, estimate: string, maxSlippageBps: number): boolean {
+  const lowest = multiply(estimate, divide(String(10_000 - maxSlippageBps), 10_000));
+  return compareAmounts(bid, lowest) >= 0;
 }

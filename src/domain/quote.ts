@@ -109,12 +109,52 @@ export function proceedsOfSale(amount: string, bid: string, currency: string, te
   return subtractAmounts(gross, roundUpToCurrency(multiply(gross, terms.tradeRate), currency));
 }
 
-/** How much of its deposit a payout sells at `bid`; "0" when nothing has to be sold. */
-export function saleFor(request: PayoutRequest, bid: string, terms: FeeTerms): string {
-  if (isSameCurrency(request)) return '0';
-  if (request.amountMode === AMOUNT_MODE.SEND) return request.amount;
-  const postAmount = postAmountToReceive(request.amount, request.currency, terms);
-  return amountToSell(costOfPayout(postAmount, request.currency, terms), bid, request, terms);
+/** What earlier orders of a payout, ended before they were filled, have done already. */
+export interface Converted {
+  /** In the funding currency. */
+  readonly sold: string;
+  /** What the payout has in the payout currency. */
+  readonly proceeds: string;
+}
+
+const NOTHING_CONVERTED: Converted = { sold: '0', proceeds: '0' };
+
+/** True when no order, or no further one, has to be placed: what is there in the payout currency is all it takes. */
+export function isConverted(request: PayoutRequest, terms: FeeTerms, done: Converted): boolean {
+  if (isSameCurrency(request)) return true;
+  const missing =
+    request.amountMode === AMOUNT_MODE.SEND
+      ? unsold(request, done)
+      : missingProceeds(request, terms, done.proceeds);
+  return compareAmounts(missing, '0') === 0;
+}
+
+/** How much of its deposit a payout sells at `bid`, after what is done already; "0" when nothing has to be sold. */
+export function saleFor(
+  request: PayoutRequest,
+  bid: string,
+  terms: FeeTerms,
+  done: Converted = NOTHING_CONVERTED,
+): string {
+  if (isConverted(request, terms, done)) return '0';
+  if (request.amountMode === AMOUNT_MODE.SEND) return unsold(request, done);
+  return amountToSell(missingProceeds(request, terms, done.proceeds), bid, request, terms);
+}
+
+/** What is left of the amount to be spent, rounded down: never more than the amount is sold. */
+function unsold({ amount, fundingCurrency }: PayoutRequest, { sold }: Converted): string {
+  if (compareAmounts(sold, '0') === 0) return amount;
+  return compareAmounts(sold, amount) < 0
+    ? roundDownToCurrency(subtractAmounts(amount, sold), fundingCurrency)
+    : '0';
+}
+
+/** What the payout costs beyond these proceeds, rounded up: with it the cost is always covered. */
+function missingProceeds({ amount, currency }: PayoutRequest, terms: FeeTerms, proceeds: string): string {
+  const cost = costOfPayout(postAmountToReceive(amount, currency, terms), currency, terms);
+  return compareAmounts(proceeds, cost) < 0
+    ? roundUpToCurrency(subtractAmounts(cost, proceeds), currency)
+    : '0';
 }
 
 /** The POST amount of a payout whose funds in the payout currency are `funds`. */
@@ -124,11 +164,19 @@ export function postAmountFor(request: PayoutRequest, funds: string, terms: FeeT
     : postAmountFromFunds(funds, request.currency, terms);
 }
 
-/** The POST amount to expect when the deposit is sold at `bid`: what the account's minimum is held against. */
-export function estimatedPostAmount(request: PayoutRequest, bid: string, terms: FeeTerms): string {
+/** The POST amount to expect when what has to be sold is sold at `bid`: what the account's minimum is held against. */
+export function estimatedPostAmount(
+  request: PayoutRequest,
+  bid: string,
+  terms: FeeTerms,
+  done: Converted = NOTHING_CONVERTED,
+): string {
   const funds = isSameCurrency(request)
     ? request.amount
-    : proceedsOfSale(saleFor(request, bid, terms), bid, request.currency, terms);
+    : addAmounts(
+        done.proceeds,
+        proceedsOfSale(saleFor(request, bid, terms, done), bid, request.currency, terms),
+      );
   return postAmountFor(request, funds, terms);
 }
 

@@ -3,6 +3,7 @@ import type { Destination } from '../domain/destination.js';
 import { readJson, readShape } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
 import type { Cursor, Page, PageRequest } from './pagination.js';
+import type { Moment } from './moment.js';
 import { createResource } from './resource.js';
 import {
   accessTokenSchema,
@@ -53,10 +54,12 @@ export interface NewOrder {
   readonly price?: string | undefined;
   readonly externalOrderId?: string | undefined;
   /**
-   * When sending was decided, on the clock of `performance.now()`: the deadline of the POST counts from then, so
-   * that a process that was frozen in between does not send. @default the moment of the call
+   * When sending was decided: the deadline of the POST counts from then, so that a process that was frozen in between
+   * does not send. @default the moment of the call
    */
-  readonly decidedAtMs?: number | undefined;
+  readonly decidedAt?: Moment | undefined;
+  /** Until when the price is good, in milliseconds of Unix time: nothing leaves after it. @default none */
+  readonly latestAtMs?: number | undefined;
 }
 
 export interface OrderFilter {
@@ -71,10 +74,10 @@ export interface NewPayout {
   readonly description?: string | undefined;
   readonly externalOrderId?: string | undefined;
   /**
-   * When sending was decided, on the clock of `performance.now()`: the deadline of the POST counts from then, so
-   * that a process that was frozen in between does not send. @default the moment of the call
+   * When sending was decided: the deadline of the POST counts from then, so that a process that was frozen in between
+   * does not send. @default the moment of the call
    */
-  readonly decidedAtMs?: number | undefined;
+  readonly decidedAt?: Moment | undefined;
 }
 
 /** The provider has no filter on `externalOrderId` (contract, section Payouts). */
@@ -190,7 +193,7 @@ function createOrderCalls(transport: Transport) {
     schema: orderSchema,
   });
   return {
-    async createOrder({ symbol, side, amount, price, externalOrderId, decidedAtMs }: NewOrder) {
+    async createOrder({ symbol, side, amount, price, externalOrderId, ...times }: NewOrder) {
       const body = {
         symbol,
         side,
@@ -198,7 +201,9 @@ function createOrderCalls(transport: Transport) {
         price: price === undefined ? undefined : jsonNumber('price', price),
         externalOrderId,
       };
-      return post(transport, { operation: 'createOrder', path: PATH.ORDERS, body, decidedAtMs }, orderSchema);
+      const { decidedAt, latestAtMs } = times;
+      const request = { operation: 'createOrder', path: PATH.ORDERS, body, decidedAt, latestAtMs };
+      return post(transport, request, orderSchema);
     },
     getOrder: orders.getOne,
     listOrders: orders.listPage,
@@ -220,13 +225,13 @@ function createPayoutCalls(transport: Transport) {
       destination,
       description,
       externalOrderId,
-      decidedAtMs,
+      decidedAt,
     }: NewPayout) {
       const sent = jsonNumber('amount', amount);
       const body = { amount: sent, currency, destination, description, externalOrderId };
       return post(
         transport,
-        { operation: 'createPayout', path: PATH.PAYOUTS, body, decidedAtMs },
+        { operation: 'createPayout', path: PATH.PAYOUTS, body, decidedAt },
         payoutSchema,
       );
     },
@@ -257,7 +262,7 @@ async function read<T>(
 
 async function post<T>(
   transport: Transport,
-  request: Pick<TransportRequest, 'operation' | 'path' | 'body' | 'decidedAtMs'>,
+  request: Pick<TransportRequest, 'operation' | 'path' | 'body' | 'decidedAt' | 'latestAtMs'>,
   schema: z.ZodType<T>,
 ): Promise<T> {
   const answer = await transport.send({ ...request, method: 'POST' });

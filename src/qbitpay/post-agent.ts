@@ -1,9 +1,9 @@
 import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { connect as connectTcp, type NetConnectOpts, type Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { msUntil, type Moment } from './moment.js';
 
 /** Code of a {@link PostDeadlineError}, which reaches callers as `QbitPayConnectionError.code`. */
 export const POST_DEADLINE_CODE = 'ERR_POST_DEADLINE';
@@ -25,51 +25,50 @@ type HandOver = (error: Error | null, socket: Duplex) => void;
  * deadline; until then nothing of the request can be written. What remains is the moment between this check
  * and the write that follows it in the same turn of the event loop.
  *
- * `deadlineAtMs` is on the monotonic clock of `performance.now()`, which a frozen process cannot stop and a
- * corrected wall clock cannot move. The deadline also bounds the connection phase itself.
+ * A frozen process cannot stop the clocks of the deadline, nor can a corrected wall clock, or a machine that was
+ * suspended, move both. The deadline also bounds the connection phase itself.
  */
-export function createPostAgent(settings: { secure: boolean; deadlineAtMs: number }): SchemeAgent {
-  const { secure, deadlineAtMs } = settings;
-  return secure ? { https: new TlsPostAgent(deadlineAtMs) } : { http: new TcpPostAgent(deadlineAtMs) };
+export function createPostAgent(settings: { secure: boolean; deadline: Moment }): SchemeAgent {
+  const { secure, deadline } = settings;
+  return secure ? { https: new TlsPostAgent(deadline) } : { http: new TcpPostAgent(deadline) };
 }
 
 class TcpPostAgent extends HttpAgent {
-  readonly #deadlineAtMs: number;
+  readonly #deadline: Moment;
 
-  constructor(deadlineAtMs: number) {
+  constructor(deadline: Moment) {
     super({ keepAlive: false });
-    this.#deadlineAtMs = deadlineAtMs;
+    this.#deadline = deadline;
   }
 
   override createConnection(options: ClientRequestArgs, callback: HandOver): undefined {
     const socket = connectTcp(options as NetConnectOpts);
-    handOverInTime({ socket, readyEvent: 'connect', deadlineAtMs: this.#deadlineAtMs, callback });
+    handOverInTime({ socket, readyEvent: 'connect', deadline: this.#deadline, callback });
   }
 }
 
 class TlsPostAgent extends HttpsAgent {
-  readonly #deadlineAtMs: number;
+  readonly #deadline: Moment;
 
-  constructor(deadlineAtMs: number) {
+  constructor(deadline: Moment) {
     super({ keepAlive: false });
-    this.#deadlineAtMs = deadlineAtMs;
+    this.#deadline = deadline;
   }
 
   override createConnection(options: RequestOptions, callback: HandOver): undefined {
     const socket = connectTls(options as NetConnectOpts);
-    handOverInTime({ socket, readyEvent: 'secureConnect', deadlineAtMs: this.#deadlineAtMs, callback });
+    handOverInTime({ socket, readyEvent: 'secureConnect', deadline: this.#deadline, callback });
   }
 }
 
 function handOverInTime(connection: {
   socket: Socket;
   readyEvent: 'connect' | 'secureConnect';
-  deadlineAtMs: number;
+  deadline: Moment;
   callback: HandOver;
 }): void {
-  const { socket, readyEvent, deadlineAtMs, callback } = connection;
-  const remainingMs = () => deadlineAtMs - performance.now();
-  const timer = setTimeout(() => socket.destroy(new PostDeadlineError()), Math.max(0, remainingMs()));
+  const { socket, readyEvent, deadline, callback } = connection;
+  const timer = setTimeout(() => socket.destroy(new PostDeadlineError()), Math.max(0, msUntil(deadline)));
   const refuse = (error: Error) => {
     clearTimeout(timer);
     callback(error, socket);
@@ -77,7 +76,7 @@ function handOverInTime(connection: {
   socket.once('error', refuse);
   socket.once(readyEvent, () => {
     clearTimeout(timer);
-    if (remainingMs() <= 0) {
+    if (msUntil(deadline) <= 0) {
       socket.destroy(new PostDeadlineError());
       return;
     }

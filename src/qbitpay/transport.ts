@@ -1,7 +1,6 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import got, { TimeoutError, type OptionsInit } from 'got';
 import type { Answer } from './answer.js';
 import type { ApiKeySource } from './api-key.js';
@@ -13,6 +12,7 @@ import {
   toProviderError,
   type QbitPayError,
 } from './errors.js';
+import { after, takeMoment, type Moment } from './moment.js';
 import { createPostAgent, type SchemeAgent } from './post-agent.js';
 import { createRequestRate } from './request-rate.js';
 
@@ -69,7 +69,9 @@ export interface TransportRequest {
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
   readonly body?: object | undefined;
   /** Of a POST: see {@link QbitPayTimeouts.postDeadlineMs}. @default the moment of the call */
-  readonly decidedAtMs?: number | undefined;
+  readonly decidedAt?: Moment | undefined;
+  /** Of a POST: an earlier deadline, in milliseconds of Unix time. @default none */
+  readonly latestAtMs?: number | undefined;
 }
 
 export interface Transport {
@@ -99,12 +101,12 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async send(request) {
-      const deadlineAtMs = (request.decidedAtMs ?? performance.now()) + timeouts.postDeadlineMs;
+      const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
       await waitForTurn?.();
       const isPost = request.method === 'POST';
-      const agent = isPost ? createPostAgent({ secure, deadlineAtMs }) : readAgent;
+      const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');
       const gotOptions = toGotOptions({ method: request.method, body, agent, credentials, timeouts });
@@ -118,6 +120,14 @@ export function createTransport(options: TransportOptions): Transport {
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
   };
+}
+
+function deadlineOf(
+  { decidedAt = takeMoment(), latestAtMs = Infinity }: TransportRequest,
+  { postDeadlineMs }: QbitPayTimeouts,
+): Moment {
+  const { monotonicMs, wallMs } = after(decidedAt, postDeadlineMs);
+  return { monotonicMs, wallMs: Math.min(wallMs, latestAtMs) };
 }
 
 function createReadAgent(secure: boolean): SchemeAgent {

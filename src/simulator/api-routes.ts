@@ -187,6 +187,7 @@ function journal(
     effects: [],
     ...entry,
     id: String(core.state.journal.size + 1),
+    servedAt: new Date().toISOString(),
     method: request.method,
     path: request.url,
     requestBody: typeof request.body === 'string' ? request.body : null,

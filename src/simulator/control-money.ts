@@ -4,7 +4,13 @@ import { exactNumber } from './exact-json.js';
 import { newId } from './identifiers.js';
 import { listPage, readPageRequest } from './list-page.js';
 import { badRequest } from './provider-error.js';
-import { type ChargeRecord, type OutcomeRuleRecord, PAYOUT_OUTCOMES } from './records.js';
+import {
+  type ChargeRecord,
+  type OrderOutcomeRuleRecord,
+  type OutcomeRuleRecord,
+  PAYOUT_OUTCOMES,
+  UNFILLED_STATUSES,
+} from './records.js';
 import type { RequestFields } from './request-fields.js';
 import { balanceTransactionView, chargeView, depositView, payoutView } from './wire-views.js';
 
@@ -30,6 +36,19 @@ export function registerMoneyControl(surface: ControlSurface): void {
   surface.on('GET', '/outcomes', () => ({ data: core.outcomes.active().map(outcomeView) }));
   surface.on('DELETE', '/outcomes', () => {
     core.outcomes.clear();
+    return { data: [] };
+  });
+  registerOrders(surface);
+}
+
+function registerOrders(surface: ControlSurface): void {
+  const { orderOutcomes } = surface.core;
+  surface.on('POST', '/orders/outcomes', ({ fields }) =>
+    orderOutcomeView(orderOutcomes.add(readOrderOutcomeRule(fields))),
+  );
+  surface.on('GET', '/orders/outcomes', () => ({ data: orderOutcomes.active().map(orderOutcomeView) }));
+  surface.on('DELETE', '/orders/outcomes', () => {
+    orderOutcomes.clear();
     return { data: [] };
   });
 }
@@ -113,4 +132,20 @@ function readOutcomeRule(fields: RequestFields): OutcomeRuleRecord {
 
 function outcomeView(rule: OutcomeRuleRecord): object {
   return { ...rule, amount: rule.amount === undefined ? undefined : exactNumber(rule.amount) };
+}
+
+function readOrderOutcomeRule(fields: RequestFields): OrderOutcomeRuleRecord {
+  const rule = {
+    id: newId(),
+    status: fields.choice('status', UNFILLED_STATUSES),
+    filled: fields.optionalDecimal('filled') ?? '0',
+    externalOrderId: fields.optionalText('externalOrderId'),
+    remaining: fields.optionalInteger('times', 1, MAX_TIMES) ?? 1,
+  };
+  fields.end();
+  return rule;
+}
+
+function orderOutcomeView(rule: OrderOutcomeRuleRecord): object {
+  return { ...rule, filled: exactNumber(rule.filled) };
 }

@@ -106,9 +106,9 @@ function registerMarketControl(surface: ControlSurface, endpoints: readonly stri
 }
 
 function journalView(entry: JournalRecord): object {
-  const { id, at, method, path, endpoint, status, fault, effects } = entry;
+  const { id, at, servedAt, method, path, endpoint, status, fault, effects } = entry;
   const body = parsedOrText(entry.requestBody);
-  return { sequence: Number(id), at, method, path, endpoint, body, status, fault, effects };
+  return { sequence: Number(id), at, servedAt, method, path, endpoint, body, status, fault, effects };
 }
 
 function parsedOrText(body: string | null): unknown {

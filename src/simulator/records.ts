@@ -83,12 +83,18 @@ export interface OrderRecord {
   readonly side: 'buy' | 'sell';
   readonly amount: string;
   readonly price: string;
+  /** What was executed at that price; with the fee, all that moved. */
   readonly quoteAmount: string;
   readonly fee: string;
   readonly externalOrderId?: string | undefined;
+  /** How it ended before all of `amount` was executed; without it, it is filled. */
+  readonly unfilled?: UnfilledStatus | undefined;
   /** The API shows it no more. */
   readonly forgotten?: boolean | undefined;
 }
+
+export const UNFILLED_STATUSES = ['cancelled', 'failed'] as const;
+export type UnfilledStatus = (typeof UNFILLED_STATUSES)[number];
 
 export const PAYOUT_STATUSES = ['pending', 'inTransit', 'paid', 'cancelled', 'failed'] as const;
 export type PayoutStatus = (typeof PAYOUT_STATUSES)[number];
@@ -134,6 +140,16 @@ export interface OutcomeRuleRecord {
   readonly destination?: string | undefined;
   readonly externalOrderId?: string | undefined;
   /** How many payouts it still applies to. */
+  readonly remaining: number;
+}
+
+export interface OrderOutcomeRuleRecord {
+  readonly id: string;
+  readonly status: UnfilledStatus;
+  /** How much of the amount is executed before, in the base currency. */
+  readonly filled: string;
+  readonly externalOrderId?: string | undefined;
+  /** How many orders it still applies to. */
   readonly remaining: number;
 }
 
@@ -215,6 +231,8 @@ export interface JournalRecord {
   /** The sequence, from 1. */
   readonly id: string;
   readonly at: string;
+  /** When it took effect, or what it shows was read: later than `at` by what it had to wait. */
+  readonly servedAt?: string | undefined;
   readonly method: string;
   /** With its query. */
   readonly path: string;

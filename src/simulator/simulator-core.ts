@@ -3,6 +3,7 @@ import { Deposits } from './deposits.js';
 import { FaultRegister } from './fault-register.js';
 import { Ledger } from './ledger.js';
 import { Market } from './market.js';
+import { OrderOutcomes } from './order-outcomes.js';
 import { Orders } from './orders.js';
 import { PayoutOutcomes } from './payout-outcomes.js';
 import { Payouts } from './payouts.js';
@@ -19,6 +20,7 @@ export interface SimulatorCore {
   readonly ledger: Ledger;
   readonly market: Market;
   readonly orders: Orders;
+  readonly orderOutcomes: OrderOutcomes;
   readonly outcomes: PayoutOutcomes;
   readonly payouts: Payouts;
   readonly settlement: Settlement;
@@ -48,13 +50,15 @@ export async function createCore(options: CoreOptions): Promise<SimulatorCore> {
   const delivery = new WebhookDelivery({ state, settings, timers, log: options.log });
   const events = new WebhookEvents(state, settings, faults, delivery);
   const settlement = new Settlement({ state, settings, ledger, events, timers });
-  const outcomes = new PayoutOutcomes(state);
+  const outcomes = new PayoutOutcomes(state.outcomeRules);
+  const orderOutcomes = new OrderOutcomes(state.orderOutcomeRules);
   return {
     state,
     settings,
     ledger,
     market,
-    orders: new Orders(state, settings, ledger, market),
+    orders: new Orders({ state, settings, ledger, market, outcomes: orderOutcomes }),
+    orderOutcomes,
     outcomes,
     payouts: new Payouts({ state, settings, ledger, market, outcomes, settlement }),
     settlement,
@@ -80,6 +84,7 @@ export function resetCore(core: SimulatorCore): void {
   core.settlement.forgetAll();
   core.faults.remove();
   core.outcomes.clear();
+  core.orderOutcomes.clear();
   core.state.reset();
   core.ledger.ensureBalances(core.settings.currencies());
 }

@@ -7,6 +7,7 @@ import type {
   EventRecord,
   FaultRecord,
   JournalRecord,
+  OrderOutcomeRuleRecord,
   OrderRecord,
   OutcomeRuleRecord,
   PayoutRecord,
@@ -28,6 +29,7 @@ export class SimulatorState {
   readonly orders = this.#table<OrderRecord>('order', ['externalOrderId']);
   readonly payouts = this.#table<PayoutRecord>('payout', ['destinationId']);
   readonly outcomeRules = this.#table<OutcomeRuleRecord>('outcomeRule');
+  readonly orderOutcomeRules = this.#table<OrderOutcomeRuleRecord>('orderOutcomeRule');
   readonly deposits = this.#table<DepositRecord>('deposit');
   readonly charges = this.#table<ChargeRecord>('charge', ['externalOrderId']);
   readonly events = this.#table<EventRecord>('event');

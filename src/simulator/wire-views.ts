@@ -73,7 +73,7 @@ export function orderView(order: OrderRecord): object {
     price: exactNumber(order.price),
     quoteAmount: exactNumber(order.quoteAmount),
     fee: exactNumber(order.fee),
-    status: 'filled',
+    status: order.unfilled ?? 'filled',
     externalOrderId: order.externalOrderId,
   };
 }

@@ -5,18 +5,25 @@ import {
   WorkflowUpdateFailedError,
   type Client,
   type WorkflowExecutionDescription,
+  type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, type SearchAttributePair } from '@temporalio/common';
 import type { payoutWorkflow } from '../../workflows/index.js';
 import {
   CANCEL_REFUSED,
   cancelPayout,
+  holdPayout,
   openPayout,
+  OPERATION_REFUSED,
   PAYOUT_WORKFLOW_TYPE,
   REQUEST_CONFLICT,
+  resolvePayout,
+  resumePayout,
+  retryPayout,
+  type Resolution,
 } from '../../workflows/payout-messages.js';
 import { amountCurrency } from '../domain/currency-pair.js';
-import { isFailureType } from '../domain/failure-type.js';
+import { FAILURE_KIND, failureTypesOfKind, isFailureType } from '../domain/failure-type.js';
 import { payoutWorkflowId } from '../domain/identifiers.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
@@ -27,8 +34,10 @@ import {
   type CancelOutcome,
   type OpeningPayout,
   type OpenOutcome,
+  type OperateOutcome,
   type PayoutGateway,
   type PayoutOpening,
+  type PayoutOperation,
 } from './payout-gateway.js';
 import { isUnavailable, orUnavailable } from './unavailable.js';
 
@@ -52,6 +61,7 @@ export function createPayoutGateway(options: PayoutGatewayOptions): PayoutGatewa
     open: (opening) => open(options, within, opening),
     findOpening: (payoutId) => findOpening(client, within, payoutId),
     cancel: (payoutId, actor) => cancel(client, within, payoutId, actor),
+    operate: (payoutId, operation) => operate(client, within, payoutId, operation),
     ping: async () => {
       await orUnavailable(() =>
         within(READ_TIMEOUT_MS, () =>
@@ -191,6 +201,59 @@ async function cancel(
     if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
     throw error;
   }
+}
+
+/** An operation may have to wait for QbitPay, to read what is adopted. */
+const OPERATE_TIMEOUT_MS = 15_000;
+
+async function operate(
+  client: Client,
+  within: Within,
+  payoutId: string,
+  operation: PayoutOperation,
+): Promise<OperateOutcome> {
+  try {
+    await orUnavailable(() =>
+      within(OPERATE_TIMEOUT_MS, () =>
+        sendOperation(client.workflow.getHandle(payoutWorkflowId(payoutId)), operation),
+      ),
+    );
+    return { kind: 'done' };
+  } catch (error) {
+    if (isRefusedAs(error, OPERATION_REFUSED)) return { kind: 'refused', message: refusalOf(error) };
+    const isUnreadable = failureTypesOfKind(FAILURE_KIND.WAITING).some((type) => isRefusedAs(error, type));
+    if (isUnreadable) return { kind: 'unreadable', message: refusalOf(error as WorkflowUpdateFailedError) };
+    if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
+    throw error;
+  }
+}
+
+async function sendOperation(handle: WorkflowHandle, operation: PayoutOperation): Promise<unknown> {
+  const { actor, reason } = operation;
+  const decision = { actor, reason };
+  switch (operation.operation) {
+    case 'hold':
+      return handle.executeUpdate(holdPayout, { args: [decision] });
+    case 'resume':
+      return handle.executeUpdate(resumePayout, { args: [decision] });
+    case 'resolve':
+      return handle.executeUpdate(resolvePayout, {
+        args: [{ ...decision, ...toResolution(operation) }],
+      });
+    case 'retry': {
+      const { destination } = operation;
+      return handle.executeUpdate(retryPayout, {
+        args: [destination === undefined ? decision : { ...decision, destination }],
+      });
+    }
+  }
+}
+
+function toResolution({
+  action,
+  providerPayoutId = '',
+}: Extract<PayoutOperation, { operation: 'resolve' }>): Resolution {
+  return action === 'adopt' ? { action, providerPayoutId } : { action };
 }
 
 function isRefusedAs(error: unknown, type: string): error is WorkflowUpdateFailedError {

@@ -1,3 +1,4 @@
+import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
 
@@ -12,6 +13,8 @@ export interface PayoutGateway {
   findOpening(payoutId: string): Promise<OpeningPayout | undefined>;
   /** @throws TemporalUnavailableError */
   cancel(payoutId: string, actor: string): Promise<CancelOutcome>;
+  /** Carries out what a person decided. @throws TemporalUnavailableError */
+  operate(payoutId: string, operation: PayoutOperation): Promise<OperateOutcome>;
   /** Rejects when Temporal cannot be reached. */
   ping(): Promise<void>;
 }
@@ -45,6 +48,27 @@ export interface OpeningPayout {
   readonly holdReason: FailureType | undefined;
   readonly startedAt: Date;
 }
+
+/** `actor` is the name of the API key; it and the reason are written in the timeline. */
+export type PayoutOperation = { readonly actor: string; readonly reason: string } & (
+  | { readonly operation: 'hold' | 'resume' }
+  | {
+      readonly operation: 'resolve';
+      readonly action: 'adopt' | 'resend' | 'close';
+      /** Of what is adopted. */
+      readonly providerPayoutId?: string | undefined;
+    }
+  | { readonly operation: 'retry'; readonly destination?: Destination | undefined }
+);
+
+export type OperateOutcome =
+  | { readonly kind: 'done' }
+  /** It makes no sense for this payout now; the message says why. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** What is decided about could not be read at the provider; nothing was changed. */
+  | { readonly kind: 'unreadable'; readonly message: string }
+  /** No workflow runs under this id; the book knows the rest. */
+  | { readonly kind: 'notRunning' };
 
 export type CancelOutcome =
   | { readonly kind: 'cancelled' }

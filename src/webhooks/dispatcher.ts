@@ -1,5 +1,6 @@
 import type { Book } from '../book/book.js';
 import { WEBHOOK_STATE } from '../book/schema.js';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
@@ -42,7 +43,10 @@ async function signalPayout(
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
   const payout = await book.payouts.find(payoutId);
-  if (payout?.status === PAYOUT_STATUS.HELD) return 'the payout is held: evidence for whoever decides';
+  const isUnsent = payout?.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
+  // A request that was not found is looked for while a person decides: this may be where it is.
+  const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
+  if (isUnsent && !isLookedFor) return 'the payout is held: evidence for whoever decides';
   return (await notices.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
 }
 

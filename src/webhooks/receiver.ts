@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { MILESTONE, type Milestone } from '../domain/milestone.js';
 import type { Book } from '../book/book.js';
 import { WEBHOOK_STATE, type WebhookState } from '../book/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
@@ -13,6 +14,8 @@ import type { DispatchWebhook } from './dispatcher.js';
 import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
 
 export interface WebhookReceiverOptions {
+  /** Called at every milestone of the work: the fault campaign ends the process there. */
+  readonly reached: (milestone: Milestone) => Promise<void>;
   readonly book: Book;
   readonly dispatchWebhook: DispatchWebhook;
   readonly apiKey: ApiKeySource;
@@ -66,6 +69,7 @@ export async function registerWebhookReceiver(
         }
         const event = readEvent(rawBody);
         const state = await store(options, event, rawBody);
+        await options.reached(MILESTONE.WEBHOOK_STORED);
         if (state === WEBHOOK_STATE.KEPT)
           request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
         if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatch(options, event, request));
@@ -129,12 +133,13 @@ async function store(
 }
 
 async function dispatch(
-  { dispatchWebhook }: WebhookReceiverOptions,
+  { dispatchWebhook, reached }: WebhookReceiverOptions,
   event: WebhookEvent,
   request: FastifyRequest,
 ): Promise<void> {
   try {
     await dispatchWebhook(event.id);
+    await reached(MILESTONE.WEBHOOK_DISPATCHED);
   } catch (error) {
     request.log.warn({ webhookEventId: event.id, err: error }, 'not dispatched; the sweeper will');
   }

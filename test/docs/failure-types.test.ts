@@ -22,6 +22,19 @@ function sectionsOf(text: string, depth: number): Section[] {
 
 const kinds = sectionsOf(page, 2);
 
+describe('every hold', () => {
+  it.each(failureTypesOfKind(FAILURE_KIND.HELD))('%s has a way out', (type) => {
+    expect(FAILURES[type].actions).not.toHaveLength(0);
+  });
+
+  it.each(FAILURE_TYPES.filter((type) => FAILURES[type].kind !== FAILURE_KIND.HELD))(
+    '%s, which holds nothing, offers none',
+    (type) => {
+      expect(FAILURES[type].actions).toEqual([]);
+    },
+  );
+});
+
 describe('docs/failure-types.md', () => {
   it('has one chapter for each kind of failure', () => {
     expect(kinds.map(({ heading }) => heading)).toEqual(
@@ -40,7 +53,8 @@ describe('docs/failure-types.md', () => {
 
   it.each(FAILURE_TYPES)('says of %s what the API and the Temporal UI say', (type) => {
     const section = sectionsOf(page, 3).find(({ heading }) => heading === type);
-    const { meaning, action } = FAILURES[type];
-    expect(section?.text.split(/\n+## /)[0]).toBe(`${meaning}\n\n**What to do:** ${action}`);
+    const { meaning, action, actions } = FAILURES[type];
+    const possible = actions.length === 0 ? '' : `\n\n**Possible:** ${actions.join(', ')}`;
+    expect(section?.text.split(/\n+## /)[0]).toBe(`${meaning}\n\n**What to do:** ${action}${possible}`);
   });
 });

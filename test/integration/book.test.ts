@@ -7,6 +7,8 @@ import { FEE_SIDE } from '../../src/domain/quote.js';
 import { createDatabase, createMigratedDatabase } from '../support/engine.js';
 import { payoutRequest } from '../support/engine-client.js';
 
+const ASKED = { amount: '1', currency: 'CNY' };
+
 let url: string;
 let book: Book;
 let sql: PostgresClient;
@@ -61,7 +63,9 @@ test('of many who want to send one request exactly one may', async () => {
   const { payoutId } = await openPayout();
   const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
   await book.attempts.enterStep(payoutId, fence, 'selling');
-  const claims = await Promise.all(Array.from({ length: 20 }, () => book.attempts.claimSending(fence)));
+  const claims = await Promise.all(
+    Array.from({ length: 20 }, () => book.attempts.claimSending(fence, ASKED)),
+  );
   expect(claims.filter((sends) => sends !== undefined)).toEqual([1]);
 });
 
@@ -71,9 +75,9 @@ test.each([FENCE_STATE.UNKNOWN, FENCE_STATE.ACCEPTED, FENCE_STATE.REJECTED])(
     const { payoutId } = await openPayout();
     const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
     await book.attempts.enterStep(payoutId, fence, 'selling');
-    await book.attempts.claimSending(fence);
+    await book.attempts.claimSending(fence, ASKED);
     await book.attempts.settleFence(fence, 1, state);
-    expect(await book.attempts.claimSending(fence)).toBeUndefined();
+    expect(await book.attempts.claimSending(fence, ASKED)).toBeUndefined();
   },
 );
 
@@ -81,10 +85,10 @@ test('a late answer settles its own sending only', async () => {
   const { payoutId } = await openPayout();
   const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
   await book.attempts.enterStep(payoutId, fence, 'selling');
-  await book.attempts.claimSending(fence);
+  await book.attempts.claimSending(fence, ASKED);
   await book.attempts.settleFence(fence, 1, FENCE_STATE.NOT_SENT);
-  expect(await book.attempts.claimSending(fence)).toBe(2);
-  expect(await book.attempts.settleFence(fence, 1, FENCE_STATE.REJECTED)).toBe(false);
+  expect(await book.attempts.claimSending(fence, ASKED)).toBe(2);
+  expect(await book.attempts.settleFence(fence, 1, FENCE_STATE.REJECTED)).toBeUndefined();
   expect((await book.attempts.getFence(fence)).state).toBe(FENCE_STATE.SENDING);
 });
 

@@ -122,7 +122,7 @@ test('what a cancelled payout gives back is for the next one, who is named', asy
   await addFree(book.book, 'CNY', '100.50');
   const [first, next, last] = [await waitFor(), await waitFor(), await waitFor()];
   expect(await statusOf(first)).toBe('paying');
-  await book.book.payouts.hold(first.payoutId, 'PROVIDER_REFUSED', 'for a person');
+  await book.book.payouts.hold(first.payoutId, { reason: 'PROVIDER_REFUSED', detail: 'for a person' });
   expect(await cancel(first)).toMatchObject({ kind: 'closed', wake: [next.payoutId] });
   expect(await reserve(last)).toMatchObject({ status: 'awaiting_balance' });
   expect(await reserve(next)).toMatchObject({ status: 'paying', wake: [last.payoutId] });

@@ -80,7 +80,7 @@ function close(payoutId: string) {
 }
 
 test('the ledger has what the old book had', async () => {
-  expect(await book.book.migrate()).toEqual(['0002-ledger']);
+  expect(await book.book.migrate()).toEqual(['0002-ledger', '0003-operations']);
   expect(await auditLedger(book.sql)).toEqual([]);
   // 1000 at the beginning; 9 deposits of 728 and 0.000063 of tails, 300, 50 and 130; less 720 sold six times.
   // Free are the 1000, 8.000006 that the paid one had left, and 728.000009 and 728.00001 of the cancelled and the refused.
@@ -220,15 +220,18 @@ test('an order that was open is booked when it is filled, and its payout accepte
   await book.book.attempts.upsertOrder('converting', { ...order!, status: 'filled' });
   const fence = { operation: 'payout', externalOrderId: 'converting' } as const;
   await book.book.attempts.enterStep('converting', fence, 'paying');
-  const sends = await book.book.attempts.claimSending(fence);
-  const status = await book.book.attempts.recordProviderPayout('converting', sends!, {
-    externalOrderId: 'converting',
-    providerPayoutId: 'po-converting',
-    currency: 'CNY',
-    postAmount: '5000.00',
-    recipientAmount: '5000.00',
-    fee: '25.00',
-    status: 'processing',
+  const sends = await book.book.attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
+  const status = await book.book.attempts.recordProviderPayout('converting', {
+    sends: sends!,
+    payout: {
+      externalOrderId: 'converting',
+      providerPayoutId: 'po-converting',
+      currency: 'CNY',
+      postAmount: '5000.00',
+      recipientAmount: '5000.00',
+      fee: '25.00',
+      status: 'processing',
+    },
   });
   expect(status).toBe('in_transit');
   expect(await book.book.ledger.fundsOf('converting')).toEqual([
@@ -292,7 +295,7 @@ test('two processes that migrate at once migrate once', async () => {
   const other = openBook({ url: book.url, onIdleError: () => undefined });
   try {
     const done = await Promise.all([book.book.migrate(), other.migrate()]);
-    expect(done.flat()).toEqual(['0002-ledger']);
+    expect(done.flat()).toEqual(['0002-ledger', '0003-operations']);
     await Promise.all([book.book.assertMigrated(), other.assertMigrated()]);
     expect(await auditLedger(book.sql)).toEqual([]);
     expect(await balances('CNY')).toMatchObject({ provider: 6 * 5040 - 4 * 5025 });

@@ -129,14 +129,17 @@ async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: st
   const { currency = '', destination = BANK_ACCOUNT } = request;
   const sends = await claim('payout', payoutId);
   const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
-  await testBook.book.attempts.recordProviderPayout(payoutId, sends, {
-    externalOrderId: payoutId,
-    providerPayoutId: payout.id,
-    currency,
-    postAmount: amount,
-    recipientAmount: payout.amount,
-    fee: payout.fee,
-    status: payout.status,
+  await testBook.book.attempts.recordProviderPayout(payoutId, {
+    sends: sends,
+    payout: {
+      externalOrderId: payoutId,
+      providerPayoutId: payout.id,
+      currency,
+      postAmount: amount,
+      recipientAmount: payout.amount,
+      fee: payout.fee,
+      status: payout.status,
+    },
   });
 }
 
@@ -151,7 +154,7 @@ async function claim(operation: FenceOperation, externalOrderId: string): Promis
   const { attempts } = testBook.book;
   const fence = { operation, externalOrderId };
   await attempts.enterStep(externalOrderId, fence, 'sending');
-  const sends = await attempts.claimSending(fence);
+  const sends = await attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
   if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
   return sends;
 }
@@ -197,6 +200,7 @@ async function reconcile(): Promise<ReconciliationRun & { readonly started: read
         networks: { USDT: 'TRC20' },
         depositProof: 'balance_transaction',
         reconciliation: { graceSeconds: 0, windowDays: 30 },
+        resendLimits: {},
       },
       startDeposit: ({ depositKey }) => Promise.resolve(started.push(depositKey)),
     },

@@ -87,11 +87,46 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     return untilEnded(engine, payoutId, 'failed');
   },
   'payout-held-unknown-outcome': async (engine) => {
-    const payoutId = 'replay-unknown';
+    return payoutWorkflowId(await untilUnknown(engine, 'replay-unknown'));
+  },
+  'payout-paid-after-it-was-found': async (engine) => {
+    const payoutId = 'replay-found';
     await orderFault(engine, 'resetAfterEffect', PAYOUTS, { externalOrderId: payoutId });
     await openAndFund(engine, { payoutId });
-    await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
-    return payoutWorkflowId(payoutId);
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-paid-after-sent-again-by-a-person': async (engine) => {
+    const payoutId = await untilUnknown(engine, 'replay-resend');
+    await decide(engine, payoutId, 'resolve', { action: 'resend' });
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-closed-by-a-person': async (engine) => {
+    const payoutId = await untilUnknown(engine, 'replay-close');
+    await decide(engine, payoutId, 'resolve', { action: 'close' });
+    return untilEnded(engine, payoutId, 'failed');
+  },
+  'payout-held-in-transit-and-resumed': async (engine) => {
+    const payoutId = 'replay-held-in-transit';
+    await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+    await openAndFund(engine, { payoutId });
+    const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+    await decide(engine, payoutId, 'hold');
+    await decide(engine, payoutId, 'resume');
+    await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+    return untilEnded(engine, payoutId, 'paid');
+  },
+  'payout-paid-by-another-attempt': async (engine) => {
+    const payoutId = 'replay-retry';
+    await engine.control('POST', '/outcomes', { outcome: 'failed', externalOrderId: payoutId });
+    await startDirectly(engine, payoutRequest({ payoutId }), { onFailedAttempt: 'hold' });
+    await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+    await untilHoldReasonShown(engine, payoutId, 'ATTEMPT_FAILED');
+    await untilAnswer(
+      () => decide(engine, payoutId, 'retry'),
+      ({ status }) => status === 200,
+      'another attempt, once its money is back',
+    );
+    return untilEnded(engine, payoutId, 'paid');
   },
   'deposit-allocated': async (engine) => {
     const { id } = await engine.fund(await engine.open({ payoutId: 'replay-deposit' }));
@@ -214,6 +249,18 @@ async function untilEnded(engine: TestEngine, payoutId: string, status: string):
   expect(result).toEqual({ payoutId, status });
   return workflowId;
 }
+
+/** Its payout never arrived, and a person has to decide. */
+async function untilUnknown(engine: TestEngine, payoutId: string): Promise<string> {
+  await orderFault(engine, 'resetBeforeEffect', PAYOUTS, { externalOrderId: payoutId });
+  await startDirectly(engine, payoutRequest({ payoutId }), { settleWindowSeconds: 0, cleanScans: 1 });
+  await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+  await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
+  return payoutId;
+}
+
+const decide = (engine: TestEngine, payoutId: string, operation: string, more: Json = {}) =>
+  engine.api('POST', `/v1/payouts/${payoutId}/${operation}`, { reason: 'recorded', ...more });
 
 async function depositDeclared(engine: TestEngine, payoutId: string, amount: string): Promise<Json> {
   const txHash = randomBytes(32).toString('hex');

@@ -43,7 +43,7 @@ async function isFunded(payout) {
 async function send(payoutId, operation) {
   const id = { operation, externalOrderId: payoutId };
   await book.attempts.enterStep(payoutId, id, operation);
-  const sends = await book.attempts.claimSending(id);
+  const sends = await book.attempts.claimSending(id, { amount: '1', currency: 'CNY' });
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
 }
 
@@ -66,7 +66,7 @@ async function sell({ payoutId }) {
 
 async function pay({ payoutId }) {
   await send(payoutId, 'payout');
-  await book.attempts.recordProviderPayout(payoutId, 1, {
+  const payout = {
     externalOrderId: payoutId,
     providerPayoutId: `po-${payoutId}`,
     currency: 'CNY',
@@ -74,7 +74,8 @@ async function pay({ payoutId }) {
     recipientAmount: '5000.00',
     fee: '25.00',
     status: 'processing',
-  });
+  };
+  await book.attempts.recordProviderPayout(payoutId, { sends: 1, payout });
   said(`accepted ${payoutId}`);
 }
 

@@ -24,7 +24,7 @@ export interface Answer {
   readonly body: Json;
 }
 
-const UNTIL_TIMEOUT_MS = 60_000;
+const UNTIL_TIMEOUT_MS = 80_000;
 const POLL_MS = 25;
 /** Each takes 10 s. */
 const MOST_REPEATS = 6;

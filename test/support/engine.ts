@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { Runtime } from '@temporalio/worker';
 import { Client as PostgresClient } from 'pg';
 import { readConfig, type Environment } from '../../src/config/config.js';
 import { createLogger } from '../../src/config/logger.js';
@@ -45,6 +46,8 @@ const SHORT_WAITS: Environment = {
   SHUTDOWN_TIMEOUT_SECONDS: '10',
 };
 
+const DELETE_TIMEOUT_MS = 5_000;
+
 /**
  * A whole engine of its own for one test file: own database, task queue, simulator, worker and API, on the
  * shared PostgreSQL and Temporal servers.
@@ -73,7 +76,13 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
     PORT: String(port),
     ...options.env,
   };
-  return assemble(env, simulator, { apiUrl, databaseUrl, worker: options.worker ?? true });
+  try {
+    return await assemble(env, simulator, { apiUrl, databaseUrl, worker: options.worker ?? true });
+  } catch (error) {
+    // What listens would keep the test run from ending.
+    await simulator.close();
+    throw error;
+  }
 }
 
 async function assemble(
@@ -82,7 +91,7 @@ async function assemble(
   setting: { readonly apiUrl: string; readonly databaseUrl: string; readonly worker: boolean },
 ): Promise<TestEngine> {
   const temporal = createTemporalAccess(env);
-  const logger = testLogger();
+  const logger = await testLogger();
   let worker: RunningWorker | undefined;
   const api: RunningPart = await startApi(readConfig(env, 'api'), createTemporalAccess(env), logger);
   const engine: TestEngine = {
@@ -97,32 +106,48 @@ async function assemble(
       await worker?.stop();
       worker = undefined;
     },
-    stop: async () => {
-      await api.stop();
-      await worker?.stop();
-      await simulator.close();
-      await deleteSchedules(temporal, env['TEMPORAL_TASK_QUEUE'] ?? '');
-      await temporal.client.connection.close();
-    },
+    stop: () =>
+      inTurn([
+        () => api.stop(),
+        () => worker?.stop(),
+        () => simulator.close(),
+        () => deleteSchedules(temporal, env['TEMPORAL_TASK_QUEUE'] ?? ''),
+        () => temporal.client.connection.close(),
+      ]),
   };
   try {
     if (setting.worker) await engine.startWorker();
   } catch (error) {
-    // What listens would keep the test run from ending.
     await engine.stop();
     throw error;
   }
   return engine;
 }
 
+/** Each of them, also when one before it failed: what stays open would keep the test run from ending. */
+async function inTurn(steps: readonly (() => Promise<void> | undefined)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+}
+
 const logLines: string[] = [];
 let logger: Logger | undefined;
 
 /** One for all engines of a test file: the SDK's runtime, which logs through it, is one per process. */
-function testLogger(): Logger {
+async function testLogger(): Promise<Logger> {
   if (logger === undefined) {
     logger = createLogger({ level: 'debug', name: 'test' }, { write: (line) => void logLines.push(line) });
     installTemporalRuntime(logger);
+    // It ends with the last worker, and where there is none it would keep the test run from ending. The first worker
+    // starts it again, with the same settings.
+    await Runtime.instance().shutdown();
   }
   return logger;
 }
@@ -155,10 +180,9 @@ export async function createDatabase(name: string): Promise<string> {
 
 /** Schedules outlive their workers; on a shared server they would pile up. */
 async function deleteSchedules({ client }: TemporalAccess, taskQueue: string): Promise<void> {
-  for (const scheduleId of [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`]) {
-    await client.schedule
-      .getHandle(scheduleId)
-      .delete()
-      .catch(() => undefined);
-  }
+  const scheduleIds = [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`];
+  // A server that is gone took its schedules with it.
+  await client.withDeadline(Date.now() + DELETE_TIMEOUT_MS, () =>
+    Promise.allSettled(scheduleIds.map((scheduleId) => client.schedule.getHandle(scheduleId).delete())),
+  );
 }

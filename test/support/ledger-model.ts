@@ -54,6 +54,7 @@ export const OPERATION_KINDS = [
   ...(['outside', 'close', 'hold'] as const),
 ] as const;
 
+const FOR_A_PERSON = { reason: FAILURE_TYPE.PROVIDER_REFUSED, detail: 'for a person' };
 const PRICE = '6.97';
 const ESTIMATE_OF = { CNY: '5000.00', USDT: '700.000000' } as const;
 
@@ -128,7 +129,7 @@ export class LedgerModel {
         await this.close(party, other ? 'expired' : 'cancelled');
         return;
       case 'hold':
-        await this.book.payouts.hold(party.opened.payoutId, FAILURE_TYPE.PROVIDER_REFUSED, 'for a person');
+        await this.book.payouts.hold(party.opened.payoutId, FOR_A_PERSON);
         return;
       case 'outside':
         return this.moveOutside(deposit, other);
@@ -143,7 +144,7 @@ export class LedgerModel {
       await this.pay(party, false);
       if ((await this.statusOf(party)) === PAYOUT_STATUS.IN_TRANSIT) await this.settle(party, true);
       if (isAtWork(await this.statusOf(party))) {
-        await this.book.payouts.hold(payoutId, FAILURE_TYPE.PROVIDER_REFUSED, 'for a person');
+        await this.book.payouts.hold(payoutId, FOR_A_PERSON);
       }
       await this.close(party, 'cancelled');
       await this.giveBack(party);
@@ -232,7 +233,10 @@ export class LedgerModel {
     const funds = await this.fundsIn(party, 'USDT');
     if (compareAmounts(funds, '0') === 0) return;
     const { kind } = await this.book.attempts.enterStep(payoutId, id, 'selling');
-    const sends = kind === 'entered' ? await this.book.attempts.claimSending(id) : undefined;
+    const sends =
+      kind === 'entered'
+        ? await this.book.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
+        : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
     const bought = roundUpToCurrency(
@@ -272,7 +276,10 @@ export class LedgerModel {
     const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
     const { kind } = await this.book.attempts.enterStep(payoutId, id, 'paying');
-    const sends = kind === 'entered' ? await this.book.attempts.claimSending(id) : undefined;
+    const sends =
+      kind === 'entered'
+        ? await this.book.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
+        : undefined;
     if (sends === undefined) return;
     const expected = expectedTaking(postAmount, currency, termsOf(plan));
     const fee = addAmounts(expected.fee, cents(plan.feeDifference));
@@ -286,7 +293,8 @@ export class LedgerModel {
       fee,
       status: 'processing',
     };
-    const record = (): Promise<unknown> => this.book.attempts.recordProviderPayout(payoutId, sends, answer);
+    const record = (): Promise<unknown> =>
+      this.book.attempts.recordProviderPayout(payoutId, { sends, payout: answer });
     await Promise.all(twice ? [record(), record()] : [record()]);
   }
 

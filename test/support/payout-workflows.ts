@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import type { TestEngine } from './engine.js';
@@ -73,15 +73,33 @@ export async function startDirectly(
 
 /** Resets the payout's workflow to its first task, as an operator may, and answers with the new run's id. */
 export async function resetToFirstTask(engine: TestEngine, payoutId: string): Promise<string> {
+  return reset(engine, payoutId, (tasks) => tasks[0]);
+}
+
+/** As {@link resetToFirstTask}, to the task in which it accepted its first update: that one is carried out again. */
+export async function resetToFirstUpdate(engine: TestEngine, payoutId: string): Promise<string> {
+  return reset(engine, payoutId, (tasks, events) => {
+    const update = events.findIndex((event) => event.workflowExecutionUpdateAcceptedEventAttributes);
+    return tasks.filter((task) => events.indexOf(task) < update).at(-1);
+  });
+}
+
+type HistoryEvent = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];
+
+async function reset(
+  engine: TestEngine,
+  payoutId: string,
+  choose: (tasks: readonly HistoryEvent[], events: readonly HistoryEvent[]) => HistoryEvent | undefined,
+): Promise<string> {
   const { client, settings } = engine.temporal;
   const workflowId = payoutWorkflowId(payoutId);
   const { runId } = await describePayout(engine, payoutId);
-  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const first = events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  const { events = [] } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
   const { runId: newRunId } = await client.workflowService.resetWorkflowExecution({
     namespace: settings.namespace,
     workflowExecution: { workflowId, runId },
-    workflowTaskFinishEventId: first?.eventId ?? null,
+    workflowTaskFinishEventId: choose(tasks, events ?? [])?.eventId ?? null,
     requestId: randomUUID(),
     reason: 'test',
   });

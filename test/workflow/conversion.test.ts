@@ -7,6 +7,7 @@ import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { currentDetailsOf, startDirectly, untilAnswer } from '../support/payout-workflows.js';
 import {
+  detailsOf,
   expectConvertedAndPaidOnce,
   openAndFund,
   orderFault,
@@ -109,14 +110,16 @@ describe('an order that is not filled at once', () => {
 
   test('and ends unfilled: held, nothing is paid', async () => {
     const { payoutId, ...opened } = await engine.open();
+    await engine.control('POST', '/orders/outcomes', { status: 'cancelled', externalOrderId: payoutId });
     let readings = 0;
     proxy.rewrite((_request, body) =>
-      isOrder(body, payoutId)
-        ? { ...body, status: (readings += 1) > 2 ? 'cancelled' : 'pending' }
-        : undefined,
+      isOrder(body, payoutId) && (readings += 1) <= 2 ? { ...body, status: 'pending' } : undefined,
     );
     await engine.fund(opened);
-    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'ORDER_NOT_FILLED' });
+    const held = await engine.untilStatus(payoutId, 'held');
+    expect(held).toMatchObject({ holdReason: 'ORDER_NOT_FILLED', order: { status: 'cancelled' } });
+    expect(readings).toBeGreaterThan(2);
+    expect(detailsOf(held).at(-1)).toMatch(/ended as cancelled: nothing was sold$/);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
   });
 

@@ -65,7 +65,7 @@ describe('refused for good', () => {
     expect(detailsOf(held).at(-1)).toMatch(/^payout refused: account \*+ of \*+ is closed$/);
     expect(JSON.stringify(held)).not.toMatch(PERSONAL);
     await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
-    expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('Check the destination');
+    expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('with another destination');
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
   });
 

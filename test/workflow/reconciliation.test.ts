@@ -44,14 +44,24 @@ async function failedWithoutReturn(engine: TestEngine): Promise<Json> {
   return payout;
 }
 
-/** Accepted by the provider, which never said so: held with an unknown outcome. */
-async function heldAsUnknown(engine: TestEngine, fault: string): Promise<Json> {
+/** What is not found is believed absent at once. */
+const BELIEVED_AT_ONCE = { SETTLE_WINDOW_SECONDS: '0', CLEAN_SCANS: '1' };
+
+/** Sent, and never answered: held with an unknown outcome. */
+async function heldAsUnknown(engine: TestEngine, fault: string, changes: Json = {}): Promise<Json> {
   const { payoutId } = payoutRequest();
   await orderFault(engine, fault, PAYOUTS, { externalOrderId: payoutId });
-  await openAndFund(engine, { payoutId });
+  await openAndFund(engine, { payoutId, ...changes });
   const payout = await engine.untilStatus(payoutId, 'held');
   expect(payout).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
   return payout;
+}
+
+/** Nobody looks for what the payout asked for any more. */
+async function terminate(engine: TestEngine, payoutId: string): Promise<void> {
+  await engine.stopWorker();
+  await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).terminate('test');
+  await engine.startWorker();
 }
 
 /** As somebody else with the same key would do it. */
@@ -87,7 +97,7 @@ async function park(engine: TestEngine, currency: string, amount: number): Promi
 describe('every kind of difference, with no grace time', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { RECONCILIATION_GRACE_SECONDS: '0' } });
+    engine = await startTestEngine({ env: { ...BELIEVED_AT_ONCE, RECONCILIATION_GRACE_SECONDS: '0' } });
     await park(engine, 'CNY', 50_000);
     await park(engine, 'USDT', 900);
   }, TIMEOUT_MS);
@@ -157,16 +167,22 @@ describe('every kind of difference, with no grace time', () => {
       },
     },
     OUTCOME_NOT_RECORDED: {
-      'a payout that was made although the answer was lost': async () => {
-        const { payoutId } = await heldAsUnknown(engine, 'resetAfterEffect');
+      'a payout that was made although the answer was lost, and shown when nobody looked': async () => {
+        await engine.control('PATCH', '/settings', { visibleAfterMs: 3_600_000 });
+        // Without an order, which could not be read back either.
+        const own = { currency: 'USDT', amount: '500', destination: WALLET };
+        const { payoutId } = await heldAsUnknown(engine, 'resetAfterEffect', own);
+        await terminate(engine, payoutId);
+        await engine.control('PATCH', '/settings', { visibleAfterMs: 0 });
         const [made] = (await engine.control('GET', '/journal?limit=1000')).data.filter(
           ({ body, effects }: Json) =>
             body?.destination !== undefined && effects.length > 0 && body.externalOrderId === payoutId,
         );
         return {
           ...ofPayout({ payoutId, providerPayoutId: made.effects[0] }),
+          currency: 'USDT',
           book: 'unknown',
-          provider: '5000',
+          provider: '500',
         };
       },
     },
@@ -286,7 +302,7 @@ describe('every kind of difference, with no grace time', () => {
 describe('no false alarm, with the grace time that is set by default', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { RECONCILIATION_INTERVAL_SECONDS: '10' } });
+    engine = await startTestEngine({ env: { ...BELIEVED_AT_ONCE, RECONCILIATION_INTERVAL_SECONDS: '10' } });
   }, TIMEOUT_MS);
   afterAll(() => engine.stop());
 

@@ -29,7 +29,7 @@ beforeAll(async () => {
     payOut('held', PAYOUTS, 'invalid_request_error'),
     payOut('failed', ORDERS, 'invalid_request_error'),
     payOut('held', ORDERS, 'api_error', { status: 402 }),
-    payOut('held', PAYOUTS, 'errorAfterEffect'),
+    payOut('paid', PAYOUTS, 'errorAfterEffect'),
     payOut('paid', PAYOUTS, 'authentication_error'),
     settleAs('failed'),
   ]);

@@ -23,33 +23,58 @@ let engine: TestEngine;
 let proxy: ProviderProxy;
 let database: PostgresClient;
 
-beforeAll(async () => {
-  ({ engine, proxy } = await startEngineBehindProxy({}));
-  database = new PostgresClient({ connectionString: engine.databaseUrl });
-  await database.connect();
-});
-afterAll(async () => {
-  await database.end();
-  await engine.stop();
+/** Long enough to be told apart from none, short enough to wait for. */
+const SETTLE_WINDOW_SECONDS = 1;
+const CLEAN_SCANS = 2;
+
+const settings = (resendMaxAmount: string) => ({
+  env: {
+    SETTLE_WINDOW_SECONDS: String(SETTLE_WINDOW_SECONDS),
+    CLEAN_SCANS: String(CLEAN_SCANS),
+    RESEND_MAX_AMOUNT: resendMaxAmount,
+  },
 });
 
+/** The engine that the tests of this block use. */
+function useEngine(resendMaxAmount: string): void {
+  beforeAll(async () => {
+    ({ engine, proxy } = await startEngineBehindProxy(settings(resendMaxAmount)));
+    database = new PostgresClient({ connectionString: engine.databaseUrl });
+    await database.connect();
+  });
+  afterAll(async () => {
+    await database.end();
+    await engine.stop();
+  });
+}
+
 /** Whatever may stand between a request that was sent and an answer that can be trusted. */
-const FAULTS: readonly [string, Json?][] = [
-  ['resetBeforeEffect'],
+const FAULTS_AFTER_EFFECT: readonly [string, Json?][] = [
   ['resetAfterEffect'],
   ['errorAfterEffect', { status: 503 }],
   ['statusAfterEffect'],
   ['statusAfterEffect', { status: 429, retryAfterSeconds: 1 }],
   ['statusAfterEffect', { status: 404 }],
-  ['status', { status: 400 }],
-  ['api_error'],
-  ['invalid_request_error', { status: 500 }],
-  ['redirect'],
   ['notJson'],
   ['truncated'],
 ];
 
-const fenceOf = async (operation: 'order' | 'payout', payoutId: string): Promise<Json> => {
+/** The same, and what was asked for never happened. */
+const FAULTS_BEFORE_EFFECT: readonly [string, Json?][] = [
+  ['resetBeforeEffect'],
+  ['status', { status: 400 }],
+  ['api_error'],
+  ['invalid_request_error', { status: 500 }],
+  ['redirect'],
+];
+
+const OPERATIONS = [
+  ['order', ORDERS],
+  ['payout', PAYOUTS],
+] as const;
+type Operation = (typeof OPERATIONS)[number][0];
+
+const fenceOf = async (operation: Operation, payoutId: string): Promise<Json> => {
   const { rows } = await database.query(
     'select state, sends from fences where operation = $1 and external_order_id = $2',
     [operation, payoutId],
@@ -57,90 +82,217 @@ const fenceOf = async (operation: 'order' | 'payout', payoutId: string): Promise
   return rows[0];
 };
 
-/** Opened, funded and held, because the fault strikes the request to this endpoint. */
-async function holdBy(endpoint: string, [kind, more]: readonly [string, Json?]): Promise<string> {
+/** Opened and funded; the fault strikes its request to this endpoint. */
+async function strike(endpoint: string, [kind, more]: readonly [string, Json?]): Promise<string> {
   const { payoutId } = payoutRequest();
   await orderFault(engine, kind, endpoint, { externalOrderId: payoutId, ...more });
   await openAndFund(engine, { payoutId });
-  expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({
-    holdReason: 'UNKNOWN_OUTCOME',
-    providerPayoutId: null,
-  });
   return payoutId;
 }
 
-describe.each([
-  ['order', ORDERS],
-  ['payout', PAYOUTS],
-] as const)('the outcome of the %s is not known', (operation, endpoint) => {
-  let payoutIds: string[];
+/** However often it was sent, it is there once. */
+async function expectPaid(payoutId: string, operation: Operation, sends: number): Promise<void> {
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+  expect(await fenceOf(operation, payoutId)).toEqual({ state: 'accepted', sends });
+  for (const [other, endpoint] of OPERATIONS) {
+    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(other === operation ? sends : 1);
+  }
+}
 
-  const expectSentOnce = async (): Promise<void> => {
-    const requests = await requestsTo(engine, endpoint);
-    for (const payoutId of payoutIds) {
-      expect(requests.filter(({ body }) => body.externalOrderId === payoutId)).toHaveLength(1);
-      expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
-      if (operation === 'order') expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
-      else await expectOrderedOnce(payoutId);
-    }
-  };
-  const expectOrderedOnce = async (payoutId: string): Promise<void> =>
-    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
+describe('with what is not found left to a person', () => {
+  useEngine('0');
 
-  beforeAll(async () => {
-    payoutIds = await Promise.all(FAULTS.map((fault) => holdBy(endpoint, fault)));
+  describe.each(OPERATIONS)('the %s took effect, and nobody heard of it', (operation, endpoint) => {
+    test('found and adopted, whatever came instead of an answer; never sent again', async () => {
+      const payoutIds = await Promise.all(FAULTS_AFTER_EFFECT.map((fault) => strike(endpoint, fault)));
+      for (const payoutId of payoutIds) await expectPaid(payoutId, operation, 1);
+    });
+
+    test('an answer that names another payout is no answer to this one', async () => {
+      const { payoutId, ...opened } = await engine.open();
+      proxy.rewrite((request, body) =>
+        request.startsWith('POST') && body?.object === operation && body.externalOrderId === payoutId
+          ? { ...body, id: 'the-other-one', externalOrderId: 'somebody-else' }
+          : undefined,
+      );
+      await engine.fund(opened);
+      await expectPaid(payoutId, operation, 1);
+      proxy.rewrite(undefined);
+    });
   });
 
-  test('held for a person, whatever came instead of an answer', async () => {
-    await expectSentOnce();
-    for (const payoutId of payoutIds) {
-      await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
-      const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
-      expect(details).toContain('never sent again by itself');
-      expect(details).toContain('Look in the QbitPay dashboard');
-    }
+  describe.each(OPERATIONS)('the %s never took effect', (operation, endpoint) => {
+    let payoutIds: string[];
+
+    const expectSentOnce = async (): Promise<void> => {
+      for (const payoutId of payoutIds) {
+        expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
+        expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
+        const ordersSent = await requestsTo(engine, ORDERS, payoutId);
+        const payoutsSent = await requestsTo(engine, PAYOUTS, payoutId);
+        expect([ordersSent.length, payoutsSent.length]).toEqual(operation === 'order' ? [1, 0] : [1, 1]);
+      }
+    };
+
+    beforeAll(async () => {
+      payoutIds = await Promise.all(FAULTS_BEFORE_EFFECT.map((fault) => strike(endpoint, fault)));
+      for (const payoutId of payoutIds) {
+        expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({
+          holdReason: 'UNKNOWN_OUTCOME',
+          providerPayoutId: null,
+        });
+      }
+    });
+
+    test('held for a person, whatever came instead of an answer', async () => {
+      await expectSentOnce();
+      for (const payoutId of payoutIds) {
+        await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
+        const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
+        expect(details).toContain('QbitPay does not show what it asked for');
+        expect(details).toContain('Ask QbitPay about the externalOrderId');
+      }
+    });
+
+    test('only after the settle window, by so many readings', async () => {
+      const { rows } = await database.query(
+        `select clean_scans, held.at >= last_sent_at + make_interval(secs => $3) as settled
+         from fences join payout_transitions held on held.payout_id = fences.payout_id and held.status = 'held'
+         where operation = $1 and external_order_id = any($2)`,
+        [operation, payoutIds, SETTLE_WINDOW_SECONDS],
+      );
+      expect(rows).toEqual(payoutIds.map(() => ({ clean_scans: CLEAN_SCANS, settled: true })));
+    });
+
+    test('it cannot be cancelled: the money may have left', async () => {
+      const answer = await engine.api('POST', `/v1/payouts/${payoutIds[0] ?? ''}/cancel`);
+      expect(answer.status).toBe(409);
+    });
+
+    test('never sent again: not by a new worker, not by a sweep, not by a reset', async () => {
+      await engine.stopWorker();
+      await engine.startWorker();
+      await Promise.all(payoutIds.map(resetAndAwaitHold));
+      await sweep();
+      await expectSentOnce();
+    });
   });
 
-  test('it cannot be cancelled: the money may have left', async () => {
-    const answer = await engine.api('POST', `/v1/payouts/${payoutIds[0] ?? ''}/cancel`);
-    expect(answer.status).toBe(409);
-  });
-
-  test('never sent again: not by a new worker, not by a sweep, not by a reset', async () => {
-    await engine.stopWorker();
-    await engine.startWorker();
-    await Promise.all(
-      payoutIds.map(async (payoutId) => {
-        const runId = await resetToFirstTask(engine, payoutId);
-        await untilAnswer(
-          () => describePayout(engine, payoutId),
-          (description) =>
-            description.runId === runId &&
-            description.typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' }) ===
-              'UNKNOWN_OUTCOME',
-          'held again, for the same reason',
+  describe('a sender that was killed leaves its fence behind', () => {
+    test.each([
+      ['order', 'sending', ORDERS],
+      ['order', 'unknown', ORDERS],
+      ['payout', 'sending', PAYOUTS],
+      ['payout', 'unknown', PAYOUTS],
+    ] as const)(
+      'the %s, found as %s and not at QbitPay, is sent by nobody',
+      async (operation, state, endpoint) => {
+        const { payoutId, ...opened } = await engine.open();
+        await database.query(
+          `insert into fences (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at)
+           values ($1, $2, $2, $3, 1, clock_timestamp(), clock_timestamp())`,
+          [operation, payoutId, state],
         );
-        expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('**UNKNOWN_OUTCOME**');
-      }),
+        await engine.fund(opened);
+        expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+        expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
+        expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
+      },
     );
-    await sweep();
-    await expectSentOnce();
   });
 
-  test('an answer that names another payout is no answer to this one', async () => {
-    const { payoutId, ...opened } = await engine.open();
-    const object = operation;
-    proxy.rewrite((request, body) =>
-      request.startsWith('POST') && body?.object === object && body.externalOrderId === payoutId
-        ? { ...body, externalOrderId: 'somebody-else' }
-        : undefined,
-    );
-    await engine.fund(opened);
-    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
-    proxy.rewrite(undefined);
-    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
+  describe('the connection is refused before anything was sent', () => {
+    test.each([
+      ['order', ORDERS, 'GET /api/v1/balanceTransactions'],
+      ['payout', PAYOUTS, 'GET /api/v1/orders/'],
+    ] as const)('the %s is sent when it stands again, once', async (operation, endpoint, previousRead) => {
+      const { payoutId, ...opened } = await engine.open();
+      // Reads go on over connections that stand; every request that moves money opens one of its own.
+      let refused = false;
+      proxy.rewrite((request) => {
+        if (!refused && request.startsWith(previousRead)) {
+          refused = true;
+          proxy.refuseNewConnections();
+        }
+        return undefined;
+      });
+      await engine.fund(opened);
+      await untilAnswer(
+        () => fenceOf(operation, payoutId),
+        (fence) => fence?.state === 'not_sent',
+        'not sent',
+      );
+      expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe(
+        operation === 'order' ? 'converting' : 'paying',
+      );
+      proxy.rewrite(undefined);
+      expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
+      await proxy.letThrough();
+      await engine.untilStatus(payoutId, 'paid');
+      await expectConvertedAndPaidOnce(engine, payoutId);
+      expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
+      expect((await fenceOf(operation, payoutId)).sends).toBeGreaterThan(1);
+    });
   });
 });
+
+describe('with what is not found sent again', () => {
+  useEngine('CNY:1000000,USDT:1000000');
+
+  describe.each(OPERATIONS)('the %s', (operation, endpoint) => {
+    test('that never took effect is sent once more, and is there once', async () => {
+      const payoutIds = await Promise.all(FAULTS_BEFORE_EFFECT.map((fault) => strike(endpoint, fault)));
+      for (const payoutId of payoutIds) await expectPaid(payoutId, operation, 2);
+    });
+
+    test('that took effect is found, and not sent again', async () => {
+      const payoutIds = await Promise.all(FAULTS_AFTER_EFFECT.map((fault) => strike(endpoint, fault)));
+      for (const payoutId of payoutIds) await expectPaid(payoutId, operation, 1);
+    });
+  });
+});
+
+describe('with a limit of what is sent again', () => {
+  // What is sold is about 721 USDT, and what is paid out 5000 CNY.
+  useEngine('CNY:4999.99,USDT:1000');
+
+  test('what is larger waits for a person, who may send it again', async () => {
+    const payoutId = await strike(PAYOUTS, ['resetBeforeEffect']);
+    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+    const decision = { action: 'resend', reason: 'QbitPay never had it' };
+    const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, decision);
+    expect(answer.status).toBe(200);
+    await expectPaid(payoutId, 'payout', 2);
+  });
+
+  test('what is not is sent again by itself', async () => {
+    const payoutId = await strike(ORDERS, ['resetBeforeEffect']);
+    await expectPaid(payoutId, 'order', 2);
+  });
+
+  test('once: what is not found a second time waits for a person', async () => {
+    const payoutId = await strike(ORDERS, ['resetBeforeEffect', { times: 2 }]);
+    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(2);
+    expect(await fenceOf('order', payoutId)).toEqual({ state: 'unknown', sends: 2 });
+  });
+});
+
+/** Starts its workflow anew; resolves when that is on hold again for the same reason. */
+async function resetAndAwaitHold(payoutId: string): Promise<void> {
+  const runId = await resetToFirstTask(engine, payoutId);
+  await untilAnswer(
+    () => describePayout(engine, payoutId),
+    (description) =>
+      description.runId === runId &&
+      description.typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' }) ===
+        'UNKNOWN_OUTCOME',
+    'held again, for the same reason',
+  );
+  expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('**UNKNOWN_OUTCOME**');
+}
 
 /** Every event that nobody has handled is dispatched now. */
 async function sweep(): Promise<void> {
@@ -160,56 +312,3 @@ async function sweep(): Promise<void> {
     'a sweep',
   );
 }
-
-describe('a sender that was killed leaves its fence behind', () => {
-  test.each([
-    ['order', 'sending', ORDERS],
-    ['order', 'unknown', ORDERS],
-    ['payout', 'sending', PAYOUTS],
-    ['payout', 'unknown', PAYOUTS],
-  ] as const)('the %s, found as %s, is sent by nobody', async (operation, state, endpoint) => {
-    const { payoutId, ...opened } = await engine.open();
-    await database.query(
-      'insert into fences (operation, external_order_id, payout_id, state, sends) values ($1, $2, $2, $3, 1)',
-      [operation, payoutId, state],
-    );
-    await engine.fund(opened);
-    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
-    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
-    expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
-  });
-});
-
-describe('the connection is refused before anything was sent', () => {
-  test.each([
-    ['order', ORDERS, 'GET /api/v1/balanceTransactions'],
-    ['payout', PAYOUTS, 'GET /api/v1/orders/'],
-  ] as const)('the %s is sent when it stands again, once', async (operation, endpoint, previousRead) => {
-    const { payoutId, ...opened } = await engine.open();
-    // Reads go on over connections that stand; every request that moves money opens one of its own.
-    let refused = false;
-    proxy.rewrite((request) => {
-      if (!refused && request.startsWith(previousRead)) {
-        refused = true;
-        proxy.refuseNewConnections();
-      }
-      return undefined;
-    });
-    await engine.fund(opened);
-    await untilAnswer(
-      () => fenceOf(operation, payoutId),
-      (fence) => fence?.state === 'not_sent',
-      'not sent',
-    );
-    expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe(
-      operation === 'order' ? 'converting' : 'paying',
-    );
-    proxy.rewrite(undefined);
-    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
-    await proxy.letThrough();
-    await engine.untilStatus(payoutId, 'paid');
-    await expectConvertedAndPaidOnce(engine, payoutId);
-    expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
-    expect((await fenceOf(operation, payoutId)).sends).toBeGreaterThan(1);
-  });
-});

@@ -40,7 +40,7 @@ function errorOf(answer: Answer, operation = 'getPayout'): QbitPayError {
 
 const describeAnswer = ({ status, type }: Answer): string => `${status} ${type ?? 'without an error object'}`;
 
-const CLIENT_STATUSES = [400, 402, 403, 404, 409, 422];
+const CLIENT_STATUSES = [400, 402, 403, 404, 409, 422, 499];
 const SERVER_STATUSES = [500, 502, 503, 504];
 
 describe('reads', () => {
@@ -103,6 +103,13 @@ describe('reads', () => {
     expect(failure.details).toEqual([{ retryAfterMs: 7_000 }]);
     const without = toReadFailure(errorOf({ status: 429 }));
     expect(without.nextRetryDelay).toBeUndefined();
+    expect(without.details).toBeUndefined();
+  });
+
+  test('“again at once” is the shortest pause that there is: Temporal takes none for “never again”', () => {
+    const failure = toReadFailure(errorOf({ status: 429, type: RATE_LIMIT, retryAfterSeconds: 0 }));
+    expect(failure.nextRetryDelay).toBe(1);
+    expect(failure.details).toEqual([{ retryAfterMs: 1 }]);
   });
 
   test('every type that a read can end in is one that the payout waits for', () => {
@@ -114,6 +121,8 @@ describe('reads', () => {
   test('what crosses to Temporal names operation and status, never the provider’s words', () => {
     const { message } = toReadFailure(errorOf({ status: 402, type: API }, 'getAccount'));
     expect(message).toBe('PROVIDER_UNAVAILABLE: getAccount got no usable answer (HTTP 402)');
+    const unanswered = new QbitPayConnectionError('getAccount', { sent: true, code: 'ETIMEDOUT' });
+    expect(toReadFailure(unanswered).message).toBe('PROVIDER_UNAVAILABLE: getAccount got no usable answer');
   });
 });
 
@@ -229,6 +238,36 @@ describe('the provider’s reason', () => {
     expect(reasonOf('PayPal: zhang.san@example.com of Zhang San is closed', destination)).toBe(
       'PayPal: ********************* of ********* is closed',
     );
+  });
+
+  test('is without what is quoted of it from four characters on', () => {
+    const destination = { type: 'PayPal', payerName: 'Liu', bankAccountNum: 'ab1x' } as const;
+    expect(reasonOf('Liu and ab1x', destination)).toBe('Liu and ****');
+  });
+
+  test('is without the whole of what contains another part, whichever comes first', () => {
+    const [short, long] = ['Zhang', 'Zhang San'];
+    for (const [payerName, bankAccountNum] of [
+      [short, long],
+      [long, short],
+    ] as const) {
+      const destination = { type: 'PayPal', payerName: payerName, bankAccountNum: bankAccountNum } as const;
+      expect(reasonOf('Zhang San; Zhang; Zhang San', destination)).toBe('*********; *****; *********');
+    }
+  });
+
+  test('passes over what a destination leaves open', () => {
+    const destination = { type: 'PayPal', payerName: undefined, bankAccountNum: 'ab1x' };
+    expect(reasonOf('undefined: ab1x', destination as never)).toBe('undefined: ****');
+  });
+
+  test('is one line without control characters or halves of characters', () => {
+    expect(reasonOf('a\u0000b\nc\u001bd\u007fe\ud83df')).toBe('a b c d e f');
+    expect(reasonOf('账户 é 😀')).toBe('账户 é 😀');
+  });
+
+  test('masks every run of three digits or more, and no shorter one', () => {
+    expect(reasonOf('12 123 1234 12')).toBe('12 *** **** 12');
   });
 
   test('is cut when it is long', () => {

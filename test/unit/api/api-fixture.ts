@@ -70,6 +70,10 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     },
     feeTerms: { side: 'added', payoutRate: '0.005', tradeRate: '0' },
     minimum: null,
+    estimatedPrice: null,
+    orderAttempt: 1,
+    payoutAttempt: 1,
+    heldFrom: null,
     order: null,
     providerPayout: null,
     createdAt: new Date('2026-01-01T03:04:05.678Z'),
@@ -163,6 +167,7 @@ export function createFakes(...records: PayoutRecord[]) {
     open: () => Promise.reject(new Error('open is not expected')),
     findOpening: () => Promise.resolve(undefined),
     cancel: () => Promise.reject(new Error('cancel is not expected')),
+    operate: () => Promise.reject(new Error('operate is not expected')),
     ping: () => Promise.resolve(),
   };
   const deposits: Writable<DepositGateway> = {

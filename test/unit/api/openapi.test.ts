@@ -38,6 +38,10 @@ describe('/openapi.json', () => {
       'GET /v1/payouts/{payoutId}': '200 400 401 403 404 500 503',
       'POST /v1/payouts/{payoutId}/cancel': '200 400 401 403 404 409 413 415 500 503',
       'POST /v1/payouts/{payoutId}/deposit': '200 400 401 403 404 409 413 415 500 503',
+      'POST /v1/payouts/{payoutId}/hold': '200 400 401 403 404 409 413 415 500 503',
+      'POST /v1/payouts/{payoutId}/resume': '200 400 401 403 404 409 413 415 500 503',
+      'POST /v1/payouts/{payoutId}/resolve': '200 400 401 403 404 409 413 415 500 503',
+      'POST /v1/payouts/{payoutId}/retry': '200 400 401 403 404 409 413 415 500 503',
       'GET /v1/deposits': '200 400 401 403 500 503',
       'POST /v1/deposits': '200 202 400 401 403 413 415 500 503',
       'GET /v1/deposits/{depositId}': '200 400 401 403 404 500 503',
@@ -92,6 +96,30 @@ describe('/openapi.json', () => {
       additionalProperties: false,
       required: ['to'],
       properties: { to: { anyOf: [{ const: 'free' }, { type: 'array', minItems: 1, maxItems: 100 }] } },
+    });
+  });
+
+  it('shows what a person can decide about a payout', async () => {
+    const { paths, components } = await readDocument();
+    const bodyOf = (operation: string): string =>
+      JSON.stringify(paths[`/v1/payouts/{payoutId}/${operation}`]?.['post']?.requestBody);
+    expect(bodyOf('hold')).toContain('#/components/schemas/DecisionInput');
+    expect(bodyOf('resume')).toContain('#/components/schemas/DecisionInput');
+    expect(bodyOf('resolve')).toContain('#/components/schemas/ResolutionInput');
+    expect(bodyOf('retry')).toContain('#/components/schemas/RetryInput');
+    expect(components.schemas['DecisionInput']).toMatchObject({
+      additionalProperties: false,
+      required: ['reason'],
+    });
+    expect(components.schemas['ResolutionInput']).toMatchObject({
+      additionalProperties: false,
+      required: ['action', 'reason'],
+      properties: { action: { enum: ['adopt', 'resend', 'close'] } },
+    });
+    expect(components.schemas['RetryInput']).toMatchObject({
+      additionalProperties: false,
+      required: ['reason'],
+      properties: { destination: { oneOf: { length: 7 } } },
     });
   });
 

@@ -10,6 +10,84 @@ import {
 
 const statuses = fc.constantFrom(...PAYOUT_STATUSES);
 
+/**
+ * The table once more, as text: the words are in databases, APIs and histories, so that a changed one is a
+ * decision. Read down for where a payout is, across for where it may go.
+ */
+const TRANSITIONS: Readonly<Record<PayoutStatus, string>> = {
+  opening: 'awaiting_deposit awaiting_balance rejected cancelled',
+  awaiting_deposit: 'converting paying expired cancelled failed held',
+  awaiting_balance: 'converting paying cancelled failed held',
+  converting: 'paying failed held',
+  paying: 'in_transit failed held',
+  in_transit: 'paid failed cancelled held',
+  held: 'awaiting_deposit awaiting_balance converting paying in_transit paid failed cancelled',
+  paid: '',
+  failed: '',
+  cancelled: '',
+  expired: '',
+  rejected: '',
+};
+const followersOf = (status: PayoutStatus): string[] => TRANSITIONS[status].split(' ').filter(Boolean);
+
+/** A walk along legal transitions: each number chooses among those that there are. */
+const walks = fc.array(fc.nat(), { maxLength: 30 }).map((choices) => {
+  const path: PayoutStatus[] = [PAYOUT_STATUS.OPENING];
+  for (const choice of choices) {
+    const next = LEGAL_TRANSITIONS[path.at(-1)!];
+    if (next.length > 0) path.push(next[choice % next.length]!);
+  }
+  return path;
+});
+
+describe('the table of transitions', () => {
+  test('has exactly these statuses', () => {
+    expect([...PAYOUT_STATUSES].sort()).toEqual(Object.keys(TRANSITIONS).sort());
+    expect(Object.keys(LEGAL_TRANSITIONS).sort()).toEqual(Object.keys(TRANSITIONS).sort());
+    for (const [name, word] of Object.entries(PAYOUT_STATUS)) expect(word).toBe(name.toLowerCase());
+  });
+
+  test('allows exactly these transitions, between any two statuses', () => {
+    fc.assert(
+      fc.property(statuses, statuses, (from, to) => {
+        expect([from, to, canTransition(from, to)]).toEqual([from, to, followersOf(from).includes(to)]);
+        expect(isFinalStatus(from)).toBe(followersOf(from).length === 0);
+      }),
+      // Often enough that no pair is missed.
+      {
+        numRuns: 2_000,
+        examples: PAYOUT_STATUSES.flatMap((a) => PAYOUT_STATUSES.map((b) => [a, b] as const)),
+      },
+    );
+  });
+
+  test('is closed: it leads to statuses that it has, to each once, and never to where it stands', () => {
+    for (const from of PAYOUT_STATUSES) {
+      const next = LEGAL_TRANSITIONS[from];
+      expect(PAYOUT_STATUSES).toEqual(expect.arrayContaining([...next]));
+      expect(new Set(next).size).toBe(next.length);
+      expect(next).not.toContain(from);
+    }
+  });
+
+  test('along any walk a payout opens once, ends once and stays there', () => {
+    fc.assert(
+      fc.property(walks, (path) => {
+        const end = path.findIndex(isFinalStatus);
+        expect(end === -1 || end === path.length - 1).toBe(true);
+        expect(path.lastIndexOf(PAYOUT_STATUS.OPENING)).toBe(0);
+        path.slice(1).forEach((to, index) => expect(canTransition(path[index]!, to)).toBe(true));
+        if (path.includes(PAYOUT_STATUS.EXPIRED)) expect(path.at(-2)).toBe(PAYOUT_STATUS.AWAITING_DEPOSIT);
+        if (path.includes(PAYOUT_STATUS.REJECTED)) expect(path).toHaveLength(2);
+        if (path.at(-1) === PAYOUT_STATUS.PAID) {
+          expect([PAYOUT_STATUS.IN_TRANSIT, PAYOUT_STATUS.HELD]).toContain(path.at(-2));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('the life of a payout', () => {
   test('ends in exactly these statuses', () => {
     expect(PAYOUT_STATUSES.filter(isFinalStatus).sort()).toEqual([
@@ -40,9 +118,26 @@ describe('the life of a payout', () => {
     }
   });
 
-  test('only an accepted payout is paid', () => {
+  test('only an accepted payout is paid, on hold or not', () => {
     const before = PAYOUT_STATUSES.filter((status) => canTransition(status, PAYOUT_STATUS.PAID));
-    expect(before).toEqual([PAYOUT_STATUS.IN_TRANSIT]);
+    expect(before).toEqual([PAYOUT_STATUS.IN_TRANSIT, PAYOUT_STATUS.HELD]);
+  });
+
+  test('whatever an open payout is doing can be put on hold, and taken on again where it was', () => {
+    const open = PAYOUT_STATUSES.filter(
+      (status) => !isFinalStatus(status) && status !== PAYOUT_STATUS.OPENING && status !== PAYOUT_STATUS.HELD,
+    );
+    for (const status of open) {
+      expect([status, canTransition(status, PAYOUT_STATUS.HELD)]).toEqual([status, true]);
+      expect([status, canTransition(PAYOUT_STATUS.HELD, status)]).toEqual([status, true]);
+    }
+    expect(canTransition(PAYOUT_STATUS.OPENING, PAYOUT_STATUS.HELD)).toBe(false);
+    expect(canTransition(PAYOUT_STATUS.HELD, PAYOUT_STATUS.OPENING)).toBe(false);
+  });
+
+  test('a held payout neither expires nor is rejected', () => {
+    expect(canTransition(PAYOUT_STATUS.HELD, PAYOUT_STATUS.EXPIRED)).toBe(false);
+    expect(canTransition(PAYOUT_STATUS.HELD, PAYOUT_STATUS.REJECTED)).toBe(false);
   });
 
   test('money that may have left cannot be cancelled by the engine before the provider says so', () => {

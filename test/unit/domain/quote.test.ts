@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { addAmounts, compareAmounts, multiply, subtractAmounts } from '../../../src/domain/money.js';
+import {
+  addAmounts,
+  compareAmounts,
+  isPayableAmount,
+  multiply,
+  roundUpToCurrency,
+  subtractAmounts,
+} from '../../../src/domain/money.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
 import {
   costOfPayout,
@@ -7,6 +14,7 @@ import {
   estimatedPostAmount,
   estimateFee,
   FEE_SIDE,
+  isConverted,
   postAmountFromFunds,
   postAmountToReceive,
   proceedsOfSale,
@@ -90,6 +98,81 @@ describe('a payout whose spent amount is fixed', () => {
         const cost = costOfPayout(postAmountFromFunds(funds, 'CNY', feeTerms), 'CNY', feeTerms);
         expect(compareAmounts(cost, funds)).toBeLessThanOrEqual(0);
         expect(compareAmounts(addAmounts(cost, '0.02'), funds)).toBeGreaterThan(0);
+      }),
+    );
+  });
+});
+
+describe('the rest after an order that was filled in part', () => {
+  const done = { sold: '300', proceeds: '2091' };
+  /** What a provider moves may be finer than a currency's smallest unit. */
+  const moved = fc.integer({ min: 0, max: 10 ** 15 }).map((value) => (value / 10 ** 8).toFixed(8));
+
+  const freeTrade = fc.oneof(
+    terms,
+    terms.map((one) => ({ ...one, tradeRate: '0' })),
+  );
+
+  test('is what the proceeds lack of the cost', () => {
+    expect(saleFor(request, '6.97', ADDED, done)).toBe('420.946916');
+    expect(saleFor(request, '7', ADDED, done)).toBe('419.142858');
+    expect(saleFor(request, '6.97', ADDED, { ...done, proceeds: '5024.999' })).toBe('0.001435');
+  });
+
+  test('is what is left of the amount to be spent', () => {
+    expect(saleFor(send, '6.97', ADDED, done)).toBe('400.000000');
+    expect(saleFor(send, '7', ADDED, { ...done, sold: '300.00000050' })).toBe('399.999999');
+    expect(estimatedPostAmount(send, '6.97', DEDUCTED, done)).toBe('4879.00');
+    expect(estimatedPostAmount(send, '7', DEDUCTED, done)).toBe('4891.00');
+  });
+
+  test.each<[string, PayoutRequest, { sold: string; proceeds: string }, boolean]>([
+    ['nothing is done', request, { sold: '0', proceeds: '0' }, false],
+    ['a cent is missing', request, { sold: '720', proceeds: '5024.99' }, false],
+    ['the cost is covered', request, { sold: '720', proceeds: '5025' }, true],
+    ['there is more than enough', request, { sold: '730', proceeds: '5100' }, true],
+    ['the smallest unit is left', send, { sold: '699.999999', proceeds: '4000' }, false],
+    ['less than the smallest unit is left', send, { sold: '699.9999995', proceeds: '4000' }, true],
+    ['all of it was sold', send, { sold: '700', proceeds: '1' }, true],
+    ['more than all of it was sold', send, { sold: '701', proceeds: '1' }, true],
+  ])('%s', (_name, wanted, converted, isOver) => {
+    expect(isConverted(wanted, ADDED, converted)).toBe(isOver);
+    expect(compareAmounts(saleFor(wanted, '6.97', ADDED, converted), '0') === 0).toBe(isOver);
+  });
+
+  test('always brings the proceeds up to the cost, and sells no more than it takes', () => {
+    fc.assert(
+      fc.property(cents, bids, freeTrade, moved, (amount, bid, feeTerms, proceeds) => {
+        const wanted = { ...request, amount };
+        const converted = { sold: '1', proceeds };
+        const rest = saleFor(wanted, bid, feeTerms, converted);
+        const cost = costOfPayout(postAmountToReceive(amount, 'CNY', feeTerms), 'CNY', feeTerms);
+        if (isConverted(wanted, feeTerms, converted)) {
+          expect(rest).toBe('0');
+          expect(compareAmounts(proceeds, cost)).toBeGreaterThanOrEqual(0);
+          return;
+        }
+        const brought = addAmounts(proceeds, proceedsOfSale(rest, bid, 'CNY', feeTerms));
+        expect(compareAmounts(brought, cost)).toBeGreaterThanOrEqual(0);
+        expect(compareAmounts(rest, saleFor(wanted, bid, feeTerms))).toBeLessThanOrEqual(0);
+      }),
+    );
+  });
+
+  test('of an amount to be spent is exact to less than the smallest unit, and never more', () => {
+    fc.assert(
+      fc.property(cents, bids, terms, moved, (amount, bid, feeTerms, sold) => {
+        const rest = saleFor({ ...send, amount }, bid, feeTerms, { sold, proceeds: '1' });
+        const left = subtractAmounts(amount, sold);
+        if (compareAmounts(rest, '0') === 0) {
+          expect(compareAmounts(left, '0.000001')).toBeLessThan(0);
+          return;
+        }
+        expect(isPayableAmount(rest, 'USDT')).toBe(true);
+        expect(compareAmounts(rest, left)).toBeLessThanOrEqual(0);
+        expect(
+          compareAmounts(roundUpToCurrency(left, 'USDT'), addAmounts(rest, '0.000001')),
+        ).toBeLessThanOrEqual(0);
       }),
     );
   });

@@ -584,6 +584,16 @@ describe('AMOUNT_DIFFERS', () => {
     expect(only(world, 'FEE_DIFFERS')).toMatchObject({ currency: 'CNY', provider: '0.2' });
   });
 
+  test('is not said of an order that ended unfilled, and of which the provider shows what was asked for', () => {
+    const [order] = world.provider.orders;
+    Object.assign(order!, { amount: '500', status: 'cancelled' });
+    world.book.attempts.find(({ operation }) => operation === 'order')!.answer!.status = 'cancelled';
+    expect(world.compare().report.differences).toEqual([]);
+    transactionOf(world, order!.id, 'order').net = '-21';
+    world.balance('USDT', '-1');
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ currency: 'USDT', book: '-20', provider: '-21' });
+  });
+
   test('a transaction that took another amount than the ledger has', () => {
     transactionOf(world, 'po_a', 'payout').net = '-101';
     world.balance('CNY', '-0.5');

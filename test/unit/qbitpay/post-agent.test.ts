@@ -6,11 +6,11 @@ import {
   type Agent as HttpsAgent,
 } from 'node:https';
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import { createServer as createTlsServer } from 'node:tls';
 import got from 'got';
 import { createStaticApiKey } from '../../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../../src/qbitpay/client.js';
+import { after, takeMoment, type Moment } from '../../../src/qbitpay/moment.js';
 import { createPostAgent, POST_DEADLINE_CODE } from '../../../src/qbitpay/post-agent.js';
 import { closeServer, json, listen, startRecordingServer, startTcpServer } from './recording-server.js';
 import { createSelfSignedCertificate } from './self-signed-certificate.js';
@@ -24,11 +24,11 @@ function freezeFor(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-const deadlineIn = (ms: number) => performance.now() + ms;
+const deadlineIn = (ms: number): Moment => after(takeMoment(), ms);
 const failureOf = async (request: ClientRequest) => ((await once(request, 'error')) as [Error])[0];
 
-function agentFor<S extends 'http' | 'https'>(scheme: S, deadlineAtMs: number) {
-  return (createPostAgent({ secure: scheme === 'https', deadlineAtMs }) as Record<S, HttpsAgent>)[scheme];
+function agentFor<S extends 'http' | 'https'>(scheme: S, deadline: Moment) {
+  return (createPostAgent({ secure: scheme === 'https', deadline }) as Record<S, HttpsAgent>)[scheme];
 }
 
 /** Counts the bytes of requests that arrive, after TLS where there is TLS. */
@@ -52,9 +52,20 @@ function post(scheme: 'http' | 'https', port: number, agent: HttpsAgent): Client
   return request.end('{"amount":1}');
 }
 
-test.each(['http', 'https'] as const)('%s: after the deadline not one byte leaves', async (scheme) => {
+const OVER = {
+  both: deadlineIn(-1),
+  monotonic: { ...deadlineIn(-1), wallMs: Infinity },
+  // A machine that was suspended: only the wall clock went on.
+  wall: { ...deadlineIn(60_000), wallMs: Date.now() - 1 },
+} as const;
+
+test.each(
+  (['http', 'https'] as const).flatMap((scheme) =>
+    (['both', 'monotonic', 'wall'] as const).map((clock) => [scheme, clock] as const),
+  ),
+)('%s: after the deadline of %s clocks not one byte leaves', async (scheme, clock) => {
   const { seen, port, close } = await startCountingServer(scheme);
-  const request = post(scheme, port, agentFor(scheme, deadlineIn(-1)));
+  const request = post(scheme, port, agentFor(scheme, OVER[clock]));
   expect(await failureOf(request)).toMatchObject({ code: POST_DEADLINE_CODE });
   await close();
   expect(seen.bytes).toBe(0);

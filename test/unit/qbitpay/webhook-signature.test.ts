@@ -1,6 +1,11 @@
 import fc from 'fast-check';
-import { createHash } from 'node:crypto';
-import { signWebhook, verifyWebhook, WEBHOOK_ALGORITHM } from '../../../src/qbitpay/webhook-signature.js';
+import { createHash, createHmac } from 'node:crypto';
+import {
+  signWebhook,
+  verifyWebhook,
+  WEBHOOK_ALGORITHM,
+  WEBHOOK_SIGNATURE_HEADER,
+} from '../../../src/qbitpay/webhook-signature.js';
 
 /** The known answer that the provider published; the HMAC is computed over the same text. */
 const KEY = 'T9uTy95uSifOOuTy';
@@ -17,6 +22,11 @@ const BODY =
 const { MD5: md5, HMAC_SHA256: hmac } = WEBHOOK_ALGORITHM;
 const bytes = (text: string) => Buffer.from(text, 'utf8');
 const md5Of = (text: string) => createHash('md5').update(text).digest('hex').toUpperCase();
+
+test('the names that configuration and senders use stay what they are', () => {
+  expect(WEBHOOK_SIGNATURE_HEADER).toBe('qbitpay-signature');
+  expect(WEBHOOK_ALGORITHM).toEqual({ MD5: 'md5', HMAC_SHA256: 'hmac-sha256' });
+});
 
 test('the published known answer is reproduced', () => {
   expect(signWebhook({ body: BODY, key: KEY, algorithm: md5 })).toBe(MD5);
@@ -60,7 +70,9 @@ test('any of several keys is accepted, no other and never an empty one', () => {
   expect(verify([KEY, ''], md5Of('a=1&key='))).toBe(false);
   const forged = { rawBody: bytes('{"a":1}'), signature: md5Of('a=1&key='), keys: [''], algorithm: md5 };
   expect(verifyWebhook(forged)).toBe(false);
-  expect(() => signWebhook({ body: BODY, key: '', algorithm: md5 })).toThrow(RangeError);
+  expect(() => signWebhook({ body: BODY, key: '', algorithm: md5 })).toThrow(
+    new RangeError('the webhook key is empty'),
+  );
 });
 
 test.each([undefined, '', 'x', MD5.toLowerCase(), `${MD5} `, `${MD5}00`, MD5.slice(1), 'é'.repeat(16)])(
@@ -81,7 +93,16 @@ test.each([
   Buffer.from([0x7b, 0xff, 0x7d]),
 ])('a body that is no JSON object is refused, not thrown at', (body) => {
   const rawBody = typeof body === 'string' ? bytes(body) : body;
-  expect(verifyWebhook({ rawBody, signature: MD5, keys: [KEY], algorithm: md5 })).toBe(false);
+  // Not even under what the key gives for nothing, or for the word that stands for it.
+  for (const signature of [MD5, md5Of(`&key=${KEY}`), md5Of(`undefined&key=${KEY}`)]) {
+    expect(verifyWebhook({ rawBody, signature, keys: [KEY], algorithm: md5 })).toBe(false);
+  }
+});
+
+test.each(['null', '[]', '[1]', '"x"', 'true'])('a body that is %s has nothing to sign', (body) => {
+  expect(() => signWebhook({ body, key: KEY, algorithm: md5 })).toThrow(
+    new SyntaxError('a webhook body is a JSON object'),
+  );
 });
 
 const member = fc.tuple(
@@ -131,6 +152,118 @@ test('a change of any value, any name, the key or the signature is noticed', () 
       const digit = signature[position % signature.length] === '0' ? '1' : '0';
       const at = position % signature.length;
       expect(verify(entries, [KEY], signature.slice(0, at) + digit + signature.slice(at + 1))).toBe(false);
+    }),
+  );
+});
+
+/** A value as it stands in a body, and as the contract signs it: undefined where it is left out. */
+interface Written {
+  readonly json: string;
+  readonly signed: string | undefined;
+}
+
+const names = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/);
+const numbers = fc.oneof(
+  fc.constantFrom('0', '-0', '1e3', '98.10', '0.000001', '123456789012345678901234567890', '1.0E-7'),
+  fc.integer().map(String),
+);
+const scalars: fc.Arbitrary<Written> = fc.oneof(
+  fc.string({ unit: 'grapheme' }).map((text) => ({
+    json: JSON.stringify(text),
+    signed: text === '' ? undefined : text,
+  })),
+  fc.constantFrom('""', 'null').map((json) => ({ json, signed: undefined })),
+  fc.constantFrom('true', 'false').map((json) => ({ json, signed: json })),
+  numbers.map((json) => ({ json, signed: json })),
+);
+/** Inside an object or a list nothing is left out, and the order is the one that came. */
+const containers: fc.Arbitrary<Written> = fc.oneof(
+  fc.array(scalars, { maxLength: 4 }).map((items) => {
+    const json = `[${items.map((item) => item.json).join(',')}]`;
+    return { json, signed: json };
+  }),
+  fc.uniqueArray(fc.tuple(names, scalars), { selector: ([name]) => name, maxLength: 4 }).map((entries) => {
+    const json = `{${entries.map(([name, { json }]) => `"${name}":${json}`).join(',')}}`;
+    return { json, signed: json };
+  }),
+);
+const written = fc.uniqueArray(fc.tuple(names, fc.oneof(scalars, containers)), {
+  selector: ([name]) => name,
+  maxLength: 10,
+});
+const gap = fc.constantFrom('', ' ', '\n', '\t\r\n  ');
+
+/** The signature once more, from the words of the contract and without looking into any JSON. */
+function expectedSignature(entries: readonly (readonly [string, Written])[], key: string, chosen: string) {
+  const inAsciiOrder = entries.toSorted(([one], [other]) => Buffer.compare(bytes(one), bytes(other)));
+  let text = '';
+  for (const [name, { signed }] of inAsciiOrder) {
+    if (signed !== undefined) text += `${text === '' ? '' : '&'}${name}=${signed}`;
+  }
+  text += `&key=${key}`;
+  const hash = chosen === 'md5' ? createHash('md5') : createHmac('sha256', key);
+  return hash.update(bytes(text)).digest('hex').toUpperCase();
+}
+
+test('what is signed is the contract’s text: names in ASCII order, nothing empty, values as they came', () => {
+  fc.assert(
+    fc.property(written, gap, fc.string({ minLength: 1 }), algorithm, (entries, space, key, chosen) => {
+      const body = `${space}{${space}${entries
+        .map(([name, { json }]) => `"${name}"${space}:${space}${json}`)
+        .join(`${space},${space}`)}${space}}${space}`;
+      const signature = expectedSignature(entries, key, chosen);
+      expect(signWebhook({ body, key, algorithm: chosen })).toBe(signature);
+      expect(signWebhook({ body: bytes(body), key, algorithm: chosen })).toBe(signature);
+      expect(verifyWebhook({ rawBody: bytes(body), signature, keys: [key], algorithm: chosen })).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('members that are empty may come and go; 0, false, {} and [] may not', () => {
+  const empty = fc.constantFrom('null', '""');
+  const kept = fc.constantFrom('0', 'false', '{}', '[]', '" "');
+  fc.assert(
+    fc.property(members, empty, kept, algorithm, (entries, nothing, something, chosen) => {
+      const sign = (body: string) => signWebhook({ body, key: KEY, algorithm: chosen });
+      const body = toBody(entries);
+      const withMember = (value: string) => `${body.slice(0, -1)},"added0000000":${value}}`;
+      expect(sign(withMember(nothing))).toBe(sign(body));
+      expect(sign(withMember(something))).not.toBe(sign(body));
+    }),
+  );
+});
+
+test('only the signature itself is accepted: no part of it, no more than it, no other letters', () => {
+  const signature = signWebhook({ body: BODY, key: KEY, algorithm: hmac });
+  const near = fc.oneof(
+    fc.string(),
+    fc.string({ unit: fc.constantFrom(...Array.from('0123456789ABCDEF')), minLength: 64, maxLength: 64 }),
+    fc.nat({ max: 64 }).map((end) => signature.slice(0, end)),
+    fc.nat({ max: 64 }).map((start) => signature.slice(start)),
+    fc.string().map((more) => signature + more),
+    fc.string().map((before) => before + signature),
+    fc.nat({ max: 63 }).map((at) => signature.slice(0, at) + signature.slice(at).toLowerCase()),
+    fc
+      .tuple(fc.nat({ max: 63 }), fc.constantFrom(...Array.from('0123456789ABCDEFé\u0000')))
+      .map(([at, letter]) => signature.slice(0, at) + letter + signature.slice(at + 1)),
+  );
+  fc.assert(
+    fc.property(near, (given) => {
+      const event = { rawBody: bytes(BODY), signature: given, keys: ['old', KEY], algorithm: hmac };
+      expect(verifyWebhook(event)).toBe(given === signature);
+    }),
+    { numRuns: 500, examples: [[signature]] },
+  );
+});
+
+test('with any keys, those verify that signed, and an empty one never', () => {
+  const keys = fc.array(fc.constantFrom('', 'a', 'b', 'c', 'd'), { maxLength: 5 });
+  fc.assert(
+    fc.property(keys, fc.constantFrom('', 'a', 'b', 'c'), algorithm, (accepted, signer, chosen) => {
+      const signature = expectedSignature([['a', { json: '1', signed: '1' }]], signer, chosen);
+      const event = { rawBody: bytes('{"a":1}'), signature, keys: accepted, algorithm: chosen };
+      expect(verifyWebhook(event)).toBe(signer !== '' && accepted.includes(signer));
     }),
   );
 });

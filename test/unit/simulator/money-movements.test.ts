@@ -156,6 +156,49 @@ describe('orders', () => {
     expect((await client.api<Order>('POST', '/orders', order)).body.price).toBe(6.5);
   });
 
+  test('a rule ends an order with a part of it executed: only that moves', async () => {
+    const client = await startClient({}, { feeRates: { payout: 0, trade: 0.001 }, settlement: 'manual' });
+    await client.deposit('USDT', 500);
+    const end = (status: string, filled?: number, externalOrderId = 'o') =>
+      client.control('POST', '/orders/outcomes', { status, filled, externalOrderId });
+    await end('cancelled', 300.1234567);
+    const place = (externalOrderId: string, amount: number) =>
+      client.api<Order & { status: string; amount: number }>('POST', '/orders', {
+        symbol: 'USDT/CNY',
+        side: 'sell',
+        amount,
+        externalOrderId,
+      });
+    expect((await place('other', 10)).body).toMatchObject({ status: 'filled', amount: 10 });
+    const { body } = await place('o', 400);
+    expect(body).toMatchObject({ status: 'cancelled', amount: 400, quoteAmount: 2091.86, fee: 2.1 });
+    const moved = (id: string) =>
+      client.all<BalanceTransaction>(`/balanceTransactions?source=${id}&type=order`);
+    expect((await moved(body.id)).map(({ amount, fee, net }) => ({ amount, fee, net }))).toEqual([
+      { amount: 2091.86, fee: 2.1, net: 2089.76 },
+      { amount: -300.123456, fee: 0, net: -300.123456 },
+    ]);
+    expect((await client.api('GET', `/orders/${body.id}`)).body).toEqual(body);
+
+    await end('failed');
+    const nothing = await place('o', 100);
+    expect(nothing.body).toMatchObject({ status: 'failed', amount: 100, quoteAmount: 0, fee: 0 });
+    expect(await moved(nothing.body.id)).toEqual([]);
+
+    await end('failed', 1_000);
+    expect((await place('o', 50)).body).toMatchObject({ status: 'failed', amount: 50, quoteAmount: 348.5 });
+    expect((await place('o', 50)).body).toMatchObject({ status: 'filled' });
+    await end('cancelled');
+    expect((await client.control('GET', '/orders/outcomes')).body).toMatchObject({
+      data: [{ status: 'cancelled', filled: 0, remaining: 1 }],
+    });
+    await client.control('DELETE', '/orders/outcomes');
+    expect((await client.control('GET', '/orders/outcomes')).body).toEqual({ data: [] });
+    expect((await end('filled')).status).toBe(400);
+    expect((await end('failed', -1)).status).toBe(400);
+    await expectBooksToBalance(client);
+  });
+
   test('a bid is no price to buy at', async () => {
     const client = await startClient();
     await client.deposit('CNY', 100);

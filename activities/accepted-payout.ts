@@ -1,0 +1,67 @@
+import type { PayoutRecord } from '../src/book/records.js';
+import type { AcceptedRecord } from '../src/book/settlements.js';
+import { FAILURE_TYPE } from '../src/domain/failure-type.js';
+import { MILESTONE } from '../src/domain/milestone.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import type { Payout } from '../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { superseded, type Superseded } from './superseded.js';
+import { surely } from './surely.js';
+
+/** The provider has the payout. */
+export interface AcceptedPayout {
+  readonly kind: 'accepted';
+  readonly status: PayoutStatus;
+  readonly providerPayoutId: string;
+}
+
+export interface AcceptedAnswer {
+  readonly answer: Payout;
+  /** Which sending it answers. */
+  readonly sends: number;
+  /** What was asked for. */
+  readonly postAmount: string;
+  readonly externalOrderId: string;
+}
+
+/** Writes the provider's payout, as it was answered or found; where it is not what was asked for, a person looks. */
+export async function recordAccepted(
+  deps: ActivityDependencies,
+  { payoutId, request }: PayoutRecord,
+  { answer, sends, postAmount, externalOrderId }: AcceptedAnswer,
+): Promise<AcceptedPayout | Superseded> {
+  const record = toProviderRecord({ answer, postAmount, externalOrderId });
+  const finding = findingOf(answer, request.currency);
+  const accepted = { payout: record, sends, finding };
+  const status = await surely(() => deps.book.attempts.recordProviderPayout(payoutId, accepted));
+  await deps.reached(MILESTONE.PAYOUT_RECORDED);
+  if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.book, payoutId);
+  return { kind: 'accepted', status, providerPayoutId: answer.id };
+}
+
+export function toProviderRecord({
+  answer,
+  postAmount,
+  externalOrderId,
+}: Omit<AcceptedAnswer, 'sends'>): AcceptedRecord['payout'] {
+  return {
+    externalOrderId,
+    providerPayoutId: answer.id,
+    currency: answer.currency,
+    postAmount,
+    recipientAmount: answer.amount,
+    fee: answer.fee,
+    status: answer.status,
+  };
+}
+
+/** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
+function findingOf(answer: Payout, currency: string): AcceptedRecord['finding'] {
+  if (answer.trade !== undefined && answer.trade !== null) {
+    const detail = `QbitPay converted by itself for payout ${answer.id}`;
+    return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };
+  }
+  if (answer.currency === currency) return undefined;
+  const detail = `QbitPay has payout ${answer.id} in ${answer.currency}`;
+  return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+}

@@ -1,0 +1,157 @@
+import type { FenceId } from '../src/book/fences.js';
+import type { PayoutRecord } from '../src/book/records.js';
+import { FENCE_OPERATION } from '../src/book/schema.js';
+import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { QbitPayInvalidRequestError } from '../src/qbitpay/errors.js';
+import type { QbitPayClient } from '../src/qbitpay/client.js';
+import type { Order, Payout } from '../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+/** Finding a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
+
+/** How far before the first sending the list is read: the two clocks are never further apart. */
+export const CLOCK_MARGIN_MS = 10 * 60_000;
+
+/** A list that keeps shifting is read again from the top this often, then the scan counts for nothing. */
+const MAX_RESTARTS = 5;
+
+export interface Scan<T> {
+  readonly found: readonly T[];
+  /** Every page was read, and none shifted under the reading. */
+  readonly isComplete: boolean;
+  /** False when something in the list does not say whose it is: it might be ours. */
+  readonly isNamed: boolean;
+}
+
+/** All of it was read, and there is nothing. */
+export function isNothing({ found, isComplete }: Scan<unknown>): boolean {
+  return isComplete && found.length === 0;
+}
+
+/** Payouts of this `externalOrderId`: those in the list, and those of `announcedIds` that are of it. */
+export async function scanPayouts(
+  qbitpay: Pick<QbitPayClient, 'iteratePayouts' | 'getPayout'>,
+  { externalOrderId }: Pick<FenceId, 'externalOrderId'>,
+  firstSentAtMs: number,
+  announcedIds: readonly string[] = [],
+): Promise<Scan<Payout>> {
+  const fromMs = firstSentAtMs - CLOCK_MARGIN_MS;
+  const { isComplete, found: listed } = await scan(() => qbitpay.iteratePayouts(), externalOrderId, fromMs);
+  const announced = await readAnnounced(qbitpay, externalOrderId, announcedIds);
+  const found = new Map([...listed, ...announced].map((payout) => [payout.id, payout]));
+  // Payouts that name nobody are the dashboard's: ours carry the id back [D].
+  return { found: [...found.values()], isComplete, isNamed: true };
+}
+
+/** Payouts that webhooks named, read one by one: the list may show them late. What is not there says nothing. */
+async function readAnnounced(
+  qbitpay: Pick<QbitPayClient, 'getPayout'>,
+  externalOrderId: string,
+  announcedIds: readonly string[],
+): Promise<Payout[]> {
+  const found: Payout[] = [];
+  for (const id of announcedIds) {
+    const payout = await orNone(() => qbitpay.getPayout(id));
+    if (payout?.externalOrderId === externalOrderId) found.push(payout);
+  }
+  return found;
+}
+
+/** Undefined where the provider has no such object. */
+export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof QbitPayInvalidRequestError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** [I] Orders have the filter; what it answers is checked all the same. That they carry the id back is inferred, too. */
+export async function scanOrders(
+  qbitpay: Pick<QbitPayClient, 'iterateOrders'>,
+  { externalOrderId }: Pick<FenceId, 'externalOrderId'>,
+  firstSentAtMs: number,
+): Promise<Scan<Order>> {
+  const fromMs = firstSentAtMs - CLOCK_MARGIN_MS;
+  const { unnamed, ...listed } = await scan(
+    () => qbitpay.iterateOrders({ externalOrderId }),
+    externalOrderId,
+    fromMs,
+  );
+  return { ...listed, isNamed: unnamed === 0 };
+}
+
+interface Listed {
+  readonly id: string;
+  readonly createdAt?: string | undefined;
+  readonly externalOrderId?: string | undefined;
+}
+
+/**
+ * Reads newest first, back to `fromMs`. An item that comes twice shows that pages shifted, so that another may have
+ * been skipped: the reading begins again from the top. What was found stays found.
+ */
+async function scan<T extends Listed>(
+  list: () => AsyncIterable<T>,
+  externalOrderId: string,
+  fromMs: number,
+): Promise<Reading<T>> {
+  const seen: Seen<T> = { found: new Map(), unnamed: new Set() };
+  let isComplete = false;
+  for (let reading = 0; reading <= MAX_RESTARTS && !isComplete; reading += 1) {
+    isComplete = await readOnce(list(), seen, externalOrderId, fromMs);
+  }
+  return { found: [...seen.found.values()], isComplete, unnamed: seen.unnamed.size };
+}
+
+interface Reading<T> extends Omit<Scan<T>, 'isNamed'> {
+  /** How many items did not say whose they are. */
+  readonly unnamed: number;
+}
+
+interface Seen<T> {
+  readonly found: Map<string, T>;
+  readonly unnamed: Set<string>;
+}
+
+/** False when the pages shifted. */
+async function readOnce<T extends Listed>(
+  items: AsyncIterable<T>,
+  { found, unnamed }: Seen<T>,
+  externalOrderId: string,
+  fromMs: number,
+): Promise<boolean> {
+  const seen = new Set<string>();
+  for await (const item of items) {
+    if (seen.has(item.id)) return false;
+    seen.add(item.id);
+    if (item.externalOrderId === externalOrderId) found.set(item.id, item);
+    else if (item.externalOrderId === undefined) unnamed.add(item.id);
+    if (item.createdAt !== undefined && Date.parse(item.createdAt) < fromMs) break;
+  }
+  return true;
+}
+
+/** The request that the payout is at, or was at when it was held. */
+export function fenceIdOf({ payoutId, orderAttempt, payoutAttempt, ...payout }: PayoutRecord): FenceId {
+  const step = payout.status === PAYOUT_STATUS.HELD ? payout.heldFrom : payout.status;
+  return step === PAYOUT_STATUS.PAYING || step === PAYOUT_STATUS.IN_TRANSIT
+    ? { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payoutExternalId(payoutId, payoutAttempt) }
+    : { operation: FENCE_OPERATION.ORDER, externalOrderId: orderExternalId(payoutId, orderAttempt) };
+}
+
+/** What QbitPay has under the `externalOrderId` of the request that the payout is, or was, at. */
+export async function scanFor(
+  deps: Pick<ActivityDependencies, 'book' | 'qbitpay'>,
+  payout: PayoutRecord,
+): Promise<Scan<Order | Payout>> {
+  const id = fenceIdOf(payout);
+  const { firstSentAt } = await deps.book.attempts.getFence(id);
+  const fromMs = (firstSentAt ?? payout.createdAt).getTime();
+  if (id.operation === FENCE_OPERATION.ORDER) return scanOrders(deps.qbitpay, id, fromMs);
+  const known = payout.providerPayout === null ? [] : [payout.providerPayout.providerPayoutId];
+  const announced = await deps.book.webhooks.objectsOf(payout.payoutId);
+  return scanPayouts(deps.qbitpay, id, fromMs, [...new Set([...known, ...announced])]);
+}

@@ -1,0 +1,106 @@
+import type { z } from 'zod';
+import type { PayoutGateway, PayoutOperation } from '../temporal/payout-gateway.js';
+import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
+import type { ApiServer } from './api-server.js';
+import type { Authentication } from './authentication.js';
+import type { ApiBook } from './book-port.js';
+import { payoutNotFound } from './get-payout.js';
+import { toPayout } from './payout-resource.js';
+import { ProblemError } from './problem.js';
+import { decisionBody, payout, payoutParams, resolveBody, retryBody } from './schemas.js';
+
+const UNREADABLE_RETRY_AFTER_SECONDS = '10';
+
+interface OperatePayoutDependencies {
+  readonly book: ApiBook;
+  readonly payouts: PayoutGateway;
+  readonly authentication: Authentication;
+}
+
+/** What persons decide about payouts. Each call is refused, with the reason, where it makes no sense. */
+export function addOperatePayout(app: ApiServer, dependencies: OperatePayoutDependencies): void {
+  const { authentication } = dependencies;
+  const onRequest = authentication('operate');
+  const params = payoutParams;
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/hold',
+    onRequest,
+    schema: { ...schemaOf('holdPayout', 'Put a payout on hold', decisionBody), params },
+    handler: async ({ params: { payoutId }, body, actor }) =>
+      operate(dependencies, payoutId, { operation: 'hold', actor, ...body }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/resume',
+    onRequest,
+    schema: { ...schemaOf('resumePayout', 'Take a held payout on', decisionBody), params },
+    handler: async ({ params: { payoutId }, body, actor }) =>
+      operate(dependencies, payoutId, { operation: 'resume', actor, ...body }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/resolve',
+    onRequest,
+    schema: {
+      ...schemaOf('resolvePayout', 'Say what became of a request whose outcome is not known', resolveBody),
+      params,
+    },
+    handler: async ({ params: { payoutId }, body, actor }) =>
+      operate(dependencies, payoutId, { operation: 'resolve', actor, ...body }),
+  });
+  app.route({
+    method: 'POST',
+    url: '/v1/payouts/:payoutId/retry',
+    onRequest,
+    schema: {
+      ...schemaOf('retryPayout', 'Make a new attempt, to another destination if need be', retryBody),
+      params,
+    },
+    handler: async ({ params: { payoutId }, body, actor }) =>
+      operate(dependencies, payoutId, { operation: 'retry', actor, ...body }),
+  });
+}
+
+function schemaOf<Body extends z.ZodType>(operationId: string, summary: string, body: Body) {
+  return {
+    operationId,
+    summary,
+    tags: ['payouts'],
+    body,
+    response: {
+      200: answer('Done; the payout as it is now.', payout),
+      ...INVALID,
+      ...notFound('payout'),
+      ...conflict('It makes no sense for this payout now; the detail says why.'),
+      ...BODY_PROBLEMS,
+      ...COMMON_PROBLEMS,
+    },
+  };
+}
+
+async function operate(
+  { book, payouts }: OperatePayoutDependencies,
+  payoutId: string,
+  operation: PayoutOperation,
+) {
+  const before = await book.payouts.find(payoutId);
+  if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
+  const outcome = await payouts.operate(payoutId, operation);
+  if (outcome.kind === 'refused') throw refused(`Refused: ${outcome.message}.`);
+  if (outcome.kind === 'unreadable') {
+    const detail = `${outcome.message} Nothing was changed: try again later.`;
+    throw ProblemError.of('UNAVAILABLE', detail, {
+      headers: { 'retry-after': UNREADABLE_RETRY_AFTER_SECONDS },
+    });
+  }
+  const after = await book.payouts.find(payoutId);
+  if (after === undefined) throw payoutNotFound();
+  if (outcome.kind === 'notRunning')
+    throw refused(`The payout is "${after.status}" and nothing runs for it.`);
+  return toPayout(after);
+}
+
+function refused(detail: string): ProblemError {
+  return ProblemError.of('OPERATION_REFUSED', detail);
+}

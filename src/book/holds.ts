@@ -1,0 +1,52 @@
+import type { FailureType } from '../domain/failure-type.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import { isCurrentFence, isOf, type FenceId } from './fences.js';
+import { lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import { FENCE_STATE, type FenceState } from './schema.js';
+
+export interface Hold {
+  readonly reason: FailureType;
+  /** One line for the timeline. */
+  readonly detail: string;
+  /** The request it was decided about: once that is over, or further, nothing is held. @default none */
+  readonly about?: FencePosition;
+}
+
+/** Where a request was when something was decided about it. */
+export interface FencePosition {
+  readonly id: FenceId;
+  readonly states: readonly FenceState[];
+  /** @default any */
+  readonly sends?: number;
+}
+
+/** Moves a payout to `held`, where that is legal and what it was decided on still holds. */
+export async function holdPayout(
+  db: BookDatabase,
+  payoutId: string,
+  { reason, detail, about }: Hold,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    if (about !== undefined && !(await isStillAt(trx, row, about))) return;
+    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: reason });
+  });
+}
+
+async function isStillAt(
+  trx: BookTransaction,
+  row: PayoutRow,
+  { id, states, sends }: FencePosition,
+): Promise<boolean> {
+  if (!isCurrentFence(row, id)) return false;
+  const fence = await trx
+    .selectFrom('fences')
+    .select(['state', 'sends'])
+    .where(isOf(id))
+    .forUpdate()
+    .executeTakeFirst();
+  // A step that was never entered has prepared nothing yet.
+  const state = fence?.state ?? FENCE_STATE.PREPARED;
+  return states.includes(state) && (sends === undefined || sends === fence?.sends);
+}

@@ -1,0 +1,41 @@
+import { sql, type Kysely } from 'kysely';
+
+/** What looking requests up, sending them again and operators' decisions need to be remembered. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
+}
+
+const STATEMENTS = [
+  `alter table payouts add column held_from text`,
+  `alter table payouts add column payout_attempt integer not null default 1`,
+  `alter table payouts add column order_attempt integer not null default 1`,
+
+  `alter table fences add column amount numeric`,
+  `alter table fences add column currency text`,
+  `alter table fences add column price numeric`,
+  `alter table fences add column first_sent_at timestamptz`,
+  `alter table fences add column last_sent_at timestamptz`,
+  `alter table fences add column clean_scans integer not null default 0`,
+  // Who said that an unknown request may be sent again: an API key's name, or the engine itself.
+  `alter table fences add column resend_by text`,
+  `alter table fences add column resends integer not null default 0`,
+  `update fences set first_sent_at = updated_at, last_sent_at = updated_at where sends > 0`,
+  // A payout that was held before knows only that; what it was doing is told by how far it came.
+  `update payouts set held_from = case
+       when exists (select from provider_payouts where provider_payouts.payout_id = payouts.payout_id) then 'in_transit'
+       when exists (select from fences where fences.payout_id = payouts.payout_id and operation = 'payout') then 'paying'
+       when exists (select from fences where fences.payout_id = payouts.payout_id) then 'converting'
+       else 'awaiting_deposit' end
+     where status = 'held'`,
+
+  // What persons decided, once each: a decision that is carried out again (its answer was lost) changes nothing.
+  `create table payout_operations (
+     payout_id text not null references payouts (payout_id),
+     operation_id text not null,
+     action text not null,
+     actor text not null,
+     reason text not null,
+     at timestamptz not null default clock_timestamp(),
+     primary key (payout_id, operation_id)
+   )`,
+];

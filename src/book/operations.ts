@@ -1,0 +1,255 @@
+import { sql } from 'kysely';
+import type { Destination } from '../domain/destination.js';
+import { FAILURE_TYPE, FAILURES } from '../domain/failure-type.js';
+import { orderExternalId, payoutExternalId } from '../domain/identifiers.js';
+import { refuseAction } from '../domain/hold.js';
+import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
+import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { replaceOrder } from './attempts.js';
+import { releaseFunds } from './bookings.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import { authoriseResend, currentFence, getFence, IS_ORDER_OVER, type FenceId } from './fences.js';
+import { lockPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import type { OrderRecord } from './records.js';
+import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
+import { isBeingSent } from './sending-lock.js';
+import { acceptPayout, replaceAttempt, type AcceptedRecord } from './settlements.js';
+
+/** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
+
+export interface Decision {
+  /** Carried out once: the same one again changes nothing. */
+  readonly operationId: string;
+  readonly payoutId: string;
+  /** Name of the API key. */
+  readonly actor: string;
+  readonly reason: string;
+}
+
+export type OperationOutcome =
+  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly message: string };
+
+const DONE: OperationOutcome = { kind: 'done' };
+
+function refused(message: string): OperationOutcome {
+  return { kind: 'refused', message };
+}
+
+/** Puts a payout that has not ended on hold; a request that is on its way is not stopped by it. */
+export async function holdByOperator(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+  return decide(db, decision, 'hold', async (trx, row) => {
+    if (row.status === PAYOUT_STATUS.HELD)
+      return refused(`the payout is held already: ${row.hold_reason ?? ''}`);
+    if (!canTransition(row.status, PAYOUT_STATUS.HELD)) return refused(`the payout is ${row.status}`);
+    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, {
+      detail: `held by ${describe(decision)}`,
+      holdReason: FAILURE_TYPE.HELD_BY_OPERATOR,
+    });
+    return DONE;
+  });
+}
+
+/** The payout goes on with what it was doing. */
+export async function resumePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
+    await goOn(trx, row, row.held_from, `resumed by ${describe(decision)}`);
+    return DONE;
+  });
+}
+
+/** A request whose outcome is not known may be sent again, once, by the decision of a person. */
+export async function resendPayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+      return refused('QbitPay has it: adopt one of them instead');
+    }
+    const { id, sends, state } = await openFence(trx, row);
+    if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
+    // Where its sender wrote an outcome meanwhile, the step goes on from that.
+    if (state === FENCE_STATE.UNKNOWN) await authoriseResend(trx, id, sends, decision.actor);
+    await goOn(trx, row, row.held_from, `to be sent again as not sent, says ${describe(decision)}`);
+    return DONE;
+  });
+}
+
+/** Ends a payout whose request was not found; what it has is free. */
+export async function closePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+      return refused('QbitPay has it: adopt one of them instead');
+    }
+    const { id, state } = await openFence(trx, row);
+    if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
+    if (state === FENCE_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
+    const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
+    await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {
+      detail: `closed by ${describe(decision)}`,
+      failure: { type, message: FAILURES[type].meaning },
+    });
+    await releaseFunds(trx, row.payout_id);
+    return DONE;
+  });
+}
+
+/** The payout that QbitPay has is this one's: it goes on as if its answer had come. */
+export async function adoptPayout(
+  db: BookDatabase,
+  decision: Decision,
+  accepted: AcceptedRecord,
+): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    const detail = `${accepted.payout.providerPayoutId} adopted by ${describe(decision)}`;
+    if (!(await replaceAttempt(trx, row, accepted))) {
+      await acceptPayout(trx, row, accepted, { detail, resumes: true });
+    } else await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
+    return DONE;
+  });
+}
+
+/** As {@link adoptPayout}, for an order. */
+export async function adoptOrder(
+  db: BookDatabase,
+  decision: Decision,
+  { order, sends }: { readonly order: OrderRecord; readonly sends: number },
+): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    await replaceOrder(trx, row, sends, order);
+    await goOn(
+      trx,
+      row,
+      PAYOUT_STATUS.CONVERTING,
+      `${order.providerOrderId} adopted by ${describe(decision)}`,
+    );
+    return DONE;
+  });
+}
+
+/** A new attempt, under the next number; of the order where the payout had not come further. */
+export async function retryPayout(
+  db: BookDatabase,
+  decision: Decision & { readonly destination?: Destination | undefined },
+): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
+    if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED && !(await isMoneyBack(trx, row))) {
+      return refused('its money has not come back from QbitPay yet');
+    }
+    const { state } = await openFence(trx, row);
+    // As long as the attempt before may live, another one could pay twice.
+    const isOver =
+      state === FENCE_STATE.REJECTED || (state === FENCE_STATE.ACCEPTED && (await isGivenBack(trx, row)));
+    if (!isOver) return refused(`the attempt before is ${state}: it may still be carried out`);
+    const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
+    const { destination } = decision;
+    await trx
+      .updateTable('payouts')
+      .set({
+        ...(isOrder
+          ? { order_attempt: sql<number>`order_attempt + 1` }
+          : { payout_attempt: sql<number>`payout_attempt + 1` }),
+        ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
+      })
+      .where('payout_id', '=', row.payout_id)
+      .execute();
+    const how = destination === undefined ? '' : ' with another destination';
+    const to = isOrder ? PAYOUT_STATUS.CONVERTING : PAYOUT_STATUS.PAYING;
+    await goOn(trx, row, to, `another attempt${how}, says ${describe(decision)}`);
+    return DONE;
+  });
+}
+
+function describe({ actor, reason }: Decision): string {
+  return `${actor}: ${reason}`;
+}
+
+type Step = (trx: BookTransaction, row: PayoutRow) => Promise<OperationOutcome>;
+
+async function decide(
+  db: BookDatabase,
+  { operationId, payoutId, actor, reason }: Decision,
+  action: string,
+  step: Step,
+): Promise<OperationOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const row = await lockPayout(trx, payoutId);
+    if (row === undefined) return refused('the payout is not open yet');
+    if (await isCarriedOut(trx, payoutId, operationId)) return DONE;
+    const outcome = await step(trx, row);
+    if (outcome.kind === 'done') {
+      const values = { operation_id: operationId, payout_id: payoutId, action, actor, reason };
+      await trx.insertInto('payout_operations').values(values).execute();
+    }
+    return outcome;
+  });
+}
+
+/** True when this decision was carried out before: its answer was lost. */
+export async function isCarriedOut(
+  trx: BookDatabase | BookTransaction,
+  payoutId: string,
+  operationId: string,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('payout_operations')
+    .select('operation_id')
+    .where('payout_id', '=', payoutId)
+    .where('operation_id', '=', operationId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function decideAbout(
+  db: BookDatabase,
+  decision: Decision,
+  action: OperatorAction,
+  step: Step,
+): Promise<OperationOutcome> {
+  return decide(db, decision, action, (trx, row) => {
+    const refusal = refuseAction(row.status, row.hold_reason, action);
+    return refusal === undefined ? step(trx, row) : Promise.resolve(refused(refusal));
+  });
+}
+
+async function goOn(
+  trx: BookTransaction,
+  row: PayoutRow,
+  to: PayoutStatus | null,
+  detail: string,
+): Promise<void> {
+  if (to === null) throw new Error(`the book does not say what payout ${row.payout_id} was doing`);
+  const status = await transitionPayout(trx, row, to, { detail, resumes: true });
+  if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
+}
+
+const STILL_SENDING = 'its sender may still be at work: try again in a minute';
+
+/** The request that a held payout was at. */
+async function openFence(
+  trx: BookTransaction,
+  row: PayoutRow,
+): Promise<{ id: FenceId; sends: number; state: FenceState }> {
+  const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
+  const id = currentFence(row, isOrder ? FENCE_OPERATION.ORDER : FENCE_OPERATION.PAYOUT);
+  const { sends, state } = await getFence(trx, id);
+  return { id, sends, state };
+}
+
+/** The provider has ended the payout without carrying it out, or the order, and what that moved is booked. */
+async function isGivenBack(trx: BookTransaction, row: PayoutRow): Promise<boolean> {
+  const ended =
+    row.held_from === PAYOUT_STATUS.CONVERTING
+      ? sql`from provider_orders where status <> 'filled' and ${IS_ORDER_OVER}
+          and external_order_id = ${orderExternalId(row.payout_id, row.order_attempt)}`
+      : sql`from provider_payouts where status in ('failed', 'cancelled')
+          and external_order_id = ${payoutExternalId(row.payout_id, row.payout_attempt)}`;
+  const { rows } = await sql<{ over: boolean }>`select exists (select ${ended}) as over`.execute(trx);
+  return rows[0]?.over === true;
+}
+
+async function isMoneyBack(trx: BookTransaction, row: PayoutRow): Promise<boolean> {
+  const attempt = await trx
+    .selectFrom('provider_payouts')
+    .select('returned_at')
+    .where('external_order_id', '=', payoutExternalId(row.payout_id, row.payout_attempt))
+    .executeTakeFirst();
+  return attempt?.returned_at != null;
+}

@@ -1,0 +1,61 @@
+import { sql } from 'kysely';
+import type { Pool, PoolClient } from 'pg';
+import type { BookTransaction } from './database.js';
+import type { FenceId } from './fences.js';
+
+/**
+ * Holds a session lock of the database while a request that moves money is on its way: from before its fence is
+ * claimed until its answer is written. Another sending of the same request needs the lock free, so that a sender that
+ * was frozen in between keeps it away as long as its connection stands. Undefined when somebody else holds it.
+ */
+export async function whileSending<T>(
+  pool: Pool,
+  { operation, externalOrderId }: FenceId,
+  send: () => Promise<T>,
+): Promise<T | undefined> {
+  const session = await pool.connect();
+  const key = keyOf({ operation, externalOrderId });
+  let isBroken = true;
+  session.on('error', forgetCutSession);
+  try {
+    const { rows } = await session.query<{ locked: boolean }>(
+      `select pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as locked`,
+      [key],
+    );
+    if (rows[0]?.locked !== true) {
+      isBroken = false;
+      return undefined;
+    }
+    const result = await send();
+    isBroken = !(await unlock(session, key));
+    return result;
+  } finally {
+    session.off('error', forgetCutSession);
+    // A session that may still hold the lock is ended with it, not given to the next one.
+    session.release(isBroken);
+  }
+}
+
+function keyOf({ operation, externalOrderId }: FenceId): string {
+  return `${operation} ${externalOrderId}`;
+}
+
+/** True while somebody holds the lock of {@link whileSending}; nobody else takes it until the transaction ends. */
+export async function isBeingSent(trx: BookTransaction, id: FenceId): Promise<boolean> {
+  const { rows } = await sql<{ locked: boolean }>`
+    select pg_try_advisory_xact_lock(hashtext('sending'), hashtext(${keyOf(id)})) as locked`.execute(trx);
+  return rows[0]?.locked !== true;
+}
+
+/** A session in use has no listener of its pool: without one its end would be the end of the process. */
+function forgetCutSession(): void {}
+
+/** What the sender knows by now must not be lost with the lock's connection. */
+async function unlock(session: PoolClient, key: string): Promise<boolean> {
+  try {
+    await session.query(`select pg_advisory_unlock(hashtext('sending'), hashtext($1))`, [key]);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,465 @@
+import { randomUUID } from 'node:crypto';
+import type { FenceId } from '../../src/book/fences.js';
+import type { Decision } from '../../src/book/operations.js';
+import type { OrderRecord, PayoutRecord } from '../../src/book/records.js';
+import { FENCE_OPERATION, FENCE_STATE, type FenceState } from '../../src/book/schema.js';
+import type { AcceptedRecord, SettlementReading } from '../../src/book/settlements.js';
+import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { addFree, deposit, openPayout, openTestBook, type TestBook } from '../support/test-book.js';
+
+/** What the book lets those who send, look up and decide do to a request, in whatever order they come. */
+
+const ASKED = { amount: '700', currency: 'USDT' };
+const HOUR_SECONDS = 3_600;
+
+let testBook: TestBook;
+const book = (): TestBook['book'] => testBook.book;
+
+beforeAll(async () => {
+  testBook = await openTestBook();
+});
+afterAll(() => testBook.close());
+
+const rowsOf = async (query: string, ...values: unknown[]) => (await testBook.sql.query(query, values)).rows;
+const read = (payoutId: string): Promise<PayoutRecord> => book().payouts.get(payoutId);
+const causesOf = async (payoutId: string): Promise<string[]> =>
+  (await rowsOf('select cause from ledger_entries where payout_id = $1 order by entry_id', payoutId)).map(
+    ({ cause }) => cause,
+  );
+
+interface Prepared {
+  readonly payoutId: string;
+  readonly id: FenceId;
+}
+
+/** Funded in the payout currency, and about to be sent. */
+async function preparePayout(): Promise<Prepared> {
+  const { payoutId, amount } = await openPayout(
+    book(),
+    {
+      amount: '700',
+      currency: 'USDT',
+      destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet' },
+    },
+    { baseAmount: '703.5' },
+  );
+  await deposit(book(), amount);
+  const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payoutId };
+  await book().attempts.enterStep(payoutId, id, 'sending');
+  return { payoutId, id };
+}
+
+async function prepareOrder(): Promise<Prepared> {
+  const { payoutId, amount } = await openPayout(book());
+  await deposit(book(), amount);
+  const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+  await book().attempts.enterStep(payoutId, id, 'selling');
+  return { payoutId, id };
+}
+
+/** Sent, and nobody knows what became of it. */
+async function sendUnknown(prepare: () => Promise<Prepared> = preparePayout): Promise<Prepared> {
+  const prepared = await prepare();
+  expect(await book().attempts.claimSending(prepared.id, ASKED)).toBe(1);
+  await book().attempts.endUnknown(prepared.id, 1);
+  return prepared;
+}
+
+async function resend({ id }: Prepared): Promise<void> {
+  expect(await book().attempts.authoriseResend(id, 1, 'tester')).toBe(true);
+  expect(await book().attempts.claimSending(id, ASKED)).toBe(2);
+}
+
+const holdAbout = (
+  { payoutId, id }: Prepared,
+  reason: FailureType,
+  states: readonly FenceState[],
+  sends?: number,
+): Promise<void> =>
+  book().payouts.hold(payoutId, {
+    reason,
+    detail: 'a test holds it',
+    about: { id, states, ...(sends === undefined ? {} : { sends }) },
+  });
+
+async function holdUnknown(prepare?: () => Promise<Prepared>): Promise<Prepared> {
+  const sent = await sendUnknown(prepare);
+  await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [FENCE_STATE.UNKNOWN], 1);
+  expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'UNKNOWN_OUTCOME' });
+  return sent;
+}
+
+const accepted = (
+  { id }: Prepared,
+  changes: Partial<AcceptedRecord['payout']> = {},
+  finding?: AcceptedRecord['finding'],
+): AcceptedRecord => ({
+  payout: {
+    externalOrderId: id.externalOrderId,
+    providerPayoutId: randomUUID(),
+    currency: 'USDT',
+    postAmount: '700',
+    recipientAmount: '700',
+    fee: '3.5',
+    status: 'pending',
+    ...changes,
+  },
+  sends: 1,
+  finding,
+});
+
+/** QbitPay has it; answers with its id there. */
+async function accept(
+  sent: Prepared,
+  ...how: Parameters<typeof accepted> extends [Prepared, ...infer R] ? R : never
+) {
+  const record = accepted(sent, ...how);
+  await book().attempts.recordProviderPayout(sent.payoutId, record);
+  return record.payout.providerPayoutId;
+}
+
+const PAID = { status: PAYOUT_STATUS.PAID, detail: 'settled' };
+const FAILURE = { type: FAILURE_TYPE.PAYOUT_FAILED, message: 'failed' };
+const FAILED = { status: PAYOUT_STATUS.FAILED, detail: 'failed', failure: FAILURE };
+const HELD_AS_FAILED = {
+  status: PAYOUT_STATUS.HELD,
+  detail: 'failed',
+  holdReason: FAILURE_TYPE.ATTEMPT_FAILED,
+};
+
+const settle = (
+  payoutId: string,
+  providerPayoutId: string,
+  providerStatus: string,
+  outcome: SettlementReading['outcome'],
+) =>
+  book().attempts.recordSettlement(payoutId, {
+    providerPayoutId,
+    recipientAmount: '700',
+    fee: '3.5',
+    providerStatus,
+    outcome,
+  });
+
+const orderOf = ({ id }: Prepared, changes: Partial<OrderRecord> = {}): OrderRecord => ({
+  externalOrderId: id.externalOrderId,
+  providerOrderId: randomUUID(),
+  symbol: 'USDT/CNY',
+  amount: '700',
+  price: '6.97',
+  quoteAmount: '4879',
+  fee: '0',
+  status: 'filled',
+  ...changes,
+});
+
+const decision = (payoutId: string): Decision => ({
+  operationId: randomUUID(),
+  payoutId,
+  actor: 'tester',
+  reason: 'as agreed',
+});
+
+describe('the answer to a sending', () => {
+  test.each([FENCE_STATE.REJECTED, FENCE_STATE.NOT_SENT, FENCE_STATE.REFUSED_RETRYABLE])(
+    '%s: what it was, or unknown still where it had been sent before',
+    async (state) => {
+      const { id } = await sendUnknown();
+      expect(await book().attempts.settleFence(id, 1, state)).toBe(state);
+
+      const again = await sendUnknown();
+      await resend(again);
+      expect(await book().attempts.settleFence(again.id, 2, state)).toBe(FENCE_STATE.UNKNOWN);
+      expect(await book().attempts.claimSending(again.id, ASKED)).toBeUndefined();
+    },
+  );
+
+  test('accepted is accepted, also of the second one', async () => {
+    const sent = await sendUnknown();
+    await resend(sent);
+    expect(await book().attempts.settleFence(sent.id, 2, FENCE_STATE.ACCEPTED)).toBe(FENCE_STATE.ACCEPTED);
+  });
+
+  test('of an earlier sending says nothing of a later one', async () => {
+    const sent = await sendUnknown();
+    await resend(sent);
+    expect(await book().attempts.settleFence(sent.id, 1, FENCE_STATE.REJECTED)).toBeUndefined();
+    expect(await book().attempts.getFence(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
+    await book().attempts.endUnknown(sent.id, 1);
+    expect(await book().attempts.getFence(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
+  });
+
+  test('when the sender itself does not know: the settle window begins anew, and no permission holds', async () => {
+    const sent = await sendUnknown();
+    const { id } = sent;
+    await letTimePass(id);
+    const window = { sends: 1, settleWindowSeconds: HOUR_SECONDS };
+    expect(await book().attempts.noteCleanScan(id, window)).toBe(1);
+    expect(await book().attempts.authoriseResend(id, 1, 'engine', 1)).toBe(true);
+    expect((await book().attempts.getFence(id)).mayBeResent).toBe(true);
+
+    await book().attempts.endUnknown(id, 1);
+    const { sentAgoMs, ...fence } = await book().attempts.getFence(id);
+    expect(fence).toMatchObject({ state: 'unknown', cleanScans: 0, mayBeResent: false });
+    expect(sentAgoMs).toBeLessThan(HOUR_SECONDS * 1_000);
+    // A look-up that began before counts for nothing, and allows nothing.
+    expect(await book().attempts.noteCleanScan(id, window)).toBe(0);
+    expect(await book().attempts.authoriseResend(id, 1, 'engine', 1)).toBe(false);
+    expect(await book().attempts.claimSending(id, ASKED)).toBeUndefined();
+  });
+});
+
+/** As if it had left two hours ago. */
+async function letTimePass({ externalOrderId }: FenceId): Promise<void> {
+  await rowsOf(
+    `update fences set last_sent_at = last_sent_at - interval '2 hours' where external_order_id = $1`,
+    externalOrderId,
+  );
+}
+
+describe('a hold', () => {
+  test.each([
+    [FENCE_STATE.ACCEPTED, 'paying'],
+    [FENCE_STATE.REJECTED, 'paying'],
+    [FENCE_STATE.UNKNOWN, 'held'],
+  ])('that was decided on an unknown outcome, with the request %s by now: %s', async (state, status) => {
+    const sent = await sendUnknown();
+    if (state !== FENCE_STATE.UNKNOWN) await book().attempts.settleFence(sent.id, 1, state);
+    await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [FENCE_STATE.UNKNOWN], 1);
+    expect((await read(sent.payoutId)).status).toBe(status);
+  });
+
+  test('that was decided on the sending before says nothing of this one', async () => {
+    const sent = await sendUnknown();
+    await resend(sent);
+    await book().attempts.endUnknown(sent.id, 2);
+    await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [FENCE_STATE.UNKNOWN], 1);
+    expect((await read(sent.payoutId)).status).toBe('paying');
+  });
+
+  test('for an outcome that nobody knew ends when it is known, and no other one does', async () => {
+    const { payoutId, id } = await holdUnknown();
+    await book().attempts.releaseKnown(payoutId, id);
+    expect((await read(payoutId)).status).toBe('held');
+    await book().attempts.settleFence(id, 1, FENCE_STATE.REJECTED);
+    await book().attempts.releaseKnown(payoutId, id);
+    expect(await read(payoutId)).toMatchObject({ status: 'paying', holdReason: null });
+
+    expect(await book().operations.hold(decision(payoutId))).toEqual({ kind: 'done' });
+    await book().attempts.releaseKnown(payoutId, id);
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
+  });
+
+  test('for an outcome that nobody knew ends with the answer of its sender', async () => {
+    const payout = await holdUnknown();
+    await accept(payout);
+    expect(await read(payout.payoutId)).toMatchObject({ status: 'in_transit', holdReason: null });
+
+    const order = await holdUnknown(prepareOrder);
+    await book().attempts.recordOrder(order.payoutId, 1, orderOf(order));
+    expect(await read(order.payoutId)).toMatchObject({ status: 'converting', holdReason: null });
+  });
+});
+
+describe('an attempt that is over', () => {
+  /** The first one was refused; the second one may be sent. */
+  async function retryRefused(): Promise<Prepared> {
+    const prepared = await preparePayout();
+    await book().attempts.claimSending(prepared.id, ASKED);
+    const rejection = { type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no' };
+    await book().attempts.settleFence(prepared.id, 1, FENCE_STATE.REJECTED, rejection);
+    await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [FENCE_STATE.REJECTED]);
+    expect(await book().operations.retry(decision(prepared.payoutId))).toEqual({ kind: 'done' });
+    return prepared;
+  }
+
+  test('is not entered, not sent and not held any more by whoever was frozen since', async () => {
+    const stale = await retryRefused();
+    const { payoutId, id } = stale;
+    expect(await book().attempts.enterStep(payoutId, id, 'sending')).toEqual({ kind: 'superseded' });
+    // Even if its fence let it.
+    await rowsOf(`update fences set state = 'not_sent' where external_order_id = $1`, id.externalOrderId);
+    expect(await book().attempts.claimSending(id, ASKED)).toBeUndefined();
+    await holdAbout(stale, FAILURE_TYPE.SHORT_AFTER_ORDER, [FENCE_STATE.NOT_SENT]);
+    expect((await read(payoutId)).status).toBe('paying');
+    const next = { ...id, externalOrderId: `${payoutId}~2` };
+    expect((await book().attempts.enterStep(payoutId, next, 'sending')).kind).not.toBe('superseded');
+    expect(await book().attempts.claimSending(next, ASKED)).toBe(1);
+  });
+
+  test('says nothing of the one after it, whatever is read of it late', async () => {
+    const sent = await sendUnknown();
+    const { payoutId } = sent;
+    const first = await accept(sent);
+    await settle(payoutId, first, 'failed', HELD_AS_FAILED);
+    const returned = { providerPayoutId: first, balanceTransactionId: randomUUID(), net: '703.5' };
+    await book().attempts.recordReturn(payoutId, returned);
+    expect(await book().operations.retry(decision(payoutId))).toEqual({ kind: 'done' });
+    for (const [word, outcome] of [
+      ['paid', PAID],
+      ['failed', FAILED],
+      ['inReview', { ...HELD_AS_FAILED, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN }],
+    ] as const) {
+      expect(await settle(payoutId, first, word, outcome)).toMatchObject({ status: 'paying' });
+    }
+    expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'payout_failure', 'return']);
+  });
+});
+
+describe('a second object of one externalOrderId', () => {
+  test('while the payout lives: held, and booked once', async () => {
+    const sent = await sendUnknown();
+    const first = await accept(sent);
+    const second = await accept(sent);
+    expect(await read(sent.payoutId)).toMatchObject({
+      status: 'held',
+      holdReason: 'DUPLICATE_AT_PROVIDER',
+      providerPayout: { providerPayoutId: first },
+    });
+    const timeline = await rowsOf(
+      'select detail from payout_transitions where payout_id = $1',
+      sent.payoutId,
+    );
+    expect(timeline.at(-1).detail).toBe(`QbitPay has payout ${second} beside ${first}`);
+    expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'payout']);
+  });
+
+  test('the same one again changes nothing', async () => {
+    const sent = await sendUnknown();
+    const providerPayoutId = await accept(sent);
+    await accept(sent, { providerPayoutId });
+    expect((await read(sent.payoutId)).status).toBe('in_transit');
+    expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'payout']);
+  });
+
+  test('after the end: flagged, and the end stays', async () => {
+    const sent = await sendUnknown();
+    await settle(sent.payoutId, await accept(sent), 'paid', PAID);
+    await accept(sent);
+    expect(await read(sent.payoutId)).toMatchObject({ status: 'paid', flags: ['SURPLUS_ACCEPTANCE'] });
+  });
+
+  test('of an order: held', async () => {
+    const sent = await sendUnknown(prepareOrder);
+    await book().attempts.recordOrder(sent.payoutId, 1, orderOf(sent));
+    await book().attempts.recordOrder(sent.payoutId, 1, orderOf(sent));
+    expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
+  });
+});
+
+test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {
+  const sent = await holdUnknown();
+  expect(await book().operations.close(decision(sent.payoutId))).toEqual({ kind: 'done' });
+  await addFree(book(), 'USDT', '1000');
+  await accept(sent);
+  expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_ACCEPTANCE'] });
+  expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'release', 'payout']);
+});
+
+describe('what was taken beyond what the ledger knows of', () => {
+  /** A currency that nothing was ever booked in. */
+  const newCurrency = (
+    (next: number) => () =>
+      `X${String((next += 1)).padStart(2, '0')}`
+  )(10);
+  const DIFFERS = { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail: 'in another currency' };
+
+  test('in another currency: held for that, booked whole once it is covered', async () => {
+    const currency = newCurrency();
+    const sent = await sendUnknown();
+    const { payoutId } = sent;
+    const id = await accept(sent, { currency }, DIFFERS);
+    expect(await settle(payoutId, id, 'inTransit', null)).toMatchObject({ status: 'held' });
+    expect((await read(payoutId)).holdReason).toBe('CURRENCY_DIFFERS');
+    // Not even a paid one ends before it is booked.
+    expect(await settle(payoutId, id, 'paid', PAID)).toMatchObject({ status: 'held' });
+    expect(await causesOf(payoutId)).toEqual(['allocation']);
+
+    await addFree(book(), currency, '703.5');
+    expect(await settle(payoutId, id, 'paid', PAID)).toMatchObject({ status: 'paid' });
+    expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'release']);
+    expect((await read(payoutId)).flags).toEqual([]);
+  });
+
+  test('resumed before it is covered: held again, and booked by a later reading', async () => {
+    const currency = newCurrency();
+    const sent = await sendUnknown();
+    const { payoutId } = sent;
+    const id = await accept(sent, { currency });
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'TAKEN_BEYOND_LEDGER' });
+    await book().operations.resume(decision(payoutId));
+    expect((await read(payoutId)).status).toBe('in_transit');
+    await settle(payoutId, id, 'inTransit', null);
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'TAKEN_BEYOND_LEDGER' });
+    await addFree(book(), currency, '1000');
+    await settle(payoutId, id, 'inTransit', null);
+    expect(await causesOf(payoutId)).toEqual(['allocation', 'payout']);
+  });
+
+  test('and given back before it was ever booked: all that the payout has is free', async () => {
+    const sent = await sendUnknown();
+    const { payoutId } = sent;
+    const id = await accept(sent, { currency: newCurrency() });
+    expect(await settle(payoutId, id, 'failed', FAILED)).toMatchObject({
+      status: 'failed',
+      isReturning: false,
+    });
+    expect(await causesOf(payoutId)).toEqual(['allocation', 'release']);
+    expect(await book().ledger.fundsOf(payoutId)).toEqual([]);
+  });
+
+  test('by an order: held, and booked when it is read again', async () => {
+    const sent = await sendUnknown(prepareOrder);
+    const order = orderOf(sent, { amount: '900000000' });
+    await book().attempts.recordOrder(sent.payoutId, 1, order);
+    expect(await book().attempts.upsertOrder(sent.payoutId, order)).toBe('held');
+    expect((await read(sent.payoutId)).holdReason).toBe('TAKEN_BEYOND_LEDGER');
+    expect(await causesOf(sent.payoutId)).toEqual(['allocation']);
+    await addFree(book(), 'USDT', '900000000');
+    await book().attempts.upsertOrder(sent.payoutId, order);
+    expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'order']);
+  });
+});
+
+describe('what a person decides', () => {
+  test('is carried out once, however often its answer is lost, and whatever happened since', async () => {
+    const { payoutId } = await openPayout(book());
+    const [hold, resume] = [decision(payoutId), decision(payoutId)];
+    for (let time = 0; time < 2; time += 1) {
+      expect(await book().operations.hold(hold)).toEqual({ kind: 'done' });
+      expect((await read(payoutId)).status).toBe(time === 0 ? 'held' : 'awaiting_deposit');
+      expect(await book().operations.resume(resume)).toEqual({ kind: 'done' });
+      expect((await read(payoutId)).status).toBe('awaiting_deposit');
+    }
+    const operations = await rowsOf('select action from payout_operations where payout_id = $1', payoutId);
+    expect(operations.map(({ action }) => action)).toEqual(['hold', 'resume']);
+  });
+
+  test('at once by many who repeat it: once', async () => {
+    const { payoutId } = await openPayout(book());
+    const hold = decision(payoutId);
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => book().operations.hold(hold)));
+    expect(outcomes).toEqual(outcomes.map(() => ({ kind: 'done' })));
+  });
+
+  test('what was refused is decided anew when it is asked for again', async () => {
+    const { payoutId } = await openPayout(book());
+    const resume = decision(payoutId);
+    expect(await book().operations.resume(resume)).toMatchObject({ kind: 'refused' });
+    await book().operations.hold(decision(payoutId));
+    expect(await book().operations.resume(resume)).toEqual({ kind: 'done' });
+  });
+
+  test.each(['resend', 'close'] as const)('%s: not while its sender may be at work', async (action) => {
+    const { payoutId, id } = await holdUnknown();
+    await book().whileSending(id, async () => {
+      expect(await book().operations[action](decision(payoutId))).toEqual({
+        kind: 'refused',
+        message: 'its sender may still be at work: try again in a minute',
+      });
+    });
+    expect((await read(payoutId)).status).toBe('held');
+    expect(await book().operations[action](decision(payoutId))).toEqual({ kind: 'done' });
+  });
+});

@@ -1,0 +1,69 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createCreatePayout, type CreatePayoutResult } from '../../activities/create-payout.js';
+import type { ActivityDependencies } from '../../activities/dependencies.js';
+import { createLookUp, type LookUpInput, type LookUpResult } from '../../activities/look-up.js';
+import { createPlaceOrder, type PlaceOrderResult } from '../../activities/place-order.js';
+import { openBook, type Book } from '../../src/book/book.js';
+import type { ResendLimits } from '../../src/domain/resend-limits.js';
+import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
+import { createQbitPayClient } from '../../src/qbitpay/client.js';
+import { CANARY_API_KEY, type TestEngine } from './engine.js';
+
+/** A second worker of an engine, of which only its steps are of interest: each is run as Temporal hands it out. */
+export interface AnotherWorker {
+  readonly book: Book;
+  createPayout(payoutId: string): Promise<CreatePayoutResult>;
+  /** At a price of this moment. */
+  placeOrder(payoutId: string): Promise<PlaceOrderResult>;
+  lookUp(input: LookUpInput): Promise<LookUpResult>;
+  close(): Promise<void>;
+}
+
+export interface AnotherWorkerOptions {
+  /** @default nothing happens */
+  readonly reached?: ActivityDependencies['reached'];
+  /** @default none */
+  readonly resendLimits?: ResendLimits;
+}
+
+export function openAnotherWorker(
+  engine: Pick<TestEngine, 'databaseUrl' | 'env'>,
+  { reached = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
+): AnotherWorker {
+  const book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
+  const qbitpay = createQbitPayClient({
+    baseUrl: engine.env['QBITPAY_BASE_URL'] ?? '',
+    apiKey: createStaticApiKey(CANARY_API_KEY),
+  });
+  const deps: ActivityDependencies = {
+    book,
+    qbitpay,
+    settings: {
+      feeSide: 'added',
+      networks: { USDT: 'TRC20' },
+      depositProof: 'balance_transaction',
+      reconciliation: { graceSeconds: 60, windowDays: 1 },
+      resendLimits,
+    },
+    reached,
+    startDeposit: () => Promise.reject(new Error('no deposit is expected')),
+    dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
+  };
+  function run<Input, Result>(step: (input: Input) => Promise<Result>, input: Input): Promise<Result> {
+    return new MockActivityEnvironment().run(step, input);
+  }
+  return {
+    book,
+    createPayout: (payoutId) => run(createCreatePayout(deps), { payoutId }),
+    placeOrder: (payoutId) =>
+      run(createPlaceOrder(deps), {
+        payoutId,
+        price: { symbol: 'USDT/CNY', bid: '6.97', quotedAtMs: Date.now() },
+      }),
+    lookUp: (input) => run(createLookUp(deps), input),
+    close: async () => {
+      qbitpay.close();
+      await book.close();
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import type { PayoutRecord } from '../../../src/book/records.js';
+import { FAILURES } from '../../../src/domain/failure-type.js';
+import { TemporalUnavailableError, type OperateOutcome } from '../../../src/temporal/payout-gateway.js';
+import {
+  ACCOUNT_NUMBER,
+  asOps,
+  asShop,
+  closeApis,
+  createFakes,
+  KEYS,
+  openApi,
+  recordOf,
+  REQUEST,
+} from './api-fixture.js';
+
+afterEach(closeApis);
+
+const ID = 'inv-2026-0001';
+const REASON = 'checked with the bank';
+const HELD = recordOf({ status: 'held', holdReason: 'HELD_BY_OPERATOR', heldFrom: 'converting' });
+const { destination: DESTINATION } = REQUEST;
+
+/** Every operation, with a body that it takes. */
+const OPERATIONS: readonly [string, object][] = [
+  ['hold', { reason: REASON }],
+  ['resume', { reason: REASON }],
+  ['resolve', { action: 'resend', reason: REASON }],
+  ['resolve', { action: 'close', reason: REASON }],
+  ['resolve', { action: 'adopt', providerPayoutId: 'po_1', reason: REASON }],
+  ['retry', { reason: REASON }],
+  ['retry', { destination: DESTINATION, reason: REASON }],
+];
+
+const pathOf = (operation: string): string => `/v1/payouts/${ID}/${operation}`;
+
+/** A workflow that answers so, and a book that holds `after` from then on. */
+function createOperateFakes(
+  before: PayoutRecord | undefined,
+  outcome: OperateOutcome = { kind: 'done' },
+  after?: PayoutRecord,
+) {
+  const fakes = createFakes(...(before === undefined ? [] : [before]));
+  fakes.payouts.operate = (payoutId, operation) => {
+    fakes.calls.push({ payoutId, ...operation });
+    if (after !== undefined) fakes.kept.set(ID, after);
+    return Promise.resolve(outcome);
+  };
+  return fakes;
+}
+
+describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body) => {
+  it('tells the workflow who decided what and why, and answers with the payout as it is then', async () => {
+    const fakes = createOperateFakes(HELD, { kind: 'done' }, recordOf({ status: 'converting' }));
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toMatchObject({ payoutId: ID, status: 'converting', hold: null });
+    expect(fakes.calls).toEqual([{ payoutId: ID, operation, actor: 'ops', ...body }]);
+  });
+
+  it('is for keys that may operate', async () => {
+    const fakes = createOperateFakes(HELD);
+    const { app } = await openApi(fakes);
+    const asViewer = { ...asOps('POST', pathOf(operation), body) };
+    asViewer.headers = { authorization: `Bearer ${KEYS.viewer}` };
+    for (const request of [asShop('POST', pathOf(operation), body), asViewer]) {
+      expect((await app.inject(request)).json()).toMatchObject({ status: 403, code: 'SCOPE_MISSING' });
+    }
+    const withoutKey = await app.inject({ method: 'POST', url: pathOf(operation), payload: body });
+    expect(withoutKey.json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
+    expect(fakes.calls).toEqual([]);
+  });
+
+  it('is answered with the reason where it makes no sense', async () => {
+    const message = 'the payout is held as UNDERFUNDED: possible are cancel';
+    const { app } = await openApi(createOperateFakes(HELD, { kind: 'refused', message }));
+    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(answer.json()).toMatchObject({
+      status: 409,
+      code: 'OPERATION_REFUSED',
+      detail: `Refused: ${message}.`,
+    });
+  });
+
+  it('is refused when nothing runs for the payout, with the status that the book has then', async () => {
+    const ended = recordOf({ status: 'paid' });
+    const { app } = await openApi(createOperateFakes(HELD, { kind: 'notRunning' }, ended));
+    const answer = (await app.inject(asOps('POST', pathOf(operation), body))).json<{ detail: string }>();
+    expect(answer).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
+    expect(answer.detail).toContain('"paid"');
+  });
+
+  it('is 404 for a payout that neither the book nor a workflow knows', async () => {
+    const fakes = createOperateFakes(undefined);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    expect(answer.json()).toMatchObject({ status: 404, code: 'PAYOUT_NOT_FOUND' });
+    expect(fakes.calls).toEqual([]);
+  });
+
+  it('asks the workflow of a payout that is not in the book yet', async () => {
+    const fakes = createOperateFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
+    fakes.payouts.findOpening = (payoutId) =>
+      Promise.resolve({
+        payoutId,
+        requestHash: undefined,
+        amount: undefined,
+        currency: undefined,
+        amountMode: undefined,
+        holdReason: undefined,
+        startedAt: new Date(0),
+      });
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    expect(answer.json()).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
+  });
+
+  it.each<[string, (fakes: ReturnType<typeof createFakes>) => void]>([
+    [
+      'Temporal does not answer',
+      ({ payouts }) => {
+        payouts.operate = () => Promise.reject(new TemporalUnavailableError('away'));
+      },
+    ],
+    [
+      'the database does not answer',
+      ({ book }) => {
+        book.payouts.find = () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
+      },
+    ],
+  ])('is 503 when %s: whether it took effect is not known', async (_name, breakIt) => {
+    const fakes = createOperateFakes(HELD);
+    breakIt(fakes);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    expect(answer.headers['retry-after']).toBeDefined();
+    expect(answer.body).not.toContain('away');
+  });
+});
+
+describe('a decision that cannot be read', () => {
+  const withoutBankName = { ...DESTINATION, bankName: undefined };
+
+  it.each<[string, unknown, string]>([
+    ['hold', {}, 'reason'],
+    ['hold', { reason: '' }, 'reason'],
+    ['hold', { reason: 'x'.repeat(257) }, 'reason'],
+    ['hold', { reason: 1 }, 'reason'],
+    ['hold', { reason: REASON, actor: 'somebody' }, 'actor'],
+    ['hold', undefined, ''],
+    ['resume', {}, 'reason'],
+    ['resume', { reason: REASON, action: 'resend' }, 'action'],
+    ['resolve', { action: 'resend' }, 'reason'],
+    ['resolve', { reason: REASON }, 'action'],
+    ['resolve', { action: 'pay', reason: REASON }, 'action'],
+    ['resolve', { action: 'adopt', reason: REASON }, 'providerPayoutId'],
+    ['resolve', { action: 'adopt', providerPayoutId: '', reason: REASON }, 'providerPayoutId'],
+    ['resolve', { action: 'resend', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
+    ['resolve', { action: 'close', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
+    ['retry', {}, 'reason'],
+    ['retry', { destination: {}, reason: REASON }, 'destination.type'],
+    ['retry', { destination: withoutBankName, reason: REASON }, 'destination.bankName'],
+    ['retry', { destination: DESTINATION, amount: '1', reason: REASON }, 'amount'],
+  ])('%s %j is refused, naming the field "%3$s"', async (operation, body, field) => {
+    const fakes = createOperateFakes(HELD);
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asOps('POST', pathOf(operation), body as object));
+    expect(answer.json()).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' });
+    expect(answer.json<{ errors: { field: string }[] }>().errors.map((error) => error.field)).toContain(
+      field,
+    );
+    expect(fakes.calls).toEqual([]);
+  });
+
+  it.each(['a%20b', 'x'.repeat(65)])('nor can the id %s be one', async (payoutId) => {
+    const { app } = await openApi(createOperateFakes(HELD));
+    const answer = await app.inject(asOps('POST', `/v1/payouts/${payoutId}/hold`, { reason: REASON }));
+    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'payoutId' }] });
+  });
+
+  it('repeats nothing of a destination that it refuses, neither in the answer nor in the log', async () => {
+    const { app, logLines } = await openApi(createOperateFakes(HELD));
+    const body = { destination: withoutBankName, reason: REASON };
+    const answer = await app.inject(asOps('POST', pathOf('retry'), body));
+    expect(answer.statusCode).toBe(400);
+    expect(`${answer.body}${logLines.join('')}`).not.toContain(ACCOUNT_NUMBER);
+  });
+});
+
+it('a held payout is answered with what can be done about it', async () => {
+  const { app } = await openApi(createOperateFakes(recordOf(), { kind: 'done' }, HELD));
+  const answer = await app.inject(asOps('POST', pathOf('hold'), { reason: REASON }));
+  const { meaning, action } = FAILURES.HELD_BY_OPERATOR;
+  expect(answer.json()).toMatchObject({
+    status: 'held',
+    hold: { reason: 'HELD_BY_OPERATOR', meaning, action, actions: ['resume', 'cancel'] },
+  });
+});

@@ -1,0 +1,364 @@
+import { randomUUID } from 'node:crypto';
+import { Client as PostgresClient } from 'pg';
+import { MILESTONE, type Milestone } from '../../src/domain/milestone.js';
+import type { PayoutPolicy } from '../../src/domain/policy.js';
+import { openAnotherWorker, type AnotherWorker } from '../support/another-worker.js';
+import { expectBooksToBalance } from '../support/books.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
+import type { TestEngine } from '../support/engine.js';
+import {
+  resetToFirstTask,
+  startDirectly,
+  untilAnswer,
+  untilHoldReasonShown,
+} from '../support/payout-workflows.js';
+import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
+import {
+  detailsOf,
+  expectConvertedAndPaidOnce,
+  openAndFund,
+  orderFault,
+  ORDERS,
+  PAYOUTS,
+  requestsTo,
+  TICKER,
+} from '../support/provider-requests.js';
+
+/** A payout that is held because nobody knows what became of its request: whatever is learnt of it takes it on. */
+
+let engine: TestEngine;
+let proxy: ProviderProxy;
+let database: PostgresClient;
+
+beforeAll(async () => {
+  ({ engine, proxy } = await startEngineBehindProxy({
+    env: { SETTLE_WINDOW_SECONDS: '0', CLEAN_SCANS: '1' },
+  }));
+  database = new PostgresClient({ connectionString: engine.databaseUrl });
+  await database.connect();
+});
+afterAll(async () => {
+  await database.end();
+  await engine.stop();
+});
+afterEach(async () => {
+  proxy.rewrite(undefined);
+  await engine.control('DELETE', '/faults');
+  await expectBooksToBalance(engine);
+});
+
+const ALWAYS = 100_000;
+const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
+type Operation = keyof typeof ENDPOINTS;
+const OPERATIONS: readonly Operation[] = ['order', 'payout'];
+/** Believed absent at once, and looked for again only when there is a reason to. */
+const ONCE: Partial<PayoutPolicy> = { settleWindowSeconds: 0, cleanScans: 1, retryMaxMs: 3_600_000 };
+/** Believed absent by nobody who lives to see it. */
+const PATIENT: Partial<PayoutPolicy> = { settleWindowSeconds: 3_600, cleanScans: 1 };
+
+const newId = (): string => `p-${randomUUID()}`;
+const read = async (payoutId: string): Promise<Json> =>
+  (await engine.api('GET', `/v1/payouts/${payoutId}`)).body;
+
+const fenceOf = async (operation: Operation, payoutId: string): Promise<Json> =>
+  (
+    await database.query(
+      'select state, sends, resend_by from fences where operation = $1 and external_order_id = $2',
+      [operation, payoutId],
+    )
+  ).rows[0];
+
+/** Neither its lists nor an event tell of this payout; counts how often a list was read. */
+async function hide(payoutId: string, events: 'webhookLost' | 'webhookHeld' = 'webhookLost') {
+  for (const word of ['pending', 'inTransition', 'paid']) {
+    await engine.control('POST', '/faults', { kind: events, eventType: `payout.${word}`, times: 10 });
+  }
+  const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
+  proxy.rewrite((request, body) => {
+    if (!request.startsWith('GET') || !/^GET \/api\/v1\/(orders|payouts)\?/.test(request)) return undefined;
+    hidden.readings += 1;
+    return { ...body, data: body.data.filter((one: Json) => one.externalOrderId !== payoutId) };
+  });
+  return hidden;
+}
+
+const untilRead = (hidden: { readonly readings: number }, readings: number): Promise<number> =>
+  untilAnswer(
+    () => Promise.resolve(hidden.readings),
+    (count) => count >= readings,
+    `the list read ${readings} times`,
+  );
+
+async function untilHeldAsUnknown(payoutId: string): Promise<Json> {
+  const held = await engine.untilStatus(payoutId, 'held');
+  expect(held).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME', providerPayoutId: null });
+  await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
+  return held;
+}
+
+/** Something that happens once, and can be awaited. */
+function signal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+interface FrozenSender {
+  /** It wakes, and does the rest of its step. */
+  goOn(): Promise<void>;
+}
+
+/** Another worker that has the right to send the request, and is frozen at a moment of it; its payout is held by now. */
+async function freezeSender(operation: Operation, payoutId: string, at: Milestone): Promise<FrozenSender> {
+  await orderFault(engine, 'rate_limit_error', ENDPOINTS[operation], {
+    externalOrderId: payoutId,
+    times: ALWAYS,
+  });
+  await openAndFund(engine, { payoutId });
+  await untilAnswer(
+    () => fenceOf(operation, payoutId),
+    (fence) => fence?.state === 'refused_retryable',
+    'its turn to be sent by anybody',
+  );
+  await engine.stopWorker();
+  await engine.control('DELETE', '/faults');
+  await hide(payoutId);
+  const [frozen, woken] = [signal(), signal()];
+  const sender: AnotherWorker = openAnotherWorker(engine, {
+    reached: async (milestone) => {
+      if (milestone !== at) return;
+      frozen.resolve();
+      await woken.promise;
+    },
+  });
+  const step = operation === 'order' ? sender.placeOrder(payoutId) : sender.createPayout(payoutId);
+  await Promise.race([
+    frozen.promise,
+    step.then((answer) => Promise.reject(new Error(JSON.stringify(answer)))),
+  ]);
+  await engine.startWorker();
+  await untilHeldAsUnknown(payoutId);
+  return {
+    goOn: async () => {
+      woken.resolve();
+      await step;
+      await sender.close();
+    },
+  };
+}
+
+describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
+  const isOrder = operation === 'order';
+
+  test('with what QbitPay answered: the payout goes on from that', async () => {
+    const payoutId = newId();
+    const sender = await freezeSender(
+      operation,
+      payoutId,
+      isOrder ? MILESTONE.ORDER_AFTER_RESPONSE : MILESTONE.PAYOUT_AFTER_RESPONSE,
+    );
+    await sender.goOn();
+    await engine.untilStatus(payoutId, 'paid');
+    await expectConvertedAndPaidOnce(engine, payoutId);
+    expect((await fenceOf(operation, payoutId)).state).toBe('accepted');
+  });
+
+  test('with a refusal: that is then what becomes of the payout', async () => {
+    const payoutId = newId();
+    const sender = await freezeSender(
+      operation,
+      payoutId,
+      isOrder ? MILESTONE.ORDER_AFTER_FENCE : MILESTONE.PAYOUT_AFTER_FENCE,
+    );
+    await orderFault(engine, 'invalid_request_error', ENDPOINTS[operation], { externalOrderId: payoutId });
+    await sender.goOn();
+    if (isOrder) {
+      expect(await engine.untilStatus(payoutId, 'failed')).toMatchObject({
+        failure: { type: 'ORDER_REFUSED' },
+      });
+    } else {
+      await engine.until(payoutId, ({ holdReason }) => holdReason === 'DESTINATION_REFUSED', 'refused');
+      await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
+    }
+    expect((await fenceOf(operation, payoutId)).state).toBe('rejected');
+    const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
+    expect(requests.flatMap(({ effects }) => effects)).toEqual([]);
+  });
+});
+
+/** It took effect, nobody heard of it, and neither lists nor events show it. */
+async function holdHidden(operation: Operation, payoutId: string, events?: 'webhookHeld') {
+  await orderFault(engine, 'resetAfterEffect', ENDPOINTS[operation], { externalOrderId: payoutId });
+  const hidden = await hide(payoutId, events);
+  await startDirectly(engine, payoutRequest({ payoutId }), ONCE);
+  await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+  await untilHeldAsUnknown(payoutId);
+  // Before it was held, and once since.
+  await untilRead(hidden, 2);
+  return hidden;
+}
+
+test.each(OPERATIONS)('the %s that a list shows after all is adopted without a person', async (operation) => {
+  const payoutId = newId();
+  await orderFault(engine, 'resetAfterEffect', ENDPOINTS[operation], { externalOrderId: payoutId });
+  const hidden = await hide(payoutId);
+  await openAndFund(engine, { payoutId });
+  await untilHeldAsUnknown(payoutId);
+  await untilRead(hidden, hidden.readings + 2);
+  hidden.show();
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+  expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 1 });
+});
+
+describe('an event about a payout that is looked for on hold', () => {
+  test('is followed at once, and what it names is adopted', async () => {
+    const payoutId = newId();
+    await holdHidden('payout', payoutId, 'webhookHeld');
+    await engine.control('POST', '/events/release', { order: 'oldestFirst' });
+    await engine.untilStatus(payoutId, 'paid');
+    await expectConvertedAndPaidOnce(engine, payoutId);
+  });
+
+  test('is kept for whoever decides when the API does not have what it names', async () => {
+    const payoutId = newId();
+    const hidden = await holdHidden('payout', payoutId);
+    const data = {
+      id: randomUUID(),
+      object: 'payout',
+      amount: 5_000,
+      fee: 25,
+      currency: 'CNY',
+      status: 'paid',
+    };
+    const { id } = await engine.control('POST', '/events/forge', {
+      type: 'payout.paid',
+      data: { ...data, externalOrderId: payoutId },
+    });
+    const inbox = await untilAnswer(
+      async () =>
+        (
+          await database.query('select state, state_detail from webhook_inbox where webhook_event_id = $1', [
+            id,
+          ])
+        ).rows[0],
+      (row) => row !== undefined && row.state !== 'pending',
+      'the event dealt with',
+    );
+    expect(inbox).toEqual({
+      state: 'kept',
+      state_detail: 'the payout is held, and QbitPay does not show it',
+    });
+    expect((await read(payoutId)).status).toBe('held');
+    hidden.show();
+    // Nothing hints at it any more: a person says which one it is.
+    const [sent] = await requestsTo(engine, PAYOUTS, payoutId);
+    const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, {
+      action: 'adopt',
+      providerPayoutId: sent.effects[0],
+      reason: 'asked QbitPay',
+    });
+    expect(answer.status).toBe(200);
+    await engine.untilStatus(payoutId, 'paid');
+  });
+});
+
+test('a refusal of what was sent again says nothing of the first one: it is looked for on', async () => {
+  const payoutId = newId();
+  await orderFault(engine, 'resetAfterEffect', PAYOUTS, { externalOrderId: payoutId });
+  const hidden = await hide(payoutId);
+  await openAndFund(engine, { payoutId });
+  await untilHeldAsUnknown(payoutId);
+  await orderFault(engine, 'invalid_request_error', PAYOUTS, { externalOrderId: payoutId });
+  const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, {
+    action: 'resend',
+    reason: 'QbitPay never had it, they say',
+  });
+  expect(answer.status).toBe(200);
+  await untilAnswer(
+    () => fenceOf('payout', payoutId),
+    (fence) => fence.sends === 2 && fence.state !== 'sending',
+    'the second answer',
+  );
+  expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'unknown', sends: 2 });
+  const held = await untilHeldAsUnknown(payoutId);
+  expect(detailsOf(held).join('\n')).not.toContain('refused');
+  hidden.show();
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+});
+
+test('what appears between the decision to send it again and the sending is adopted, not paid twice', async () => {
+  const payoutId = newId();
+  const hidden = await holdHidden('payout', payoutId);
+  hidden.show();
+  const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, {
+    action: 'resend',
+    reason: 'QbitPay never had it, they say',
+  });
+  expect(answer.status).toBe(200);
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+  expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+});
+
+test('as long as its sender may live the engine allows nobody to send it again', async () => {
+  const payoutId = newId();
+  await orderFault(engine, 'resetBeforeEffect', PAYOUTS, { externalOrderId: payoutId });
+  const hidden = await hide(payoutId);
+  await startDirectly(engine, payoutRequest({ payoutId }), PATIENT);
+  await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+  await untilAnswer(
+    () => fenceOf('payout', payoutId),
+    (fence) => fence?.state === 'unknown',
+    'an outcome that nobody knows',
+  );
+  await untilRead(hidden, 1);
+  await engine.stopWorker();
+  const other = openAnotherWorker(engine, { resendLimits: { CNY: '1000000' } });
+  const lookUp = () =>
+    other.lookUp({
+      payoutId,
+      settleWindowSeconds: 0,
+      cleanScans: 1,
+      pollIntervalMs: 1_000,
+    });
+  const fence = { operation: 'payout', externalOrderId: payoutId } as const;
+  try {
+    await other.book.whileSending(fence, async () => {
+      await expect(lookUp()).rejects.toMatchObject({ type: 'NOT_YET' });
+      expect((await fenceOf('payout', payoutId)).resend_by).toBeNull();
+    });
+    expect(await lookUp()).toEqual({ kind: 'goOn' });
+    expect((await fenceOf('payout', payoutId)).resend_by).toBe('engine');
+    expect(await other.createPayout(payoutId)).toMatchObject({ kind: 'accepted' });
+  } finally {
+    await other.close();
+  }
+  await engine.startWorker();
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+});
+
+test('an order of which nobody knows is looked for although its market is gone', async () => {
+  const payoutId = newId();
+  await orderFault(engine, 'resetAfterEffect', ORDERS, { externalOrderId: payoutId });
+  const hidden = await hide(payoutId);
+  await startDirectly(engine, payoutRequest({ payoutId }), { ...PATIENT, convertTimeoutSeconds: 1 });
+  await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+  await untilRead(hidden, 1);
+  await orderFault(engine, 'invalid_request_error', TICKER, { times: ALWAYS });
+  const tickers = (await requestsTo(engine, TICKER)).length;
+  // A reset takes the step from its beginning, which is the price.
+  await resetToFirstTask(engine, payoutId);
+  await untilAnswer(
+    () => requestsTo(engine, TICKER),
+    (requests) => requests.length > tickers,
+    'no price',
+  );
+  await untilRead(hidden, hidden.readings + 3);
+  expect(await read(payoutId)).toMatchObject({ status: 'converting', holdReason: 'OUTCOME_LOOKED_UP' });
+  hidden.show();
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
+});

@@ -1,0 +1,137 @@
+import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } from '@temporalio/workflow';
+import type { PayoutOperation } from '../activities/operate-payout.js';
+import { findDestinationProblems } from '../src/domain/destination.js';
+import { FAILURES, type FailureType } from '../src/domain/failure-type.js';
+import { refuseAction } from '../src/domain/hold.js';
+import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
+import { canTransition, PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { operatePayout } from './payout-activities.js';
+import {
+  holdPayout,
+  OPERATION_REFUSED,
+  resolvePayout,
+  resumePayout,
+  retryPayout,
+  type OperationResult,
+  type OperatorDecision,
+  type Resolution,
+  type RetryDecision,
+} from './payout-messages.js';
+import { failureTypeOf } from './failures.js';
+import { adoptBook, type PayoutRun } from './payout-run.js';
+
+/**
+ * What persons decide about a payout. What makes no sense in its status is refused before it leaves a trace in the
+ * history; the book decides the rest, under its lock.
+ */
+export function handleOperations(run: PayoutRun): void {
+  setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }), {
+    validator: (decision: OperatorDecision) => {
+      assertDecision(decision);
+      if (!canTransition(run.status, PAYOUT_STATUS.HELD)) throw refused(`the payout is ${run.status}`);
+    },
+  });
+  setHandler(resumePayout, (decision) => operate(run, { ...only(decision), action: 'resume' }), {
+    validator: (decision: OperatorDecision) => assertPossible(run, OPERATOR_ACTION.RESUME, decision),
+  });
+  setHandler(resolvePayout, (decision) => operate(run, { ...only(decision), ...toOperation(decision) }), {
+    validator: (decision: OperatorDecision & Resolution) => {
+      assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
+      assertResolution(decision);
+    },
+  });
+  setHandler(retryPayout, (decision) => operate(run, toRetry(decision)), {
+    validator: (decision: RetryDecision) => {
+      assertPossible(run, OPERATOR_ACTION.RETRY, decision);
+      assertDestination(decision);
+    },
+  });
+}
+
+function toRetry({ destination, ...decision }: RetryDecision): PayoutOperation {
+  const retry = { ...only(decision), action: 'retry' } as const;
+  return destination === undefined ? retry : { ...retry, destination };
+}
+
+function only({ actor, reason }: OperatorDecision): OperatorDecision {
+  return { actor, reason };
+}
+
+function toOperation(resolution: Resolution) {
+  return resolution.action === 'adopt'
+    ? ({ action: 'adopt', providerId: resolution.providerPayoutId } as const)
+    : ({ action: resolution.action } as const);
+}
+
+/** Whoever decides says so with his name and why: an operation without them would leave nothing to audit. */
+function assertDecision({ actor, reason }: Partial<OperatorDecision> = {}): void {
+  if (isText(actor) && isText(reason)) return;
+  throw refused('actor and reason are needed, of 256 characters at most');
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value.trim() !== '' && value.length <= 256;
+}
+
+const RESOLUTIONS: readonly string[] = ['adopt', 'resend', 'close'] satisfies Resolution['action'][];
+
+function assertResolution(resolution: Partial<Resolution>): void {
+  if (!RESOLUTIONS.includes(resolution.action ?? '')) {
+    throw refused(`the action must be one of ${RESOLUTIONS.join(', ')}`);
+  }
+  if (resolution.action === 'adopt' && !isText(resolution.providerPayoutId)) {
+    throw refused('providerPayoutId says what is adopted');
+  }
+}
+
+/** Without the API nobody has looked at it before. */
+function assertDestination({ destination }: RetryDecision): void {
+  if (destination === undefined) return;
+  const [problem] = findDestinationProblems(destination);
+  if (problem !== undefined) throw refused(`${problem.field}: ${problem.message}`);
+}
+
+function assertPossible(run: PayoutRun, action: OperatorAction, decision: OperatorDecision): void {
+  assertDecision(decision);
+  const refusal = refuseAction(run.status, run.holdReason ?? null, action);
+  if (refusal !== undefined) throw refused(refusal);
+}
+
+function refused(message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: OPERATION_REFUSED, message, nonRetryable: true });
+}
+
+/** What is decided about has to be read at QbitPay first; nothing was changed. */
+function notNow(type: FailureType): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
+}
+
+/** Carries the decision out in the book; the step that was waiting or working ends, and the book's status has the next. */
+async function operate(run: PayoutRun, operation: PayoutOperation): Promise<OperationResult> {
+  const { payoutId } = run.input.request;
+  const update = currentUpdateInfo();
+  if (update === undefined) throw new Error('operations are updates');
+  const outcome = await CancellationScope.nonCancellable(() =>
+    operatePayout({ payoutId, operationId: update.id, operation }),
+  ).catch((error: unknown) => {
+    throw notNow(failureTypeOf(error));
+  });
+  if (outcome.kind === 'refused') {
+    // The book is elsewhere: decided before, by somebody whose answer was lost, or by an answer that came late.
+    if (outcome.status !== run.status || outcome.holdReason !== (run.holdReason ?? null)) goOn(run, outcome);
+    throw refused(outcome.message);
+  }
+  if (operation.action === 'retry') {
+    run.providerPayoutId = undefined;
+    run.converted = false;
+    run.isReturning = false;
+  }
+  goOn(run, outcome);
+  return { status: run.status };
+}
+
+function goOn(run: PayoutRun, book: Parameters<typeof adoptBook>[1]): void {
+  run.convertingSinceMs = undefined;
+  adoptBook(run, book);
+  run.step.cancel();
+}
