@@ -1,0 +1,31 @@
+import { createActivities } from '../../../activities/index.js';
+import { INVARIANT } from '../world.js';
+import type { Bug } from './bug.js';
+
+/** Without the deadline of the first one, which would keep the second one back on a slow machine. */
+function anew<T extends object>(
+  request: T,
+): T & { readonly decidedAt: undefined; readonly latestAtMs: undefined } {
+  return { ...request, decidedAt: undefined, latestAtMs: undefined };
+}
+
+/** "It failed, so try again": after a request whose outcome is not known. */
+export const BLIND_RETRY: Bug = {
+  name: 'blindRetry',
+  about: 'sends a request that moves money once more when no good answer came',
+  // Where the second one is refused, the engine takes the refusal for the outcome.
+  breaks: [INVARIANT.PAID_ONCE, INVARIANT.MONEY_AGREES],
+  seeds: [48, 17],
+  makeActivities: (deps) => {
+    const { qbitpay } = deps;
+    return createActivities({
+      ...deps,
+      qbitpay: {
+        ...qbitpay,
+        createOrder: (order) => qbitpay.createOrder(order).catch(() => qbitpay.createOrder(anew(order))),
+        createPayout: (payout) =>
+          qbitpay.createPayout(payout).catch(() => qbitpay.createPayout(anew(payout))),
+      },
+    });
+  },
+};

@@ -1,0 +1,26 @@
+import { BLIND_RETRY } from './blind-retry.js';
+import { BOOKED_TWICE } from './booked-twice.js';
+import type { Bug } from './bug.js';
+import { FENCE_SKIPPED } from './fence-skipped.js';
+import { NAIVE_PAYOUT } from './naive-payout.js';
+import { STALE_PRICE } from './stale-price.js';
+import { WEBHOOK_TRUSTED } from './webhook-trusted.js';
+
+export type { Bug };
+export { NAIVE_PAYOUT };
+
+/** Names the planted mistake of a worker. */
+export const BUG_VARIABLE = 'FAULTS_BUG';
+
+export const BUGS: readonly Bug[] = [
+  BLIND_RETRY,
+  FENCE_SKIPPED,
+  WEBHOOK_TRUSTED,
+  STALE_PRICE,
+  BOOKED_TWICE,
+  NAIVE_PAYOUT,
+];
+
+export function findBug(name: string | undefined): Bug | undefined {
+  return BUGS.find((bug) => bug.name === name);
+}

@@ -1,0 +1,24 @@
+import { createActivities } from '../../../activities/index.js';
+import { INVARIANT } from '../world.js';
+import type { Bug } from './bug.js';
+
+/** The price that the caller saw is the price to sell at, whenever the deposit comes. */
+export const STALE_PRICE: Bug = {
+  name: 'stalePrice',
+  about: 'sells at the price that the payout was opened with, however old',
+  breaks: [INVARIANT.PRICE_IS_FRESH],
+  seeds: [25],
+  makeActivities: (deps) => {
+    const activities = createActivities(deps);
+    return {
+      ...activities,
+      fetchTicker: async (input) => {
+        const answer = await activities.fetchTicker(input);
+        const bid = (await deps.book.payouts.find(input.payoutId))?.estimatedPrice ?? undefined;
+        return answer.kind === 'price' && bid !== undefined
+          ? { ...answer, price: { ...answer.price, bid } }
+          : answer;
+      },
+    };
+  },
+};

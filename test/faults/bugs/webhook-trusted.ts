@@ -1,0 +1,66 @@
+import type { ActivityDependencies } from '../../../activities/dependencies.js';
+import { createActivities } from '../../../activities/index.js';
+import type { SettlementInput } from '../../../activities/settlement-reading.js';
+import type { Book } from '../../../src/book/book.js';
+import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
+import { INVARIANT } from '../world.js';
+import type { Bug } from './bug.js';
+
+type Outcome = NonNullable<Parameters<Book['attempts']['recordSettlement']>[1]['outcome']>;
+
+const OUTCOMES: Readonly<Record<string, Outcome>> = {
+  'payout.paid': { status: PAYOUT_STATUS.PAID, detail: 'the webhook says so' },
+  'payout.failed': {
+    status: PAYOUT_STATUS.FAILED,
+    detail: 'the webhook says so',
+    failure: { type: FAILURE_TYPE.PAYOUT_FAILED, message: 'the webhook says so' },
+  },
+};
+
+/** The event says that it is paid: why ask again? */
+export const WEBHOOK_TRUSTED: Bug = {
+  name: 'webhookTrusted',
+  about: 'ends a payout by what a webhook says, without reading it from the API',
+  breaks: [INVARIANT.READ_BEFORE_BELIEVED],
+  seeds: [12],
+  makeActivities: (deps) => {
+    const activities = createActivities(deps);
+    return {
+      ...activities,
+      getPayout: async (input) => {
+        const word = await findAnnouncedEnd(deps, input.payoutId);
+        await believe(deps, input, word);
+        return activities.getPayout(input);
+      },
+    };
+  },
+};
+
+async function findAnnouncedEnd(
+  { book }: ActivityDependencies,
+  payoutId: string,
+): Promise<string | undefined> {
+  const events = await book.webhooks.pendingOf({ payoutId });
+  const rows = await Promise.all(events.map(({ webhookEventId }) => book.webhooks.find(webhookEventId)));
+  return rows.map((row) => row?.type ?? '').find((type) => OUTCOMES[type] !== undefined);
+}
+
+async function believe(
+  { book }: ActivityDependencies,
+  { payoutId, providerPayoutId }: SettlementInput,
+  type: string | undefined,
+): Promise<void> {
+  const outcome = OUTCOMES[type ?? ''];
+  const { providerPayout } = await book.payouts.get(payoutId);
+  if (outcome === undefined || providerPayout === null) return;
+  const { recipientAmount, fee } = providerPayout;
+  const providerStatus = outcome.status;
+  await book.attempts.recordSettlement(payoutId, {
+    providerPayoutId,
+    recipientAmount,
+    fee,
+    providerStatus,
+    outcome,
+  });
+}

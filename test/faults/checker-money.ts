@@ -1,0 +1,133 @@
+import { addAmounts, compareAmounts } from '../../src/domain/money.js';
+import { payoutIdOfExternalId } from '../../src/domain/identifiers.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { INVARIANT, type BookAccount, type Violation, type World } from './world.js';
+
+type Money = Pick<World, 'provider' | 'book'>;
+type Violate = (subject: string, detail: string) => void;
+
+/** Ledger, book and the provider's balances, per currency and per object, to the last digit. */
+export function findMoneyViolations(world: Money): readonly Violation[] {
+  const violations: Violation[] = [];
+  const violate: Violate = (subject, detail) =>
+    void violations.push({ invariant: INVARIANT.MONEY_AGREES, subject, detail });
+  compareBalances(world, violate);
+  compareLedger(world, violate);
+  compareAttempts(world, violate);
+  compareOrders(world, violate);
+  compareDeposits(world, violate);
+  return violations;
+}
+
+const isSame = (one: string, other: string): boolean => compareAmounts(one, other) === 0;
+const sum = (accounts: readonly BookAccount[]): string =>
+  addAmounts('0', ...accounts.map(({ balance }) => balance));
+
+function compareBalances({ provider, book }: Money, violate: Violate): void {
+  const currencies = new Set([...provider.balances, ...book.accounts].map(({ currency }) => currency));
+  for (const currency of currencies) {
+    const ledger = sum(book.accounts.filter((one) => one.kind === 'provider' && one.currency === currency));
+    const held = provider.balances.find((balance) => balance.currency === currency)?.amount ?? '0';
+    const explained = explainedBy({ provider, book }, currency);
+    if (!isSame(addAmounts(ledger, explained), held)) {
+      violate(
+        currency,
+        `the ledger has ${ledger}, ${explained} is of held requests, the provider has ${held}`,
+      );
+    }
+  }
+}
+
+/** What requests moved whose outcome the engine does not know, and says so: a person decides. */
+function explainedBy({ provider, book }: Money, currency: string): string {
+  const known = new Set([
+    ...book.attempts.map(({ providerPayoutId }) => providerPayoutId),
+    ...book.orders.map(({ providerOrderId }) => providerOrderId),
+  ]);
+  const heldIds = new Set(
+    book.payouts.filter(({ status }) => status === PAYOUT_STATUS.HELD).map(({ payoutId }) => payoutId),
+  );
+  const unknown = new Set(
+    [...provider.payouts, ...provider.orders]
+      .filter(
+        ({ id, externalOrderId }) =>
+          !known.has(id) && heldIds.has(payoutIdOfExternalId(externalOrderId) ?? ''),
+      )
+      .filter(({ externalOrderId }) =>
+        book.fences.some((fence) => fence.externalOrderId === externalOrderId && fence.state === 'unknown'),
+      )
+      .map(({ id }) => id),
+  );
+  const nets = provider.transactions.filter((one) => one.currency === currency && unknown.has(one.source));
+  return addAmounts('0', ...nets.map(({ net }) => net));
+}
+
+/** Accounts that say where money is; all others say whose it is. */
+const WHERE_KINDS: readonly string[] = ['provider', 'returning'];
+
+function compareLedger({ book }: Money, violate: Violate): void {
+  for (const { kind, currency, payoutId, balance, posted } of book.accounts) {
+    const name = `${kind} ${payoutId ?? ''} ${currency}`;
+    if (!isSame(balance, posted)) violate(name, `shows ${balance}, its postings add up to ${posted}`);
+    const payout = book.payouts.find((one) => one.payoutId === payoutId);
+    const isOver = payout !== undefined && isFinalStatus(payout.status as PayoutStatus);
+    if (isOver && !isSame(balance, '0')) violate(name, `${payout.status}, and still has ${balance}`);
+    if (kind === 'returning' && !isSame(balance, '0')) violate(name, `${balance} never came back`);
+  }
+  for (const currency of new Set(book.accounts.map((one) => one.currency))) {
+    const own = book.accounts.filter((one) => one.currency === currency);
+    const where = sum(own.filter(({ kind }) => WHERE_KINDS.includes(kind)));
+    const whose = sum(own.filter(({ kind }) => !WHERE_KINDS.includes(kind)));
+    if (!isSame(where, whose)) violate(currency, `${where} is somewhere, ${whose} is somebody's`);
+  }
+}
+
+function compareAttempts({ provider, book }: Money, violate: Violate): void {
+  for (const { externalOrderId, providerPayoutId, amount, fee } of book.attempts) {
+    const payout = provider.payouts.find(({ id }) => id === providerPayoutId);
+    if (payout === undefined) violate(externalOrderId, `${providerPayoutId} is not at the provider`);
+    else if (payout.externalOrderId !== externalOrderId)
+      violate(externalOrderId, 'is another payout at the provider');
+    else if (!isSame(payout.amount, amount) || !isSame(payout.fee, fee)) {
+      violate(externalOrderId, `booked ${amount} and ${fee}, taken were ${payout.amount} and ${payout.fee}`);
+    }
+  }
+}
+
+function compareOrders({ provider, book }: Money, violate: Violate): void {
+  for (const { externalOrderId, providerOrderId, amount, quoteAmount } of book.orders) {
+    const order = provider.orders.find(({ id }) => id === providerOrderId);
+    if (order === undefined) violate(externalOrderId, `${providerOrderId} is not at the provider`);
+    else if (!isSame(order.amount, amount) || !isSame(order.quoteAmount, quoteAmount)) {
+      violate(
+        externalOrderId,
+        `booked ${amount} for ${quoteAmount}, done were ${order.amount} for ${order.quoteAmount}`,
+      );
+    }
+  }
+}
+
+function compareDeposits(world: Money, violate: Violate): void {
+  const { provider, book } = world;
+  for (const { depositKey, providerDepositId, amount } of book.deposits) {
+    const money = provider.transactions.find(
+      (one) => one.type === 'deposit' && one.source === providerDepositId,
+    );
+    if (money !== undefined && !isSame(money.net, amount))
+      violate(depositKey, `booked ${amount}, ${money.net} came in`);
+  }
+  const sources = book.deposits.map(({ providerDepositId }) => providerDepositId);
+  const twice = sources.filter((source, index) => source !== null && sources.indexOf(source) !== index);
+  for (const source of twice) violate(String(source), 'is in the book twice');
+  for (const id of findLostDeposits(world)) violate(id, 'came in, and is not in the book');
+}
+
+/** Money that came in after the engine had begun, and that it never noticed. */
+export function findLostDeposits({ provider, book }: Money): readonly string[] {
+  const deposits = provider.transactions.filter(({ type }) => type === 'deposit');
+  const [opening] = [...deposits].sort((one, other) => one.createdAtMs - other.createdAtMs);
+  const known = new Set(book.deposits.map(({ providerDepositId }) => providerDepositId));
+  return deposits
+    .filter(({ source }) => source !== opening?.source && !known.has(source))
+    .map(({ source }) => source);
+}

@@ -1,0 +1,318 @@
+import { findViolations } from './checker.js';
+import { createPlan } from './plan.js';
+import { measureRecovery, percentile } from './recovery.js';
+import { CRASH_POINTS } from './crash-points.js';
+import { soundWorld } from './sound-world.js';
+import { INVARIANT, INVARIANTS, type Invariant, type World } from './world.js';
+
+type Mutable = { -readonly [Key in keyof World]: any };
+
+/** What is wrong, and the invariant that has to say so. */
+const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[] = [
+  [
+    INVARIANT.PAID_ONCE,
+    'a second payout at the provider',
+    ({ provider }) => {
+      provider.payouts.push({ ...provider.payouts[0], id: 'PP2', status: 'inTransit' });
+    },
+  ],
+  [
+    INVARIANT.PAID_ONCE,
+    'a second attempt beside one that was paid',
+    ({ provider }) => {
+      provider.payouts.push({ ...provider.payouts[0], id: 'PP2', externalOrderId: 'p1~2' });
+    },
+  ],
+  [
+    INVARIANT.PAID_ONCE,
+    'a second order',
+    ({ provider }) => {
+      provider.orders.push({ ...provider.orders[0], id: 'O2' });
+    },
+  ],
+  [
+    INVARIANT.PAID_ONCE,
+    'reported paid, and nothing was',
+    ({ provider }) => {
+      provider.payouts[0].status = 'failed';
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'a balance that is off by the last digit',
+    ({ provider }) => {
+      provider.balances[0].amount = '1020.000001';
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'a currency of which the ledger knows nothing',
+    ({ provider }) => {
+      provider.balances.push({ currency: 'USDC', amount: '1' });
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'an account that is not the sum of its postings',
+    ({ book }) => {
+      book.accounts[1].posted = '1019';
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'money that is nobody’s',
+    ({ book }) => {
+      Object.assign(book.accounts[1], { balance: '1000', posted: '1000' });
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'a payout that has ended and still has money',
+    ({ book }) => {
+      Object.assign(book.accounts[3], { balance: '75', posted: '75' });
+      Object.assign(book.accounts[5], { balance: '1', posted: '1' });
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'another fee than was taken',
+    ({ book }) => {
+      book.attempts[0].fee = '23.99';
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'another sale than was made',
+    ({ book }) => {
+      book.orders[0].quoteAmount = '4900.01';
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'a deposit that nobody noticed',
+    ({ book }) => {
+      book.deposits = [];
+    },
+  ],
+  [
+    INVARIANT.MONEY_AGREES,
+    'a deposit that is in the book twice',
+    ({ book }) => {
+      book.deposits.push({ ...book.deposits[0], depositKey: 'tx:1' });
+    },
+  ],
+  [
+    INVARIANT.COMES_TO_AN_END,
+    'an accepted request that waits for ever',
+    ({ book }) => {
+      book.payouts[0].status = 'converting';
+    },
+  ],
+  [
+    INVARIANT.COMES_TO_AN_END,
+    'an accepted request that is gone',
+    ({ book }) => {
+      book.payouts = [];
+    },
+  ],
+  [
+    INVARIANT.COMES_TO_AN_END,
+    'an end that changed',
+    ({ book }) => {
+      book.transitions.splice(-1, 0, { payoutId: 'p1', status: 'failed', atMs: 1 });
+    },
+  ],
+  [
+    INVARIANT.COMES_TO_AN_END,
+    'a workflow that failed',
+    ({ histories }) => {
+      histories[0].failure = 'still waiting';
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'paid in the book only',
+    ({ provider }) => {
+      provider.ends = [];
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'paid, and read before it was',
+    ({ provider }) => {
+      provider.journal.at(-1).atMs -= 1_000;
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'paid, and the only answer was unreadable',
+    ({ provider }) => {
+      provider.journal.at(-1).fault = 'truncated';
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'paid, and read afterwards',
+    ({ provider }) => {
+      provider.journal.at(-1).atMs = Infinity;
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'a deposit without money',
+    ({ provider }) => {
+      provider.transactions[1].source = 'another';
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'a deposit that was booked unread',
+    ({ provider }) => {
+      provider.journal.shift();
+    },
+  ],
+  [
+    INVARIANT.SAME_REQUEST_SAME_PAYOUT,
+    'another deposit for the same request',
+    ({ answers }) => {
+      answers[1].payout.deposit.amount = '721';
+    },
+  ],
+  [
+    INVARIANT.SAME_REQUEST_SAME_PAYOUT,
+    'created twice',
+    ({ answers }) => {
+      answers[1].httpStatus = 201;
+    },
+  ],
+  [
+    INVARIANT.SAME_REQUEST_SAME_PAYOUT,
+    'the same request refused',
+    ({ answers }) => {
+      Object.assign(answers[1], { httpStatus: 409, payout: undefined });
+    },
+  ],
+  [
+    INVARIANT.SAME_REQUEST_SAME_PAYOUT,
+    'other content accepted',
+    ({ answers }) => {
+      answers.push({ ...answers[1], kind: 'conflict' });
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'a status that the book never had',
+    ({ answers }) => {
+      answers[2].payout.status = 'held';
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'a status from the past',
+    ({ answers }) => {
+      answers.push({ ...answers[2], payout: { ...answers[2].payout, status: 'paying' } });
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'another payout of the provider',
+    ({ answers }) => {
+      answers.at(-1).payout.providerPayoutId = 'PP9';
+    },
+  ],
+  [
+    INVARIANT.HISTORY_REPLAYS,
+    'a history that does not replay',
+    ({ histories }) => {
+      histories[0].replayError = 'DeterminismViolationError';
+    },
+  ],
+  [
+    INVARIANT.NOTHING_LEAKS,
+    'a secret in the log',
+    ({ texts }) => {
+      texts.push({ where: 'log', text: 'authorization: secret-key' });
+    },
+  ],
+  [
+    INVARIANT.NOTHING_LEAKS,
+    'a secret as HTTP Basic sends it',
+    ({ texts }) => {
+      texts.push({ where: 'log', text: `Basic ${Buffer.from('secret-key:').toString('base64')}` });
+    },
+  ],
+  [
+    INVARIANT.PRICE_IS_FRESH,
+    'a price that nobody quoted',
+    ({ provider }) => {
+      provider.orders[0].price = '7.1';
+    },
+  ],
+  [
+    INVARIANT.PRICE_IS_FRESH,
+    'a price from too long ago',
+    ({ provider }) => {
+      provider.journal[1].atMs -= 40_000;
+    },
+  ],
+];
+
+test('nothing is wrong with a sound world', () => {
+  expect(findViolations(soundWorld())).toEqual([]);
+});
+
+test.each(BROKEN)('%s: %s', (invariant, _what, damage) => {
+  const world = structuredClone(soundWorld());
+  damage(world);
+  expect(findViolations(world).map((violation) => violation.invariant)).toContain(invariant);
+});
+
+test('every invariant is seen to be broken', () => {
+  expect(new Set(BROKEN.map(([invariant]) => invariant))).toEqual(new Set(INVARIANTS));
+});
+
+test('what a held request moved is explained', () => {
+  const world = structuredClone(soundWorld()) as Mutable;
+  Object.assign(world.book.payouts[0], { status: 'held', providerPayoutId: null });
+  Object.assign(world.book, { attempts: [], transitions: world.book.transitions.slice(0, -1) });
+  world.book.fences[0].state = 'unknown';
+  for (const [index, amount] of [
+    [2, '4900'],
+    [3, '4900'],
+  ] as const) {
+    Object.assign(world.book.accounts[index], { balance: amount, posted: amount });
+  }
+  world.answers.pop();
+  expect(findViolations(world as World)).toEqual([]);
+  world.book.fences[0].state = 'not_sent';
+  expect(findViolations(world as World).map(({ invariant }) => invariant)).toEqual([INVARIANT.MONEY_AGREES]);
+});
+
+describe('plans', () => {
+  test('a seed says everything', () => {
+    expect(createPlan(17)).toEqual(createPlan(17));
+    expect(createPlan(17)).not.toEqual(createPlan(18));
+  });
+
+  test('a hundred seeds plan every crash point at least five times', () => {
+    const planned = Array.from({ length: 100 }, (_, index) => createPlan(index + 1).crashes).flat();
+    for (const point of CRASH_POINTS) {
+      expect(planned.filter((crash) => crash.point === point).length).toBeGreaterThanOrEqual(5);
+    }
+  });
+});
+
+describe('recovery', () => {
+  test('is measured to the next transition of what was moving', () => {
+    const { book } = soundWorld();
+    const inTransitSince = book.transitions.at(-2)?.atMs ?? 0;
+    expect(measureRecovery([{ atMs: inTransitSince + 100, what: 'worker died' }], book)).toEqual([4_900]);
+    expect(measureRecovery([{ atMs: 0, what: 'worker died' }], book)).toEqual([]);
+  });
+
+  test('percentiles are values that were seen', () => {
+    expect(percentile([30, 10, 20], 0.5)).toBe(20);
+    expect(percentile([30, 10, 20], 0.99)).toBe(30);
+    expect(percentile([], 0.5)).toBeUndefined();
+  });
+});

@@ -1,0 +1,24 @@
+import { writeSync } from 'node:fs';
+import type { Milestone } from '../../src/domain/milestone.js';
+import { CRASH_LINE, CRASHES_VARIABLE, type Crash } from './crash-points.js';
+
+/** Counts how often this process comes to each milestone, and ends or freezes it where the plan says so. */
+export function createCrashHook(
+  env: Readonly<Record<string, string | undefined>>,
+): (milestone: Milestone) => Promise<void> {
+  const crashes = JSON.parse(env[CRASHES_VARIABLE] ?? '[]') as readonly Crash[];
+  const arrivals = new Map<string, number>();
+  return (milestone) => {
+    const arrival = (arrivals.get(milestone) ?? 0) + 1;
+    arrivals.set(milestone, arrival);
+    const crash = crashes.find((one) => one.point === milestone && one.arrival === arrival);
+    if (crash !== undefined) carryOut(crash);
+    return Promise.resolve();
+  };
+}
+
+/** Nothing may run in between: neither a timer nor an answer that has just come. */
+function carryOut({ id, action }: Crash): void {
+  writeSync(1, `${CRASH_LINE}${id}\n`);
+  process.kill(process.pid, action === 'kill' ? 'SIGKILL' : 'SIGSTOP');
+}

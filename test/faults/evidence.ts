@@ -1,0 +1,245 @@
+import { Client as PostgresClient } from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
+import { addAmounts } from '../../src/domain/money.js';
+import { accountNumberOf } from './play.js';
+import type { Plan } from './plan.js';
+import { CANARY_CALLER_KEY, CANARY_PROVIDER_KEY, type SeedWorld } from './seed-world.js';
+import type { SimulatorClient } from './simulator-client.js';
+import type { BookWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
+
+/** Reads what the checker judges: the simulator over HTTP, the book by SQL, and Temporal's histories. */
+export async function collectWorld(
+  world: SeedWorld,
+  temporal: Client,
+  plan: Plan,
+  bids: ProviderWorld['bids'],
+): Promise<World> {
+  const [provider, book] = [await readProvider(world.simulator, bids), await readBook(world.databaseUrl)];
+  const { histories, texts } = await readHistories(temporal, world.taskQueue);
+  const accounts = plan.payouts.map(({ index }) => accountNumberOf(plan.seed, index));
+  return {
+    provider,
+    book,
+    answers: world.caller.answers,
+    histories,
+    texts: [...texts, ...world.logLines.map((text) => ({ where: 'log', text }))],
+    canaries: [CANARY_PROVIDER_KEY, CANARY_CALLER_KEY, ...accounts],
+  };
+}
+
+type Row = Readonly<Record<string, unknown>>;
+const text = (row: Row, name: string): string => textOrNull(row, name) ?? '';
+const textOrNull = (row: Row, name: string): string | null => {
+  const value = row[name];
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+};
+const timeMs = (row: Row, name: string): number => Date.parse(text(row, name));
+
+async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
+  // First, so that what is read here is not in it.
+  const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
+  const { balances } = await simulator.control('GET', '/state');
+  const events = await simulator.listAll('/_simulator/events');
+  const payouts = await simulator.listAll('/api/v1/payouts');
+  const orders = await simulator.listAll('/api/v1/orders');
+  const transactions = await simulator.listAll('/api/v1/balanceTransactions');
+  return {
+    payouts: payouts.map((row) => ({
+      id: text(row, 'id'),
+      externalOrderId: text(row, 'externalOrderId'),
+      currency: text(row, 'currency'),
+      amount: text(row, 'amount'),
+      fee: text(row, 'fee'),
+      status: text(row, 'status'),
+    })),
+    orders: orders.map((row) => ({
+      id: text(row, 'id'),
+      externalOrderId: text(row, 'externalOrderId'),
+      amount: text(row, 'amount'),
+      quoteAmount: text(row, 'quoteAmount'),
+      price: text(row, 'price'),
+    })),
+    transactions: transactions.map((row) => ({
+      id: text(row, 'id'),
+      type: text(row, 'type'),
+      source: text(row, 'source'),
+      currency: text(row, 'currency'),
+      net: text(row, 'net'),
+      createdAtMs: timeMs(row, 'createdAt'),
+    })),
+    balances: (balances as Row[]).map((row) => ({
+      currency: text(row, 'currency'),
+      amount: addAmounts(text(row, 'available'), text(row, 'pending')),
+    })),
+    ends: events.flatMap(toEnd),
+    journal: (journal as Row[]).map((row) => ({
+      atMs: timeMs(row, 'servedAt'),
+      endpoint: text(row, 'endpoint'),
+      path: text(row, 'path'),
+      status: row['status'] === null ? null : Number(row['status']),
+      fault: textOrNull(row, 'fault'),
+      effects: row['effects'] as string[],
+    })),
+    bids,
+  };
+}
+
+/** The simulator's own event of an end; a forged one is about no object of its own. */
+function toEnd(row: Row): ProviderWorld['ends'] {
+  const [kind, status = ''] = text(row, 'type').split('.');
+  const subject = row['subject'] as { readonly id: string } | null;
+  const isEnd = kind === 'payout' && ['paid', 'failed', 'cancelled'].includes(status);
+  if (!isEnd || subject === null) return [];
+  return [{ providerPayoutId: subject.id, status, atMs: timeMs(row, 'createdAt') }];
+}
+
+const BOOK_QUERIES = {
+  payouts: `select p.payout_id, p.status, p.hold_reason,
+      (select provider_payout_id from provider_payouts a where a.payout_id = p.payout_id
+       order by recorded_at desc limit 1) as provider_payout_id from payouts p`,
+  transitions: `select payout_id, status, at from payout_transitions order by transition_id`,
+  deposits: `select deposit_key, provider_deposit_id, currency, amount, status, verified_at from deposits`,
+  attempts: `select external_order_id, payout_id, provider_payout_id, recipient_amount, fee, status from provider_payouts`,
+  orders: `select external_order_id, payout_id, provider_order_id, amount, quote_amount from provider_orders`,
+  fences: `select operation, external_order_id, payout_id, state from fences`,
+  accounts: `select a.kind, a.currency, a.payout_id, a.balance,
+      coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
+        * case when a.kind in ('provider', 'returning') then 1 else -1 end as posted from ledger_accounts a`,
+} as const;
+
+async function readBook(databaseUrl: string): Promise<BookWorld> {
+  const client = new PostgresClient({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const read = async <T>(query: keyof typeof BOOK_QUERIES, map: (row: Row) => T): Promise<readonly T[]> => {
+      const { rows } = await client.query<Row>(BOOK_QUERIES[query]);
+      return rows.map(map);
+    };
+    return await readTables(read);
+  } finally {
+    await client.end();
+  }
+}
+
+async function readTables(
+  read: <T>(query: keyof typeof BOOK_QUERIES, map: (row: Row) => T) => Promise<readonly T[]>,
+): Promise<BookWorld> {
+  return {
+    payouts: await read('payouts', (row) => ({
+      payoutId: text(row, 'payout_id'),
+      status: text(row, 'status'),
+      holdReason: textOrNull(row, 'hold_reason'),
+      providerPayoutId: textOrNull(row, 'provider_payout_id'),
+    })),
+    transitions: await read('transitions', (row) => ({
+      payoutId: text(row, 'payout_id'),
+      status: text(row, 'status'),
+      atMs: (row['at'] as Date).getTime(),
+    })),
+    deposits: await read('deposits', (row) => ({
+      depositKey: text(row, 'deposit_key'),
+      providerDepositId: textOrNull(row, 'provider_deposit_id'),
+      currency: text(row, 'currency'),
+      amount: text(row, 'amount'),
+      status: text(row, 'status'),
+      verifiedAtMs: (row['verified_at'] as Date).getTime(),
+    })),
+    attempts: await read('attempts', (row) => ({
+      externalOrderId: text(row, 'external_order_id'),
+      payoutId: text(row, 'payout_id'),
+      providerPayoutId: text(row, 'provider_payout_id'),
+      amount: text(row, 'recipient_amount'),
+      fee: text(row, 'fee'),
+      status: text(row, 'status'),
+    })),
+    orders: await read('orders', (row) => ({
+      externalOrderId: text(row, 'external_order_id'),
+      payoutId: text(row, 'payout_id'),
+      providerOrderId: text(row, 'provider_order_id'),
+      amount: text(row, 'amount'),
+      quoteAmount: text(row, 'quote_amount'),
+    })),
+    fences: await read('fences', (row) => ({
+      operation: text(row, 'operation'),
+      externalOrderId: text(row, 'external_order_id'),
+      payoutId: text(row, 'payout_id'),
+      state: text(row, 'state'),
+    })),
+    accounts: await read('accounts', (row) => ({
+      kind: text(row, 'kind'),
+      currency: text(row, 'currency'),
+      payoutId: textOrNull(row, 'payout_id'),
+      balance: text(row, 'balance'),
+      posted: text(row, 'posted'),
+    })),
+  };
+}
+
+type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;
+
+interface Histories {
+  readonly histories: readonly HistoryReading[];
+  readonly texts: readonly PublicText[];
+}
+
+/** Of sweeps and reconciliations there are many, all alike. */
+const REPEATED = /^(?:sweep-webhooks|reconcile)/;
+const MAX_REPEATED = 2;
+const VISIBILITY_MS = 500;
+
+async function readHistories(temporal: Client, taskQueue: string): Promise<Histories> {
+  // Workflows are listed from an index that is written behind the histories.
+  await delay(VISIBILITY_MS);
+  const read: { workflowId: string; history: History }[] = [];
+  const fetch = (workflowId: string, runId: string) =>
+    temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+  let repeated = 0;
+  for await (const { workflowId, runId } of temporal.workflow.list({ query: `TaskQueue = "${taskQueue}"` })) {
+    if (REPEATED.test(workflowId) && (repeated += 1) > MAX_REPEATED) continue;
+    read.push({ workflowId, history: await fetch(workflowId, runId) });
+  }
+  const histories: HistoryReading[] = [];
+  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: WORKFLOW_BUNDLE_PATH } }, read);
+  const failures = new Map(read.map(({ workflowId, history }) => [workflowId, failureOf(history)]));
+  for await (const { workflowId, error } of replayed) {
+    histories.push({
+      workflowId,
+      replayError: error === undefined ? null : `${error.name}: ${error.message}`,
+      failure: failures.get(workflowId) ?? null,
+    });
+  }
+  const texts = read.flatMap(({ workflowId, history }) => [
+    { where: 'workflow id', text: workflowId },
+    ...collectTexts(history, `history of ${workflowId}`, false),
+  ]);
+  return { histories, texts };
+}
+
+function failureOf({ events }: History): string | null {
+  const failure = events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure;
+  return failure == null ? null : String(failure.cause?.message ?? failure.message);
+}
+
+/** What of a history is indexed, listed or shown to whoever looks; inputs and results are the payouts themselves. */
+const PUBLIC_MEMBERS = [
+  'searchAttributes',
+  'failure',
+  'userMetadata',
+  'memo',
+  'activityId',
+  'lastFailure',
+  'identity',
+];
+
+function collectTexts(value: unknown, where: string, isPublic: boolean): PublicText[] {
+  if (value instanceof Uint8Array)
+    return isPublic ? [{ where, text: Buffer.from(value).toString('utf8') }] : [];
+  if (typeof value === 'string') return isPublic ? [{ where, text: value }] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    collectTexts(member, where, isPublic || PUBLIC_MEMBERS.includes(name)),
+  );
+}

@@ -1,0 +1,365 @@
+import { MILESTONE } from '../../src/domain/milestone.js';
+import { CRASH_POINTS, BYTES_SENT, type Crash, type CrashPoint } from './crash-points.js';
+import { createRandom, type Random } from './random.js';
+
+/** Everything that happens to the engine under one seed. The same seed makes the same plan, to the last digit. */
+export interface Plan {
+  readonly seed: number;
+  readonly payouts: readonly PlannedPayout[];
+  readonly providerFaults: readonly ProviderFault[];
+  readonly webhookFaults: readonly WebhookFault[];
+  readonly forgeries: readonly Forgery[];
+  readonly crashes: readonly Crash[];
+  readonly serverFaults: readonly ServerFault[];
+  readonly prices: readonly PriceChange[];
+  /** Up to this much is sent again by itself when it was proven absent. */
+  readonly resendMaxAmount: '0' | 'CNY:1000000,USDT:1000000';
+  readonly depositDeadlineSeconds: number;
+  /** Free USDT before the first payout. */
+  readonly openingBalance: string;
+  readonly feeSide: 'added' | 'deducted';
+}
+
+export interface PlannedPayout {
+  readonly index: number;
+  readonly request: PayoutMix;
+  readonly startsAtMs: number;
+  /** How the deposit comes in; undefined where the free balance funds it. */
+  readonly deposit: PlannedDeposit | undefined;
+  /** Cancelled by its caller this long after it was opened. */
+  readonly cancelAfterMs: number | undefined;
+  /** Where it ends at the provider. */
+  readonly outcome: 'paid' | 'failed' | 'cancelled' | 'stuck';
+  /** The create request is sent again, so many times, at once. */
+  readonly repeats: number;
+  /** A request with the same id and other content follows. */
+  readonly hasConflict: boolean;
+}
+
+export interface PayoutMix {
+  readonly amount: string;
+  readonly currency: 'CNY' | 'USDT';
+  readonly amountMode: 'receive' | 'send';
+  readonly funding: 'deposit' | 'balance';
+}
+
+export interface PlannedDeposit {
+  /**
+   * exact: what is asked for · silent: without a webhook · pending: confirmed later · split: in two parts, both
+   * declared · excess: too much, declared · lie: first a notice without money · never: none comes
+   */
+  readonly kind: 'exact' | 'silent' | 'pending' | 'split' | 'excess' | 'lie' | 'never';
+  readonly delayMs: number;
+}
+
+export interface ProviderFault {
+  readonly endpoint: string;
+  readonly kind: string;
+  readonly times: number;
+  readonly delayMs?: number;
+  readonly status?: number;
+  readonly retryAfterSeconds?: number;
+  /** Index of the payout whose request it strikes; any request of the endpoint without it. */
+  readonly payout?: number;
+}
+
+export interface WebhookFault {
+  readonly kind: 'webhookLost' | 'webhookDoubled' | 'webhookDelayed' | 'webhookHeld' | 'webhookStale';
+  readonly eventType?: string;
+  readonly delayMs?: number;
+}
+
+export interface Forgery {
+  readonly type: 'payout.paid' | 'payout.failed' | 'deposit.confirmed';
+  readonly signature: 'valid' | 'wrong' | 'none';
+  readonly atMs: number;
+  readonly payout: number;
+}
+
+export interface ServerFault {
+  readonly server: 'temporal' | 'postgres';
+  readonly atMs: number;
+  readonly downMs: number;
+}
+
+export interface PriceChange {
+  readonly atMs: number;
+  readonly bid: string;
+  readonly ask: string;
+}
+
+export const ENDPOINT = {
+  TICKER: 'GET /api/v1/markets/ticker',
+  ACCOUNT: 'GET /api/v1/accounts/show',
+  BALANCES: 'GET /api/v1/balances/show',
+  TRANSACTIONS: 'GET /api/v1/balanceTransactions',
+  ORDER: 'POST /api/v1/orders',
+  ORDER_READ: 'GET /api/v1/orders/{id}',
+  ORDER_LIST: 'GET /api/v1/orders',
+  PAYOUT: 'POST /api/v1/payouts',
+  PAYOUT_READ: 'GET /api/v1/payouts/{id}',
+  PAYOUT_LIST: 'GET /api/v1/payouts',
+} as const;
+
+/** The engine must not use a price for longer than this, whatever the provider would still accept. */
+const SLOW_DEPOSIT_MS = 37_000;
+/** One plan of so many lets a price grow too old, which takes its time. */
+const SLOW_PLAN_EVERY = 25;
+/** Before it all payouts are open. */
+const SLOW_PRICE: PriceChange = { atMs: 4_200, bid: '6.94', ask: '7.01' };
+
+export function createPlan(seed: number): Plan {
+  const random = createRandom(seed);
+  const points = pointsOf(seed);
+  const isSlow = seed % SLOW_PLAN_EVERY === 0;
+  const needs = points.flatMap((point) => NEEDS[point] ?? []);
+  const payouts = planPayouts(random, needs, isSlow);
+  return {
+    seed,
+    payouts,
+    providerFaults: [...planProviderFaults(random), ...planUnknownOutcomes(random, payouts, needs)],
+    webhookFaults: planWebhookFaults(random, points),
+    forgeries: planForgeries(random, payouts),
+    crashes: points.map((point, index) => withServer(seed, planCrash(random, point, index))),
+    serverFaults: planServerFaults(random),
+    prices: isSlow ? [SLOW_PRICE, ...planPrices(random)] : planPrices(random),
+    resendMaxAmount: seed % 2 === 0 ? 'CNY:1000000,USDT:1000000' : '0',
+    depositDeadlineSeconds: random.chance(0.15) ? 14 : 60,
+    openingBalance: random.chance(0.7) ? '3000' : '150',
+    feeSide: random.chance(0.7) ? 'added' : 'deducted',
+  };
+}
+
+/** Two for each seed, so that a hundred seeds come to every one of them; with others it would be left to chance. */
+function pointsOf(seed: number): readonly CrashPoint[] {
+  const count = CRASH_POINTS.length;
+  const first = seed % count;
+  const second = (first + 1 + ((Math.floor(seed / count) * 5 + 7) % (count - 1))) % count;
+  return [first, second].flatMap((index) => CRASH_POINTS[index] ?? []);
+}
+
+/** What a plan must have for a process to come to a crash point at all. */
+type Need = 'balance' | 'cancel' | 'failed' | 'unknown' | 'conversion';
+const NEEDS: Readonly<Partial<Record<CrashPoint, readonly Need[]>>> = {
+  [MILESTONE.BALANCE_RESERVED]: ['balance'],
+  [MILESTONE.FUNDING_CLOSED]: ['cancel'],
+  [MILESTONE.RETURN_RECORDED]: ['failed'],
+  [MILESTONE.LOOK_UP_FOUND]: ['unknown'],
+  [MILESTONE.ORDER_BEFORE_FENCE]: ['conversion'],
+  [MILESTONE.ORDER_AFTER_FENCE]: ['conversion'],
+  [MILESTONE.ORDER_AFTER_RESPONSE]: ['conversion'],
+  [MILESTONE.ORDER_RECORDED]: ['conversion'],
+  [MILESTONE.ORDER_READ_BACK]: ['conversion'],
+  [BYTES_SENT.ORDER]: ['conversion'],
+};
+
+function planPayouts(random: Random, needs: readonly Need[], isSlow: boolean): readonly PlannedPayout[] {
+  const payouts = Array.from({ length: random.between(6, 9) }, (_, index) => planPayout(random, index));
+  const change = (index: number, changes: Partial<PlannedPayout>): void => {
+    const payout = payouts[index];
+    if (payout !== undefined) payouts[index] = { ...payout, ...changes };
+  };
+  const plain = { deposit: { kind: 'exact', delayMs: 300 }, cancelAfterMs: undefined } as const;
+  const converting = {
+    amount: '5000.00',
+    currency: 'CNY',
+    amountMode: 'receive',
+    funding: 'deposit',
+  } as const;
+  // The first payouts are what every plan is sure to have: one of each way through the engine.
+  change(0, { ...plain, outcome: 'paid', request: converting });
+  change(1, { ...plain, outcome: 'paid' });
+  if (needs.includes('conversion')) change(1, { request: { ...converting, amount: '2500.50' } });
+  if (needs.includes('cancel')) change(2, { deposit: { kind: 'never', delayMs: 0 }, cancelAfterMs: 800 });
+  if (needs.includes('failed')) change(3, { ...plain, outcome: 'failed' });
+  if (needs.includes('balance')) change(4, { ...fromBalance(), outcome: 'paid' });
+  if (isSlow) change(1, { request: converting, deposit: { kind: 'exact', delayMs: SLOW_DEPOSIT_MS } });
+  return payouts.map((payout) => settleFunding(payout));
+}
+
+function fromBalance(): Pick<PlannedPayout, 'request' | 'deposit' | 'cancelAfterMs'> {
+  const request = { amount: '400', currency: 'USDT', amountMode: 'receive', funding: 'balance' } as const;
+  return { request, deposit: undefined, cancelAfterMs: undefined };
+}
+
+function settleFunding(payout: PlannedPayout): PlannedPayout {
+  if (payout.request.funding === 'balance') return { ...payout, deposit: undefined };
+  return payout.deposit === undefined ? { ...payout, deposit: { kind: 'exact', delayMs: 200 } } : payout;
+}
+
+function planPayout(random: Random, index: number): PlannedPayout {
+  const request = planRequest(random);
+  const kinds = [
+    'exact',
+    'exact',
+    'exact',
+    'exact',
+    'pending',
+    'silent',
+    'split',
+    'excess',
+    'lie',
+    'never',
+  ] as const;
+  const kind = random.pick(kinds);
+  const isCancelled = kind === 'never' ? random.chance(0.6) : random.chance(0.1);
+  return {
+    index,
+    request,
+    startsAtMs: random.between(0, 2_500),
+    deposit: { kind, delayMs: random.between(0, 2_000) },
+    cancelAfterMs: isCancelled ? random.between(200, 3_000) : undefined,
+    outcome: random.pick(['paid', 'paid', 'paid', 'paid', 'paid', 'failed', 'cancelled', 'stuck']),
+    repeats: random.chance(0.4) ? random.between(1, 2) : 0,
+    hasConflict: random.chance(0.15),
+  };
+}
+
+function planRequest(random: Random): PayoutMix {
+  const currency = random.chance(0.65) ? 'CNY' : 'USDT';
+  const amountMode = random.chance(0.65) ? 'receive' : 'send';
+  const isInCny = currency === 'CNY' && amountMode === 'receive';
+  const fraction = String(random.between(0, 99)).padStart(2, '0');
+  const amount = isInCny
+    ? `${random.between(1_600, 9_000)}.${fraction}`
+    : `${random.between(230, 900)}.${fraction}`;
+  return { amount, currency, amountMode, funding: random.chance(0.2) ? 'balance' : 'deposit' };
+}
+
+/** Before the effect, after it, or instead of a readable answer. Delays stay below the campaign's settle window. */
+const ANY_KINDS = [
+  'status',
+  'resetBeforeEffect',
+  'resetAfterEffect',
+  'notJson',
+  'truncated',
+  'rate_limit_error',
+] as const;
+const READ_KINDS = [
+  ...ANY_KINDS,
+  'api_error',
+  'authentication_error',
+  'timeoutBeforeEffect',
+  'redirect',
+] as const;
+const POST_KINDS = [...ANY_KINDS, 'errorAfterEffect', 'statusAfterEffect', 'timeoutAfterEffect'] as const;
+const LATE_KINDS = ['delayBeforeEffect', 'delayAfterEffect'] as const;
+
+const READS = [
+  ENDPOINT.TICKER,
+  ENDPOINT.ACCOUNT,
+  ENDPOINT.BALANCES,
+  ENDPOINT.TRANSACTIONS,
+  ENDPOINT.ORDER_READ,
+  ENDPOINT.ORDER_LIST,
+  ENDPOINT.PAYOUT_READ,
+  ENDPOINT.PAYOUT_LIST,
+] as const;
+const POSTS = [ENDPOINT.ORDER, ENDPOINT.PAYOUT] as const;
+
+function planProviderFaults(random: Random): readonly ProviderFault[] {
+  const reads = Array.from({ length: random.between(2, 5) }, (): ProviderFault => {
+    const kind = random.pick(READ_KINDS);
+    return { endpoint: random.pick(READS), kind, times: random.between(1, 3), ...wordsOf(random, kind) };
+  });
+  const posts = Array.from({ length: random.between(0, 2) }, (): ProviderFault => {
+    const kind = random.chance(0.25) ? random.pick(LATE_KINDS) : random.pick(POST_KINDS);
+    return { endpoint: random.pick(POSTS), kind, times: 1, ...wordsOf(random, kind) };
+  });
+  return [...reads, ...posts];
+}
+
+function wordsOf(
+  random: Random,
+  kind: string,
+): Pick<ProviderFault, 'status' | 'delayMs' | 'retryAfterSeconds'> {
+  if (kind === 'status' || kind === 'statusAfterEffect') return { status: random.pick([500, 502, 503, 504]) };
+  if (kind.startsWith('delay')) return { delayMs: random.between(200, 1_800) };
+  return kind === 'rate_limit_error' ? { retryAfterSeconds: random.between(0, 1) } : {};
+}
+
+/** Requests of which the engine must find out by itself that they arrived. */
+function planUnknownOutcomes(
+  random: Random,
+  payouts: readonly PlannedPayout[],
+  needs: readonly Need[],
+): readonly ProviderFault[] {
+  const wanted = needs.includes('unknown') || random.chance(0.5);
+  if (!wanted) return [];
+  const kinds = [
+    'errorAfterEffect',
+    'statusAfterEffect',
+    'resetAfterEffect',
+    'truncated',
+    'notJson',
+  ] as const;
+  const converting = payouts[0]?.index ?? 0;
+  return [
+    { endpoint: random.pick(POSTS), kind: random.pick(kinds), times: 1, payout: converting },
+    { endpoint: ENDPOINT.PAYOUT, kind: random.pick(kinds), times: 1, payout: 1 },
+  ];
+}
+
+function planWebhookFaults(random: Random, points: readonly CrashPoint[]): readonly WebhookFault[] {
+  const isAboutWebhooks = points.some((point) => point.startsWith('webhook'));
+  return Array.from({ length: random.between(isAboutWebhooks ? 0 : 1, 4) }, (): WebhookFault => {
+    const kind = random.pick([
+      'webhookLost',
+      'webhookDoubled',
+      'webhookDelayed',
+      'webhookHeld',
+      'webhookStale',
+    ] as const);
+    const eventType = random.pick(['deposit.confirmed', 'payout.paid', 'payout.failed', undefined] as const);
+    return {
+      kind,
+      ...(eventType === undefined ? {} : { eventType }),
+      ...(kind === 'webhookDelayed' ? { delayMs: random.between(500, 4_000) } : {}),
+    };
+  });
+}
+
+function planForgeries(random: Random, payouts: readonly PlannedPayout[]): readonly Forgery[] {
+  return Array.from({ length: random.between(1, 3) }, () => ({
+    type: random.pick(['payout.paid', 'payout.failed', 'deposit.confirmed'] as const),
+    signature: random.pick(['valid', 'valid', 'wrong', 'none'] as const),
+    atMs: random.between(1_500, 8_000),
+    payout: random.between(0, payouts.length - 1),
+  }));
+}
+
+function planCrash(random: Random, point: CrashPoint, index: number): Crash {
+  return {
+    id: String(index),
+    point,
+    arrival: random.chance(0.7) ? 1 : 2,
+    action: !isOfTheWire(point) && random.chance(0.3) ? 'stop' : 'kill',
+    arrives: random.chance(0.6),
+  };
+}
+
+/** Of some seeds the second crash is a server's, at the moment in which a process stands at the point. */
+function withServer(seed: number, crash: Crash): Crash {
+  if (crash.id !== '1' || isOfTheWire(crash.point)) return crash;
+  if (seed % 4 === 2) return { ...crash, action: 'temporal' };
+  return seed % 8 === 4 ? { ...crash, action: 'postgres' } : crash;
+}
+
+function isOfTheWire(point: CrashPoint): boolean {
+  return point === BYTES_SENT.ORDER || point === BYTES_SENT.PAYOUT;
+}
+
+function planServerFaults(random: Random): readonly ServerFault[] {
+  if (!random.chance(0.3)) return [];
+  const server = random.pick(['temporal', 'postgres'] as const);
+  return [{ server, atMs: random.between(2_000, 7_000), downMs: random.between(200, 3_000) }];
+}
+
+/** Within the slippage that the engine allows, so that no payout waits for a better price. */
+function planPrices(random: Random): readonly PriceChange[] {
+  return Array.from({ length: random.between(0, 3) }, (_, index) => ({
+    atMs: 1_500 + index * 2_500,
+    bid: `6.9${random.between(5, 9)}`,
+    ask: `7.0${random.between(1, 5)}`,
+  }));
+}

@@ -1,0 +1,89 @@
+import type { CampaignRun } from './campaign.js';
+import { CRASH_POINTS } from './crash-points.js';
+import { percentile } from './recovery.js';
+import type { SeedResult } from './seed-run.js';
+
+/** What a run saw, as Markdown. */
+export function writeReport(run: CampaignRun): string {
+  const { results, bugs, baseline, durationMs } = run;
+  return `${[
+    '# Fault campaign',
+    summarise(results, baseline, durationMs),
+    '## Crash points',
+    describeCrashPoints(results),
+    '## Planted mistakes',
+    bugs.length === 0 ? 'Not part of this run (`--bugs`).' : describeBugs(run),
+  ].join('\n\n')}\n`;
+}
+
+const total = (results: readonly SeedResult[], of: (result: SeedResult) => number): number =>
+  results.reduce((sum, result) => sum + of(result), 0);
+
+function summarise(
+  engine: readonly SeedResult[],
+  baseline: readonly SeedResult[],
+  durationMs: number,
+): string {
+  const columns = baseline.length === 0 ? [engine] : [engine, baseline];
+  const heads = ['the engine', 'the naive baseline'].slice(0, columns.length);
+  const rows = ROWS.map(([name, of]) => `| ${[name, ...columns.map(of)].join(' | ')} |`);
+  const recoveries = engine.flatMap(({ recoveriesMs }) => recoveriesMs);
+  return [
+    `| ${['', ...heads].join(' | ')} |`,
+    `|---|${'---|'.repeat(columns.length)}`,
+    ...rows,
+    '',
+    `Recovery is measured from the death of a process, or the return of a frozen one or of a server, to the next`,
+    `transition of every payout that was converting, paying or in transit then (${recoveries.length} times). The`,
+    `run took ${seconds(durationMs)}.`,
+  ].join('\n');
+}
+
+/** What stands in each line of the summary. */
+const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => string])[] = [
+  ['seeds', (results) => String(results.length)],
+  ['payouts', (results) => String(total(results, ({ payouts }) => payouts))],
+  ['their ends', describeEnds],
+  ['process deaths and returns', (results) => String(total(results, ({ interruptions }) => interruptions))],
+  ['servers struck', (results) => String(total(results, ({ serverFaults }) => serverFaults))],
+  ['**duplicated**', (results) => String(total(results, ({ duplicated }) => duplicated))],
+  ['**lost**', (results) => String(total(results, ({ lost }) => lost))],
+  ['**stuck**', (results) => String(total(results, ({ stuck }) => stuck))],
+  ['violations', (results) => String(total(results, ({ violations }) => violations.length))],
+  ['failing seeds', (results) => String(results.filter(({ violations }) => violations.length > 0).length)],
+  ['recovery, p50 and p99', describeRecovery],
+];
+
+function describeEnds(results: readonly SeedResult[]): string {
+  const ends = new Map<string, number>();
+  for (const [status, count] of results.flatMap((result) => Object.entries(result.ends))) {
+    ends.set(status, (ends.get(status) ?? 0) + count);
+  }
+  return [...ends].map(([status, count]) => `${count} ${status}`).join(', ');
+}
+
+function describeRecovery(results: readonly SeedResult[]): string {
+  const recoveries = results.flatMap(({ recoveriesMs }) => recoveriesMs);
+  return `${seconds(percentile(recoveries, 0.5))}, ${seconds(percentile(recoveries, 0.99))}`;
+}
+
+function seconds(ms: number | undefined): string {
+  return ms === undefined ? '–' : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+function describeCrashPoints(results: readonly SeedResult[]): string {
+  const hits = results.flatMap((result) => result.hits);
+  const rows = CRASH_POINTS.map((point) => `| ${point} | ${hits.filter((hit) => hit === point).length} |`);
+  return ['| crash point | hits |', '|---|---|', ...rows].join('\n');
+}
+
+function describeBugs({ bugs }: CampaignRun): string {
+  const rows = bugs.map(({ bug, results, isCaught }) => {
+    const found = new Set(results.flatMap(({ violations }) => violations.map(({ invariant }) => invariant)));
+    const duplicates = total(results, ({ duplicated }) => duplicated);
+    const verdict = isCaught ? 'caught' : 'NOT CAUGHT';
+    return `| ${bug.name} | ${bug.about} | ${bug.seeds.join(', ')} | ${verdict} | ${[...found].join(', ')} | ${duplicates} |`;
+  });
+  const head = '| mistake | what it does | seeds | | invariants | duplicate payouts |';
+  return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
+}

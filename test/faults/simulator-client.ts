@@ -1,0 +1,40 @@
+import { parseDecimalJson } from '../../src/qbitpay/decimal-json.js';
+
+/** The simulator over HTTP: its control surface, and the provider's own lists. Numbers come as decimal strings. */
+export interface SimulatorClient {
+  control(method: string, path: string, body?: object): Promise<Record<string, unknown>>;
+  /** All of a list, page by page. */
+  listAll(path: string): Promise<readonly Record<string, unknown>[]>;
+}
+
+const PAGE = 100;
+const MAX_PAGES = 100;
+
+export function createSimulatorClient(url: string, apiKey: string): SimulatorClient {
+  const authorization = `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`;
+  const send = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (response.status >= 300) throw new Error(`${method} ${path}: ${new TextDecoder().decode(bytes)}`);
+    return parseDecimalJson(bytes) as Record<string, unknown>;
+  };
+  return {
+    control: (method, path, body) => send(method, `/_simulator${path}`, body),
+    listAll: async (path) => {
+      const all: Record<string, unknown>[] = [];
+      for (let page = 0; page < MAX_PAGES; page += 1) {
+        const last = all.at(-1)?.['id'];
+        const cursor = typeof last === 'string' ? `&starting_after=${last}` : '';
+        const { data } = await send('GET', `${path}?limit=${PAGE}${cursor}`);
+        const items = data as Record<string, unknown>[];
+        all.push(...items);
+        if (items.length < PAGE) return all;
+      }
+      throw new Error(`${path} has more than ${PAGE * MAX_PAGES} objects`);
+    },
+  };
+}

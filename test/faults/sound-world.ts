@@ -1,0 +1,146 @@
+import type { World } from './world.js';
+
+/** A small world in which nothing is wrong, made by hand: tests of the checker break one thing of it at a time. */
+export function soundWorld(): World {
+  return {
+    ...soundMoney(),
+    answers: soundAnswers(),
+    histories: soundHistories(),
+    texts: SOUND_TEXTS,
+    canaries: ['secret-key'],
+  };
+}
+
+const OPENED_MS = 1_000_000;
+const PAID_MS = OPENED_MS + 9_000;
+
+/** 1000 USDT were there; 720 came in, 700 of them were sold at 7 and 4800 CNY paid out, with a fee of 24. */
+function soundMoney(): Pick<World, 'provider' | 'book'> {
+  return {
+    provider: {
+      payouts: [
+        { id: 'PP1', externalOrderId: 'p1', currency: 'CNY', amount: '4800.00', fee: '24', status: 'paid' },
+      ],
+      orders: [{ id: 'O1', externalOrderId: 'p1', amount: '700', quoteAmount: '4900', price: '7' }],
+      transactions: [
+        transaction('T0', 'deposit', 'D0', 'USDT', '1000', OPENED_MS - 5_000),
+        transaction('T1', 'deposit', 'D1', 'USDT', '720', OPENED_MS + 1_000),
+        transaction('T2', 'order', 'O1', 'USDT', '-700', OPENED_MS + 4_000),
+        transaction('T3', 'order', 'O1', 'CNY', '4900', OPENED_MS + 4_000),
+        transaction('T4', 'payout', 'PP1', 'CNY', '-4824', OPENED_MS + 5_000),
+      ],
+      balances: [
+        { currency: 'USDT', amount: '1020' },
+        { currency: 'CNY', amount: '76' },
+      ],
+      ends: [{ providerPayoutId: 'PP1', status: 'paid', atMs: PAID_MS - 500 }],
+      journal: [
+        entry('GET /api/v1/balanceTransactions', '/api/v1/balanceTransactions?source=D1', OPENED_MS + 2_000),
+        entry('GET /api/v1/markets/ticker', '/api/v1/markets/ticker', OPENED_MS + 3_500),
+        entry('POST /api/v1/orders', '/api/v1/orders', OPENED_MS + 4_000, ['O1']),
+        entry('POST /api/v1/payouts', '/api/v1/payouts', OPENED_MS + 5_000, ['PP1']),
+        entry('GET /api/v1/payouts/{id}', '/api/v1/payouts/PP1', PAID_MS - 200),
+      ],
+      bids: [{ sinceMs: 0, bid: '7' }],
+    },
+    book: soundBook(),
+  };
+}
+
+function soundBook(): World['book'] {
+  const account = (kind: string, currency: string, balance: string, payoutId: string | null = null) => {
+    return { kind, currency, payoutId, balance, posted: balance };
+  };
+  const statuses = ['opening', 'awaiting_deposit', 'converting', 'paying', 'in_transit', 'paid'];
+  return {
+    payouts: [{ payoutId: 'p1', status: 'paid', holdReason: null, providerPayoutId: 'PP1' }],
+    transitions: statuses.map((status, index) => ({
+      payoutId: 'p1',
+      status,
+      atMs: status === 'paid' ? PAID_MS : OPENED_MS + index * 1_000,
+    })),
+    deposits: [
+      {
+        depositKey: 'D1',
+        providerDepositId: 'D1',
+        currency: 'USDT',
+        amount: '720',
+        status: 'allocated',
+        verifiedAtMs: OPENED_MS + 2_100,
+      },
+    ],
+    attempts: [
+      {
+        externalOrderId: 'p1',
+        payoutId: 'p1',
+        providerPayoutId: 'PP1',
+        amount: '4800',
+        fee: '24',
+        status: 'paid',
+      },
+    ],
+    orders: [
+      { externalOrderId: 'p1', payoutId: 'p1', providerOrderId: 'O1', amount: '700', quoteAmount: '4900' },
+    ],
+    fences: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted' }],
+    accounts: [
+      account('provider', 'USDT', '1020'),
+      account('free', 'USDT', '1020'),
+      account('provider', 'CNY', '76'),
+      account('free', 'CNY', '76'),
+      account('payout', 'USDT', '0', 'p1'),
+      account('payout', 'CNY', '0', 'p1'),
+      account('returning', 'CNY', '0'),
+    ],
+  };
+}
+
+function soundAnswers(): World['answers'] {
+  const answer = (
+    kind: 'create' | 'read',
+    httpStatus: number,
+    status: string,
+    atMs: number,
+  ): World['answers'][number] => ({
+    atMs,
+    kind,
+    payoutId: 'p1',
+    httpStatus,
+    payout: {
+      payoutId: 'p1',
+      status,
+      amount: '4800.00',
+      currency: 'CNY',
+      deposit: { address: 'wallet', amount: '720' },
+      providerPayoutId: status === 'paid' ? 'PP1' : null,
+      holdReason: null,
+    },
+  });
+  return [
+    answer('create', 201, 'awaiting_deposit', OPENED_MS + 1_500),
+    answer('create', 200, 'awaiting_deposit', OPENED_MS + 1_600),
+    answer('read', 200, 'converting', OPENED_MS + 2_500),
+    answer('read', 200, 'paid', PAID_MS + 500),
+  ];
+}
+
+function soundHistories(): World['histories'] {
+  return [{ workflowId: 'payout/p1', replayError: null, failure: null }];
+}
+
+const SOUND_TEXTS = [{ where: 'log', text: '{"level":"info","payoutId":"p1"}' }];
+
+function transaction(
+  id: string,
+  type: string,
+  source: string,
+  currency: string,
+  net: string,
+  createdAtMs: number,
+) {
+  return { id, type, source, currency, net, createdAtMs };
+}
+
+function entry(endpoint: string, path: string, atMs: number, effects: readonly string[] = []) {
+  return { atMs, endpoint, path, status: 200, fault: null, effects };
+}

@@ -1,0 +1,25 @@
+import { createActivities } from '../../activities/index.js';
+import { createTemporalAccess } from '../../src/bin/create-parts.js';
+import { runMain } from '../../src/bin/main.js';
+import { installTemporalRuntime, startWorker } from '../../src/bin/run-worker.js';
+import { runUntilSignal } from '../../src/bin/running-part.js';
+import { readConfig } from '../../src/config/config.js';
+import { createLogger } from '../../src/config/logger.js';
+import { BUG_VARIABLE, findBug } from './bugs/index.js';
+import { BUNDLE_VARIABLE } from './campaign-bundle.js';
+import { withShortTimeouts } from './campaign-client.js';
+import { createCrashHook } from './crash-hook.js';
+
+/** A worker as `npm run worker` starts it, but that it may die at a milestone, or have a planted mistake. */
+await runMain(async (env) => {
+  const config = readConfig(env, 'worker');
+  const logger = createLogger({ level: config.logLevel, name: 'worker' });
+  installTemporalRuntime(logger);
+  const makeActivities = findBug(env[BUG_VARIABLE])?.makeActivities ?? createActivities;
+  const worker = await startWorker(config, createTemporalAccess(env), logger, {
+    reached: createCrashHook(env),
+    workflowBundlePath: env[BUNDLE_VARIABLE] ?? '',
+    makeActivities: (deps) => makeActivities(withShortTimeouts(deps, env)),
+  });
+  await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
+});

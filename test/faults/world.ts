@@ -1,0 +1,194 @@
+/**
+ * What is left of a seed when it is over, as the checker sees it: the simulator's journal and state, the book's rows,
+ * Temporal's histories, and what callers were answered. Amounts are decimal strings, times milliseconds since 1970.
+ */
+
+export const INVARIANT = {
+  /** Per payout at most one payout at the provider that is not failed or cancelled; exactly one where it is paid. */
+  PAID_ONCE: 'paidOnce',
+  /** Ledger, book and the provider's balances agree per currency, to the last digit. */
+  MONEY_AGREES: 'moneyAgrees',
+  /** Every accepted request comes to an end or is held, and an end stays. */
+  COMES_TO_AN_END: 'comesToAnEnd',
+  /** No money is believed to have moved before the API was read. */
+  READ_BEFORE_BELIEVED: 'readBeforeBelieved',
+  /** Same id and same content, same payout. */
+  SAME_REQUEST_SAME_PAYOUT: 'sameRequestSamePayout',
+  /** The API never contradicts the book. */
+  API_TELLS_THE_BOOK: 'apiTellsTheBook',
+  /** Every history replays. */
+  HISTORY_REPLAYS: 'historyReplays',
+  /** No secret and no account number in logs, ids, search attributes and failures. */
+  NOTHING_LEAKS: 'nothingLeaks',
+  /** Money is sold at a price that the provider quoted within the last 30 s only. */
+  PRICE_IS_FRESH: 'priceIsFresh',
+} as const;
+export type Invariant = (typeof INVARIANT)[keyof typeof INVARIANT];
+export const INVARIANTS = Object.values(INVARIANT);
+
+export interface Violation {
+  readonly invariant: Invariant;
+  /** What it is about: a payout, a currency, a workflow. */
+  readonly subject: string;
+  readonly detail: string;
+}
+
+export interface World {
+  readonly provider: ProviderWorld;
+  readonly book: BookWorld;
+  readonly answers: readonly CallerAnswer[];
+  readonly histories: readonly HistoryReading[];
+  /** Where nothing secret may be: log lines, ids, search attributes, failures. */
+  readonly texts: readonly PublicText[];
+  /** The secrets, and the account numbers of recipients. */
+  readonly canaries: readonly string[];
+}
+
+export interface ProviderWorld {
+  readonly payouts: readonly ProviderPayout[];
+  readonly orders: readonly ProviderOrder[];
+  readonly transactions: readonly ProviderTransaction[];
+  readonly balances: readonly { readonly currency: string; readonly amount: string }[];
+  /** When a payout came to its end. */
+  readonly ends: readonly {
+    readonly providerPayoutId: string;
+    readonly status: string;
+    readonly atMs: number;
+  }[];
+  readonly journal: readonly JournalEntry[];
+  /** The bid from each of these moments on, oldest first. */
+  readonly bids: readonly { readonly sinceMs: number; readonly bid: string }[];
+}
+
+export interface ProviderPayout {
+  readonly id: string;
+  readonly externalOrderId: string;
+  readonly currency: string;
+  readonly amount: string;
+  readonly fee: string;
+  readonly status: string;
+}
+
+export interface ProviderOrder {
+  readonly id: string;
+  readonly externalOrderId: string;
+  readonly amount: string;
+  readonly quoteAmount: string;
+  readonly price: string;
+}
+
+export interface ProviderTransaction {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly currency: string;
+  readonly net: string;
+  readonly createdAtMs: number;
+}
+
+export interface JournalEntry {
+  /** When it took effect, or was read. */
+  readonly atMs: number;
+  readonly endpoint: string;
+  readonly path: string;
+  readonly status: number | null;
+  readonly fault: string | null;
+  readonly effects: readonly string[];
+}
+
+export interface BookWorld {
+  readonly payouts: readonly BookPayout[];
+  readonly transitions: readonly {
+    readonly payoutId: string;
+    readonly status: string;
+    readonly atMs: number;
+  }[];
+  readonly deposits: readonly BookDeposit[];
+  readonly attempts: readonly BookAttempt[];
+  readonly orders: readonly BookOrder[];
+  readonly fences: readonly BookFence[];
+  readonly accounts: readonly BookAccount[];
+}
+
+export interface BookPayout {
+  readonly payoutId: string;
+  readonly status: string;
+  readonly holdReason: string | null;
+  readonly providerPayoutId: string | null;
+}
+
+export interface BookDeposit {
+  readonly depositKey: string;
+  readonly providerDepositId: string | null;
+  readonly currency: string;
+  readonly amount: string;
+  readonly status: string;
+  readonly verifiedAtMs: number;
+}
+
+export interface BookAttempt {
+  readonly externalOrderId: string;
+  readonly payoutId: string;
+  readonly providerPayoutId: string;
+  readonly amount: string;
+  readonly fee: string;
+  readonly status: string;
+}
+
+export interface BookOrder {
+  readonly externalOrderId: string;
+  readonly payoutId: string;
+  readonly providerOrderId: string;
+  readonly amount: string;
+  readonly quoteAmount: string;
+}
+
+export interface BookFence {
+  readonly operation: string;
+  readonly externalOrderId: string;
+  readonly payoutId: string;
+  readonly state: string;
+}
+
+export interface BookAccount {
+  readonly kind: string;
+  readonly currency: string;
+  readonly payoutId: string | null;
+  readonly balance: string;
+  /** The sum of its postings, on its normal side. */
+  readonly posted: string;
+}
+
+/** What a caller of the engine's API was answered, oldest first. */
+export interface CallerAnswer {
+  readonly atMs: number;
+  /** conflict: a create request with the id of another one, and other content. */
+  readonly kind: 'create' | 'conflict' | 'read';
+  readonly payoutId: string;
+  readonly httpStatus: number;
+  /** Of a payout; undefined for a problem. */
+  readonly payout: AnsweredPayout | undefined;
+}
+
+export interface AnsweredPayout {
+  readonly payoutId: string;
+  readonly status: string;
+  readonly amount: string | null;
+  readonly currency: string | null;
+  readonly deposit: { readonly address: string; readonly amount: string } | null;
+  readonly providerPayoutId: string | null;
+  readonly holdReason: string | null;
+}
+
+export interface HistoryReading {
+  readonly workflowId: string;
+  /** Why it does not replay; null where it does. */
+  readonly replayError: string | null;
+  /** Why it failed; null where it did not. No workflow of the engine ends that way by itself. */
+  readonly failure: string | null;
+}
+
+export interface PublicText {
+  readonly where: string;
+  readonly text: string;
+}
