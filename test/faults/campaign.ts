@@ -16,6 +16,8 @@ export interface CampaignOptions {
   /** Seeds that run side by side, each lane with servers of its own. */
   readonly lanes: number;
   readonly say: (line: string) => void;
+  /** Called with what was seen so far, after each seed. */
+  readonly saw: (run: CampaignRun) => void;
   /** Shows what the engine logged in seeds that failed. */
   readonly isVerbose: boolean;
 }
@@ -56,21 +58,22 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   const startedAtMs = Date.now();
   const bugs = options.withBugs ? BUGS : [];
   const jobs: Job[] = [
-    ...options.seeds.map((seed) => ({ seed })),
     ...bugs.flatMap((bug) => bug.seeds.map((seed) => ({ seed, bug }))),
+    ...options.seeds.map((seed) => ({ seed })),
     ...options.seeds.slice(0, options.baselineSeeds).map((seed): Job => ({
       seed,
       bug: NAIVE_PAYOUT,
       isBaseline: true,
     })),
   ];
-  const done: { readonly job: Job; readonly result: SeedResult }[] = [];
+  const done: Done[] = [];
   await removeLeftovers();
   const bundles = await writeCampaignBundles();
   const next = jobs.values();
   const note = (job: Job, result: SeedResult): void => {
     done.push({ job, result });
     options.say(describe(job, result, options.isVerbose));
+    options.saw(judge(done, bugs, Date.now() - startedAtMs));
   };
   try {
     const lanes = Array.from({ length: Math.min(options.lanes, jobs.length) }, () =>
@@ -80,21 +83,35 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   } finally {
     await bundles.remove();
   }
-  const results = done.filter(({ job }) => job.bug === undefined).map(({ result }) => result);
+  const run = judge(done, bugs, Date.now() - startedAtMs);
+  const failing = run.results.filter(({ violations }) => violations.length > 0).map(({ seed }) => seed);
+  if (failing.length > 0) options.say(`failing seeds: ${failing.join(', ')} (npm run faults -- --seed N)`);
+  return run;
+}
+
+interface Done {
+  readonly job: Job;
+  readonly result: SeedResult;
+}
+
+function judge(done: readonly Done[], bugs: readonly Bug[], durationMs: number): CampaignRun {
+  const of = (wanted: (job: Job) => boolean): SeedResult[] =>
+    done.filter(({ job }) => wanted(job)).map(({ result }) => result);
+  const results = of(({ bug }) => bug === undefined);
   const bugResults = bugs.map((bug) =>
     judgeBug(
       bug,
-      done.filter(({ job }) => job.bug === bug && job.isBaseline !== true).map(({ result }) => result),
+      of((job) => job.bug === bug && job.isBaseline !== true),
     ),
   );
-  const failing = results.filter(({ violations }) => violations.length > 0).map(({ seed }) => seed);
-  if (failing.length > 0) options.say(`failing seeds: ${failing.join(', ')} (npm run faults -- --seed N)`);
   return {
     results,
     bugs: bugResults,
-    baseline: done.filter(({ job }) => job.isBaseline === true).map(({ result }) => result),
-    isSound: failing.length === 0 && bugResults.every(({ isCaught }) => isCaught),
-    durationMs: Date.now() - startedAtMs,
+    baseline: of(({ isBaseline }) => isBaseline === true),
+    isSound:
+      results.every(({ violations }) => violations.length === 0) &&
+      bugResults.every(({ isCaught }) => isCaught),
+    durationMs,
   };
 }
 

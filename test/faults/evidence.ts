@@ -190,7 +190,16 @@ const REPEATED = /^(?:sweep-webhooks|reconcile)/;
 const MAX_REPEATED = 2;
 const VISIBILITY_MS = 500;
 
+/** The SDK's runtime ends with the last replay: two lanes that replay at once would end it for each other. */
+let lastReplay: Promise<unknown> = Promise.resolve();
+
 async function readHistories(temporal: Client, taskQueue: string): Promise<Histories> {
+  const read = lastReplay.then(() => replayHistories(temporal, taskQueue));
+  lastReplay = read.catch(() => undefined);
+  return read;
+}
+
+async function replayHistories(temporal: Client, taskQueue: string): Promise<Histories> {
   // Workflows are listed from an index that is written behind the histories.
   await delay(VISIBILITY_MS);
   const read: { workflowId: string; history: History }[] = [];

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
@@ -47,13 +47,17 @@ Runtime.install({
   logger: new DefaultLogger('ERROR'),
   telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
 });
+const { report } = values;
 const run: CampaignRun = await runCampaign({
   seeds: await wantedSeeds(),
   withBugs: values.bugs,
   baselineSeeds: Number(values.baseline),
   lanes: Number(values.lanes),
   say: (line) => console.log(line),
+  // After each seed: a long run that is ended has its report all the same.
+  saw: (soFar) => {
+    if (report !== undefined) writeFileSync(report, writeReport(soFar));
+  },
   isVerbose: values.verbose,
 });
-if (values.report !== undefined) await writeFile(values.report, writeReport(run));
 process.exit(run.isSound ? 0 : 1);
