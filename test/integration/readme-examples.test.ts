@@ -100,7 +100,7 @@ async function run(command: string, args: readonly string[], input = ''): Promis
 
 test('the blocks of "Try it" work as pasted, also a second time', async () => {
   const blocks = blocksOf('Try it', 'bash');
-  expect(blocks).toHaveLength(8);
+  expect(blocks).toHaveLength(9);
   // What `npm run` needs of the project's folder.
   for (const name of ['package.json', 'dist', 'node_modules'])
     await symlink(join(ROOT, name), join(folder, name));
@@ -110,19 +110,19 @@ test('the blocks of "Try it" work as pasted, also a second time', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 
   const answers = stdout.split('=====\n');
-  expect(answers).toHaveLength(16);
-  for (const round of [answers.slice(0, 8), answers.slice(8)]) {
-    const [created, , watched, timeline, cancelled, held, fromBalance, books] = round;
+  expect(answers).toHaveLength(18);
+  for (const round of [answers.slice(0, 9), answers.slice(9)]) {
+    const [created, , watched, timeline, cancelled, found, held, fromBalance, books] = round;
     expect(created).toContain('"status":"awaiting_deposit"');
     expect(watched?.trim().split('\n').at(-1)).toBe('paid');
     expect(timeline).toMatch(/^opening {2}.*\npaid {2}\S+ {2}settled\n$/s);
     expect(cancelled).toContain('"status":"cancelled"');
-    expect(held).toContain('"reason":"UNKNOWN_OUTCOME"');
+    expect(found?.trim().split('\n').at(-1)).toBe('paid');
+    expect(held).toContain('"reason":"HELD_BY_OPERATOR"');
+    expect(held?.trim().split('\n').at(-1)).toBe('awaiting_deposit');
     expect(fromBalance).toContain('"status":"allocated"');
     expect(fromBalance).toContain('"funding":"balance"');
     expect(books).toContain('"cause":"reservation"');
-    expect(books).toContain('OUTCOME_NOT_RECORDED');
-    expect(books).toContain('exit code 1');
   }
   // Twice two payouts that settle at the simulator's pace; more on a busy machine.
 }, 90_000);
