@@ -123,6 +123,7 @@ test('the blocks of "Try it" work as pasted, also a second time', async () => {
     expect(fromBalance).toContain('"status":"allocated"');
     expect(fromBalance).toContain('"funding":"balance"');
     expect(books).toContain('"cause":"reservation"');
+    expect(books).toContain('compared ');
   }
   // Twice two payouts that settle at the simulator's pace; more on a busy machine.
 }, 90_000);
