@@ -78,7 +78,11 @@ export function createGetDepositAddress({ book, qbitpay, settings, reached }: Ac
         minimum: minimum ?? null,
       };
       const origin = await toBookOrigin(book, input.origin);
-      if (fundingOf(request) === FUNDING.BALANCE) return book.payouts.openFromBalance(origin, terms);
+      if (fundingOf(request) === FUNDING.BALANCE) {
+        const opened = await book.payouts.openFromBalance(origin, terms);
+        await reached(MILESTONE.BALANCE_RESERVED);
+        return opened;
+      }
       const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
       if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
       const network = settings.networks[request.fundingCurrency];
