@@ -8,6 +8,7 @@ import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-act
 import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import { toProviderRecord } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -15,7 +16,7 @@ import { toReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
 import { toOrderRecord } from './order-reading.js';
 import { orNone, scanFor } from './provider-scan.js';
-import { isGivenBack, printableWord } from './provider-words.js';
+import { printableWord } from './provider-words.js';
 import { superseded, type Superseded } from './superseded.js';
 
 /** What a person decided about a payout. */
@@ -177,7 +178,7 @@ async function refuseRivals(
   adoptedId?: string,
 ): Promise<OperationOutcome | undefined> {
   const { found, isComplete } = await scanFor(deps, { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
-  const rival = found.find(({ id, status }) => id !== adoptedId && !isGivenBack(status));
+  const rival = found.find(({ id, status }) => id !== adoptedId && !RETURNED_STATUSES.includes(status));
   if (rival !== undefined) {
     return refused(`QbitPay has ${rival.id} as ${printableWord(rival.status)}: have it cancelled first`);
   }

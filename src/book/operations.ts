@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Destination } from '../domain/destination.js';
 import { FAILURE_TYPE, FAILURES } from '../domain/failure-type.js';
-import { orderExternalId, payoutExternalId } from '../domain/identifiers.js';
 import { refuseAction } from '../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
@@ -238,9 +237,9 @@ async function isGivenBack(trx: BookTransaction, row: PayoutRow): Promise<boolea
   const ended =
     row.held_from === PAYOUT_STATUS.CONVERTING
       ? sql`from provider_orders where status <> 'filled' and ${IS_ORDER_OVER}
-          and external_order_id = ${orderExternalId(row.payout_id, row.order_attempt)}`
+          and external_order_id = ${currentFence(row, FENCE_OPERATION.ORDER).externalOrderId}`
       : sql`from provider_payouts where status in ('failed', 'cancelled')
-          and external_order_id = ${payoutExternalId(row.payout_id, row.payout_attempt)}`;
+          and external_order_id = ${currentFence(row, FENCE_OPERATION.PAYOUT).externalOrderId}`;
   const { rows } = await sql<{ over: boolean }>`select exists (select ${ended}) as over`.execute(trx);
   return rows[0]?.over === true;
 }
@@ -249,7 +248,7 @@ async function isMoneyBack(trx: BookTransaction, row: PayoutRow): Promise<boolea
   const attempt = await trx
     .selectFrom('provider_payouts')
     .select('returned_at')
-    .where('external_order_id', '=', payoutExternalId(row.payout_id, row.payout_attempt))
+    .where('external_order_id', '=', currentFence(row, FENCE_OPERATION.PAYOUT).externalOrderId)
     .executeTakeFirst();
   return attempt?.returned_at != null;
 }

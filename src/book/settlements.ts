@@ -4,6 +4,7 @@ import { ENTRY_CAUSE } from '../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
 import { AMOUNT_MODE } from '../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { RETURNED_STATUSES } from '../domain/provider-objects.js';
 import { expectedTaking } from '../domain/quote.js';
 import { reportSecond } from './attempts.js';
 import {
@@ -303,7 +304,7 @@ export async function recordSettlement(
     const attempt = await findAttempt(trx, payoutId, reading.providerPayoutId);
     if (isOver(row, attempt) || isDisputed(row)) return describe(trx, payoutId, attempt);
     // What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that.
-    const isGivenBack = GIVEN_BACK_WORDS.includes(reading.providerStatus);
+    const isGivenBack = RETURNED_STATUSES.includes(reading.providerStatus);
     if (!isGivenBack && !(await bookTaking(trx, row, attempt, reading))) {
       const { reason: holdReason, detail } = beyondLedger(toRecord(attempt));
       // What it is held for already comes first; resumed, it is read again.
@@ -360,9 +361,6 @@ async function findAttempt(
     .where('payout_id', '=', payoutId)
     .executeTakeFirstOrThrow();
 }
-
-/** The provider's words for a payout whose money it gives back. */
-const GIVEN_BACK_WORDS = ['failed', 'cancelled'];
 
 /** Paid: what is left is free. Failed or cancelled: what was taken is on its way back, and nothing is free yet. */
 async function bookEnd(trx: BookTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
