@@ -1,5 +1,5 @@
 import type { PayoutRecord } from '../src/book/records.js';
-import type { AcceptedRecord } from '../src/book/settlements.js';
+import type { AcceptedRecord } from '../src/book/acceptances.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { MILESTONE } from '../src/domain/milestone.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';

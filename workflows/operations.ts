@@ -16,6 +16,7 @@ import {
   type OperatorDecision,
   type Resolution,
   type RetryDecision,
+  type SeenInBook,
 } from './payout-messages.js';
 import { failureTypeOf } from './failures.js';
 import { adoptBook, type PayoutRun } from './payout-run.js';
@@ -28,7 +29,8 @@ export function handleOperations(run: PayoutRun): void {
   setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }), {
     validator: (decision: OperatorDecision) => {
       assertDecision(decision);
-      if (!canTransition(run.status, PAYOUT_STATUS.HELD)) throw refused(`the payout is ${run.status}`);
+      const { status } = seenBy(run, decision);
+      if (!canTransition(status, PAYOUT_STATUS.HELD)) throw refused(`the payout is ${status}`);
     },
   });
   setHandler(resumePayout, (decision) => operate(run, { ...only(decision), action: 'resume' }), {
@@ -93,8 +95,14 @@ function assertDestination({ destination }: RetryDecision): void {
 
 function assertPossible(run: PayoutRun, action: OperatorAction, decision: OperatorDecision): void {
   assertDecision(decision);
-  const refusal = refuseAction(run.status, run.holdReason ?? null, action);
+  const { status, holdReason } = seenBy(run, decision);
+  const refusal = refuseAction(status, holdReason, action);
   if (refusal !== undefined) throw refused(refusal);
+}
+
+/** Whoever read the book knows more than a workflow whose activity has not answered yet. */
+function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInBook {
+  return seen ?? { status: run.status, holdReason: run.holdReason ?? null };
 }
 
 function refused(message: string): ApplicationFailure {

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Destination } from '../src/domain/destination.js';
+import type { FailureType } from '../src/domain/failure-type.js';
 import type { PayoutRequest } from '../src/domain/payout-request.js';
 import type { PayoutStatus } from '../src/domain/payout-status.js';
 import type { PayoutPolicy } from '../src/domain/policy.js';
@@ -67,6 +68,16 @@ export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ r
 export interface OperatorDecision {
   readonly actor: string;
   readonly reason: string;
+  /**
+   * What the book said to whoever decided: it is ahead of the workflow while the activity that wrote it has not
+   * answered. It only lets the decision in; what becomes of it is the book's word. @default what the workflow knows
+   */
+  readonly seen?: SeenInBook;
+}
+
+export interface SeenInBook {
+  readonly status: PayoutStatus;
+  readonly holdReason: FailureType | null;
 }
 
 /** What the book says after an operation. */

@@ -86,7 +86,8 @@ async function operate(
 ) {
   const before = await book.payouts.find(payoutId);
   if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
-  const outcome = await payouts.operate(payoutId, operation);
+  const seen = before && { status: before.status, holdReason: before.holdReason };
+  const outcome = await payouts.operate(payoutId, { ...operation, seen });
   if (outcome.kind === 'refused') throw refused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') {
     const detail = `${outcome.message} Nothing was changed: try again later.`;

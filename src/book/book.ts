@@ -4,6 +4,7 @@ import {
   readProviderBalances,
   recordOpeningBalances,
 } from './account-opening.js';
+import { recordProviderPayout } from './acceptances.js';
 import { enterStep, recordOrder, releaseKnown, soldByOrders, upsertOrder } from './attempts.js';
 import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './balance-claims.js';
 import type { Pool } from 'pg';
@@ -63,7 +64,7 @@ import {
 import { whileSending } from './sending-lock.js';
 import { createRequestHasher } from './request-hash.js';
 import { reserveFunds } from './reservations.js';
-import { recordProviderPayout, recordReturn, recordSettlement } from './settlements.js';
+import { recordReturn, recordSettlement } from './settlements.js';
 import {
   findDepositKey,
   findExplainedDeposits,

@@ -222,6 +222,19 @@ export async function bookFailure(
   });
 }
 
+/** The attempt that failed was paid after all: what was booked as returning is the recipient's. */
+export async function bookFailureReversed(
+  trx: BookTransaction,
+  { externalOrderId, payoutId, currency, amount }: Taking,
+): Promise<void> {
+  await postEntry(trx, {
+    cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED,
+    causeId: externalOrderId,
+    payoutId,
+    transfers: [{ debit: fundsAccount(payoutId), credit: RETURNING, currency, amount }],
+  });
+}
+
 export interface ReturnedMoney {
   readonly balanceTransactionId: string;
   readonly payoutId: string;

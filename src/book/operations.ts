@@ -4,6 +4,7 @@ import { FAILURE_TYPE, FAILURES } from '../domain/failure-type.js';
 import { refuseAction } from '../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { acceptPayout, replaceAttempt, type AcceptedRecord } from './acceptances.js';
 import { replaceOrder } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
@@ -12,7 +13,7 @@ import { lockPayout, transitionPayout, type PayoutRow } from './payouts.js';
 import type { OrderRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
 import { isBeingSent } from './sending-lock.js';
-import { acceptPayout, replaceAttempt, type AcceptedRecord } from './settlements.js';
+import { settleAfterAll } from './settlements.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
 
@@ -59,9 +60,7 @@ export async function resumePayout(db: BookDatabase, decision: Decision): Promis
 /** A request whose outcome is not known may be sent again, once, by the decision of a person. */
 export async function resendPayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-      return refused('QbitPay has it: adopt one of them instead');
-    }
+    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
     const { id, sends, state } = await openFence(trx, row);
     if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
     // Where its sender wrote an outcome meanwhile, the step goes on from that.
@@ -74,9 +73,7 @@ export async function resendPayout(db: BookDatabase, decision: Decision): Promis
 /** Ends a payout whose request was not found; what it has is free. */
 export async function closePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-      return refused('QbitPay has it: adopt one of them instead');
-    }
+    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
     const { id, state } = await openFence(trx, row);
     if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
     if (state === FENCE_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
@@ -90,7 +87,10 @@ export async function closePayout(db: BookDatabase, decision: Decision): Promise
   });
 }
 
-/** The payout that QbitPay has is this one's: it goes on as if its answer had come. */
+/**
+ * The payout that QbitPay has is this one's: it goes on as if its answer had come. One that it had called failed ends
+ * as paid, if it says that now.
+ */
 export async function adoptPayout(
   db: BookDatabase,
   decision: Decision,
@@ -98,6 +98,10 @@ export async function adoptPayout(
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const detail = `${accepted.payout.providerPayoutId} adopted by ${describe(decision)}`;
+    if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED) {
+      const refusal = await settleAfterAll(trx, row, accepted.payout, detail);
+      return refusal === undefined ? DONE : refused(refusal);
+    }
     if (!(await replaceAttempt(trx, row, accepted))) {
       await acceptPayout(trx, row, accepted, { detail, resumes: true });
     } else await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
@@ -219,6 +223,7 @@ async function goOn(
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
 
+const AT_PROVIDER = 'QbitPay has it: it can only be adopted';
 const STILL_SENDING = 'its sender may still be at work: try again in a minute';
 
 /** The request that a held payout was at. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { addAmounts, compareAmounts } from '../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUSES } from '../domain/payout-status.js';
+import { RETURNED_STATUSES } from '../domain/provider-objects.js';
 import type { BookSnapshot, ReconciliationReport } from '../domain/reconciliation.js';
 import { readAccountOpening } from './account-opening.js';
 import { bookOutsideActivity } from './bookings.js';
@@ -230,6 +231,7 @@ export async function findReturning(
         .on('ledger_entries.cause', '=', ENTRY_CAUSE.PAYOUT_FAILURE),
     )
     .select(['provider_payouts.payout_id', 'provider_payout_id'])
+    .where('provider_payouts.status', 'in', RETURNED_STATUSES)
     .where('returned_at', 'is', null)
     .execute();
   return rows.map((row) => ({ payoutId: row.payout_id, providerPayoutId: row.provider_payout_id }));

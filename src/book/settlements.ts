@@ -1,272 +1,33 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../domain/ledger.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { AMOUNT_MODE } from '../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { RETURNED_STATUSES } from '../domain/provider-objects.js';
-import { expectedTaking } from '../domain/quote.js';
-import { reportSecond } from './attempts.js';
-import {
-  bookAdjustment,
-  bookFailure,
-  bookPayout,
-  bookReturn,
-  releaseFunds,
-  type Taking,
-} from './bookings.js';
+import { bookFailure, bookFailureReversed, bookReturn, releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { isCurrentFence, settleFence } from './fences.js';
-import { balanceOf, isBooked, lockLedger, PROVIDER_ACCOUNT } from './ledger.js';
-import { toFeeTerms } from './payout-reading.js';
+import { isCurrentFence } from './fences.js';
+import { isBooked, lockLedger } from './ledger.js';
 import {
-  type PayoutRow,
-  addFlag,
   addTimelineEntry,
-  changeHeldFrom,
   changeHold,
-  holdFor,
   lockExistingPayout,
   transitionPayout,
-  type TransitionDetail,
+  type PayoutRow,
 } from './payouts.js';
 import type { ProviderPayoutRecord } from './records.js';
 import { findWaitingForBalance } from './reservations.js';
-import { FENCE_OPERATION, FENCE_STATE, type BookSchema } from './schema.js';
+import { FENCE_OPERATION } from './schema.js';
+import {
+  beyondLedger,
+  bookTaking,
+  findByExternalId,
+  isTakingBooked,
+  toRecord,
+  toTaking,
+  type AttemptRow,
+} from './takings.js';
 
-/** Payouts at the provider: what it took, how it ended, and what came back. */
-
-type AttemptRow = Selectable<BookSchema['provider_payouts']>;
-
-/** What QbitPay has under an `externalOrderId`, and what about it needs a person. */
-export interface AcceptedRecord {
-  readonly payout: ProviderPayoutRecord & { readonly currency: string };
-  /** Which sending it answers. */
-  readonly sends: number;
-  readonly finding?: { readonly reason: FailureType; readonly detail: string } | undefined;
-}
-
-/** Writes the accepted payout, books what it took, and moves on to `in_transit`: all or nothing. */
-export async function recordProviderPayout(
-  db: BookDatabase,
-  payoutId: string,
-  accepted: AcceptedRecord,
-): Promise<PayoutStatus> {
-  return db.transaction().execute(async (trx) => {
-    const row = await lockExistingPayout(trx, payoutId);
-    const detail = `accepted by QbitPay as ${accepted.payout.providerPayoutId}`;
-    // The answer that a hold was about has come: there is nothing left to decide.
-    const isAbout =
-      row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === PAYOUT_STATUS.PAYING;
-    const resumes = isAbout ? { resumes: true as const } : {};
-    return acceptPayout(trx, row, accepted, { detail, ...resumes });
-  });
-}
-
-/** In the transaction of whoever takes the payout over. */
-export async function acceptPayout(
-  trx: BookTransaction,
-  row: PayoutRow,
-  { payout, sends, finding }: AcceptedRecord,
-  transition: TransitionDetail,
-): Promise<PayoutStatus> {
-  const { payout_id: payoutId } = row;
-  const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payout.externalOrderId };
-  await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
-  const known = await findByExternalId(trx, payout.externalOrderId);
-  if (known !== undefined) return acceptAgain(trx, row, known, payout);
-  const attempt = await insertAttempt(trx, payoutId, payout);
-  const isBooked = await bookAccepted(trx, row, attempt, payout);
-  if (isFinalStatus(row.status)) {
-    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, `${transition.detail}, after the end`);
-    return row.status;
-  }
-  const status = await transitionPayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, transition);
-  if (status !== PAYOUT_STATUS.IN_TRANSIT) {
-    // Held meanwhile: whoever decides has to know of it, and what it goes on with.
-    await addTimelineEntry(trx, payoutId, status, `${transition.detail}, late`);
-    await changeHeldFrom(trx, payoutId, PAYOUT_STATUS.IN_TRANSIT);
-  }
-  const hold = finding ?? (isBooked ? undefined : beyondLedger(payout));
-  if (hold === undefined) return status;
-  const { reason: holdReason, detail } = hold;
-  return holdFor(trx, await lockExistingPayout(trx, payoutId), { holdReason, detail });
-}
-
-/** Another object under the same `externalOrderId` is one payout too many. */
-async function acceptAgain(
-  trx: BookTransaction,
-  row: PayoutRow,
-  known: AttemptRow,
-  { providerPayoutId }: ProviderPayoutRecord,
-): Promise<PayoutStatus> {
-  if (known.provider_payout_id === providerPayoutId) return row.status;
-  await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
-  return (await lockExistingPayout(trx, row.payout_id)).status;
-}
-
-/** The payout that a person says is the one; `accepted` is what QbitPay says of it. */
-export async function replaceAttempt(
-  trx: BookTransaction,
-  row: PayoutRow,
-  { payout }: AcceptedRecord,
-): Promise<boolean> {
-  const known = await findByExternalId(trx, payout.externalOrderId);
-  if (known === undefined) return false;
-  await trx
-    .updateTable('provider_payouts')
-    .set({ provider_payout_id: payout.providerPayoutId, status: payout.status })
-    .where('external_order_id', '=', payout.externalOrderId)
-    .execute();
-  await bookTaking(trx, row, known, payout);
-  return true;
-}
-
-function beyondLedger({ providerPayoutId, currency }: ProviderPayoutRecord & { readonly currency: string }) {
-  return {
-    reason: FAILURE_TYPE.TAKEN_BEYOND_LEDGER,
-    detail: `payout ${providerPayoutId} took more ${currency} than the ledger knows of`,
-  };
-}
-
-async function findByExternalId(
-  trx: BookTransaction,
-  externalOrderId: string,
-): Promise<AttemptRow | undefined> {
-  return trx
-    .selectFrom('provider_payouts')
-    .selectAll()
-    .where('external_order_id', '=', externalOrderId)
-    .executeTakeFirst();
-}
-
-async function insertAttempt(
-  trx: BookTransaction,
-  payoutId: string,
-  payout: ProviderPayoutRecord & { readonly currency: string },
-): Promise<AttemptRow> {
-  return trx
-    .insertInto('provider_payouts')
-    .values({
-      external_order_id: payout.externalOrderId,
-      payout_id: payoutId,
-      provider_payout_id: payout.providerPayoutId,
-      currency: payout.currency,
-      post_amount: payout.postAmount,
-      recipient_amount: payout.recipientAmount,
-      fee: payout.fee,
-      status: payout.status,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
-}
-
-/**
- * First what was expected to be taken, then, as an entry of its own, what is different about what was taken. False
- * when the ledger does not know of as much money: nothing is booked then, and a later reading books it.
- */
-async function bookAccepted(
-  trx: BookTransaction,
-  row: PayoutRow,
-  attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
-): Promise<boolean> {
-  const terms = toFeeTerms(row);
-  if (terms === null) throw new Error('the payout was never opened');
-  const expected = expectedTaking(attempt.post_amount, attempt.currency, terms);
-  const taken = addAmounts(answer.recipientAmount, answer.fee);
-  const booked = addAmounts(expected.amount, expected.fee);
-  const most = compareAmounts(taken, booked) > 0 ? taken : booked;
-  if (!(await isCovered(trx, attempt.currency, most))) return false;
-  await bookPayout(trx, { ...toTaking(attempt), ...expected });
-  return adjust(trx, row, { ...attempt, booked_amount: expected.amount, booked_fee: expected.fee }, answer);
-}
-
-/** What a reading says was taken; what was not booked when it was accepted is booked now, once it is covered. */
-async function bookTaking(
-  trx: BookTransaction,
-  row: PayoutRow,
-  attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
-): Promise<boolean> {
-  return (await isTakingBooked(trx, attempt))
-    ? adjust(trx, row, attempt, answer)
-    : bookAccepted(trx, row, attempt, answer);
-}
-
-function isTakingBooked(trx: BookTransaction, attempt: AttemptRow): Promise<boolean> {
-  return isBooked(trx, ENTRY_CAUSE.PAYOUT, attempt.external_order_id);
-}
-
-/** True when the ledger knows of as much money in the account at QbitPay. */
-async function isCovered(trx: BookTransaction, currency: string, amount: string): Promise<boolean> {
-  await lockLedger(trx);
-  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
-}
-
-/**
- * Books what the provider says was taken where it is not what was booked, and marks the payout. False when the
- * ledger does not know of as much money.
- */
-async function adjust(
-  trx: BookTransaction,
-  row: PayoutRow,
-  attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
-): Promise<boolean> {
-  const before = toTaking(attempt);
-  const after = { ...before, amount: answer.recipientAmount, fee: answer.fee };
-  const isFeeDifferent = compareAmounts(after.fee, before.fee) !== 0;
-  const isAmountDifferent = compareAmounts(after.amount, before.amount) !== 0;
-  const isDifferent = isFeeDifferent || isAmountDifferent;
-  const more = subtractAmounts(addAmounts(after.amount, after.fee), addAmounts(before.amount, before.fee));
-  if (isDifferent && !(await isCovered(trx, before.currency, more))) return false;
-  const adjustments = attempt.adjustments + (isDifferent ? 1 : 0);
-  if (isDifferent) await bookAdjustment(trx, before, after, adjustments);
-  await trx
-    .updateTable('provider_payouts')
-    .set({
-      recipient_amount: after.amount,
-      fee: after.fee,
-      booked_amount: after.amount,
-      booked_fee: after.fee,
-      adjustments,
-    })
-    .where('external_order_id', '=', attempt.external_order_id)
-    .execute();
-  if (isFeeDifferent) {
-    const detail = `QbitPay took a fee of ${after.fee} ${before.currency}, expected were ${before.fee}`;
-    await addFlag(trx, row, FAILURE_TYPE.FEE_DIFFERS, detail);
-  }
-  const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
-  if (isAmountDifferent && compareAmounts(after.amount, due) < 0) {
-    const detail = `the recipient gets ${after.amount} ${before.currency}, ${due} are due`;
-    await addFlag(trx, row, FAILURE_TYPE.AMOUNT_SHORT, detail);
-  }
-  return true;
-}
-
-function toRecord(attempt: AttemptRow): ProviderPayoutRecord & { readonly currency: string } {
-  return {
-    externalOrderId: attempt.external_order_id,
-    providerPayoutId: attempt.provider_payout_id,
-    currency: attempt.currency,
-    postAmount: attempt.post_amount,
-    recipientAmount: attempt.recipient_amount,
-    fee: attempt.fee,
-    status: attempt.status,
-  };
-}
-
-function toTaking(attempt: AttemptRow): Taking {
-  return {
-    externalOrderId: attempt.external_order_id,
-    payoutId: attempt.payout_id,
-    currency: attempt.currency,
-    amount: attempt.booked_amount,
-    fee: attempt.booked_fee,
-  };
-}
+/** How payouts at the provider ended, and what came back. */
 
 export interface SettlementReading {
   readonly providerPayoutId: string;
@@ -312,11 +73,7 @@ export async function recordSettlement(
       return describe(trx, payoutId, attempt);
     }
     if (reading.outcome !== null) await applyOutcome(trx, row, attempt, reading.outcome, isGivenBack);
-    await trx
-      .updateTable('provider_payouts')
-      .set({ status: reading.providerStatus, read_at: sql<Date>`clock_timestamp()` })
-      .where('external_order_id', '=', attempt.external_order_id)
-      .execute();
+    await noteStatus(trx, attempt, reading.providerStatus);
     return describe(trx, payoutId, attempt);
   });
 }
@@ -386,15 +143,58 @@ async function describe(
 ): Promise<SettlementOutcome> {
   const row = await lockExistingPayout(trx, payoutId);
   const { status, currency, funding_currency: fundingCurrency, hold_reason: holdReason } = row;
-  const isReturning =
-    attempt.returned_at === null &&
-    (await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE, attempt.external_order_id));
   return {
     status,
     holdReason,
-    isReturning,
+    isReturning: await isReturning(trx, attempt),
     wake: await findWaitingForBalance(trx, [currency, fundingCurrency]),
   };
+}
+
+async function isReturning(
+  trx: BookTransaction,
+  { returned_at: returnedAt, external_order_id: id }: AttemptRow,
+): Promise<boolean> {
+  if (returnedAt !== null || !(await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE, id))) return false;
+  return !(await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, id));
+}
+
+/**
+ * A person believes QbitPay that an attempt which it had called failed was paid after all: what was booked as on its
+ * way back is the recipient's, and the payout ends as paid. Answers why not, where that cannot be.
+ */
+export async function settleAfterAll(
+  trx: BookTransaction,
+  row: PayoutRow,
+  payout: ProviderPayoutRecord,
+  detail: string,
+): Promise<string | undefined> {
+  const attempt = await findByExternalId(trx, payout.externalOrderId);
+  if (attempt?.provider_payout_id !== payout.providerPayoutId) return 'it is not the attempt that failed';
+  if (payout.status !== PAID_WORD) return 'QbitPay does not say that it was paid';
+  if (!(await isReturning(trx, attempt))) return 'its money is back: QbitPay cannot have paid it as well';
+  if (!(await bookTaking(trx, row, attempt, payout))) return beyondLedger(toRecord(attempt)).detail;
+  await bookFailureReversed(trx, toTaking(attempt));
+  await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });
+  await releaseFunds(trx, row.payout_id);
+  await noteStatus(trx, attempt, payout.status);
+  return undefined;
+}
+
+/** The provider's word for a payout that has arrived. */
+const PAID_WORD = 'paid';
+
+/** What the API said of the attempt, and that it was read. */
+async function noteStatus(
+  trx: BookTransaction,
+  { external_order_id: externalOrderId }: AttemptRow,
+  status: string,
+): Promise<void> {
+  await trx
+    .updateTable('provider_payouts')
+    .set({ status, read_at: sql<Date>`clock_timestamp()` })
+    .where('external_order_id', '=', externalOrderId)
+    .execute();
 }
 
 export interface ReturnReading {
@@ -413,8 +213,7 @@ export async function recordReturn(
   return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     const attempt = await findAttempt(trx, payoutId, reading.providerPayoutId);
-    const { isReturning } = await describe(trx, payoutId, attempt);
-    if (isReturning) await bookReturned(trx, row, attempt, reading);
+    if (await isReturning(trx, attempt)) await bookReturned(trx, row, attempt, reading);
     return describe(trx, payoutId, await findAttempt(trx, payoutId, reading.providerPayoutId));
   });
 }

@@ -265,8 +265,8 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ATTEMPT_FAILED: describe(
     HELD,
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance).',
-    [RETRY, CANCEL],
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance). Where QbitPay says that it was paid after all, resolve: adopt it.',
+    [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: describe(
     HELD,

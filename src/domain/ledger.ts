@@ -50,6 +50,8 @@ export const ENTRY_CAUSE = {
   PAYOUT_ADJUSTMENT: 'payout_adjustment',
   /** QbitPay says that the attempt failed or was cancelled; its money is returning. The id is the attempt's. */
   PAYOUT_FAILURE: 'payout_failure',
+  /** QbitPay carried the attempt out after all: its money is not returning. The id is the attempt's. */
+  PAYOUT_FAILURE_REVERSED: 'payout_failure_reversed',
   /** The money of a failed attempt is there again; the id is the balance transaction's. */
   RETURN: 'return',
   /** A payout ended and what it had left became free; the id is the payout's and a number. */

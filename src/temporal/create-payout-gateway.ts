@@ -229,8 +229,8 @@ async function operate(
 }
 
 async function sendOperation(handle: WorkflowHandle, operation: PayoutOperation): Promise<unknown> {
-  const { actor, reason } = operation;
-  const decision = { actor, reason };
+  const { actor, reason, seen } = operation;
+  const decision = seen === undefined ? { actor, reason } : { actor, reason, seen };
   switch (operation.operation) {
     case 'hold':
       return handle.executeUpdate(holdPayout, { args: [decision] });

@@ -1,6 +1,7 @@
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
+import type { PayoutStatus } from '../domain/payout-status.js';
 
 /** What can be asked of payout workflows from outside; the API's only way to Temporal. */
 export interface PayoutGateway {
@@ -49,8 +50,15 @@ export interface OpeningPayout {
   readonly startedAt: Date;
 }
 
-/** `actor` is the name of the API key; it and the reason are written in the timeline. */
-export type PayoutOperation = { readonly actor: string; readonly reason: string } & (
+/**
+ * `actor` is the name of the API key; it and the reason are written in the timeline. `seen` is what the book says of
+ * the payout, where it is there: the workflow may not know it yet.
+ */
+export type PayoutOperation = {
+  readonly actor: string;
+  readonly reason: string;
+  readonly seen?: { readonly status: PayoutStatus; readonly holdReason: FailureType | null } | undefined;
+} & (
   | { readonly operation: 'hold' | 'resume' }
   | {
       readonly operation: 'resolve';

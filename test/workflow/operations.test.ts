@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Book } from '../../src/book/book.js';
 import {
   FAILURE_KIND,
   FAILURES,
@@ -21,6 +22,7 @@ import {
 } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo, TICKER } from '../support/provider-requests.js';
+import { attachTestBook } from '../support/test-book.js';
 
 /** Every reason to be held, and every way out of it, on a whole engine. */
 
@@ -340,8 +342,8 @@ async function adoptOneOfTwo({ payoutId }: Json): Promise<void> {
     providerPayoutId: own.id,
   });
   await engine.control('POST', `/payouts/${other.id}/advance`, { status: 'cancelled' });
-  await expectRefused(payoutId, 'resolve', /adopt one of them/, { action: 'resend' });
-  await expectRefused(payoutId, 'resolve', /adopt one of them/, { action: 'close' });
+  await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'resend' });
+  await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'close' });
   await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own.id });
   await expectPaidOnce(payoutId);
 }
@@ -439,6 +441,7 @@ const WAYS_OUT: readonly WayOut[] = [
   way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', openFailed('failed'), retryPayout()),
   way('ATTEMPT_FAILED', 'retry', 'elsewhere', openFailed('cancelled'), retryPayout(OTHER_DESTINATION)),
   way('ATTEMPT_FAILED', 'cancel', 'money free', openFailed('failed'), freed('CNY')),
+  way('ATTEMPT_FAILED', 'resolve', 'paid after all', openFailedForNow, adoptPaid),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', openHeldByOperator, async ({ payoutId, deposit }) => {
     await decide(payoutId, 'resume');
     await engine.untilStatus(payoutId, 'awaiting_deposit');
@@ -457,6 +460,27 @@ const WAYS_OUT: readonly WayOut[] = [
   }),
   way('TAKEN_BEYOND_LEDGER', 'resume', 'not before it is booked', openTakenBeyond, payWhenCovered),
 ];
+
+/** QbitPay calls it failed, and its money does not come back. */
+async function openFailedForNow(): Promise<Json> {
+  await engine.control('PATCH', '/settings', { returns: 'manual' });
+  return openFailed('failed')();
+}
+
+async function adoptPaid({ payoutId, providerPayoutId }: Json): Promise<void> {
+  const adoption = { action: 'adopt', providerPayoutId };
+  await expectRefused(payoutId, 'resolve', /does not say that it was paid/, adoption);
+  for (const action of ['resend', 'close']) {
+    await expectRefused(payoutId, 'resolve', /can only be adopted/, { action });
+  }
+  await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { status: 'paid' });
+  await decide(payoutId, 'resolve', adoption);
+  await expectPaidOnce(payoutId);
+  const { postings } = await read(payoutId);
+  const causes = new Set(postings.map(({ cause }: Json) => cause));
+  expect([...causes].slice(-3)).toEqual(['payout_failure', 'payout_failure_reversed', 'release']);
+  await handleOf(payoutId).result();
+}
 
 /** QbitPay took the payout out of another currency than the one asked for. */
 async function openInOtherCurrency(): Promise<Json> {
@@ -614,6 +638,15 @@ describe('an attempt that failed', () => {
     await expectPaidOnce(payoutId);
   });
 
+  test('is not adopted as paid when its money is back', async () => {
+    const { payoutId, providerPayoutId } = await openFailed('failed')();
+    await untilMoneyBack(payoutId);
+    answerWith(payoutId, isPayoutOf, { status: 'paid' });
+    await expectRefused(payoutId, 'resolve', /its money is back/, { action: 'adopt', providerPayoutId });
+    proxy.rewrite(undefined);
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
   test('is not made again before its money is back', async () => {
     await engine.control('PATCH', '/settings', { returns: 'manual' });
     const { payoutId, providerPayoutId } = await openFailed('failed')();
@@ -622,6 +655,34 @@ describe('an attempt that failed', () => {
     await engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
     await untilRetried(payoutId, {});
     await expectPaidOnce(payoutId);
+  });
+});
+
+describe('a workflow that the book is ahead of', () => {
+  const toBook = async (change: (book: Book, payoutId: string) => Promise<unknown>): Promise<Json> => {
+    const { payoutId } = await engine.open();
+    const { book, close } = attachTestBook(engine.databaseUrl);
+    await change(book, payoutId).finally(close);
+    return read(payoutId);
+  };
+  const heldInBook = (): Promise<Json> =>
+    toBook((book, payoutId) =>
+      book.operations.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
+    );
+
+  test('takes what the book makes possible: whoever decides has read it there', async () => {
+    const { payoutId, status, hold } = await heldInBook();
+    expect({ status, actions: hold.actions }).toEqual({ status: 'held', actions: ['resume', 'cancel'] });
+    expect(await handleOf(payoutId).query('getStatus')).toBe('awaiting_deposit');
+    expect(await decide(payoutId, 'resume')).toMatchObject({ status: 'awaiting_deposit' });
+    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+  });
+
+  test('refuses what the book makes senseless', async () => {
+    const { payoutId } = await heldInBook();
+    await expectRefused(payoutId, 'hold', /the payout is held/);
+    await expectRefused(payoutId, 'retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
+    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
   });
 });
 

@@ -49,13 +49,14 @@ function createOperateFakes(
 }
 
 describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body) => {
-  it('tells the workflow who decided what and why, and answers with the payout as it is then', async () => {
+  it('tells the workflow who decided what and why, and what he saw, and answers with the payout as it is then', async () => {
     const fakes = createOperateFakes(HELD, { kind: 'done' }, recordOf({ status: 'converting' }));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asOps('POST', pathOf(operation), body));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({ payoutId: ID, status: 'converting', hold: null });
-    expect(fakes.calls).toEqual([{ payoutId: ID, operation, actor: 'ops', ...body }]);
+    const seen = { status: 'held', holdReason: 'HELD_BY_OPERATOR' };
+    expect(fakes.calls).toEqual([{ payoutId: ID, operation, actor: 'ops', ...body, seen }]);
   });
 
   it('is for keys that may operate', async () => {

@@ -1,0 +1,125 @@
+import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { reportSecond } from './attempts.js';
+import type { BookDatabase, BookTransaction } from './database.js';
+import { settleFence } from './fences.js';
+import {
+  addFlag,
+  addTimelineEntry,
+  changeHeldFrom,
+  holdFor,
+  lockExistingPayout,
+  transitionPayout,
+  type PayoutRow,
+  type TransitionDetail,
+} from './payouts.js';
+import type { ProviderPayoutRecord } from './records.js';
+import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
+import { beyondLedger, bookAccepted, bookTaking, findByExternalId, type AttemptRow } from './takings.js';
+
+/** Payouts that QbitPay has accepted: taken over by an answer, a look-up, or a person. */
+
+/** What QbitPay has under an `externalOrderId`, and what about it needs a person. */
+export interface AcceptedRecord {
+  readonly payout: ProviderPayoutRecord & { readonly currency: string };
+  /** Which sending it answers. */
+  readonly sends: number;
+  readonly finding?: { readonly reason: FailureType; readonly detail: string } | undefined;
+}
+
+/** Writes the accepted payout, books what it took, and moves on to `in_transit`: all or nothing. */
+export async function recordProviderPayout(
+  db: BookDatabase,
+  payoutId: string,
+  accepted: AcceptedRecord,
+): Promise<PayoutStatus> {
+  return db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const detail = `accepted by QbitPay as ${accepted.payout.providerPayoutId}`;
+    // The answer that a hold was about has come: there is nothing left to decide.
+    const isAbout =
+      row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === PAYOUT_STATUS.PAYING;
+    const resumes = isAbout ? { resumes: true as const } : {};
+    return acceptPayout(trx, row, accepted, { detail, ...resumes });
+  });
+}
+
+/** In the transaction of whoever takes the payout over. */
+export async function acceptPayout(
+  trx: BookTransaction,
+  row: PayoutRow,
+  { payout, sends, finding }: AcceptedRecord,
+  transition: TransitionDetail,
+): Promise<PayoutStatus> {
+  const { payout_id: payoutId } = row;
+  const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payout.externalOrderId };
+  await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
+  const known = await findByExternalId(trx, payout.externalOrderId);
+  if (known !== undefined) return acceptAgain(trx, row, known, payout);
+  const attempt = await insertAttempt(trx, payoutId, payout);
+  const isBooked = await bookAccepted(trx, row, attempt, payout);
+  if (isFinalStatus(row.status)) {
+    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, `${transition.detail}, after the end`);
+    return row.status;
+  }
+  const status = await transitionPayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, transition);
+  if (status !== PAYOUT_STATUS.IN_TRANSIT) {
+    // Held meanwhile: whoever decides has to know of it, and what it goes on with.
+    await addTimelineEntry(trx, payoutId, status, `${transition.detail}, late`);
+    await changeHeldFrom(trx, payoutId, PAYOUT_STATUS.IN_TRANSIT);
+  }
+  const hold = finding ?? (isBooked ? undefined : beyondLedger(payout));
+  if (hold === undefined) return status;
+  const { reason: holdReason, detail } = hold;
+  return holdFor(trx, await lockExistingPayout(trx, payoutId), { holdReason, detail });
+}
+
+/** Another object under the same `externalOrderId` is one payout too many. */
+async function acceptAgain(
+  trx: BookTransaction,
+  row: PayoutRow,
+  known: AttemptRow,
+  { providerPayoutId }: ProviderPayoutRecord,
+): Promise<PayoutStatus> {
+  if (known.provider_payout_id === providerPayoutId) return row.status;
+  await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
+  return (await lockExistingPayout(trx, row.payout_id)).status;
+}
+
+/** The payout that a person says is the one; `accepted` is what QbitPay says of it. */
+export async function replaceAttempt(
+  trx: BookTransaction,
+  row: PayoutRow,
+  { payout }: AcceptedRecord,
+): Promise<boolean> {
+  const known = await findByExternalId(trx, payout.externalOrderId);
+  if (known === undefined) return false;
+  await trx
+    .updateTable('provider_payouts')
+    .set({ provider_payout_id: payout.providerPayoutId, status: payout.status })
+    .where('external_order_id', '=', payout.externalOrderId)
+    .execute();
+  await bookTaking(trx, row, known, payout);
+  return true;
+}
+
+async function insertAttempt(
+  trx: BookTransaction,
+  payoutId: string,
+  payout: ProviderPayoutRecord & { readonly currency: string },
+): Promise<AttemptRow> {
+  return trx
+    .insertInto('provider_payouts')
+    .values({
+      external_order_id: payout.externalOrderId,
+      payout_id: payoutId,
+      provider_payout_id: payout.providerPayoutId,
+      currency: payout.currency,
+      post_amount: payout.postAmount,
+      recipient_amount: payout.recipientAmount,
+      fee: payout.fee,
+      status: payout.status,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+}

@@ -1,0 +1,146 @@
+import type { Selectable } from 'kysely';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
+import { ENTRY_CAUSE } from '../domain/ledger.js';
+import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
+import { AMOUNT_MODE } from '../domain/payout-request.js';
+import { expectedTaking } from '../domain/quote.js';
+import { bookAdjustment, bookPayout, type Taking } from './bookings.js';
+import type { BookTransaction } from './database.js';
+import { balanceOf, isBooked, lockLedger, PROVIDER_ACCOUNT } from './ledger.js';
+import { toFeeTerms } from './payout-reading.js';
+import { addFlag, type PayoutRow } from './payouts.js';
+import type { ProviderPayoutRecord } from './records.js';
+import type { BookSchema } from './schema.js';
+
+/** What QbitPay took for a payout: as it was expected, and then what is different about it. */
+
+export type AttemptRow = Selectable<BookSchema['provider_payouts']>;
+
+export async function findByExternalId(
+  trx: BookTransaction,
+  externalOrderId: string,
+): Promise<AttemptRow | undefined> {
+  return trx
+    .selectFrom('provider_payouts')
+    .selectAll()
+    .where('external_order_id', '=', externalOrderId)
+    .executeTakeFirst();
+}
+
+/**
+ * First what was expected to be taken, then, as an entry of its own, what is different about what was taken. False
+ * when the ledger does not know of as much money: nothing is booked then, and a later reading books it.
+ */
+export async function bookAccepted(
+  trx: BookTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+): Promise<boolean> {
+  const terms = toFeeTerms(row);
+  if (terms === null) throw new Error('the payout was never opened');
+  const expected = expectedTaking(attempt.post_amount, attempt.currency, terms);
+  const taken = addAmounts(answer.recipientAmount, answer.fee);
+  const booked = addAmounts(expected.amount, expected.fee);
+  const most = compareAmounts(taken, booked) > 0 ? taken : booked;
+  if (!(await isCovered(trx, attempt.currency, most))) return false;
+  await bookPayout(trx, { ...toTaking(attempt), ...expected });
+  return adjust(trx, row, { ...attempt, booked_amount: expected.amount, booked_fee: expected.fee }, answer);
+}
+
+/** What a reading says was taken; what was not booked when it was accepted is booked now, once it is covered. */
+export async function bookTaking(
+  trx: BookTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+): Promise<boolean> {
+  return (await isTakingBooked(trx, attempt))
+    ? adjust(trx, row, attempt, answer)
+    : bookAccepted(trx, row, attempt, answer);
+}
+
+export function isTakingBooked(trx: BookTransaction, attempt: AttemptRow): Promise<boolean> {
+  return isBooked(trx, ENTRY_CAUSE.PAYOUT, attempt.external_order_id);
+}
+
+/** True when the ledger knows of as much money in the account at QbitPay. */
+async function isCovered(trx: BookTransaction, currency: string, amount: string): Promise<boolean> {
+  await lockLedger(trx);
+  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
+}
+
+/**
+ * Books what the provider says was taken where it is not what was booked, and marks the payout. False when the
+ * ledger does not know of as much money.
+ */
+async function adjust(
+  trx: BookTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+): Promise<boolean> {
+  const before = toTaking(attempt);
+  const after = { ...before, amount: answer.recipientAmount, fee: answer.fee };
+  const isFeeDifferent = compareAmounts(after.fee, before.fee) !== 0;
+  const isAmountDifferent = compareAmounts(after.amount, before.amount) !== 0;
+  const isDifferent = isFeeDifferent || isAmountDifferent;
+  const more = subtractAmounts(addAmounts(after.amount, after.fee), addAmounts(before.amount, before.fee));
+  if (isDifferent && !(await isCovered(trx, before.currency, more))) return false;
+  const adjustments = attempt.adjustments + (isDifferent ? 1 : 0);
+  if (isDifferent) await bookAdjustment(trx, before, after, adjustments);
+  await trx
+    .updateTable('provider_payouts')
+    .set({
+      recipient_amount: after.amount,
+      fee: after.fee,
+      booked_amount: after.amount,
+      booked_fee: after.fee,
+      adjustments,
+    })
+    .where('external_order_id', '=', attempt.external_order_id)
+    .execute();
+  if (isFeeDifferent) {
+    const detail = `QbitPay took a fee of ${after.fee} ${before.currency}, expected were ${before.fee}`;
+    await addFlag(trx, row, FAILURE_TYPE.FEE_DIFFERS, detail);
+  }
+  const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
+  if (isAmountDifferent && compareAmounts(after.amount, due) < 0) {
+    const detail = `the recipient gets ${after.amount} ${before.currency}, ${due} are due`;
+    await addFlag(trx, row, FAILURE_TYPE.AMOUNT_SHORT, detail);
+  }
+  return true;
+}
+
+export function toTaking(attempt: AttemptRow): Taking {
+  return {
+    externalOrderId: attempt.external_order_id,
+    payoutId: attempt.payout_id,
+    currency: attempt.currency,
+    amount: attempt.booked_amount,
+    fee: attempt.booked_fee,
+  };
+}
+
+export function toRecord(attempt: AttemptRow): ProviderPayoutRecord & { readonly currency: string } {
+  return {
+    externalOrderId: attempt.external_order_id,
+    providerPayoutId: attempt.provider_payout_id,
+    currency: attempt.currency,
+    postAmount: attempt.post_amount,
+    recipientAmount: attempt.recipient_amount,
+    fee: attempt.fee,
+    status: attempt.status,
+  };
+}
+
+/** Why a payout is held whose taking the ledger does not cover. */
+export function beyondLedger({
+  providerPayoutId,
+  currency,
+}: ProviderPayoutRecord & { readonly currency: string }) {
+  return {
+    reason: FAILURE_TYPE.TAKEN_BEYOND_LEDGER,
+    detail: `payout ${providerPayoutId} took more ${currency} than the ledger knows of`,
+  };
+}
