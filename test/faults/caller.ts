@@ -6,22 +6,14 @@ export interface Caller {
   readonly answers: readonly CallerAnswer[];
   /** Until the payout is open or refused for good; undefined for the latter, or when the time is over. */
   open(body: CreateBody, untilMs: number): Promise<AnsweredPayout | undefined>;
-  /** Once; expected to be refused. */
+  /** Once, whatever the answer. */
   ask(kind: CallerAnswer['kind'], body: CreateBody): Promise<void>;
   read(payoutId: string): Promise<AnsweredPayout | undefined>;
   /** Until it is answered at all. */
   post(path: string, body: object, untilMs: number): Promise<number | undefined>;
-  /** The engine's own comparison with the provider; undefined when it did not finish. */
-  reconcile(): Promise<ReconciliationAnswer | undefined>;
 }
 
 export type CreateBody = Readonly<Record<string, unknown>> & { readonly payoutId: string };
-
-export interface ReconciliationAnswer {
-  readonly clean: boolean;
-  readonly inFlight: number;
-  readonly differences: readonly { readonly kind: string }[];
-}
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 300;
@@ -68,10 +60,6 @@ export function createCaller(apiUrl: string, apiKey: string): Caller {
         await delay(PAUSE_MS);
       }
       return undefined;
-    },
-    reconcile: async () => {
-      const answer = await send('GET', '/v1/reconciliation');
-      return answer?.status === 200 ? (answer.body as ReconciliationAnswer) : undefined;
     },
   };
 }

@@ -8,6 +8,9 @@ import { createQbitPayClient } from '../../src/qbitpay/client.js';
  */
 const SHORT_TIMEOUTS = { sendMs: 1_000, responseMs: 1_500, readMs: 1_500, postDeadlineMs: 1_000 } as const;
 
+/** From the last moment in which a request that moves money may leave to the last in which its answer counts. */
+export const LAST_POST_MS = SHORT_TIMEOUTS.postDeadlineMs + SHORT_TIMEOUTS.sendMs + SHORT_TIMEOUTS.responseMs;
+
 export function withShortTimeouts(
   deps: ActivityDependencies,
   env: Readonly<Record<string, string | undefined>>,

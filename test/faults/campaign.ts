@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from '../../src/bin/project-files.js';
 import { BUGS, NAIVE_PAYOUT, type Bug } from './bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from './campaign-bundle.js';
 import { createPlan } from './plan.js';
-import { runSeed, type SeedResult } from './seed-run.js';
+import { brokenResult, runSeed, type SeedResult } from './seed-run.js';
 import { removeLeftovers, startServers, type Servers } from './servers.js';
 
 export interface CampaignOptions {
@@ -121,12 +121,20 @@ async function runLane(
   bundles: CampaignBundles,
   note: (job: Job, result: SeedResult) => void,
 ): Promise<void> {
-  const servers: Servers = await startServers();
+  let servers: Servers = await startServers();
   try {
     for (let job = jobs.next(); job.done !== true; job = jobs.next()) {
       const { seed, bug } = job.value;
+      const plan = createPlan(seed);
       const runId = randomUUID().slice(0, 8);
-      note(job.value, await runSeed({ plan: createPlan(seed), servers, bundles, bug, runId }));
+      try {
+        note(job.value, await runSeed({ plan, servers, bundles, bug, runId }));
+      } catch (error) {
+        note(job.value, brokenResult(plan, error));
+        // Who knows what is left of them.
+        await servers.stop().catch(() => undefined);
+        servers = await startServers();
+      }
     }
   } finally {
     await servers.stop();

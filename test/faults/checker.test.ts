@@ -1,4 +1,5 @@
 import { findViolations } from './checker.js';
+import { failureOf } from './evidence.js';
 import { createPlan } from './plan.js';
 import { measureRecovery, percentile } from './recovery.js';
 import { CRASH_POINTS } from './crash-points.js';
@@ -6,6 +7,12 @@ import { soundWorld } from './sound-world.js';
 import { INVARIANT, INVARIANTS, type Invariant, type World } from './world.js';
 
 type Mutable = { -readonly [Key in keyof World]: any };
+
+/** The entry of the journal in which this object was read. */
+const readingOf = (provider: Mutable['provider'], id: string): { atMs: number; fault: string | null } =>
+  provider.journal.find(({ path }: { path: string }) => path.endsWith(id));
+const lastReading = (answers: Mutable['answers']): any =>
+  answers.findLast(({ kind }: { kind: string }) => kind === 'read');
 
 /** What is wrong, and the invariant that has to say so. */
 const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[] = [
@@ -130,6 +137,44 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     },
   ],
   [
+    INVARIANT.COMES_TO_AN_END,
+    'something that never came about',
+    ({ missing }) => {
+      missing.push('the engine has not reconciled what happened last');
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'an order that was booked unread',
+    ({ provider }) => {
+      readingOf(provider, 'O1').atMs += 200;
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'an order of which only its acceptance was read',
+    ({ provider }) => {
+      Object.assign(readingOf(provider, 'O1'), {
+        endpoint: 'POST /api/v1/orders',
+        path: '/api/v1/orders',
+      });
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'a return that was booked unread',
+    ({ provider }) => {
+      readingOf(provider, 'PP0').atMs -= 2_000;
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'a return of money that never came back',
+    ({ book }) => {
+      book.returns[0].balanceTransactionId = 'T9';
+    },
+  ],
+  [
     INVARIANT.READ_BEFORE_BELIEVED,
     'paid in the book only',
     ({ provider }) => {
@@ -140,21 +185,21 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     INVARIANT.READ_BEFORE_BELIEVED,
     'paid, and read before it was',
     ({ provider }) => {
-      provider.journal.at(-1).atMs -= 1_000;
+      readingOf(provider, 'PP1').atMs -= 1_000;
     },
   ],
   [
     INVARIANT.READ_BEFORE_BELIEVED,
     'paid, and the only answer was unreadable',
     ({ provider }) => {
-      provider.journal.at(-1).fault = 'truncated';
+      readingOf(provider, 'PP1').fault = 'truncated';
     },
   ],
   [
     INVARIANT.READ_BEFORE_BELIEVED,
     'paid, and read afterwards',
     ({ provider }) => {
-      provider.journal.at(-1).atMs = Infinity;
+      readingOf(provider, 'PP1').atMs = Infinity;
     },
   ],
   [
@@ -176,6 +221,13 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     'another deposit for the same request',
     ({ answers }) => {
       answers[1].payout.deposit.amount = '721';
+    },
+  ],
+  [
+    INVARIANT.SAME_REQUEST_SAME_PAYOUT,
+    'a deposit that is asked for no more',
+    ({ answers }) => {
+      answers[1].payout.deposit = null;
     },
   ],
   [
@@ -217,7 +269,57 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     INVARIANT.API_TELLS_THE_BOOK,
     'another payout of the provider',
     ({ answers }) => {
-      answers.at(-1).payout.providerPayoutId = 'PP9';
+      lastReading(answers).payout.providerPayoutId = 'PP9';
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'another hold reason',
+    ({ answers }) => {
+      lastReading(answers).payout.holdReason = 'UNKNOWN_OUTCOME';
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'another amount',
+    ({ answers }) => {
+      answers.at(-1).payout.amount = '4800.01';
+      lastReading(answers).payout.amount = '4800.01';
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'another deposit',
+    ({ book }) => {
+      book.payouts[0].deposit = null;
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'another status for the same request',
+    ({ answers }) => {
+      answers.at(-1).payout.status = 'in_transit';
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'accepted, and then not there',
+    ({ answers }) => {
+      answers.splice(2, 0, { ...answers[2], httpStatus: 404, payout: undefined });
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'a request that is refused in the end',
+    ({ answers }) => {
+      Object.assign(answers.at(-1), { httpStatus: 503, payout: undefined });
+    },
+  ],
+  [
+    INVARIANT.API_TELLS_THE_BOOK,
+    'never read',
+    (world) => {
+      world.answers = world.answers.filter(({ kind }: { kind: string }) => kind !== 'read');
     },
   ],
   [
@@ -225,6 +327,20 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     'a history that does not replay',
     ({ histories }) => {
       histories[0].replayError = 'DeterminismViolationError';
+    },
+  ],
+  [
+    INVARIANT.HISTORY_REPLAYS,
+    'a payout without a history',
+    ({ histories }) => {
+      histories.shift();
+    },
+  ],
+  [
+    INVARIANT.HISTORY_REPLAYS,
+    'a deposit without a history',
+    ({ histories }) => {
+      histories.pop();
     },
   ],
   [
@@ -255,6 +371,48 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
       provider.journal[1].atMs -= 40_000;
     },
   ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'no payouts',
+    ({ planned }) => {
+      planned.pop();
+    },
+  ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'a payout that was never opened',
+    ({ planned }) => {
+      planned.push('p2');
+    },
+  ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'nobody paid',
+    ({ book }) => {
+      book.payouts[0].status = 'failed';
+    },
+  ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'no requests',
+    ({ provider }) => {
+      provider.journal = [];
+    },
+  ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'no histories',
+    (world) => {
+      world.histories = [];
+    },
+  ],
+  [
+    INVARIANT.WAS_PLAYED,
+    'no log',
+    (world) => {
+      world.texts = world.texts.filter(({ where }: { where: string }) => where !== 'log');
+    },
+  ],
 ];
 
 test('nothing is wrong with a sound world', () => {
@@ -271,21 +429,47 @@ test('every invariant is seen to be broken', () => {
   expect(new Set(BROKEN.map(([invariant]) => invariant))).toEqual(new Set(INVARIANTS));
 });
 
-test('what a held request moved is explained', () => {
-  const world = structuredClone(soundWorld()) as Mutable;
-  Object.assign(world.book.payouts[0], { status: 'held', providerPayoutId: null });
-  Object.assign(world.book, { attempts: [], transitions: world.book.transitions.slice(0, -1) });
-  world.book.fences[0].state = 'unknown';
-  for (const [index, amount] of [
-    [2, '4900'],
-    [3, '4900'],
-  ] as const) {
-    Object.assign(world.book.accounts[index], { balance: amount, posted: amount });
-  }
-  world.answers.pop();
-  expect(findViolations(world as World)).toEqual([]);
-  world.book.fences[0].state = 'not_sent';
-  expect(findViolations(world as World).map(({ invariant }) => invariant)).toEqual([INVARIANT.MONEY_AGREES]);
+describe('a held request', () => {
+  const held = (): Mutable => {
+    const world = structuredClone(soundWorld()) as Mutable;
+    Object.assign(world.book.payouts[0], {
+      status: 'held',
+      holdReason: 'UNKNOWN_OUTCOME',
+      providerPayoutId: null,
+    });
+    Object.assign(world.book, { attempts: [], transitions: world.book.transitions.slice(0, -1) });
+    world.book.transitions.push({ payoutId: 'p1', status: 'held', atMs: 2_000_000 });
+    world.book.fences[0].state = 'unknown';
+    for (const index of [2, 3])
+      Object.assign(world.book.accounts[index], { balance: '4900', posted: '4900' });
+    for (const { payout } of world.answers.slice(-2)) {
+      Object.assign(payout, { status: 'held', holdReason: 'UNKNOWN_OUTCOME', providerPayoutId: null });
+    }
+    return world;
+  };
+  const invariantsOf = (world: Mutable): readonly string[] =>
+    findViolations(world as World).map(({ invariant }) => invariant);
+
+  test('may be at the provider or not only as long as nobody could have found out', () => {
+    expect(invariantsOf(held())).toContain(INVARIANT.MONEY_AGREES);
+  });
+
+  test('is right to be held when there is nothing at the provider', () => {
+    const world = held();
+    world.provider.payouts.shift();
+    world.provider.balances[1].amount = '4900';
+    // Nobody was paid in this small world.
+    expect(invariantsOf(world)).toEqual([INVARIANT.WAS_PLAYED]);
+  });
+});
+
+test.each([
+  ['workflowExecutionFailedEventAttributes', { failure: { message: 'broken' } }, 'broken'],
+  ['workflowExecutionTimedOutEventAttributes', {}, 'it timed out'],
+  ['workflowExecutionTerminatedEventAttributes', {}, 'it was terminated'],
+  ['workflowExecutionCompletedEventAttributes', {}, null],
+])('a history that ends with %s', (name, attributes, failure) => {
+  expect(failureOf({ events: [{}, { [name]: attributes }] })).toBe(failure);
 });
 
 describe('plans', () => {

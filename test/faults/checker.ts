@@ -1,6 +1,8 @@
-import { payoutIdOfExternalId } from '../../src/domain/identifiers.js';
+import { depositWorkflowId, payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { findContradictions } from './checker-answers.js';
 import { findMoneyViolations } from './checker-money.js';
+import { findUnread } from './checker-readings.js';
 import { INVARIANT, type Violation, type World } from './world.js';
 
 /** Judges what is left of a seed, by its evidence alone: it knows neither the plan nor the engine's code paths. */
@@ -15,6 +17,7 @@ export function findViolations(world: World): readonly Violation[] {
     ...findReplayErrors(world),
     ...findLeaks(world),
     ...findStalePrices(world),
+    ...findIdleness(world),
   ];
 }
 
@@ -67,11 +70,15 @@ function isEnd(status: string): boolean {
   return isFinalStatus(status as PayoutStatus);
 }
 
+function acceptedIds(answers: World['answers']): readonly string[] {
+  const accepted = answers.filter(({ kind, payout }) => kind === 'create' && payout !== undefined);
+  return [...new Set(accepted.map(({ payoutId }) => payoutId))];
+}
+
 /** Requests that were answered as accepted and are neither at an end nor held. */
 export function findStuck({ answers, book }: World): readonly string[] {
   const statuses = new Map(book.payouts.map(({ payoutId, status }) => [payoutId, status]));
-  const accepted = answers.filter(({ kind, payout }) => kind === 'create' && payout !== undefined);
-  return [...new Set(accepted.map(({ payoutId }) => payoutId))].filter((payoutId) => {
+  return acceptedIds(answers).filter((payoutId) => {
     const status = statuses.get(payoutId);
     return status === undefined || (status !== PAYOUT_STATUS.HELD && !isEnd(status));
   });
@@ -99,68 +106,13 @@ function findUnfinished(world: World): readonly Violation[] {
   const failed = world.histories.flatMap(({ workflowId: subject, failure }) =>
     failure === null ? [] : [{ invariant, subject, detail: `its workflow failed: ${failure}` }],
   );
-  return [...stuck, ...changed, ...failed];
+  const missing = world.missing.map((detail) => ({ invariant, subject: 'the end', detail }));
+  return [...stuck, ...changed, ...failed, ...missing];
 }
 
-/** The simulator gives no two objects the same time: the later one's is moved. */
-const SAME_MOMENT_MS = 50;
-/** What the engine cannot have read: the answer was no answer. */
-const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
-
-function findUnread({ provider, book }: World): readonly Violation[] {
-  const wasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number): boolean =>
-    provider.journal.some(
-      (entry) =>
-        entry.endpoint.startsWith('GET ') &&
-        entry.status === 200 &&
-        !UNREADABLE_FAULTS.includes(entry.fault ?? '') &&
-        entry.atMs >= fromMs - SAME_MOMENT_MS &&
-        entry.atMs <= untilMs &&
-        path(entry.path),
-    );
-  return [...findUnreadEnds({ provider, book }, wasRead), ...findUnreadDeposits({ provider, book }, wasRead)];
-}
-
-type WasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number) => boolean;
-type Money = Pick<World, 'provider' | 'book'>;
-
-function findUnreadEnds({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
-  const violations: Violation[] = [];
-  const words: Readonly<Record<string, string>> = { paid: 'paid', failed: 'failed', cancelled: 'cancelled' };
-  for (const { payoutId, providerPayoutId, status } of book.payouts) {
-    const word = words[status];
-    if (word === undefined || providerPayoutId === null) continue;
-    const violate = (detail: string): void =>
-      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: payoutId, detail });
-    const end = provider.ends.find((one) => one.providerPayoutId === providerPayoutId && one.status === word);
-    const written = book.transitions.find((one) => one.payoutId === payoutId && one.status === status);
-    if (end === undefined) violate(`${status} in the book, and never ${word} at the provider`);
-    else if (!wasRead((path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0)) {
-      violate(`${status} in the book, and nobody had read that from the provider`);
-    }
-  }
-  return violations;
-}
-
-function findUnreadDeposits({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
-  const violations: Violation[] = [];
-  for (const { depositKey, providerDepositId, verifiedAtMs } of book.deposits) {
-    const violate = (detail: string): void =>
-      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: depositKey, detail });
-    const money = provider.transactions.find(
-      ({ type, source }) => type === 'deposit' && source === providerDepositId,
-    );
-    const isOfTransactions = (path: string): boolean => path.startsWith('/api/v1/balanceTransactions');
-    if (money === undefined) violate('in the book, and no money came in for it');
-    else if (!wasRead(isOfTransactions, money.createdAtMs, verifiedAtMs))
-      violate('booked before it was read');
-  }
-  return violations;
-}
-
-/** Members that never change once a create request was answered with them. */
+/** Members that never change once the payout is open. */
 function fixedPart({ payout }: World['answers'][number]): string | undefined {
-  if (payout === undefined || payout.deposit === null) return undefined;
+  if (payout === undefined || payout.status === PAYOUT_STATUS.OPENING) return undefined;
   const { payoutId, amount, currency, deposit } = payout;
   return JSON.stringify({ payoutId, amount, currency, deposit });
 }
@@ -192,54 +144,47 @@ function findChangedAnswers({ answers }: World): readonly Violation[] {
   });
 }
 
-function findContradictions({ answers, book }: World): readonly Violation[] {
-  const invariant = INVARIANT.API_TELLS_THE_BOOK;
-  const byPayout = groupAnswers(answers);
-  const violations: Violation[] = [];
-  for (const [subject, seen] of byPayout) {
-    const told = book.transitions.filter(({ payoutId }) => payoutId === subject).map(({ status }) => status);
-    let place = 0;
-    for (const { payout } of seen) {
-      if (payout === undefined || payout.status === PAYOUT_STATUS.OPENING) continue;
-      const next = told.indexOf(payout.status, place);
-      if (next === -1)
-        violations.push({
-          invariant,
-          subject,
-          detail: `told ${payout.status}, the book has ${told.join(', ')}`,
-        });
-      else place = next;
-    }
-    const last = seen.at(-1)?.payout;
-    const row = book.payouts.find(({ payoutId }) => payoutId === subject);
-    if (last === undefined || row === undefined || !isEnd(last.status)) continue;
-    if (last.status !== row.status)
-      violations.push({ invariant, subject, detail: `told ${last.status}, is ${row.status}` });
-    if (last.providerPayoutId !== null && last.providerPayoutId !== row.providerPayoutId) {
-      violations.push({
-        invariant,
-        subject,
-        detail: 'told another payout of the provider than the book has',
-      });
-    }
-  }
-  return violations;
+function findReplayErrors({ histories, answers, book }: World): readonly Violation[] {
+  const invariant = INVARIANT.HISTORY_REPLAYS;
+  const known = new Set(histories.map(({ workflowId }) => workflowId));
+  const due = [
+    ...acceptedIds(answers).map(payoutWorkflowId),
+    ...book.deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
+  ];
+  return [
+    ...histories.flatMap(({ workflowId: subject, replayError: detail }) =>
+      detail === null ? [] : [{ invariant, subject, detail }],
+    ),
+    ...due
+      .filter((workflowId) => !known.has(workflowId))
+      .map((subject) => ({ invariant, subject, detail: 'has no history' })),
+  ];
 }
 
-/** Readings only: answers to creates cross each other. */
-function groupAnswers(answers: World['answers']): Map<string, World['answers'][number][]> {
-  const groups = new Map<string, World['answers'][number][]>();
-  for (const answer of answers) {
-    if (answer.kind !== 'read') continue;
-    groups.set(answer.payoutId, [...(groups.get(answer.payoutId) ?? []), answer]);
-  }
-  return groups;
-}
-
-function findReplayErrors({ histories }: World): readonly Violation[] {
-  return histories.flatMap(({ workflowId: subject, replayError: detail }) =>
-    detail === null ? [] : [{ invariant: INVARIANT.HISTORY_REPLAYS, subject, detail }],
+/** A seed in which nothing happened shows nothing. */
+function findIdleness(world: World): readonly Violation[] {
+  const { planned, answers, book, provider, histories, texts } = world;
+  const opened = new Set(
+    answers
+      .filter(({ kind, httpStatus }) => kind === 'create' && (httpStatus === 200 || httpStatus === 201))
+      .map(({ payoutId }) => payoutId),
   );
+  const faults: readonly (readonly [boolean, string])[] = [
+    [planned.length > 0, 'asks for no payout'],
+    [book.payouts.some(({ status }) => status === PAYOUT_STATUS.PAID), 'has paid nobody'],
+    [provider.journal.length > 0, 'made no request of the provider'],
+    [histories.length > 0, 'has no history'],
+    [texts.some(({ where }) => where === 'log'), 'has no log'],
+  ];
+  const violation = (subject: string, detail: string): Violation => ({
+    invariant: INVARIANT.WAS_PLAYED,
+    subject,
+    detail,
+  });
+  return [
+    ...planned.filter((payoutId) => !opened.has(payoutId)).map((id) => violation(id, 'was never opened')),
+    ...faults.filter(([isFine]) => !isFine).map(([, detail]) => violation('the seed', detail)),
+  ];
 }
 
 function findLeaks({ texts, canaries }: World): readonly Violation[] {

@@ -1,6 +1,6 @@
-import { writeSync } from 'node:fs';
+import { existsSync, writeSync } from 'node:fs';
 import type { Milestone } from '../../src/domain/milestone.js';
-import { CRASH_LINE, CRASHES_VARIABLE, type Crash } from './crash-points.js';
+import { CALM_VARIABLE, CRASH_LINE, CRASHES_VARIABLE, type Crash } from './crash-points.js';
 
 /** Counts how often this process comes to each milestone, and ends or freezes it where the plan says so. */
 export function createCrashHook(
@@ -12,7 +12,7 @@ export function createCrashHook(
     const arrival = (arrivals.get(milestone) ?? 0) + 1;
     arrivals.set(milestone, arrival);
     const crash = crashes.find((one) => one.point === milestone && one.arrival === arrival);
-    if (crash !== undefined) carryOut(crash);
+    if (crash !== undefined && !existsSync(env[CALM_VARIABLE] ?? '')) carryOut(crash);
     return Promise.resolve();
   };
 }

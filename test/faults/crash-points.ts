@@ -34,3 +34,5 @@ export interface Crash {
 /** How a process tells the campaign that it has come to a planned crash, just before it. */
 export const CRASH_LINE = 'crash ';
 export const CRASHES_VARIABLE = 'FAULTS_CRASHES';
+/** Names a file: once it is there, nobody crashes any more. */
+export const CALM_VARIABLE = 'FAULTS_CALM_FILE';

@@ -1,33 +1,71 @@
 import { Client as PostgresClient } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
+import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
 import { accountNumberOf } from './play.js';
 import type { Plan } from './plan.js';
 import { CANARY_CALLER_KEY, CANARY_PROVIDER_KEY, type SeedWorld } from './seed-world.js';
-import type { SimulatorClient } from './simulator-client.js';
+import { isOwnReading, type SimulatorClient } from './simulator-client.js';
 import type { BookWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
 
+export interface Played {
+  readonly world: SeedWorld;
+  readonly plan: Plan;
+  readonly planned: readonly string[];
+  readonly bids: ProviderWorld['bids'];
+  readonly missing: readonly string[];
+}
+
 /** Reads what the checker judges: the simulator over HTTP, the book by SQL, and Temporal's histories. */
-export async function collectWorld(
-  world: SeedWorld,
-  temporal: Client,
-  plan: Plan,
-  bids: ProviderWorld['bids'],
-): Promise<World> {
-  const [provider, book] = [await readProvider(world.simulator, bids), await readBook(world.databaseUrl)];
-  const { histories, texts } = await readHistories(temporal, world.taskQueue);
+export async function collectWorld(temporal: Client, played: Played): Promise<World> {
+  const { world, plan, planned, missing } = played;
+  const { provider, book, isAtRest } = await readMoney(played);
+  const { histories, texts } = await readHistories(temporal, world.taskQueue, book);
   const accounts = plan.payouts.map(({ index }) => accountNumberOf(plan.seed, index));
   return {
+    planned,
+    missing: isAtRest ? missing : [...missing, 'provider and book do not come to rest'],
     provider,
     book,
     answers: world.caller.answers,
     histories,
-    texts: [...texts, ...world.logLines.map((text) => ({ where: 'log', text }))],
+    texts: [
+      ...texts,
+      ...(await readFailureTexts(world.databaseUrl)),
+      ...world.logLines.map((text) => ({ where: 'log', text })),
+    ],
     canaries: [CANARY_PROVIDER_KEY, CANARY_CALLER_KEY, ...accounts],
   };
+}
+
+interface Money {
+  readonly provider: ProviderWorld;
+  readonly book: BookWorld;
+}
+
+const MAX_READINGS = 20;
+const READING_PAUSE_MS = 500;
+
+/** Until two readings agree: provider and book are read one after the other, and must not change in between. */
+async function readMoney({ world, bids }: Played): Promise<Money & { readonly isAtRest: boolean }> {
+  const read = async (): Promise<Money> => ({
+    provider: await readProvider(world.simulator, bids),
+    book: await readBook(world.databaseUrl),
+  });
+  // Held payouts are looked at again and again: readings alone change nothing.
+  const pictureOf = ({ provider, book }: Money): string =>
+    JSON.stringify([{ ...provider, journal: [] }, book]);
+  let before = await read();
+  for (let reading = 1; reading < MAX_READINGS; reading += 1) {
+    await delay(READING_PAUSE_MS);
+    const after = await read();
+    if (pictureOf(after) === pictureOf(before)) return { ...after, isAtRest: true };
+    before = after;
+  }
+  return { ...before, isAtRest: false };
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -39,7 +77,6 @@ const textOrNull = (row: Row, name: string): string | null => {
 const timeMs = (row: Row, name: string): number => Date.parse(text(row, name));
 
 async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
-  // First, so that what is read here is not in it.
   const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
   const { balances } = await simulator.control('GET', '/state');
   const events = await simulator.listAll('/_simulator/events');
@@ -75,14 +112,16 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
       amount: addAmounts(text(row, 'available'), text(row, 'pending')),
     })),
     ends: events.flatMap(toEnd),
-    journal: (journal as Row[]).map((row) => ({
-      atMs: timeMs(row, 'servedAt'),
-      endpoint: text(row, 'endpoint'),
-      path: text(row, 'path'),
-      status: row['status'] === null ? null : Number(row['status']),
-      fault: textOrNull(row, 'fault'),
-      effects: row['effects'] as string[],
-    })),
+    journal: (journal as Row[])
+      .filter((row) => !isOwnReading(text(row, 'path')))
+      .map((row) => ({
+        atMs: timeMs(row, 'servedAt'),
+        endpoint: text(row, 'endpoint'),
+        path: text(row, 'path'),
+        status: row['status'] === null ? null : Number(row['status']),
+        fault: textOrNull(row, 'fault'),
+        effects: row['effects'] as string[],
+      })),
     bids,
   };
 }
@@ -97,28 +136,54 @@ function toEnd(row: Row): ProviderWorld['ends'] {
 }
 
 const BOOK_QUERIES = {
-  payouts: `select p.payout_id, p.status, p.hold_reason,
+  payouts: `select p.payout_id, p.status, p.hold_reason, p.amount, p.currency, p.deposit_address, p.deposit_amount,
       (select provider_payout_id from provider_payouts a where a.payout_id = p.payout_id
        order by recorded_at desc limit 1) as provider_payout_id from payouts p`,
   transitions: `select payout_id, status, at from payout_transitions order by transition_id`,
   deposits: `select deposit_key, provider_deposit_id, currency, amount, status, verified_at from deposits`,
   attempts: `select external_order_id, payout_id, provider_payout_id, recipient_amount, fee, status from provider_payouts`,
-  orders: `select external_order_id, payout_id, provider_order_id, amount, quote_amount from provider_orders`,
+  orders: `select external_order_id, o.payout_id, provider_order_id, amount, quote_amount, at from provider_orders o
+      left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
+  returns: `select cause_id, at from ledger_entries where cause = 'return'`,
   fences: `select operation, external_order_id, payout_id, state from fences`,
   accounts: `select a.kind, a.currency, a.payout_id, a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
         * case when a.kind in ('provider', 'returning') then 1 else -1 end as posted from ledger_accounts a`,
 } as const;
 
+/** Payouts that the free balance funds name an amount, and no address. */
+function toExpectedDeposit(row: Row): BookWorld['payouts'][number]['deposit'] {
+  const [address, amount] = [textOrNull(row, 'deposit_address'), textOrNull(row, 'deposit_amount')];
+  return address === null || amount === null ? null : { address, amount };
+}
+
+/** What was written down for people to read, some of it in the provider's words. */
+const FAILURE_QUERY = `select 'failure of ' || payout_id as place, failure_message as words from payouts
+  union all select 'timeline of ' || payout_id, detail from payout_transitions
+  union all select 'fence of ' || external_order_id, failure_message from fences
+  union all select 'webhook ' || webhook_event_id, state_detail from webhook_inbox`;
+
+async function readFailureTexts(databaseUrl: string): Promise<readonly PublicText[]> {
+  return withDatabase(databaseUrl, async (client) => {
+    const { rows } = await client.query<Row>(FAILURE_QUERY);
+    return rows.map((row) => ({ where: text(row, 'place'), text: text(row, 'words') }));
+  });
+}
+
 async function readBook(databaseUrl: string): Promise<BookWorld> {
-  const client = new PostgresClient({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const read = async <T>(query: keyof typeof BOOK_QUERIES, map: (row: Row) => T): Promise<readonly T[]> => {
+  return withDatabase(databaseUrl, (client) =>
+    readTables(async (query, map) => {
       const { rows } = await client.query<Row>(BOOK_QUERIES[query]);
       return rows.map(map);
-    };
-    return await readTables(read);
+    }),
+  );
+}
+
+async function withDatabase<T>(url: string, use: (client: PostgresClient) => Promise<T>): Promise<T> {
+  const client = new PostgresClient({ connectionString: url });
+  await client.connect();
+  try {
+    return await use(client);
   } finally {
     await client.end();
   }
@@ -133,6 +198,9 @@ async function readTables(
       status: text(row, 'status'),
       holdReason: textOrNull(row, 'hold_reason'),
       providerPayoutId: textOrNull(row, 'provider_payout_id'),
+      amount: text(row, 'amount'),
+      currency: text(row, 'currency'),
+      deposit: toExpectedDeposit(row),
     })),
     transitions: await read('transitions', (row) => ({
       payoutId: text(row, 'payout_id'),
@@ -161,6 +229,11 @@ async function readTables(
       providerOrderId: text(row, 'provider_order_id'),
       amount: text(row, 'amount'),
       quoteAmount: text(row, 'quote_amount'),
+      bookedAtMs: (row['at'] as Date | null)?.getTime() ?? null,
+    })),
+    returns: await read('returns', (row) => ({
+      balanceTransactionId: text(row, 'cause_id'),
+      atMs: (row['at'] as Date).getTime(),
     })),
     fences: await read('fences', (row) => ({
       operation: text(row, 'operation'),
@@ -185,31 +258,57 @@ interface Histories {
   readonly texts: readonly PublicText[];
 }
 
-/** Of sweeps and reconciliations there are many, all alike. */
-const REPEATED = /^(?:sweep-webhooks|reconcile)/;
-const MAX_REPEATED = 2;
-const VISIBILITY_MS = 500;
-
 /** The SDK's runtime ends with the last replay: two lanes that replay at once would end it for each other. */
 let lastReplay: Promise<unknown> = Promise.resolve();
 
-async function readHistories(temporal: Client, taskQueue: string): Promise<Histories> {
-  const read = lastReplay.then(() => replayHistories(temporal, taskQueue));
+async function readHistories(temporal: Client, taskQueue: string, book: BookWorld): Promise<Histories> {
+  const read = lastReplay.then(async () => replayHistories(await fetchHistories(temporal, taskQueue, book)));
   lastReplay = read.catch(() => undefined);
   return read;
 }
 
-async function replayHistories(temporal: Client, taskQueue: string): Promise<Histories> {
-  // Workflows are listed from an index that is written behind the histories.
-  await delay(VISIBILITY_MS);
-  const read: { workflowId: string; history: History }[] = [];
-  const fetch = (workflowId: string, runId: string) =>
-    temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+interface FetchedHistory {
+  readonly workflowId: string;
+  readonly history: History;
+}
+
+/** Of sweeps and reconciliations there are many, all alike. */
+const REPEATED = /^(?:sweep-webhooks|reconcile)/;
+const MAX_REPEATED = 2;
+
+/**
+ * Those of all payouts and deposits of the book by their ids: the list is written behind the histories and may lack
+ * some. It adds what the book does not name.
+ */
+async function fetchHistories(
+  temporal: Client,
+  taskQueue: string,
+  { payouts, deposits }: BookWorld,
+): Promise<readonly FetchedHistory[]> {
+  const named = [
+    ...payouts.map(({ payoutId }) => payoutWorkflowId(payoutId)),
+    ...deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
+  ];
+  const fetched: FetchedHistory[] = [];
+  const fetch = async (workflowId: string, runId?: string): Promise<void> => {
+    const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+    fetched.push({ workflowId, history });
+  };
+  for (const workflowId of named) {
+    await fetch(workflowId).catch((error: unknown) => {
+      // The checker asks for it.
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    });
+  }
   let repeated = 0;
   for await (const { workflowId, runId } of temporal.workflow.list({ query: `TaskQueue = "${taskQueue}"` })) {
-    if (REPEATED.test(workflowId) && (repeated += 1) > MAX_REPEATED) continue;
-    read.push({ workflowId, history: await fetch(workflowId, runId) });
+    if (named.includes(workflowId) || (REPEATED.test(workflowId) && (repeated += 1) > MAX_REPEATED)) continue;
+    await fetch(workflowId, runId);
   }
+  return fetched;
+}
+
+async function replayHistories(read: readonly FetchedHistory[]): Promise<Histories> {
   const histories: HistoryReading[] = [];
   const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: WORKFLOW_BUNDLE_PATH } }, read);
   const failures = new Map(read.map(({ workflowId, history }) => [workflowId, failureOf(history)]));
@@ -227,9 +326,13 @@ async function replayHistories(temporal: Client, taskQueue: string): Promise<His
   return { histories, texts };
 }
 
-function failureOf({ events }: History): string | null {
-  const failure = events?.at(-1)?.workflowExecutionFailedEventAttributes?.failure;
-  return failure == null ? null : String(failure.cause?.message ?? failure.message);
+export function failureOf({ events }: Pick<History, 'events'>): string | null {
+  const last = events?.at(-1);
+  const failure = last?.workflowExecutionFailedEventAttributes?.failure;
+  if (failure != null) return String(failure.cause?.message ?? failure.message);
+  if (last?.workflowExecutionTimedOutEventAttributes != null) return 'it timed out';
+  if (last?.workflowExecutionTerminatedEventAttributes != null) return 'it was terminated';
+  return null;
 }
 
 /** What of a history is indexed, listed or shown to whoever looks; inputs and results are the payouts themselves. */

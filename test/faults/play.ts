@@ -1,28 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { DIFFERENCE_KIND } from '../../src/domain/reconciliation.js';
 import type { CreateBody } from './caller.js';
 import type { Forgery, Plan, PlannedPayout } from './plan.js';
+import { isDone, Progress } from './progress.js';
 import type { SeedWorld } from './seed-world.js';
 import type { Servers } from './servers.js';
+import { Settling } from './settling.js';
 import type { AnsweredPayout } from './world.js';
 
 /** Plays a plan against a running engine: what callers, payers, the provider and bad luck do. */
 
 /** How long the plan may do harm; then everything is mended. */
 const HARM_MS = 55_000;
-/** How long a seed may take in all, until every payout has come to an end or is held … */
-const BOUND_MS = 90_000;
-/** … and what is added on a slow machine, as long as something changed within so much time. */
-const STANDSTILL_MS = 45_000;
-const HARD_BOUND_MS = 300_000;
 const LOOK_MS = 400;
-const CANCEL_PATIENCE_MS = 2_000;
 /** Longer than it takes to notice that an activity, or the worker of a workflow, is gone. */
 const QUIET_MS = 12_000;
-/** Differences that the engine is about to settle by itself. */
-const OPEN_DIFFERENCES: readonly string[] = [DIFFERENCE_KIND.DEPOSIT_UNSEEN, DIFFERENCE_KIND.RETURN_OVERDUE];
 
 export interface PlayedBids {
   readonly sinceMs: number;
@@ -36,15 +29,17 @@ export class Play {
   readonly #servers: Servers;
   readonly #runId: string;
   readonly #startedAtMs = Date.now();
+  readonly #progress: Progress;
   readonly #opened = new Map<number, AnsweredPayout>();
-  #picture = { states: '', sinceMs: 0 };
-  readonly #lastSeen = new Map<string, AnsweredPayout>();
+  /** Payouts whose deposit was sent, all of it. */
+  readonly #funded = new Set<number>();
 
   constructor(world: SeedWorld, plan: Plan, servers: Servers, runId: string) {
     this.#world = world;
     this.#plan = plan;
     this.#servers = servers;
     this.#runId = runId;
+    this.#progress = new Progress(world.caller);
     this.bids = [{ sinceMs: 0, bid: '6.97' }];
   }
 
@@ -59,30 +54,36 @@ export class Play {
     ];
     const untilMs = this.#startedAtMs + HARM_MS;
     await Promise.all(acts);
-    this.#picture = { ...this.#picture, sinceMs: Date.now() };
+    this.#progress.startAnew();
     do await delay(LOOK_MS);
     while (Date.now() < untilMs && !(await this.#isQuiet()));
   }
 
-  /** Nothing goes wrong any more: true when every payout came to an end or is held, within the bound. */
-  async settle(): Promise<boolean> {
-    const { simulator, supervisor } = this.#world;
-    await simulator.control('DELETE', '/faults');
-    await simulator.control('POST', '/events/release', { order: 'newestFirst' });
-    await supervisor.settle();
-    await this.#endStuck();
-    while (this.#mayTakeLonger()) {
-      const isAllDone = await this.#allDone();
-      const report = await this.#world.caller.reconcile();
-      const isAllSeen =
-        report?.inFlight === 0 && !report.differences.some(({ kind }) => OPEN_DIFFERENCES.includes(kind));
-      if (isAllDone && isAllSeen) return true;
-      // All money is where it belongs: what still waits for some waits for a person, who gives up here.
-      if (isAllSeen) await this.#cancelWaiting();
-      await this.#endStuck();
-      await delay(LOOK_MS);
+  /** Nothing goes wrong any more; answers with what did not come about within the bound. */
+  async settle(standstillMs: number): Promise<readonly string[]> {
+    const missing = await new Settling({
+      world: this.#world,
+      progress: this.#progress,
+      startedAtMs: this.#startedAtMs,
+      standstillMs,
+      isWithoutDeposit: (payoutId) => this.#isWithoutDeposit(payoutId),
+    }).settle();
+    await this.#askAgain();
+    return missing;
+  }
+
+  #isWithoutDeposit(payoutId: string): boolean {
+    const planned = this.#plan.payouts.find(({ index }) => this.payoutIdOf(index) === payoutId);
+    return planned === undefined || planned.deposit?.kind === 'never' || !this.#funded.has(planned.index);
+  }
+
+  /** When all is over: a last reading of each payout, and the request for it once more. */
+  async #askAgain(): Promise<void> {
+    const { caller } = this.#world;
+    for (const planned of this.#plan.payouts) {
+      await caller.read(this.payoutIdOf(planned.index));
+      await caller.ask('create', this.#requestOf(planned));
     }
-    return false;
   }
 
   payoutIdOf(index: number): string {
@@ -143,28 +144,31 @@ export class Play {
 
   async #deposit(planned: PlannedPayout, opened: AnsweredPayout, untilMs: number): Promise<void> {
     if (planned.deposit === undefined || opened.deposit === null) return;
-    const { kind, delayMs } = planned.deposit;
-    await delay(delayMs);
-    const { amount } = opened.deposit;
-    const send = (part: object): Promise<unknown> =>
-      this.#world.simulator.control('POST', '/deposits', { currency: 'USDT', amount, ...part });
-    switch (kind) {
+    await delay(planned.deposit.delayMs);
+    const isAllSent = await this.#send(planned, opened.deposit.amount, untilMs);
+    if (isAllSent) this.#funded.add(planned.index);
+  }
+
+  /** True when all of the deposit, and where it is needed its declaration, was sent. */
+  async #send(planned: PlannedPayout, amount: string, untilMs: number): Promise<boolean> {
+    const send = async (part: object): Promise<true> => {
+      await this.#world.simulator.control('POST', '/deposits', { currency: 'USDT', amount, ...part });
+      return true;
+    };
+    switch (planned.deposit?.kind) {
+      case undefined:
       case 'never':
-        return;
+        return false;
       case 'exact':
-        await send({});
-        return;
+        return send({});
       case 'silent':
-        await send({ notify: false });
-        return;
+        return send({ notify: false });
       case 'pending':
-        await send({ pendingMs: 1_200 });
-        return;
+        return send({ pendingMs: 1_200 });
       case 'lie':
         await send({ money: false });
         await delay(1_000);
-        await send({});
-        return;
+        return send({});
       case 'excess':
         return this.#declareAndSend(planned, [addAmounts(amount, '7.25')], untilMs);
       case 'split':
@@ -176,15 +180,18 @@ export class Play {
     { index }: PlannedPayout,
     amounts: readonly string[],
     untilMs: number,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const payoutId = this.payoutIdOf(index);
+    let isDeclared = true;
     for (const [part, amount] of amounts.entries()) {
       const txHash = `tx${this.#runId}s${this.#plan.seed}p${index}n${part}`
         .replaceAll(/[^A-Za-z0-9]/g, '')
         .padEnd(20, 'x');
-      await this.#world.caller.post(`/v1/payouts/${payoutId}/deposit`, { txHash }, untilMs);
+      const status = await this.#world.caller.post(`/v1/payouts/${payoutId}/deposit`, { txHash }, untilMs);
+      isDeclared &&= status !== undefined && status < 300;
       await this.#world.simulator.control('POST', '/deposits', { currency: 'USDT', amount, txHash });
     }
+    return isDeclared;
   }
 
   /** Events of things that never happened: signed like real ones, or badly. */
@@ -192,7 +199,7 @@ export class Play {
     await delay(atMs);
     const opened = this.#opened.get(payout);
     if (opened === undefined) return;
-    const current = this.#lastSeen.get(opened.payoutId);
+    const current = this.#progress.lastSeen(opened.payoutId);
     const data =
       type === 'deposit.confirmed'
         ? {
@@ -230,10 +237,10 @@ export class Play {
 
   /** Nothing is left that would change by itself, or nothing has changed for a while. */
   async #isQuiet(): Promise<boolean> {
-    await this.#allDone();
-    if (Date.now() > this.#picture.sinceMs + QUIET_MS) return true;
+    await this.#progress.look();
+    if (Date.now() > this.#progress.changedAtMs + QUIET_MS) return true;
     return this.#plan.payouts.every(({ index, deposit, outcome }) => {
-      const status = this.#lastSeen.get(this.payoutIdOf(index))?.status;
+      const status = this.#progress.lastSeen(this.payoutIdOf(index))?.status;
       if (!this.#opened.has(index) || isDone(status)) return true;
       if (status === PAYOUT_STATUS.AWAITING_DEPOSIT) return deposit?.kind === 'never';
       return status === PAYOUT_STATUS.IN_TRANSIT
@@ -241,60 +248,6 @@ export class Play {
         : status === PAYOUT_STATUS.AWAITING_BALANCE;
     });
   }
-
-  #mayTakeLonger(): boolean {
-    const now = Date.now();
-    if (now < this.#startedAtMs + BOUND_MS) return true;
-    return now < this.#startedAtMs + HARD_BOUND_MS && now < this.#picture.sinceMs + STANDSTILL_MS;
-  }
-
-  async #allDone(): Promise<boolean> {
-    const states = await this.#readAll();
-    const picture = [...states.values()].map(({ payoutId, status }) => `${payoutId} ${status}`).join('\n');
-    if (picture !== this.#picture.states) this.#picture = { states: picture, sinceMs: Date.now() };
-    return this.#acceptedIds().every((payoutId) => isDone(states.get(payoutId)?.status));
-  }
-
-  /** Whoever was answered that a payout exists may count on it. */
-  #acceptedIds(): readonly string[] {
-    const accepted = this.#world.caller.answers.filter(
-      ({ kind, payout }) => kind === 'create' && payout !== undefined,
-    );
-    return [...new Set(accepted.map(({ payoutId }) => payoutId))];
-  }
-
-  async #readAll(): Promise<ReadonlyMap<string, AnsweredPayout>> {
-    for (const payoutId of this.#acceptedIds()) {
-      if (isDone(this.#lastSeen.get(payoutId)?.status) && this.#lastSeen.get(payoutId)?.status !== 'held')
-        continue;
-      const payout = await this.#world.caller.read(payoutId);
-      if (payout !== undefined) this.#lastSeen.set(payoutId, payout);
-    }
-    return this.#lastSeen;
-  }
-
-  async #cancelWaiting(): Promise<void> {
-    const waiting: readonly string[] = [PAYOUT_STATUS.AWAITING_DEPOSIT, PAYOUT_STATUS.AWAITING_BALANCE];
-    for (const [payoutId, { status }] of this.#lastSeen) {
-      if (!waiting.includes(status)) continue;
-      await this.#world.caller.post(`/v1/payouts/${payoutId}/cancel`, {}, Date.now() + CANCEL_PATIENCE_MS);
-    }
-  }
-
-  async #endStuck(): Promise<void> {
-    const { simulator } = this.#world;
-    for (const payout of await simulator.listAll('/api/v1/payouts')) {
-      if (payout['status'] !== 'inTransit') continue;
-      await simulator
-        .control('POST', `/payouts/${String(payout['id'])}/advance`, { status: 'paid' })
-        .catch(() => undefined);
-    }
-  }
-}
-
-function isDone(status: string | undefined): boolean {
-  if (status === undefined) return false;
-  return status === PAYOUT_STATUS.HELD || isFinalStatus(status as PayoutStatus);
 }
 
 /** Long enough to be found wherever it does not belong. */

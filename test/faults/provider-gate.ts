@@ -11,8 +11,8 @@ export interface ProviderGate {
 export interface ProviderGateOptions {
   readonly simulatorPort: number;
   readonly crashes: readonly Crash[];
-  /** Ends the sender; what it resolves with is awaited before the request goes on, or does not. */
-  readonly onCrash: (crash: Crash) => Promise<void>;
+  /** Ends the sender, which is awaited before the request goes on, or does not; false when it was left alone. */
+  readonly onCrash: (crash: Crash) => Promise<boolean>;
 }
 
 const POINT_OF_REQUEST: Readonly<Record<string, BytesSent>> = {
@@ -57,8 +57,8 @@ interface Passing {
 async function serve(passing: Passing): Promise<void> {
   const { options, incoming, outgoing, body, crash } = passing;
   if (crash !== undefined) {
-    await options.onCrash(crash);
-    if (!crash.arrives) return void outgoing.destroy();
+    const isStruck = await options.onCrash(crash);
+    if (isStruck && !crash.arrives) return void outgoing.destroy();
   }
   const { method = 'GET', url = '/', headers } = incoming;
   const target = { host: '127.0.0.1', port: options.simulatorPort, method, path: url, headers };

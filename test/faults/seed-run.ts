@@ -3,10 +3,11 @@ import { countDuplicates, findStuck, findViolations } from './checker.js';
 import { findLostDeposits } from './checker-money.js';
 import type { CrashPoint } from './crash-points.js';
 import { collectWorld } from './evidence.js';
+import type { Plan } from './plan.js';
 import { Play } from './play.js';
 import { measureRecovery } from './recovery.js';
 import { buildSeedWorld, type SeedOptions, type SeedWorld } from './seed-world.js';
-import type { Violation } from './world.js';
+import { INVARIANT, type Violation } from './world.js';
 
 export interface SeedResult {
   readonly seed: number;
@@ -27,6 +28,11 @@ export interface SeedResult {
   readonly logLines: readonly string[];
 }
 
+/** So long nothing may change while something is still to come: far longer than any wait of the campaign's engine. */
+const STANDSTILL_MS = 60_000;
+/** What a planted mistake has broken does not come. */
+const BUG_STANDSTILL_MS = 15_000;
+
 /** Plays one seed from an empty database to its judgement. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const startedAtMs = Date.now();
@@ -37,8 +43,9 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await world.supervisor.start();
     const play = new Play(world, plan, servers, options.runId);
     await play.harm();
-    await play.settle();
-    const evidence = await collectWorld(world, temporal.client, plan, play.bids);
+    const missing = await play.settle(options.bug === undefined ? STANDSTILL_MS : BUG_STANDSTILL_MS);
+    const planned = plan.payouts.map(({ index }) => play.payoutIdOf(index));
+    const evidence = await collectWorld(temporal.client, { world, plan, planned, bids: play.bids, missing });
     const ends: Record<string, number> = {};
     for (const { status } of evidence.book.payouts) ends[status] = (ends[status] ?? 0) + 1;
     return {
@@ -61,6 +68,26 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await forgetWorkflows(temporal.client, world);
     await temporal.client.connection.close();
   }
+}
+
+/** What is reported of a seed that could not be played to its end. */
+export function brokenResult(plan: Plan, error: unknown): SeedResult {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    seed: plan.seed,
+    payouts: plan.payouts.length,
+    violations: [{ invariant: INVARIANT.WAS_PLAYED, subject: `seed ${plan.seed}`, detail }],
+    hits: [],
+    interruptions: 0,
+    serverFaults: 0,
+    duplicated: 0,
+    lost: 0,
+    stuck: 0,
+    ends: {},
+    recoveriesMs: [],
+    durationMs: 0,
+    logLines: [],
+  };
 }
 
 function countStruck({ supervisor }: SeedWorld): number {

@@ -7,8 +7,16 @@ export interface SimulatorClient {
   listAll(path: string): Promise<readonly Record<string, unknown>[]>;
 }
 
-const PAGE = 100;
+/** A size that the engine never asks for: so the journal tells readings of the campaign from the engine's. */
+const PAGE = 99;
+const OWN_READING = new RegExp(`[?&]limit=${PAGE}(?:&|$)`);
+const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_PAGES = 100;
+
+/** Whether the campaign itself made this request of the provider's API. */
+export function isOwnReading(path: string): boolean {
+  return OWN_READING.test(path);
+}
 
 export function createSimulatorClient(url: string, apiKey: string): SimulatorClient {
   const authorization = `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`;
@@ -17,6 +25,7 @@ export function createSimulatorClient(url: string, apiKey: string): SimulatorCli
       method,
       headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (response.status >= 300) throw new Error(`${method} ${path}: ${new TextDecoder().decode(bytes)}`);

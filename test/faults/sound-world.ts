@@ -3,6 +3,8 @@ import type { World } from './world.js';
 /** A small world in which nothing is wrong, made by hand: tests of the checker break one thing of it at a time. */
 export function soundWorld(): World {
   return {
+    planned: ['p1'],
+    missing: [],
     ...soundMoney(),
     answers: soundAnswers(),
     histories: soundHistories(),
@@ -14,12 +16,13 @@ export function soundWorld(): World {
 const OPENED_MS = 1_000_000;
 const PAID_MS = OPENED_MS + 9_000;
 
-/** 1000 USDT were there; 720 came in, 700 of them were sold at 7 and 4800 CNY paid out, with a fee of 24. */
+/** 1000 USDT were there; 720 came in, 700 of them were sold at 7 and 4800 CNY paid out, with a fee of 24; another payout failed. */
 function soundMoney(): Pick<World, 'provider' | 'book'> {
   return {
     provider: {
       payouts: [
         { id: 'PP1', externalOrderId: 'p1', currency: 'CNY', amount: '4800.00', fee: '24', status: 'paid' },
+        { id: 'PP0', externalOrderId: 'p0', currency: 'CNY', amount: '10', fee: '1', status: 'failed' },
       ],
       orders: [{ id: 'O1', externalOrderId: 'p1', amount: '700', quoteAmount: '4900', price: '7' }],
       transactions: [
@@ -28,6 +31,8 @@ function soundMoney(): Pick<World, 'provider' | 'book'> {
         transaction('T2', 'order', 'O1', 'USDT', '-700', OPENED_MS + 4_000),
         transaction('T3', 'order', 'O1', 'CNY', '4900', OPENED_MS + 4_000),
         transaction('T4', 'payout', 'PP1', 'CNY', '-4824', OPENED_MS + 5_000),
+        transaction('T5', 'payout', 'PP0', 'CNY', '-11', OPENED_MS + 5_500),
+        transaction('T6', 'payoutFailure', 'PP0', 'CNY', '11', OPENED_MS + 6_000),
       ],
       balances: [
         { currency: 'USDT', amount: '1020' },
@@ -39,6 +44,8 @@ function soundMoney(): Pick<World, 'provider' | 'book'> {
         entry('GET /api/v1/markets/ticker', '/api/v1/markets/ticker', OPENED_MS + 3_500),
         entry('POST /api/v1/orders', '/api/v1/orders', OPENED_MS + 4_000, ['O1']),
         entry('POST /api/v1/payouts', '/api/v1/payouts', OPENED_MS + 5_000, ['PP1']),
+        entry('GET /api/v1/orders/{id}', '/api/v1/orders/O1', OPENED_MS + 4_500),
+        entry('GET /api/v1/balanceTransactions', '/api/v1/balanceTransactions?source=PP0', OPENED_MS + 7_000),
         entry('GET /api/v1/payouts/{id}', '/api/v1/payouts/PP1', PAID_MS - 200),
       ],
       bids: [{ sinceMs: 0, bid: '7' }],
@@ -53,7 +60,17 @@ function soundBook(): World['book'] {
   };
   const statuses = ['opening', 'awaiting_deposit', 'converting', 'paying', 'in_transit', 'paid'];
   return {
-    payouts: [{ payoutId: 'p1', status: 'paid', holdReason: null, providerPayoutId: 'PP1' }],
+    payouts: [
+      {
+        payoutId: 'p1',
+        status: 'paid',
+        holdReason: null,
+        providerPayoutId: 'PP1',
+        amount: '4800',
+        currency: 'CNY',
+        deposit: { address: 'wallet', amount: '720.000000' },
+      },
+    ],
     transitions: statuses.map((status, index) => ({
       payoutId: 'p1',
       status,
@@ -80,8 +97,16 @@ function soundBook(): World['book'] {
       },
     ],
     orders: [
-      { externalOrderId: 'p1', payoutId: 'p1', providerOrderId: 'O1', amount: '700', quoteAmount: '4900' },
+      {
+        externalOrderId: 'p1',
+        payoutId: 'p1',
+        providerOrderId: 'O1',
+        amount: '700',
+        quoteAmount: '4900',
+        bookedAtMs: OPENED_MS + 4_600,
+      },
     ],
+    returns: [{ balanceTransactionId: 'T6', atMs: OPENED_MS + 7_500 }],
     fences: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted' }],
     accounts: [
       account('provider', 'USDT', '1020'),
@@ -121,11 +146,12 @@ function soundAnswers(): World['answers'] {
     answer('create', 200, 'awaiting_deposit', OPENED_MS + 1_600),
     answer('read', 200, 'converting', OPENED_MS + 2_500),
     answer('read', 200, 'paid', PAID_MS + 500),
+    answer('create', 200, 'paid', PAID_MS + 600),
   ];
 }
 
 function soundHistories(): World['histories'] {
-  return [{ workflowId: 'payout/p1', replayError: null, failure: null }];
+  return ['payout/p1', 'deposit/D1'].map((workflowId) => ({ workflowId, replayError: null, failure: null }));
 }
 
 const SOUND_TEXTS = [{ where: 'log', text: '{"level":"info","payoutId":"p1"}' }];

@@ -1,6 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from '../../src/config/config.js';
-import { CRASHES_VARIABLE, processOf, type Crash, type ProcessName } from './crash-points.js';
+import { LAST_POST_MS } from './campaign-client.js';
+import { CALM_VARIABLE, CRASHES_VARIABLE, processOf, type Crash, type ProcessName } from './crash-points.js';
 import type { Servers } from './servers.js';
 import { startEngineProcess, type EngineProcess } from './engine-process.js';
 
@@ -16,9 +21,9 @@ export interface Supervisor {
   /** Crashes that happened. */
   readonly hits: Crash[];
   start(): Promise<void>;
-  /** A crash that the campaign carries out itself. */
-  crash(crash: Crash): Promise<void>;
-  /** Nothing is frozen any more, and everything runs. */
+  /** A crash that the campaign carries out itself; false when it is over with crashes. */
+  crash(crash: Crash): Promise<boolean>;
+  /** Nothing crashes any more, nothing is frozen, everything runs, and who was frozen has had the time to send. */
   settle(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -45,29 +50,39 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const running: EngineProcess[] = [];
   const pending = new Set<Promise<unknown>>();
   const thaws: (() => void)[] = [];
-  const strikes: Promise<void>[] = [];
+  /** What ends by itself: freezes, strikes at servers, and starts of processes. */
+  const interludes = new Set<Promise<unknown>>();
+  const calmFile = join(tmpdir(), `qbitpay-faults-calm-${randomUUID()}`);
+  let isCalm = false;
   let isStopping = false;
 
   const track = (task: Promise<unknown>): void => {
     pending.add(task);
     void task.finally(() => pending.delete(task)).catch(() => undefined);
   };
+  const trackInterlude = (task: Promise<unknown>): void => {
+    track(task);
+    interludes.add(task);
+    void task.finally(() => interludes.delete(task)).catch(() => undefined);
+  };
   const remaining = (): readonly Crash[] => options.crashes.filter((crash) => !hits.includes(crash));
 
   const startOne = async (name: ProcessName): Promise<void> => {
     const started = await startEngineProcess({
       name,
-      env: { ...options.env, [CRASHES_VARIABLE]: JSON.stringify(remaining()) },
+      env: {
+        ...options.env,
+        [CRASHES_VARIABLE]: JSON.stringify(remaining()),
+        [CALM_VARIABLE]: calmFile,
+      },
       onLogLine: options.onLogLine,
       onCrash: (id, process) => {
         const crash = options.crashes.find((one) => one.id === id);
         if (crash === undefined) return;
         if (!hits.includes(crash)) hits.push(crash);
-        if (crash.action === 'stop') track(freeze(process, crash));
+        if (crash.action === 'stop') trackInterlude(freeze(process, crash));
         if (crash.action === 'temporal' || crash.action === 'postgres') {
-          const strike = strikeServer(process, crash.action);
-          strikes.push(strike);
-          track(strike);
+          trackInterlude(strikeServer(process, crash.action));
         }
       },
     });
@@ -86,6 +101,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const startAgain = (name: ProcessName): Promise<void> => {
     const attempt = starting.get(name) ?? tryToStart(name).finally(() => starting.delete(name));
     starting.set(name, attempt);
+    trackInterlude(attempt);
     return attempt;
   };
 
@@ -104,7 +120,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** A worker that is frozen is replaced, as by an orchestrator that hears nothing of it, and then wakes up. */
   const freeze = async (frozen: EngineProcess, crash: Crash): Promise<void> => {
     const name = processOf(crash.point);
-    if (name === 'worker' && !isStopping) track(startOne('worker').catch(() => undefined));
+    if (name === 'worker' && !isStopping) trackInterlude(startOne('worker').catch(() => undefined));
     const woken = new Promise<void>((resolve) => thaws.push(resolve));
     await Promise.race([delay(FROZEN_MS[name], undefined, { ref: false }), woken]);
     frozen.continue();
@@ -126,15 +142,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await Promise.all([startOne('worker'), startOne('api')]);
     },
     crash: async (crash) => {
+      if (isCalm) return false;
       hits.push(crash);
       await Promise.all(
         running.filter(({ name }) => name === processOf(crash.point)).map((one) => one.kill()),
       );
+      return true;
     },
     settle: async () => {
-      thaws.forEach((thaw) => thaw());
-      await Promise.all(strikes);
+      isCalm = true;
+      writeFileSync(calmFile, '');
+      // One that crashed at the last moment may have begun another one of these.
+      while (interludes.size > 0) {
+        thaws.forEach((thaw) => thaw());
+        await Promise.all(interludes);
+      }
       await Promise.all((['worker', 'api'] as const).map(startAgain));
+      await delay(LAST_POST_MS);
     },
     stop: async () => {
       isStopping = true;
@@ -142,6 +166,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await Promise.all([...running].map((one) => one.kill()));
       await Promise.allSettled([...pending]);
       await Promise.all([...running].map((one) => one.kill()));
+      rmSync(calmFile, { force: true });
     },
   };
 }

@@ -22,6 +22,8 @@ export const INVARIANT = {
   NOTHING_LEAKS: 'nothingLeaks',
   /** Money is sold at a price that the provider quoted within the last 30 s only. */
   PRICE_IS_FRESH: 'priceIsFresh',
+  /** The seed was played to its end and left evidence: of nothing nothing can be wrong. */
+  WAS_PLAYED: 'wasPlayed',
 } as const;
 export type Invariant = (typeof INVARIANT)[keyof typeof INVARIANT];
 export const INVARIANTS = Object.values(INVARIANT);
@@ -34,6 +36,10 @@ export interface Violation {
 }
 
 export interface World {
+  /** Ids of the payouts that the plan asks for; each of its requests can be carried out. */
+  readonly planned: readonly string[];
+  /** What the campaign waited for in vain when nothing went wrong any more. */
+  readonly missing: readonly string[];
   readonly provider: ProviderWorld;
   readonly book: BookWorld;
   readonly answers: readonly CallerAnswer[];
@@ -108,6 +114,8 @@ export interface BookWorld {
   readonly orders: readonly BookOrder[];
   readonly fences: readonly BookFence[];
   readonly accounts: readonly BookAccount[];
+  /** Money of failed attempts that was booked as being back. */
+  readonly returns: readonly { readonly balanceTransactionId: string; readonly atMs: number }[];
 }
 
 export interface BookPayout {
@@ -115,6 +123,10 @@ export interface BookPayout {
   readonly status: string;
   readonly holdReason: string | null;
   readonly providerPayoutId: string | null;
+  readonly amount: string;
+  readonly currency: string;
+  /** What it asked to be funded with; null where the free balance funds it. */
+  readonly deposit: { readonly address: string; readonly amount: string } | null;
 }
 
 export interface BookDeposit {
@@ -141,6 +153,8 @@ export interface BookOrder {
   readonly providerOrderId: string;
   readonly amount: string;
   readonly quoteAmount: string;
+  /** When the ledger got what it moved; null where it has not. */
+  readonly bookedAtMs: number | null;
 }
 
 export interface BookFence {
@@ -184,7 +198,7 @@ export interface HistoryReading {
   readonly workflowId: string;
   /** Why it does not replay; null where it does. */
   readonly replayError: string | null;
-  /** Why it failed; null where it did not. No workflow of the engine ends that way by itself. */
+  /** Why it failed, timed out or was terminated; null where it did not. None of the engine's ends that way by itself. */
   readonly failure: string | null;
 }
 

@@ -1,0 +1,89 @@
+import { INVARIANT, type Violation, type World } from './world.js';
+
+/** What money is believed by, and when: the engine must have read it from the provider before. */
+
+/** The simulator gives no two objects the same time: the later one's is moved. */
+const SAME_MOMENT_MS = 50;
+/** What the engine cannot have read: the answer was no answer. */
+const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
+
+export function findUnread({ provider, book }: World): readonly Violation[] {
+  const wasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number): boolean =>
+    provider.journal.some(
+      (entry) =>
+        entry.endpoint.startsWith('GET ') &&
+        entry.status === 200 &&
+        !UNREADABLE_FAULTS.includes(entry.fault ?? '') &&
+        entry.atMs >= fromMs - SAME_MOMENT_MS &&
+        entry.atMs <= untilMs &&
+        path(entry.path),
+    );
+  const money = { provider, book };
+  return [
+    ...findUnreadEnds(money, wasRead),
+    ...findUnreadDeposits(money, wasRead),
+    ...findUnreadOrders(money, wasRead),
+    ...findUnreadReturns(money, wasRead),
+  ];
+}
+
+const isOfTransactions = (path: string): boolean => path.startsWith('/api/v1/balanceTransactions');
+
+type WasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number) => boolean;
+type Money = Pick<World, 'provider' | 'book'>;
+
+function findUnreadEnds({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+  const violations: Violation[] = [];
+  const words: Readonly<Record<string, string>> = { paid: 'paid', failed: 'failed', cancelled: 'cancelled' };
+  for (const { payoutId, providerPayoutId, status } of book.payouts) {
+    const word = words[status];
+    if (word === undefined || providerPayoutId === null) continue;
+    const violate = (detail: string): void =>
+      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: payoutId, detail });
+    const end = provider.ends.find((one) => one.providerPayoutId === providerPayoutId && one.status === word);
+    const written = book.transitions.find((one) => one.payoutId === payoutId && one.status === status);
+    if (end === undefined) violate(`${status} in the book, and never ${word} at the provider`);
+    else if (!wasRead((path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0)) {
+      violate(`${status} in the book, and nobody had read that from the provider`);
+    }
+  }
+  return violations;
+}
+
+function findUnreadDeposits({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+  const violations: Violation[] = [];
+  for (const { depositKey, providerDepositId, verifiedAtMs } of book.deposits) {
+    const violate = (detail: string): void =>
+      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: depositKey, detail });
+    const money = provider.transactions.find(
+      ({ type, source }) => type === 'deposit' && source === providerDepositId,
+    );
+    if (money === undefined) violate('in the book, and no money came in for it');
+    else if (!wasRead(isOfTransactions, money.createdAtMs, verifiedAtMs))
+      violate('booked before it was read');
+  }
+  return violations;
+}
+
+/** An answer to the request itself is no reading: a filled order is booked as the API shows it. */
+function findUnreadOrders({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+  return book.orders.flatMap(({ externalOrderId: subject, providerOrderId, bookedAtMs }) => {
+    if (bookedAtMs === null) return [];
+    const moved = provider.transactions.filter(({ source }) => source === providerOrderId);
+    const fromMs = Math.min(...moved.map(({ createdAtMs }) => createdAtMs));
+    const isAboutIt = (path: string): boolean =>
+      path === `/api/v1/orders/${providerOrderId}` || path.startsWith('/api/v1/orders?');
+    return wasRead(isAboutIt, fromMs, bookedAtMs)
+      ? []
+      : [{ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject, detail: 'an order was booked unread' }];
+  });
+}
+
+function findUnreadReturns({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+  return book.returns.flatMap(({ balanceTransactionId: subject, atMs }) => {
+    const money = provider.transactions.find(({ id }) => id === subject);
+    return money !== undefined && wasRead(isOfTransactions, money.createdAtMs, atMs)
+      ? []
+      : [{ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject, detail: 'a return was booked unread' }];
+  });
+}

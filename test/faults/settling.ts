@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { readBookPicture, type BookPicture } from './book-watch.js';
+import type { Progress } from './progress.js';
+import type { SeedWorld } from './seed-world.js';
+
+/** After the harm: everything is mended, and the engine has to bring every payout to its end by itself. */
+
+/** How long a seed may take in all, however much still changes … */
+const BOUND_MS = 300_000;
+const LOOK_MS = 400;
+const CANCEL_PATIENCE_MS = 2_000;
+
+export interface SettlingOptions {
+  readonly world: SeedWorld;
+  readonly progress: Progress;
+  readonly startedAtMs: number;
+  /** … and how long without any change, after which what is left is stuck. */
+  readonly standstillMs: number;
+  /** True where the plan keeps the deposit away, or the campaign did not come to send all of it. */
+  readonly isWithoutDeposit: (payoutId: string) => boolean;
+}
+
+export class Settling {
+  readonly #options: SettlingOptions;
+  #actedAtMs = Date.now();
+
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+  }
+
+  /** Answers with what did not come about within the bound: nothing, where all is well. */
+  async settle(): Promise<readonly string[]> {
+    const { world, progress } = this.#options;
+    await world.simulator.control('DELETE', '/faults');
+    await world.simulator.control('POST', '/events/release', { order: 'newestFirst' });
+    const isUp = world.supervisor.settle().then(() => true);
+    if (!(await Promise.race([isUp, delay(BOUND_MS, false, { ref: false })])))
+      return ['the processes did not come back'];
+    this.#actedAtMs = Date.now();
+    progress.startAnew();
+    for (;;) {
+      const missing = await this.#goOn();
+      if (missing.length === 0 || !this.#mayTakeLonger()) return missing;
+      await delay(LOOK_MS);
+    }
+  }
+
+  #mayTakeLonger(): boolean {
+    const { startedAtMs, standstillMs, progress } = this.#options;
+    const now = Date.now();
+    return now < startedAtMs + BOUND_MS && now < progress.changedAtMs + standstillMs;
+  }
+
+  /** One look at everything, and what only people would do; answers with what is still to come. */
+  async #goOn(): Promise<readonly string[]> {
+    const { world, progress } = this.#options;
+    await progress.look();
+    await this.#endStuck();
+    const book = await readBookPicture(world.databaseUrl, this.#actedAtMs);
+    const unfinished = progress.unfinished();
+    await this.#giveUp(unfinished, book);
+    const objects = await this.#unadopted(book);
+    return [
+      ...unfinished.map(({ payoutId, status }) => `${payoutId} is ${status}`),
+      ...objects.map((id) => `the provider's ${id} is not in the book`),
+      ...(book.isReconciled ? [] : ['the engine has not reconciled what happened last']),
+    ];
+  }
+
+  /** Faults are gone and everything is shown: what a request brought about has to be found by the engine. */
+  async #unadopted({ providerIds }: BookPicture): Promise<readonly string[]> {
+    const { simulator } = this.#options.world;
+    const objects = [
+      ...(await simulator.listAll('/api/v1/payouts')),
+      ...(await simulator.listAll('/api/v1/orders')),
+    ];
+    return objects.map(({ id }) => String(id)).filter((id) => !providerIds.has(id));
+  }
+
+  /**
+   * The caller cancels what nobody funds, and nothing else: whatever has its money must go on by itself. The free
+   * balance is too small for good only when nothing moves that could add to it.
+   */
+  async #giveUp(unfinished: ReturnType<Progress['unfinished']>, book: BookPicture): Promise<void> {
+    const { isWithoutDeposit } = this.#options;
+    const isAtRest =
+      book.isReconciled && unfinished.every(({ status }) => status === PAYOUT_STATUS.AWAITING_BALANCE);
+    for (const { payoutId, status } of unfinished) {
+      const isUnfunded = status === PAYOUT_STATUS.AWAITING_DEPOSIT && isWithoutDeposit(payoutId);
+      const isUnaffordable =
+        status === PAYOUT_STATUS.AWAITING_BALANCE && isAtRest && book.unaffordable.has(payoutId);
+      if (isUnfunded || isUnaffordable) await this.#cancel(payoutId);
+    }
+  }
+
+  async #cancel(payoutId: string): Promise<void> {
+    const { caller } = this.#options.world;
+    await caller.post(`/v1/payouts/${payoutId}/cancel`, {}, Date.now() + CANCEL_PATIENCE_MS);
+    this.#actedAtMs = Date.now();
+  }
+
+  /** The provider ends what it was told to leave on its way. */
+  async #endStuck(): Promise<void> {
+    const { simulator } = this.#options.world;
+    for (const payout of await simulator.listAll('/api/v1/payouts')) {
+      if (payout['status'] !== 'inTransit') continue;
+      await simulator
+        .control('POST', `/payouts/${String(payout['id'])}/advance`, { status: 'paid' })
+        .catch(() => undefined);
+      this.#actedAtMs = Date.now();
+    }
+  }
+}
