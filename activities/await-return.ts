@@ -15,8 +15,8 @@ export interface AwaitReturnInput extends SettlementInput {
 export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
     const outcome = await watched(deps.book, input.payoutId, () => readReturn(deps, input));
-    await deps.reached(MILESTONE.RETURN_RECORDED);
     if (outcome === undefined) throw notYet('the money has not come back', input.pollIntervalMs);
+    await deps.reached(MILESTONE.RETURN_RECORDED);
     return outcome;
   };
 }

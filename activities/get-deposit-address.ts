@@ -22,6 +22,7 @@ import type { Account } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
+import { hasReserved } from './reserve-funds.js';
 import { superseded } from './superseded.js';
 import { watched } from './watched.js';
 
@@ -80,7 +81,7 @@ export function createGetDepositAddress({ book, qbitpay, settings, reached }: Ac
       const origin = await toBookOrigin(book, input.origin);
       if (fundingOf(request) === FUNDING.BALANCE) {
         const opened = await book.payouts.openFromBalance(origin, terms);
-        await reached(MILESTONE.BALANCE_RESERVED);
+        if (opened.kind === 'opened' && hasReserved(opened.status)) await reached(MILESTONE.BALANCE_RESERVED);
         return opened;
       }
       const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);

@@ -50,15 +50,16 @@ export async function readSettlement(
       const { status, holdReason } = await book.payouts.get(payoutId);
       return { status, holdReason, settled: false, isReturning: false, wake: [] };
     }
-    await reached(MILESTONE.SETTLEMENT_READ);
+    const ending = outcomeOf(payout.status, onFailedAttempt);
+    if (ending !== null) await reached(MILESTONE.SETTLEMENT_READ);
     const outcome = await book.attempts.recordSettlement(payoutId, {
       providerPayoutId,
       recipientAmount: payout.amount,
       fee: payout.fee,
       providerStatus: payout.status,
-      outcome: outcomeOf(payout.status, onFailedAttempt),
+      outcome: ending,
     });
-    await reached(MILESTONE.SETTLEMENT_RECORDED);
+    if (ending !== null) await reached(MILESTONE.SETTLEMENT_RECORDED);
     await book.webhooks.markHandled(events);
     return { ...outcome, settled: isFinalStatus(outcome.status) };
   });
