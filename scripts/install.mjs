@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { runCommand } from './run-command.mjs';
 
 const MINIMUM_NODE = [20, 19];
-const SOURCE_FOLDERS = ['src', 'workflows', 'activities'];
+const SOURCE_FOLDERS = ['src', 'workflows', 'activities', 'bench', join('test', 'faults')];
 const BUILD_SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 const BUILD_STAMP = join('dist', '.build-stamp');
 const INSTALL_TIMEOUT_MS = 900_000;

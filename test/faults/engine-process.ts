@@ -28,7 +28,8 @@ const READY: Readonly<Record<ProcessName, string>> = {
   worker: 'worker takes tasks',
   api: 'Server listening',
 };
-const START_TIMEOUT_MS = 30_000;
+/** Not how fast it has to be: a busy machine takes its time. */
+const START_TIMEOUT_MS = 120_000;
 
 /** Resolves when it says that it is ready; rejects when it ends before. */
 export async function startEngineProcess(options: EngineProcessOptions): Promise<EngineProcess> {

@@ -21,6 +21,9 @@ export const BUGS: readonly Bug[] = [
   NAIVE_PAYOUT,
 ];
 
+/** @throws for a name that no bug has: an engine without its mistake would be taken for one with it */
 export function findBug(name: string | undefined): Bug | undefined {
-  return BUGS.find((bug) => bug.name === name);
+  const bug = BUGS.find((one) => one.name === name);
+  if (name !== undefined && bug === undefined) throw new Error(`${BUG_VARIABLE}: there is no bug ${name}`);
+  return bug;
 }
