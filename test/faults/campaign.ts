@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { PROJECT_ROOT } from '../../src/bin/project-files.js';
-import { BUGS, NAIVE_PAYOUT, type Bug } from './bugs/index.js';
+import { BUGS, NAIVE_PAYOUT } from './bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from './campaign-bundle.js';
+import { judge, type CampaignRun, type Done, type Job } from './judgement.js';
 import { createPlan } from './plan.js';
 import { brokenResult, runSeed, type SeedResult } from './seed-run.js';
 import { removeLeftovers, startServers, type Servers } from './servers.js';
@@ -20,38 +18,6 @@ export interface CampaignOptions {
   readonly saw: (run: CampaignRun) => void;
   /** Shows what the engine logged in seeds that failed. */
   readonly isVerbose: boolean;
-}
-
-export interface BugResult {
-  readonly bug: Bug;
-  readonly results: readonly SeedResult[];
-  readonly isCaught: boolean;
-}
-
-export interface CampaignRun {
-  readonly results: readonly SeedResult[];
-  readonly bugs: readonly BugResult[];
-  /** The naive baseline: some of the same seeds; empty when it was not part of the run. */
-  readonly baseline: readonly SeedResult[];
-  /** Nothing was violated, and every planted mistake was found. */
-  readonly isSound: boolean;
-  readonly durationMs: number;
-}
-
-interface Job {
-  readonly seed: number;
-  readonly bug?: Bug;
-  readonly isBaseline?: true;
-}
-
-const REGRESSION_SEEDS = join(PROJECT_ROOT, 'test', 'faults', 'regression-seeds.json');
-
-/** Seeds that failed once; each is played in every run of all seeds. */
-export async function readRegressionSeeds(): Promise<readonly number[]> {
-  const { seeds } = JSON.parse(await readFile(REGRESSION_SEEDS, 'utf8')) as {
-    readonly seeds: readonly number[];
-  };
-  return seeds;
 }
 
 export async function runCampaign(options: CampaignOptions): Promise<CampaignRun> {
@@ -73,7 +39,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   const note = (job: Job, result: SeedResult): void => {
     done.push({ job, result });
     options.say(describe(job, result, options.isVerbose));
-    options.saw(judge(done, bugs, Date.now() - startedAtMs));
+    options.saw(judge(jobs, done, Date.now() - startedAtMs));
   };
   try {
     const lanes = Array.from({ length: Math.min(options.lanes, jobs.length) }, () =>
@@ -83,36 +49,10 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   } finally {
     await bundles.remove();
   }
-  const run = judge(done, bugs, Date.now() - startedAtMs);
+  const run = judge(jobs, done, Date.now() - startedAtMs);
   const failing = run.results.filter(({ violations }) => violations.length > 0).map(({ seed }) => seed);
   if (failing.length > 0) options.say(`failing seeds: ${failing.join(', ')} (npm run faults -- --seed N)`);
   return run;
-}
-
-interface Done {
-  readonly job: Job;
-  readonly result: SeedResult;
-}
-
-function judge(done: readonly Done[], bugs: readonly Bug[], durationMs: number): CampaignRun {
-  const of = (wanted: (job: Job) => boolean): SeedResult[] =>
-    done.filter(({ job }) => wanted(job)).map(({ result }) => result);
-  const results = of(({ bug }) => bug === undefined);
-  const bugResults = bugs.map((bug) =>
-    judgeBug(
-      bug,
-      of((job) => job.bug === bug && job.isBaseline !== true),
-    ),
-  );
-  return {
-    results,
-    bugs: bugResults,
-    baseline: of(({ isBaseline }) => isBaseline === true),
-    isSound:
-      results.every(({ violations }) => violations.length === 0) &&
-      bugResults.every(({ isCaught }) => isCaught),
-    durationMs,
-  };
 }
 
 /** One after the other, on servers that the lane has to itself: a server that dies takes no other lane with it. */
@@ -139,13 +79,6 @@ async function runLane(
   } finally {
     await servers.stop();
   }
-}
-
-function judgeBug(bug: Bug, results: readonly SeedResult[]): BugResult {
-  const isCaught =
-    results.length > 0 &&
-    results.every(({ violations }) => violations.some(({ invariant }) => bug.breaks.includes(invariant)));
-  return { bug, results, isCaught };
 }
 
 const MAX_SHOWN = 12;

@@ -1,8 +1,11 @@
+import { findBug } from './bugs/index.js';
+import { CANARY_PROVIDER_KEY } from './canaries.js';
 import { findViolations } from './checker.js';
 import { failureOf } from './evidence.js';
-import { createPlan } from './plan.js';
+import { createPlan, READS } from './plan.js';
 import { measureRecovery, percentile } from './recovery.js';
 import { CRASH_POINTS } from './crash-points.js';
+import { hashPlan, readRegressionSeeds } from './regression-seeds.js';
 import { soundWorld } from './sound-world.js';
 import { INVARIANT, INVARIANTS, type Invariant, type World } from './world.js';
 
@@ -484,6 +487,58 @@ describe('plans', () => {
       expect(planned.filter((crash) => crash.point === point).length).toBeGreaterThanOrEqual(5);
     }
   });
+});
+
+describe('plans that a crash point needs', () => {
+  const plansOf = (point: string) =>
+    Array.from({ length: 100 }, (_, index) => createPlan(index + 1)).filter(({ crashes }) =>
+      crashes.some((crash) => crash.point === point),
+    );
+
+  test('have balance for two payouts that it funds', () => {
+    for (const { payouts, openingBalance } of plansOf('balanceReserved')) {
+      expect(payouts.filter(({ request }) => request.funding === 'balance').length).toBeGreaterThanOrEqual(2);
+      expect(Number(openingBalance)).toBeGreaterThan(payouts.length * 900);
+    }
+  });
+
+  test('have two payouts that fail, and two that are cancelled', () => {
+    const failing = plansOf('returnRecorded').map(({ payouts }) =>
+      payouts.filter(({ outcome, deposit }) => outcome === 'failed' && deposit?.kind === 'exact'),
+    );
+    const cancelled = plansOf('fundingClosed').map(({ payouts }) =>
+      payouts.filter(
+        ({ deposit, cancelAfterMs }) => deposit?.kind === 'never' && cancelAfterMs !== undefined,
+      ),
+    );
+    for (const payouts of [...failing, ...cancelled]) expect(payouts.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+test('plans have refusals that quote a key and an account number', () => {
+  const faults = Array.from({ length: 100 }, (_, index) => createPlan(index + 1).providerFaults).flat();
+  const quoting = faults.filter(({ message }) => message?.includes(CANARY_PROVIDER_KEY));
+  expect(new Set(quoting.map(({ endpoint, status }) => `${endpoint} ${String(status)}`))).toEqual(
+    new Set([
+      'POST /api/v1/orders 402',
+      'POST /api/v1/orders 400',
+      'POST /api/v1/payouts 400',
+      ...READS.map((endpoint) => `${endpoint} 400`),
+    ]),
+  );
+});
+
+test('regression seeds still mean what they were kept for', async () => {
+  for (const { seed, planHash, why } of await readRegressionSeeds()) {
+    expect({ seed, planHash: hashPlan(createPlan(seed)) }).toEqual({ seed, planHash });
+    expect(why).not.toBe('');
+  }
+});
+
+test('a planted mistake that nobody knows is none', () => {
+  expect(findBug(undefined)).toBeUndefined();
+  expect(findBug('blindRetry')?.name).toBe('blindRetry');
+  expect(() => findBug('blindretry')).toThrow(/no bug blindretry/);
 });
 
 describe('recovery', () => {

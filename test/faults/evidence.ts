@@ -5,9 +5,9 @@ import { Worker } from '@temporalio/worker';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { accountNumberOf } from './play.js';
+import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canaries.js';
 import type { Plan } from './plan.js';
-import { CANARY_CALLER_KEY, CANARY_PROVIDER_KEY, type SeedWorld } from './seed-world.js';
+import type { SeedWorld } from './seed-world.js';
 import { isOwnReading, type SimulatorClient } from './simulator-client.js';
 import type { BookWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
 

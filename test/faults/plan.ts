@@ -1,5 +1,6 @@
 import { MILESTONE } from '../../src/domain/milestone.js';
 import { CRASH_POINTS, BYTES_SENT, type Crash, type CrashPoint } from './crash-points.js';
+import { accountNumberOf, CANARY_PROVIDER_KEY } from './canaries.js';
 import { createRandom, type Random } from './random.js';
 
 /** Everything that happens to the engine under one seed. The same seed makes the same plan, to the last digit. */
@@ -59,6 +60,8 @@ export interface ProviderFault {
   readonly delayMs?: number;
   readonly status?: number;
   readonly retryAfterSeconds?: number;
+  /** The provider's own words. */
+  readonly message?: string;
   /** Index of the payout whose request it strikes; any request of the endpoint without it. */
   readonly payout?: number;
 }
@@ -117,7 +120,11 @@ export function createPlan(seed: number): Plan {
   return {
     seed,
     payouts,
-    providerFaults: [...planProviderFaults(random), ...planUnknownOutcomes(random, payouts, needs)],
+    providerFaults: [
+      ...planProviderFaults(random),
+      ...planUnknownOutcomes(random, payouts, needs),
+      ...planRefusals(seed, payouts),
+    ],
     webhookFaults: planWebhookFaults(random, points),
     forgeries: planForgeries(random, payouts),
     crashes: points.map((point, index) => withServer(seed, planCrash(random, point, index))),
@@ -125,7 +132,7 @@ export function createPlan(seed: number): Plan {
     prices: isSlow ? [SLOW_PRICE, ...planPrices(random)] : planPrices(random),
     resendMaxAmount: seed % 2 === 0 ? 'CNY:1000000,USDT:1000000' : '0',
     depositDeadlineSeconds: random.chance(0.15) ? 14 : 60,
-    openingBalance: random.chance(0.7) ? '3000' : '150',
+    openingBalance: planOpeningBalance(random, needs),
     feeSide: random.chance(0.7) ? 'added' : 'deducted',
   };
 }
@@ -153,8 +160,18 @@ const NEEDS: Readonly<Partial<Record<CrashPoint, readonly Need[]>>> = {
   [BYTES_SENT.ORDER]: ['conversion'],
 };
 
+/** As many as {@link planPayouts} gives places to. */
+const LEAST_PAYOUTS = 6;
+
+/** Enough for all payouts that it funds, where a reservation is what the plan is about. */
+function planOpeningBalance(random: Random, needs: readonly Need[]): string {
+  const usual = random.chance(0.7) ? '3000' : '150';
+  return needs.includes('balance') ? '9000' : usual;
+}
+
 function planPayouts(random: Random, needs: readonly Need[], isSlow: boolean): readonly PlannedPayout[] {
-  const payouts = Array.from({ length: random.between(6, 9) }, (_, index) => planPayout(random, index));
+  const count = random.between(LEAST_PAYOUTS, LEAST_PAYOUTS + 3);
+  const payouts = Array.from({ length: count }, (_, index) => planPayout(random, index));
   const change = (index: number, changes: Partial<PlannedPayout>): void => {
     const payout = payouts[index];
     if (payout !== undefined) payouts[index] = { ...payout, ...changes };
@@ -166,13 +183,22 @@ function planPayouts(random: Random, needs: readonly Need[], isSlow: boolean): r
     amountMode: 'receive',
     funding: 'deposit',
   } as const;
+  const simple = { ...converting, amount: '300', currency: 'USDT' } as const;
   // The first payouts are what every plan is sure to have: one of each way through the engine.
   change(0, { ...plain, outcome: 'paid', request: converting });
   change(1, { ...plain, outcome: 'paid' });
   if (needs.includes('conversion')) change(1, { request: { ...converting, amount: '2500.50' } });
-  if (needs.includes('cancel')) change(2, { deposit: { kind: 'never', delayMs: 0 }, cancelAfterMs: 800 });
-  if (needs.includes('failed')) change(3, { ...plain, outcome: 'failed' });
-  if (needs.includes('balance')) change(4, { ...fromBalance(), outcome: 'paid' });
+  // Two of each: a process must come there even if the first one goes another way.
+  const supplies: Readonly<Partial<Record<Need, Partial<PlannedPayout>>>> = {
+    cancel: { request: simple, deposit: { kind: 'never', delayMs: 0 }, cancelAfterMs: 800 },
+    failed: { ...plain, request: simple, outcome: 'failed' },
+    balance: { ...fromBalance(), outcome: 'paid' },
+  };
+  const places = [2, 3, 4, 5];
+  for (const need of needs) {
+    const supply = supplies[need];
+    if (supply !== undefined) places.splice(0, 2).forEach((index) => change(index, supply));
+  }
   if (isSlow) change(1, { request: converting, deposit: { kind: 'exact', delayMs: SLOW_DEPOSIT_MS } });
   return payouts.map((payout) => settleFunding(payout));
 }
@@ -245,7 +271,7 @@ const READ_KINDS = [
 const POST_KINDS = [...ANY_KINDS, 'errorAfterEffect', 'statusAfterEffect', 'timeoutAfterEffect'] as const;
 const LATE_KINDS = ['delayBeforeEffect', 'delayAfterEffect'] as const;
 
-const READS = [
+export const READS = [
   ENDPOINT.TICKER,
   ENDPOINT.ACCOUNT,
   ENDPOINT.BALANCES,
@@ -300,6 +326,33 @@ function planUnknownOutcomes(
   ];
 }
 
+/**
+ * Documented refusals, in words that quote what must not be shown. From a source of their own, so that they change
+ * nothing else of a plan.
+ */
+function planRefusals(seed: number, payouts: readonly PlannedPayout[]): readonly ProviderFault[] {
+  const random = createRandom(seed + REFUSALS_OFFSET);
+  const refusal = (endpoint: string, status: number, quoted: number): ProviderFault => ({
+    endpoint,
+    kind: 'invalid_request_error',
+    times: 1,
+    status,
+    message: `account ${accountNumberOf(seed, quoted)} is not open to the key ${CANARY_PROVIDER_KEY}`,
+  });
+  const faults: ProviderFault[] = [];
+  // The price is refused; the next one is taken.
+  if (random.chance(0.4)) faults.push({ ...refusal(ENDPOINT.ORDER, 402, 0), payout: 0 });
+  // Refused for good: only a payout that no crash point needs.
+  const last = payouts.length - 1;
+  if (last >= LEAST_PAYOUTS && random.chance(0.5)) {
+    faults.push({ ...refusal(random.pick(POSTS), 400, last), payout: last });
+  }
+  if (random.chance(0.4)) faults.push(refusal(random.pick(READS), 400, 1));
+  return faults;
+}
+
+const REFUSALS_OFFSET = 1_000_000;
+
 function planWebhookFaults(random: Random, points: readonly CrashPoint[]): readonly WebhookFault[] {
   const isAboutWebhooks = points.some((point) => point.startsWith('webhook'));
   return Array.from({ length: random.between(isAboutWebhooks ? 0 : 1, 4) }, (): WebhookFault => {
@@ -328,11 +381,22 @@ function planForgeries(random: Random, payouts: readonly PlannedPayout[]): reado
   }));
 }
 
+const SCARCE_POINTS: readonly CrashPoint[] = [
+  MILESTONE.BALANCE_RESERVED,
+  MILESTONE.FUNDING_CLOSED,
+  MILESTONE.RETURN_RECORDED,
+  MILESTONE.LOOK_UP_FOUND,
+  MILESTONE.SETTLEMENT_READ,
+  MILESTONE.SETTLEMENT_RECORDED,
+];
+
 function planCrash(random: Random, point: CrashPoint, index: number): Crash {
+  const arrival = random.chance(0.7) ? 1 : 2;
   return {
     id: String(index),
     point,
-    arrival: random.chance(0.7) ? 1 : 2,
+    // Few payouts come to these, and each of them once.
+    arrival: SCARCE_POINTS.includes(point) ? 1 : arrival,
     action: !isOfTheWire(point) && random.chance(0.3) ? 'stop' : 'kill',
     arrives: random.chance(0.6),
   };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
+import { accountNumberOf } from './canaries.js';
 import type { CreateBody } from './caller.js';
 import type { Forgery, Plan, PlannedPayout } from './plan.js';
 import { isDone, Progress } from './progress.js';
@@ -248,9 +249,4 @@ export class Play {
         : status === PAYOUT_STATUS.AWAITING_BALANCE;
     });
   }
-}
-
-/** Long enough to be found wherever it does not belong. */
-export function accountNumberOf(seed: number, index: number): string {
-  return `62220202${String(seed).padStart(6, '0')}${String(index).padStart(2, '0')}7741`;
 }

@@ -1,13 +1,14 @@
-import type { CampaignRun } from './campaign.js';
 import { CRASH_POINTS } from './crash-points.js';
+import type { CampaignRun } from './judgement.js';
 import { percentile } from './recovery.js';
 import type { SeedResult } from './seed-run.js';
 
 /** What a run saw, as Markdown. */
 export function writeReport(run: CampaignRun): string {
-  const { results, bugs, baseline, durationMs } = run;
+  const { results, bugs, baseline, problems, durationMs } = run;
   return `${[
     '# Fault campaign',
+    problems.length === 0 ? 'Sound.' : ['Not sound:', '', ...problems.map((one) => `- ${one}`)].join('\n'),
     summarise(results, baseline, durationMs),
     '## Crash points',
     describeCrashPoints(results),
@@ -43,7 +44,8 @@ function summarise(
 const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => string])[] = [
   ['seeds', (results) => String(results.length)],
   ['payouts', (results) => String(total(results, ({ payouts }) => payouts))],
-  ['their ends', describeEnds],
+  ['their ends', (results) => describeCounts(results.map(({ ends }) => ends))],
+  ['why they are held', (results) => describeCounts(results.map(({ holds }) => holds))],
   ['process deaths and returns', (results) => String(total(results, ({ interruptions }) => interruptions))],
   ['servers struck', (results) => String(total(results, ({ serverFaults }) => serverFaults))],
   ['**duplicated**', (results) => String(total(results, ({ duplicated }) => duplicated))],
@@ -54,12 +56,12 @@ const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => stri
   ['recovery, p50 and p99', describeRecovery],
 ];
 
-function describeEnds(results: readonly SeedResult[]): string {
-  const ends = new Map<string, number>();
-  for (const [status, count] of results.flatMap((result) => Object.entries(result.ends))) {
-    ends.set(status, (ends.get(status) ?? 0) + count);
+function describeCounts(counts: readonly Readonly<Record<string, number>>[]): string {
+  const sums = new Map<string, number>();
+  for (const [word, count] of counts.flatMap((one) => Object.entries(one))) {
+    sums.set(word, (sums.get(word) ?? 0) + count);
   }
-  return [...ends].map(([status, count]) => `${count} ${status}`).join(', ');
+  return [...sums].map(([word, count]) => `${count} ${word}`).join(', ') || '–';
 }
 
 function describeRecovery(results: readonly SeedResult[]): string {
@@ -72,9 +74,12 @@ function seconds(ms: number | undefined): string {
 }
 
 function describeCrashPoints(results: readonly SeedResult[]): string {
+  const times = (point: string, points: readonly string[]): number =>
+    points.filter((one) => one === point).length;
+  const planned = results.flatMap((result) => result.planned);
   const hits = results.flatMap((result) => result.hits);
-  const rows = CRASH_POINTS.map((point) => `| ${point} | ${hits.filter((hit) => hit === point).length} |`);
-  return ['| crash point | hits |', '|---|---|', ...rows].join('\n');
+  const rows = CRASH_POINTS.map((point) => `| ${point} | ${times(point, planned)} | ${times(point, hits)} |`);
+  return ['| crash point | planned | hits |', '|---|---|---|', ...rows].join('\n');
 }
 
 function describeBugs({ bugs }: CampaignRun): string {

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { parseArgs } from 'node:util';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { readRegressionSeeds, runCampaign, type CampaignRun } from './campaign.js';
+import { runCampaign } from './campaign.js';
+import { readRegressionSeeds } from './regression-seeds.js';
 import { writeReport } from './report.js';
+import { readRunArguments, type RunArguments } from './run-arguments.js';
 
 /*
  * npm run faults                      a few seeds, and those that failed once (regression-seeds.json)
@@ -14,25 +15,19 @@ import { writeReport } from './report.js';
  * npm run faults -- --report FILE     writes what was seen as Markdown
  * npm run faults -- --lanes 2         so many seeds at a time, each lane with servers of its own
  */
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', multiple: true },
-    seeds: { type: 'string' },
-    bugs: { type: 'boolean', default: false },
-    baseline: { type: 'string', default: '0' },
-    report: { type: 'string' },
-    lanes: { type: 'string', default: '1' },
-    verbose: { type: 'boolean', default: false },
-  },
-});
+async function wantedSeeds({ seeds, seedCount }: RunArguments): Promise<readonly number[]> {
+  if (seeds !== null) return seeds;
+  const first = Array.from({ length: seedCount }, (_, index) => index + 1);
+  return [...new Set([...first, ...(await readRegressionSeeds()).map(({ seed }) => seed)])];
+}
 
-const DEFAULT_SEEDS = 5;
-
-async function wantedSeeds(): Promise<readonly number[]> {
-  if (values.seed !== undefined) return values.seed.map(Number);
-  if (values.bugs && values.seeds === undefined) return [];
-  const first = Array.from({ length: Number(values.seeds ?? DEFAULT_SEEDS) }, (_, index) => index + 1);
-  return [...new Set([...first, ...(await readRegressionSeeds())])];
+function readArguments(): RunArguments {
+  try {
+    return readRunArguments(process.argv.slice(2));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return process.exit(2);
+  }
 }
 
 // Every server and process of every lane is ended with this one.
@@ -47,17 +42,19 @@ Runtime.install({
   logger: new DefaultLogger('ERROR'),
   telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
 });
-const { report } = values;
-const run: CampaignRun = await runCampaign({
-  seeds: await wantedSeeds(),
-  withBugs: values.bugs,
-  baselineSeeds: Number(values.baseline),
-  lanes: Number(values.lanes),
+const wanted = readArguments();
+const { report, withBugs, baselineSeeds, lanes, isVerbose } = wanted;
+const run = await runCampaign({
+  seeds: await wantedSeeds(wanted),
+  withBugs,
+  baselineSeeds,
+  lanes,
   say: (line) => console.log(line),
   // After each seed: a long run that is ended has its report all the same.
   saw: (soFar) => {
     if (report !== undefined) writeFileSync(report, writeReport(soFar));
   },
-  isVerbose: values.verbose,
+  isVerbose,
 });
-process.exit(run.isSound ? 0 : 1);
+for (const problem of run.problems) console.log(`unsound: ${problem}`);
+process.exit(run.problems.length === 0 ? 0 : 1);

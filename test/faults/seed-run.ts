@@ -1,4 +1,5 @@
 import { createTemporalAccess } from '../../src/bin/create-parts.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { countDuplicates, findStuck, findViolations } from './checker.js';
 import { findLostDeposits } from './checker-money.js';
 import type { CrashPoint } from './crash-points.js';
@@ -13,6 +14,9 @@ export interface SeedResult {
   readonly seed: number;
   readonly payouts: number;
   readonly violations: readonly Violation[];
+  /** Crash points of the plan … */
+  readonly planned: readonly CrashPoint[];
+  /** … and those that were struck. */
   readonly hits: readonly CrashPoint[];
   readonly interruptions: number;
   readonly serverFaults: number;
@@ -22,6 +26,8 @@ export interface SeedResult {
   readonly stuck: number;
   /** How the payouts ended, by status. */
   readonly ends: Readonly<Record<string, number>>;
+  /** Why payouts are held in the end, by reason. */
+  readonly holds: Readonly<Record<string, number>>;
   readonly recoveriesMs: readonly number[];
   readonly durationMs: number;
   /** What the engine said last; shown when something is wrong. */
@@ -46,19 +52,23 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     const missing = await play.settle(options.bug === undefined ? STANDSTILL_MS : BUG_STANDSTILL_MS);
     const planned = plan.payouts.map(({ index }) => play.payoutIdOf(index));
     const evidence = await collectWorld(temporal.client, { world, plan, planned, bids: play.bids, missing });
-    const ends: Record<string, number> = {};
-    for (const { status } of evidence.book.payouts) ends[status] = (ends[status] ?? 0) + 1;
     return {
       seed: plan.seed,
       payouts: plan.payouts.length,
       violations: findViolations(evidence),
+      planned: plan.crashes.map(({ point }) => point),
       hits: world.supervisor.hits.map(({ point }) => point),
       interruptions: world.supervisor.interruptions.length,
       serverFaults: servers.strike === undefined ? 0 : plan.serverFaults.length + countStruck(world),
       duplicated: countDuplicates(evidence),
       lost: findLostDeposits(evidence).length,
       stuck: findStuck(evidence).length,
-      ends,
+      ends: count(evidence.book.payouts.map(({ status }) => status)),
+      holds: count(
+        evidence.book.payouts.flatMap(({ status, holdReason }) =>
+          status === PAYOUT_STATUS.HELD ? (holdReason ?? 'no reason') : [],
+        ),
+      ),
       recoveriesMs: measureRecovery(world.supervisor.interruptions, evidence.book),
       durationMs: Date.now() - startedAtMs,
       logLines: world.logLines,
@@ -70,6 +80,12 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   }
 }
 
+function count(words: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
+
 /** What is reported of a seed that could not be played to its end. */
 export function brokenResult(plan: Plan, error: unknown): SeedResult {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -77,6 +93,7 @@ export function brokenResult(plan: Plan, error: unknown): SeedResult {
     seed: plan.seed,
     payouts: plan.payouts.length,
     violations: [{ invariant: INVARIANT.WAS_PLAYED, subject: `seed ${plan.seed}`, detail }],
+    planned: plan.crashes.map(({ point }) => point),
     hits: [],
     interruptions: 0,
     serverFaults: 0,
@@ -84,6 +101,7 @@ export function brokenResult(plan: Plan, error: unknown): SeedResult {
     lost: 0,
     stuck: 0,
     ends: {},
+    holds: {},
     recoveriesMs: [],
     durationMs: 0,
     logLines: [],

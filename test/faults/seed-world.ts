@@ -6,16 +6,13 @@ import { choosePort } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 import { BUG_VARIABLE, type Bug } from './bugs/index.js';
 import { BUNDLE_VARIABLE, type CampaignBundles } from './campaign-bundle.js';
+import { CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canaries.js';
 import { createCaller, type Caller } from './caller.js';
 import type { Plan } from './plan.js';
 import { startProviderGate } from './provider-gate.js';
 import type { Servers } from './servers.js';
 import { createSimulatorClient, type SimulatorClient } from './simulator-client.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
-
-/** Two keys that no log line, history or error may ever show. */
-export const CANARY_PROVIDER_KEY = 'qbitpay-canary-key-4f9c2b7e';
-export const CANARY_CALLER_KEY = 'caller-canary-key-83d1a6c0';
 
 export interface SeedOptions {
   readonly plan: Plan;
@@ -125,7 +122,7 @@ const SHORT_WAITS: Environment = {
   SETTLE_WINDOW_SECONDS: '5',
   CLEAN_SCANS: '2',
   WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
-  RECONCILIATION_INTERVAL_SECONDS: '10',
+  RECONCILIATION_INTERVAL_SECONDS: '5',
   RECONCILIATION_GRACE_SECONDS: '5',
   SHUTDOWN_TIMEOUT_SECONDS: '5',
 };

@@ -1,0 +1,66 @@
+import { BUGS } from './bugs/index.js';
+import { CRASH_POINTS } from './crash-points.js';
+import { judge, type Done, type Job } from './judgement.js';
+import { createPlan } from './plan.js';
+import { brokenResult, type SeedResult } from './seed-run.js';
+
+const [bug] = BUGS;
+const broken = (seed: number): SeedResult => brokenResult(createPlan(seed), new Error('no server'));
+const sound = (seed: number): SeedResult => ({ ...broken(seed), violations: [], hits: CRASH_POINTS });
+const play = (jobs: readonly Job[], resultOf = sound): readonly Done[] =>
+  jobs.map((job) => ({ job, result: resultOf(job.seed) }));
+const seeds = (count: number): readonly Job[] =>
+  Array.from({ length: count }, (_, index) => ({ seed: index + 1 }));
+const problemsOf = (jobs: readonly Job[], done: readonly Done[]): readonly string[] =>
+  judge(jobs, done, 0).problems;
+
+test('a run without violations is sound', () => {
+  expect(problemsOf(seeds(3), play(seeds(3)))).toEqual([]);
+});
+
+test('a run of nothing, or of a part, is not', () => {
+  expect(problemsOf([], [])).toEqual(['nothing was to be played']);
+  expect(problemsOf(seeds(3), play(seeds(2)))).toEqual(['1 of 3 seeds were not played']);
+});
+
+test('a seed that could not be played is a violation that names it', () => {
+  expect(problemsOf(seeds(2), play(seeds(2), broken))).toEqual([
+    'seed 1: 1 violations',
+    'seed 2: 1 violations',
+  ]);
+  expect(broken(2).violations[0]).toMatchObject({ invariant: 'wasPlayed', subject: 'seed 2' });
+});
+
+test('a full run has to strike every crash point at least five times', () => {
+  const without = (seed: number): SeedResult => ({
+    ...sound(seed),
+    hits: seed <= 4 ? CRASH_POINTS : CRASH_POINTS.slice(1),
+  });
+  expect(problemsOf(seeds(100), play(seeds(100)))).toEqual([]);
+  expect(problemsOf(seeds(100), play(seeds(100), without))).toEqual([
+    `${CRASH_POINTS[0] ?? ''} was struck 4 times, and has to be 5 times`,
+  ]);
+  expect(problemsOf(seeds(99), play(seeds(99), without))).toEqual([]);
+});
+
+test('a planted mistake has to be caught, by its own invariant', () => {
+  const jobs: readonly Job[] = bug === undefined ? [] : [{ seed: 1, bug }];
+  const caught = (seed: number): SeedResult => ({
+    ...sound(seed),
+    violations: [{ invariant: bug?.breaks[0] ?? 'paidOnce', subject: '', detail: '' }],
+  });
+  expect(problemsOf(jobs, play(jobs, caught))).toEqual([]);
+  expect(problemsOf(jobs, play(jobs))).toEqual([`${bug?.name ?? ''} was not caught`]);
+  expect(problemsOf(jobs, play(jobs, broken))).toEqual([`${bug?.name ?? ''} was not caught`]);
+});
+
+test('the baseline has to show duplicates', () => {
+  const jobs: readonly Job[] = bug === undefined ? [] : [{ seed: 1, bug, isBaseline: true }];
+  expect(problemsOf(jobs, play(jobs))).toHaveLength(1);
+  expect(
+    problemsOf(
+      jobs,
+      play(jobs, (seed) => ({ ...sound(seed), duplicated: 1 })),
+    ),
+  ).toEqual([]);
+});

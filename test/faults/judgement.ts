@@ -1,0 +1,79 @@
+import type { Bug } from './bugs/index.js';
+import { CRASH_POINTS } from './crash-points.js';
+import type { SeedResult } from './seed-run.js';
+
+/** What a campaign as a whole says: more than that no seed of it went wrong. */
+
+export interface Job {
+  readonly seed: number;
+  readonly bug?: Bug;
+  readonly isBaseline?: true;
+}
+
+export interface Done {
+  readonly job: Job;
+  readonly result: SeedResult;
+}
+
+export interface BugResult {
+  readonly bug: Bug;
+  readonly results: readonly SeedResult[];
+  readonly isCaught: boolean;
+}
+
+export interface CampaignRun {
+  readonly results: readonly SeedResult[];
+  readonly bugs: readonly BugResult[];
+  /** The naive baseline: some of the same seeds; empty when it was not part of the run. */
+  readonly baseline: readonly SeedResult[];
+  /** Why the run proves nothing, or the opposite; none where it is sound. */
+  readonly problems: readonly string[];
+  readonly durationMs: number;
+}
+
+/** From so many seeds on, a run has to have been everywhere. */
+const FULL_RUN_SEEDS = 100;
+const LEAST_HITS = 5;
+
+/** Of all that was to be played, what was played so far. */
+export function judge(jobs: readonly Job[], done: readonly Done[], durationMs: number): CampaignRun {
+  const of = (wanted: (job: Job) => boolean): readonly SeedResult[] =>
+    done.filter(({ job }) => wanted(job)).map(({ result }) => result);
+  const planted = jobs.filter(({ isBaseline }) => isBaseline !== true).flatMap(({ bug }) => bug ?? []);
+  const results = of(({ bug }) => bug === undefined);
+  const baseline = of(({ isBaseline }) => isBaseline === true);
+  const bugs = [...new Set(planted)].map((bug) =>
+    judgeBug(
+      bug,
+      of((job) => job.bug === bug && job.isBaseline !== true),
+    ),
+  );
+  const left = jobs.length - done.length;
+  const problems = [
+    ...(jobs.length === 0 ? ['nothing was to be played'] : []),
+    ...(left === 0 ? [] : [`${left} of ${jobs.length} seeds were not played`]),
+    ...results
+      .filter(({ violations }) => violations.length > 0)
+      .map(({ seed, violations }) => `seed ${seed}: ${violations.length} violations`),
+    ...bugs.filter(({ isCaught }) => !isCaught).map(({ bug }) => `${bug.name} was not caught`),
+    ...(results.length >= FULL_RUN_SEEDS ? findRarePoints(results) : []),
+    ...(baseline.length > 0 && baseline.every(({ duplicated }) => duplicated === 0)
+      ? ['the naive baseline duplicated nothing: the campaign would not see it']
+      : []),
+  ];
+  return { results, bugs, baseline, problems, durationMs };
+}
+
+function judgeBug(bug: Bug, results: readonly SeedResult[]): BugResult {
+  const isCaught =
+    results.length > 0 &&
+    results.every(({ violations }) => violations.some(({ invariant }) => bug.breaks.includes(invariant)));
+  return { bug, results, isCaught };
+}
+
+function findRarePoints(results: readonly SeedResult[]): readonly string[] {
+  const hits = results.flatMap((result) => result.hits);
+  return CRASH_POINTS.map((point) => [point, hits.filter((hit) => hit === point).length] as const)
+    .filter(([, count]) => count < LEAST_HITS)
+    .map(([point, count]) => `${point} was struck ${count} times, and has to be ${LEAST_HITS} times`);
+}
