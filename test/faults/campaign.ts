@@ -16,7 +16,7 @@ export interface CampaignOptions {
   readonly say: (line: string) => void;
   /** Called with what was seen so far, after each seed. */
   readonly saw: (run: CampaignRun) => void;
-  /** Shows what the engine logged in seeds that failed. */
+  /** Shows what the engine logged. */
   readonly isVerbose: boolean;
 }
 
@@ -95,6 +95,6 @@ function describe({ seed, bug }: Job, result: SeedResult, isVerbose: boolean): s
   for (const { invariant, subject, detail } of violations.slice(0, MAX_SHOWN)) {
     lines.push(`  ${invariant} ${subject}: ${detail}`);
   }
-  if (isVerbose && violations.length > 0) lines.push(...result.logLines);
+  if (isVerbose) lines.push(...result.logLines);
   return lines.join('\n');
 }

@@ -199,6 +199,10 @@ function planPayouts(random: Random, needs: readonly Need[], isSlow: boolean): r
     const supply = supplies[need];
     if (supply !== undefined) places.splice(0, 2).forEach((index) => change(index, supply));
   }
+  // What may be refused for good has to come as far as both requests.
+  if (count > LEAST_PAYOUTS) {
+    change(count - 1, { ...plain, outcome: 'paid', request: { ...converting, amount: '3100.25' } });
+  }
   if (isSlow) change(1, { request: converting, deposit: { kind: 'exact', delayMs: SLOW_DEPOSIT_MS } });
   return payouts.map((payout) => settleFunding(payout));
 }

@@ -17,6 +17,8 @@ const HARM_MS = 55_000;
 const LOOK_MS = 400;
 /** Longer than it takes to notice that an activity, or the worker of a workflow, is gone. */
 const QUIET_MS = 12_000;
+/** How long crashes that are still to come may take when all payouts have ended. */
+const AFTERMATH_MS = 8_000;
 
 export interface PlayedBids {
   readonly sinceMs: number;
@@ -58,6 +60,14 @@ export class Play {
     this.#progress.startAnew();
     do await delay(LOOK_MS);
     while (Date.now() < untilMs && !(await this.#isQuiet()));
+    await this.#awaitLastCrashes();
+  }
+
+  /** A payout that has ended may still have money on its way back, and a process come to its crash with that. */
+  async #awaitLastCrashes(): Promise<void> {
+    const { hits } = this.#world.supervisor;
+    const untilMs = Date.now() + AFTERMATH_MS;
+    while (hits.length < this.#plan.crashes.length && Date.now() < untilMs) await delay(LOOK_MS);
   }
 
   /** Nothing goes wrong any more; answers with what did not come about within the bound. */
