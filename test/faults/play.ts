@@ -12,11 +12,15 @@ import type { AnsweredPayout } from './world.js';
 
 /** Plays a plan against a running engine: what callers, payers, the provider and bad luck do. */
 
-/** How long the plan may do harm; then everything is mended. */
+/** How long callers and payers try … */
 const HARM_MS = 55_000;
+/** … and how long faults and crashes may come after that on a slow machine, as long as something changes. */
+const LONGEST_HARM_MS = 150_000;
 const LOOK_MS = 400;
 /** Longer than it takes to notice that an activity, or the worker of a workflow, is gone. */
 const QUIET_MS = 12_000;
+/** The same where a crash of the plan has not come yet: a busy machine is only late for it. */
+const PATIENT_QUIET_MS = 30_000;
 /** How long crashes that are still to come may take when all payouts have ended. */
 const AFTERMATH_MS = 8_000;
 
@@ -55,7 +59,7 @@ export class Play {
       ...this.#plan.prices.map((price) => this.#changePrice(price)),
       this.#strikeServers(),
     ];
-    const untilMs = this.#startedAtMs + HARM_MS;
+    const untilMs = this.#startedAtMs + LONGEST_HARM_MS;
     await Promise.all(acts);
     this.#progress.startAnew();
     do await delay(LOOK_MS);
@@ -65,9 +69,12 @@ export class Play {
 
   /** A payout that has ended may still have money on its way back, and a process come to its crash with that. */
   async #awaitLastCrashes(): Promise<void> {
-    const { hits } = this.#world.supervisor;
     const untilMs = Date.now() + AFTERMATH_MS;
-    while (hits.length < this.#plan.crashes.length && Date.now() < untilMs) await delay(LOOK_MS);
+    while (this.#hasCrashesLeft() && Date.now() < untilMs) await delay(LOOK_MS);
+  }
+
+  #hasCrashesLeft(): boolean {
+    return this.#world.supervisor.hits.length < this.#plan.crashes.length;
   }
 
   /** Nothing goes wrong any more; answers with what did not come about within the bound. */
@@ -249,7 +256,8 @@ export class Play {
   /** Nothing is left that would change by itself, or nothing has changed for a while. */
   async #isQuiet(): Promise<boolean> {
     await this.#progress.look();
-    if (Date.now() > this.#progress.changedAtMs + QUIET_MS) return true;
+    const quietMs = this.#hasCrashesLeft() ? PATIENT_QUIET_MS : QUIET_MS;
+    if (Date.now() > this.#progress.changedAtMs + quietMs) return true;
     return this.#plan.payouts.every(({ index, deposit, outcome }) => {
       const status = this.#progress.lastSeen(this.payoutIdOf(index))?.status;
       if (!this.#opened.has(index) || isDone(status)) return true;
