@@ -37,7 +37,7 @@ export async function readBookPicture(databaseUrl: string, actedAtMs: number): P
     return {
       isReconciled: await isReconciled(client, actedAtMs),
       providerIds: await readProviderIds(client),
-      unaffordable: await findUnaffordable(client),
+      unaffordable: await readUnaffordable(client),
     };
   } finally {
     await client.end();
@@ -52,8 +52,14 @@ async function isReconciled(client: PostgresClient, actedAtMs: number): Promise<
   const { rows: reports } = await client.query<{ readonly report: ReconciliationReport }>(
     'select report from reconciliation_reports order by ran_at desc limit 1',
   );
-  const report = reports[0]?.report;
-  const changedAtMs = Math.max(actedAtMs, changes[0]?.at?.getTime() ?? 0);
+  return coversAll(reports[0]?.report, Math.max(actedAtMs, changes[0]?.at?.getTime() ?? 0));
+}
+
+/** Whether a report is younger than the last change, and leaves nothing to a later one. */
+export function coversAll(
+  report: Pick<ReconciliationReport, 'ranAtMs' | 'inFlight' | 'differences'> | undefined,
+  changedAtMs: number,
+): boolean {
   if (report === undefined || report.ranAtMs <= changedAtMs) return false;
   return report.inFlight === 0 && !report.differences.some(({ kind }) => OPEN_DIFFERENCES.includes(kind));
 }
@@ -66,21 +72,27 @@ async function readProviderIds(client: PostgresClient): Promise<ReadonlySet<stri
   return new Set(rows.map(({ id }) => id));
 }
 
-async function findUnaffordable(client: PostgresClient): Promise<ReadonlySet<string>> {
+async function readUnaffordable(client: PostgresClient): Promise<ReadonlySet<string>> {
   const { rows: waiting } = await client.query<PayoutRow>('select * from payouts where status = $1', [
     PAYOUT_STATUS.AWAITING_BALANCE,
   ]);
   const { rows: accounts } = await client.query<Account>(
     `select kind, currency, balance from ledger_accounts where kind in ('free', 'shortfall')`,
   );
-  return new Set(
-    waiting
-      .filter((row) => !needsOf(row).some((need) => isCovered(accounts, need)))
-      .map((row) => row.payout_id),
-  );
+  return new Set(findUnaffordable(waiting, accounts));
 }
 
-interface Account {
+/** Of payouts that wait for the free balance those whose turn would not help them. */
+export function findUnaffordable(
+  waiting: readonly PayoutRow[],
+  accounts: readonly Account[],
+): readonly string[] {
+  return waiting
+    .filter((row) => !needsOf(row).some((need) => isCovered(accounts, need)))
+    .map((row) => row.payout_id);
+}
+
+export interface Account {
   readonly kind: string;
   readonly currency: string;
   readonly balance: string;
