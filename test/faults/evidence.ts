@@ -1,6 +1,6 @@
 import { Client as PostgresClient } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
@@ -272,6 +272,9 @@ interface FetchedHistory {
   readonly history: History;
 }
 
+/** The gRPC status of a workflow that there is not. */
+const NOT_FOUND = 5;
+
 /** Of sweeps and reconciliations there are many, all alike. */
 const REPEATED = /^(?:sweep-webhooks|reconcile)/;
 const MAX_REPEATED = 2;
@@ -297,7 +300,7 @@ async function fetchHistories(
   for (const workflowId of named) {
     await fetch(workflowId).catch((error: unknown) => {
       // The checker asks for it.
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
     });
   }
   let repeated = 0;

@@ -105,11 +105,12 @@ export const ENDPOINT = {
 } as const;
 
 /** The engine must not use a price for longer than this, whatever the provider would still accept. */
-const SLOW_DEPOSIT_MS = 37_000;
+const SLOW_DEPOSIT_MS = 50_000;
+const SLOW_DEADLINE_SECONDS = 90;
 /** One plan of so many lets a price grow too old, which takes its time. */
 const SLOW_PLAN_EVERY = 25;
-/** Before it all payouts are open. */
-const SLOW_PRICE: PriceChange = { atMs: 4_200, bid: '6.94', ask: '7.01' };
+/** Before it all payouts are open, and nobody was quoted the price before it when the slow deposit comes. */
+const SLOW_PRICE: PriceChange = { atMs: 12_000, bid: '6.94', ask: '7.01' };
 
 export function createPlan(seed: number): Plan {
   const random = createRandom(seed);
@@ -131,10 +132,15 @@ export function createPlan(seed: number): Plan {
     serverFaults: planServerFaults(random),
     prices: isSlow ? [SLOW_PRICE, ...planPrices(random)] : planPrices(random),
     resendMaxAmount: seed % 2 === 0 ? 'CNY:1000000,USDT:1000000' : '0',
-    depositDeadlineSeconds: random.chance(0.15) ? 14 : 60,
+    depositDeadlineSeconds: planDeadline(random, isSlow),
     openingBalance: planOpeningBalance(random, needs),
     feeSide: random.chance(0.7) ? 'added' : 'deducted',
   };
+}
+
+function planDeadline(random: Random, isSlow: boolean): number {
+  const usual = random.chance(0.15) ? 14 : 60;
+  return isSlow ? SLOW_DEADLINE_SECONDS : usual;
 }
 
 /** Two for each seed, so that a hundred seeds come to every one of them; with others it would be left to chance. */

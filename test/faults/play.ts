@@ -17,10 +17,8 @@ const HARM_MS = 55_000;
 /** … and how long faults and crashes may come after that on a slow machine, as long as something changes. */
 const LONGEST_HARM_MS = 150_000;
 const LOOK_MS = 400;
-/** Longer than it takes to notice that an activity, or the worker of a workflow, is gone. */
-const QUIET_MS = 12_000;
-/** The same where a crash of the plan has not come yet: a busy machine is only late for it. */
-const PATIENT_QUIET_MS = 30_000;
+/** Far longer than it takes to notice that an activity, or the worker of a workflow, is gone: machines are busy. */
+const QUIET_MS = 30_000;
 /** How long crashes that are still to come may take when all payouts have ended. */
 const AFTERMATH_MS = 8_000;
 
@@ -69,12 +67,9 @@ export class Play {
 
   /** A payout that has ended may still have money on its way back, and a process come to its crash with that. */
   async #awaitLastCrashes(): Promise<void> {
+    const { hits } = this.#world.supervisor;
     const untilMs = Date.now() + AFTERMATH_MS;
-    while (this.#hasCrashesLeft() && Date.now() < untilMs) await delay(LOOK_MS);
-  }
-
-  #hasCrashesLeft(): boolean {
-    return this.#world.supervisor.hits.length < this.#plan.crashes.length;
+    while (hits.length < this.#plan.crashes.length && Date.now() < untilMs) await delay(LOOK_MS);
   }
 
   /** Nothing goes wrong any more; answers with what did not come about within the bound. */
@@ -256,8 +251,7 @@ export class Play {
   /** Nothing is left that would change by itself, or nothing has changed for a while. */
   async #isQuiet(): Promise<boolean> {
     await this.#progress.look();
-    const quietMs = this.#hasCrashesLeft() ? PATIENT_QUIET_MS : QUIET_MS;
-    if (Date.now() > this.#progress.changedAtMs + quietMs) return true;
+    if (Date.now() > this.#progress.changedAtMs + QUIET_MS) return true;
     return this.#plan.payouts.every(({ index, deposit, outcome }) => {
       const status = this.#progress.lastSeen(this.payoutIdOf(index))?.status;
       if (!this.#opened.has(index) || isDone(status)) return true;

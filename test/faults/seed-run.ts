@@ -37,7 +37,7 @@ export interface SeedResult {
 /** So long nothing may change while something is still to come: far longer than any wait of the campaign's engine. */
 const STANDSTILL_MS = 60_000;
 /** What a planted mistake has broken does not come. */
-const BUG_STANDSTILL_MS = 15_000;
+const BUG_STANDSTILL_MS = 20_000;
 
 /** Plays one seed from an empty database to its judgement. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {

@@ -7,7 +7,7 @@ export const STALE_PRICE: Bug = {
   name: 'stalePrice',
   about: 'sells at the price that the payout was opened with, however old',
   breaks: [INVARIANT.PRICE_IS_FRESH],
-  seeds: [25],
+  seeds: [50],
   makeActivities: (deps) => {
     const activities = createActivities(deps);
     return {
