@@ -275,6 +275,11 @@ interface FetchedHistory {
 /** The gRPC status of a workflow that there is not. */
 const NOT_FOUND = 5;
 
+function unlessNotFound(error: unknown): void {
+  const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
+  if (code !== NOT_FOUND) throw error;
+}
+
 /** Of sweeps and reconciliations there are many, all alike. */
 const REPEATED = /^(?:sweep-webhooks|reconcile)/;
 const MAX_REPEATED = 2;
@@ -298,10 +303,8 @@ async function fetchHistories(
     fetched.push({ workflowId, history });
   };
   for (const workflowId of named) {
-    await fetch(workflowId).catch((error: unknown) => {
-      // The checker asks for it.
-      if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
-    });
+    // The checker asks for it.
+    await fetch(workflowId).catch(unlessNotFound);
   }
   let repeated = 0;
   for await (const { workflowId, runId } of temporal.workflow.list({ query: `TaskQueue = "${taskQueue}"` })) {
