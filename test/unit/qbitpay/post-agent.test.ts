@@ -148,14 +148,13 @@ test('waiting for the request rate counts against the deadline', async () => {
   const client = createQbitPayClient({
     baseUrl: server.baseUrl,
     apiKey: createStaticApiKey('sk_test'),
-    timeouts: { postDeadlineMs: 100 },
-    maxRequestsPerSecond: 5,
+    timeouts: { postDeadlineMs: 2_000 },
+    maxRequestsPerSecond: 0.4,
   });
-  await client.createPayout(NEW_PAYOUT);
-  await expect(client.createPayout(NEW_PAYOUT)).rejects.toMatchObject({
-    sent: false,
-    code: POST_DEADLINE_CODE,
-  });
+  // At once, so that the turn of the second comes half a second after its deadline however long the first takes.
+  const [first, second] = [client.createPayout(NEW_PAYOUT), client.createPayout(NEW_PAYOUT)];
+  await expect(second).rejects.toMatchObject({ sent: false, code: POST_DEADLINE_CODE });
+  await first;
   expect(server.requests).toHaveLength(1);
   client.close();
   await server.close();
