@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -89,11 +90,22 @@ test.each([
   expect(judgeVersion(text)).toEqual(complaint);
 });
 
-test('a command that takes too long is ended with everything it started', async () => {
-  const script = `sleep 60 & echo "$!"; wait`;
-  const result = await runCommand('sh', ['-c', script], { quiet: true, timeoutMs: 200 });
+test('a command that takes too long is ended', async () => {
+  expect(await runCommand('sleep', ['600'], { quiet: true, timeoutMs: 50 })).toMatchObject({
+    code: null,
+    signal: 'SIGTERM',
+  });
+});
+
+test('a command that is given up is ended with everything it started', async () => {
+  const pidFile = join(root, 'pid');
+  const script = `sleep 600 & echo "$!" > '${pidFile}'; wait`;
+  const onInterval = (_elapsedMs: number, giveUp: () => void): void => {
+    if (existsSync(pidFile) && readFileSync(pidFile, 'utf8').endsWith('\n')) giveUp();
+  };
+  const result = await runCommand('sh', ['-c', script], { quiet: true, everyMs: 20, onInterval });
   expect(result.signal).toBe('SIGTERM');
-  const started = Number(result.output);
+  const started = Number(readFileSync(pidFile, 'utf8'));
   expect(started).toBeGreaterThan(1);
   // `close` came after the sleeper had closed its output as well: it is gone, or about to be reaped.
   const { output } = await runCommand('ps', ['-o', 'stat=', '-p', String(started)], { quiet: true });
