@@ -3,86 +3,103 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Client as PostgresClient } from 'pg';
 import { openBook, type Book } from '../../src/book/book.js';
+import type { FenceOperation } from '../../src/book/schema.js';
 import type { Environment } from '../../src/config/config.js';
 import { MILESTONE } from '../../src/domain/milestone.js';
 import { choosePort } from '../../src/embedded/choose-port.js';
-import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { untilAnswer } from '../support/payout-workflows.js';
+import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-bundle.js';
+import { expectBooksToBalance, freeMoney } from '../support/books.js';
+import { startConnectionGate, type ConnectionGate } from '../support/connection-gate.js';
+import { sharedServer, startTestEngine, type TestEngine } from '../support/engine.js';
+import { historyOf } from '../support/histories.js';
+import { describePayout, untilAnswer } from '../support/payout-workflows.js';
 import { openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
-import { POST_DEADLINE_MS, startStoppableWorker, type StoppableWorker } from '../support/stoppable-worker.js';
+import {
+  POST_DEADLINE_MS,
+  startStoppableWorker,
+  TOO_LATE,
+  type StoppableWorker,
+} from '../support/stoppable-worker.js';
 import { startTlsGate, type TlsGate } from '../support/tls-gate.js';
 
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
+const LONGER_THAN_THE_DEADLINE_MS = POST_DEADLINE_MS + 200;
+const SETTLE_WINDOW_MS = 1_000;
 
-/** How often each kind of request is sent by the first test: too late twice, then in time. */
-const SENDS = 3;
-/** Where the first test's payout is frozen, in this order. */
-const STOPS = [
-  [MILESTONE.ORDER_BEFORE_FENCE, 1],
-  [MILESTONE.ORDER_AFTER_FENCE, 2],
-  [MILESTONE.PAYOUT_BEFORE_FENCE, 1],
-  [MILESTONE.PAYOUT_AFTER_FENCE, 2],
-] as const;
-/** Where the second test's is. */
-const ORDER_OF_SECOND = [MILESTONE.ORDER_AFTER_FENCE, SENDS + 1] as const;
-const PAYOUT_OF_SECOND = [MILESTONE.PAYOUT_AFTER_FENCE, SENDS + 1] as const;
-/** And the third's, whose order is sent in time; the second's order and payout were each sent twice. */
-const PAYOUT_OF_THIRD = [MILESTONE.PAYOUT_AFTER_FENCE, SENDS + 3] as const;
+const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
+const POSTS = { order: 'createOrder', payout: 'createPayout' } as const;
 
-describe.each(['http', 'https'] as const)(
-  'by %s, a worker that is frozen for longer than its request may take',
-  (scheme) => {
-    let engine: TestEngine;
-    let gate: TlsGate | undefined;
+describe.each(['http', 'https'] as const)('by %s', (scheme) => {
+  let engine: TestEngine;
+  /** The same, with its provider as those reach it who trust no certificate. */
+  let unguarded: TestEngine;
+  let gate: TlsGate | undefined;
+  let book: Book;
+  let directory: string;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'qbitpay-payouts-frozen-'));
+    const port = await choosePort({ variable: 'SIMULATOR_PORT' });
+    gate = scheme === 'https' ? await startTlsGate(port) : undefined;
+    const env = {
+      ...(gate === undefined ? {} : await trusting(gate, directory)),
+      SETTLE_WINDOW_SECONDS: String(SETTLE_WINDOW_MS / 1_000),
+      CLEAN_SCANS: '1',
+      RESEND_MAX_AMOUNT: 'CNY:5000',
+    };
+    engine = await startTestEngine({ worker: false, env, simulator: { port } });
+    const withoutGate = { ...engine.env, QBITPAY_BASE_URL: `http://127.0.0.1:${port}` };
+    unguarded = { ...engine, env: withoutGate };
+    book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await book.close();
+    await engine.stop();
+    await gate?.close();
+    await rm(directory, { recursive: true });
+  }, TIMEOUT_MS);
+
+  const fenceOf = (operation: FenceOperation, externalOrderId: string) =>
+    book.attempts.getFence({ operation, externalOrderId });
+  const expectSent = async (payoutId: string, operation: FenceOperation, times: number): Promise<void> =>
+    expect(await requestsTo(engine, ENDPOINTS[operation], payoutId)).toHaveLength(times);
+
+  /** Each was sent once; the sending that `frozen` was frozen in is not the one. */
+  async function expectSentLater(payoutId: string, frozen: readonly FenceOperation[]): Promise<void> {
+    for (const operation of ['order', 'payout'] as const) {
+      await expectSent(payoutId, operation, 1);
+      const { state, sends } = await fenceOf(operation, payoutId);
+      expect(state).toBe('accepted');
+      if (frozen.includes(operation)) expect(sends).toBeGreaterThan(1);
+    }
+  }
+
+  describe('a worker that is frozen for longer than its request may take', () => {
     let worker: StoppableWorker;
-    let book: Book;
-    let directory: string;
-
     beforeAll(async () => {
-      directory = await mkdtemp(join(tmpdir(), 'qbitpay-payouts-frozen-'));
-      const port = await choosePort({ variable: 'SIMULATOR_PORT' });
-      gate = scheme === 'https' ? await startTlsGate(port) : undefined;
-      const env = gate === undefined ? {} : await trusting(gate, directory);
-      engine = await startTestEngine({ worker: false, env, simulator: { port } });
-      book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
-      const stops = [...STOPS, ORDER_OF_SECOND, PAYOUT_OF_SECOND];
-      worker = await startStoppableWorker(
-        engine.env,
-        gate === undefined ? stops : [...stops, PAYOUT_OF_THIRD],
-      );
+      worker = await startStoppableWorker(engine.env);
     }, TIMEOUT_MS);
-    afterAll(async () => {
-      await worker.kill();
-      await book.close();
-      await engine.stop();
-      await gate?.close();
-      await rm(directory, { recursive: true });
-    });
+    afterAll(() => worker.kill());
 
-    const fenceOf = (operation: 'order' | 'payout', externalOrderId: string) =>
-      book.attempts.getFence({ operation, externalOrderId });
-    const expectSent = async (payoutId: string, endpoint: string, times: number): Promise<void> =>
-      expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(times);
-
-    test(
-      'does not send it when it wakes, wherever that was; it decides anew, and sends that once',
-      async () => {
+    test.each([
+      ['order', MILESTONE.ORDER_BEFORE_FENCE],
+      ['order', MILESTONE.ORDER_AFTER_FENCE],
+      ['payout', MILESTONE.PAYOUT_BEFORE_FENCE],
+      ['payout', MILESTONE.PAYOUT_AFTER_FENCE],
+    ] as const)(
+      'does not send the %s when it wakes at %s; it decides anew, and sends that once',
+      async (operation, milestone) => {
+        await worker.stopAt(milestone);
         const { payoutId } = await openAndFund(engine);
-        for (const stop of STOPS) {
-          await worker.untilStopped(stop[0], stop[1]);
-          await expectSent(payoutId, stop[0].startsWith('order') ? ORDERS : PAYOUTS, 0);
-          await delay(LONGER_THAN_THE_DEADLINE_MS);
-          worker.goOn();
-        }
+        await worker.untilStopped();
+        await expectSent(payoutId, operation, 0);
+        await delay(LONGER_THAN_THE_DEADLINE_MS);
+        worker.goOn();
+        expect(await worker.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         await engine.untilStatus(payoutId, 'paid');
-        for (const [operation, endpoint] of [
-          ['order', ORDERS],
-          ['payout', PAYOUTS],
-        ] as const) {
-          await expectSent(payoutId, endpoint, 1);
-          expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: SENDS });
-        }
+        await expectSentLater(payoutId, [operation]);
       },
       TIMEOUT_MS,
     );
@@ -90,12 +107,10 @@ describe.each(['http', 'https'] as const)(
     test(
       'sends nothing at all when its payout was put on hold meanwhile',
       async () => {
+        await worker.stopAt(MILESTONE.ORDER_AFTER_FENCE);
         const { payoutId } = await openAndFund(engine);
-        for (const [operation, endpoint, stop] of [
-          ['order', ORDERS, ORDER_OF_SECOND],
-          ['payout', PAYOUTS, PAYOUT_OF_SECOND],
-        ] as const) {
-          await worker.untilStopped(stop[0], stop[1]);
+        for (const operation of ['order', 'payout'] as const) {
+          await worker.untilStopped();
           const hold = await book.operations.hold({
             operationId: randomUUID(),
             payoutId,
@@ -103,6 +118,8 @@ describe.each(['http', 'https'] as const)(
             reason: 'a doubt',
           });
           expect(hold).toEqual({ kind: 'done' });
+          // Of the second round, which comes once the payout goes on.
+          if (operation === 'order') await worker.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
           await delay(LONGER_THAN_THE_DEADLINE_MS);
           worker.goOn();
           await untilAnswer(
@@ -110,21 +127,20 @@ describe.each(['http', 'https'] as const)(
             ({ state }) => state === 'not_sent',
             'certain not to be sent',
           );
+          await expectSent(payoutId, operation, 0);
           await untilAnswer(
             () => engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'no doubt' }),
             ({ status }) => status === 200,
             'resumed, by a workflow that saw the hold',
           );
           await untilAnswer(
-            () => requestsTo(engine, endpoint, payoutId),
+            () => requestsTo(engine, ENDPOINTS[operation], payoutId),
             (requests) => requests.length > 0,
             'sent, after that only',
           );
-          expect(await fenceOf(operation, payoutId)).toMatchObject({ sends: 2 });
         }
         await engine.untilStatus(payoutId, 'paid');
-        await expectSent(payoutId, ORDERS, 1);
-        await expectSent(payoutId, PAYOUTS, 1);
+        await expectSentLater(payoutId, ['order', 'payout']);
       },
       TIMEOUT_MS,
     );
@@ -133,27 +149,124 @@ describe.each(['http', 'https'] as const)(
       test(
         'sends nothing when it was frozen in the middle of the handshake',
         async () => {
+          await worker.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
           const { payoutId } = await openAndFund(engine);
-          await worker.untilStopped(...PAYOUT_OF_THIRD);
+          await worker.untilStopped();
           const held = gate?.holdNextHandshake();
           worker.goOn();
           const goOn = await held;
-          worker.stop();
+          await worker.stop();
           await delay(LONGER_THAN_THE_DEADLINE_MS);
           goOn?.();
-          await expectSent(payoutId, PAYOUTS, 0);
+          await expectSent(payoutId, 'payout', 0);
           worker.goOn();
+          expect(await worker.outcomeOf('createPayout')).toBe(TOO_LATE);
           await engine.untilStatus(payoutId, 'paid');
-          await expectSent(payoutId, PAYOUTS, 1);
-          expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+          await expectSentLater(payoutId, ['payout']);
         },
         TIMEOUT_MS,
       );
     }
-  },
-);
+  });
 
-const LONGER_THAN_THE_DEADLINE_MS = POST_DEADLINE_MS + 200;
+  describe('a worker that is frozen until another one has done its work', () => {
+    let bundles: CampaignBundles;
+    let temporalGate: ConnectionGate;
+    let frozen: StoppableWorker;
+    let second: StoppableWorker | undefined;
+    beforeAll(async () => {
+      // Its death, or what looks like it, is noticed within seconds.
+      bundles = await writeCampaignBundles();
+      temporalGate = await startConnectionGate(sharedServer('TEST_TEMPORAL_ADDRESS'));
+      const env = { ...engine.env, TEMPORAL_ADDRESS: temporalGate.address };
+      frozen = await startStoppableWorker(env, bundles.engine);
+    }, TIMEOUT_MS);
+    afterAll(async () => {
+      await frozen.kill();
+      await second?.kill();
+      await temporalGate.close();
+      await bundles.remove();
+    });
+
+    test(
+      'sends nothing when it wakes: what the other one sent is the payout',
+      async () => {
+        // So that QbitPay would take a second one as well.
+        await freeMoney(engine, 'CNY', '6000');
+        await frozen.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
+        const { payoutId } = await openAndFund(engine);
+        await frozen.untilStopped();
+        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'sending', sends: 1 });
+        second = await startStoppableWorker(engine.env, bundles.engine);
+        // Else it would be handed tasks, and each of them would have to run out of time.
+        temporalGate.cut();
+
+        // Its heartbeat was missed, and the other one looks for what it may have sent.
+        await untilAnswer(
+          () => fenceOf('payout', payoutId),
+          ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > SETTLE_WINDOW_MS,
+          'an unknown outcome, for longer than the settle window',
+        );
+        const { attempt: readings } = await untilLookedUp(payoutId, 1);
+        const { lastWorkerIdentity } = await untilLookedUp(payoutId, readings + 3);
+        expect(lastWorkerIdentity).toContain(second.identity);
+        // It found nothing, several times; but the frozen one holds the lock.
+        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
+        await expectSent(payoutId, 'payout', 0);
+
+        await cutSendingLock(engine.databaseUrl);
+        await engine.untilStatus(payoutId, 'paid');
+        const events = await historyOf(engine, payoutId);
+        const hasHappened = (is: (event: (typeof events)[number]) => unknown) => events.some(is);
+        expect(hasHappened((event) => event.activityTaskTimedOutEventAttributes)).toBe(true);
+        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        await expectSent(payoutId, 'payout', 1);
+
+        frozen.goOn();
+        expect(await frozen.outcomeOf('createPayout')).toBe(TOO_LATE);
+        // What it was doing comes to its end.
+        expect(await frozen.terminate()).toBe(0);
+        for (const operation of ['order', 'payout'] as const) {
+          const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
+          expect(requests.map(({ effects }) => effects.length)).toEqual([1]);
+        }
+        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({
+          status: 'paid',
+          flags: [],
+        });
+        await expectBooksToBalance(unguarded);
+      },
+      TIMEOUT_MS,
+    );
+  });
+
+  /** The look-up that is under way, once it was begun so many times. */
+  async function untilLookedUp(payoutId: string, times: number) {
+    const [lookUp] = await untilAnswer(
+      async () => {
+        const { raw } = await describePayout(engine, payoutId);
+        const pending = raw.pendingActivities ?? [];
+        return pending.filter(({ activityType }) => activityType?.name === 'lookUp');
+      },
+      ([pending]) => (pending?.attempt ?? 0) >= times,
+      `looked up ${times} times`,
+    );
+    return { attempt: lookUp?.attempt ?? 0, lastWorkerIdentity: lookUp?.lastWorkerIdentity };
+  }
+});
+
+/** Ends the session of whoever is sending a request, as a restart of the database does. */
+async function cutSendingLock(databaseUrl: string): Promise<void> {
+  const database = new PostgresClient({ connectionString: databaseUrl });
+  await database.connect();
+  const { rows } = await database.query(
+    `select pg_terminate_backend(pid) from pg_locks join pg_database on pg_database.oid = pg_locks.database
+     where locktype = 'advisory' and classid = hashtext('sending')::oid and datname = current_database()`,
+  );
+  await database.end();
+  expect(rows).toHaveLength(1);
+}
 
 /** The settings of an engine whose provider is behind the gate. */
 async function trusting({ url, certificate }: TlsGate, directory: string): Promise<Environment> {

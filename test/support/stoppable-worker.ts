@@ -1,69 +1,108 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import type { Environment } from '../../src/config/config.js';
 import type { Milestone } from '../../src/domain/milestone.js';
-import { BUNDLE_VARIABLE } from '../faults/campaign-bundle.js';
-import { CRASH_LINE, CRASHES_VARIABLE, type Crash } from '../faults/crash-points.js';
+import { untilAnswer } from './payout-workflows.js';
 
-/**
- * A worker in a process of its own that stops itself, by SIGSTOP, at milestones: the fault campaign's, whose POSTs
- * have a deadline of a second.
- */
+/** A worker in a process of its own that freezes at milestones, by SIGSTOP, when it is told to. */
 export interface StoppableWorker {
-  /** Resolves when it stopped itself at the milestone for the n-th time, from 1. */
-  untilStopped(milestone: Milestone, arrival: number): Promise<void>;
-  /** SIGSTOP. */
-  stop(): void;
+  /** As Temporal knows it. */
+  readonly identity: string;
+  /** It stops the next time that it comes to the milestone; also when it is frozen now. */
+  stopAt(milestone: Milestone): Promise<void>;
+  /** Resolves when it has stopped where it was told to. */
+  untilStopped(): Promise<void>;
+  /** SIGSTOP; resolves when it is frozen. */
+  stop(): Promise<void>;
   /** SIGCONT. */
   goOn(): void;
+  /** What becomes of the next such POST: `accepted`, or `failed: ` and why. */
+  outcomeOf(operation: 'createOrder' | 'createPayout'): Promise<string>;
+  /** SIGTERM: what it is doing comes to its end. Resolves with the exit code. */
+  terminate(): Promise<number | null>;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
 }
 
-export const POST_DEADLINE_MS = 1_000;
+/** A request of this worker that is not on its way by then never leaves. */
+export const POST_DEADLINE_MS = 3_000;
+export const TOO_LATE = 'failed: ERR_POST_DEADLINE';
 
-const START_TIMEOUT_MS = 30_000;
+/** A bound, not a measure. */
+const SAID_TIMEOUT_MS = 80_000;
 const READY = 'worker takes tasks';
 
 export async function startStoppableWorker(
   env: Environment,
-  stops: readonly (readonly [Milestone, number])[],
+  workflowBundlePath = WORKFLOW_BUNDLE_PATH,
 ): Promise<StoppableWorker> {
-  const script = join(process.cwd(), 'dist', 'test', 'faults', 'worker-process.js');
-  if (!existsSync(script))
-    throw new Error(`${script} is missing: run the tests by npm test, which builds first`);
-  const crashes = stops.map(([point, arrival]): Crash => {
-    return { id: nameOf(point, arrival), point, arrival, action: 'stop', arrives: true };
-  });
-  const child = spawn(process.execPath, [script], {
+  if (!existsSync(workflowBundlePath))
+    throw new Error(`${workflowBundlePath} is missing: run the tests by npm test, which builds first`);
+  const directory = await mkdtemp(join(tmpdir(), 'qbitpay-payouts-stoppable-'));
+  const stopFile = join(directory, 'stop-at');
+  await writeFile(stopFile, '');
+  const child = spawn(process.execPath, [join('test', 'support', 'stoppable-worker-process.mjs')], {
     env: {
       ...{ PATH: process.env['PATH'], HOME: process.env['HOME'] },
       ...env,
-      [CRASHES_VARIABLE]: JSON.stringify(crashes),
-      [BUNDLE_VARIABLE]: join(process.cwd(), 'dist', 'workflow-bundle.js'),
+      STOP_FILE: stopFile,
+      POST_DEADLINE_MS: String(POST_DEADLINE_MS),
+      WORKFLOW_BUNDLE: workflowBundlePath,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said = new Lines(child);
-  await said.until((line) => line.includes(READY), START_TIMEOUT_MS);
-  return {
-    untilStopped: (milestone, arrival) =>
-      said.until((line) => line === `${CRASH_LINE}${nameOf(milestone, arrival)}`, START_TIMEOUT_MS),
-    stop: () => void child.kill('SIGSTOP'),
-    goOn: () => void child.kill('SIGCONT'),
-    kill: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');
-      child.kill('SIGKILL');
+      child.kill(signal);
       await exited;
+    }
+    await rm(directory, { recursive: true, force: true });
+    return child.exitCode;
+  };
+  try {
+    await said.next((line) => line.includes(READY));
+  } catch (error) {
+    await end('SIGKILL');
+    throw error;
+  }
+  return {
+    identity: `${child.pid ?? ''}@`,
+    stopAt: (milestone) => writeFile(stopFile, milestone),
+    untilStopped: async () => {
+      await said.next((line) => line.startsWith('stops at '));
+      // It says so just before: SIGCONT must not overtake its own SIGSTOP.
+      await untilFrozen(child);
     },
+    stop: async () => {
+      child.kill('SIGSTOP');
+      await untilFrozen(child);
+    },
+    goOn: () => void child.kill('SIGCONT'),
+    outcomeOf: async (operation) => {
+      const line = await said.next((one) => one.startsWith(`${operation} `));
+      return line.slice(operation.length + 1);
+    },
+    terminate: () => end('SIGTERM'),
+    kill: () => end('SIGKILL').then(() => undefined),
   };
 }
 
-const nameOf = (milestone: Milestone, arrival: number): string => `${milestone}-${arrival}`;
+async function untilFrozen({ pid }: ChildProcess): Promise<void> {
+  await untilAnswer(
+    () => promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)]),
+    ({ stdout }) => stdout.startsWith('T'),
+    'the process frozen',
+  );
+}
 
 /** What a process says, for whoever waits for a line of it. */
 class Lines {
@@ -82,24 +121,26 @@ class Lines {
     }
   }
 
-  /** One at a time. */
-  async until(isWanted: (line: string) => boolean, timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+  /** The first such line after the one that was awaited last. One at a time. */
+  async next(isWanted: (line: string) => boolean): Promise<string> {
+    return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         reject(new Error(`${why}; its last words: ${this.#lines.slice(-5).join('\n')}`));
       };
-      const late = setTimeout(() => fail('it did not say so in time'), timeoutMs);
+      const late = setTimeout(() => fail('it did not say so in time'), SAID_TIMEOUT_MS);
       const onExit = (): void => {
         clearTimeout(late);
         fail('it ended');
       };
       this.#child.once('exit', onExit);
       this.#look = () => {
-        if (!this.#lines.some(isWanted)) return;
+        const found = this.#lines.findIndex(isWanted);
+        if (found < 0) return;
+        const [line = ''] = this.#lines.splice(0, found + 1).slice(-1);
         clearTimeout(late);
         this.#child.off('exit', onExit);
         this.#look = () => undefined;
-        resolve();
+        resolve(line);
       };
       this.#look();
     });

@@ -1,0 +1,58 @@
+import { readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { createActivities } from '../../dist/activities/index.js';
+import { createTemporalAccess } from '../../dist/src/bin/create-parts.js';
+import { runMain } from '../../dist/src/bin/main.js';
+import { installTemporalRuntime, startWorker } from '../../dist/src/bin/run-worker.js';
+import { runUntilSignal } from '../../dist/src/bin/running-part.js';
+import { readConfig } from '../../dist/src/config/config.js';
+import { createLogger } from '../../dist/src/config/logger.js';
+import { createStaticApiKey } from '../../dist/src/qbitpay/api-key.js';
+import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
+
+/**
+ * A worker as `npm run worker` starts it, for tests, in a process of its own: it freezes at the milestone that stands
+ * in STOP_FILE, once, and its requests that move money have POST_DEADLINE_MS to leave. Says where it freezes, and what
+ * became of each such request.
+ */
+
+// At once, and all of it, also when the process freezes or dies in the next moment.
+const say = (text) => void writeSync(1, `${text}\n`);
+
+function freezeIfToldTo(milestone, stopFile) {
+  // Read where it is needed, so that whatever was written before this moment counts.
+  if (readFileSync(stopFile, 'utf8') !== milestone) return;
+  writeFileSync(stopFile, '');
+  say(`stops at ${milestone}`);
+  process.kill(process.pid, 'SIGSTOP');
+}
+
+function createTalkingClient(env) {
+  const client = createQbitPayClient({
+    baseUrl: env.QBITPAY_BASE_URL,
+    apiKey: createStaticApiKey(env.QBITPAY_API_KEY),
+    timeouts: { postDeadlineMs: Number(env.POST_DEADLINE_MS) },
+  });
+  const talking = (operation) => async (request) => {
+    try {
+      const answer = await client[operation](request);
+      say(`${operation} accepted`);
+      return answer;
+    } catch (error) {
+      say(`${operation} failed: ${error.code ?? error.name}`);
+      throw error;
+    }
+  };
+  return { ...client, createOrder: talking('createOrder'), createPayout: talking('createPayout') };
+}
+
+await runMain(async (env) => {
+  const config = readConfig(env, 'worker');
+  const logger = createLogger({ level: config.logLevel, name: 'worker' });
+  installTemporalRuntime(logger);
+  const worker = await startWorker(config, createTemporalAccess(env), logger, {
+    reached: (milestone) => Promise.resolve(freezeIfToldTo(milestone, env.STOP_FILE)),
+    workflowBundlePath: env.WORKFLOW_BUNDLE,
+    makeActivities: (deps) => createActivities({ ...deps, qbitpay: createTalkingClient(env) }),
+  });
+  await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
+});
