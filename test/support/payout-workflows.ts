@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import type { TestEngine } from './engine.js';
@@ -74,6 +75,22 @@ export async function startDirectly(
 /** Resets the payout's workflow to its first task, as an operator may, and answers with the new run's id. */
 export async function resetToFirstTask(engine: TestEngine, payoutId: string): Promise<string> {
   return reset(engine, payoutId, (tasks) => tasks[0]);
+}
+
+/**
+ * Ends the time for the payout's deposit now, after whatever had to come before: with a short deadline a busy machine
+ * would be late for it. The workflow takes the deadline over from the book when it is reset.
+ */
+export async function endDepositTime(engine: TestEngine, payoutId: string): Promise<void> {
+  const database = new PostgresClient({ connectionString: engine.databaseUrl });
+  await database.connect();
+  const { rowCount } = await database.query(
+    'update payouts set deposit_expires_at = clock_timestamp() where payout_id = $1',
+    [payoutId],
+  );
+  await database.end();
+  expect(rowCount).toBe(1);
+  await resetToFirstTask(engine, payoutId);
 }
 
 /** As {@link resetToFirstTask}, to the task in which it accepted its first update: that one is carried out again. */

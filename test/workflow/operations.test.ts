@@ -15,6 +15,7 @@ import { CANARY_API_KEY, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import {
   currentDetailsOf,
+  endDepositTime,
   resetToFirstUpdate,
   startDirectly,
   untilAnswer,
@@ -240,13 +241,12 @@ function agePriceAfterOpening(): void {
 const openUnpriced = () => openHeld('NO_USABLE_PRICE', () => agePriceAfterOpening());
 
 async function openUnderfunded(): Promise<Json> {
-  const request = payoutRequest();
-  const { payoutId } = request;
-  await startDirectly(engine, request, { depositDeadlineSeconds: 4 });
-  await engine.untilStatus(payoutId, 'awaiting_deposit');
+  const { payoutId } = await engine.open();
   const txHash = randomUUID().replaceAll('-', '').repeat(2);
   await engine.api('POST', `/v1/payouts/${payoutId}/deposit`, { txHash });
   await engine.control('POST', '/deposits', { currency: 'USDT', amount: '700', txHash });
+  await engine.until(payoutId, ({ deposit }) => deposit.received === '700.000000', 'part of its deposit');
+  await endDepositTime(engine, payoutId);
   return untilHeld(payoutId, 'UNDERFUNDED');
 }
 

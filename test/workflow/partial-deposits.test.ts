@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, causesOf, entriesOf, parkMoney } from '../support/books.js';
 import { expectMoneyInOrder, untilAllocated } from '../support/deposit-workflows.js';
-import { payoutRequest, type Json } from '../support/engine-client.js';
+import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
+import { endDepositTime, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { expectConvertedAndPaidOnce, requestsTo, ORDERS, PAYOUTS } from '../support/provider-requests.js';
 
 let engine: TestEngine;
@@ -112,17 +112,14 @@ describe('deposits of declared transactions add up', () => {
 });
 
 describe('a deposit that is short at the deadline', () => {
-  /** All at once, so that one deadline is waited for. */
   const shorts: { payoutId: string; missing: string; status: string }[] = [];
-  let expiresAt = 0;
   beforeAll(async () => {
-    const requests = Array.from({ length: 5 }, () => payoutRequest());
+    const opened = await Promise.all(Array.from({ length: 5 }, () => engine.open()));
     await Promise.all(
-      requests.map(async (request) => {
-        await startDirectly(engine, request, { depositDeadlineSeconds: 6 });
-        const { deposit, payoutId } = await engine.untilStatus(request.payoutId, 'awaiting_deposit');
-        expiresAt = Date.parse(deposit.expiresAt);
+      opened.map(async ({ payoutId }) => {
         await depositDeclared(payoutId, '700');
+        expect(await untilReceived(payoutId, '700.000000')).toMatchObject({ status: 'awaiting_deposit' });
+        await endDepositTime(engine, payoutId);
         const held = await engine.untilStatus(payoutId, 'held');
         shorts.push({ payoutId, missing: held.deposit.missing, status: held.holdReason });
       }),
@@ -135,11 +132,11 @@ describe('a deposit that is short at the deadline', () => {
   };
 
   test('is held for a person, and shows what is missing', async () => {
-    expect(Date.now()).toBeGreaterThanOrEqual(expiresAt);
     expect(shorts.map(({ status }) => status)).toEqual(shorts.map(() => 'UNDERFUNDED'));
     const { payoutId, missing } = takeShort();
     const held = (await engine.api('GET', `/v1/payouts/${payoutId}`)).body;
     expect(held).toMatchObject({ deposit: { received: '700.000000' }, failure: null, order: null });
+    expect(Date.parse(held.timeline.at(-1).at)).toBeGreaterThanOrEqual(Date.parse(held.deposit.expiresAt));
     expect(held.timeline.at(-1)).toMatchObject({
       status: 'held',
       detail: `the deadline passed and ${addAmounts(missing)} USDT is missing`,
