@@ -6,6 +6,8 @@ export interface EngineClient {
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** The simulator's control surface; throws for anything but 2xx. */
   control(method: string, path: string, body?: unknown): Promise<Json>;
+  /** Asks for a payout; again as long as it is not open yet, as a caller is told to. */
+  create(request: Json): Promise<Creation>;
   /** Asks for a payout and expects it to be opened by that. */
   open(changes?: Json): Promise<Json>;
   /** Deposits exactly what the payout asks for. */
@@ -24,6 +26,11 @@ export interface Answer {
   readonly body: Json;
 }
 
+export interface Creation extends Answer {
+  /** It took longer to open than a caller is kept waiting, as on a busy machine: the answer is to a repetition. */
+  readonly isRepetition: boolean;
+}
+
 const UNTIL_TIMEOUT_MS = 80_000;
 const POLL_MS = 25;
 /** Each takes 10 s. */
@@ -32,6 +39,12 @@ const MOST_REPEATS = 6;
 export function createEngineClient(apiUrl: string, simulatorUrl: string): EngineClient {
   const api: EngineClient['api'] = (method, path, body, headers = {}) =>
     send(`${apiUrl}${path}`, method, body, headers);
+  const create: EngineClient['create'] = async (request) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await api('POST', '/v1/payouts', request);
+      if (answer.status !== 202 || attempt === MOST_REPEATS) return { ...answer, isRepetition: attempt > 1 };
+    }
+  };
   const until: EngineClient['until'] = async (payoutId, condition, what = String(condition)) => {
     let last: Answer | undefined;
     for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
@@ -48,18 +61,13 @@ export function createEngineClient(apiUrl: string, simulatorUrl: string): Engine
   };
   return {
     api,
+    create,
     control,
     until,
     untilStatus: (payoutId, status) => until(payoutId, (payout) => payout.status === status, status),
     open: async (changes = {}) => {
-      const request = payoutRequest(changes);
-      let answer = await api('POST', '/v1/payouts', request);
-      // On a busy machine it takes longer to open than a caller is kept waiting; he repeats his request then.
-      for (let attempt = 1; answer.status === 202 && attempt < MOST_REPEATS; attempt += 1) {
-        answer = await api('POST', '/v1/payouts', request);
-        if (answer.status === 200) return answer.body;
-      }
-      if (answer.status !== 201)
+      const answer = await create(payoutRequest(changes));
+      if (answer.status !== 201 && !(answer.status === 200 && answer.isRepetition))
         throw new Error(`create answered ${answer.status}: ${JSON.stringify(answer.body)}`);
       return answer.body;
     },

@@ -4,7 +4,7 @@ import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { expectBooksToBalance } from '../support/books.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
+import { payoutRequest, type Creation, type Json } from '../support/engine-client.js';
 import { bodiesSentTo } from '../support/provider-view.js';
 
 describe('asking for a payout', () => {
@@ -15,7 +15,14 @@ describe('asking for a payout', () => {
   afterEach(() => expectBooksToBalance(engine));
   afterAll(() => engine.stop());
 
-  const create = (request: Json): Promise<Answer> => engine.api('POST', '/v1/payouts', request);
+  const create = (request: Json): Promise<Creation> => engine.create(request);
+  /** By one of these requests its payout was opened, and by no other: a repetition does not tell whose it was. */
+  const expectOpenedOnce = (answers: readonly Creation[]): void => {
+    const openers = answers.filter(({ status }) => status === 201);
+    expect(openers.length).toBeLessThanOrEqual(1);
+    const mayHaveOpened = ({ status, isRepetition }: Creation) => status === 200 && isRepetition;
+    if (!answers.some(mayHaveOpened)) expect(openers).toHaveLength(1);
+  };
   const runOf = (payoutId: string) =>
     engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).describe();
 
@@ -23,7 +30,8 @@ describe('asking for a payout', () => {
     const request = payoutRequest();
     const seen = (await bodiesSentTo(engine, 'GET /api/v1/accounts/show')).length;
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(request)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+    for (const { status } of answers) expect([200, 201]).toContain(status);
+    expectOpenedOnce(answers);
     for (const { body } of answers) expect(body).toEqual(answers[0]?.body);
     expect((await bodiesSentTo(engine, 'GET /api/v1/accounts/show')).length).toBe(seen + 1);
     expect((await runOf(request.payoutId)).status.name).toBe('RUNNING');
@@ -32,8 +40,9 @@ describe('asking for a payout', () => {
   test('of two different requests with one id at once, one is taken and the other refused', async () => {
     const request = payoutRequest();
     const answers = await Promise.all([create(request), create({ ...request, amount: '5000.01' })]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
-    const taken = answers.find(({ status }) => status === 201);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(1);
+    const taken = answers.find(({ status }) => status !== 409);
+    expectOpenedOnce(answers);
     const { body } = await engine.api('GET', `/v1/payouts/${request.payoutId}`);
     expect(body).toMatchObject({ amount: taken?.body.amount, deposit: taken?.body.deposit });
   });
@@ -41,8 +50,10 @@ describe('asking for a payout', () => {
   test('a repetition is answered with the payout as it is, also when it is paid', async () => {
     const request = payoutRequest();
     const opened = await create(request);
-    expect(opened).toMatchObject({ status: 201, body: { status: 'awaiting_deposit' } });
-    expect(opened.headers.get('location')).toBe(`/v1/payouts/${request.payoutId}`);
+    expect(opened.body).toMatchObject({ status: 'awaiting_deposit' });
+    expectOpenedOnce([opened]);
+    const location = opened.isRepetition ? null : `/v1/payouts/${request.payoutId}`;
+    expect(opened.headers.get('location')).toBe(location);
     for (const spelling of [{ amount: '5000' }, { funding: 'deposit' }]) {
       expect(await create({ ...request, ...spelling })).toMatchObject({ status: 200, body: opened.body });
     }

@@ -41,11 +41,11 @@ describe('asking for a payout while no worker runs', () => {
     expect(declared).toMatchObject({ status: 409, body: { code: 'PAYOUT_OPENING' } });
 
     await engine.startWorker();
-    const opened = await create(request);
+    const opened = await engine.create(request);
     expect([200, 201]).toContain(opened.status);
     expect(opened.body).toMatchObject({ status: 'awaiting_deposit', deposit: { received: '0.000000' } });
     expect(await create(other)).toMatchObject({ status: 409 });
-    expect(await create(tooSmall)).toMatchObject({ status: 422, body: { code: 'BELOW_MINIMUM' } });
+    expect(await engine.create(tooSmall)).toMatchObject({ status: 422, body: { code: 'BELOW_MINIMUM' } });
 
     await engine.fund(opened.body);
     await engine.untilStatus(request.payoutId, 'paid');

@@ -67,7 +67,7 @@ async function settleAs(outcome: 'failed'): Promise<string> {
 async function refuseReads(): Promise<void> {
   await orderFault(engine, 'authentication_error', TICKER, { message: quoting('key refused') });
   await orderFault(engine, 'invalid_request_error', TICKER, { message: quoting('no pair') });
-  const refused = await engine.api('POST', '/v1/payouts', payoutRequest({ destination }));
+  const refused = await engine.create(payoutRequest({ destination }));
   const invalid = await engine.api('POST', '/v1/payouts', payoutRequest({ destination, amount: 'much' }));
   expect([refused.status, invalid.status]).toEqual([422, 400]);
   answers.push(JSON.stringify(refused.body), JSON.stringify(invalid.body));
