@@ -6,6 +6,7 @@ import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { FEE_SIDE } from '../../src/domain/quote.js';
 import { createDatabase, createMigratedDatabase } from '../support/engine.js';
 import { payoutRequest } from '../support/engine-client.js';
+import { runConcurrently } from '../support/test-book.js';
 
 const ASKED = { amount: '1', currency: 'CNY' };
 
@@ -51,7 +52,7 @@ async function openPayout(request: PayoutRequest = payoutRequest()) {
 }
 
 test('fifty payouts of one amount, opened at once, expect fifty different deposits', async () => {
-  const opened = await Promise.all(Array.from({ length: 50 }, () => openPayout()));
+  const opened = await runConcurrently(Array.from({ length: 50 }, () => () => openPayout()));
   const amounts = opened.map(({ outcome }) =>
     outcome.kind === 'opened' ? outcome.deposit?.amount : undefined,
   );

@@ -6,6 +6,7 @@ import {
   freeBalance,
   openPayout,
   openTestBook,
+  runConcurrently,
   type OpenedPayout,
   type TestBook,
 } from '../support/test-book.js';
@@ -59,18 +60,18 @@ async function inOrderOfSequence(): Promise<{ payout_id: string; status: string 
   return rows;
 }
 
-/** Asks for everybody again and again, all at once, until nobody is served any more. */
+/** Asks for everybody again and again, as many at once as there are connections, until nobody is served any more. */
 async function reserveAll(payouts: readonly OpenedPayout[]): Promise<void> {
   for (let served = -1, before = -2; served !== before;) {
     before = served;
-    const outcomes = await Promise.all(payouts.map(reserve));
+    const outcomes = await runConcurrently(payouts.map((payout) => () => reserve(payout)));
     served = outcomes.filter(({ status }) => status !== 'awaiting_balance').length;
   }
 }
 
 test('fifty who are opened at once get what there is, the first of them, and nobody more', async () => {
   await addFree(book.book, 'USDT', '105');
-  await Promise.all(Array.from({ length: 50 }, () => waitForUsdt('10')));
+  await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
   const rows = await inOrderOfSequence();
   expect(rows.map(({ status }) => status)).toEqual([
     ...Array<string>(10).fill('paying'),
@@ -80,7 +81,7 @@ test('fifty who are opened at once get what there is, the first of them, and nob
 });
 
 test('fifty who wait are served in their order, whoever asks first', async () => {
-  const waiting = await Promise.all(Array.from({ length: 50 }, () => waitForUsdt('10')));
+  const waiting = await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
   await addFree(book.book, 'USDT', '234');
   await reserveAll(waiting.toReversed());
   const rows = await inOrderOfSequence();
@@ -100,13 +101,13 @@ test('a reservation that is repeated, also at the same time, takes once', async 
 });
 
 test('while fifty reserve, others cancel and money comes in: what is free and what is theirs is all there is', async () => {
-  const waiting = await Promise.all(Array.from({ length: 50 }, () => waitForUsdt('10')));
+  const waiting = await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
   await addFree(book.book, 'USDT', '100');
-  await Promise.all(
+  await runConcurrently<unknown>(
     waiting.flatMap((payout, index) => [
-      reserve(payout),
-      ...(index % 3 === 0 ? [cancel(payout)] : []),
-      ...(index % 10 === 0 ? [addFree(book.book, 'USDT', '20')] : []),
+      () => reserve(payout),
+      ...(index % 3 === 0 ? [() => cancel(payout)] : []),
+      ...(index % 10 === 0 ? [() => addFree(book.book, 'USDT', '20')] : []),
     ]),
   );
   await reserveAll(waiting);

@@ -114,14 +114,25 @@ export async function freeBalance(book: Book, currency: string): Promise<string>
   return balances.find((balance) => balance.currency === currency)?.free ?? '0';
 }
 
-/** Runs the tasks in their order, so many at a time. @throws what the first one that failed threw */
-export async function runConcurrently(
-  tasks: readonly (() => Promise<unknown>)[],
-  workers: number,
-): Promise<void> {
-  const queue = tasks.values();
+/**
+ * As many as the book has connections. More at once wait for one, and are told after 5 s that there is none: on a busy
+ * machine that is soon.
+ */
+const CONNECTIONS = 20;
+
+/**
+ * Runs the tasks in their order, so many at a time, and answers with what each answered.
+ * @throws what the first one that failed threw
+ */
+export async function runConcurrently<T>(
+  tasks: readonly (() => Promise<T>)[],
+  workers = CONNECTIONS,
+): Promise<T[]> {
+  const results: T[] = [];
+  const queue = tasks.entries();
   const work = async (): Promise<void> => {
-    for (const task of queue) await task();
+    for (const [index, task] of queue) results[index] = await task();
   };
   await Promise.all(Array.from({ length: workers }, work));
+  return results;
 }
