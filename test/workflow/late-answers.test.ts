@@ -7,6 +7,13 @@ import { expectBooksToBalance } from '../support/books.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import {
+  hideRequest,
+  OPERATIONS,
+  untilRead,
+  type HiddenRequest,
+  type Operation,
+} from '../support/hidden-requests.js';
+import {
   resetToFirstTask,
   startDirectly,
   untilAnswer,
@@ -49,8 +56,6 @@ afterEach(async () => {
 
 const ALWAYS = 100_000;
 const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
-type Operation = keyof typeof ENDPOINTS;
-const OPERATIONS: readonly Operation[] = ['order', 'payout'];
 /** Believed absent at once, and looked for again only when there is a reason to. */
 const ONCE: Partial<PayoutPolicy> = { settleWindowSeconds: 0, cleanScans: 1, retryMaxMs: 3_600_000 };
 /** Believed absent by nobody who lives to see it. */
@@ -68,26 +73,8 @@ const fenceOf = async (operation: Operation, payoutId: string): Promise<Json> =>
     )
   ).rows[0];
 
-/** Neither its lists nor an event tell of this payout; counts how often a list was read. */
-async function hide(payoutId: string, events: 'webhookLost' | 'webhookHeld' = 'webhookLost') {
-  for (const word of ['pending', 'inTransition', 'paid']) {
-    await engine.control('POST', '/faults', { kind: events, eventType: `payout.${word}`, times: 10 });
-  }
-  const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
-  proxy.rewrite((request, body) => {
-    if (!request.startsWith('GET') || !/^GET \/api\/v1\/(orders|payouts)\?/.test(request)) return undefined;
-    hidden.readings += 1;
-    return { ...body, data: body.data.filter((one: Json) => one.externalOrderId !== payoutId) };
-  });
-  return hidden;
-}
-
-const untilRead = (hidden: { readonly readings: number }, readings: number): Promise<number> =>
-  untilAnswer(
-    () => Promise.resolve(hidden.readings),
-    (count) => count >= readings,
-    `the list read ${readings} times`,
-  );
+const hide = (payoutId: string, events?: 'webhookHeld'): Promise<HiddenRequest> =>
+  hideRequest({ engine, proxy }, payoutId, { events });
 
 async function untilHeldAsUnknown(payoutId: string): Promise<Json> {
   const held = await engine.untilStatus(payoutId, 'held');

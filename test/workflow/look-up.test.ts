@@ -6,6 +6,7 @@ import { openAnotherWorker } from '../support/another-worker.js';
 import { freeMoney } from '../support/books.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, type TestEngine } from '../support/engine.js';
+import { hideRequest, untilRead, type HiddenRequest, type Operation } from '../support/hidden-requests.js';
 import {
   resetToFirstTask,
   startDirectly,
@@ -49,36 +50,10 @@ afterEach(async () => {
 /** An engine that is slower than any test: what is not found is looked for on and on. */
 const PATIENT: Partial<PayoutPolicy> = { settleWindowSeconds: 3_600, cleanScans: 1 };
 
-const LISTS = { order: 'GET /api/v1/orders?', payout: 'GET /api/v1/payouts?' } as const;
 const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
-type Operation = keyof typeof LISTS;
 
-/** What the provider has lists of, as it answers them. */
-const isListed = (request: string, operation: Operation): boolean => request.startsWith(LISTS[operation]);
-const without = (body: Json, externalOrderId: string): Json => ({
-  ...body,
-  data: body.data.filter((item: Json) => item.externalOrderId !== externalOrderId),
-});
-
-/**
- * The provider's list does not show this one until `show` is called, nor does any event tell of payouts; counts how
- * often the list was read meanwhile.
- */
-async function hide(
-  operation: Operation,
-  payoutId: string,
-): Promise<{ readings: number; readonly show: () => void }> {
-  for (const word of ['pending', 'inTransition', 'paid']) {
-    await engine.control('POST', '/faults', { kind: 'webhookLost', eventType: `payout.${word}`, times: 100 });
-  }
-  const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
-  proxy.rewrite((request, body) => {
-    if (!isListed(request, operation)) return undefined;
-    hidden.readings += 1;
-    return without(body, payoutId);
-  });
-  return hidden;
-}
+const hide = (operation: Operation, payoutId: string): Promise<HiddenRequest> =>
+  hideRequest({ engine, proxy }, payoutId, { operations: [operation] });
 
 /** Its request takes effect, and no answer comes. */
 async function loseAnswer(
@@ -90,13 +65,6 @@ async function loseAnswer(
   await startDirectly(engine, payoutRequest({ payoutId }), policy);
   await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
 }
-
-const untilRead = (hidden: { readonly readings: number }, readings: number): Promise<number> =>
-  untilAnswer(
-    () => Promise.resolve(hidden.readings),
-    (count) => count >= readings,
-    `the list read ${readings} times`,
-  );
 
 async function expectPaidOnce(payoutId: string): Promise<Json> {
   const payout = await engine.untilStatus(payoutId, 'paid');

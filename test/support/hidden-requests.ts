@@ -1,0 +1,47 @@
+import type { Json } from './engine-client.js';
+import type { TestEngine } from './engine.js';
+import { untilAnswer } from './payout-workflows.js';
+import type { ProviderProxy } from './provider-proxy.js';
+
+/** Requests that took effect and that the provider does not show. */
+
+const LISTS = { order: 'GET /api/v1/orders?', payout: 'GET /api/v1/payouts?' } as const;
+export type Operation = keyof typeof LISTS;
+export const OPERATIONS: readonly Operation[] = ['order', 'payout'];
+
+export interface HiddenRequest {
+  /** How often a list was read that does not show it. */
+  readonly readings: number;
+  readonly show: () => void;
+}
+
+/** These lists of the provider do not show it until `show` is called, nor does any event tell of payouts. */
+export async function hideRequest(
+  { engine, proxy }: { readonly engine: TestEngine; readonly proxy: ProviderProxy },
+  payoutId: string,
+  {
+    operations = OPERATIONS,
+    events = 'webhookLost',
+  }: {
+    readonly operations?: readonly Operation[];
+    readonly events?: 'webhookLost' | 'webhookHeld' | undefined;
+  } = {},
+): Promise<HiddenRequest> {
+  for (const word of ['pending', 'inTransition', 'paid']) {
+    await engine.control('POST', '/faults', { kind: events, eventType: `payout.${word}`, times: 100 });
+  }
+  const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
+  proxy.rewrite((request, body) => {
+    if (!operations.some((operation) => request.startsWith(LISTS[operation]))) return undefined;
+    hidden.readings += 1;
+    return { ...body, data: body.data.filter((one: Json) => one.externalOrderId !== payoutId) };
+  });
+  return hidden;
+}
+
+export const untilRead = (hidden: HiddenRequest, readings: number): Promise<number> =>
+  untilAnswer(
+    () => Promise.resolve(hidden.readings),
+    (count) => count >= readings,
+    `the list read ${readings} times`,
+  );
