@@ -27,8 +27,11 @@ export function takeToken(
   return { bucket: { tokens, atMs: nowMs }, waitMs };
 }
 
-/** Resolves when the next request may go out, in the order of the calls. */
-export type WaitForTurn = () => Promise<void>;
+/**
+ * Resolves when the next request may go out: in the order of the calls, but before all reads what moves money, which must
+ * leave within seconds or not at all.
+ */
+export type WaitForTurn = (urgency: 'read' | 'post') => Promise<void>;
 
 /** @throws RangeError unless `maxRequestsPerSecond` is above 0; fractions such as 0.5 are fine. */
 export function createRequestRate(maxRequestsPerSecond: number): WaitForTurn {
@@ -36,9 +39,22 @@ export function createRequestRate(maxRequestsPerSecond: number): WaitForTurn {
     throw new RangeError('maxRequestsPerSecond is not a number above 0');
   }
   let bucket = fullBucket(performance.now());
-  return async () => {
-    const taken = takeToken(bucket, performance.now(), maxRequestsPerSecond);
-    bucket = taken.bucket;
-    if (taken.waitMs > 0) await sleep(taken.waitMs);
+  let isServing = false;
+  const waiting = { post: [] as (() => void)[], read: [] as (() => void)[] };
+  // Who goes is decided when the token has come in.
+  const serve = async (): Promise<void> => {
+    isServing = true;
+    while (waiting.post.length + waiting.read.length > 0) {
+      const taken = takeToken(bucket, performance.now(), maxRequestsPerSecond);
+      bucket = taken.bucket;
+      if (taken.waitMs > 0) await sleep(taken.waitMs);
+      (waiting.post.shift() ?? waiting.read.shift())?.();
+    }
+    isServing = false;
   };
+  return (urgency) =>
+    new Promise((resolve) => {
+      waiting[urgency].push(resolve);
+      if (!isServing) void serve();
+    });
 }

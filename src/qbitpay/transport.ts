@@ -104,8 +104,8 @@ export function createTransport(options: TransportOptions): Transport {
       const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
-      await waitForTurn?.();
       const isPost = request.method === 'POST';
+      await waitForTurn?.(isPost ? 'post' : 'read');
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');

@@ -43,8 +43,23 @@ test('no window of a second ever holds more than the rate and the one request it
 test('turns really take the time', async () => {
   const waitForTurn = createRequestRate(50);
   const startMs = performance.now();
-  await Promise.all([waitForTurn(), waitForTurn(), waitForTurn()]);
+  await Promise.all([waitForTurn('read'), waitForTurn('read'), waitForTurn('read')]);
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(38);
+});
+
+test('what moves money goes before all reads that wait, whoever came first', async () => {
+  const waitForTurn = createRequestRate(50);
+  const order: string[] = [];
+  const ask = (name: string, urgency: 'read' | 'post'): Promise<void> =>
+    waitForTurn(urgency).then(() => void order.push(name));
+  await Promise.all([
+    ask('first read', 'read'),
+    ask('second read', 'read'),
+    ask('third read', 'read'),
+    ask('first post', 'post'),
+    ask('second post', 'post'),
+  ]);
+  expect(order).toEqual(['first read', 'first post', 'second post', 'second read', 'third read']);
 });
 
 test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %d is refused', (rate) => {
