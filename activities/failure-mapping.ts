@@ -75,6 +75,10 @@ export type PostVerdict =
 
 const UNKNOWN: PostVerdict = { kind: 'unknown', fence: FENCE_STATE.UNKNOWN };
 
+/** The refusals that are documented (contract, section Errors); any other 4xx may be somebody else's, after the effect. */
+const DOCUMENTED_REFUSALS: readonly number[] = [400, 401, 402, 403, 404];
+const TOO_MANY_REQUESTS = 429;
+
 /**
  * The outcome of a request that moves money. Only what is documented, with its error object, counts as refused
  * (a key refusal also without: contract, section Errors); everything that is not certain is unknown.
@@ -88,7 +92,8 @@ export function classifyPostError(operation: 'createOrder' | 'createPayout', err
   if (error instanceof QbitPayConnectionError && !error.sent) {
     return notNow(FENCE_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
   }
-  if (!(error instanceof QbitPayProviderError) || error.status >= 500) return UNKNOWN;
+  if (!(error instanceof QbitPayProviderError)) return UNKNOWN;
+  if (error.status !== TOO_MANY_REQUESTS && !DOCUMENTED_REFUSALS.includes(error.status)) return UNKNOWN;
   if (error instanceof QbitPayAuthenticationError) {
     return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.AUTHENTICATION_REFUSED);
   }
@@ -101,8 +106,13 @@ export function classifyPostError(operation: 'createOrder' | 'createPayout', err
       ? { kind: 'priceRefused', fence: FENCE_STATE.REFUSED_RETRYABLE }
       : { kind: 'invalid', fence: FENCE_STATE.REJECTED };
   }
-  return { kind: 'refused', fence: FENCE_STATE.REJECTED };
+  // [I] `api_error` says that the request was understood and refused with 402 only; else its outcome is unknown.
+  return error.status === UNDERSTOOD_AND_REFUSED_STATUS
+    ? { kind: 'refused', fence: FENCE_STATE.REJECTED }
+    : UNKNOWN;
 }
+
+const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;

@@ -41,6 +41,9 @@ function errorOf(answer: Answer, operation = 'getPayout'): QbitPayError {
 const describeAnswer = ({ status, type }: Answer): string => `${status} ${type ?? 'without an error object'}`;
 
 const CLIENT_STATUSES = [400, 402, 403, 404, 409, 422, 499];
+/** The contract names 400 to 404. */
+const UNDOCUMENTED_STATUSES = [408, 409, 422, 499];
+const DOCUMENTED_STATUSES = CLIENT_STATUSES.filter((status) => !UNDOCUMENTED_STATUSES.includes(status));
 const SERVER_STATUSES = [500, 502, 503, 504];
 
 describe('reads', () => {
@@ -161,8 +164,15 @@ describe('requests that move money', () => {
       { status },
       UNKNOWN,
     ]),
-    ...CLIENT_STATUSES.map((status): [Answer, PostVerdict] => [{ status, type: API }, REFUSED]),
-    ...CLIENT_STATUSES.filter((status) => status !== 402).map((status): [Answer, PostVerdict] => [
+    ...DOCUMENTED_STATUSES.map((status): [Answer, PostVerdict] => [
+      { status, type: API },
+      status === 402 ? REFUSED : UNKNOWN,
+    ]),
+    // Not documented: somebody else may have said it, after the effect.
+    ...UNDOCUMENTED_STATUSES.flatMap((status) =>
+      Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, PostVerdict] => [{ status, type }, UNKNOWN]),
+    ),
+    ...DOCUMENTED_STATUSES.filter((status) => status !== 402).map((status): [Answer, PostVerdict] => [
       { status, type: INVALID_REQUEST },
       INVALID,
     ]),
