@@ -1,20 +1,28 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyReadError } from './failure-mapping.js';
+import { notYet } from './not-yet.js';
 import { noteWaiting } from './watched.js';
 
 export interface AwaitProviderInput {
   /** Whose reason for waiting is kept up to date in the book; null when it is not a payout that waits. */
   readonly payoutId: string | null;
+  /** How long it asked to be left alone. @default 0 */
+  readonly leaveAloneMs?: number;
 }
 
 /**
  * Reads the account until the provider answers with the key that is in force. Its retry policy is the wait, so
- * that an outage of days adds attempts and no events.
+ * that an outage of days adds attempts and no events. Everybody who waits was told the same time: they come back
+ * spread over half as long again.
  */
 export function createAwaitProvider({ book, qbitpay }: ActivityDependencies) {
-  return async function awaitProvider({ payoutId }: AwaitProviderInput): Promise<void> {
+  return async function awaitProvider(input: AwaitProviderInput): Promise<void> {
+    const { payoutId, leaveAloneMs = 0 } = input;
+    if (leaveAloneMs > 0 && activityInfo().attempt === 1) {
+      throw notYet('QbitPay asked to be left alone', spread(leaveAloneMs));
+    }
     try {
       await qbitpay.getAccount();
     } catch (error) {
@@ -25,8 +33,12 @@ export function createAwaitProvider({ book, qbitpay }: ActivityDependencies) {
         type,
         message: `${type}: still waiting for QbitPay`,
         category: 'BENIGN',
-        ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs }),
+        ...(retryAfterMs === undefined ? {} : { nextRetryDelay: spread(retryAfterMs) }),
       });
     }
   };
+}
+
+function spread(delayMs: number): number {
+  return Math.ceil(delayMs * (1 + Math.random() / 2));
 }

@@ -50,6 +50,7 @@ export function awaitProviderProfile(
   { retryInitialMs, retryMaxMs }: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
   reason: FailureType,
   random: number,
+  leaveAloneMs: number,
 ): ActivityOptions {
   return {
     startToCloseTimeout: '45s',
@@ -57,7 +58,8 @@ export function awaitProviderProfile(
     retry: {
       initialInterval: Math.ceil(retryInitialMs * (1 + random)),
       backoffCoefficient: 2,
-      maximumInterval: Math.max(retryMaxMs, retryInitialMs * 2),
+      // Also the limit of the pause that the activity names, which is half as long again at most.
+      maximumInterval: Math.max(retryMaxMs, retryInitialMs * 2, Math.ceil(leaveAloneMs * 1.5)),
     },
   };
 }

@@ -168,8 +168,8 @@ const PATIENT_ATTEMPTS = 100;
 const PATIENT_PAUSE_MS = 3_600_000;
 
 /**
- * Shows the reason, waits until the provider answers, and then at least as long as it asked for: longer with
- * every attempt, should it refuse just this request.
+ * Shows the reason, waits as long as the provider asked for and until it answers, and then longer with every attempt,
+ * should it refuse just this request.
  */
 export async function waitBecauseOf(
   run: PayoutRun,
@@ -180,12 +180,11 @@ export async function waitBecauseOf(
   showWaiting(run, reason);
   // A step that the engine itself did not finish does not wait for the provider.
   if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
-    await awaitProvider(run.policy, reason, run.origin.request.payoutId);
+    await awaitProvider(run.policy, reason, run.origin.request.payoutId, leastMs);
   }
   const { retryInitialMs, retryMaxMs } = run.policy;
   const longest = attempt > PATIENT_ATTEMPTS ? Math.max(retryMaxMs, PATIENT_PAUSE_MS) : retryMaxMs;
-  const pause = Math.max(leastMs, backoffMs(attempt, retryInitialMs, longest, Math.random()));
-  await sleep(pause, { summary: `waiting: ${reason}` });
+  await sleep(backoffMs(attempt, retryInitialMs, longest, Math.random()), { summary: `waiting: ${reason}` });
   showWaiting(run, undefined);
 }
 

@@ -9,7 +9,10 @@ export async function awaitProvider(
   policy: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
   reason: FailureType,
   payoutId: string | null,
+  leaveAloneMs = 0,
 ): Promise<void> {
-  const activities = proxyActivities<Activities>(awaitProviderProfile(policy, reason, Math.random()));
-  await activities.awaitProvider({ payoutId });
+  const activities = proxyActivities<Activities>(
+    awaitProviderProfile(policy, reason, Math.random(), leaveAloneMs),
+  );
+  await activities.awaitProvider({ payoutId, leaveAloneMs });
 }
