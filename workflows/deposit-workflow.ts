@@ -5,6 +5,7 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   log,
+  patched,
   setHandler,
   sleep,
 } from '@temporalio/workflow';
@@ -16,6 +17,7 @@ import { isFinalStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import { assignDeposit, transactionDeclared, type DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf } from './failures.js';
+import { PATCH } from './patches.js';
 import { allocateDeposit, assignDeposit as assignInBook, verifyDeposit } from './payout-activities.js';
 import { depositAllocated } from './payout-messages.js';
 import { awaitProvider } from './provider-wait.js';
@@ -107,16 +109,17 @@ async function adoptAllocation(run: DepositRun, first: AllocationOutcome): Promi
 async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Notice): Promise<string> {
   const policy = { ...DEFAULT_DEPOSIT_POLICY, ...input.policy };
   const { depositKey } = input;
-  run.publish(
-    { FundingCurrency: notice.currency },
-    `${notice.amount} ${notice.currency} announced; not verified yet`,
-  );
+  const announced = `${notice.amount} ${notice.currency} announced; not verified yet`;
+  run.publish({ FundingCurrency: notice.currency }, announced);
+  const patience = { isOver: false };
   let verifiedAs: string | undefined;
   const warning = condition(() => verifiedAs !== undefined, policy.verifyPatienceSeconds * 1_000, {
     summary: 'patience with the deposit',
   }).then(
     (inTime) => {
-      if (!inTime) showReason(run, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
+      if (inTime) return;
+      patience.isOver = true;
+      showReason(run, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
     },
     // Cancelled: the loop below ends with it, and says so.
     () => undefined,
@@ -134,6 +137,9 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
       if (isForPerson(reason)) return showAsTimer(`parked: ${reason}`);
       await awaitProvider(policy, reason, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
+      if (!patched(PATCH.SHOW_DEPOSIT_AGAIN)) continue;
+      if (patience.isOver) showReason(run, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
+      else run.publish({ PayoutHoldReason: null }, announced);
     }
   }
   await warning;

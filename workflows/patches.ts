@@ -5,4 +5,6 @@
 export const PATCH = {
   /** A held payout is watched: its request is looked for, and what the book learns meanwhile is adopted. */
   WATCH_HELD: 'watch-held',
+  /** A deposit shows what it waits for again, when QbitPay answers after an outage. */
+  SHOW_DEPOSIT_AGAIN: 'show-deposit-again',
 } as const;
