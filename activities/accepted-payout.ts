@@ -56,7 +56,7 @@ export function toProviderRecord({
 }
 
 /** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
-function findingOf(answer: Payout, currency: string): AcceptedRecord['finding'] {
+export function findingOf(answer: Payout, currency: string): AcceptedRecord['finding'] {
   if (answer.trade !== undefined && answer.trade !== null) {
     const detail = `QbitPay converted by itself for payout ${answer.id}`;
     return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };

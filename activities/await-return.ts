@@ -1,4 +1,4 @@
-import type { SettlementOutcome } from '../src/book/settlements.js';
+import type { ReturnReading, SettlementOutcome } from '../src/book/settlements.js';
 import { MILESTONE } from '../src/domain/milestone.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
@@ -21,11 +21,20 @@ export function createAwaitReturn(deps: ActivityDependencies) {
   };
 }
 
-/** Books the return if the provider shows it (contract, section Balance transactions); undefined when it does not. */
+/** Books the return if the provider shows it; undefined when it does not. */
 export async function readReturn(
   { book, qbitpay }: Pick<ActivityDependencies, 'book' | 'qbitpay'>,
   { payoutId, providerPayoutId }: SettlementInput,
 ): Promise<SettlementOutcome | undefined> {
+  const returned = await findReturn(qbitpay, providerPayoutId);
+  return returned === undefined ? undefined : book.attempts.recordReturn(payoutId, returned);
+}
+
+/** The money of a payout that is back (contract, section Balance transactions); undefined when it is not shown. */
+export async function findReturn(
+  qbitpay: ActivityDependencies['qbitpay'],
+  providerPayoutId: string,
+): Promise<ReturnReading | undefined> {
   for (const type of [BALANCE_TRANSACTION_TYPE.PAYOUT_FAILURE, BALANCE_TRANSACTION_TYPE.PAYOUT_CANCEL]) {
     const page = await qbitpay.listBalanceTransactions({ source: providerPayoutId, type });
     const transaction = page.data.find(
@@ -36,7 +45,7 @@ export async function readReturn(
     );
     if (transaction === undefined) continue;
     const { id: balanceTransactionId, amount, net = amount } = transaction;
-    return book.attempts.recordReturn(payoutId, { providerPayoutId, balanceTransactionId, net });
+    return { providerPayoutId, balanceTransactionId, net };
   }
   return undefined;
 }

@@ -97,7 +97,7 @@ function invalidTypeOf({ order, payoutAttempt }: PayoutRecord) {
 
 /** The POST amount; undefined when the payout's own money does not cover it and its fee. */
 async function sizePayout(
-  { book }: ActivityDependencies,
+  { book }: Pick<ActivityDependencies, 'book'>,
   payout: PayoutRecord,
 ): Promise<SentAmount | undefined> {
   const { feeTerms, request } = payout;
@@ -111,6 +111,14 @@ async function sizePayout(
   const isCovered =
     compareAmounts(amount, '0') > 0 && compareAmounts(costOfPayout(amount, currency, feeTerms), funds) <= 0;
   return isCovered ? { amount, currency } : undefined;
+}
+
+/** True when the payout's own money suffices for the request and its fee. */
+export async function isPayoutCovered(
+  deps: Pick<ActivityDependencies, 'book'>,
+  payout: PayoutRecord,
+): Promise<boolean> {
+  return (await sizePayout(deps, payout)) !== undefined;
 }
 
 async function send(

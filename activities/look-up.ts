@@ -5,7 +5,7 @@ import type { PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { MILESTONE } from '../src/domain/milestone.js';
-import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { isWithinLimit } from '../src/domain/resend-limits.js';
 import type { Order, Payout } from '../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-payout.js';
@@ -42,8 +42,18 @@ export type LookUpResult =
  */
 export function createLookUp(deps: ActivityDependencies) {
   return async function lookUp(input: LookUpInput): Promise<LookUpResult> {
-    return heartbeating(() => lookOnce(deps, input));
+    const result = await heartbeating(() => lookOnce(deps, input));
+    // The workflow would come back with the same question at once, again and again.
+    if (isNoNews(result, input)) throw notYet('a person decides', input.pollIntervalMs);
+    return result;
   };
+}
+
+/** On hold, for the reason that the workflow knows. */
+function isNoNews(result: LookUpResult, { heldAs }: LookUpInput): boolean {
+  if (heldAs === undefined || result.kind !== 'superseded') return false;
+  const { status, holdReason, providerPayoutId } = result;
+  return status === PAYOUT_STATUS.HELD && holdReason === heldAs && providerPayoutId === null;
 }
 
 async function lookOnce(deps: ActivityDependencies, input: LookUpInput): Promise<LookUpResult> {
@@ -51,6 +61,8 @@ async function lookOnce(deps: ActivityDependencies, input: LookUpInput): Promise
   const { payoutId, pollIntervalMs, heldAs } = input;
   const isHeld = heldAs !== undefined;
   const payout = await book.payouts.get(payoutId);
+  // A workflow that was reset may ask about a request of a payout that has ended since.
+  if (isFinalStatus(payout.status)) return superseded(book, payoutId);
   if (isHeld && (await isElsewhere(book, payout, heldAs))) return superseded(book, payoutId);
   if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME)
     throw notYet('a person decides', pollIntervalMs);

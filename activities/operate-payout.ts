@@ -5,15 +5,26 @@ import { FENCE_OPERATION } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { refuseAction } from '../src/domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
+import type { SentAmount } from '../src/book/fences.js';
 import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
+import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
-import { toProviderRecord } from './accepted-payout.js';
+import {
+  ORDER_STATUS,
+  PAYOUT_STATUS as PROVIDER_STATUS,
+  type Order,
+  type Payout,
+} from '../src/qbitpay/schemas.js';
+import { findingOf, toProviderRecord } from './accepted-payout.js';
+import { findReturn } from './await-return.js';
+import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { toReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
+import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
 import { orNone, scanFor } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
@@ -128,11 +139,40 @@ async function adoptPayout(
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
   const { sends, asked } = await deps.book.attempts.getFence(id);
-  const rivals = await refuseRivals(deps, payout, providerId);
-  if (rivals !== undefined) return rivals;
+  const others = await readOthers(deps, payout, answer);
+  if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
-  return deps.book.operations.adoptPayout(decision, { payout: record, sends });
+  const finding = findingOf(answer, payout.request.currency);
+  return deps.book.operations.adoptPayout(decision, {
+    payout: record,
+    sends,
+    finding,
+    alsoPaid: others.alsoPaid,
+  });
+}
+
+/**
+ * Of two that live, either may be paid, so that one of them has to go first. Where all were paid already, nothing of
+ * that can be undone here: the payout is paid, and what was paid beyond it is named.
+ */
+async function readOthers(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  adopted: Payout,
+): Promise<{ readonly alsoPaid: readonly string[] } | OperationOutcome> {
+  const scan = await scanFor(deps, { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
+  const others = scan.found.filter(
+    ({ id, status }) => id !== adopted.id && !RETURNED_STATUSES.includes(status),
+  );
+  const open = others.find(({ status }) => status !== PROVIDER_STATUS.PAID);
+  if (open !== undefined) return rivalRefused(open);
+  if (others[0] !== undefined && adopted.status !== PROVIDER_STATUS.PAID) return rivalRefused(others[0]);
+  return scan.isComplete ? { alsoPaid: others.map(({ id }) => id) } : refused(UNREADABLE);
+}
+
+function rivalRefused({ id, status }: Pick<Payout, 'id' | 'status'>): OperationOutcome {
+  return refused(`QbitPay has ${id} as ${printableWord(status)}: have it cancelled first`);
 }
 
 async function adoptOrder(
@@ -141,50 +181,75 @@ async function adoptOrder(
   { providerId, ...decision }: Adoption,
 ): Promise<OperationOutcome> {
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
+  const { sends, asked } = await deps.book.attempts.getFence({
+    operation: FENCE_OPERATION.ORDER,
+    externalOrderId,
+  });
   const answer = await orNone(() => deps.qbitpay.getOrder(providerId));
-  if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
-  const { sends } = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.ORDER, externalOrderId });
+  if (answer === undefined || !mayBeOrder(answer, externalOrderId, asked)) {
+    return notOurs(providerId, externalOrderId);
+  }
   return deps.book.operations.adoptOrder(decision, { order: toOrderRecord(externalOrderId, answer), sends });
 }
 
-/** What QbitPay accepted is over only if it says so still: of two that live, both would be paid. */
+/**
+ * [I] That orders carry the id back is inferred: one that names none is taken on a person's word, if it is what was
+ * asked for.
+ */
+function mayBeOrder(answer: Order, externalOrderId: string, asked: SentAmount | null): boolean {
+  if (answer.externalOrderId !== undefined) return answer.externalOrderId === externalOrderId;
+  const [base] = answer.symbol.split('/');
+  return asked !== null && base === asked.currency && compareAmounts(answer.amount, asked.amount) === 0;
+}
+
+/** The attempt before is over only if QbitPay says so still: of two that live, both would be carried out. */
 async function retry(
   deps: ActivityDependencies,
   decision: Decision & { readonly destination?: Destination | undefined },
 ): Promise<OperationOutcome> {
   const payout = await deps.book.payouts.get(decision.payoutId);
-  const { payoutId, payoutAttempt, providerPayout } = payout;
-  if (providerPayout?.externalOrderId === payoutExternalId(payoutId, payoutAttempt)) {
-    const rivals = await refuseRivals(deps, payout);
-    if (rivals !== undefined) return rivals;
-  }
-  return deps.book.operations.retry(decision);
+  const scan = await scanFor(deps, payout);
+  const live = scan.found.find(({ status }) => !RETURNED_STATUSES.includes(status));
+  if (live !== undefined) return rivalRefused(live);
+  if (!scan.isNamed) return refused(UNNAMED);
+  if (!scan.isComplete) return refused(UNREADABLE);
+  const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
+  return deps.book.operations.retry({ ...decision, isCovered });
 }
 
 /** A last look before its money is free: what is there after all must not be closed. */
 async function close(deps: ActivityDependencies, decision: Decision): Promise<OperationOutcome> {
   const payout = await deps.book.payouts.get(decision.payoutId);
+  if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return deps.book.operations.close(decision);
-  const { found, isComplete } = await scanFor(deps, payout);
+  const { found, isComplete, isNamed } = await scanFor(deps, payout);
   if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
+  if (!isNamed) return refused(UNNAMED);
   return isComplete ? deps.book.operations.close(decision) : refused(UNREADABLE);
 }
 
-/** What QbitPay has of the payout's current attempt, and does not give back, beside `adoptedId`. */
-async function refuseRivals(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  adoptedId?: string,
-): Promise<OperationOutcome | undefined> {
-  const { found, isComplete } = await scanFor(deps, { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
-  const rival = found.find(({ id, status }) => id !== adoptedId && !RETURNED_STATUSES.includes(status));
-  if (rival !== undefined) {
-    return refused(`QbitPay has ${rival.id} as ${printableWord(rival.status)}: have it cancelled first`);
+/** A word that the engine does not know may be an end: that it is shows in what became of the money. */
+async function closeUnknown(
+  { book, qbitpay }: ActivityDependencies,
+  decision: Decision,
+  { order, providerPayout, heldFrom }: PayoutRecord,
+): Promise<OperationOutcome> {
+  if (heldFrom === PAYOUT_STATUS.CONVERTING && order !== null) {
+    const { externalOrderId, providerOrderId } = order;
+    const answer = await qbitpay.getOrder(providerOrderId);
+    const movement = await readMovement(qbitpay, answer);
+    if (movement === undefined) return refused('QbitPay does not show what the order moved');
+    const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
+    return book.operations.closeSold(decision, toOrderRecord(externalOrderId, ended, movement));
   }
-  return isComplete ? undefined : refused(UNREADABLE);
+  const returned =
+    providerPayout === null ? undefined : await findReturn(qbitpay, providerPayout.providerPayoutId);
+  if (returned === undefined) return refused('QbitPay does not show its money again');
+  return book.operations.closeReturned(decision, returned);
 }
 
+const UNNAMED = 'QbitPay lists an order that does not say whose it is: adopt it, if it is this one';
 const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
 
 function refused(message: string): OperationOutcome {

@@ -46,7 +46,10 @@ export function movementOf(
   const bought = addAmounts(...inQuote.map(({ amount }) => amount));
   const net = addAmounts(...inQuote.map(netOf));
   const movement = { sold, bought, fee: subtractAmounts(bought, net) };
-  const isNothing = [sold, bought, net].every((amount) => compareAmounts(amount, '0') === 0);
+  // That nothing is shown proves that nothing was moved only where the order says so as well: it may be shown late.
+  const isNothing =
+    [sold, bought, net].every((amount) => compareAmounts(amount, '0') === 0) &&
+    (transactions.length > 0 || order.quoteAmount !== undefined);
   const hasBothLegs = compareAmounts(sold, '0') > 0 && compareAmounts(bought, '0') > 0;
   return (isNothing || hasBothLegs) && agreesWithOrder(order, bought, net) ? movement : undefined;
 }

@@ -16,8 +16,8 @@ export type OrderProgress =
   | { readonly kind: 'filled' }
   | {
       readonly kind: 'pending';
-      /** The order has ended; what it moved is not shown yet. */
-      readonly isEnded?: true;
+      /** For how long the order has ended without showing what it moved. */
+      readonly unclearForMs?: number;
     }
   /** The provider ended the order unfilled, or filled in part: the payout is held. */
   | Superseded;
@@ -41,10 +41,25 @@ export async function readOrder(
     return order.status === ORDER_STATUS.PENDING
       ? { kind: 'pending' }
       : holdUnknown(book, payout, externalOrderId, order);
-  if (movement === undefined) return { kind: 'pending', isEnded: true };
+  if (movement === undefined) {
+    return { kind: 'pending', unclearForMs: await book.attempts.noteUnclear(externalOrderId) };
+  }
   return hold(book, payout.payoutId, {
     reason: FAILURE_TYPE.ORDER_NOT_FILLED,
     detail: describeEnd(record),
+    about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
+  });
+}
+
+/** It has waited long enough: what became of its money has to be found out by a person. */
+export async function holdUnclear(
+  { book }: ActivityDependencies,
+  { payoutId, order }: PayoutRecord,
+): Promise<Superseded> {
+  const { externalOrderId = '', providerOrderId = '' } = order ?? {};
+  return hold(book, payoutId, {
+    reason: FAILURE_TYPE.ORDER_UNCLEAR,
+    detail: `order ${providerOrderId} has ended, and QbitPay does not show what it moved`,
     about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
   });
 }

@@ -24,9 +24,9 @@ export interface Scan<T> {
   readonly isNamed: boolean;
 }
 
-/** All of it was read, and there is nothing. */
-export function isNothing({ found, isComplete }: Scan<unknown>): boolean {
-  return isComplete && found.length === 0;
+/** All of it was read, and there is nothing that is ours or might be. */
+export function isNothing({ found, isComplete, isNamed }: Scan<unknown>): boolean {
+  return isComplete && isNamed && found.length === 0;
 }
 
 /** Payouts of this `externalOrderId`: those in the list, and those of `announcedIds` that are of it. */

@@ -6,7 +6,7 @@ import { payoutExternalId } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { PAYOUT_STATUS as PROVIDER_STATUS } from '../src/qbitpay/schemas.js';
-import { recordAccepted } from './accepted-payout.js';
+import { findingOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { orNone } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
@@ -42,7 +42,8 @@ export async function readSettlement(
   const { book, qbitpay, reached } = deps;
   return watched(book, payoutId, async () => {
     const events = await book.webhooks.pendingOf({ payoutId });
-    await readOthers(deps, payoutId, providerPayoutId, events);
+    const { request } = await book.payouts.get(payoutId);
+    const unseenIds = await readOthers(deps, payoutId, providerPayoutId, events);
     const payout = await orNone(() => qbitpay.getPayout(providerPayoutId));
     // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
     // read: the events stay to be dealt with.
@@ -54,36 +55,46 @@ export async function readSettlement(
     if (ending !== null) await reached(MILESTONE.SETTLEMENT_READ);
     const outcome = await book.attempts.recordSettlement(payoutId, {
       providerPayoutId,
+      currency: payout.currency,
       recipientAmount: payout.amount,
       fee: payout.fee,
       providerStatus: payout.status,
       outcome: ending,
+      finding: findingOf(payout, request.currency),
     });
     if (ending !== null) await reached(MILESTONE.SETTLEMENT_RECORDED);
-    await book.webhooks.markHandled(events);
+    await book.webhooks.markHandled(
+      events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
+    );
     return { ...outcome, settled: isFinalStatus(outcome.status) };
   });
 }
 
-/** Events about this payout that name another one of the provider's: there may be two of them. */
+/**
+ * Events about this payout that name another one of the provider's: there may be two of them. Answers with the ids of
+ * those that are not visible yet: their events stay to be dealt with.
+ */
 async function readOthers(
   deps: ActivityDependencies,
   payoutId: string,
   providerPayoutId: string,
   events: readonly PendingWebhook[],
-): Promise<void> {
+): Promise<readonly string[]> {
   const named = new Set(events.flatMap((event) => event.providerObjectId ?? []));
   named.delete(providerPayoutId);
-  if (named.size === 0) return;
+  if (named.size === 0) return [];
+  const unseenIds: string[] = [];
   const payout = await deps.book.payouts.get(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const fence = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
   for (const id of named) {
     const answer = await orNone(() => deps.qbitpay.getPayout(id));
+    if (answer === undefined) unseenIds.push(id);
     if (answer?.externalOrderId !== externalOrderId) continue;
     const postAmount = fence.asked?.amount ?? answer.amount;
     await recordAccepted(deps, payout, { answer, sends: fence.sends, postAmount, externalOrderId });
   }
+  return unseenIds;
 }
 
 function failedAs(

@@ -20,13 +20,13 @@ const DETAILS = {
   rejected: 'cannot be carried out as asked',
 } as const;
 
-/** Ends the payout in the book, if it is not too late there; true when it has ended. */
+/** Ends the payout in the book, if it is not too late there; answers why not, and undefined when it has ended. */
 export async function closeAs(
   run: PayoutRun,
   to: CloseFundingInput['to'],
   failure: CloseFundingInput['failure'] = null,
   detail: string = failure === null ? DETAILS[to] : `${DETAILS[to]}: ${failure.message}`,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const outcome = await closeFunding({ origin: run.origin, to, detail, failure });
   // The provider's own words stay in the book: they may name the recipient.
   const shown = failure === null ? detail : `${DETAILS[to]}: ${FAILURES[failure.type].meaning}`;
@@ -38,7 +38,9 @@ export async function closeAs(
     // The step that wanted to end the payout goes on from where the book is; a refused cancellation changes nothing.
     adoptBook(run, { status: outcome.status, holdReason: outcome.holdReason ?? null });
   }
-  return outcome.kind === 'closed';
+  if (outcome.kind === 'closed') return undefined;
+  // Answers recorded before they said why have the status alone.
+  return (outcome as Partial<Extract<typeof outcome, { kind: 'refused' }>>).why ?? `it is ${outcome.status}`;
 }
 
 /** Recorded histories have it: closing a payout parked its deposits once. */
@@ -46,13 +48,16 @@ interface ClosedBeforeLedger {
   readonly parkedDepositKeys?: readonly string[];
 }
 
-/** Cancels on behalf of `actor`; false when it is too late. The steps end, wherever they are waiting. */
-export async function cancelFunding(run: PayoutRun, actor: string): Promise<boolean> {
-  const cancelled = await CancellationScope.nonCancellable(() =>
-    closeAs(run, 'cancelled', null, `cancelled by ${actor}`),
-  );
-  if (cancelled) run.scope.cancel();
-  return cancelled;
+/** Cancels on behalf of `actor`; answers why not, where it is too late. The steps end, wherever they are waiting. */
+export async function cancelFunding(
+  run: PayoutRun,
+  actor: string,
+  reason?: string,
+): Promise<string | undefined> {
+  const detail = `cancelled by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
+  const refusal = await CancellationScope.nonCancellable(() => closeAs(run, 'cancelled', null, detail));
+  if (refusal === undefined) run.scope.cancel();
+  return refusal;
 }
 
 /**

@@ -66,7 +66,7 @@ export async function awaitDeposit(run: PayoutRun): Promise<void> {
   const allocated = await condition(() => run.depositAllocated, remainingMs, {
     summary: 'waiting for the deposit, until its deadline',
   });
-  if (!allocated && (await closeAs(run, 'expired'))) return;
+  if (!allocated && (await closeAs(run, 'expired')) === undefined) return;
   // Part of it is there: a person has to decide.
   if (run.status !== PAYOUT_STATUS.AWAITING_DEPOSIT) return;
   run.depositAllocated = true;

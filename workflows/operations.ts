@@ -67,11 +67,11 @@ function toOperation(resolution: Resolution) {
 
 /** Whoever decides says so with his name and why: an operation without them would leave nothing to audit. */
 function assertDecision({ actor, reason }: Partial<OperatorDecision> = {}): void {
-  if (isText(actor) && isText(reason)) return;
+  if (isDecisionText(actor) && isDecisionText(reason)) return;
   throw refused('actor and reason are needed, of 256 characters at most');
 }
 
-function isText(value: unknown): boolean {
+export function isDecisionText(value: unknown): boolean {
   return typeof value === 'string' && value.trim() !== '' && value.length <= 256;
 }
 
@@ -81,7 +81,7 @@ function assertResolution(resolution: Partial<Resolution>): void {
   if (!RESOLUTIONS.includes(resolution.action ?? '')) {
     throw refused(`the action must be one of ${RESOLUTIONS.join(', ')}`);
   }
-  if (resolution.action === 'adopt' && !isText(resolution.providerPayoutId)) {
+  if (resolution.action === 'adopt' && !isDecisionText(resolution.providerPayoutId)) {
     throw refused('providerPayoutId says what is adopted');
   }
 }

@@ -98,8 +98,10 @@ async function finishOrder(run: PayoutRun, progress: 'filled' | 'pending'): Prom
   if (progress === 'pending') {
     adopt(run, PAYOUT_STATUS.CONVERTING, 'the order is placed; waiting until it is filled');
     const { payoutId } = run.input.request;
-    const { pollIntervalMs } = run.policy;
-    const answer = await untilAnswered(run, () => pollOrder({ payoutId, pollIntervalMs }));
+    const { pollIntervalMs, settleWindowSeconds } = run.policy;
+    const answer = await untilAnswered(run, () =>
+      pollOrder({ payoutId, pollIntervalMs, settleWindowSeconds }),
+    );
     if (answer.kind === 'superseded') return adoptBook(run, answer);
   }
   run.converted = true;

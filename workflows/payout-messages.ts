@@ -59,10 +59,13 @@ export const openPayout = defineUpdate<
   [{ readonly requestHash: string }]
 >('openPayout');
 
+export interface Cancellation {
+  readonly actor: string;
+  readonly reason?: string;
+}
+
 /** Cancels; refused with {@link CANCEL_REFUSED} when it is too late. */
-export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [{ readonly actor: string }]>(
-  'cancelPayout',
-);
+export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [Cancellation]>('cancelPayout');
 
 /** Who decided, and why: both are written in the timeline. */
 export interface OperatorDecision {

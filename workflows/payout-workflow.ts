@@ -19,11 +19,12 @@ import {
   openPayout,
   payoutEvent,
   REQUEST_CONFLICT,
+  type Cancellation,
   type PayoutWorkflowInput,
   type PayoutWorkflowResult,
 } from './payout-messages.js';
 import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
-import { handleOperations } from './operations.js';
+import { handleOperations, isDecisionText } from './operations.js';
 import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.js';
 
 /**
@@ -44,8 +45,9 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
 
 /** Nobody is there to be answered: that it was too late is shown. */
 async function cancelFromTemporal(run: PayoutRun): Promise<void> {
-  if (await cancelFunding(run, 'Temporal')) return;
-  run.waitsFor = `${run.waitsFor} (a cancellation came too late)`;
+  const refusal = await cancelFunding(run, 'Temporal');
+  if (refusal === undefined) return;
+  run.waitsFor = `${run.waitsFor} (it was not cancelled: ${refusal})`;
   show(run);
 }
 
@@ -109,15 +111,35 @@ function handleMessages(run: PayoutRun): void {
     },
     { validator: (opening: { readonly requestHash: string }) => assertSameRequest(run, opening.requestHash) },
   );
-  setHandler(cancelPayout, async ({ actor }) => {
-    if (!(await cancelFunding(run, actor))) {
-      throw ApplicationFailure.create({
-        type: CANCEL_REFUSED,
-        message: `the payout is ${run.status} and can no longer be cancelled`,
-        nonRetryable: true,
-      });
-    }
-    return { status: run.status };
+  setHandler(
+    cancelPayout,
+    async ({ actor, reason }) => {
+      const refusal = await cancelFunding(run, actor, reason);
+      if (refusal !== undefined) throw cancelRefused(refusal);
+      return { status: run.status };
+    },
+    { validator: (cancellation: Cancellation) => assertCancellation(run, cancellation) },
+  );
+}
+
+/** What has ended otherwise leaves no trace in the history; one that is cancelled already is told so. */
+function assertCancellation(
+  { status }: PayoutRun,
+  { actor, reason = 'none given' }: Partial<Cancellation> = {},
+): void {
+  if (!isDecisionText(actor) || !isDecisionText(reason)) {
+    throw cancelRefused('an actor is needed; it and the reason have 256 characters at most');
+  }
+  if (isFinalStatus(status) && status !== PAYOUT_STATUS.CANCELLED) {
+    throw cancelRefused(`it has ended as ${status}`);
+  }
+}
+
+function cancelRefused(why: string): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: CANCEL_REFUSED,
+    message: `The payout cannot be cancelled: ${why}.`,
+    nonRetryable: true,
   });
 }
 

@@ -9,7 +9,7 @@ import type { ApiBook } from './book-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout, toUnbookedPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
-import { payout, payoutParams, unbookedPayout } from './schemas.js';
+import { cancellationBody, payout, payoutParams, unbookedPayout } from './schemas.js';
 
 interface CancelPayoutDependencies {
   readonly book: ApiBook;
@@ -23,6 +23,7 @@ const SCHEMA = {
   description: 'Can be repeated: a payout that is cancelled already is answered as it is.',
   tags: ['payouts'],
   params: payoutParams,
+  body: cancellationBody,
   response: {
     200: answer('The payout is cancelled.', z.union([payout, unbookedPayout])),
     ...INVALID,
@@ -39,14 +40,19 @@ export function addCancelPayout(app: ApiServer, dependencies: CancelPayoutDepend
     url: '/v1/payouts/:payoutId/cancel',
     onRequest: dependencies.authentication('create'),
     schema: SCHEMA,
-    handler: async ({ params, actor }) => cancelPayout(dependencies, params.payoutId, actor),
+    handler: async ({ params: { payoutId }, body, actor }) =>
+      cancelPayout(dependencies, payoutId, { actor, reason: body?.reason }),
   });
 }
 
-async function cancelPayout({ book, payouts }: CancelPayoutDependencies, payoutId: string, actor: string) {
+async function cancelPayout(
+  { book, payouts }: CancelPayoutDependencies,
+  payoutId: string,
+  { actor, reason }: { readonly actor: string; readonly reason: string | undefined },
+) {
   const before = await book.payouts.find(payoutId);
   if (before !== undefined && isFinalStatus(before.status)) return toAnswer(before);
-  const outcome = await payouts.cancel(payoutId, actor);
+  const outcome = await payouts.cancel(payoutId, actor, reason);
   if (outcome.kind === 'refused') throw ProblemError.of('CANCEL_REFUSED', outcome.message);
 
   const after = await book.payouts.find(payoutId);

@@ -7,7 +7,7 @@ import type { ApiBook } from './book-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
-import { decisionBody, payout, payoutParams, resolveBody, retryBody } from './schemas.js';
+import { decisionBody, operationHeaders, payout, payoutParams, resolveBody, retryBody } from './schemas.js';
 
 const UNREADABLE_RETRY_AFTER_SECONDS = '10';
 
@@ -27,16 +27,16 @@ export function addOperatePayout(app: ApiServer, dependencies: OperatePayoutDepe
     url: '/v1/payouts/:payoutId/hold',
     onRequest,
     schema: { ...schemaOf('holdPayout', 'Put a payout on hold', decisionBody), params },
-    handler: async ({ params: { payoutId }, body, actor }) =>
-      operate(dependencies, payoutId, { operation: 'hold', actor, ...body }),
+    handler: async ({ params: { payoutId }, body, headers, actor }) =>
+      operate(dependencies, payoutId, { ...keyOf(headers), operation: 'hold', actor, ...body }),
   });
   app.route({
     method: 'POST',
     url: '/v1/payouts/:payoutId/resume',
     onRequest,
     schema: { ...schemaOf('resumePayout', 'Take a held payout on', decisionBody), params },
-    handler: async ({ params: { payoutId }, body, actor }) =>
-      operate(dependencies, payoutId, { operation: 'resume', actor, ...body }),
+    handler: async ({ params: { payoutId }, body, headers, actor }) =>
+      operate(dependencies, payoutId, { ...keyOf(headers), operation: 'resume', actor, ...body }),
   });
   app.route({
     method: 'POST',
@@ -46,8 +46,8 @@ export function addOperatePayout(app: ApiServer, dependencies: OperatePayoutDepe
       ...schemaOf('resolvePayout', 'Say what became of a request whose outcome is not known', resolveBody),
       params,
     },
-    handler: async ({ params: { payoutId }, body, actor }) =>
-      operate(dependencies, payoutId, { operation: 'resolve', actor, ...body }),
+    handler: async ({ params: { payoutId }, body, headers, actor }) =>
+      operate(dependencies, payoutId, { ...keyOf(headers), operation: 'resolve', actor, ...body }),
   });
   app.route({
     method: 'POST',
@@ -57,9 +57,13 @@ export function addOperatePayout(app: ApiServer, dependencies: OperatePayoutDepe
       ...schemaOf('retryPayout', 'Make a new attempt, to another destination if need be', retryBody),
       params,
     },
-    handler: async ({ params: { payoutId }, body, actor }) =>
-      operate(dependencies, payoutId, { operation: 'retry', actor, ...body }),
+    handler: async ({ params: { payoutId }, body, headers, actor }) =>
+      operate(dependencies, payoutId, { ...keyOf(headers), operation: 'retry', actor, ...body }),
   });
+}
+
+function keyOf(headers: z.infer<typeof operationHeaders>): Pick<PayoutOperation, 'idempotencyKey'> {
+  return { idempotencyKey: headers['idempotency-key'] };
 }
 
 function schemaOf<Body extends z.ZodType>(operationId: string, summary: string, body: Body) {
@@ -67,6 +71,8 @@ function schemaOf<Body extends z.ZodType>(operationId: string, summary: string, 
     operationId,
     summary,
     tags: ['payouts'],
+    description: 'With an Idempotency-Key it is carried out once, however often it is sent.',
+    headers: operationHeaders,
     body,
     response: {
       200: answer('Done; the payout as it is now.', payout),

@@ -102,6 +102,12 @@ const reason = z
 
 export const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });
 
+/** Cancelling needs no body: whoever asks for a payout may take it back. */
+export const cancellationBody = z
+  .strictObject({ reason: reason.optional() })
+  .nullish()
+  .register(namedSchemas, { id: 'Cancellation' });
+
 export const resolveBody = z
   .strictObject({
     action: z.enum(['adopt', 'resend', 'close']).meta({
@@ -126,6 +132,14 @@ export const retryBody = z
     }
   })
   .register(namedSchemas, { id: 'Retry' });
+
+export const operationHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A–Z a–z 0–9 . _ -')
+    .optional()
+    .meta({ description: 'A name of your own for this decision: repeated under it, it changes nothing.' }),
+});
 
 export const payoutParams = z.strictObject({ payoutId });
 

@@ -1,5 +1,6 @@
 import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
+import { RETURNED_STATUSES } from '../domain/provider-objects.js';
 import { reportSecond } from './attempts.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { settleFence } from './fences.js';
@@ -24,7 +25,13 @@ export interface AcceptedRecord {
   readonly payout: ProviderPayoutRecord & { readonly currency: string };
   /** Which sending it answers. */
   readonly sends: number;
-  readonly finding?: { readonly reason: FailureType; readonly detail: string } | undefined;
+  readonly finding?: Finding | undefined;
+}
+
+/** What about an object of QbitPay's needs a person. */
+export interface Finding {
+  readonly reason: FailureType;
+  readonly detail: string;
 }
 
 /** Writes the accepted payout, books what it took, and moves on to `in_transit`: all or nothing. */
@@ -68,10 +75,27 @@ export async function acceptPayout(
     await addTimelineEntry(trx, payoutId, status, `${transition.detail}, late`);
     await changeHeldFrom(trx, payoutId, PAYOUT_STATUS.IN_TRANSIT);
   }
-  const hold = finding ?? (isBooked ? undefined : beyondLedger(payout));
-  if (hold === undefined) return status;
-  const { reason: holdReason, detail } = hold;
-  return holdFor(trx, await lockExistingPayout(trx, payoutId), { holdReason, detail });
+  const current = await lockExistingPayout(trx, payoutId);
+  if (finding !== undefined) return holdForFinding(trx, current, finding);
+  if (isBooked) return status;
+  const { reason: holdReason, detail } = beyondLedger(payout);
+  return holdFor(trx, current, { holdReason, detail });
+}
+
+/**
+ * Holds the payout, once, and marks it: a person takes the hold on, and an end that is read ends it, but what was found
+ * stays to be seen.
+ */
+export async function holdForFinding(
+  trx: BookTransaction,
+  row: PayoutRow,
+  { reason: holdReason, detail }: Finding,
+): Promise<PayoutStatus> {
+  if (row.flags.includes(holdReason)) return row.status;
+  const status = await holdFor(trx, row, { holdReason, detail });
+  // The hold has put it in the timeline, and where the payout has ended the mark does.
+  await addFlag(trx, { ...row, status }, holdReason, detail);
+  return status;
 }
 
 /** Another object under the same `externalOrderId` is one payout too many. */
@@ -79,9 +103,11 @@ async function acceptAgain(
   trx: BookTransaction,
   row: PayoutRow,
   known: AttemptRow,
-  { providerPayoutId }: ProviderPayoutRecord,
+  { providerPayoutId, status }: ProviderPayoutRecord,
 ): Promise<PayoutStatus> {
   if (known.provider_payout_id === providerPayoutId) return row.status;
+  // One that QbitPay has given up is no second payout: that is what it was asked for.
+  if (RETURNED_STATUSES.includes(status)) return row.status;
   await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
   return (await lockExistingPayout(trx, row.payout_id)).status;
 }

@@ -96,7 +96,8 @@ export async function acceptOrder(
     await reportSecond(trx, row, which, isOver);
     return false;
   }
-  await writeOrder(trx, row.payout_id, order);
+  // An end counts when it was read, not when a request was answered so.
+  await writeOrder(trx, row.payout_id, { ...order, status: PENDING });
   if (isFinalStatus(row.status)) {
     const detail = `order accepted by QbitPay as ${order.providerOrderId}, after the end`;
     await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, detail);
@@ -113,7 +114,7 @@ export async function replaceOrder(
 ): Promise<void> {
   await trx
     .updateTable('provider_orders')
-    .set({ provider_order_id: order.providerOrderId, status: 'pending' })
+    .set({ provider_order_id: order.providerOrderId, status: PENDING })
     .where('external_order_id', '=', order.externalOrderId)
     .execute();
   await acceptOrder(trx, row, sends, order);
@@ -141,13 +142,38 @@ export async function upsertOrder(
   order: OrderRecord,
 ): Promise<PayoutStatus> {
   return db.transaction().execute(async (trx) => {
-    const row = await lockExistingPayout(trx, payoutId);
-    await writeOrder(trx, payoutId, order);
-    return hasMoved(order) ? bookExecuted(trx, row, order) : row.status;
+    return writeExecuted(trx, await lockExistingPayout(trx, payoutId), order);
   });
 }
 
-/** The provider's words for an order that has ended: as a whole, or before all of it was executed. */
+/** In the transaction of whoever locks the payout. */
+export async function writeExecuted(
+  trx: BookTransaction,
+  row: PayoutRow,
+  order: OrderRecord,
+): Promise<PayoutStatus> {
+  await writeOrder(trx, row.payout_id, order);
+  return hasMoved(order) ? bookExecuted(trx, row, order) : row.status;
+}
+
+/**
+ * Notes that the provider calls an order ended and does not show what it moved; answers for how long that is so, in
+ * milliseconds.
+ */
+export async function noteUnclear(db: BookDatabase, externalOrderId: string): Promise<number> {
+  const row = await db
+    .updateTable('provider_orders')
+    .set({ unclear_since: sql<Date>`coalesce(unclear_since, clock_timestamp())` })
+    .where('external_order_id', '=', externalOrderId)
+    .returning(
+      sql<number>`(extract(epoch from clock_timestamp() - unclear_since) * 1000)::float8`.as('for_ms'),
+    )
+    .executeTakeFirstOrThrow();
+  return row.for_ms;
+}
+
+/** The provider's words for an order: not ended, ended as a whole, or before all of it was executed. */
+const PENDING = 'pending';
 const FILLED = 'filled';
 const UNFILLED_WORDS = ['cancelled', 'failed'];
 const ORDER_ENDS = [FILLED, ...UNFILLED_WORDS];
@@ -195,13 +221,19 @@ async function bookExecuted(trx: BookTransaction, row: PayoutRow, order: OrderRe
   return row.status;
 }
 
-/** It was accepted at the price that was quoted: a worse one is worth a look. */
+/**
+ * It was accepted at the price that was quoted: a worse one is worth a look. What the order brought in counts as well as
+ * the price that it names, which may be none ("0").
+ */
 async function flagWorsePrice(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
-  const { externalOrderId, price } = order;
+  const { externalOrderId, price, amount, quoteAmount, symbol } = order;
   const { asked } = await getFence(trx, { operation: FENCE_OPERATION.ORDER, externalOrderId });
-  // "0" stands for an answer that names no price: what it brought in is read all the same.
-  if (asked?.price === undefined || price === '0' || compareAmounts(price, asked.price) >= 0) return;
-  const detail = `QbitPay sold at ${price}, quoted were ${asked.price}`;
+  if (asked?.price === undefined) return;
+  const [base = '', quote = ''] = symbol.split('/');
+  const due = roundDownToCurrency(multiply(amount, asked.price), quote);
+  const isNamedWorse = price !== '0' && compareAmounts(price, asked.price) < 0;
+  if (!isNamedWorse && compareAmounts(quoteAmount, due) >= 0) return;
+  const detail = `QbitPay sold ${amount} ${base} for ${quoteAmount} ${quote}, at ${asked.price} as quoted it is ${due}`;
   await addFlag(trx, row, FAILURE_TYPE.PRICE_DIFFERS, detail);
 }
 

@@ -5,7 +5,7 @@ import {
   recordOpeningBalances,
 } from './account-opening.js';
 import { recordProviderPayout } from './acceptances.js';
-import { enterStep, recordOrder, releaseKnown, soldByOrders, upsertOrder } from './attempts.js';
+import { enterStep, noteUnclear, recordOrder, releaseKnown, soldByOrders, upsertOrder } from './attempts.js';
 import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './balance-claims.js';
 import type { Pool } from 'pg';
 import {
@@ -39,6 +39,8 @@ import {
   adoptOrder,
   adoptPayout,
   closePayout,
+  closeReturned,
+  closeSold,
   holdByOperator,
   isCarriedOut,
   resendPayout,
@@ -177,6 +179,7 @@ function bindPayouts(db: BookDatabase) {
       authoriseResend,
       recordOrder,
       upsertOrder,
+      noteUnclear,
       soldByOrders,
       releaseKnown,
       recordProviderPayout,
@@ -188,6 +191,8 @@ function bindPayouts(db: BookDatabase) {
       resume: resumePayout,
       resend: resendPayout,
       close: closePayout,
+      closeReturned,
+      closeSold,
       isCarriedOut,
       adoptOrder,
       adoptPayout,

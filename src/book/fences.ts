@@ -323,14 +323,26 @@ export const IS_ORDER_OVER = sql<boolean>`
       or exists (select from ledger_entries
         where cause = ${ENTRY_CAUSE.ORDER} and cause_id = provider_orders.external_order_id)))`;
 
+/** Where a payout's requests are, as far as it cannot be cancelled for them. */
+const AT_PROVIDER = {
+  unknown: 'a request of it may have arrived at QbitPay: what became of it has to be known first',
+  order: 'QbitPay has its order, which has not come to its end',
+  payout: 'QbitPay has it',
+  returning: 'its money has not come back from QbitPay yet',
+} as const;
+
 /**
- * True when the provider has, or may have, a payout of this one, or an order that has not come to its end or whose
- * proceeds are not booked: cancelling is too late, or too early, then.
+ * Why a payout cannot be cancelled: the provider has, or may have, a payout of this one, or an order that has not come to
+ * its end or whose proceeds are not booked. Undefined where it can.
  */
-export async function hasReachedProvider(trx: BookTransaction, payoutId: string): Promise<boolean> {
-  const { rows } = await sql<{ reached: boolean }>`
-    select exists (
-      select from fences
+export async function whyAtProvider(trx: BookTransaction, payoutId: string): Promise<string | undefined> {
+  const { rows } = await sql<{ what: keyof typeof AT_PROVIDER }>`
+      select case
+          when fences.state <> ${FENCE_STATE.ACCEPTED} then 'unknown'
+          when fences.operation = ${FENCE_OPERATION.ORDER} then 'order'
+          when provider_payouts.status in ('failed', 'cancelled') then 'returning'
+          else 'payout' end as what
+      from fences
       left join provider_orders on fences.operation = ${FENCE_OPERATION.ORDER}
         and provider_orders.external_order_id = fences.external_order_id
       left join provider_payouts on fences.operation = ${FENCE_OPERATION.PAYOUT}
@@ -340,6 +352,6 @@ export async function hasReachedProvider(trx: BookTransaction, payoutId: string)
           or (fences.state = ${FENCE_STATE.ACCEPTED}
             and not coalesce(case fences.operation when ${FENCE_OPERATION.ORDER} then ${IS_ORDER_OVER}
               else provider_payouts.status in ('failed', 'cancelled') and provider_payouts.returned_at is not null end, false)))
-    ) as reached`.execute(trx);
-  return rows[0]?.reached === true;
+      limit 1`.execute(trx);
+  return rows[0] && AT_PROVIDER[rows[0].what];
 }

@@ -6,7 +6,7 @@ import { canTransition, isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '
 import type { FeeTerms, ProviderMinimum } from '../domain/quote.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { releaseFunds } from './bookings.js';
-import { hasReachedProvider } from './fences.js';
+import { whyAtProvider } from './fences.js';
 import { lockLedger } from './ledger.js';
 import { toDeposit } from './payout-reading.js';
 import {
@@ -212,7 +212,12 @@ export type CloseOutcome =
   /** Only an expiry is told so: the deposit had come in time. */
   | { readonly kind: 'funded'; readonly status: PayoutStatus }
   /** Too late, or not by itself: the book says how far the payout is. */
-  | { readonly kind: 'refused'; readonly status: PayoutStatus; readonly holdReason: FailureType | null };
+  | {
+      readonly kind: 'refused';
+      readonly status: PayoutStatus;
+      readonly holdReason: FailureType | null;
+      readonly why: string;
+    };
 
 /**
  * Ends a payout before its money has left; what it has becomes free. Locks the row that allocation locks, so that
@@ -222,21 +227,25 @@ export async function closeFunding(db: BookDatabase, closing: FundingClosing): P
   return db.transaction().execute(async (trx) => {
     const row =
       (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
-    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) return refused(row);
+    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
+      return refused(row, 'another workflow has carried it');
+    }
     if (row.status === closing.to) return closed(trx, row);
-    if (isFinalStatus(row.status) || !canTransition(row.status, closing.to)) return refused(row);
+    if (isFinalStatus(row.status)) return refused(row, `it has ended as ${row.status}`);
+    const atProvider = await whyAtProvider(trx, row.payout_id);
+    if (!canTransition(row.status, closing.to)) return refused(row, atProvider ?? `it is ${row.status}`);
     if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
       return isFunded(row) ? { kind: 'funded', status: row.status } : holdUnderfunded(trx, row);
     }
-    if (await hasReachedProvider(trx, row.payout_id)) return refused(row);
+    if (atProvider !== undefined) return refused(row, atProvider);
     await transitionPayout(trx, row, closing.to, closing);
     await releaseFunds(trx, row.payout_id);
     return closed(trx, { ...row, status: closing.to });
   });
 }
 
-function refused({ status, hold_reason: holdReason }: PayoutRow): CloseOutcome {
-  return { kind: 'refused', status, holdReason };
+function refused({ status, hold_reason: holdReason }: PayoutRow, why: string): CloseOutcome {
+  return { kind: 'refused', status, holdReason, why };
 }
 
 async function closed(trx: BookTransaction, row: PayoutRow): Promise<CloseOutcome> {
@@ -248,7 +257,7 @@ async function closed(trx: BookTransaction, row: PayoutRow): Promise<CloseOutcom
 async function holdUnderfunded(trx: BookTransaction, row: PayoutRow): Promise<CloseOutcome> {
   const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
   await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
-  return refused(await lockExistingPayout(trx, row.payout_id));
+  return refused(await lockExistingPayout(trx, row.payout_id), detail);
 }
 
 function isFunded(row: PayoutRow): boolean {

@@ -1,8 +1,7 @@
 import type { FailureType } from '../domain/failure-type.js';
-import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { isCurrentFence, isOf, type FenceId } from './fences.js';
-import { lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import { holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
 import { FENCE_STATE, type FenceState } from './schema.js';
 
 export interface Hold {
@@ -21,7 +20,10 @@ export interface FencePosition {
   readonly sends?: number;
 }
 
-/** Moves a payout to `held`, where that is legal and what it was decided on still holds. */
+/**
+ * Moves a payout to `held`, or gives a held one the newer reason, where that is legal and what it was decided on still
+ * holds.
+ */
 export async function holdPayout(
   db: BookDatabase,
   payoutId: string,
@@ -30,7 +32,7 @@ export async function holdPayout(
   await db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (about !== undefined && !(await isStillAt(trx, row, about))) return;
-    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: reason });
+    await holdFor(trx, row, { detail, holdReason: reason });
   });
 }
 

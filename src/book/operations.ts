@@ -4,16 +4,16 @@ import { FAILURE_TYPE, FAILURES } from '../domain/failure-type.js';
 import { refuseAction } from '../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
-import { acceptPayout, replaceAttempt, type AcceptedRecord } from './acceptances.js';
-import { replaceOrder } from './attempts.js';
+import { acceptPayout, holdForFinding, replaceAttempt, type AcceptedRecord } from './acceptances.js';
+import { replaceOrder, writeExecuted } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { authoriseResend, currentFence, getFence, IS_ORDER_OVER, type FenceId } from './fences.js';
-import { lockPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import { addFlag, lockExistingPayout, lockPayout, transitionPayout, type PayoutRow } from './payouts.js';
 import type { OrderRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
 import { isBeingSent } from './sending-lock.js';
-import { settleAfterAll } from './settlements.js';
+import { bookUnannouncedReturn, settleAfterAll, type ReturnReading } from './settlements.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
 
@@ -77,14 +77,45 @@ export async function closePayout(db: BookDatabase, decision: Decision): Promise
     const { id, state } = await openFence(trx, row);
     if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
     if (state === FENCE_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
-    const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
-    await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {
-      detail: `closed by ${describe(decision)}`,
-      failure: { type, message: FAILURES[type].meaning },
-    });
-    await releaseFunds(trx, row.payout_id);
-    return DONE;
+    return closeAs(trx, row, decision);
   });
+}
+
+/** Ends a payout of which QbitPay shows that its money is back, in words that the engine does not know. */
+export async function closeReturned(
+  db: BookDatabase,
+  decision: Decision,
+  returned: ReturnReading,
+): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if (!(await bookUnannouncedReturn(trx, row, returned)))
+      return refused('its money is not booked as taken');
+    return closeAs(trx, row, decision);
+  });
+}
+
+/** The same of an order: what it moved is the payout's, and free. */
+export async function closeSold(
+  db: BookDatabase,
+  decision: Decision,
+  order: OrderRecord,
+): Promise<OperationOutcome> {
+  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if ((await writeExecuted(trx, row, order)) !== row.status)
+      return refused('what it moved is more than the ledger knows of');
+    return closeAs(trx, row, decision);
+  });
+}
+
+/** What the payout has is free. */
+async function closeAs(trx: BookTransaction, row: PayoutRow, decision: Decision): Promise<OperationOutcome> {
+  const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
+  await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {
+    detail: `closed by ${describe(decision)}`,
+    failure: { type, message: FAILURES[type].meaning },
+  });
+  await releaseFunds(trx, row.payout_id);
+  return DONE;
 }
 
 /**
@@ -94,17 +125,28 @@ export async function closePayout(db: BookDatabase, decision: Decision): Promise
 export async function adoptPayout(
   db: BookDatabase,
   decision: Decision,
-  accepted: AcceptedRecord,
+  accepted: AcceptedRecord & {
+    /** Ids of what QbitPay paid under the same `externalOrderId` as well. */
+    readonly alsoPaid: readonly string[];
+  },
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const detail = `${accepted.payout.providerPayoutId} adopted by ${describe(decision)}`;
+    if (accepted.alsoPaid.length > 0) {
+      const paid = `QbitPay paid ${accepted.alsoPaid.join(', ')} as well`;
+      await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, paid);
+    }
     if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED) {
       const refusal = await settleAfterAll(trx, row, accepted.payout, detail);
       return refusal === undefined ? DONE : refused(refusal);
     }
     if (!(await replaceAttempt(trx, row, accepted))) {
       await acceptPayout(trx, row, accepted, { detail, resumes: true });
-    } else await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
+    } else {
+      await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
+      if (accepted.finding !== undefined)
+        await holdForFinding(trx, await lockExistingPayout(trx, row.payout_id), accepted.finding);
+    }
     return DONE;
   });
 }
@@ -130,11 +172,18 @@ export async function adoptOrder(
 /** A new attempt, under the next number; of the order where the payout had not come further. */
 export async function retryPayout(
   db: BookDatabase,
-  decision: Decision & { readonly destination?: Destination | undefined },
+  decision: Decision & {
+    readonly destination?: Destination | undefined;
+    /** The payout's own money suffices for another attempt. */
+    readonly isCovered: boolean;
+  },
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
     if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED && !(await isMoneyBack(trx, row))) {
       return refused('its money has not come back from QbitPay yet');
+    }
+    if (!decision.isCovered) {
+      return refused('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
     const { state } = await openFence(trx, row);
     // As long as the attempt before may live, another one could pay twice.

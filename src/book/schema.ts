@@ -71,6 +71,8 @@ export interface BookSchema {
     quote_amount: string;
     fee: string;
     status: string;
+    /** Since when the provider calls it ended without showing what it moved. */
+    unclear_since: Date | null;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;

@@ -3,11 +3,13 @@ import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../domain/ledger.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { RETURNED_STATUSES } from '../domain/provider-objects.js';
+import { holdForFinding, type Finding } from './acceptances.js';
 import { bookFailure, bookFailureReversed, bookReturn, releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { isCurrentFence } from './fences.js';
 import { isBooked, lockLedger } from './ledger.js';
 import {
+  addFlag,
   addTimelineEntry,
   changeHold,
   lockExistingPayout,
@@ -31,8 +33,10 @@ import {
 
 export interface SettlementReading {
   readonly providerPayoutId: string;
+  readonly currency: string;
   readonly recipientAmount: string;
   readonly fee: string;
+  readonly finding?: Finding | undefined;
   /** The provider's word. */
   readonly providerStatus: string;
   /** What it means for the payout; null while it is not settled. */
@@ -66,16 +70,30 @@ export async function recordSettlement(
     if (isOver(row, attempt) || isDisputed(row)) return describe(trx, payoutId, attempt);
     // What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that.
     const isGivenBack = RETURNED_STATUSES.includes(reading.providerStatus);
-    if (!isGivenBack && !(await bookTaking(trx, row, attempt, reading))) {
+    // Amounts in another currency than it was accepted in say nothing of what was taken.
+    const isComparable = !isGivenBack && reading.currency === attempt.currency;
+    if (isComparable && !(await bookTaking(trx, row, attempt, reading))) {
       const { reason: holdReason, detail } = beyondLedger(toRecord(attempt));
       // What it is held for already comes first; resumed, it is read again.
       await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { holdReason, detail });
       return describe(trx, payoutId, attempt);
     }
+    if (reading.finding !== undefined) await noteFinding(trx, row, reading.finding, reading.outcome === null);
     if (reading.outcome !== null) await applyOutcome(trx, row, attempt, reading.outcome, isGivenBack);
     await noteStatus(trx, attempt, reading.providerStatus);
     return describe(trx, payoutId, attempt);
   });
+}
+
+/** What has ended is not held any more: the mark stays. */
+async function noteFinding(
+  trx: BookTransaction,
+  row: PayoutRow,
+  finding: Finding,
+  isOpen: boolean,
+): Promise<void> {
+  if (isOpen) await holdForFinding(trx, row, finding);
+  else if (!row.flags.includes(finding.reason)) await addFlag(trx, row, finding.reason, finding.detail);
 }
 
 /**
@@ -181,8 +199,9 @@ export async function settleAfterAll(
   return undefined;
 }
 
-/** The provider's word for a payout that has arrived. */
+/** The provider's words for a payout that has arrived, and for one that came back. */
 const PAID_WORD = 'paid';
+const FAILED_WORD = 'failed';
 
 /** What the API said of the attempt, and that it was read. */
 async function noteStatus(
@@ -216,6 +235,21 @@ export async function recordReturn(
     if (await isReturning(trx, attempt)) await bookReturned(trx, row, attempt, reading);
     return describe(trx, payoutId, await findAttempt(trx, payoutId, reading.providerPayoutId));
   });
+}
+
+/** That the attempt failed was never said in words that the engine knows: its money says it. False where it took none. */
+export async function bookUnannouncedReturn(
+  trx: BookTransaction,
+  row: PayoutRow,
+  reading: ReturnReading,
+): Promise<boolean> {
+  const attempt = await findAttempt(trx, row.payout_id, reading.providerPayoutId);
+  if (attempt.returned_at !== null || !(await isTakingBooked(trx, attempt))) return false;
+  await lockLedger(trx);
+  await bookFailure(trx, toTaking(attempt));
+  await bookReturned(trx, row, attempt, reading);
+  await noteStatus(trx, attempt, FAILED_WORD);
+  return true;
 }
 
 async function bookReturned(

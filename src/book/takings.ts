@@ -104,12 +104,21 @@ async function adjust(
     const detail = `QbitPay took a fee of ${after.fee} ${before.currency}, expected were ${before.fee}`;
     await addFlag(trx, row, FAILURE_TYPE.FEE_DIFFERS, detail);
   }
-  const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
-  if (isAmountDifferent && compareAmounts(after.amount, due) < 0) {
-    const detail = `the recipient gets ${after.amount} ${before.currency}, ${due} are due`;
-    await addFlag(trx, row, FAILURE_TYPE.AMOUNT_SHORT, detail);
-  }
+  if (isAmountDifferent) await flagAmount(trx, row, before, after);
   return true;
+}
+
+/** Fixed-receive promises the amount itself; in the other mode what was expected is due. */
+async function flagAmount(
+  trx: BookTransaction,
+  row: PayoutRow,
+  before: Taking,
+  { amount }: Taking,
+): Promise<void> {
+  const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
+  const detail = `the recipient gets ${amount} ${before.currency}, ${due} are due`;
+  if (compareAmounts(amount, due) < 0) await addFlag(trx, row, FAILURE_TYPE.AMOUNT_SHORT, detail);
+  else if (compareAmounts(amount, due) > 0) await addFlag(trx, row, FAILURE_TYPE.AMOUNT_EXCEEDED, detail);
 }
 
 export function toTaking(attempt: AttemptRow): Taking {

@@ -36,6 +36,7 @@ export const FAILURE_TYPE = {
   PRICE_MOVED: 'PRICE_MOVED',
   NO_USABLE_PRICE: 'NO_USABLE_PRICE',
   ORDER_NOT_FILLED: 'ORDER_NOT_FILLED',
+  ORDER_UNCLEAR: 'ORDER_UNCLEAR',
   SHORT_AFTER_ORDER: 'SHORT_AFTER_ORDER',
   DESTINATION_REFUSED: 'DESTINATION_REFUSED',
   PROVIDER_REFUSED: 'PROVIDER_REFUSED',
@@ -68,6 +69,7 @@ export const FAILURE_TYPE = {
   SURPLUS_ACCEPTANCE: 'SURPLUS_ACCEPTANCE',
   CLOSED_BY_OPERATOR: 'CLOSED_BY_OPERATOR',
   AMOUNT_SHORT: 'AMOUNT_SHORT',
+  AMOUNT_EXCEEDED: 'AMOUNT_EXCEEDED',
   FEE_DIFFERS: 'FEE_DIFFERS',
 } as const;
 export type FailureType = (typeof FAILURE_TYPE)[keyof typeof FAILURE_TYPE];
@@ -154,6 +156,12 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'QbitPay accepted the order and ended it unfilled, or filled in part; what it moved is booked.',
     'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the free balance, in both currencies).',
     [RETRY, CANCEL],
+  ),
+  ORDER_UNCLEAR: describe(
+    HELD,
+    'QbitPay ended the order before all of it was filled, and does not show what it moved.',
+    'Ask QbitPay for the balance transactions of the order, then resume: it is read again.',
+    [RESUME],
   ),
   SHORT_AFTER_ORDER: describe(
     HELD,
@@ -259,8 +267,8 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   STATUS_NOT_KNOWN: describe(
     HELD,
     'QbitPay names a status that the engine does not know; the timeline shows the word.',
-    'Ask QbitPay what it means. The payout is read on, and ends by itself when QbitPay says that it has ended; or resume.',
-    [RESUME],
+    'Ask QbitPay what it means. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. Where the word is an end, resolve: close, once the money shows at QbitPay.',
+    [RESUME, RESOLVE],
   ),
   ATTEMPT_FAILED: describe(
     HELD,
@@ -295,15 +303,16 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
     'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
   ),
-  CLOSED_BY_OPERATOR: describe(
-    FAILED,
-    'A person closed the payout after its request had not been found at QbitPay.',
-    FREED,
-  ),
+  CLOSED_BY_OPERATOR: describe(FAILED, 'A person closed the payout: QbitPay did not carry it out.', FREED),
   AMOUNT_SHORT: describe(
     FLAGGED,
     'QbitPay gives the recipient less than was asked for.',
     'Compare with what the recipient got, and pay the rest under a new payoutId where it is owed; it is never topped up by itself.',
+  ),
+  AMOUNT_EXCEEDED: describe(
+    FLAGGED,
+    'QbitPay gives the recipient more than was asked for.',
+    'Settle it with the recipient and with QbitPay; the ledger holds what was taken, what is beyond the money of the payout as a shortfall.',
   ),
   FEE_DIFFERS: describe(
     FLAGGED,

@@ -20,6 +20,7 @@ import {
   resolvePayout,
   resumePayout,
   retryPayout,
+  type Cancellation,
   type Resolution,
 } from '../../workflows/payout-messages.js';
 import { amountCurrency } from '../domain/currency-pair.js';
@@ -60,7 +61,8 @@ export function createPayoutGateway(options: PayoutGatewayOptions): PayoutGatewa
   return {
     open: (opening) => open(options, within, opening),
     findOpening: (payoutId) => findOpening(client, within, payoutId),
-    cancel: (payoutId, actor) => cancel(client, within, payoutId, actor),
+    cancel: (payoutId, actor, reason) =>
+      cancel(client, within, payoutId, reason === undefined ? { actor } : { actor, reason }),
     operate: (payoutId, operation) => operate(client, within, payoutId, operation),
     ping: async () => {
       await orUnavailable(() =>
@@ -188,12 +190,12 @@ async function cancel(
   client: Client,
   within: Within,
   payoutId: string,
-  actor: string,
+  cancellation: Cancellation,
 ): Promise<CancelOutcome> {
   try {
     const handle = client.workflow.getHandle(payoutWorkflowId(payoutId));
     await orUnavailable(() =>
-      within(CANCEL_TIMEOUT_MS, () => handle.executeUpdate(cancelPayout, { args: [{ actor }] })),
+      within(CANCEL_TIMEOUT_MS, () => handle.executeUpdate(cancelPayout, { args: [cancellation] })),
     );
     return { kind: 'cancelled' };
   } catch (error) {
@@ -231,18 +233,23 @@ async function operate(
 async function sendOperation(handle: WorkflowHandle, operation: PayoutOperation): Promise<unknown> {
   const { actor, reason, seen } = operation;
   const decision = seen === undefined ? { actor, reason } : { actor, reason, seen };
+  // Under the same id Temporal, and later the book, answer what the first one was answered.
+  const { idempotencyKey: key } = operation;
+  const named = key === undefined ? {} : { updateId: `${operation.operation}:${key}` };
   switch (operation.operation) {
     case 'hold':
-      return handle.executeUpdate(holdPayout, { args: [decision] });
+      return handle.executeUpdate(holdPayout, { ...named, args: [decision] });
     case 'resume':
-      return handle.executeUpdate(resumePayout, { args: [decision] });
+      return handle.executeUpdate(resumePayout, { ...named, args: [decision] });
     case 'resolve':
       return handle.executeUpdate(resolvePayout, {
+        ...named,
         args: [{ ...decision, ...toResolution(operation) }],
       });
     case 'retry': {
       const { destination } = operation;
       return handle.executeUpdate(retryPayout, {
+        ...named,
         args: [destination === undefined ? decision : { ...decision, destination }],
       });
     }

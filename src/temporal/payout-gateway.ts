@@ -13,7 +13,7 @@ export interface PayoutGateway {
   /** The running workflow of a payout that the book does not know yet. @throws TemporalUnavailableError */
   findOpening(payoutId: string): Promise<OpeningPayout | undefined>;
   /** @throws TemporalUnavailableError */
-  cancel(payoutId: string, actor: string): Promise<CancelOutcome>;
+  cancel(payoutId: string, actor: string, reason?: string): Promise<CancelOutcome>;
   /** Carries out what a person decided. @throws TemporalUnavailableError */
   operate(payoutId: string, operation: PayoutOperation): Promise<OperateOutcome>;
   /** Rejects when Temporal cannot be reached. */
@@ -55,6 +55,8 @@ export interface OpeningPayout {
  * the payout, where it is there: the workflow may not know it yet.
  */
 export type PayoutOperation = {
+  /** Of its caller: the same one again changes nothing. @default a new one */
+  readonly idempotencyKey?: string | undefined;
   readonly actor: string;
   readonly reason: string;
   readonly seen?: { readonly status: PayoutStatus; readonly holdReason: FailureType | null } | undefined;

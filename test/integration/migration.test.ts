@@ -203,7 +203,12 @@ test('several old deposits of one transaction stay several', async () => {
 test('a payout in flight goes on: it is settled, and what it has left is free', async () => {
   await book.book.migrate();
   const before = await balances('CNY');
-  const reading = { providerPayoutId: 'po-transit', recipientAmount: '5000.00', fee: '25.00' };
+  const reading = {
+    providerPayoutId: 'po-transit',
+    currency: 'CNY',
+    recipientAmount: '5000.00',
+    fee: '25.00',
+  };
   const settled = await book.book.attempts.recordSettlement('transit', {
     ...reading,
     providerStatus: 'paid',

@@ -170,9 +170,9 @@ async function recordEnds(): Promise<void> {
   const { attempts } = testBook.book;
   const ownerOf = new Map<string, string>();
   const ends: (() => Promise<unknown>)[] = [];
-  for await (const { id, externalOrderId = '', amount, fee, status } of qbitpay.iteratePayouts()) {
+  for await (const { id, externalOrderId = '', currency, amount, fee, status } of qbitpay.iteratePayouts()) {
     ownerOf.set(id, externalOrderId);
-    const reading = { providerPayoutId: id, recipientAmount: amount, fee, providerStatus: status };
+    const reading = { providerPayoutId: id, currency, recipientAmount: amount, fee, providerStatus: status };
     const outcome = OUTCOMES[status] ?? null;
     ends.push(() => attempts.recordSettlement(externalOrderId, { ...reading, outcome }));
   }

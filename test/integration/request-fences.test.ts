@@ -134,9 +134,11 @@ const settle = (
   providerPayoutId: string,
   providerStatus: string,
   outcome: SettlementReading['outcome'],
+  currency = 'USDT',
 ) =>
   book().attempts.recordSettlement(payoutId, {
     providerPayoutId,
+    currency,
     recipientAmount: '700',
     fee: '3.5',
     providerStatus,
@@ -271,7 +273,9 @@ describe('an attempt that is over', () => {
     const rejection = { type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no' };
     await book().attempts.settleFence(prepared.id, 1, FENCE_STATE.REJECTED, rejection);
     await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [FENCE_STATE.REJECTED]);
-    expect(await book().operations.retry(decision(prepared.payoutId))).toEqual({ kind: 'done' });
+    expect(await book().operations.retry({ ...decision(prepared.payoutId), isCovered: true })).toEqual({
+      kind: 'done',
+    });
     return prepared;
   }
 
@@ -296,7 +300,9 @@ describe('an attempt that is over', () => {
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
     const returned = { providerPayoutId: first, balanceTransactionId: randomUUID(), net: '703.5' };
     await book().attempts.recordReturn(payoutId, returned);
-    expect(await book().operations.retry(decision(payoutId))).toEqual({ kind: 'done' });
+    expect(await book().operations.retry({ ...decision(payoutId), isCovered: true })).toEqual({
+      kind: 'done',
+    });
     for (const [word, outcome] of [
       ['paid', PAID],
       ['failed', FAILED],
@@ -371,16 +377,16 @@ describe('what was taken beyond what the ledger knows of', () => {
     const sent = await sendUnknown();
     const { payoutId } = sent;
     const id = await accept(sent, { currency }, DIFFERS);
-    expect(await settle(payoutId, id, 'inTransit', null)).toMatchObject({ status: 'held' });
+    expect(await settle(payoutId, id, 'inTransit', null, currency)).toMatchObject({ status: 'held' });
     expect((await read(payoutId)).holdReason).toBe('CURRENCY_DIFFERS');
     // Not even a paid one ends before it is booked.
-    expect(await settle(payoutId, id, 'paid', PAID)).toMatchObject({ status: 'held' });
+    expect(await settle(payoutId, id, 'paid', PAID, currency)).toMatchObject({ status: 'held' });
     expect(await causesOf(payoutId)).toEqual(['allocation']);
 
     await addFree(book(), currency, '703.5');
-    expect(await settle(payoutId, id, 'paid', PAID)).toMatchObject({ status: 'paid' });
+    expect(await settle(payoutId, id, 'paid', PAID, currency)).toMatchObject({ status: 'paid' });
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'release']);
-    expect((await read(payoutId)).flags).toEqual([]);
+    expect((await read(payoutId)).flags).toEqual(['CURRENCY_DIFFERS']);
   });
 
   test('resumed before it is covered: held again, and booked by a later reading', async () => {
@@ -391,10 +397,10 @@ describe('what was taken beyond what the ledger knows of', () => {
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'TAKEN_BEYOND_LEDGER' });
     await book().operations.resume(decision(payoutId));
     expect((await read(payoutId)).status).toBe('in_transit');
-    await settle(payoutId, id, 'inTransit', null);
+    await settle(payoutId, id, 'inTransit', null, currency);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'TAKEN_BEYOND_LEDGER' });
     await addFree(book(), currency, '1000');
-    await settle(payoutId, id, 'inTransit', null);
+    await settle(payoutId, id, 'inTransit', null, currency);
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout']);
   });
 

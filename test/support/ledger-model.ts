@@ -306,6 +306,7 @@ export class LedgerModel {
     const { amount, fee } = party.accepted;
     await this.book.attempts.recordSettlement(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
+      currency: currencyOf(plan),
       recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDifference)) : amount,
       fee: ended ? addAmounts(fee, cents(2 * plan.laterDifference)) : fee,
       providerStatus: ended ? plan.outcome : 'processing',

@@ -43,8 +43,11 @@ describe('cancelling a payout', () => {
     engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId));
   const failAlways = (kind: string, endpoint: string): Promise<Json> =>
     engine.control('POST', '/faults', { kind, endpoint, times: ALWAYS });
-  const expectRefused = async (payout: Json, code: string): Promise<void> =>
-    expect(await cancel(payout)).toMatchObject({ status: 409, body: { code } });
+  const expectRefused = async (payout: Json, code: string): Promise<string> => {
+    const answer = await cancel(payout);
+    expect(answer).toMatchObject({ status: 409, body: { code } });
+    return answer.body.detail;
+  };
   const expectPaidOnce = async (payout: Json): Promise<void> => {
     await engine.untilStatus(payout.payoutId, 'paid');
     expect(await countPayoutsMade(engine, payout.payoutId)).toBe(1);
@@ -104,28 +107,55 @@ describe('cancelling a payout', () => {
     expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
   });
 
-  test('it is refused while the payout is converted, created, in transit, and when it is paid', async () => {
+  test.each([
+    ['converting', ORDERS, 'USDT'],
+    ['paying', PAYOUTS, 'CNY'],
+  ])(
+    'while it is %s and nothing has left: its money is free, where it is',
+    async (status, endpoint, currency) => {
+      const payout = await engine.open();
+      await failAlways('rate_limit_error', endpoint);
+      await engine.fund(payout);
+      await engine.untilStatus(payout.payoutId, status);
+      const reason = 'the supplier is gone';
+      const answer = await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`, { reason });
+      expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+      const { timeline, postings } = await engine.untilStatus(payout.payoutId, 'cancelled');
+      expect(timeline.at(-1).detail).toBe(`cancelled by local: ${reason}`);
+      expect(
+        postings.filter(({ cause }: Json) => cause === 'release').map((one: Json) => one.currency),
+      ).toContain(currency);
+      await engine.control('DELETE', '/faults');
+      expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
+      expect(await countPayoutsMade(engine, payout.payoutId)).toBe(0);
+    },
+  );
+
+  test('it is refused, with the reason, while QbitPay has it, and when it is paid', async () => {
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const payout = await engine.open();
-    await failAlways('rate_limit_error', ORDERS);
-    await failAlways('rate_limit_error', PAYOUTS);
     await engine.fund(payout);
-    await engine.untilStatus(payout.payoutId, 'converting');
-    await expectRefused(payout, 'CANCEL_REFUSED');
-
-    const { data } = await engine.control('GET', '/faults');
-    const onOrders = data.find(({ endpoint }: Json) => endpoint === ORDERS);
-    await engine.control('DELETE', `/faults/${onOrders.id}`);
-    await engine.untilStatus(payout.payoutId, 'paying');
-    await expectRefused(payout, 'CANCEL_REFUSED');
-
-    await engine.control('DELETE', '/faults');
     await engine.untilStatus(payout.payoutId, 'in_transit');
-    await expectRefused(payout, 'CANCEL_REFUSED');
-
+    expect(await expectRefused(payout, 'CANCEL_REFUSED')).toMatch(/cannot be cancelled: QbitPay has it/);
     await engine.control('POST', '/settle');
     await engine.untilStatus(payout.payoutId, 'paid');
     await expectRefused(payout, 'PAYOUT_ENDED');
+  });
+
+  test('the update itself refuses what has no actor, and a payout that has ended, without an event', async () => {
+    const payout = await engine.open();
+    const update = (argument: unknown) =>
+      workflowOf(payout).executeUpdate('cancelPayout', { args: [argument] });
+    const eventsOf = async (): Promise<number> =>
+      (await workflowOf(payout).fetchHistory()).events?.length ?? 0;
+    const before = await eventsOf();
+    for (const argument of [undefined, {}, { actor: '' }, { actor: 'ops', reason: 'x'.repeat(257) }]) {
+      await expect(update(argument)).rejects.toMatchObject({ cause: { type: 'CANCEL_REFUSED' } });
+    }
+    expect(await eventsOf()).toBe(before);
+    await update({ actor: 'ops', reason: 'asked for twice' });
+    const { timeline } = await engine.untilStatus(payout.payoutId, 'cancelled');
+    expect(timeline.at(-1).detail).toBe('cancelled by ops: asked for twice');
   });
 
   test('it is refused while the answer to the payout request is due', async () => {

@@ -349,3 +349,42 @@ test('an order of which nobody knows is looked for although its market is gone',
   await engine.untilStatus(payoutId, 'paid');
   await expectConvertedAndPaidOnce(engine, payoutId);
 });
+
+test('an event about what QbitPay does not show yet stays to be dealt with', async () => {
+  const payoutId = newId();
+  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId });
+  const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+  const unseenId = randomUUID().replaceAll('-', '').slice(0, 24);
+  const data = { id: unseenId, object: 'payout', status: 'paid', externalOrderId: payoutId };
+  await engine.control('POST', '/events/forge', { type: 'payout.paid', data, signature: 'valid' });
+  const isAskedFor = async (id: string): Promise<number> =>
+    (await requestsTo(engine, 'GET /api/v1/payouts/{id}')).filter(({ path }) => path.endsWith(id)).length;
+  await untilAnswer(
+    () => isAskedFor(unseenId),
+    (count) => count > 0,
+    'what the event names was asked for',
+  );
+  // The reading that asked for it is over when another one has begun.
+  const readings = await isAskedFor(providerPayoutId);
+  await untilAnswer(
+    () => isAskedFor(providerPayoutId),
+    (count) => count > readings + 1,
+    'another reading',
+  );
+  const { rows } = await database.query('select state from webhook_inbox where provider_object_id = $1', [
+    unseenId,
+  ]);
+  expect(rows).toEqual([{ state: 'pending' }]);
+  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'cancelled' });
+  await engine.untilStatus(payoutId, 'cancelled');
+});
+
+test('a look-up that a reset brings back, of a payout that has ended: answered by the book', async () => {
+  const { payoutId } = await openAndFund(engine, {});
+  await engine.untilStatus(payoutId, 'paid');
+  const worker = openAnotherWorker(engine);
+  const found = await worker.lookUp({ payoutId, settleWindowSeconds: 0, cleanScans: 1, pollIntervalMs: 1 });
+  await worker.close();
+  expect(found).toMatchObject({ kind: 'superseded', status: 'paid' });
+});

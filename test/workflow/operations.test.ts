@@ -45,7 +45,7 @@ afterEach(async () => {
   proxy.rewrite(undefined);
   await engine.control('DELETE', '/faults');
   await engine.control('DELETE', '/outcomes');
-  await engine.control('PATCH', '/settings', { returns: 'immediate', payoutFee: null });
+  await engine.control('PATCH', '/settings', { returns: 'immediate', returnFees: true, payoutFee: null });
   await setPrice('6.97');
   await expectBooksToBalance(engine);
 });
@@ -255,7 +255,7 @@ async function openDuplicated(): Promise<Json> {
   await freeMoney(engine, 'CNY', '6000');
   const payoutId = newId();
   const { destination } = payoutRequest();
-  await endAs('stuck', payoutId);
+  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId, times: 2 });
   await callProvider('POST', '/api/v1/payouts', {
     amount: 5000,
     currency: 'CNY',
@@ -345,6 +345,7 @@ async function adoptOneOfTwo({ payoutId }: Json): Promise<void> {
   await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'resend' });
   await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'close' });
   await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own.id });
+  await advance({ providerPayoutId: own.id }, 'paid');
   await expectPaidOnce(payoutId);
 }
 
@@ -418,6 +419,7 @@ const WAYS_OUT: readonly WayOut[] = [
   way('UNKNOWN_OUTCOME', 'resolve', 'adoption of the order', openHidden(ORDERS), adoptHidden),
   way('UNKNOWN_OUTCOME', 'resolve', 'adoption of the payout', openHidden(PAYOUTS), adoptHidden),
   way('DUPLICATE_AT_PROVIDER', 'resolve', 'adoption of one', openDuplicated, adoptOneOfTwo),
+  way('DUPLICATE_AT_PROVIDER', 'resolve', 'both were paid', openDuplicated, adoptOneOfTwoPaid),
   way('PRICE_MOVED', 'resume', 'the price is back', openMoved, paidAfter('resume')),
   way('PRICE_MOVED', 'cancel', 'deposit free', openMoved, freed('USDT')),
   way('NO_USABLE_PRICE', 'resume', 'prices are fresh', openUnpriced, paidAfter('resume')),
@@ -427,6 +429,11 @@ const WAYS_OUT: readonly WayOut[] = [
   way('ORDER_NOT_FILLED', 'retry', 'filled in part', openUnfilled('cancelled', '300'), retryOrder),
   way('ORDER_NOT_FILLED', 'cancel', 'deposit free', openUnfilled('cancelled'), freed('USDT')),
   way('ORDER_NOT_FILLED', 'cancel', 'both currencies free', openUnfilled('failed', '300'), freedInBoth),
+  way('ORDER_UNCLEAR', 'resume', 'it shows what was sold', openUnclear, async (held) => {
+    proxy.rewrite(undefined);
+    await decide(held.payoutId, 'resume');
+    await retryOrder(await untilHeld(held.payoutId, 'ORDER_NOT_FILLED'));
+  }),
   way('SHORT_AFTER_ORDER', 'cancel', 'converted money free', openShort, freed('CNY')),
   way('DESTINATION_REFUSED', 'retry', 'the same again', openRefusedDestination, retryPayout()),
   way('DESTINATION_REFUSED', 'retry', 'elsewhere', openRefusedDestination, retryPayout(OTHER_DESTINATION)),
@@ -438,6 +445,11 @@ const WAYS_OUT: readonly WayOut[] = [
   way('UNDERFUNDED', 'cancel', 'deposit free', openUnderfunded, freed('USDT')),
   way('CONVERTED_BY_PROVIDER', 'resume', 'paid', openConvertedByProvider, paidInTransit),
   way('STATUS_NOT_KNOWN', 'resume', 'the word is known', openWithUnknownStatus, paidAfter('resume')),
+  way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', openEndedInOtherWords, closeReturned),
+  way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', openOrderEndedInOtherWords, async (held) => {
+    await closeAsOver(held.payoutId);
+    expect(addAmounts(await freeIn(engine, 'CNY'), `-${held.freeBefore}`)).toBe('2091');
+  }),
   way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', openFailed('failed'), retryPayout()),
   way('ATTEMPT_FAILED', 'retry', 'elsewhere', openFailed('cancelled'), retryPayout(OTHER_DESTINATION)),
   way('ATTEMPT_FAILED', 'cancel', 'money free', openFailed('failed'), freed('CNY')),
@@ -460,6 +472,67 @@ const WAYS_OUT: readonly WayOut[] = [
   }),
   way('TAKEN_BEYOND_LEDGER', 'resume', 'not before it is booked', openTakenBeyond, payWhenCovered),
 ];
+
+/** Nobody cancelled one of them in time: the recipient has got the money twice, and that is seen. */
+async function adoptOneOfTwoPaid({ payoutId }: Json): Promise<void> {
+  const [own, other] = await livePayouts(payoutId);
+  for (const { id } of [own, other]) await advance({ providerPayoutId: id }, 'paid');
+  await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own.id });
+  const paid = await engine.untilStatus(payoutId, 'paid');
+  expect(paid).toMatchObject({ providerPayoutId: own.id, flags: ['SURPLUS_ACCEPTANCE'] });
+  expect(detailsOf(paid).join('\n')).toContain(`QbitPay paid ${other.id} as well`);
+  await adjust('CNY', '5025');
+}
+
+/** QbitPay ends the order filled in part, and does not show its balance transactions. */
+function openUnclear(): Promise<Json> {
+  return openHeld('ORDER_UNCLEAR', async (externalOrderId) => {
+    await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled: '300', externalOrderId });
+    proxy.rewrite((request, body) => (request.includes('type=order') ? { ...body, data: [] } : undefined));
+  });
+}
+
+/** QbitPay sends the money back, and calls that something else. */
+function openEndedInOtherWords(): Promise<Json> {
+  return openHeld('STATUS_NOT_KNOWN', async (payoutId) => {
+    await engine.control('PATCH', '/settings', { returns: 'manual' });
+    await endAs('failed', payoutId);
+    answerWith(payoutId, isPayoutOf, { status: 'bounced' });
+  });
+}
+
+async function closeReturned({ payoutId, providerPayoutId }: Json): Promise<void> {
+  await expectRefused(payoutId, 'resolve', /does not show its money/, { action: 'close' });
+  const before = await freeIn(engine, 'CNY');
+  await untilAnswer(
+    () =>
+      engine.control('POST', `/payouts/${providerPayoutId}/return`, {}).then(
+        () => true,
+        () => false,
+      ),
+    (taken) => taken,
+    'its money back',
+  );
+  await closeAsOver(payoutId);
+  expect(compareAmounts(await freeIn(engine, 'CNY'), before)).toBe(1);
+}
+
+async function openOrderEndedInOtherWords(): Promise<Json> {
+  const freeBefore = await freeIn(engine, 'CNY');
+  const held = await openHeld('STATUS_NOT_KNOWN', async (externalOrderId) => {
+    await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled: '300', externalOrderId });
+    answerWith(externalOrderId, isOrderOf, { status: 'expired' });
+  });
+  return { ...held, freeBefore };
+}
+
+async function closeAsOver(payoutId: string): Promise<void> {
+  await decide(payoutId, 'resolve', { action: 'close' });
+  proxy.rewrite(undefined);
+  const failed = await engine.untilStatus(payoutId, 'failed');
+  expect(failed.failure.type).toBe('CLOSED_BY_OPERATOR');
+  expect(await livePayouts(payoutId)).toEqual([]);
+}
 
 /** QbitPay calls it failed, and its money does not come back. */
 async function openFailedForNow(): Promise<Json> {
@@ -647,6 +720,15 @@ describe('an attempt that failed', () => {
     await cancelFreeing(payoutId, 'CNY');
   });
 
+  test('is not made again when its fee is lost: the rest does not suffice', async () => {
+    await engine.control('PATCH', '/settings', { returnFees: false });
+    const { payoutId } = await openFailed('failed')();
+    await untilMoneyBack(payoutId);
+    await expectRefused(payoutId, 'retry', /does not suffice for another attempt and its fee/);
+    expect(await requestsTo(engine, PAYOUTS, `${payoutId}~2`)).toHaveLength(0);
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
   test('is not made again before its money is back', async () => {
     await engine.control('PATCH', '/settings', { returns: 'manual' });
     const { payoutId, providerPayoutId } = await openFailed('failed')();
@@ -687,6 +769,77 @@ describe('a workflow that the book is ahead of', () => {
 });
 
 describe('what QbitPay has', () => {
+  /** Another payout under the same id, of whoever made it; it is not paid by itself. */
+  async function makeAnother(payoutId: string): Promise<Json> {
+    await freeMoney(engine, 'CNY', '6000');
+    await endAs('stuck', payoutId);
+    const { destination } = payoutRequest();
+    const payout = { amount: 5000, currency: 'CNY', externalOrderId: payoutId, destination };
+    return callProvider('POST', '/api/v1/payouts', payout);
+  }
+
+  test('although it said that it refused: there is no second attempt beside it', async () => {
+    const { payoutId } = await openRefusedDestination();
+    const { id } = await makeAnother(payoutId);
+    await expectRefused(payoutId, 'retry', new RegExp(`has ${id} as .*: have it cancelled first`));
+    await advance({ providerPayoutId: id }, 'cancelled');
+    await decide(payoutId, 'retry');
+    await expectPaidOnce(payoutId);
+  });
+
+  test('twice, found by the search that goes on while a person decides: that is then what it is held for', async () => {
+    const { payoutId } = await openHidden(PAYOUTS)();
+    const { id } = await makeAnother(payoutId);
+    proxy.rewrite(undefined);
+    await untilHeld(payoutId, 'DUPLICATE_AT_PROVIDER');
+    await engine.control('POST', `/payouts/${id}/advance`, { status: 'cancelled' });
+    const own = (await livePayouts(payoutId)).find((one) => one.id !== id);
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own?.id });
+    await expectPaidOnce(payoutId);
+  });
+
+  test('and gave up as it was asked to: hearing of it late changes nothing', async () => {
+    await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.cancelled' });
+    const { payoutId } = await openDuplicated();
+    const [own, other] = await livePayouts(payoutId);
+    await engine.control('POST', `/payouts/${other?.id}/advance`, { status: 'cancelled' });
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own?.id });
+    await engine.untilStatus(payoutId, 'in_transit');
+    const readings = async (): Promise<number> =>
+      (await requestsTo(engine, 'GET /api/v1/payouts/{id}')).filter(({ path }) => path.endsWith(other?.id))
+        .length;
+    const before = await readings();
+    await engine.control('POST', '/events/release', { order: 'oldestFirst' });
+    await untilAnswer(readings, (count) => count > before, 'the other one read');
+    await advance({ providerPayoutId: own?.id }, 'paid');
+    const { timeline } = await engine.untilStatus(payoutId, 'paid');
+    expect(timeline.filter(({ status }: Json) => status === 'held')).toHaveLength(1);
+  });
+
+  test('an order that does not say whose it is: only its adoption is taken', async () => {
+    const isNamed = (body: Json): boolean => body?.object === 'order' && body.externalOrderId !== undefined;
+    const unnamed = (body: Json): Json => ({ ...body, externalOrderId: undefined });
+    const { payoutId } = await openHeld('UNKNOWN_OUTCOME', async (externalOrderId) => {
+      proxy.rewrite((_request, body) =>
+        isNamed(body)
+          ? unnamed(body)
+          : body?.object === 'list'
+            ? { ...body, data: body.data.map((one: Json) => (isNamed(one) ? unnamed(one) : one)) }
+            : undefined,
+      );
+      await fault('resetAfterEffect', ORDERS, externalOrderId);
+    });
+    await expectRefused(payoutId, 'resolve', /does not say whose it is/, { action: 'close' });
+    // Sent again by a person's word: the last look before it finds what may be his.
+    await decide(payoutId, 'resolve', { action: 'resend' });
+    await engine.until(payoutId, ({ timeline }) => timesHeld(timeline) === 2, 'held again');
+    await untilHeld(payoutId, 'UNKNOWN_OUTCOME');
+    const [sent, ...others] = await requestsTo(engine, ORDERS, payoutId);
+    expect(others).toEqual([]);
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: sent.effects[0] });
+    await expectPaidOnce(payoutId);
+  });
+
   test("is adopted only if it is there and the payout's own", async () => {
     const other = newId();
     await openAndFund(engine, { payoutId: other });
@@ -763,6 +916,9 @@ describe('without sense', () => {
     await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
   });
 });
+
+const timesHeld = (timeline: readonly Json[]): number =>
+  timeline.filter(({ status }) => status === 'held').length;
 
 const handleOf = (payoutId: string) => engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId));
 

@@ -197,17 +197,32 @@ const isOrderOf = (payoutId: string, body: Json): boolean =>
 
 describe('the executed price', () => {
   test.each([
-    ['worse than quoted', 6.95, ['PRICE_DIFFERS']],
-    ['as quoted', 6.97, []],
-    ['better than quoted', 7, []],
-  ])('%s', async (_name, price, flags) => {
+    ['worse than quoted', { price: 6.95 }, ['PRICE_DIFFERS']],
+    ['as quoted', { price: 6.97 }, []],
+    ['better than quoted', { price: 7 }, []],
+    ['not named', { price: undefined }, []],
+  ])('%s', async (_name, change, flags) => {
     const { payoutId, ...opened } = await engine.open();
-    proxy.rewrite((_request, body) => (isOrderOf(payoutId, body) ? { ...body, price } : undefined));
+    proxy.rewrite((_request, body) => (isOrderOf(payoutId, body) ? { ...body, ...change } : undefined));
+    await engine.fund(opened);
+    expect((await engine.untilStatus(payoutId, 'paid')).flags).toEqual(flags);
+  });
+
+  test.each([
+    ['no price', { price: undefined }],
+    ['the quoted price', {}],
+  ])('shows in what the order brought in, where it names %s', async (_name, change) => {
+    const { payoutId, ...opened } = await engine.open({ amountMode: 'send', amount: '800' });
+    proxy.rewrite((_request, body) =>
+      isOrderOf(payoutId, body) ? { ...body, ...change, quoteAmount: 5575.99 } : undefined,
+    );
     await engine.fund(opened);
     const paid = await engine.untilStatus(payoutId, 'paid');
-    expect(paid.flags).toEqual(flags);
-    const line = 'QbitPay sold at 6.95, quoted were 6.97';
-    expect(detailsOf(paid).includes(line)).toBe(flags.length > 0);
+    expect(paid.flags).toEqual(['PRICE_DIFFERS']);
+    await engine.control('POST', '/balances/adjust', { currency: 'CNY', amount: '-0.01' });
+    expect(detailsOf(paid)).toContain(
+      'QbitPay sold 800 USDT for 5575.99 CNY, at 6.97 as quoted it is 5576.00',
+    );
   });
 });
 

@@ -200,6 +200,7 @@ describe('what QbitPay really took, the fee on top', () => {
     for (const fee of ['0.5', '3']) {
       await book.attempts.recordSettlement(payoutId, {
         providerPayoutId,
+        currency,
         recipientAmount: '400',
         fee,
         providerStatus: 'paid',
@@ -232,7 +233,7 @@ describe('what QbitPay really took, the fee off the amount', () => {
 
   test('the fee on top after all: it was not the payout’s money', async () => {
     const { currency, payout } = await payWith({ feeSide: 'added' });
-    expect(payout).toMatchObject({ flags: [], recipientAmount: '402.02', fee: '2.02' });
+    expect(payout).toMatchObject({ flags: ['AMOUNT_EXCEEDED'], recipientAmount: '402.02', fee: '2.02' });
     const [adjustment] = await adjustmentsOf(payout.payoutId);
     expect(adjustment.details).toMatchObject({ expectedAmount: '400', amount: '402.02' });
     expect(await balanceIn(engine, currency)).toMatchObject({ free: '597.98', shortfall: '-2.02' });

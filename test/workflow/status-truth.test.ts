@@ -194,6 +194,36 @@ test('a status that goes backwards takes nothing back', async () => {
   await expectEnded(payout, 'paid');
 });
 
+describe('a finding that only a later reading shows', () => {
+  test.each([
+    ['CONVERTED_BY_PROVIDER', { trade: { id: 'tr_1', status: 'done' } }],
+    ['CURRENCY_DIFFERS', { currency: 'USDT' }],
+  ])('%s: held once, taken on by a person, and marked for ever', async (reason, change) => {
+    const payout = await openInTransit();
+    say(payout, change);
+    const held = await engine.untilStatus(payout.payoutId, 'held');
+    expect(held).toMatchObject({ holdReason: reason, flags: [reason], recipientAmount: '5000.00' });
+    const resumed = await engine.api('POST', `/v1/payouts/${payout.payoutId}/resume`, { reason: 'settled' });
+    expect(resumed.status).toBe(200);
+    await untilReadAgain(payout, await readingsOf(payout));
+    await expectUnchanged(payout, 'in_transit');
+    await advance(payout, 'paid');
+    await expectEnded(payout, 'paid');
+    expect(await engine.untilStatus(payout.payoutId, 'paid')).toMatchObject({ flags: [reason] });
+  });
+
+  test('with the end: paid, and marked', async () => {
+    const payout = await openInTransit();
+    say(payout, { trade: { id: 'tr_1' }, status: 'paid' });
+    await expectEnded(payout, 'paid');
+    expect(await engine.untilStatus(payout.payoutId, 'paid')).toMatchObject({
+      flags: ['CONVERTED_BY_PROVIDER'],
+    });
+    proxy.rewrite(undefined);
+    await advance(payout, 'paid');
+  });
+});
+
 describe('a word that nobody knows', () => {
   const WORD = 'in_review 6222020200112233445';
 

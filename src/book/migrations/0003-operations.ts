@@ -28,6 +28,9 @@ const STATEMENTS = [
        else 'awaiting_deposit' end
      where status = 'held'`,
 
+  // Since when the provider calls an order ended without showing what it moved.
+  `alter table provider_orders add column unclear_since timestamptz`,
+
   // What persons decided, once each: a decision that is carried out again (its answer was lost) changes nothing.
   `create table payout_operations (
      payout_id text not null references payouts (payout_id),

@@ -52,12 +52,13 @@ async function believe(
   type: string | undefined,
 ): Promise<void> {
   const outcome = OUTCOMES[type ?? ''];
-  const { providerPayout } = await book.payouts.get(payoutId);
+  const { providerPayout, currency } = await book.payouts.get(payoutId);
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
   const providerStatus = outcome.status;
   await book.attempts.recordSettlement(payoutId, {
     providerPayoutId,
+    currency,
     recipientAmount,
     fee,
     providerStatus,

@@ -59,6 +59,17 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     expect(fakes.calls).toEqual([{ payoutId: ID, operation, actor: 'ops', ...body, seen }]);
   });
 
+  it('passes on by which name its caller repeats it', async () => {
+    const fakes = createOperateFakes(HELD);
+    const { app } = await openApi(fakes);
+    const request = asOps('POST', pathOf(operation), body);
+    const named = (key: string) => ({ ...request, headers: { ...request.headers, 'idempotency-key': key } });
+    expect((await app.inject(named('night-1'))).statusCode).toBe(200);
+    expect(fakes.calls).toMatchObject([{ idempotencyKey: 'night-1' }]);
+    const refused = await app.inject(named('night 1'));
+    expect(refused.json()).toMatchObject({ status: 400, errors: [{ field: 'idempotency-key' }] });
+  });
+
   it('is for keys that may operate', async () => {
     const fakes = createOperateFakes(HELD);
     const { app } = await openApi(fakes);

@@ -273,8 +273,8 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
   /** Fakes whose gateway answers with `outcome`, and whose book has `after` from then on. */
   function createCancelFakes(before: PayoutRecord | undefined, outcome: CancelOutcome, after?: PayoutRecord) {
     const fakes = createFakes(...(before === undefined ? [] : [before]));
-    fakes.payouts.cancel = (payoutId, actor) => {
-      fakes.calls.push({ payoutId, actor });
+    fakes.payouts.cancel = (payoutId, actor, reason) => {
+      fakes.calls.push({ payoutId, actor, reason });
       if (after !== undefined) fakes.kept.set(payoutId, after);
       return Promise.resolve(outcome);
     };
@@ -287,6 +287,27 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     const answer = await app.inject(cancel);
     expect([answer.statusCode, answer.json<{ status: string }>().status]).toEqual([200, 'cancelled']);
     expect(fakes.calls).toEqual([{ payoutId: ID, actor: 'shop' }]);
+  });
+
+  it.each<[object, string | undefined]>([
+    [{ reason: ' the supplier is gone ' }, 'the supplier is gone'],
+    [{}, undefined],
+  ])('takes a reason: %j', async (body, reason) => {
+    const fakes = createCancelFakes(recordOf(), { kind: 'cancelled' }, recordOf({ status: 'cancelled' }));
+    const { app } = await openApi(fakes);
+    expect((await app.inject(asShop('POST', `/v1/payouts/${ID}/cancel`, body))).statusCode).toBe(200);
+    expect(fakes.calls).toEqual([{ payoutId: ID, actor: 'shop', reason }]);
+  });
+
+  it('refuses a body that is no reason', async () => {
+    const { app } = await openApi(createFakes(recordOf()));
+    for (const [body, field] of [
+      [{ reason: ' ' }, 'reason'],
+      [{ why: 'so' }, 'why'],
+    ] as const) {
+      const answer = await app.inject(asShop('POST', `/v1/payouts/${ID}/cancel`, body));
+      expect(answer.json()).toMatchObject({ status: 400, errors: [{ field }] });
+    }
   });
 
   it('answers 200 for a payout that is cancelled already, and does nothing', async () => {
