@@ -8,7 +8,6 @@ import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-act
 import type { SentAmount } from '../src/book/fences.js';
 import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
-import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
@@ -26,7 +25,7 @@ import { toReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
-import { orNone, scanFor } from './provider-scan.js';
+import { couldAnswerTo, orNone, scanFor } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
 import { superseded, type Superseded } from './superseded.js';
 
@@ -186,20 +185,17 @@ async function adoptOrder(
     externalOrderId,
   });
   const answer = await orNone(() => deps.qbitpay.getOrder(providerId));
-  if (answer === undefined || !mayBeOrder(answer, externalOrderId, asked)) {
+  if (answer === undefined || !isOrAnswersTo(answer, externalOrderId, asked)) {
     return notOurs(providerId, externalOrderId);
   }
   return deps.book.operations.adoptOrder(decision, { order: toOrderRecord(externalOrderId, answer), sends });
 }
 
-/**
- * [I] That orders carry the id back is inferred: one that names none is taken on a person's word, if it is what was
- * asked for.
- */
-function mayBeOrder(answer: Order, externalOrderId: string, asked: SentAmount | null): boolean {
-  if (answer.externalOrderId !== undefined) return answer.externalOrderId === externalOrderId;
-  const [base] = answer.symbol.split('/');
-  return asked !== null && base === asked.currency && compareAmounts(answer.amount, asked.amount) === 0;
+/** One that names nobody is taken on a person's word, if it is what was asked for. */
+function isOrAnswersTo(answer: Order, externalOrderId: string, asked: SentAmount | null): boolean {
+  return answer.externalOrderId === undefined
+    ? couldAnswerTo(answer, asked)
+    : answer.externalOrderId === externalOrderId;
 }
 
 /** The attempt before is over only if QbitPay says so still: of two that live, both would be carried out. */
@@ -221,6 +217,7 @@ async function retry(
 async function close(deps: ActivityDependencies, decision: Decision): Promise<OperationOutcome> {
   const payout = await deps.book.payouts.get(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
+  if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return deps.book.operations.close(decision);
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
@@ -229,24 +226,32 @@ async function close(deps: ActivityDependencies, decision: Decision): Promise<Op
   return isComplete ? deps.book.operations.close(decision) : refused(UNREADABLE);
 }
 
-/** A word that the engine does not know may be an end: that it is shows in what became of the money. */
+/** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
 async function closeUnknown(
+  deps: ActivityDependencies,
+  decision: Decision,
+  payout: PayoutRecord,
+): Promise<OperationOutcome> {
+  const { providerPayout, heldFrom } = payout;
+  if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
+  const returned =
+    providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
+  if (returned === undefined) return refused('QbitPay does not show its money again');
+  return deps.book.operations.closeReturned(decision, returned);
+}
+
+/** What QbitPay shows of an order is all of it, by a person's word, whatever the order itself states. */
+async function closeOrder(
   { book, qbitpay }: ActivityDependencies,
   decision: Decision,
-  { order, providerPayout, heldFrom }: PayoutRecord,
+  { order }: PayoutRecord,
 ): Promise<OperationOutcome> {
-  if (heldFrom === PAYOUT_STATUS.CONVERTING && order !== null) {
-    const { externalOrderId, providerOrderId } = order;
-    const answer = await qbitpay.getOrder(providerOrderId);
-    const movement = await readMovement(qbitpay, answer);
-    if (movement === undefined) return refused('QbitPay does not show what the order moved');
-    const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
-    return book.operations.closeSold(decision, toOrderRecord(externalOrderId, ended, movement));
-  }
-  const returned =
-    providerPayout === null ? undefined : await findReturn(qbitpay, providerPayout.providerPayoutId);
-  if (returned === undefined) return refused('QbitPay does not show its money again');
-  return book.operations.closeReturned(decision, returned);
+  if (order === null) throw new Error('the order was accepted and is not in the book');
+  const answer = await qbitpay.getOrder(order.providerOrderId);
+  const movement = await readMovement(qbitpay, { ...answer, quoteAmount: '0' });
+  if (movement === undefined) return refused('QbitPay does not show all that the order moved');
+  const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
+  return book.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
 
 const UNNAMED = 'QbitPay lists an order that does not say whose it is: adopt it, if it is this one';

@@ -90,7 +90,10 @@ async function place(
     },
     size: () => sizeOrder(deps, payout, price.bid),
     uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
-    isAbsent: async (firstSentAt) => isNothing(await scanOrders(deps.qbitpay, fence, firstSentAt.getTime())),
+    isAbsent: async (firstSentAt) => {
+      const { asked } = await book.attempts.getFence(fence);
+      return isNothing(await scanOrders(deps, fence, { firstSentAtMs: firstSentAt.getTime(), asked }));
+    },
     send: ({ amount }, since) =>
       deps.qbitpay.createOrder({
         symbol: price.symbol,

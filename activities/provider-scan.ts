@@ -1,7 +1,8 @@
-import type { FenceId } from '../src/book/fences.js';
+import type { FenceId, SentAmount } from '../src/book/fences.js';
 import type { PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION } from '../src/book/schema.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
+import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { QbitPayInvalidRequestError } from '../src/qbitpay/errors.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
@@ -68,11 +69,16 @@ export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
+export interface OrderScanDependencies {
+  readonly qbitpay: Pick<QbitPayClient, 'iterateOrders'>;
+  readonly book: { readonly attempts: Pick<ActivityDependencies['book']['attempts'], 'knownOrderIds'> };
+}
+
 /** [I] Orders have the filter; what it answers is checked all the same. That they carry the id back is inferred, too. */
 export async function scanOrders(
-  qbitpay: Pick<QbitPayClient, 'iterateOrders'>,
+  { qbitpay, book }: OrderScanDependencies,
   { externalOrderId }: Pick<FenceId, 'externalOrderId'>,
-  firstSentAtMs: number,
+  { firstSentAtMs, asked }: { readonly firstSentAtMs: number; readonly asked: SentAmount | null },
 ): Promise<Scan<Order>> {
   const fromMs = firstSentAtMs - CLOCK_MARGIN_MS;
   const { unnamed, ...listed } = await scan(
@@ -80,7 +86,19 @@ export async function scanOrders(
     externalOrderId,
     fromMs,
   );
-  return { ...listed, isNamed: unnamed === 0 };
+  const candidates = unnamed.filter((order) => couldAnswerTo(order, asked)).map(({ id }) => id);
+  const known = candidates.length === 0 ? [] : await book.attempts.knownOrderIds(candidates);
+  return { ...listed, isNamed: candidates.every((id) => known.includes(id)) };
+}
+
+/** [I] An order that names nobody may be the one that was asked for, if it is of that amount. */
+export function couldAnswerTo(
+  { symbol, amount }: Pick<Order, 'symbol' | 'amount'>,
+  asked: SentAmount | null,
+): boolean {
+  return (
+    asked !== null && symbol.startsWith(`${asked.currency}/`) && compareAmounts(amount, asked.amount) === 0
+  );
 }
 
 interface Listed {
@@ -98,22 +116,22 @@ async function scan<T extends Listed>(
   externalOrderId: string,
   fromMs: number,
 ): Promise<Reading<T>> {
-  const seen: Seen<T> = { found: new Map(), unnamed: new Set() };
+  const seen: Seen<T> = { found: new Map(), unnamed: new Map() };
   let isComplete = false;
   for (let reading = 0; reading <= MAX_RESTARTS && !isComplete; reading += 1) {
     isComplete = await readOnce(list(), seen, externalOrderId, fromMs);
   }
-  return { found: [...seen.found.values()], isComplete, unnamed: seen.unnamed.size };
+  return { found: [...seen.found.values()], isComplete, unnamed: [...seen.unnamed.values()] };
 }
 
 interface Reading<T> extends Omit<Scan<T>, 'isNamed'> {
-  /** How many items did not say whose they are. */
-  readonly unnamed: number;
+  /** What did not say whose it is. */
+  readonly unnamed: readonly T[];
 }
 
 interface Seen<T> {
   readonly found: Map<string, T>;
-  readonly unnamed: Set<string>;
+  readonly unnamed: Map<string, T>;
 }
 
 /** False when the pages shifted. */
@@ -128,7 +146,7 @@ async function readOnce<T extends Listed>(
     if (seen.has(item.id)) return false;
     seen.add(item.id);
     if (item.externalOrderId === externalOrderId) found.set(item.id, item);
-    else if (item.externalOrderId === undefined) unnamed.add(item.id);
+    else if (item.externalOrderId === undefined) unnamed.set(item.id, item);
     if (item.createdAt !== undefined && Date.parse(item.createdAt) < fromMs) break;
   }
   return true;
@@ -148,9 +166,9 @@ export async function scanFor(
   payout: PayoutRecord,
 ): Promise<Scan<Order | Payout>> {
   const id = fenceIdOf(payout);
-  const { firstSentAt } = await deps.book.attempts.getFence(id);
+  const { firstSentAt, asked } = await deps.book.attempts.getFence(id);
   const fromMs = (firstSentAt ?? payout.createdAt).getTime();
-  if (id.operation === FENCE_OPERATION.ORDER) return scanOrders(deps.qbitpay, id, fromMs);
+  if (id.operation === FENCE_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
   const known = payout.providerPayout === null ? [] : [payout.providerPayout.providerPayoutId];
   const announced = await deps.book.webhooks.objectsOf(payout.payoutId);
   return scanPayouts(deps.qbitpay, id, fromMs, [...new Set([...known, ...announced])]);

@@ -26,23 +26,28 @@ import { adoptBook, type PayoutRun } from './payout-run.js';
  * history; the book decides the rest, under its lock.
  */
 export function handleOperations(run: PayoutRun): void {
-  setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }), {
+  setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }, decision), {
     validator: (decision: OperatorDecision) => {
       assertDecision(decision);
+      if (decision.operationId !== undefined) return;
       const { status } = seenBy(run, decision);
       if (!canTransition(status, PAYOUT_STATUS.HELD)) throw refused(`the payout is ${status}`);
     },
   });
-  setHandler(resumePayout, (decision) => operate(run, { ...only(decision), action: 'resume' }), {
+  setHandler(resumePayout, (decision) => operate(run, { ...only(decision), action: 'resume' }, decision), {
     validator: (decision: OperatorDecision) => assertPossible(run, OPERATOR_ACTION.RESUME, decision),
   });
-  setHandler(resolvePayout, (decision) => operate(run, { ...only(decision), ...toOperation(decision) }), {
-    validator: (decision: OperatorDecision & Resolution) => {
-      assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
-      assertResolution(decision);
+  setHandler(
+    resolvePayout,
+    (decision) => operate(run, { ...only(decision), ...toOperation(decision) }, decision),
+    {
+      validator: (decision: OperatorDecision & Resolution) => {
+        assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
+        assertResolution(decision);
+      },
     },
-  });
-  setHandler(retryPayout, (decision) => operate(run, toRetry(decision)), {
+  );
+  setHandler(retryPayout, (decision) => operate(run, toRetry(decision), decision), {
     validator: (decision: RetryDecision) => {
       assertPossible(run, OPERATOR_ACTION.RETRY, decision);
       assertDestination(decision);
@@ -66,8 +71,8 @@ function toOperation(resolution: Resolution) {
 }
 
 /** Whoever decides says so with his name and why: an operation without them would leave nothing to audit. */
-function assertDecision({ actor, reason }: Partial<OperatorDecision> = {}): void {
-  if (isDecisionText(actor) && isDecisionText(reason)) return;
+function assertDecision({ actor, reason, operationId = 'none' }: Partial<OperatorDecision> = {}): void {
+  if ([actor, reason, operationId].every(isDecisionText)) return;
   throw refused('actor and reason are needed, of 256 characters at most');
 }
 
@@ -95,6 +100,8 @@ function assertDestination({ destination }: RetryDecision): void {
 
 function assertPossible(run: PayoutRun, action: OperatorAction, decision: OperatorDecision): void {
   assertDecision(decision);
+  // It may have been carried out before, which only the book knows.
+  if (decision.operationId !== undefined) return;
   const { status, holdReason } = seenBy(run, decision);
   const refusal = refuseAction(status, holdReason, action);
   if (refusal !== undefined) throw refused(refusal);
@@ -115,12 +122,16 @@ function notNow(type: FailureType): ApplicationFailure {
 }
 
 /** Carries the decision out in the book; the step that was waiting or working ends, and the book's status has the next. */
-async function operate(run: PayoutRun, operation: PayoutOperation): Promise<OperationResult> {
+async function operate(
+  run: PayoutRun,
+  operation: PayoutOperation,
+  decision: OperatorDecision,
+): Promise<OperationResult> {
   const { payoutId } = run.input.request;
   const update = currentUpdateInfo();
   if (update === undefined) throw new Error('operations are updates');
   const outcome = await CancellationScope.nonCancellable(() =>
-    operatePayout({ payoutId, operationId: update.id, operation }),
+    operatePayout({ payoutId, operationId: decision.operationId ?? update.id, operation }),
   ).catch((error: unknown) => {
     throw notNow(failureTypeOf(error));
   });

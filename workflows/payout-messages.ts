@@ -71,6 +71,8 @@ export const cancelPayout = defineUpdate<{ readonly status: PayoutStatus }, [Can
 export interface OperatorDecision {
   readonly actor: string;
   readonly reason: string;
+  /** The caller's name for it: carried out once, however often it comes. @default the id of the update */
+  readonly operationId?: string;
   /**
    * What the book said to whoever decided: it is ahead of the workflow while the activity that wrote it has not
    * answered. It only lets the decision in; what becomes of it is the book's word. @default what the workflow knows

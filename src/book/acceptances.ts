@@ -9,6 +9,7 @@ import {
   addTimelineEntry,
   changeHeldFrom,
   holdFor,
+  isInTimeline,
   lockExistingPayout,
   transitionPayout,
   type PayoutRow,
@@ -83,15 +84,16 @@ export async function acceptPayout(
 }
 
 /**
- * Holds the payout, once, and marks it: a person takes the hold on, and an end that is read ends it, but what was found
- * stays to be seen.
+ * Holds the payout, once for what was found, and marks it: a person takes the hold on, and an end that is read ends it,
+ * but what was found stays to be seen.
  */
 export async function holdForFinding(
   trx: BookTransaction,
   row: PayoutRow,
   { reason: holdReason, detail }: Finding,
 ): Promise<PayoutStatus> {
-  if (row.flags.includes(holdReason)) return row.status;
+  // The words name the object, so that another attempt's are other ones.
+  if (await isInTimeline(trx, row.payout_id, detail)) return row.status;
   const status = await holdFor(trx, row, { holdReason, detail });
   // The hold has put it in the timeline, and where the payout has ended the mark does.
   await addFlag(trx, { ...row, status }, holdReason, detail);

@@ -105,6 +105,41 @@ export async function acceptOrder(
   return true;
 }
 
+/** True when the provider's order is another payout's already. */
+export async function isOrderOfAnother(
+  trx: BookTransaction,
+  { externalOrderId, providerOrderId }: Pick<OrderRecord, 'externalOrderId' | 'providerOrderId'>,
+): Promise<boolean> {
+  const known = await trx
+    .selectFrom('provider_orders')
+    .select('external_order_id')
+    .where('provider_order_id', '=', providerOrderId)
+    .executeTakeFirst();
+  return known !== undefined && known.external_order_id !== externalOrderId;
+}
+
+/** Those of these orders of the provider that belong to a payout. */
+export async function knownOrderIds(
+  db: BookDatabase,
+  providerOrderIds: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('provider_orders')
+    .select('provider_order_id')
+    .where('provider_order_id', 'in', ['', ...providerOrderIds])
+    .execute();
+  return rows.map((row) => row.provider_order_id);
+}
+
+/** A payout that is taken on waits anew for what its order moved to be shown. */
+export async function forgetUnclear(trx: BookTransaction, payoutId: string): Promise<void> {
+  await trx
+    .updateTable('provider_orders')
+    .set({ unclear_since: null })
+    .where('payout_id', '=', payoutId)
+    .execute();
+}
+
 /** The order that a person says is the one. */
 export async function replaceOrder(
   trx: BookTransaction,
@@ -197,11 +232,21 @@ export async function soldByOrders(db: BookDatabase, payoutId: string, currency:
   return row.sold;
 }
 
+/** True when the ledger knows of as much money in the account at QbitPay. */
+export async function isSaleCovered(
+  trx: BookTransaction,
+  { symbol, amount }: Pick<OrderRecord, 'symbol' | 'amount'>,
+): Promise<boolean> {
+  await lockLedger(trx);
+  const [base = ''] = symbol.split('/');
+  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, base)) <= 0;
+}
+
 async function bookExecuted(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<PayoutStatus> {
   await lockLedger(trx);
   if (await isBooked(trx, ENTRY_CAUSE.ORDER, order.externalOrderId)) return row.status;
   const [base = '', quote = ''] = order.symbol.split('/');
-  if (compareAmounts(order.amount, await balanceOf(trx, PROVIDER_ACCOUNT, base)) > 0) {
+  if (!(await isSaleCovered(trx, order))) {
     const detail = `order ${order.providerOrderId} sold ${order.amount} ${base}: more than the ledger knows of`;
     return holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.TAKEN_BEYOND_LEDGER });
   }

@@ -5,7 +5,15 @@ import {
   recordOpeningBalances,
 } from './account-opening.js';
 import { recordProviderPayout } from './acceptances.js';
-import { enterStep, noteUnclear, recordOrder, releaseKnown, soldByOrders, upsertOrder } from './attempts.js';
+import {
+  enterStep,
+  knownOrderIds,
+  noteUnclear,
+  recordOrder,
+  releaseKnown,
+  soldByOrders,
+  upsertOrder,
+} from './attempts.js';
 import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './balance-claims.js';
 import type { Pool } from 'pg';
 import {
@@ -180,6 +188,7 @@ function bindPayouts(db: BookDatabase) {
       recordOrder,
       upsertOrder,
       noteUnclear,
+      knownOrderIds,
       soldByOrders,
       releaseKnown,
       recordProviderPayout,

@@ -352,6 +352,6 @@ export async function whyAtProvider(trx: BookTransaction, payoutId: string): Pro
           or (fences.state = ${FENCE_STATE.ACCEPTED}
             and not coalesce(case fences.operation when ${FENCE_OPERATION.ORDER} then ${IS_ORDER_OVER}
               else provider_payouts.status in ('failed', 'cancelled') and provider_payouts.returned_at is not null end, false)))
-      limit 1`.execute(trx);
+      order by what desc limit 1`.execute(trx);
   return rows[0] && AT_PROVIDER[rows[0].what];
 }

@@ -5,7 +5,7 @@ import { refuseAction } from '../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { acceptPayout, holdForFinding, replaceAttempt, type AcceptedRecord } from './acceptances.js';
-import { replaceOrder, writeExecuted } from './attempts.js';
+import { forgetUnclear, isOrderOfAnother, isSaleCovered, replaceOrder, writeExecuted } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { authoriseResend, currentFence, getFence, IS_ORDER_OVER, type FenceId } from './fences.js';
@@ -13,7 +13,12 @@ import { addFlag, lockExistingPayout, lockPayout, transitionPayout, type PayoutR
 import type { OrderRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
 import { isBeingSent } from './sending-lock.js';
-import { bookUnannouncedReturn, settleAfterAll, type ReturnReading } from './settlements.js';
+import {
+  bookUnannouncedReturn,
+  DecisionRefusedError,
+  settleAfterAll,
+  type ReturnReading,
+} from './settlements.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
 
@@ -52,6 +57,7 @@ export async function holdByOperator(db: BookDatabase, decision: Decision): Prom
 /** The payout goes on with what it was doing. */
 export async function resumePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
+    if (row.hold_reason === FAILURE_TYPE.ORDER_UNCLEAR) await forgetUnclear(trx, row.payout_id);
     await goOn(trx, row, row.held_from, `resumed by ${describe(decision)}`);
     return DONE;
   });
@@ -101,8 +107,8 @@ export async function closeSold(
   order: OrderRecord,
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if ((await writeExecuted(trx, row, order)) !== row.status)
-      return refused('what it moved is more than the ledger knows of');
+    if (!(await isSaleCovered(trx, order))) return refused('what it moved is more than the ledger knows of');
+    await writeExecuted(trx, row, order);
     return closeAs(trx, row, decision);
   });
 }
@@ -137,8 +143,8 @@ export async function adoptPayout(
       await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, paid);
     }
     if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED) {
-      const refusal = await settleAfterAll(trx, row, accepted.payout, detail);
-      return refusal === undefined ? DONE : refused(refusal);
+      await settleAfterAll(trx, row, accepted.payout, detail);
+      return DONE;
     }
     if (!(await replaceAttempt(trx, row, accepted))) {
       await acceptPayout(trx, row, accepted, { detail, resumes: true });
@@ -158,6 +164,7 @@ export async function adoptOrder(
   { order, sends }: { readonly order: OrderRecord; readonly sends: number },
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if (await isOrderOfAnother(trx, order)) return refused('it is the order of another payout');
     await replaceOrder(trx, row, sends, order);
     await goOn(
       trx,
@@ -221,7 +228,7 @@ async function decide(
   action: string,
   step: Step,
 ): Promise<OperationOutcome> {
-  return db.transaction().execute(async (trx) => {
+  const carriedOut = db.transaction().execute(async (trx) => {
     const row = await lockPayout(trx, payoutId);
     if (row === undefined) return refused('the payout is not open yet');
     if (await isCarriedOut(trx, payoutId, operationId)) return DONE;
@@ -231,6 +238,10 @@ async function decide(
       await trx.insertInto('payout_operations').values(values).execute();
     }
     return outcome;
+  });
+  return carriedOut.catch((error: unknown) => {
+    if (error instanceof DecisionRefusedError) return refused(error.message);
+    throw error;
   });
 }
 
@@ -272,7 +283,7 @@ async function goOn(
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
 
-const AT_PROVIDER = 'QbitPay has it: it can only be adopted';
+const AT_PROVIDER = 'QbitPay has it: it can neither be sent again nor be closed as not sent';
 const STILL_SENDING = 'its sender may still be at work: try again in a minute';
 
 /** The request that a held payout was at. */

@@ -157,6 +157,16 @@ async function addTimelineEntryOnce(
   if (last?.detail !== detail) await addTimelineEntry(trx, payoutId, status, detail);
 }
 
+export async function isInTimeline(trx: BookTransaction, payoutId: string, detail: string): Promise<boolean> {
+  const entry = await trx
+    .selectFrom('payout_transitions')
+    .select('transition_id')
+    .where('payout_id', '=', payoutId)
+    .where('detail', '=', detail)
+    .executeTakeFirst();
+  return entry !== undefined;
+}
+
 async function restExpectedAmount(trx: BookTransaction, payoutId: string): Promise<void> {
   await trx
     .updateTable('expected_amounts')

@@ -70,9 +70,7 @@ export async function recordSettlement(
     if (isOver(row, attempt) || isDisputed(row)) return describe(trx, payoutId, attempt);
     // What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that.
     const isGivenBack = RETURNED_STATUSES.includes(reading.providerStatus);
-    // Amounts in another currency than it was accepted in say nothing of what was taken.
-    const isComparable = !isGivenBack && reading.currency === attempt.currency;
-    if (isComparable && !(await bookTaking(trx, row, attempt, reading))) {
+    if (!isGivenBack && !(await bookTaking(trx, row, attempt, reading))) {
       const { reason: holdReason, detail } = beyondLedger(toRecord(attempt));
       // What it is held for already comes first; resumed, it is read again.
       await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { holdReason, detail });
@@ -177,26 +175,38 @@ async function isReturning(
   return !(await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, id));
 }
 
+/** Thrown where a decision turns out to make no sense when a part of it is written: all of that is undone. */
+export class DecisionRefusedError extends Error {
+  override readonly name = 'DecisionRefusedError';
+}
+
 /**
  * A person believes QbitPay that an attempt which it had called failed was paid after all: what was booked as on its
- * way back is the recipient's, and the payout ends as paid. Answers why not, where that cannot be.
+ * way back is the recipient's, and the payout ends as paid.
+ * @throws DecisionRefusedError where that cannot be
  */
 export async function settleAfterAll(
   trx: BookTransaction,
   row: PayoutRow,
-  payout: ProviderPayoutRecord,
+  payout: ProviderPayoutRecord & { readonly currency: string },
   detail: string,
-): Promise<string | undefined> {
+): Promise<void> {
   const attempt = await findByExternalId(trx, payout.externalOrderId);
-  if (attempt?.provider_payout_id !== payout.providerPayoutId) return 'it is not the attempt that failed';
-  if (payout.status !== PAID_WORD) return 'QbitPay does not say that it was paid';
-  if (!(await isReturning(trx, attempt))) return 'its money is back: QbitPay cannot have paid it as well';
-  if (!(await bookTaking(trx, row, attempt, payout))) return beyondLedger(toRecord(attempt)).detail;
+  if (attempt?.provider_payout_id !== payout.providerPayoutId) {
+    throw new DecisionRefusedError('it is not the attempt that failed');
+  }
+  if (payout.status !== PAID_WORD) throw new DecisionRefusedError('QbitPay does not say that it was paid');
+  if (!(await isReturning(trx, attempt))) {
+    throw new DecisionRefusedError('its money is back: QbitPay cannot have paid it as well');
+  }
+  // First: what was taken on top of what was booked must not be taken out of what is the recipient's.
   await bookFailureReversed(trx, toTaking(attempt));
+  if (!(await bookTaking(trx, row, attempt, payout))) {
+    throw new DecisionRefusedError(beyondLedger(toRecord(attempt)).detail);
+  }
   await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });
   await releaseFunds(trx, row.payout_id);
   await noteStatus(trx, attempt, payout.status);
-  return undefined;
 }
 
 /** The provider's words for a payout that has arrived, and for one that came back. */

@@ -48,13 +48,17 @@ export async function bookAccepted(
   return adjust(trx, row, { ...attempt, booked_amount: expected.amount, booked_fee: expected.fee }, answer);
 }
 
-/** What a reading says was taken; what was not booked when it was accepted is booked now, once it is covered. */
+/**
+ * What a reading says was taken; what was not booked when it was accepted is booked now, once it is covered. Amounts in
+ * another currency than it was accepted in say nothing.
+ */
 export async function bookTaking(
   trx: BookTransaction,
   row: PayoutRow,
   attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'> & { readonly currency: string },
 ): Promise<boolean> {
+  if (answer.currency !== attempt.currency) return true;
   return (await isTakingBooked(trx, attempt))
     ? adjust(trx, row, attempt, answer)
     : bookAccepted(trx, row, attempt, answer);

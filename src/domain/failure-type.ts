@@ -160,8 +160,8 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ORDER_UNCLEAR: describe(
     HELD,
     'QbitPay ended the order before all of it was filled, and does not show what it moved.',
-    'Ask QbitPay for the balance transactions of the order, then resume: it is read again.',
-    [RESUME],
+    'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the free balance, in both currencies).',
+    [RESUME, RESOLVE],
   ),
   SHORT_AFTER_ORDER: describe(
     HELD,

@@ -231,25 +231,27 @@ async function operate(
 }
 
 async function sendOperation(handle: WorkflowHandle, operation: PayoutOperation): Promise<unknown> {
-  const { actor, reason, seen } = operation;
-  const decision = seen === undefined ? { actor, reason } : { actor, reason, seen };
-  // Under the same id Temporal, and later the book, answer what the first one was answered.
-  const { idempotencyKey: key } = operation;
-  const named = key === undefined ? {} : { updateId: `${operation.operation}:${key}` };
+  const { actor, reason, seen, idempotencyKey: key } = operation;
+  const what = operation.operation === 'resolve' ? operation.action : operation.operation;
+  const decision = {
+    actor,
+    reason,
+    ...(seen === undefined ? {} : { seen }),
+    // Not the id of the update: under that, Temporal would answer a first refusal for ever.
+    ...(key === undefined ? {} : { operationId: `${what}:${key}` }),
+  };
   switch (operation.operation) {
     case 'hold':
-      return handle.executeUpdate(holdPayout, { ...named, args: [decision] });
+      return handle.executeUpdate(holdPayout, { args: [decision] });
     case 'resume':
-      return handle.executeUpdate(resumePayout, { ...named, args: [decision] });
+      return handle.executeUpdate(resumePayout, { args: [decision] });
     case 'resolve':
       return handle.executeUpdate(resolvePayout, {
-        ...named,
         args: [{ ...decision, ...toResolution(operation) }],
       });
     case 'retry': {
       const { destination } = operation;
       return handle.executeUpdate(retryPayout, {
-        ...named,
         args: [destination === undefined ? decision : { ...decision, destination }],
       });
     }

@@ -79,7 +79,14 @@ describe('QbitPay is away', () => {
   let engine: TestEngine;
   let proxy: ProviderProxy;
   beforeAll(async () => {
-    const env = { RETRY_INITIAL_MS: String(SHORTEST_PAUSE_MS), RETRY_MAX_MS: String(LONGEST_PAUSE_MS) };
+    const env = {
+      RETRY_INITIAL_MS: String(SHORTEST_PAUSE_MS),
+      RETRY_MAX_MS: String(LONGEST_PAUSE_MS),
+      // A request may be on its way when the connection is cut: what is not found is sent again by itself.
+      SETTLE_WINDOW_SECONDS: '1',
+      CLEAN_SCANS: '1',
+      RESEND_MAX_AMOUNT: 'CNY:1000000,USDT:1000000',
+    };
     ({ engine, proxy } = await startEngineBehindProxy({ env }));
   }, TIMEOUT_MS);
   afterAll(() => engine.stop(), TIMEOUT_MS);

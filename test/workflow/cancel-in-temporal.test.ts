@@ -68,9 +68,15 @@ describe('"cancel" in the Temporal UI', () => {
     ['being created', 'paying', PAYOUTS],
   ])('stops a payout that is %s, as long as nothing has left', async (_name, status, endpoint) => {
     const payout = await engine.open();
-    await failAlways('rate_limit_error', endpoint);
+    // Long enough that no request is on its way when it is cancelled.
+    const limit = { kind: 'rate_limit_error', endpoint, retryAfterSeconds: 600 };
+    await engine.control('POST', '/faults', limit);
     await engine.fund(payout);
-    await engine.untilStatus(payout.payoutId, status);
+    await engine.until(
+      payout.payoutId,
+      (one) => one.status === status && one.holdReason === 'RATE_LIMITED',
+      'limited',
+    );
     await workflowOf(payout).cancel();
     await engine.untilStatus(payout.payoutId, 'cancelled');
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });

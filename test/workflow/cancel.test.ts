@@ -114,9 +114,11 @@ describe('cancelling a payout', () => {
     'while it is %s and nothing has left: its money is free, where it is',
     async (status, endpoint, currency) => {
       const payout = await engine.open();
-      await failAlways('rate_limit_error', endpoint);
+      // Long enough that no request is on its way when it is cancelled.
+      await engine.control('POST', '/faults', { kind: 'rate_limit_error', endpoint, retryAfterSeconds: 600 });
       await engine.fund(payout);
-      await engine.untilStatus(payout.payoutId, status);
+      const isLimited = (one: Json): boolean => one.status === status && one.holdReason === 'RATE_LIMITED';
+      await engine.until(payout.payoutId, isLimited, 'limited');
       const reason = 'the supplier is gone';
       const answer = await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`, { reason });
       expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });

@@ -342,8 +342,8 @@ async function adoptOneOfTwo({ payoutId }: Json): Promise<void> {
     providerPayoutId: own.id,
   });
   await engine.control('POST', `/payouts/${other.id}/advance`, { status: 'cancelled' });
-  await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'resend' });
-  await expectRefused(payoutId, 'resolve', /can only be adopted/, { action: 'close' });
+  await expectRefused(payoutId, 'resolve', /neither be sent again/, { action: 'resend' });
+  await expectRefused(payoutId, 'resolve', /neither be sent again/, { action: 'close' });
   await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own.id });
   await advance({ providerPayoutId: own.id }, 'paid');
   await expectPaidOnce(payoutId);
@@ -433,6 +433,11 @@ const WAYS_OUT: readonly WayOut[] = [
     proxy.rewrite(undefined);
     await decide(held.payoutId, 'resume');
     await retryOrder(await untilHeld(held.payoutId, 'ORDER_NOT_FILLED'));
+  }),
+  way('ORDER_UNCLEAR', 'resolve', 'what shows is all', openUnclear, async ({ payoutId }) => {
+    const before = await freeIn(engine, 'CNY');
+    await closeAsOver(payoutId, () => proxy.rewrite(undefined));
+    expect(addAmounts(await freeIn(engine, 'CNY'), `-${before}`)).toBe('2091');
   }),
   way('SHORT_AFTER_ORDER', 'cancel', 'converted money free', openShort, freed('CNY')),
   way('DESTINATION_REFUSED', 'retry', 'the same again', openRefusedDestination, retryPayout()),
@@ -526,7 +531,8 @@ async function openOrderEndedInOtherWords(): Promise<Json> {
   return { ...held, freeBefore };
 }
 
-async function closeAsOver(payoutId: string): Promise<void> {
+async function closeAsOver(payoutId: string, prepare = (): void => undefined): Promise<void> {
+  prepare();
   await decide(payoutId, 'resolve', { action: 'close' });
   proxy.rewrite(undefined);
   const failed = await engine.untilStatus(payoutId, 'failed');
@@ -544,7 +550,7 @@ async function adoptPaid({ payoutId, providerPayoutId }: Json): Promise<void> {
   const adoption = { action: 'adopt', providerPayoutId };
   await expectRefused(payoutId, 'resolve', /does not say that it was paid/, adoption);
   for (const action of ['resend', 'close']) {
-    await expectRefused(payoutId, 'resolve', /can only be adopted/, { action });
+    await expectRefused(payoutId, 'resolve', /neither be sent again/, { action });
   }
   await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { status: 'paid' });
   await decide(payoutId, 'resolve', adoption);
@@ -711,6 +717,15 @@ describe('an attempt that failed', () => {
     await expectPaidOnce(payoutId);
   });
 
+  test('and was paid after all, for a higher fee than was booked: what is beyond its money is a shortfall', async () => {
+    const { payoutId, providerPayoutId } = await openFailedForNow();
+    answerWith(payoutId, isPayoutOf, { status: 'paid', fee: 26 });
+    await freeMoney(engine, 'CNY', '10');
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId });
+    await engine.untilStatus(payoutId, 'paid');
+    await adjust('CNY', '-1');
+  });
+
   test('is not adopted as paid when its money is back', async () => {
     const { payoutId, providerPayoutId } = await openFailed('failed')();
     await untilMoneyBack(payoutId);
@@ -736,6 +751,37 @@ describe('an attempt that failed', () => {
     expect(await requestsTo(engine, PAYOUTS, `${payoutId}~2`)).toHaveLength(0);
     await engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
     await untilRetried(payoutId, {});
+    await expectPaidOnce(payoutId);
+  });
+});
+
+describe('sent again, because its answer was lost', () => {
+  const named = (payoutId: string, operation: string, key: string) =>
+    engine.api(
+      'POST',
+      `/v1/payouts/${payoutId}/${operation}`,
+      { reason: REASON },
+      { 'idempotency-key': key },
+    );
+
+  test('what was carried out under its name stays as it is, whatever came after it', async () => {
+    const { payoutId } = await engine.open();
+    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
+    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
+    await decide(payoutId, 'resume');
+    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ body: { status: 'awaiting_deposit' } });
+    expect(timesHeld((await read(payoutId)).timeline)).toBe(1);
+    // Another decision under the same name is another one.
+    expect(await named(payoutId, 'resume', 'night-1')).toMatchObject({ status: 409 });
+    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+  });
+
+  test('what was refused is decided anew', async () => {
+    const { payoutId, deposit } = await engine.open();
+    expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 409 });
+    await decide(payoutId, 'hold');
+    expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 200 });
+    await engine.fund({ deposit });
     await expectPaidOnce(payoutId);
   });
 });

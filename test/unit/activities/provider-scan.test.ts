@@ -216,7 +216,11 @@ test('orders are asked for by their externalOrderId, and the answer is checked a
     asked.push(filter);
     return iteratePages('listOrders', () => Promise.resolve({ data, isLast: true }), {});
   };
-  const scan = await scanOrders({ iterateOrders }, { externalOrderId: OURS }, FIRST_SENT_AT_MS);
+  const scan = await scanOrders(
+    { qbitpay: { iterateOrders }, book: { attempts: { knownOrderIds: () => Promise.resolve([]) } } },
+    { externalOrderId: OURS },
+    { firstSentAtMs: FIRST_SENT_AT_MS, asked: null },
+  );
   expect(scan).toMatchObject({ found: [{ id: 'o-2' }], isComplete: true });
   expect(asked).toEqual([{ externalOrderId: OURS }]);
 });
