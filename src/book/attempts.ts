@@ -13,7 +13,7 @@ import {
   STATUS_OF_OPERATION,
   type FenceId,
 } from './fences.js';
-import { balanceOf, isBooked, lockLedger, PROVIDER_ACCOUNT } from './ledger.js';
+import { isBooked, isCovered, lockLedger } from './ledger.js';
 import { addFlag, holdFor, lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
 import type { OrderRecord } from './records.js';
 import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
@@ -237,9 +237,8 @@ export async function isSaleCovered(
   trx: BookTransaction,
   { symbol, amount }: Pick<OrderRecord, 'symbol' | 'amount'>,
 ): Promise<boolean> {
-  await lockLedger(trx);
   const [base = ''] = symbol.split('/');
-  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, base)) <= 0;
+  return isCovered(trx, base, amount);
 }
 
 async function bookExecuted(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<PayoutStatus> {

@@ -188,3 +188,9 @@ export async function fundsOf(
     .orderBy('currency')
     .execute();
 }
+
+/** True when the ledger knows of as much money in the account at QbitPay. */
+export async function isCovered(trx: BookTransaction, currency: string, amount: string): Promise<boolean> {
+  await lockLedger(trx);
+  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
+}

@@ -6,7 +6,7 @@ import { AMOUNT_MODE } from '../domain/payout-request.js';
 import { expectedTaking } from '../domain/quote.js';
 import { bookAdjustment, bookPayout, type Taking } from './bookings.js';
 import type { BookTransaction } from './database.js';
-import { balanceOf, isBooked, lockLedger, PROVIDER_ACCOUNT } from './ledger.js';
+import { isBooked, isCovered } from './ledger.js';
 import { toFeeTerms } from './payout-reading.js';
 import { addFlag, type PayoutRow } from './payouts.js';
 import type { ProviderPayoutRecord } from './records.js';
@@ -66,12 +66,6 @@ export async function bookTaking(
 
 export function isTakingBooked(trx: BookTransaction, attempt: AttemptRow): Promise<boolean> {
   return isBooked(trx, ENTRY_CAUSE.PAYOUT, attempt.external_order_id);
-}
-
-/** True when the ledger knows of as much money in the account at QbitPay. */
-async function isCovered(trx: BookTransaction, currency: string, amount: string): Promise<boolean> {
-  await lockLedger(trx);
-  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
 }
 
 /**
