@@ -1,6 +1,6 @@
-import { log } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, log } from '@temporalio/activity';
 import type { Book } from '../src/book/book.js';
-import type { FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import { classifyReadError, toReadFailure } from './failure-mapping.js';
 
@@ -12,16 +12,21 @@ export async function watched<T>(book: Book, payoutId: string, step: () => Promi
 }
 
 /**
- * Runs a step of a payout that reads the provider. While the provider does not answer, the book shows what the
- * payout waits for; the error that reaches Temporal is the engine's own.
+ * Runs a step of a payout that reads the provider. While the provider does not answer, or the engine cannot finish the
+ * step, the book shows what the payout waits for; the error that reaches Temporal is the engine's own.
  */
 export async function showingOutages<T>(book: Book, payoutId: string, step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
-    if (!(error instanceof QbitPayError)) throw error;
-    await noteWaiting(book, payoutId, classifyReadError(error).type);
-    throw toReadFailure(error);
+    if (error instanceof QbitPayError) {
+      await noteWaiting(book, payoutId, classifyReadError(error).type);
+      throw toReadFailure(error);
+    }
+    // What a step itself says to Temporal (not yet, refused) is an answer; anything else has to be seen.
+    if (!(error instanceof ApplicationFailure || error instanceof CancelledFailure))
+      await noteWaiting(book, payoutId, FAILURE_TYPE.ENGINE_UNAVAILABLE);
+    throw error;
   }
 }
 

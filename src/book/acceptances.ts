@@ -77,25 +77,26 @@ export async function acceptPayout(
     await changeHeldFrom(trx, payoutId, PAYOUT_STATUS.IN_TRANSIT);
   }
   const current = await lockExistingPayout(trx, payoutId);
-  if (finding !== undefined) return holdForFinding(trx, current, finding);
+  if (finding !== undefined) return noteFinding(trx, current, finding);
   if (isBooked) return status;
   const { reason: holdReason, detail } = beyondLedger(payout);
   return holdFor(trx, current, { holdReason, detail });
 }
 
 /**
- * Holds the payout, once for what was found, and marks it: a person takes the hold on, and an end that is read ends it,
- * but what was found stays to be seen.
+ * Marks the payout for what was found, once, and holds it unless it ends now: a person takes the hold on, and an end
+ * that is read ends it, but what was found stays to be seen.
  */
-export async function holdForFinding(
+export async function noteFinding(
   trx: BookTransaction,
   row: PayoutRow,
   { reason: holdReason, detail }: Finding,
+  { ends }: { readonly ends: boolean } = { ends: false },
 ): Promise<PayoutStatus> {
   // The words name the object, so that another attempt's are other ones.
   if (await isInTimeline(trx, row.payout_id, detail)) return row.status;
-  const status = await holdFor(trx, row, { holdReason, detail });
-  // The hold has put it in the timeline, and where the payout has ended the mark does.
+  const status = ends ? row.status : await holdFor(trx, row, { holdReason, detail });
+  // A hold has put it in the timeline; otherwise the mark does.
   await addFlag(trx, { ...row, status }, holdReason, detail);
   return status;
 }

@@ -4,7 +4,7 @@ import { FAILURE_TYPE, FAILURES } from '../domain/failure-type.js';
 import { refuseAction } from '../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
-import { acceptPayout, holdForFinding, replaceAttempt, type AcceptedRecord } from './acceptances.js';
+import { acceptPayout, noteFinding, replaceAttempt, type AcceptedRecord } from './acceptances.js';
 import { forgetUnclear, isOrderOfAnother, isSaleCovered, replaceOrder, writeExecuted } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
@@ -150,8 +150,9 @@ export async function adoptPayout(
       await acceptPayout(trx, row, accepted, { detail, resumes: true });
     } else {
       await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
-      if (accepted.finding !== undefined)
-        await holdForFinding(trx, await lockExistingPayout(trx, row.payout_id), accepted.finding);
+      if (accepted.finding !== undefined) {
+        await noteFinding(trx, await lockExistingPayout(trx, row.payout_id), accepted.finding);
+      }
     }
     return DONE;
   });

@@ -3,13 +3,12 @@ import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../domain/ledger.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { RETURNED_STATUSES } from '../domain/provider-objects.js';
-import { holdForFinding, type Finding } from './acceptances.js';
+import { noteFinding, type Finding } from './acceptances.js';
 import { bookFailure, bookFailureReversed, bookReturn, releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { isCurrentFence } from './fences.js';
 import { isBooked, lockLedger } from './ledger.js';
 import {
-  addFlag,
   addTimelineEntry,
   changeHold,
   lockExistingPayout,
@@ -76,22 +75,13 @@ export async function recordSettlement(
       await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { holdReason, detail });
       return describe(trx, payoutId, attempt);
     }
-    if (reading.finding !== undefined) await noteFinding(trx, row, reading.finding, reading.outcome === null);
+    if (reading.finding !== undefined) {
+      await noteFinding(trx, row, reading.finding, { ends: reading.outcome !== null });
+    }
     if (reading.outcome !== null) await applyOutcome(trx, row, attempt, reading.outcome, isGivenBack);
     await noteStatus(trx, attempt, reading.providerStatus);
     return describe(trx, payoutId, attempt);
   });
-}
-
-/** What has ended is not held any more: the mark stays. */
-async function noteFinding(
-  trx: BookTransaction,
-  row: PayoutRow,
-  finding: Finding,
-  isOpen: boolean,
-): Promise<void> {
-  if (isOpen) await holdForFinding(trx, row, finding);
-  else if (!row.flags.includes(finding.reason)) await addFlag(trx, row, finding.reason, finding.detail);
 }
 
 /**
