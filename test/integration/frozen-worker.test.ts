@@ -30,6 +30,11 @@ const SETTLE_WINDOW_MS = 1_000;
 
 const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
 const POSTS = { order: 'createOrder', payout: 'createPayout' } as const;
+/** The sending that another worker takes over while the first one is frozen: one by each scheme. */
+const TAKEN_OVER = {
+  http: { operation: 'order', milestone: MILESTONE.ORDER_AFTER_FENCE },
+  https: { operation: 'payout', milestone: MILESTONE.PAYOUT_AFTER_FENCE },
+} as const;
 
 describe.each(['http', 'https'] as const)('by %s', (scheme) => {
   let engine: TestEngine;
@@ -47,7 +52,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
       ...(gate === undefined ? {} : await trusting(gate, directory)),
       SETTLE_WINDOW_SECONDS: String(SETTLE_WINDOW_MS / 1_000),
       CLEAN_SCANS: '1',
-      RESEND_MAX_AMOUNT: 'CNY:5000',
+      RESEND_MAX_AMOUNT: 'CNY:5000,USDT:1000',
     };
     engine = await startTestEngine({ worker: false, env, simulator: { port } });
     const withoutGate = { ...engine.env, QBITPAY_BASE_URL: `http://127.0.0.1:${port}` };
@@ -170,6 +175,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
   });
 
   describe('a worker that is frozen until another one has done its work', () => {
+    const { operation, milestone } = TAKEN_OVER[scheme];
     let bundles: CampaignBundles;
     let temporalGate: ConnectionGate;
     let frozen: StoppableWorker;
@@ -189,21 +195,22 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     });
 
     test(
-      'sends nothing when it wakes: what the other one sent is the payout',
+      `sends nothing when it wakes: the ${operation} is what the other one sent`,
       async () => {
         // So that QbitPay would take a second one as well.
         await freeMoney(engine, 'CNY', '6000');
-        await frozen.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
+        await freeMoney(engine, 'USDT', '1000');
+        await frozen.stopAt(milestone);
         const { payoutId } = await openAndFund(engine);
         await frozen.untilStopped();
-        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'sending', sends: 1 });
+        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'sending', sends: 1 });
         second = await startStoppableWorker(engine.env, bundles.engine);
         // Else it would be handed tasks, and each of them would have to run out of time.
         temporalGate.cut();
 
         // Its heartbeat was missed, and the other one looks for what it may have sent.
         await untilAnswer(
-          () => fenceOf('payout', payoutId),
+          () => fenceOf(operation, payoutId),
           ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > SETTLE_WINDOW_MS,
           'an unknown outcome, for longer than the settle window',
         );
@@ -211,26 +218,26 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         const { lastWorkerIdentity } = await untilLookedUp(payoutId, readings + 3);
         expect(lastWorkerIdentity).toContain(second.identity);
         // It found nothing, several times; but the frozen one holds the lock.
-        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
-        await expectSent(payoutId, 'payout', 0);
+        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
+        await expectSent(payoutId, operation, 0);
 
         await cutSendingLock(engine.databaseUrl);
         await engine.untilStatus(payoutId, 'paid');
         const events = await historyOf(engine, payoutId);
         const hasHappened = (is: (event: (typeof events)[number]) => unknown) => events.some(is);
         expect(hasHappened((event) => event.activityTaskTimedOutEventAttributes)).toBe(true);
-        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
-        await expectSent(payoutId, 'payout', 1);
+        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        await expectSent(payoutId, operation, 1);
 
         frozen.goOn();
-        expect(await frozen.outcomeOf('createPayout')).toBe(TOO_LATE);
+        expect(await frozen.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         // What it was doing comes to its end.
         expect(await frozen.terminate()).toBe(0);
-        for (const operation of ['order', 'payout'] as const) {
-          const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
+        for (const endpoint of [ORDERS, PAYOUTS]) {
+          const requests = await requestsTo(engine, endpoint, payoutId);
           expect(requests.map(({ effects }) => effects.length)).toEqual([1]);
         }
-        expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
         expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({
           status: 'paid',
           flags: [],
