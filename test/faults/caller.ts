@@ -10,6 +10,8 @@ export interface Caller {
   ask(kind: CallerAnswer['kind'], body: CreateBody): Promise<void>;
   read(payoutId: string): Promise<AnsweredPayout | undefined>;
   /** Until it is answered at all. */
+  cancel(payoutId: string, untilMs: number): Promise<void>;
+  /** Until it is answered at all; undefined when it never is. */
   post(path: string, body: object, untilMs: number): Promise<number | undefined>;
 }
 
@@ -38,6 +40,14 @@ export function createCaller(apiUrl: string, apiKey: string): Caller {
     note(kind, body.payoutId, answer);
     return answer;
   };
+  const post = async (path: string, body: object, untilMs: number): Promise<number | undefined> => {
+    while (Date.now() < untilMs) {
+      const answer = await send('POST', path, body);
+      if (answer !== undefined && answer.status < 500) return answer.status;
+      await delay(PAUSE_MS);
+    }
+    return undefined;
+  };
   return {
     answers,
     open: async (body, untilMs) => {
@@ -53,14 +63,11 @@ export function createCaller(apiUrl: string, apiKey: string): Caller {
       await create(kind, body);
     },
     read: async (payoutId) => note('read', payoutId, await send('GET', `/v1/payouts/${payoutId}`)),
-    post: async (path, body, untilMs) => {
-      while (Date.now() < untilMs) {
-        const answer = await send('POST', path, body);
-        if (answer !== undefined && answer.status < 500) return answer.status;
-        await delay(PAUSE_MS);
-      }
-      return undefined;
+    cancel: async (payoutId, untilMs) => {
+      const httpStatus = (await post(`/v1/payouts/${payoutId}/cancel`, {}, untilMs)) ?? 0;
+      answers.push({ atMs: Date.now(), kind: 'cancel', payoutId, httpStatus, payout: undefined });
     },
+    post,
   };
 }
 

@@ -3,6 +3,7 @@ import { BUGS, NAIVE_PAYOUT } from './bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from './campaign-bundle.js';
 import { judge, type CampaignRun, type Done, type Job } from './judgement.js';
 import { createPlan } from './plan.js';
+import { hashPlan } from './regression-seeds.js';
 import { brokenResult, runSeed, type SeedResult } from './seed-run.js';
 import { removeLeftovers, startServers, type Servers } from './servers.js';
 
@@ -24,7 +25,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   const startedAtMs = Date.now();
   const bugs = options.withBugs ? BUGS : [];
   const jobs: Job[] = [
-    ...bugs.flatMap((bug) => bug.seeds.map((seed) => ({ seed, bug }))),
+    ...bugs.flatMap((bug) => bug.found.map(({ seed }) => ({ seed, bug }))),
     ...options.seeds.map((seed) => ({ seed })),
     ...options.seeds.slice(0, options.baselineSeeds).map((seed): Job => ({
       seed,
@@ -51,7 +52,14 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRun
   }
   const run = judge(jobs, done, Date.now() - startedAtMs);
   const failing = run.results.filter(({ violations }) => violations.length > 0).map(({ seed }) => seed);
-  if (failing.length > 0) options.say(`failing seeds: ${failing.join(', ')} (npm run faults -- --seed N)`);
+  if (failing.length > 0) {
+    options.say(
+      `failing seeds: ${failing.join(', ')} (npm run faults -- --seed N); for regression-seeds.json:`,
+    );
+    for (const seed of failing) {
+      options.say(JSON.stringify({ seed, planHash: hashPlan(createPlan(seed)), why: '' }));
+    }
+  }
   return run;
 }
 
@@ -90,7 +98,7 @@ function describe({ seed, bug }: Job, result: SeedResult, isVerbose: boolean): s
   const counts = Object.entries(ends).map(([status, count]) => `${count} ${status}`);
   const seconds = (durationMs / 1_000).toFixed(1);
   const lines = [
-    `${name}: ${verdict}; ${counts.join(', ')}; crashes: ${hits.join(', ') || 'none'}; ${seconds} s`,
+    `${name}: ${verdict}; ${counts.join(', ')}; crashes: ${hits.map(({ point, action }) => `${action} at ${point}`).join(', ') || 'none'}; ${seconds} s`,
   ];
   for (const { invariant, subject, detail } of violations.slice(0, MAX_SHOWN)) {
     lines.push(`  ${invariant} ${subject}: ${detail}`);

@@ -5,7 +5,7 @@ import { INVARIANT, type Violation, type World } from './world.js';
 /** The simulator gives no two objects the same time: the later one's is moved. */
 const SAME_MOMENT_MS = 50;
 /** What the engine cannot have read: the answer was no answer. */
-const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
+export const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
 
 export function findUnread({ provider, book }: World): readonly Violation[] {
   const wasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number): boolean =>
@@ -27,7 +27,15 @@ export function findUnread({ provider, book }: World): readonly Violation[] {
   ];
 }
 
-const isOfTransactions = (path: string): boolean => path.startsWith('/api/v1/balanceTransactions');
+/** A reading of what came from this object, or of all that is of its kind; everything is read now and then anyway. */
+const isOfTransactionsOf =
+  ({ source, type }: Money['provider']['transactions'][number]) =>
+  (path: string): boolean => {
+    const { pathname, searchParams } = new URL(path, 'http://provider');
+    if (pathname !== '/api/v1/balanceTransactions') return false;
+    const of = searchParams.get('source');
+    return of === null ? searchParams.get('type') === type : of === source;
+  };
 
 type WasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number) => boolean;
 type Money = Pick<World, 'provider' | 'book'>;
@@ -59,7 +67,7 @@ function findUnreadDeposits({ provider, book }: Money, wasRead: WasRead): readon
       ({ type, source }) => type === 'deposit' && source === providerDepositId,
     );
     if (money === undefined) violate('in the book, and no money came in for it');
-    else if (!wasRead(isOfTransactions, money.createdAtMs, verifiedAtMs))
+    else if (!wasRead(isOfTransactionsOf(money), money.createdAtMs, verifiedAtMs))
       violate('booked before it was read');
   }
   return violations;
@@ -82,7 +90,7 @@ function findUnreadOrders({ provider, book }: Money, wasRead: WasRead): readonly
 function findUnreadReturns({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
   return book.returns.flatMap(({ balanceTransactionId: subject, atMs }) => {
     const money = provider.transactions.find(({ id }) => id === subject);
-    return money !== undefined && wasRead(isOfTransactions, money.createdAtMs, atMs)
+    return money !== undefined && wasRead(isOfTransactionsOf(money), money.createdAtMs, atMs)
       ? []
       : [{ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject, detail: 'a return was booked unread' }];
   });

@@ -2,7 +2,7 @@ import { findBug } from './bugs/index.js';
 import { CANARY_PROVIDER_KEY } from './canaries.js';
 import { findViolations } from './checker.js';
 import { failureOf } from './evidence.js';
-import { createPlan, READS } from './plan.js';
+import { createPlan, READS_OF_OPEN_PAYOUTS } from './plan.js';
 import { measureRecovery, percentile } from './recovery.js';
 import { CRASH_POINTS } from './crash-points.js';
 import { hashPlan, readRegressionSeeds } from './regression-seeds.js';
@@ -34,7 +34,7 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     },
   ],
   [
-    INVARIANT.PAID_ONCE,
+    INVARIANT.SOLD_ONCE,
     'a second order',
     ({ provider }) => {
       provider.orders.push({ ...provider.orders[0], id: 'O2' });
@@ -144,6 +144,50 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     'something that never came about',
     ({ missing }) => {
       missing.push('the engine has not reconciled what happened last');
+    },
+  ],
+  [
+    INVARIANT.HAS_A_REASON,
+    'failed, and nobody refused anything',
+    ({ book }) => {
+      Object.assign(book.payouts[0], { status: 'failed', providerPayoutId: null });
+    },
+  ],
+  [
+    INVARIANT.HAS_A_REASON,
+    'cancelled, and nobody asked for it',
+    ({ book }) => {
+      Object.assign(book.payouts[0], { status: 'cancelled', providerPayoutId: null });
+    },
+  ],
+  [
+    INVARIANT.HAS_A_REASON,
+    'expired, although it was funded in time',
+    ({ book }) => {
+      Object.assign(book.payouts[0], { status: 'expired', providerPayoutId: null });
+      Object.assign(book.transitions.at(-1), { status: 'expired', atMs: 1_060_000 });
+    },
+  ],
+  [
+    INVARIANT.HAS_A_REASON,
+    'held for a refusal that never came',
+    ({ book }) => {
+      Object.assign(book.payouts[0], { status: 'held', holdReason: 'DESTINATION_REFUSED' });
+    },
+  ],
+  [
+    INVARIANT.HAS_A_REASON,
+    'held for an outcome that is known',
+    ({ book }) => {
+      Object.assign(book.payouts[0], { status: 'held', holdReason: 'UNKNOWN_OUTCOME' });
+    },
+  ],
+  [
+    INVARIANT.READ_BEFORE_BELIEVED,
+    'a deposit of which only another one’s money was read',
+    ({ provider }) => {
+      Object.assign(readingOf(provider, 'D1'), { path: '/api/v1/balanceTransactions?source=D9' });
+      provider.journal.push({ ...readingOf(provider, 'D9'), path: '/api/v1/balanceTransactions?limit=100' });
     },
   ],
   [
@@ -375,6 +419,13 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     },
   ],
   [
+    INVARIANT.PRICE_IS_FRESH,
+    'a quote that could not be read',
+    ({ provider }) => {
+      provider.journal[1].fault = 'notJson';
+    },
+  ],
+  [
     INVARIANT.WAS_PLAYED,
     'no payouts',
     ({ planned }) => {
@@ -463,6 +514,10 @@ describe('a held request', () => {
     world.provider.balances[1].amount = '4900';
     // Nobody was paid in this small world.
     expect(invariantsOf(world)).toEqual([INVARIANT.WAS_PLAYED]);
+    world.mayResend = true;
+    expect(invariantsOf(world)).toEqual([INVARIANT.HAS_A_REASON, INVARIANT.WAS_PLAYED]);
+    world.book.fences[0].sends = 2;
+    expect(invariantsOf(world)).toEqual([INVARIANT.WAS_PLAYED]);
   });
 });
 
@@ -484,7 +539,10 @@ describe('plans', () => {
   test('a hundred seeds plan every crash point at least five times', () => {
     const planned = Array.from({ length: 100 }, (_, index) => createPlan(index + 1).crashes).flat();
     for (const point of CRASH_POINTS) {
-      expect(planned.filter((crash) => crash.point === point).length).toBeGreaterThanOrEqual(5);
+      const actions = planned.filter((crash) => crash.point === point).map(({ action }) => action);
+      expect(actions.filter((action) => action === 'kill').length).toBeGreaterThanOrEqual(5);
+      const isOfTheWire = point.endsWith('BytesSent');
+      expect({ point, isFrozen: actions.includes('stop') }).toEqual({ point, isFrozen: !isOfTheWire });
     }
   });
 });
@@ -523,7 +581,7 @@ test('plans have refusals that quote a key and an account number', () => {
       'POST /api/v1/orders 402',
       'POST /api/v1/orders 400',
       'POST /api/v1/payouts 400',
-      ...READS.map((endpoint) => `${endpoint} 400`),
+      ...READS_OF_OPEN_PAYOUTS.map((endpoint) => `${endpoint} 400`),
     ]),
   );
 });

@@ -2,13 +2,16 @@ import { depositWorkflowId, payoutIdOfExternalId, payoutWorkflowId } from '../..
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { findContradictions } from './checker-answers.js';
 import { findMoneyViolations } from './checker-money.js';
-import { findUnread } from './checker-readings.js';
+import { findUnread, UNREADABLE_FAULTS } from './checker-readings.js';
+import { findUnreasoned } from './checker-reasons.js';
 import { INVARIANT, type Violation, type World } from './world.js';
 
 /** Judges what is left of a seed, by its evidence alone: it knows neither the plan nor the engine's code paths. */
 export function findViolations(world: World): readonly Violation[] {
   return [
     ...findDuplicates(world),
+    ...findSecondOrders(world),
+    ...findUnreasoned(world),
     ...findMoneyViolations(world),
     ...findUnfinished(world),
     ...findUnread(world),
@@ -43,9 +46,6 @@ function findDuplicates({ provider, book }: World): readonly Violation[] {
     const real = payouts.filter(({ status }) => !NOTHING_MOVED.includes(status));
     if (real.length > 1) violate(payoutId, `the provider has ${real.length} payouts: ${describe(real)}`);
   }
-  for (const [payoutId, orders] of groupByPayout(provider.orders)) {
-    if (orders.length > 1) violate(payoutId, `the provider has ${orders.length} orders`);
-  }
   for (const { payoutId, status } of book.payouts) {
     if (status !== PAYOUT_STATUS.PAID) continue;
     const paid = (byPayout.get(payoutId) ?? []).filter((payout) => payout.status === 'paid');
@@ -53,6 +53,16 @@ function findDuplicates({ provider, book }: World): readonly Violation[] {
       violate(payoutId, `reported paid, and the provider has ${paid.length} paid payouts`);
   }
   return violations;
+}
+
+function findSecondOrders({ provider }: World): readonly Violation[] {
+  return [...groupByPayout(provider.orders)]
+    .filter(([, orders]) => orders.length > 1)
+    .map(([subject, { length }]) => ({
+      invariant: INVARIANT.SOLD_ONCE,
+      subject,
+      detail: `the provider has ${length} orders`,
+    }));
 }
 
 /** How many payouts the provider made beyond the first that counts. */
@@ -208,9 +218,10 @@ function findStalePrices({ provider }: World): readonly Violation[] {
   return provider.orders.flatMap(({ id, externalOrderId: subject, price }) => {
     const sent = provider.journal.find(({ effects }) => effects.includes(id));
     const quoted = provider.journal.some(
-      ({ endpoint, status, atMs }) =>
+      ({ endpoint, status, fault, atMs }) =>
         endpoint.endsWith('/markets/ticker') &&
         status === 200 &&
+        !UNREADABLE_FAULTS.includes(fault ?? '') &&
         sent !== undefined &&
         atMs <= sent.atMs &&
         atMs >= sent.atMs - PRICE_VALIDITY_MS - PRICE_TOLERANCE_MS &&

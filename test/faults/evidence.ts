@@ -27,6 +27,7 @@ export async function collectWorld(temporal: Client, played: Played): Promise<Wo
   const accounts = plan.payouts.map(({ index }) => accountNumberOf(plan.seed, index));
   return {
     planned,
+    mayResend: plan.resendMaxAmount !== '0',
     missing: isAtRest ? missing : [...missing, 'provider and book do not come to rest'],
     provider,
     book,
@@ -118,12 +119,17 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
         atMs: timeMs(row, 'servedAt'),
         endpoint: text(row, 'endpoint'),
         path: text(row, 'path'),
+        externalOrderId: externalOrderIdOf(row['body']),
         status: row['status'] === null ? null : Number(row['status']),
         fault: textOrNull(row, 'fault'),
         effects: row['effects'] as string[],
       })),
     bids,
   };
+}
+
+function externalOrderIdOf(body: unknown): string | null {
+  return typeof body === 'object' && body !== null ? textOrNull(body as Row, 'externalOrderId') : null;
 }
 
 /** The simulator's own event of an end; a forged one is about no object of its own. */
@@ -145,7 +151,7 @@ const BOOK_QUERIES = {
   orders: `select external_order_id, o.payout_id, provider_order_id, amount, quote_amount, at from provider_orders o
       left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
   returns: `select cause_id, at from ledger_entries where cause = 'return'`,
-  fences: `select operation, external_order_id, payout_id, state from fences`,
+  fences: `select operation, external_order_id, payout_id, state, sends from fences`,
   accounts: `select a.kind, a.currency, a.payout_id, a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
         * case when a.kind in ('provider', 'returning') then 1 else -1 end as posted from ledger_accounts a`,
@@ -240,6 +246,7 @@ async function readTables(
       externalOrderId: text(row, 'external_order_id'),
       payoutId: text(row, 'payout_id'),
       state: text(row, 'state'),
+      sends: Number(text(row, 'sends')),
     })),
     accounts: await read('accounts', (row) => ({
       kind: text(row, 'kind'),
@@ -280,9 +287,9 @@ function unlessNotFound(error: unknown): void {
   if (code !== NOT_FOUND) throw error;
 }
 
-/** Of sweeps and reconciliations there are many, all alike. */
+/** Of sweeps, and of reconciliations, there are many, all alike. */
 const REPEATED = /^(?:sweep-webhooks|reconcile)/;
-const MAX_REPEATED = 2;
+const MOST_OF_A_KIND = 2;
 
 /**
  * Those of all payouts and deposits of the book by their ids: the list is written behind the histories and may lack
@@ -306,9 +313,11 @@ async function fetchHistories(
     // The checker asks for it.
     await fetch(workflowId).catch(unlessNotFound);
   }
-  let repeated = 0;
+  const repeated = new Map<string, number>();
   for await (const { workflowId, runId } of temporal.workflow.list({ query: `TaskQueue = "${taskQueue}"` })) {
-    if (named.includes(workflowId) || (REPEATED.test(workflowId) && (repeated += 1) > MAX_REPEATED)) continue;
+    const [kind] = REPEATED.exec(workflowId) ?? [];
+    if (kind !== undefined) repeated.set(kind, (repeated.get(kind) ?? 0) + 1);
+    if (named.includes(workflowId) || (repeated.get(kind ?? '') ?? 0) > MOST_OF_A_KIND) continue;
     await fetch(workflowId, runId);
   }
   return fetched;

@@ -15,9 +15,10 @@ import type { Servers } from './servers.js';
  */
 
 const TIMEOUT_MS = 900_000;
-/** Seeds that failed once, and two more: the worker dies around requests that move money, the API with a webhook. */
-const SEEDS = [...new Set([...(await readRegressionSeeds()).map(({ seed }) => seed), 8, 21])];
+/** Seeds that failed once, and one more. */
+const SEEDS = [...new Set([...(await readRegressionSeeds()).map(({ seed }) => seed), 8])];
 const [BUG] = BUGS;
+const [FOUND] = BUG?.found ?? [];
 /** A machine that plays more of them at a time is measured, and not the engine. */
 const LANES = 2;
 
@@ -58,14 +59,14 @@ test(
   'nothing is paid twice, lost or stuck, and an engine that tries again blindly is found out',
   async () => {
     const seeds = SEEDS.map((seed): Job => ({ seed }));
-    const planted: Job = { seed: BUG?.seeds[0] ?? 0, ...(BUG === undefined ? {} : { bug: BUG }) };
+    const planted: Job = { seed: FOUND?.seed ?? 0, ...(BUG === undefined ? {} : { bug: BUG }) };
     const results = await playAll([...seeds, planted]);
     const violationsOf = (job: Job) => results.get(job)?.violations;
     for (const job of seeds) {
       expect({ seed: job.seed, violations: violationsOf(job) }).toEqual({ seed: job.seed, violations: [] });
     }
     expect(seeds.flatMap((job) => results.get(job)?.hits ?? []).length).toBeGreaterThan(0);
-    expect(violationsOf(planted)?.filter(({ invariant }) => BUG?.breaks.includes(invariant))).not.toEqual([]);
+    expect(violationsOf(planted)?.map(({ invariant }) => invariant)).toContain(FOUND?.by);
   },
   TIMEOUT_MS,
 );

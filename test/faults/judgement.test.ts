@@ -2,11 +2,13 @@ import { BUGS } from './bugs/index.js';
 import { CRASH_POINTS } from './crash-points.js';
 import { judge, type Done, type Job } from './judgement.js';
 import { createPlan } from './plan.js';
+import { INVARIANT, type Invariant } from './world.js';
 import { brokenResult, type SeedResult } from './seed-run.js';
 
 const [bug] = BUGS;
+const KILLS = CRASH_POINTS.map((point) => ({ point, action: 'kill' as const }));
 const broken = (seed: number): SeedResult => brokenResult(createPlan(seed), new Error('no server'));
-const sound = (seed: number): SeedResult => ({ ...broken(seed), violations: [], hits: CRASH_POINTS });
+const sound = (seed: number): SeedResult => ({ ...broken(seed), violations: [], hits: KILLS });
 const play = (jobs: readonly Job[], resultOf = sound): readonly Done[] =>
   jobs.map((job) => ({ job, result: resultOf(job.seed) }));
 const seeds = (count: number): readonly Job[] =>
@@ -34,7 +36,7 @@ test('a seed that could not be played is a violation that names it', () => {
 test('a full run has to strike every crash point at least five times', () => {
   const without = (seed: number): SeedResult => ({
     ...sound(seed),
-    hits: seed <= 4 ? CRASH_POINTS : CRASH_POINTS.slice(1),
+    hits: seed <= 4 ? KILLS : KILLS.slice(1),
   });
   expect(problemsOf(seeds(100), play(seeds(100)))).toEqual([]);
   expect(problemsOf(seeds(100), play(seeds(100), without))).toEqual([
@@ -44,12 +46,17 @@ test('a full run has to strike every crash point at least five times', () => {
 });
 
 test('a planted mistake has to be caught, by its own invariant', () => {
-  const jobs: readonly Job[] = bug === undefined ? [] : [{ seed: 1, bug }];
-  const caught = (seed: number): SeedResult => ({
-    ...sound(seed),
-    violations: [{ invariant: bug?.breaks[0] ?? 'paidOnce', subject: '', detail: '' }],
-  });
-  expect(problemsOf(jobs, play(jobs, caught))).toEqual([]);
+  const jobs = bug?.found.map(({ seed }): Job => ({ seed, bug })) ?? [];
+  const broke =
+    (invariant: (seed: number) => Invariant) =>
+    (seed: number): SeedResult => ({
+      ...sound(seed),
+      violations: [{ invariant: invariant(seed), subject: '', detail: '' }],
+    });
+  const own = broke((seed) => bug?.found.find((one) => one.seed === seed)?.by ?? INVARIANT.WAS_PLAYED);
+  expect(problemsOf(jobs, play(jobs, own))).toEqual([]);
+  const others = broke(() => INVARIANT.COMES_TO_AN_END);
+  expect(problemsOf(jobs, play(jobs, others))).toEqual([`${bug?.name ?? ''} was not caught`]);
   expect(problemsOf(jobs, play(jobs))).toEqual([`${bug?.name ?? ''} was not caught`]);
   expect(problemsOf(jobs, play(jobs, broken))).toEqual([`${bug?.name ?? ''} was not caught`]);
 });

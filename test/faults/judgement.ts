@@ -67,13 +67,16 @@ export function judge(jobs: readonly Job[], done: readonly Done[], durationMs: n
 function judgeBug(bug: Bug, results: readonly SeedResult[]): BugResult {
   const isCaught =
     results.length > 0 &&
-    results.every(({ violations }) => violations.some(({ invariant }) => bug.breaks.includes(invariant)));
+    results.every(({ seed, violations }) => {
+      const by = bug.found.find((one) => one.seed === seed)?.by;
+      return violations.some(({ invariant }) => invariant === by);
+    });
   return { bug, results, isCaught };
 }
 
 function findRarePoints(results: readonly SeedResult[]): readonly string[] {
   const hits = results.flatMap((result) => result.hits);
-  return CRASH_POINTS.map((point) => [point, hits.filter((hit) => hit === point).length] as const)
+  return CRASH_POINTS.map((point) => [point, hits.filter((hit) => hit.point === point).length] as const)
     .filter(([, count]) => count < LEAST_HITS)
     .map(([point, count]) => `${point} was struck ${count} times, and has to be ${LEAST_HITS} times`);
 }

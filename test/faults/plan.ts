@@ -128,7 +128,7 @@ export function createPlan(seed: number): Plan {
     ],
     webhookFaults: planWebhookFaults(random, points),
     forgeries: planForgeries(random, payouts),
-    crashes: points.map((point, index) => withServer(seed, planCrash(random, point, index))),
+    crashes: points.map((point, index) => planCrash(random, seed, point, index)),
     serverFaults: planServerFaults(random),
     prices: isSlow ? [SLOW_PRICE, ...planPrices(random)] : planPrices(random),
     resendMaxAmount: seed % 2 === 0 ? 'CNY:1000000,USDT:1000000' : '0',
@@ -139,7 +139,7 @@ export function createPlan(seed: number): Plan {
 }
 
 function planDeadline(random: Random, isSlow: boolean): number {
-  const usual = random.chance(0.15) ? 14 : 60;
+  const usual = random.chance(0.15) ? 30 : 60;
   return isSlow ? SLOW_DEADLINE_SECONDS : usual;
 }
 
@@ -281,7 +281,7 @@ const READ_KINDS = [
 const POST_KINDS = [...ANY_KINDS, 'errorAfterEffect', 'statusAfterEffect', 'timeoutAfterEffect'] as const;
 const LATE_KINDS = ['delayBeforeEffect', 'delayAfterEffect'] as const;
 
-export const READS = [
+const READS = [
   ENDPOINT.TICKER,
   ENDPOINT.ACCOUNT,
   ENDPOINT.BALANCES,
@@ -309,7 +309,9 @@ function wordsOf(
   random: Random,
   kind: string,
 ): Pick<ProviderFault, 'status' | 'delayMs' | 'retryAfterSeconds'> {
-  if (kind === 'status' || kind === 'statusAfterEffect') return { status: random.pick([500, 502, 503, 504]) };
+  if (kind === 'status') return { status: random.pick([500, 502, 503, 504]) };
+  // A proxy's own page has no error object, whatever its status.
+  if (kind === 'statusAfterEffect') return { status: random.pick([403, 500, 502, 503, 504]) };
   if (kind.startsWith('delay')) return { delayMs: random.between(200, 1_800) };
   return kind === 'rate_limit_error' ? { retryAfterSeconds: random.between(0, 1) } : {};
 }
@@ -357,11 +359,13 @@ function planRefusals(seed: number, payouts: readonly PlannedPayout[]): readonly
   if (last >= LEAST_PAYOUTS && random.chance(0.5)) {
     faults.push({ ...refusal(random.pick(POSTS), 400, last), payout: last });
   }
-  if (random.chance(0.4)) faults.push(refusal(random.pick(READS), 400, 1));
+  if (random.chance(0.4)) faults.push(refusal(random.pick(READS_OF_OPEN_PAYOUTS), 400, 1));
   return faults;
 }
 
 const REFUSALS_OFFSET = 1_000_000;
+/** A ticker that is refused says that there is no such pair: the payout is not opened, and nothing is at stake. */
+export const READS_OF_OPEN_PAYOUTS = READS.filter((endpoint) => endpoint !== ENDPOINT.TICKER);
 
 function planWebhookFaults(random: Random, points: readonly CrashPoint[]): readonly WebhookFault[] {
   const isAboutWebhooks = points.some((point) => point.startsWith('webhook'));
@@ -400,23 +404,25 @@ const SCARCE_POINTS: readonly CrashPoint[] = [
   MILESTONE.SETTLEMENT_RECORDED,
 ];
 
-function planCrash(random: Random, point: CrashPoint, index: number): Crash {
+function planCrash(random: Random, seed: number, point: CrashPoint, index: number): Crash {
   const arrival = random.chance(0.7) ? 1 : 2;
   return {
     id: String(index),
     point,
     // Few payouts come to these, and each of them once.
     arrival: SCARCE_POINTS.includes(point) ? 1 : arrival,
-    action: !isOfTheWire(point) && random.chance(0.3) ? 'stop' : 'kill',
+    action: index === 0 || isOfTheWire(point) ? 'kill' : secondActionOf(seed),
     arrives: random.chance(0.6),
   };
 }
 
-/** Of some seeds the second crash is a server's, at the moment in which a process stands at the point. */
-function withServer(seed: number, crash: Crash): Crash {
-  if (crash.id !== '1' || isOfTheWire(crash.point)) return crash;
-  if (seed % 4 === 2) return { ...crash, action: 'temporal' };
-  return seed % 8 === 4 ? { ...crash, action: 'postgres' } : crash;
+/**
+ * The first crash of a seed kills. The second one takes turns, so that a hundred seeds also freeze a process at every
+ * point, and strike a server while a process stands there.
+ */
+function secondActionOf(seed: number): Crash['action'] {
+  const turns = ['stop', 'kill', seed % 2 === 0 ? 'temporal' : 'postgres', 'stop', 'kill'] as const;
+  return turns[Math.floor(seed / CRASH_POINTS.length) % turns.length] ?? 'kill';
 }
 
 function isOfTheWire(point: CrashPoint): boolean {

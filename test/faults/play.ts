@@ -17,6 +17,8 @@ const HARM_MS = 55_000;
 /** … and how long faults and crashes may come after that on a slow machine, as long as something changes. */
 const LONGEST_HARM_MS = 150_000;
 const LOOK_MS = 400;
+/** How long a forged event waits for the object that it is about. */
+const SUBJECT_MS = 15_000;
 /** Far longer than it takes to notice that an activity, or the worker of a workflow, is gone: machines are busy. */
 const QUIET_MS = 30_000;
 /** How long crashes that are still to come may take when all payouts have ended. */
@@ -29,6 +31,8 @@ export interface PlayedBids {
 
 export class Play {
   readonly bids: PlayedBids[];
+  /** Events of things that never happened, as far as they were sent. */
+  forged = 0;
   readonly #world: SeedWorld;
   readonly #plan: Plan;
   readonly #servers: Servers;
@@ -152,7 +156,7 @@ export class Play {
   async #cancel({ index, cancelAfterMs }: PlannedPayout, untilMs: number): Promise<void> {
     if (cancelAfterMs === undefined) return;
     await delay(cancelAfterMs);
-    await this.#world.caller.post(`/v1/payouts/${this.payoutIdOf(index)}/cancel`, {}, untilMs);
+    await this.#world.caller.cancel(this.payoutIdOf(index), untilMs);
   }
 
   async #deposit(planned: PlannedPayout, opened: AnsweredPayout, untilMs: number): Promise<void> {
@@ -201,7 +205,8 @@ export class Play {
         .replaceAll(/[^A-Za-z0-9]/g, '')
         .padEnd(20, 'x');
       const status = await this.#world.caller.post(`/v1/payouts/${payoutId}/deposit`, { txHash }, untilMs);
-      isDeclared &&= status !== undefined && status < 300;
+      // A refusal is an answer: the engine then has to do without.
+      isDeclared &&= status !== undefined;
       await this.#world.simulator.control('POST', '/deposits', { currency: 'USDT', amount, txHash });
     }
     return isDeclared;
@@ -210,9 +215,8 @@ export class Play {
   /** Events of things that never happened: signed like real ones, or badly. */
   async #forge({ type, signature, atMs, payout }: Forgery): Promise<void> {
     await delay(atMs);
-    const opened = this.#opened.get(payout);
+    const { opened, providerPayoutId } = await this.#awaitSubject(payout, type);
     if (opened === undefined) return;
-    const current = this.#progress.lastSeen(opened.payoutId);
     const data =
       type === 'deposit.confirmed'
         ? {
@@ -222,14 +226,33 @@ export class Play {
             addr: opened.deposit?.address ?? 'x',
           }
         : {
-            id: current?.providerPayoutId ?? 'forged',
+            id: providerPayoutId ?? 'forged',
             externalOrderId: opened.payoutId,
             status: type === 'payout.paid' ? 'paid' : 'failed',
           };
     // Nobody may be there to take it.
     await this.#world.simulator
       .control('POST', '/events/forge', { type, signature, data })
+      .then(() => (this.forged += 1))
       .catch(() => undefined);
+  }
+
+  /** An event that names the real object is the one to fall for: there is none before the provider has it. */
+  async #awaitSubject(
+    index: number,
+    type: Forgery['type'],
+  ): Promise<{
+    readonly opened: AnsweredPayout | undefined;
+    readonly providerPayoutId: string | null | undefined;
+  }> {
+    const { caller } = this.#world;
+    for (const untilMs = Date.now() + SUBJECT_MS; ; await delay(LOOK_MS)) {
+      const opened = this.#opened.get(index);
+      const current = opened && (await caller.read(opened.payoutId));
+      const providerPayoutId = current?.providerPayoutId;
+      const isThere = type === 'deposit.confirmed' ? opened !== undefined : providerPayoutId != null;
+      if (isThere || isDone(current?.status) || Date.now() > untilMs) return { opened, providerPayoutId };
+    }
   }
 
   async #changePrice({ atMs, bid, ask }: Plan['prices'][number]): Promise<void> {

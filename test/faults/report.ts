@@ -48,6 +48,11 @@ const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => stri
   ['why they are held', (results) => describeCounts(results.map(({ holds }) => holds))],
   ['process deaths and returns', (results) => String(total(results, ({ interruptions }) => interruptions))],
   ['servers struck', (results) => String(total(results, ({ serverFaults }) => serverFaults))],
+  [
+    'requests that a fault struck',
+    (results) => String(total(results, ({ providerFaults }) => providerFaults)),
+  ],
+  ['forged events', (results) => String(total(results, ({ forgeries }) => forgeries))],
   ['**duplicated**', (results) => String(total(results, ({ duplicated }) => duplicated))],
   ['**lost**', (results) => String(total(results, ({ lost }) => lost))],
   ['**stuck**', (results) => String(total(results, ({ stuck }) => stuck))],
@@ -74,21 +79,28 @@ function seconds(ms: number | undefined): string {
 }
 
 function describeCrashPoints(results: readonly SeedResult[]): string {
-  const times = (point: string, points: readonly string[]): number =>
-    points.filter((one) => one === point).length;
-  const planned = results.flatMap((result) => result.planned);
-  const hits = results.flatMap((result) => result.hits);
-  const rows = CRASH_POINTS.map((point) => `| ${point} | ${times(point, planned)} | ${times(point, hits)} |`);
-  return ['| crash point | planned | hits |', '|---|---|---|', ...rows].join('\n');
+  const rows = CRASH_POINTS.map((point) => {
+    const planned = results.flatMap((result) => result.planned).filter((one) => one === point).length;
+    const actions = results
+      .flatMap(({ hits }) => hits)
+      .filter((hit) => hit.point === point)
+      .map(({ action }) => action);
+    const kills = actions.filter((action) => action === 'kill').length;
+    const stops = actions.filter((action) => action === 'stop').length;
+    const servers = actions.length - kills - stops;
+    return `| ${[point, planned, actions.length, kills, stops, servers].join(' | ')} |`;
+  });
+  const head = '| crash point | planned | hits | kill -9 | SIGSTOP | a server |';
+  return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
 }
 
 function describeBugs({ bugs }: CampaignRun): string {
   const rows = bugs.map(({ bug, results, isCaught }) => {
-    const found = new Set(results.flatMap(({ violations }) => violations.map(({ invariant }) => invariant)));
+    const found = bug.found.map(({ seed, by }) => `${seed} by ${by}`).join(', ');
     const duplicates = total(results, ({ duplicated }) => duplicated);
     const verdict = isCaught ? 'caught' : 'NOT CAUGHT';
-    return `| ${bug.name} | ${bug.about} | ${bug.seeds.join(', ')} | ${verdict} | ${[...found].join(', ')} | ${duplicates} |`;
+    return `| ${bug.name} | ${bug.about} | ${found} | ${verdict} | ${duplicates} |`;
   });
-  const head = '| mistake | what it does | seeds | | invariants | duplicate payouts |';
-  return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
+  const head = '| mistake | what it does | has to be found in seed | | duplicate payouts |';
+  return [head, '|---|---|---|---|---|', ...rows].join('\n');
 }

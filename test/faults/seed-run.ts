@@ -2,7 +2,7 @@ import { createTemporalAccess } from '../../src/bin/create-parts.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { countDuplicates, findStuck, findViolations } from './checker.js';
 import { findLostDeposits } from './checker-money.js';
-import type { CrashPoint } from './crash-points.js';
+import type { Crash, CrashPoint } from './crash-points.js';
 import { collectWorld } from './evidence.js';
 import type { Plan } from './plan.js';
 import { Play } from './play.js';
@@ -17,9 +17,13 @@ export interface SeedResult {
   /** Crash points of the plan … */
   readonly planned: readonly CrashPoint[];
   /** … and those that were struck. */
-  readonly hits: readonly CrashPoint[];
+  readonly hits: readonly Pick<Crash, 'point' | 'action'>[];
   readonly interruptions: number;
   readonly serverFaults: number;
+  /** Requests to the provider that a planned fault struck. */
+  readonly providerFaults: number;
+  /** Events of things that never happened, sent to the engine. */
+  readonly forgeries: number;
   readonly duplicated: number;
   /** Deposits that the engine never noticed. */
   readonly lost: number;
@@ -36,8 +40,6 @@ export interface SeedResult {
 
 /** So long nothing may change while something is still to come: far longer than any wait of the campaign's engine. */
 const STANDSTILL_MS = 60_000;
-/** What a planted mistake has broken does not come. */
-const BUG_STANDSTILL_MS = 20_000;
 
 /** Plays one seed from an empty database to its judgement. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
@@ -49,7 +51,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await world.supervisor.start();
     const play = new Play(world, plan, servers, options.runId);
     await play.harm();
-    const missing = await play.settle(options.bug === undefined ? STANDSTILL_MS : BUG_STANDSTILL_MS);
+    const missing = await play.settle(STANDSTILL_MS);
     const planned = plan.payouts.map(({ index }) => play.payoutIdOf(index));
     const evidence = await collectWorld(temporal.client, { world, plan, planned, bids: play.bids, missing });
     return {
@@ -57,9 +59,11 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       payouts: plan.payouts.length,
       violations: findViolations(evidence),
       planned: plan.crashes.map(({ point }) => point),
-      hits: world.supervisor.hits.map(({ point }) => point),
+      hits: world.supervisor.hits.map(({ point, action }) => ({ point, action })),
       interruptions: world.supervisor.interruptions.length,
       serverFaults: servers.strike === undefined ? 0 : plan.serverFaults.length + countStruck(world),
+      providerFaults: evidence.provider.journal.filter(({ fault }) => fault !== null).length,
+      forgeries: play.forged,
       duplicated: countDuplicates(evidence),
       lost: findLostDeposits(evidence).length,
       stuck: findStuck(evidence).length,
@@ -97,6 +101,8 @@ export function brokenResult(plan: Plan, error: unknown): SeedResult {
     hits: [],
     interruptions: 0,
     serverFaults: 0,
+    providerFaults: 0,
+    forgeries: 0,
     duplicated: 0,
     lost: 0,
     stuck: 0,

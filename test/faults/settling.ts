@@ -96,7 +96,7 @@ export class Settling {
 
   async #cancel(payoutId: string): Promise<void> {
     const { caller } = this.#options.world;
-    await caller.post(`/v1/payouts/${payoutId}/cancel`, {}, Date.now() + CANCEL_PATIENCE_MS);
+    await caller.cancel(payoutId, Date.now() + CANCEL_PATIENCE_MS);
     this.#actedAtMs = Date.now();
   }
 

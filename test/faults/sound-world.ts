@@ -4,6 +4,7 @@ import type { World } from './world.js';
 export function soundWorld(): World {
   return {
     planned: ['p1'],
+    mayResend: false,
     missing: [],
     ...soundMoney(),
     answers: soundAnswers(),
@@ -107,7 +108,7 @@ function soundBook(): World['book'] {
       },
     ],
     returns: [{ balanceTransactionId: 'T6', atMs: OPENED_MS + 7_500 }],
-    fences: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted' }],
+    fences: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 }],
     accounts: [
       account('provider', 'USDT', '1020'),
       account('free', 'USDT', '1020'),
@@ -168,5 +169,6 @@ function transaction(
 }
 
 function entry(endpoint: string, path: string, atMs: number, effects: readonly string[] = []) {
-  return { atMs, endpoint, path, status: 200, fault: null, effects };
+  const externalOrderId = endpoint.startsWith('POST') ? 'p1' : null;
+  return { atMs, endpoint, path, externalOrderId, status: 200, fault: null, effects };
 }

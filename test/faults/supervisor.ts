@@ -39,8 +39,11 @@ export interface SupervisorOptions {
 /** How long a server stays away that died at a crash point. */
 const SERVER_DOWN_MS = 500;
 
-/** Past every time-out of the campaign's workflows, so that others have taken over before it wakes up. */
-const FROZEN_MS: Readonly<Record<ProcessName, number>> = { worker: 10_000, api: 4_000 };
+/**
+ * Past every time-out: of the campaign's workflows, so that another worker has taken over before it wakes up; of the
+ * provider's delivery and of the caller, which then come again, to an API that is still the same.
+ */
+const FROZEN_MS: Readonly<Record<ProcessName, number>> = { worker: 10_000, api: 16_500 };
 const RESTART_PAUSE_MS = 250;
 const MAX_RESTARTS = 60;
 
@@ -152,11 +155,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     settle: async () => {
       isCalm = true;
       writeFileSync(calmFile, '');
-      // One that crashed at the last moment may have begun another one of these.
-      while (interludes.size > 0) {
-        thaws.forEach((thaw) => thaw());
-        await Promise.all(interludes);
-      }
+      // One that crashed at the last moment may have begun another one of these, and a freeze lasts as long as ever.
+      while (interludes.size > 0) await Promise.all(interludes);
       await Promise.all((['worker', 'api'] as const).map(startAgain));
       await delay(LAST_POST_MS);
     },

@@ -6,6 +6,10 @@
 export const INVARIANT = {
   /** Per payout at most one payout at the provider that is not failed or cancelled; exactly one where it is paid. */
   PAID_ONCE: 'paidOnce',
+  /** Per payout at most one order. */
+  SOLD_ONCE: 'soldOnce',
+  /** What is given up, or held for a person, has a reason that others than the engine can see. */
+  HAS_A_REASON: 'hasAReason',
   /** Ledger, book and the provider's balances agree per currency, to the last digit. */
   MONEY_AGREES: 'moneyAgrees',
   /** Every accepted request comes to an end or is held, and an end stays. */
@@ -38,6 +42,8 @@ export interface Violation {
 export interface World {
   /** Ids of the payouts that the plan asks for; each of its requests can be carried out. */
   readonly planned: readonly string[];
+  /** The engine was told that it may send anything again that it has proven absent (`RESEND_MAX_AMOUNT`). */
+  readonly mayResend: boolean;
   /** What the campaign waited for in vain when nothing went wrong any more. */
   readonly missing: readonly string[];
   readonly provider: ProviderWorld;
@@ -96,7 +102,10 @@ export interface JournalEntry {
   /** When it took effect, or was read. */
   readonly atMs: number;
   readonly endpoint: string;
+  /** With its query. */
   readonly path: string;
+  /** What the body names; null where it names none. */
+  readonly externalOrderId: string | null;
   readonly status: number | null;
   readonly fault: string | null;
   readonly effects: readonly string[];
@@ -162,6 +171,7 @@ export interface BookFence {
   readonly externalOrderId: string;
   readonly payoutId: string;
   readonly state: string;
+  readonly sends: number;
 }
 
 export interface BookAccount {
@@ -177,8 +187,9 @@ export interface BookAccount {
 export interface CallerAnswer {
   readonly atMs: number;
   /** conflict: a create request with the id of another one, and other content. */
-  readonly kind: 'create' | 'conflict' | 'read';
+  readonly kind: 'create' | 'conflict' | 'read' | 'cancel';
   readonly payoutId: string;
+  /** 0 for a request to cancel that nobody answered. */
   readonly httpStatus: number;
   /** Of a payout; undefined for a problem. */
   readonly payout: AnsweredPayout | undefined;

@@ -32,7 +32,7 @@ export interface Creation extends Answer {
 }
 
 const UNTIL_TIMEOUT_MS = 80_000;
-const POLL_MS = 25;
+const POLL_MS = 80;
 /** Each takes 10 s. */
 const MOST_REPEATS = 6;
 

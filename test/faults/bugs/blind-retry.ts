@@ -13,9 +13,10 @@ function anew<T extends object>(
 export const BLIND_RETRY: Bug = {
   name: 'blindRetry',
   about: 'sends a request that moves money once more when no good answer came',
-  // Where the second one is refused, the engine takes the refusal for the outcome.
-  breaks: [INVARIANT.PAID_ONCE, INVARIANT.MONEY_AGREES],
-  seeds: [48, 17],
+  found: [
+    { seed: 48, by: INVARIANT.PAID_ONCE },
+    { seed: 17, by: INVARIANT.SOLD_ONCE },
+  ],
   makeActivities: (deps) => {
     const { qbitpay } = deps;
     return createActivities({

@@ -6,8 +6,7 @@ import type { Bug } from './bug.js';
 export const BOOKED_TWICE: Bug = {
   name: 'bookedTwice',
   about: 'books a deposit under each of its names',
-  breaks: [INVARIANT.MONEY_AGREES],
-  seeds: [12],
+  found: [{ seed: 12, by: INVARIANT.MONEY_AGREES }],
   makeActivities: (deps) => {
     const activities = createActivities(deps);
     return {

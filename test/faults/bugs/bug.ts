@@ -6,10 +6,8 @@ import type { Invariant } from '../world.js';
 export interface Bug {
   readonly name: string;
   readonly about: string;
-  /** Any of these invariants finds it. */
-  readonly breaks: readonly Invariant[];
-  /** It is found by each of these. */
-  readonly seeds: readonly number[];
+  /** It is found by each of these seeds, by this invariant: one that nothing but the mistake can break. */
+  readonly found: readonly { readonly seed: number; readonly by: Invariant }[];
   /** Its workflows try requests that move money again. */
   readonly usesNaiveWorkflows?: true;
   readonly makeActivities: (deps: ActivityDependencies) => Activities;

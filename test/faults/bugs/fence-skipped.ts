@@ -7,8 +7,10 @@ import type { Bug } from './bug.js';
 export const FENCE_SKIPPED: Bug = {
   name: 'fenceSkipped',
   about: 'takes a request that was sent before for one that was not',
-  breaks: [INVARIANT.PAID_ONCE],
-  seeds: [17],
+  found: [
+    { seed: 17, by: INVARIANT.SOLD_ONCE },
+    { seed: 52, by: INVARIANT.PAID_ONCE },
+  ],
   makeActivities: (deps) => {
     const { book } = deps;
     const attempts: typeof book.attempts = {

@@ -1,7 +1,9 @@
 import { BLIND_RETRY } from './blind-retry.js';
 import { BOOKED_TWICE } from './booked-twice.js';
 import type { Bug } from './bug.js';
+import { DEPOSIT_TRUSTED } from './deposit-trusted.js';
 import { FENCE_SKIPPED } from './fence-skipped.js';
+import { GIVES_UP } from './gives-up.js';
 import { NAIVE_PAYOUT } from './naive-payout.js';
 import { STALE_PRICE } from './stale-price.js';
 import { WEBHOOK_TRUSTED } from './webhook-trusted.js';
@@ -16,8 +18,10 @@ export const BUGS: readonly Bug[] = [
   BLIND_RETRY,
   FENCE_SKIPPED,
   WEBHOOK_TRUSTED,
+  DEPOSIT_TRUSTED,
   STALE_PRICE,
   BOOKED_TWICE,
+  GIVES_UP,
   NAIVE_PAYOUT,
 ];
 

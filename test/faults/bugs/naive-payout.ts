@@ -11,8 +11,10 @@ import type { Bug } from './bug.js';
 export const NAIVE_PAYOUT: Bug = {
   name: 'naivePayout',
   about: 'createPayout without a fence, tried three times by Temporal: the naive baseline',
-  breaks: [INVARIANT.PAID_ONCE],
-  seeds: [8, 21],
+  found: [
+    { seed: 52, by: INVARIANT.PAID_ONCE },
+    { seed: 21, by: INVARIANT.PAID_ONCE },
+  ],
   usesNaiveWorkflows: true,
   makeActivities: (deps) => ({ ...createActivities(deps), createPayout: createNaivePayout(deps) }),
 };

@@ -6,8 +6,7 @@ import type { Bug } from './bug.js';
 export const STALE_PRICE: Bug = {
   name: 'stalePrice',
   about: 'sells at the price that the payout was opened with, however old',
-  breaks: [INVARIANT.PRICE_IS_FRESH],
-  seeds: [50],
+  found: [{ seed: 50, by: INVARIANT.PRICE_IS_FRESH }],
   makeActivities: (deps) => {
     const activities = createActivities(deps);
     return {

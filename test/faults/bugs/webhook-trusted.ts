@@ -22,8 +22,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 export const WEBHOOK_TRUSTED: Bug = {
   name: 'webhookTrusted',
   about: 'ends a payout by what a webhook says, without reading it from the API',
-  breaks: [INVARIANT.READ_BEFORE_BELIEVED],
-  seeds: [12],
+  found: [{ seed: 12, by: INVARIANT.READ_BEFORE_BELIEVED }],
   makeActivities: (deps) => {
     const activities = createActivities(deps);
     return {
