@@ -138,7 +138,7 @@ async function adoptPayout(
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
   const { sends, asked } = await deps.book.attempts.getFence(id);
-  const others = await readOthers(deps, payout, answer);
+  const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
   if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
@@ -147,27 +147,31 @@ async function adoptPayout(
     payout: record,
     sends,
     finding,
-    alsoPaid: others.alsoPaid,
+    alsoPaid: others.alsoDone,
   });
 }
 
 /**
- * Of two that live, either may be paid, so that one of them has to go first. Where all were paid already, nothing of
- * that can be undone here: the payout is paid, and what was paid beyond it is named.
+ * Of two that live, either may be carried out, so that one of them has to go first. Where all were already, nothing of
+ * that can be undone here: the payout goes on with the one that is adopted, and what is beyond it is named.
  */
 async function readOthers(
   deps: ActivityDependencies,
   payout: PayoutRecord,
-  adopted: Payout,
-): Promise<{ readonly alsoPaid: readonly string[] } | OperationOutcome> {
-  const scan = await scanFor(deps, { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
+  adopted: Order | Payout,
+  done: Order['status'],
+): Promise<{ readonly alsoDone: readonly string[] } | OperationOutcome> {
+  const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
+  const scan = await scanFor(deps, isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
   const others = scan.found.filter(
     ({ id, status }) => id !== adopted.id && !RETURNED_STATUSES.includes(status),
   );
-  const open = others.find(({ status }) => status !== PROVIDER_STATUS.PAID);
+  const open = others.find(({ status }) => status !== done);
   if (open !== undefined) return rivalRefused(open);
-  if (others[0] !== undefined && adopted.status !== PROVIDER_STATUS.PAID) return rivalRefused(others[0]);
-  return scan.isComplete ? { alsoPaid: others.map(({ id }) => id) } : refused(UNREADABLE);
+  if (others[0] !== undefined && adopted.status !== done) {
+    return refused(`QbitPay has ${others[0].id} as ${done}: adopt that`);
+  }
+  return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refused(UNREADABLE);
 }
 
 function rivalRefused({ id, status }: Pick<Payout, 'id' | 'status'>): OperationOutcome {
@@ -176,9 +180,10 @@ function rivalRefused({ id, status }: Pick<Payout, 'id' | 'status'>): OperationO
 
 async function adoptOrder(
   deps: ActivityDependencies,
-  { payoutId, orderAttempt }: PayoutRecord,
+  payout: PayoutRecord,
   { providerId, ...decision }: Adoption,
 ): Promise<OperationOutcome> {
+  const { payoutId, orderAttempt } = payout;
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
   const { sends, asked } = await deps.book.attempts.getFence({
     operation: FENCE_OPERATION.ORDER,
@@ -188,7 +193,10 @@ async function adoptOrder(
   if (answer === undefined || !isOrAnswersTo(answer, externalOrderId, asked)) {
     return notOurs(providerId, externalOrderId);
   }
-  return deps.book.operations.adoptOrder(decision, { order: toOrderRecord(externalOrderId, answer), sends });
+  const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
+  if ('kind' in others) return others;
+  const order = toOrderRecord(externalOrderId, answer);
+  return deps.book.operations.adoptOrder(decision, { order, sends, alsoFilled: others.alsoDone });
 }
 
 /** One that names nobody is taken on a person's word, if it is what was asked for. */

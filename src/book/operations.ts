@@ -162,10 +162,23 @@ export async function adoptPayout(
 export async function adoptOrder(
   db: BookDatabase,
   decision: Decision,
-  { order, sends }: { readonly order: OrderRecord; readonly sends: number },
+  {
+    order,
+    sends,
+    alsoFilled,
+  }: {
+    readonly order: OrderRecord;
+    readonly sends: number;
+    /** Ids of what QbitPay filled under the same `externalOrderId` as well. */
+    readonly alsoFilled: readonly string[];
+  },
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     if (await isOrderOfAnother(trx, order)) return refused('it is the order of another payout');
+    if (alsoFilled.length > 0) {
+      const filled = `QbitPay filled ${alsoFilled.join(', ')} as well: what that moved is not booked`;
+      await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, filled);
+    }
     await replaceOrder(trx, row, sends, order);
     await goOn(
       trx,

@@ -170,9 +170,9 @@ describe('two of them at QbitPay', () => {
     expect(await requestsTo(engine, ENDPOINTS[operation], payoutId)).toHaveLength(2);
   }
 
-  test('orders: held; the one that is adopted goes on', async () => {
+  test('orders: both were filled; the one that is adopted goes on, and the other is named', async () => {
     const payoutId = newId();
-    const { first } = await openTwo('order', payoutId);
+    const { first, second } = await openTwo('order', payoutId);
     expect(await resolve(payoutId, { action: 'resend' })).toMatchObject({ status: 409 });
     for (const foreign of [randomUUID(), payoutId]) {
       const adoption = { action: 'adopt', providerPayoutId: foreign };
@@ -181,7 +181,35 @@ describe('two of them at QbitPay', () => {
     expect(await resolve(payoutId, { action: 'adopt', providerPayoutId: first })).toMatchObject({
       status: 200,
     });
-    await engine.untilStatus(payoutId, 'paid');
+    const paid = await engine.untilStatus(payoutId, 'paid');
+    expect(paid).toMatchObject({ order: { providerOrderId: first }, flags: ['SURPLUS_ACCEPTANCE'] });
+    const details = paid.timeline.map(({ detail }: Json) => detail);
+    expect(details).toContain(`QbitPay filled ${second} as well: what that moved is not booked`);
+    await expectSentBesideIt('order', payoutId);
+  });
+
+  test('orders: neither is adopted before QbitPay has ended the other one', async () => {
+    const payoutId = newId();
+    const { first, second } = await openTwo('order', payoutId);
+    let secondIs = 'pending';
+    const change = (one: Json): Json => (one?.id === second ? { ...one, status: secondIs } : one);
+    proxy.rewrite((_request, body) =>
+      Array.isArray(body?.data) ? { ...body, data: body.data.map(change) } : change(body),
+    );
+    for (const [one, why] of [
+      [first, `has ${second} as pending: have it cancelled first`],
+      [second, `has ${first} as filled: adopt that`],
+    ] as const) {
+      const answer = await resolve(payoutId, { action: 'adopt', providerPayoutId: one });
+      expect(answer).toMatchObject({ status: 409, body: { code: 'OPERATION_REFUSED' } });
+      expect(answer.body.detail).toContain(why);
+    }
+    expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({ order: null });
+    secondIs = 'cancelled';
+    expect(await resolve(payoutId, { action: 'adopt', providerPayoutId: first })).toMatchObject({
+      status: 200,
+    });
+    expect(await engine.untilStatus(payoutId, 'paid')).toMatchObject({ flags: [] });
     await expectSentBesideIt('order', payoutId);
   });
 
