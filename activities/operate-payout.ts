@@ -248,7 +248,10 @@ async function closeUnknown(
   return deps.book.operations.closeReturned(decision, returned);
 }
 
-/** What QbitPay shows of an order is all of it, by a person's word, whatever the order itself states. */
+/**
+ * What QbitPay shows of an order that has ended is all of it, by a person's word, whatever the order itself states. That
+ * an unknown word is an end is a person's word as well: what it moved has to show, and to be what the order states.
+ */
 async function closeOrder(
   { book, qbitpay }: ActivityDependencies,
   decision: Decision,
@@ -256,11 +259,16 @@ async function closeOrder(
 ): Promise<OperationOutcome> {
   if (order === null) throw new Error('the order was accepted and is not in the book');
   const answer = await qbitpay.getOrder(order.providerOrderId);
-  const movement = await readMovement(qbitpay, { ...answer, quoteAmount: '0' });
+  if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
+  const isEnded = RETURNED_STATUSES.includes(answer.status);
+  const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refused('QbitPay does not show all that the order moved');
   const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
   return book.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
+
+/** With an order of these the payout goes on: it may be filled yet, or is. */
+const GOING_ON: readonly string[] = [ORDER_STATUS.PENDING, ORDER_STATUS.FILLED];
 
 const UNNAMED = 'QbitPay lists an order that does not say whose it is: adopt it, if it is this one';
 const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";

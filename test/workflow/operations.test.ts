@@ -705,6 +705,50 @@ describe('on hold by an operator', () => {
   });
 });
 
+describe('an order that is to be closed as over', () => {
+  /** In a word that is not known. */
+  async function openExpired(filled: string): Promise<Json> {
+    return openHeld('STATUS_NOT_KNOWN', async (externalOrderId) => {
+      await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled, externalOrderId });
+      answerWith(externalOrderId, isOrderOf, { status: 'expired' });
+    });
+  }
+  const showAs = (payoutId: string, change: Json, isShown = true): void =>
+    proxy.rewrite((request, body) => {
+      if (!isShown && request.includes('type=order')) return { ...body, data: [] };
+      return isOrderOf(payoutId, body) ? { ...body, ...change } : undefined;
+    });
+  const close = { action: 'close' };
+
+  test.each(['pending', 'filled'])(
+    'is not while QbitPay calls it %s: its money is not free',
+    async (status) => {
+      const { payoutId } = await openUnclear();
+      showAs(payoutId, { status });
+      const why = new RegExp(`calls the order ${status}: resume`);
+      await expectRefused(payoutId, 'resolve', why, close);
+      expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'ORDER_UNCLEAR' });
+      proxy.rewrite(undefined);
+      await closeAsOver(payoutId);
+    },
+  );
+
+  test('is not in an unknown word before what it moved shows', async () => {
+    const { payoutId } = await openExpired('300');
+    for (const quoteAmount of [undefined, 2_091]) {
+      showAs(payoutId, { status: 'expired', quoteAmount }, false);
+      await expectRefused(payoutId, 'resolve', /does not show all that the order moved/, close);
+    }
+    showAs(payoutId, { status: 'expired' });
+    await closeAsOver(payoutId);
+  });
+
+  test('is in an unknown word where the order itself says that it moved nothing', async () => {
+    const { payoutId } = await openExpired('0');
+    await closeAsOver(payoutId);
+  });
+});
+
 describe('an attempt that failed', () => {
   test('is not made again while QbitPay says that it was paid after all', async () => {
     const { payoutId } = await openFailed('failed')();
