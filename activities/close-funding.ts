@@ -1,7 +1,11 @@
 import type { CloseOutcome } from '../src/book/funding.js';
 import type { FailureType } from '../src/domain/failure-type.js';
 import { MILESTONE } from '../src/domain/milestone.js';
+import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { asReadFailure } from './failure-mapping.js';
+import { heartbeating } from './heartbeating.js';
+import { whyNotFree } from './last-look.js';
 import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
 
 export interface CloseFundingInput {
@@ -12,16 +16,31 @@ export interface CloseFundingInput {
   readonly failure: { readonly type: FailureType; readonly message: string } | null;
 }
 
-/** Ends a payout whose money has not left, under the lock that deposits are allocated under. */
-export function createCloseFunding({ book, reached }: ActivityDependencies) {
+/**
+ * Ends a payout whose money has not left, under the lock that deposits are allocated under. Before a person's
+ * cancellation frees the money of a held one, QbitPay is read: what it refused, or failed, may be there after all.
+ */
+export function createCloseFunding(deps: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
-    const outcome = await book.payouts.close({
-      origin: await toBookOrigin(book, input.origin),
-      to: input.to,
-      detail: input.detail,
-      ...(input.failure === null ? {} : { failure: input.failure }),
-    });
-    await reached(MILESTONE.FUNDING_CLOSED);
+    const outcome = await heartbeating(() => close(deps, input));
+    await deps.reached(MILESTONE.FUNDING_CLOSED);
     return outcome;
   };
+}
+
+async function close(deps: ActivityDependencies, input: CloseFundingInput): Promise<CloseOutcome> {
+  const { book } = deps;
+  const { payoutId } = input.origin.request;
+  const why =
+    input.to === PAYOUT_STATUS.CANCELLED ? await asReadFailure(() => whyNotFree(deps, payoutId)) : undefined;
+  if (why !== undefined) {
+    const { status, holdReason } = await book.payouts.get(payoutId);
+    return { kind: 'refused', status, holdReason, why };
+  }
+  return book.payouts.close({
+    origin: await toBookOrigin(book, input.origin),
+    to: input.to,
+    detail: input.detail,
+    ...(input.failure === null ? {} : { failure: input.failure }),
+  });
 }

@@ -5,7 +5,7 @@ import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import {
   QbitPayAuthenticationError,
   QbitPayConnectionError,
-  type QbitPayError,
+  QbitPayError,
   QbitPayInvalidRequestError,
   QbitPayProviderError,
   QbitPayRateLimitError,
@@ -54,6 +54,15 @@ export function toReadFailure(error: QbitPayError): ApplicationFailure {
     // The delay is for the activity's next attempt; after its last one the workflow reads the details.
     ...(retryAfterMs === undefined ? {} : { nextRetryDelay: retryAfterMs, details: [{ retryAfterMs }] }),
   });
+}
+
+/** Runs a reading of the provider for a person: why there is no answer is told, and shown nowhere else. */
+export async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw error instanceof QbitPayError ? toReadFailure(error) : error;
+  }
 }
 
 export type PostVerdict =

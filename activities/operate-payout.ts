@@ -10,7 +10,6 @@ import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
-import { QbitPayError } from '../src/qbitpay/errors.js';
 import {
   ORDER_STATUS,
   PAYOUT_STATUS as PROVIDER_STATUS,
@@ -21,12 +20,12 @@ import { findingOf, toProviderRecord } from './accepted-payout.js';
 import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { toReadFailure } from './failure-mapping.js';
+import { asReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
+import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './last-look.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
 import { couldAnswerTo, orNone, scanFor } from './provider-scan.js';
-import { printableWord } from './provider-words.js';
 import { superseded, type Superseded } from './superseded.js';
 
 /** What a person decided about a payout. */
@@ -106,14 +105,6 @@ const NEEDED_ACTION: Readonly<Partial<Record<PayoutOperation['action'], Operator
   retry: OPERATOR_ACTION.RETRY,
 };
 
-async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw error instanceof QbitPayError ? toReadFailure(error) : error;
-  }
-}
-
 type Adoption = Decision & { readonly providerId: string };
 
 /** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
@@ -167,15 +158,11 @@ async function readOthers(
     ({ id, status }) => id !== adopted.id && !RETURNED_STATUSES.includes(status),
   );
   const open = others.find(({ status }) => status !== done);
-  if (open !== undefined) return rivalRefused(open);
+  if (open !== undefined) return refused(rivalWords(open));
   if (others[0] !== undefined && adopted.status !== done) {
     return refused(`QbitPay has ${others[0].id} as ${done}: adopt that`);
   }
   return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refused(UNREADABLE);
-}
-
-function rivalRefused({ id, status }: Pick<Payout, 'id' | 'status'>): OperationOutcome {
-  return refused(`QbitPay has ${id} as ${printableWord(status)}: have it cancelled first`);
 }
 
 async function adoptOrder(
@@ -212,11 +199,8 @@ async function retry(
   decision: Decision & { readonly destination?: Destination | undefined },
 ): Promise<OperationOutcome> {
   const payout = await deps.book.payouts.get(decision.payoutId);
-  const scan = await scanFor(deps, payout);
-  const live = scan.found.find(({ status }) => !RETURNED_STATUSES.includes(status));
-  if (live !== undefined) return rivalRefused(live);
-  if (!scan.isNamed) return refused(UNNAMED);
-  if (!scan.isComplete) return refused(UNREADABLE);
+  const live = await whyLive(deps, payout);
+  if (live !== undefined) return refused(live);
   const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
   return deps.book.operations.retry({ ...decision, isCovered });
 }
@@ -269,9 +253,6 @@ async function closeOrder(
 
 /** With an order of these the payout goes on: it may be filled yet, or is. */
 const GOING_ON: readonly string[] = [ORDER_STATUS.PENDING, ORDER_STATUS.FILLED];
-
-const UNNAMED = 'QbitPay lists an order that does not say whose it is: adopt it, if it is this one';
-const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
 
 function refused(message: string): OperationOutcome {
   return { kind: 'refused', message };

@@ -9,6 +9,7 @@ import type { CloseFundingInput } from '../activities/close-funding.js';
 import { FAILURES } from '../src/domain/failure-type.js';
 import { depositWorkflowId } from '../src/domain/identifiers.js';
 import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';
+import { failureTypeOf, notNow } from './failures.js';
 import { closeFunding } from './payout-activities.js';
 import { adopt, adoptBook, type PayoutRun } from './payout-run.js';
 import { wakeWaiting } from './wake-up.js';
@@ -48,16 +49,23 @@ interface ClosedBeforeLedger {
   readonly parkedDepositKeys?: readonly string[];
 }
 
-/** Cancels on behalf of `actor`; answers why not, where it is too late. The steps end, wherever they are waiting. */
+/**
+ * Cancels on behalf of `actor`; answers why not, where it is too late. The steps end, wherever they are waiting.
+ * @throws ApplicationFailure of why QbitPay could not be read, where it has to be
+ */
 export async function cancelFunding(
   run: PayoutRun,
   actor: string,
   reason?: string,
 ): Promise<string | undefined> {
   const detail = `cancelled by ${actor}${reason === undefined ? '' : `: ${reason}`}`;
-  const refusal = await CancellationScope.nonCancellable(() => closeAs(run, 'cancelled', null, detail));
-  if (refusal === undefined) run.scope.cancel();
-  return refusal;
+  try {
+    const refusal = await CancellationScope.nonCancellable(() => closeAs(run, 'cancelled', null, detail));
+    if (refusal === undefined) run.scope.cancel();
+    return refusal;
+  } catch (error) {
+    throw notNow(failureTypeOf(error));
+  }
 }
 
 /**

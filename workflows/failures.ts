@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import { FAILURE_TYPE, isFailureType, type FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES, isFailureType, type FailureType } from '../src/domain/failure-type.js';
 
 /** Why an activity did not answer, in the engine's words; a time-out or a lost database is the engine's own. */
 export function failureTypeOf(error: unknown): FailureType {
@@ -19,4 +19,9 @@ export function retryAfterMsOf(error: unknown): number {
 /** Fails the workflow: it was started with something that is no payout request. */
 export function invalidRequest(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: FAILURE_TYPE.INVALID_REQUEST, message, nonRetryable: true });
+}
+
+/** What is decided about has to be read at QbitPay first; nothing was changed. */
+export function notNow(type: FailureType): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
 }

@@ -1,7 +1,6 @@
 import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } from '@temporalio/workflow';
 import type { PayoutOperation } from '../activities/operate-payout.js';
 import { findDestinationProblems } from '../src/domain/destination.js';
-import { FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { refuseAction } from '../src/domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS } from '../src/domain/payout-status.js';
@@ -18,7 +17,7 @@ import {
   type RetryDecision,
   type SeenInBook,
 } from './payout-messages.js';
-import { failureTypeOf } from './failures.js';
+import { failureTypeOf, notNow } from './failures.js';
 import { adoptBook, type PayoutRun } from './payout-run.js';
 
 /**
@@ -114,11 +113,6 @@ function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInBook {
 
 function refused(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: OPERATION_REFUSED, message, nonRetryable: true });
-}
-
-/** What is decided about has to be read at QbitPay first; nothing was changed. */
-function notNow(type: FailureType): ApplicationFailure {
-  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
 }
 
 /** Carries the decision out in the book; the step that was waiting or working ends, and the book's status has the next. */

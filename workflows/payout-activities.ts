@@ -46,7 +46,8 @@ export const { getPayout } = proxyActivities<Activities>({
   ...READ_PROFILE,
   summary: 'read the payout after a webhook',
 });
-export const { closeFunding, holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
+export const { closeFunding } = proxyActivities<Activities>(OPERATE_PROFILE);
+export const { holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
   proxyActivities<Activities>(BOOK_PROFILE);
 export const { pollReservation } = proxyActivities<Activities>({
   ...POLL_PROFILE,

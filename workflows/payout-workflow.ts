@@ -45,9 +45,17 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
 
 /** Nobody is there to be answered: that it was too late is shown. */
 async function cancelFromTemporal(run: PayoutRun): Promise<void> {
-  const refusal = await cancelFunding(run, 'Temporal');
-  if (refusal === undefined) return;
-  run.waitsFor = `${run.waitsFor} (it was not cancelled: ${refusal})`;
+  try {
+    const refusal = await cancelFunding(run, 'Temporal');
+    if (refusal !== undefined) showNotCancelled(run, refusal);
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure)) throw error;
+    showNotCancelled(run, error.message);
+  }
+}
+
+function showNotCancelled(run: PayoutRun, why: string): void {
+  run.waitsFor = `${run.waitsFor} (it was not cancelled: ${why})`;
   show(run);
 }
 

@@ -9,6 +9,7 @@ import type { ApiBook } from './book-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout, toUnbookedPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
+import { providerUnreadable } from './provider-unreadable.js';
 import { cancellationBody, payout, payoutParams, unbookedPayout } from './schemas.js';
 
 interface CancelPayoutDependencies {
@@ -54,6 +55,7 @@ async function cancelPayout(
   if (before !== undefined && isFinalStatus(before.status)) return toAnswer(before);
   const outcome = await payouts.cancel(payoutId, actor, reason);
   if (outcome.kind === 'refused') throw ProblemError.of('CANCEL_REFUSED', outcome.message);
+  if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
 
   const after = await book.payouts.find(payoutId);
   if (after !== undefined) return toAnswer(after);

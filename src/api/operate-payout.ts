@@ -7,9 +7,8 @@ import type { ApiBook } from './book-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
+import { providerUnreadable } from './provider-unreadable.js';
 import { decisionBody, operationHeaders, payout, payoutParams, resolveBody, retryBody } from './schemas.js';
-
-const UNREADABLE_RETRY_AFTER_SECONDS = '10';
 
 interface OperatePayoutDependencies {
   readonly book: ApiBook;
@@ -95,12 +94,7 @@ async function operate(
   const seen = before && { status: before.status, holdReason: before.holdReason };
   const outcome = await payouts.operate(payoutId, { ...operation, seen });
   if (outcome.kind === 'refused') throw refused(`Refused: ${outcome.message}.`);
-  if (outcome.kind === 'unreadable') {
-    const detail = `${outcome.message} Nothing was changed: try again later.`;
-    throw ProblemError.of('UNAVAILABLE', detail, {
-      headers: { 'retry-after': UNREADABLE_RETRY_AFTER_SECONDS },
-    });
-  }
+  if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
   const after = await book.payouts.find(payoutId);
   if (after === undefined) throw payoutNotFound();
   if (outcome.kind === 'notRunning')

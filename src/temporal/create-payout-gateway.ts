@@ -50,8 +50,6 @@ export interface PayoutGatewayOptions {
 
 /** How long a caller is kept waiting for the payout to be open. */
 const OPEN_TIMEOUT_MS = 10_000;
-/** A cancellation may have to wait for the database. */
-const CANCEL_TIMEOUT_MS = 10_000;
 const READ_TIMEOUT_MS = 3_000;
 
 export function createPayoutGateway(options: PayoutGatewayOptions): PayoutGateway {
@@ -195,17 +193,18 @@ async function cancel(
   try {
     const handle = client.workflow.getHandle(payoutWorkflowId(payoutId));
     await orUnavailable(() =>
-      within(CANCEL_TIMEOUT_MS, () => handle.executeUpdate(cancelPayout, { args: [cancellation] })),
+      within(OPERATE_TIMEOUT_MS, () => handle.executeUpdate(cancelPayout, { args: [cancellation] })),
     );
     return { kind: 'cancelled' };
   } catch (error) {
     if (isRefusedAs(error, CANCEL_REFUSED)) return { kind: 'refused', message: refusalOf(error) };
+    if (isUnreadable(error)) return { kind: 'unreadable', message: refusalOf(error) };
     if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
     throw error;
   }
 }
 
-/** An operation may have to wait for QbitPay, to read what is adopted. */
+/** What a person decides may have to wait for QbitPay, to read what it is about. */
 const OPERATE_TIMEOUT_MS = 15_000;
 
 async function operate(
@@ -223,8 +222,7 @@ async function operate(
     return { kind: 'done' };
   } catch (error) {
     if (isRefusedAs(error, OPERATION_REFUSED)) return { kind: 'refused', message: refusalOf(error) };
-    const isUnreadable = failureTypesOfKind(FAILURE_KIND.WAITING).some((type) => isRefusedAs(error, type));
-    if (isUnreadable) return { kind: 'unreadable', message: refusalOf(error as WorkflowUpdateFailedError) };
+    if (isUnreadable(error)) return { kind: 'unreadable', message: refusalOf(error) };
     if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
     throw error;
   }
@@ -271,6 +269,11 @@ function isRefusedAs(error: unknown, type: string): error is WorkflowUpdateFaile
     error.cause instanceof ApplicationFailure &&
     error.cause.type === type
   );
+}
+
+/** What is decided about could not be read at the provider. */
+function isUnreadable(error: unknown): error is WorkflowUpdateFailedError {
+  return failureTypesOfKind(FAILURE_KIND.WAITING).some((type) => isRefusedAs(error, type));
 }
 
 function refusalOf(error: WorkflowUpdateFailedError): string {

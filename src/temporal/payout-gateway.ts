@@ -84,6 +84,8 @@ export type CancelOutcome =
   | { readonly kind: 'cancelled' }
   /** The payout cannot be cancelled any more; the message says why. */
   | { readonly kind: 'refused'; readonly message: string }
+  /** What may be at the provider could not be read there; nothing was changed. */
+  | { readonly kind: 'unreadable'; readonly message: string }
   /** No workflow runs under this id; the book knows the rest. */
   | { readonly kind: 'notRunning' };
 

@@ -877,6 +877,63 @@ describe('what QbitPay has', () => {
     await expectPaidOnce(payoutId);
   });
 
+  const cancel = (payoutId: string) => engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+  async function expectNotCancelled(payoutId: string, why: RegExp): Promise<void> {
+    const answer = await cancel(payoutId);
+    expect(answer).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
+    expect(answer.body.detail).toMatch(why);
+    expect(await read(payoutId)).toMatchObject({ status: 'held' });
+  }
+
+  test('although it said that it refused: it is not cancelled, and its money not free', async () => {
+    const { payoutId } = await openRefusedDestination();
+    const { id } = await makeAnother(payoutId);
+    await expectNotCancelled(payoutId, new RegExp(`has ${id} as .*: have it cancelled first`));
+    await advance({ providerPayoutId: id }, 'cancelled');
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
+  test('although it said that it refused the order: it is not cancelled either', async () => {
+    const { payoutId } = await openRefused(ORDERS)();
+    const order = { id: 'ord-1', object: 'order', symbol: 'USDT/CNY', side: 'sell', amount: 700 };
+    const data = [{ ...order, quoteAmount: 4_879, fee: 0, status: 'filled', externalOrderId: payoutId }];
+    proxy.rewrite((request, body) =>
+      request.startsWith('GET /api/v1/orders?') ? { ...body, data } : undefined,
+    );
+    await expectNotCancelled(payoutId, /has ord-1 as filled/);
+    proxy.rewrite(undefined);
+    await cancelFreeing(payoutId, 'USDT');
+  });
+
+  test('as paid after all, when its money is back: it is not cancelled', async () => {
+    const { payoutId } = await openFailed('failed')();
+    await untilMoneyBack(payoutId);
+    answerWith(payoutId, isPayoutOf, { status: 'paid' });
+    await expectNotCancelled(payoutId, /has .* as paid/);
+    proxy.rewrite(undefined);
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
+  test('is not known while it does not answer: what was sent is not cancelled, what never was is', async () => {
+    const { payoutId } = await openRefusedDestination();
+    const unsent = await openHeldByOperator();
+    for (const endpoint of [ORDERS, PAYOUTS]) {
+      const list = endpoint.replace('POST', 'GET');
+      await engine.control('POST', '/faults', { kind: 'api_error', endpoint: list, times: ALWAYS });
+    }
+    expect(await cancel(payoutId)).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    expect(await read(payoutId)).toMatchObject({ status: 'held' });
+    expect(await cancel(unsent.payoutId)).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+    await handleOf(payoutId).cancel();
+    await untilAnswer(
+      () => currentDetailsOf(engine, payoutWorkflowId(payoutId)),
+      (details) => details.includes(`it was not cancelled: ${FAILURES.PROVIDER_UNAVAILABLE.meaning}`),
+      'not cancelled',
+    );
+    await engine.control('DELETE', '/faults');
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
   test('twice, found by the search that goes on while a person decides: that is then what it is held for', async () => {
     const { payoutId } = await openHidden(PAYOUTS)();
     const { id } = await makeAnother(payoutId);

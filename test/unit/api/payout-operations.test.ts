@@ -325,6 +325,18 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     },
   );
 
+  it('answers 503 when QbitPay has to be read first and does not answer', async () => {
+    const outcome = { kind: 'unreadable', message: 'QbitPay does not answer.' } as const;
+    const { app } = await openApi(createCancelFakes(recordOf({ status: 'held' }), outcome));
+    const answer = await app.inject(cancel);
+    expect(answer.headers['retry-after']).toBe('10');
+    expect(answer.json()).toMatchObject({
+      status: 503,
+      code: 'UNAVAILABLE',
+      detail: 'QbitPay does not answer. Nothing was changed: try again later.',
+    });
+  });
+
   it('answers 409 with the reason when the workflow refuses', async () => {
     const outcome = { kind: 'refused', message: 'The payout is being sent.' } as const;
     const { app } = await openApi(createCancelFakes(recordOf({ status: 'paying' }), outcome));
