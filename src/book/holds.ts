@@ -1,7 +1,8 @@
-import type { FailureType } from '../domain/failure-type.js';
+import { FAILURE_TYPE, type FailureType } from '../domain/failure-type.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import { isCurrentFence, isOf, type FenceId } from './fences.js';
-import { holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
+import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
 import { FENCE_STATE, type FenceState } from './schema.js';
 
 export interface Hold {
@@ -22,7 +23,7 @@ export interface FencePosition {
 
 /**
  * Moves a payout to `held`, or gives a held one the newer reason, where that is legal and what it was decided on still
- * holds.
+ * holds. One that a person put on hold stays that until it is resumed: its step then comes to the same again.
  */
 export async function holdPayout(
   db: BookDatabase,
@@ -32,7 +33,9 @@ export async function holdPayout(
   await db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (about !== undefined && !(await isStillAt(trx, row, about))) return;
-    await holdFor(trx, row, { detail, holdReason: reason });
+    if (row.status === PAYOUT_STATUS.HELD && row.hold_reason === FAILURE_TYPE.HELD_BY_OPERATOR) {
+      await addTimelineEntryOnce(trx, payoutId, row.status, detail);
+    } else await holdFor(trx, row, { detail, holdReason: reason });
   });
 }
 

@@ -141,7 +141,7 @@ export async function addFlag(
 }
 
 /** A provider that comes and goes must not fill the timeline with the same line. */
-async function addTimelineEntryOnce(
+export async function addTimelineEntryOnce(
   trx: BookTransaction,
   payoutId: string,
   status: PayoutStatus,
