@@ -7,6 +7,7 @@ import {
   type DestinationType,
 } from '../domain/destination.js';
 import { MAX_TEXT_LENGTH } from '../domain/field-problems.js';
+import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { AMOUNT_PATTERN } from '../domain/money.js';
 import {
@@ -114,7 +115,10 @@ export const resolveBody = z
       description:
         "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
     }),
-    providerPayoutId: z.string().min(1).max(200).optional(),
+    providerPayoutId: z
+      .string()
+      .regex(PROVIDER_ID_PATTERN, 'must be an id as QbitPay shows it, and not "." or ".."')
+      .optional(),
     reason,
   })
   .refine((body) => (body.action === 'adopt') === (body.providerPayoutId !== undefined), {

@@ -6,6 +6,9 @@
 /** 1 to 64 letters, digits and `. _ -`; "." and ".." would change the meaning of a URL path. */
 export const PAYOUT_ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 
+/** What the provider calls its objects: never a "." or "..", as that would change the meaning of a URL path. */
+export const PROVIDER_ID_PATTERN = /^(?!\.{1,2}$)[\x21-\x7e]{1,200}$/;
+
 // `~` is outside the alphabet of payout ids, so that a suffix can never be taken for a part of one.
 const SUFFIX_SEPARATOR = '~';
 

@@ -168,7 +168,13 @@ describe('a decision that cannot be read', () => {
     ['resolve', { reason: REASON }, 'action'],
     ['resolve', { action: 'pay', reason: REASON }, 'action'],
     ['resolve', { action: 'adopt', reason: REASON }, 'providerPayoutId'],
-    ['resolve', { action: 'adopt', providerPayoutId: '', reason: REASON }, 'providerPayoutId'],
+    ...['', '.', '..', 'a b', '\u0000', '\ud800', 'x'.repeat(201)].map(
+      (providerPayoutId): [string, unknown, string] => [
+        'resolve',
+        { action: 'adopt', providerPayoutId, reason: REASON },
+        'providerPayoutId',
+      ],
+    ),
     ['resolve', { action: 'resend', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
     ['resolve', { action: 'close', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
     ['retry', {}, 'reason'],
