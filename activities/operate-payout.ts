@@ -1,5 +1,5 @@
 import type { Book } from '../src/book/book.js';
-import type { Decision, OperationOutcome } from '../src/book/operations.js';
+import { DONE_BEFORE, type Decision, type OperationOutcome } from '../src/book/operations.js';
 import type { PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
@@ -9,6 +9,7 @@ import type { SentAmount } from '../src/book/fences.js';
 import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import {
   ORDER_STATUS,
@@ -44,27 +45,33 @@ export interface OperatePayoutInput {
   /** Id of the Temporal update: what is carried out again under the same one changes nothing. */
   readonly operationId: string;
   readonly operation: PayoutOperation;
+  /** How long after it was sent nobody sends a request again. @default 900 */
+  readonly settleWindowSeconds?: number;
 }
 
 export type OperatePayoutResult =
   /** What the book then says. */
-  Superseded | (Omit<Superseded, 'kind'> & { readonly kind: 'refused'; readonly message: string });
+  | (Superseded & Pick<Extract<OperationOutcome, { kind: 'done' }>, 'isRepetition'>)
+  | (Omit<Superseded, 'kind'> & { readonly kind: 'refused'; readonly message: string });
 
 /** Carries out a person's decision, if it makes sense; the book decides that. */
 export function createOperatePayout(deps: ActivityDependencies) {
   return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
     const outcome = await heartbeating(() => operate(deps, input));
     const book = await superseded(deps.book, input.payoutId);
-    return outcome.kind === 'done' ? book : { ...book, kind: 'refused', message: outcome.message };
+    return outcome.kind === 'done'
+      ? { ...outcome, ...book }
+      : { ...book, kind: 'refused', message: outcome.message };
   };
 }
 
 async function operate(
   deps: ActivityDependencies,
-  { payoutId, operationId, operation }: OperatePayoutInput,
+  { payoutId, operationId, operation, ...input }: OperatePayoutInput,
 ): Promise<OperationOutcome> {
   const { operations } = deps.book;
   const { actor, reason } = operation;
+  const { settleWindowSeconds = DEFAULT_PAYOUT_POLICY.settleWindowSeconds } = input;
   const decision = { operationId, payoutId, actor, reason };
   const early = await answerEarly(deps.book, decision, operation.action);
   if (early !== undefined) return early;
@@ -74,7 +81,7 @@ async function operate(
     case 'resume':
       return operations.resume(decision);
     case 'resend':
-      return operations.resend(decision);
+      return operations.resend(decision, settleWindowSeconds);
     case 'close':
       return asReadFailure(() => close(deps, decision));
     case 'retry':
@@ -90,7 +97,7 @@ async function answerEarly(
   { operationId, payoutId }: Decision,
   action: PayoutOperation['action'],
 ): Promise<OperationOutcome | undefined> {
-  if (await book.operations.isCarriedOut(payoutId, operationId)) return { kind: 'done' };
+  if (await book.operations.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
   const needed = NEEDED_ACTION[action];
   if (needed === undefined) return undefined;
   const { status, holdReason } = await book.payouts.get(payoutId);

@@ -2,8 +2,9 @@ import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } 
 import type { PayoutOperation } from '../activities/operate-payout.js';
 import { findDestinationProblems } from '../src/domain/destination.js';
 import { refuseAction } from '../src/domain/hold.js';
+import { PROVIDER_ID_PATTERN } from '../src/domain/identifiers.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
-import { canTransition, PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { operatePayout } from './payout-activities.js';
 import {
   holdPayout,
@@ -28,7 +29,7 @@ export function handleOperations(run: PayoutRun): void {
   setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }, decision), {
     validator: (decision: OperatorDecision) => {
       assertDecision(decision);
-      if (decision.operationId !== undefined) return;
+      if (mayBeRepeated(run, decision)) return;
       const { status } = seenBy(run, decision);
       if (!canTransition(status, PAYOUT_STATUS.HELD)) throw refused(`the payout is ${status}`);
     },
@@ -85,8 +86,8 @@ function assertResolution(resolution: Partial<Resolution>): void {
   if (!RESOLUTIONS.includes(resolution.action ?? '')) {
     throw refused(`the action must be one of ${RESOLUTIONS.join(', ')}`);
   }
-  if (resolution.action === 'adopt' && !isDecisionText(resolution.providerPayoutId)) {
-    throw refused('providerPayoutId says what is adopted');
+  if (resolution.action === 'adopt' && !PROVIDER_ID_PATTERN.test(resolution.providerPayoutId ?? '')) {
+    throw refused('providerPayoutId says what is adopted: an id as QbitPay shows it');
   }
 }
 
@@ -99,11 +100,15 @@ function assertDestination({ destination }: RetryDecision): void {
 
 function assertPossible(run: PayoutRun, action: OperatorAction, decision: OperatorDecision): void {
   assertDecision(decision);
-  // It may have been carried out before, which only the book knows.
-  if (decision.operationId !== undefined) return;
+  if (mayBeRepeated(run, decision)) return;
   const { status, holdReason } = seenBy(run, decision);
   const refusal = refuseAction(status, holdReason, action);
   if (refusal !== undefined) throw refused(refusal);
+}
+
+/** It may have been carried out before, which only the book knows: not while the payout is not in there yet. */
+function mayBeRepeated(run: PayoutRun, decision: OperatorDecision): boolean {
+  return decision.operationId !== undefined && seenBy(run, decision).status !== PAYOUT_STATUS.OPENING;
 }
 
 /** Whoever read the book knows more than a workflow whose activity has not answered yet. */
@@ -124,16 +129,20 @@ async function operate(
   const { payoutId } = run.input.request;
   const update = currentUpdateInfo();
   if (update === undefined) throw new Error('operations are updates');
+  const { settleWindowSeconds } = run.policy;
+  const operationId = decision.operationId ?? update.id;
   const outcome = await CancellationScope.nonCancellable(() =>
-    operatePayout({ payoutId, operationId: decision.operationId ?? update.id, operation }),
+    operatePayout({ payoutId, operationId, operation, settleWindowSeconds }),
   ).catch((error: unknown) => {
     throw notNow(failureTypeOf(error));
   });
   if (outcome.kind === 'refused') {
-    // The book is elsewhere: decided before, by somebody whose answer was lost, or by an answer that came late.
-    if (outcome.status !== run.status || outcome.holdReason !== (run.holdReason ?? null)) goOn(run, outcome);
+    // Decided before, by somebody whose answer was lost, or by an answer that came late.
+    if (isElsewhere(run, outcome)) goOn(run, outcome);
     throw refused(outcome.message);
   }
+  // What it did was taken over then, except by a workflow that was reset.
+  if (outcome.isRepetition === true && !isElsewhere(run, outcome)) return { status: run.status };
   if (operation.action === 'retry') {
     run.providerPayoutId = undefined;
     run.converted = false;
@@ -141,6 +150,12 @@ async function operate(
   }
   goOn(run, outcome);
   return { status: run.status };
+}
+
+/** The book says something else than the workflow, which leaves an end never again. */
+function isElsewhere(run: PayoutRun, { status, holdReason }: SeenInBook): boolean {
+  if (isFinalStatus(run.status)) return false;
+  return status !== run.status || holdReason !== (run.holdReason ?? null);
 }
 
 function goOn(run: PayoutRun, book: Parameters<typeof adoptBook>[1]): void {

@@ -8,10 +8,17 @@ import { acceptPayout, noteFinding, replaceAttempt, type AcceptedRecord } from '
 import { forgetUnclear, isOrderOfAnother, isSaleCovered, replaceOrder, writeExecuted } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { authoriseResend, currentFence, getFence, IS_ORDER_OVER, type FenceId } from './fences.js';
+import {
+  authoriseResend,
+  currentFence,
+  getFence,
+  IS_ORDER_OVER,
+  type Fence,
+  type FenceId,
+} from './fences.js';
 import { addFlag, lockExistingPayout, lockPayout, transitionPayout, type PayoutRow } from './payouts.js';
 import type { OrderRecord } from './records.js';
-import { FENCE_OPERATION, FENCE_STATE, type FenceState } from './schema.js';
+import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
 import { isBeingSent } from './sending-lock.js';
 import {
   bookUnannouncedReturn,
@@ -32,9 +39,15 @@ export interface Decision {
 }
 
 export type OperationOutcome =
-  { readonly kind: 'done' } | { readonly kind: 'refused'; readonly message: string };
+  | {
+      readonly kind: 'done';
+      /** It was carried out before: its answer was lost. @default false */
+      readonly isRepetition?: true;
+    }
+  | { readonly kind: 'refused'; readonly message: string };
 
 const DONE: OperationOutcome = { kind: 'done' };
+export const DONE_BEFORE: OperationOutcome = { kind: 'done', isRepetition: true };
 
 function refused(message: string): OperationOutcome {
   return { kind: 'refused', message };
@@ -63,14 +76,25 @@ export async function resumePayout(db: BookDatabase, decision: Decision): Promis
   });
 }
 
-/** A request whose outcome is not known may be sent again, once, by the decision of a person. */
-export async function resendPayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+/**
+ * A request whose outcome is not known may be sent again, once, by the decision of a person: not before the settle
+ * window is over, in which QbitPay may have it without showing it.
+ */
+export async function resendPayout(
+  db: BookDatabase,
+  decision: Decision,
+  settleWindowSeconds: number,
+): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
-    const { id, sends, state } = await openFence(trx, row);
+    const { id, sends, state, sentAgoMs } = await openFence(trx, row);
     if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
     // Where its sender wrote an outcome meanwhile, the step goes on from that.
-    if (state === FENCE_STATE.UNKNOWN) await authoriseResend(trx, id, sends, decision.actor);
+    if (state === FENCE_STATE.UNKNOWN) {
+      const tooEarlyMs = settleWindowSeconds * 1_000 - (sentAgoMs ?? 0);
+      if (tooEarlyMs > 0) return refused(notBefore(tooEarlyMs));
+      await authoriseResend(trx, id, sends, decision.actor);
+    }
     await goOn(trx, row, row.held_from, `to be sent again as not sent, says ${describe(decision)}`);
     return DONE;
   });
@@ -245,7 +269,7 @@ async function decide(
   const carriedOut = db.transaction().execute(async (trx) => {
     const row = await lockPayout(trx, payoutId);
     if (row === undefined) return refused('the payout is not open yet');
-    if (await isCarriedOut(trx, payoutId, operationId)) return DONE;
+    if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
     const outcome = await step(trx, row);
     if (outcome.kind === 'done') {
       const values = { operation_id: operationId, payout_id: payoutId, action, actor, reason };
@@ -300,15 +324,16 @@ async function goOn(
 const AT_PROVIDER = 'QbitPay has it: it can neither be sent again nor be closed as not sent';
 const STILL_SENDING = 'its sender may still be at work: try again in a minute';
 
+function notBefore(waitMs: number): string {
+  const earliest = new Date(Date.now() + waitMs).toISOString();
+  return `it may have left a moment ago, and QbitPay may show it late: not before ${earliest}`;
+}
+
 /** The request that a held payout was at. */
-async function openFence(
-  trx: BookTransaction,
-  row: PayoutRow,
-): Promise<{ id: FenceId; sends: number; state: FenceState }> {
+async function openFence(trx: BookTransaction, row: PayoutRow): Promise<Fence & { readonly id: FenceId }> {
   const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
   const id = currentFence(row, isOrder ? FENCE_OPERATION.ORDER : FENCE_OPERATION.PAYOUT);
-  const { sends, state } = await getFence(trx, id);
-  return { id, sends, state };
+  return { id, ...(await getFence(trx, id)) };
 }
 
 /** The provider has ended the payout without carrying it out, or the order, and what that moved is booked. */

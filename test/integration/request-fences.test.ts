@@ -254,6 +254,25 @@ describe('a hold', () => {
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
   });
 
+  test('by a person stays that, whatever its step comes to meanwhile, until a person takes it on', async () => {
+    const sent = await sendUnknown();
+    const { payoutId, id } = sent;
+    await book().operations.hold(decision(payoutId));
+    for (let reading = 0; reading < 2; reading += 1) {
+      await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [FENCE_STATE.UNKNOWN], 1);
+    }
+    await book().attempts.settleFence(id, 1, FENCE_STATE.REJECTED);
+    await book().attempts.releaseKnown(payoutId, id);
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
+    const seen = await rowsOf('select detail from payout_transitions where payout_id = $1', payoutId);
+    expect(seen.filter(({ detail }) => detail === 'a test holds it')).toHaveLength(1);
+
+    expect(await book().operations.resume(decision(payoutId))).toEqual({ kind: 'done' });
+    expect((await read(payoutId)).status).toBe('paying');
+    await holdAbout(sent, FAILURE_TYPE.PROVIDER_REFUSED, [FENCE_STATE.REJECTED]);
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'PROVIDER_REFUSED' });
+  });
+
   test('for an outcome that nobody knew ends with the answer of its sender', async () => {
     const payout = await holdUnknown();
     await accept(payout);
@@ -434,9 +453,10 @@ describe('what a person decides', () => {
     const { payoutId } = await openPayout(book());
     const [hold, resume] = [decision(payoutId), decision(payoutId)];
     for (let time = 0; time < 2; time += 1) {
-      expect(await book().operations.hold(hold)).toEqual({ kind: 'done' });
+      const done = time === 0 ? { kind: 'done' } : { kind: 'done', isRepetition: true };
+      expect(await book().operations.hold(hold)).toEqual(done);
       expect((await read(payoutId)).status).toBe(time === 0 ? 'held' : 'awaiting_deposit');
-      expect(await book().operations.resume(resume)).toEqual({ kind: 'done' });
+      expect(await book().operations.resume(resume)).toEqual(done);
       expect((await read(payoutId)).status).toBe('awaiting_deposit');
     }
     const operations = await rowsOf('select action from payout_operations where payout_id = $1', payoutId);
@@ -447,7 +467,8 @@ describe('what a person decides', () => {
     const { payoutId } = await openPayout(book());
     const hold = decision(payoutId);
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => book().operations.hold(hold)));
-    expect(outcomes).toEqual(outcomes.map(() => ({ kind: 'done' })));
+    expect(outcomes.filter((outcome) => !('isRepetition' in outcome))).toEqual([{ kind: 'done' }]);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => 'done'));
   });
 
   test('what was refused is decided anew when it is asked for again', async () => {
@@ -458,15 +479,34 @@ describe('what a person decides', () => {
     expect(await book().operations.resume(resume)).toEqual({ kind: 'done' });
   });
 
-  test.each(['resend', 'close'] as const)('%s: not while its sender may be at work', async (action) => {
+  test.each([
+    ['resend', (payoutId: string) => book().operations.resend(decision(payoutId), 0)],
+    ['close', (payoutId: string) => book().operations.close(decision(payoutId))],
+  ])('%s: not while its sender may be at work', async (_action, operate) => {
     const { payoutId, id } = await holdUnknown();
     await book().whileSending(id, async () => {
-      expect(await book().operations[action](decision(payoutId))).toEqual({
+      expect(await operate(payoutId)).toEqual({
         kind: 'refused',
         message: 'its sender may still be at work: try again in a minute',
       });
     });
     expect((await read(payoutId)).status).toBe('held');
-    expect(await book().operations[action](decision(payoutId))).toEqual({ kind: 'done' });
+    expect(await operate(payoutId)).toEqual({ kind: 'done' });
+  });
+
+  test('resend: not before the settle window since the last sending is over', async () => {
+    const { payoutId, id } = await holdUnknown();
+    const outcome = await book().operations.resend(decision(payoutId), 900);
+    const earliest = /not before (\S+)$/.exec(outcome.kind === 'refused' ? outcome.message : '')?.[1] ?? '';
+    expect((Date.parse(earliest) - Date.now()) / 1_000).toBeCloseTo(900, -2);
+    expect(await book().attempts.getFence(id)).toMatchObject({ state: 'unknown', mayBeResent: false });
+
+    const past = `update fences set last_sent_at = now() - interval '901 seconds' where external_order_id = $1`;
+    await rowsOf(past, id.externalOrderId);
+    // A sender that wakes up late, and does not know either, begins it anew.
+    await book().attempts.endUnknown(id, 1);
+    expect(await book().operations.resend(decision(payoutId), 900)).toMatchObject({ kind: 'refused' });
+    await rowsOf(past, id.externalOrderId);
+    expect(await book().operations.resend(decision(payoutId), 900)).toEqual({ kind: 'done' });
   });
 });

@@ -820,12 +820,65 @@ describe('sent again, because its answer was lost', () => {
     await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
   });
 
+  test('another attempt that has failed by now: its money is still awaited', async () => {
+    await engine.control('PATCH', '/settings', { returns: 'manual' });
+    const { payoutId } = await openRefusedDestination();
+    await endAs('failed', `${payoutId}~2`);
+    expect(await named(payoutId, 'retry', 'night-3')).toMatchObject({ status: 200 });
+    const { providerPayoutId } = await untilHeld(payoutId, 'ATTEMPT_FAILED');
+    expect(await named(payoutId, 'retry', 'night-3')).toMatchObject({ status: 200 });
+    await engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
+    await untilMoneyBack(payoutId);
+    await cancelFreeing(payoutId, 'CNY');
+  });
+
+  test('of a payout that is not open yet: refused at once, as without a name', async () => {
+    const endpoint = 'GET /api/v1/accounts/show';
+    await engine.control('POST', '/faults', { kind: 'api_error', endpoint, times: ALWAYS });
+    const request = payoutRequest();
+    const { payoutId } = request;
+    await startDirectly(engine, request, {});
+    for (const operation of ['hold', 'resume']) {
+      expect(await named(payoutId, operation, 'night-4')).toMatchObject({
+        status: 409,
+        body: { code: 'OPERATION_REFUSED', detail: expect.stringMatching(/the payout is opening/) },
+      });
+    }
+    await engine.control('DELETE', '/faults');
+    await engine.untilStatus(payoutId, 'awaiting_deposit');
+    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+  });
+
   test('what was refused is decided anew', async () => {
     const { payoutId, deposit } = await engine.open();
     expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 409 });
     await decide(payoutId, 'hold');
     expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 200 });
     await engine.fund({ deposit });
+    await expectPaidOnce(payoutId);
+  });
+});
+
+describe('the settle window of a request whose outcome is not known', () => {
+  test('begins anew with its last sending: it is not sent again by a person before that is over', async () => {
+    const request = payoutRequest();
+    const { payoutId } = request;
+    await fault('resetBeforeEffect', PAYOUTS, payoutId);
+    await startDirectly(engine, request, { settleWindowSeconds: 3, cleanScans: 1, pollIntervalMs: 100 });
+    await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+    await untilHeld(payoutId, 'UNKNOWN_OUTCOME');
+    const { book, close } = attachTestBook(engine.databaseUrl);
+    const id = { operation: 'payout', externalOrderId: payoutId } as const;
+    await book.attempts.endUnknown(id, 1).finally(close);
+    await expectRefused(payoutId, 'resolve', /QbitPay may show it late: not before 2\d/, {
+      action: 'resend',
+    });
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+    await untilAnswer(
+      () => operate(payoutId, 'resolve', { action: 'resend' }),
+      ({ status }) => status === 200,
+      'to be sent again',
+    );
     await expectPaidOnce(payoutId);
   });
 });
@@ -1144,6 +1197,7 @@ describe('by a Temporal client', () => {
   test.each<[string, Json]>([
     ['an action that there is not', { action: 'pay' }],
     ['an adoption of nothing', { action: 'adopt' }],
+    ['an adoption of what cannot be an id', { action: 'adopt', providerPayoutId: '..' }],
   ])('%s is refused at once and leaves no event', async (_name, resolution) => {
     const { payoutId } = await openUnsent(PAYOUTS)();
     const before = await updatesOf(payoutId);
