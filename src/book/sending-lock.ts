@@ -4,6 +4,24 @@ import type { BookTransaction } from './database.js';
 import type { FenceId } from './fences.js';
 
 /**
+ * A host that is lost with its sender tells PostgreSQL nothing, which by itself would keep the lock for two hours. Asked
+ * for a sign of life on the way, it has a minute, and so has what it was sent to acknowledge. A sender that lives and is
+ * only cut off loses the lock as well: what it may still send, the deadline of its request (10 s) and the settle window
+ * cover. On a Unix socket none of it applies, nor is it needed.
+ */
+const SIGNS_OF_LIFE = {
+  tcp_keepalives_idle: '30s',
+  tcp_keepalives_interval: '10s',
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: '60s',
+} as const;
+
+/** For the session, as the lock is; a URL that has settings of its own cannot override it. */
+const EXPECT_SIGNS_OF_LIFE = Object.entries(SIGNS_OF_LIFE)
+  .map(([name, value]) => `set_config('${name}', '${value}', false)`)
+  .join(', ');
+
+/**
  * Holds a session lock of the database while a request that moves money is on its way: from before its fence is
  * claimed until its answer is written. Another sending of the same request needs the lock free, so that a sender that
  * was frozen in between keeps it away as long as its connection stands. Undefined when somebody else holds it.
@@ -19,7 +37,7 @@ export async function whileSending<T>(
   session.on('error', forgetCutSession);
   try {
     const { rows } = await session.query<{ locked: boolean }>(
-      `select pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as locked`,
+      `select ${EXPECT_SIGNS_OF_LIFE}, pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as locked`,
       [key],
     );
     if (rows[0]?.locked !== true) {

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { createSendingSessions } from '../../src/book/database.js';
 import type { FenceId } from '../../src/book/fences.js';
 import { FENCE_OPERATION, FENCE_STATE } from '../../src/book/schema.js';
+import { whileSending } from '../../src/book/sending-lock.js';
 import { untilAnswer } from '../support/payout-workflows.js';
 import {
   attachTestBook,
@@ -129,6 +131,24 @@ test('a connection that is cut frees the lock, and the sender that lost it still
   expect((await second.book.attempts.getFence(fence)).state).toBe(FENCE_STATE.ACCEPTED);
   // And the next request has a connection that works.
   expect(await claimWithLock(first, await prepare())).toBe(1);
+});
+
+test('a host that is lost with its sender has a minute: then its lock is free', async () => {
+  const sessions = createSendingSessions({ url: first.url, onIdleError: () => undefined });
+  const { rows } = await whileSending(sessions, await prepare(), () => Promise.resolve())
+    // The pool has this one session, and gives it again.
+    .then(() =>
+      sessions.query(
+        `select name, setting from pg_settings where name ~ '^tcp_(keepalives|user)_' order by name`,
+      ),
+    )
+    .finally(() => sessions.end());
+  expect(rows).toEqual([
+    { name: 'tcp_keepalives_count', setting: '3' },
+    { name: 'tcp_keepalives_idle', setting: '30' },
+    { name: 'tcp_keepalives_interval', setting: '10' },
+    { name: 'tcp_user_timeout', setting: '60000' },
+  ]);
 });
 
 describe('a sender in a process of its own', () => {
