@@ -133,7 +133,8 @@ export async function claimSending(
 
 /**
  * Writes what became of sending number `sends`, and answers with the state that the fence then has. The sender's own
- * answer also settles a fence that somebody else meanwhile declared unknown; it never touches a later sending:
+ * answer also settles a fence that somebody else meanwhile declared unknown. What QbitPay has accepted counts for every
+ * sending, whichever it was found for: `externalOrderId` alone is identity. Anything else never touches a later sending:
  * undefined then. A refusal of a request that was sent again says nothing of the sending before: it stays unknown.
  */
 export async function settleFence(
@@ -143,14 +144,14 @@ export async function settleFence(
   state: FenceState,
   rejection?: FenceRejection,
 ): Promise<FenceState | undefined> {
+  const isAccepted = state === FENCE_STATE.ACCEPTED;
   const isWithoutEffect = state === FENCE_STATE.NOT_SENT || state === FENCE_STATE.REFUSED_RETRYABLE;
   const row = await trx
     .updateTable('fences')
     .set({
-      state:
-        state === FENCE_STATE.ACCEPTED
-          ? state
-          : sql<FenceState>`case when resends > 0 then ${FENCE_STATE.UNKNOWN} else ${state}::text end`,
+      state: isAccepted
+        ? state
+        : sql<FenceState>`case when resends > 0 then ${FENCE_STATE.UNKNOWN} else ${state}::text end`,
       resend_by: null,
       ...(isWithoutEffect ? { resends: sql<number>`greatest(resends - 1, 0)` } : {}),
       failure_type: rejection?.type ?? null,
@@ -158,7 +159,7 @@ export async function settleFence(
       updated_at: sql<Date>`clock_timestamp()`,
     })
     .where(isOf(id))
-    .where('sends', '=', sends)
+    .where((eb) => (isAccepted ? eb.lit(true) : eb('sends', '=', sends)))
     .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN])
     .returning('state')
     .executeTakeFirst();

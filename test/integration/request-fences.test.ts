@@ -145,6 +145,14 @@ const settle = (
     outcome,
   });
 
+/** All that an attempt took is there again. */
+const giveBack = (payoutId: string, providerPayoutId: string) =>
+  book().attempts.recordReturn(payoutId, {
+    providerPayoutId,
+    balanceTransactionId: randomUUID(),
+    net: '703.5',
+  });
+
 const orderOf = ({ id }: Prepared, changes: Partial<OrderRecord> = {}): OrderRecord => ({
   externalOrderId: id.externalOrderId,
   providerOrderId: randomUUID(),
@@ -182,6 +190,34 @@ describe('the answer to a sending', () => {
     const sent = await sendUnknown();
     await resend(sent);
     expect(await book().attempts.settleFence(sent.id, 2, FENCE_STATE.ACCEPTED)).toBe(FENCE_STATE.ACCEPTED);
+  });
+
+  test('accepted is accepted, whichever sending it was found for: a later one is over with it', async () => {
+    const sent = await sendUnknown();
+    const { payoutId, id } = sent;
+    await resend(sent);
+    const providerPayoutId = await accept(sent);
+    expect(await book().attempts.getFence(id)).toMatchObject({ state: 'accepted', sends: 2 });
+    // What its own sender says late changes nothing of that.
+    expect(await book().attempts.settleFence(id, 2, FENCE_STATE.REJECTED)).toBeUndefined();
+    await book().attempts.endUnknown(id, 2);
+    await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
+    await giveBack(payoutId, providerPayoutId);
+    const retry = { ...decision(payoutId), isCovered: true };
+    expect(await book().operations.retry(retry)).toEqual({ kind: 'done' });
+  });
+
+  test('accepted is accepted of an order too: one that then ends unfilled is made anew', async () => {
+    const sent = await sendUnknown(prepareOrder);
+    const { payoutId, id } = sent;
+    await resend(sent);
+    const order = orderOf(sent, { status: 'cancelled', quoteAmount: '0' });
+    await book().attempts.recordOrder(payoutId, 1, order);
+    expect(await book().attempts.getFence(id)).toMatchObject({ state: 'accepted', sends: 2 });
+    await book().attempts.upsertOrder(payoutId, order);
+    await holdAbout(sent, FAILURE_TYPE.ORDER_NOT_FILLED, [FENCE_STATE.ACCEPTED]);
+    const retry = { ...decision(payoutId), isCovered: true };
+    expect(await book().operations.retry(retry)).toEqual({ kind: 'done' });
   });
 
   test('of an earlier sending says nothing of a later one', async () => {
@@ -317,8 +353,7 @@ describe('an attempt that is over', () => {
     const { payoutId } = sent;
     const first = await accept(sent);
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
-    const returned = { providerPayoutId: first, balanceTransactionId: randomUUID(), net: '703.5' };
-    await book().attempts.recordReturn(payoutId, returned);
+    await giveBack(payoutId, first);
     expect(await book().operations.retry({ ...decision(payoutId), isCovered: true })).toEqual({
       kind: 'done',
     });
