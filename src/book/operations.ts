@@ -230,11 +230,13 @@ export async function retryPayout(
     if (!decision.isCovered) {
       return refused('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
-    const { state } = await openFence(trx, row);
+    const { id, state } = await openFence(trx, row);
     // As long as the attempt before may live, another one could pay twice.
     const isOver =
       state === FENCE_STATE.REJECTED || (state === FENCE_STATE.ACCEPTED && (await isGivenBack(trx, row)));
     if (!isOver) return refused(`the attempt before is ${state}: it may still be carried out`);
+    // What was accepted may have been sent twice, and only one of the two be over.
+    if (state === FENCE_STATE.ACCEPTED && (await isBeingSent(trx, id))) return refused(STILL_SENDING);
     const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
     const { destination } = decision;
     await trx

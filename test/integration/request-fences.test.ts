@@ -520,10 +520,7 @@ describe('what a person decides', () => {
   ])('%s: not while its sender may be at work', async (_action, operate) => {
     const { payoutId, id } = await holdUnknown();
     await book().whileSending(id, async () => {
-      expect(await operate(payoutId)).toEqual({
-        kind: 'refused',
-        message: 'its sender may still be at work: try again in a minute',
-      });
+      expect(await operate(payoutId)).toEqual(STILL_SENDING);
     });
     expect((await read(payoutId)).status).toBe('held');
     expect(await operate(payoutId)).toEqual({ kind: 'done' });
@@ -544,4 +541,22 @@ describe('what a person decides', () => {
     await rowsOf(past, id.externalOrderId);
     expect(await book().operations.resend(decision(payoutId), 900)).toEqual({ kind: 'done' });
   });
+
+  test('retry: not while another sending of what failed may be at work', async () => {
+    const sent = await sendUnknown();
+    const { payoutId, id } = sent;
+    const providerPayoutId = await accept(sent);
+    await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
+    await giveBack(payoutId, providerPayoutId);
+    const retry = { ...decision(payoutId), isCovered: true };
+    await book().whileSending(id, async () => {
+      expect(await book().operations.retry(retry)).toEqual(STILL_SENDING);
+    });
+    expect(await book().operations.retry(retry)).toEqual({ kind: 'done' });
+  });
 });
+
+const STILL_SENDING = {
+  kind: 'refused',
+  message: 'its sender may still be at work: try again in a minute',
+};
