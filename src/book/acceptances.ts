@@ -108,11 +108,21 @@ async function acceptAgain(
   known: AttemptRow,
   { providerPayoutId, status }: ProviderPayoutRecord,
 ): Promise<PayoutStatus> {
-  if (known.provider_payout_id === providerPayoutId) return row.status;
+  if (await isKnown(trx, providerPayoutId)) return row.status;
   // One that QbitPay has given up is no second payout: that is what it was asked for.
   if (RETURNED_STATUSES.includes(status)) return row.status;
   await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
   return (await lockExistingPayout(trx, row.payout_id)).status;
+}
+
+/** Adopted, it may be another attempt of the payout than the one whose id it carries. */
+async function isKnown(trx: BookTransaction, providerPayoutId: string): Promise<boolean> {
+  const attempt = await trx
+    .selectFrom('provider_payouts')
+    .select('external_order_id')
+    .where('provider_payout_id', '=', providerPayoutId)
+    .executeTakeFirst();
+  return attempt !== undefined;
 }
 
 /** The payout that a person says is the one; `accepted` is what QbitPay says of it. */

@@ -60,14 +60,19 @@ export const SENDABLE_STATES: readonly FenceState[] = [
   FENCE_STATE.REFUSED_RETRYABLE,
 ];
 
-export async function prepareFence(trx: BookTransaction, id: FenceId, payoutId: string): Promise<void> {
+export async function prepareFence(
+  trx: BookTransaction,
+  id: FenceId,
+  payoutId: string,
+  state: FenceState = FENCE_STATE.PREPARED,
+): Promise<void> {
   await trx
     .insertInto('fences')
     .values({
       operation: id.operation,
       external_order_id: id.externalOrderId,
       payout_id: payoutId,
-      state: FENCE_STATE.PREPARED,
+      state,
     })
     .onConflict((conflict) => conflict.doNothing())
     .execute();

@@ -8,6 +8,7 @@ import { acceptPayout, noteFinding, replaceAttempt, type AcceptedRecord } from '
 import { forgetUnclear, isOrderOfAnother, isSaleCovered, replaceOrder, writeExecuted } from './attempts.js';
 import { releaseFunds } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
+import { adoptAfterFailure } from './failed-attempts.js';
 import {
   authoriseResend,
   currentFence,
@@ -23,7 +24,7 @@ import { isBeingSent } from './sending-lock.js';
 import {
   bookUnannouncedReturn,
   DecisionRefusedError,
-  settleAfterAll,
+  findFailedAttempt,
   type ReturnReading,
 } from './settlements.js';
 
@@ -149,8 +150,8 @@ async function closeAs(trx: BookTransaction, row: PayoutRow, decision: Decision)
 }
 
 /**
- * The payout that QbitPay has is this one's: it goes on as if its answer had come. One that it had called failed ends
- * as paid, if it says that now.
+ * The payout that QbitPay has is this one's: it goes on as if its answer had come. Where it is booked that the attempt
+ * failed, see {@link adoptAfterFailure}.
  */
 export async function adoptPayout(
   db: BookDatabase,
@@ -166,11 +167,10 @@ export async function adoptPayout(
       const paid = `QbitPay paid ${accepted.alsoPaid.join(', ')} as well`;
       await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, paid);
     }
-    if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED) {
-      await settleAfterAll(trx, row, accepted.payout, detail);
-      return DONE;
-    }
-    if (!(await replaceAttempt(trx, row, accepted))) {
+    const failed = await findFailedAttempt(trx, accepted.payout.externalOrderId);
+    if (failed !== undefined) {
+      await adoptAfterFailure(trx, row, failed, accepted, detail);
+    } else if (!(await replaceAttempt(trx, row, accepted))) {
       await acceptPayout(trx, row, accepted, { detail, resumes: true });
     } else {
       await goOn(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);

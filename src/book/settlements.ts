@@ -67,9 +67,8 @@ export async function recordSettlement(
     const row = await lockExistingPayout(trx, payoutId);
     const attempt = await findAttempt(trx, payoutId, reading.providerPayoutId);
     if (isOver(row, attempt) || isDisputed(row)) return describe(trx, payoutId, attempt);
-    // What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that.
-    const isGivenBack = RETURNED_STATUSES.includes(reading.providerStatus);
-    if (!isGivenBack && !(await bookTaking(trx, row, attempt, reading))) {
+    const status = reading.providerStatus;
+    if (!(await bookTaking(trx, row, attempt, { ...reading, status }))) {
       const { reason: holdReason, detail } = beyondLedger(toRecord(attempt));
       // What it is held for already comes first; resumed, it is read again.
       await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { holdReason, detail });
@@ -78,8 +77,10 @@ export async function recordSettlement(
     if (reading.finding !== undefined) {
       await noteFinding(trx, row, reading.finding, { ends: reading.outcome !== null });
     }
-    if (reading.outcome !== null) await applyOutcome(trx, row, attempt, reading.outcome, isGivenBack);
-    await noteStatus(trx, attempt, reading.providerStatus);
+    if (reading.outcome !== null) {
+      await applyOutcome(trx, row, attempt, reading.outcome, RETURNED_STATUSES.includes(status));
+    }
+    await noteStatus(trx, attempt, status);
     return describe(trx, payoutId, attempt);
   });
 }
@@ -157,6 +158,16 @@ async function describe(
   };
 }
 
+/** The attempt under this `externalOrderId`, where it is booked that it failed or was cancelled. */
+export async function findFailedAttempt(
+  trx: BookTransaction,
+  externalOrderId: string,
+): Promise<AttemptRow | undefined> {
+  const attempt = await findByExternalId(trx, externalOrderId);
+  if (attempt === undefined) return undefined;
+  return attempt.returned_at !== null || (await isReturning(trx, attempt)) ? attempt : undefined;
+}
+
 async function isReturning(
   trx: BookTransaction,
   { returned_at: returnedAt, external_order_id: id }: AttemptRow,
@@ -178,13 +189,10 @@ export class DecisionRefusedError extends Error {
 export async function settleAfterAll(
   trx: BookTransaction,
   row: PayoutRow,
+  attempt: AttemptRow,
   payout: ProviderPayoutRecord & { readonly currency: string },
   detail: string,
 ): Promise<void> {
-  const attempt = await findByExternalId(trx, payout.externalOrderId);
-  if (attempt?.provider_payout_id !== payout.providerPayoutId) {
-    throw new DecisionRefusedError('it is not the attempt that failed');
-  }
   if (payout.status !== PAID_WORD) throw new DecisionRefusedError('QbitPay does not say that it was paid');
   if (!(await isReturning(trx, attempt))) {
     throw new DecisionRefusedError('its money is back: QbitPay cannot have paid it as well');

@@ -3,6 +3,7 @@ import { FAILURE_TYPE } from '../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
 import { AMOUNT_MODE } from '../domain/payout-request.js';
+import { RETURNED_STATUSES } from '../domain/provider-objects.js';
 import { expectedTaking } from '../domain/quote.js';
 import { bookAdjustment, bookPayout, type Taking } from './bookings.js';
 import type { BookTransaction } from './database.js';
@@ -27,6 +28,14 @@ export async function findByExternalId(
     .executeTakeFirst();
 }
 
+/** What QbitPay says of a payout, as far as it says what was taken. */
+type TakenAnswer = Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee' | 'status'>;
+
+/** What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that. */
+function isGivenBack({ status }: TakenAnswer): boolean {
+  return RETURNED_STATUSES.includes(status);
+}
+
 /**
  * First what was expected to be taken, then, as an entry of its own, what is different about what was taken. False
  * when the ledger does not know of as much money: nothing is booked then, and a later reading books it.
@@ -35,30 +44,37 @@ export async function bookAccepted(
   trx: BookTransaction,
   row: PayoutRow,
   attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+  answer: TakenAnswer,
 ): Promise<boolean> {
   const terms = toFeeTerms(row);
   if (terms === null) throw new Error('the payout was never opened');
   const expected = expectedTaking(attempt.post_amount, attempt.currency, terms);
-  const taken = addAmounts(answer.recipientAmount, answer.fee);
   const booked = addAmounts(expected.amount, expected.fee);
+  const taken = isGivenBack(answer) ? booked : addAmounts(answer.recipientAmount, answer.fee);
   const most = compareAmounts(taken, booked) > 0 ? taken : booked;
   if (!(await isCovered(trx, attempt.currency, most))) return false;
   await bookPayout(trx, { ...toTaking(attempt), ...expected });
-  return adjust(trx, row, { ...attempt, booked_amount: expected.amount, booked_fee: expected.fee }, answer);
+  const columns = { booked_amount: expected.amount, booked_fee: expected.fee };
+  if (!isGivenBack(answer)) return adjust(trx, row, { ...attempt, ...columns }, answer);
+  await trx
+    .updateTable('provider_payouts')
+    .set(columns)
+    .where('external_order_id', '=', attempt.external_order_id)
+    .execute();
+  return true;
 }
 
 /**
  * What a reading says was taken; what was not booked when it was accepted is booked now, once it is covered. Amounts in
- * another currency than it was accepted in say nothing.
+ * another currency than it was accepted in say nothing, nor do those of what was given back.
  */
 export async function bookTaking(
   trx: BookTransaction,
   row: PayoutRow,
   attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'> & { readonly currency: string },
+  answer: TakenAnswer & { readonly currency: string },
 ): Promise<boolean> {
-  if (answer.currency !== attempt.currency) return true;
+  if (isGivenBack(answer) || answer.currency !== attempt.currency) return true;
   return (await isTakingBooked(trx, attempt))
     ? adjust(trx, row, attempt, answer)
     : bookAccepted(trx, row, attempt, answer);
@@ -76,7 +92,7 @@ async function adjust(
   trx: BookTransaction,
   row: PayoutRow,
   attempt: AttemptRow,
-  answer: Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee'>,
+  answer: TakenAnswer,
 ): Promise<boolean> {
   const before = toTaking(attempt);
   const after = { ...before, amount: answer.recipientAmount, fee: answer.fee };

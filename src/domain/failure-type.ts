@@ -249,7 +249,7 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   DUPLICATE_AT_PROVIDER: describe(
     HELD,
     'QbitPay has more than one payout or order with the same externalOrderId.',
-    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays.',
+    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first.',
     [RESOLVE],
   ),
   CONVERTED_BY_PROVIDER: describe(
@@ -273,7 +273,7 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ATTEMPT_FAILED: describe(
     HELD,
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance). Where QbitPay says that it was paid after all, resolve: adopt it.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: describe(

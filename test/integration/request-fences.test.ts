@@ -6,8 +6,16 @@ import { FENCE_OPERATION, FENCE_STATE, type FenceState } from '../../src/book/sc
 import type { AcceptedRecord } from '../../src/book/acceptances.js';
 import type { SettlementReading } from '../../src/book/settlements.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
+import { addAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { addFree, deposit, openPayout, openTestBook, type TestBook } from '../support/test-book.js';
+import {
+  addFree,
+  deposit,
+  freeBalance,
+  openPayout,
+  openTestBook,
+  type TestBook,
+} from '../support/test-book.js';
 
 /** What the book lets those who send, look up and decide do to a request, in whatever order they come. */
 
@@ -406,6 +414,96 @@ describe('a second object of one externalOrderId', () => {
     await book().attempts.recordOrder(sent.payoutId, 1, orderOf(sent));
     await book().attempts.recordOrder(sent.payoutId, 1, orderOf(sent));
     expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
+  });
+});
+
+describe('a second object of one externalOrderId, once it is booked that the first one failed', () => {
+  async function holdSecond(): Promise<{ payoutId: string; first: string; second: AcceptedRecord }> {
+    const sent = await sendUnknown();
+    const { payoutId } = sent;
+    const first = await accept(sent);
+    await settle(payoutId, first, 'failed', HELD_AS_FAILED);
+    const second = accepted(sent);
+    await book().attempts.recordProviderPayout(payoutId, second);
+    expect((await read(payoutId)).holdReason).toBe('DUPLICATE_AT_PROVIDER');
+    return { payoutId, first, second };
+  }
+
+  const adopt = (payoutId: string, record: AcceptedRecord) =>
+    book().operations.adoptPayout(decision(payoutId), { ...record, alsoPaid: [] });
+
+  const as = (record: AcceptedRecord, changes: Partial<AcceptedRecord['payout']>): AcceptedRecord => ({
+    ...record,
+    payout: { ...record.payout, ...changes },
+  });
+
+  const fundsOf = async (payoutId: string): Promise<readonly string[]> =>
+    (await book().ledger.fundsOf(payoutId)).map(({ amount }) => amount);
+
+  test('adopted, it is another attempt, with a taking of its own, and whatever is heard of it late', async () => {
+    const { payoutId, first, second } = await holdSecond();
+    const secondId = second.payout.providerPayoutId;
+    expect(await adopt(payoutId, second)).toEqual({
+      kind: 'refused',
+      message: `the money of ${first}, which failed, has not come back from QbitPay yet`,
+    });
+    await giveBack(payoutId, first);
+    const before = await fundsOf(payoutId);
+    expect(await adopt(payoutId, second)).toEqual({ kind: 'done' });
+    expect(await read(payoutId)).toMatchObject({
+      status: 'in_transit',
+      payoutAttempt: 2,
+      providerPayout: { providerPayoutId: secondId, externalOrderId: `${payoutId}~2` },
+    });
+    await book().attempts.recordProviderPayout(payoutId, second);
+    expect((await read(payoutId)).status).toBe('in_transit');
+
+    const free = await freeBalance(book(), 'USDT');
+    expect(await settle(payoutId, secondId, 'paid', PAID)).toMatchObject({
+      status: 'paid',
+      isReturning: false,
+    });
+    const taken = ['payout', 'payout_failure', 'return', 'payout'];
+    expect(await causesOf(payoutId)).toEqual(['allocation', ...taken, 'release']);
+    expect(await fundsOf(payoutId)).toEqual([]);
+    expect(addAmounts(await freeBalance(book(), 'USDT'), `-${free}`)).toBe(addAmounts(...before, '-703.5'));
+  });
+
+  test('adopted and failed as well, it can be tried again once its own money is back', async () => {
+    const { payoutId, first, second } = await holdSecond();
+    const secondId = second.payout.providerPayoutId;
+    await giveBack(payoutId, first);
+    const before = await fundsOf(payoutId);
+    // What a failed one shows as its amount was not taken.
+    const failed = as(second, { status: 'failed', recipientAmount: '0', fee: '0' });
+    expect(await adopt(payoutId, failed)).toEqual({ kind: 'done' });
+    expect(await settle(payoutId, secondId, 'failed', HELD_AS_FAILED)).toMatchObject({ isReturning: true });
+    const retry = { ...decision(payoutId), isCovered: true };
+    expect(await book().operations.retry(retry)).toMatchObject({ kind: 'refused' });
+    await giveBack(payoutId, secondId);
+    expect(await fundsOf(payoutId)).toEqual(before);
+    expect(await book().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await read(payoutId)).toMatchObject({ status: 'paying', payoutAttempt: 3 });
+  });
+
+  test('cancelled by QbitPay: the first one stays what failed, and its money is booked once', async () => {
+    const { payoutId, first, second } = await holdSecond();
+    const own = as(second, { providerPayoutId: first, status: 'failed' });
+    expect(await adopt(payoutId, own)).toEqual({ kind: 'done' });
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'ATTEMPT_FAILED' });
+    await giveBack(payoutId, first);
+    expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'payout_failure', 'return']);
+    const retry = { ...decision(payoutId), isCovered: true };
+    expect(await book().operations.retry(retry)).toEqual({ kind: 'done' });
+  });
+
+  test("while the first one was paid after all: what was booked as returning is the recipient's", async () => {
+    const { payoutId, first, second } = await holdSecond();
+    const own = as(second, { providerPayoutId: first, status: 'paid' });
+    expect(await adopt(payoutId, own)).toEqual({ kind: 'done' });
+    expect((await read(payoutId)).status).toBe('paid');
+    const reversed = ['payout', 'payout_failure', 'payout_failure_reversed'];
+    expect(await causesOf(payoutId)).toEqual(['allocation', ...reversed, 'release']);
   });
 });
 

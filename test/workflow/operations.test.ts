@@ -998,6 +998,16 @@ describe('what QbitPay has', () => {
     await expectPaidOnce(payoutId);
   });
 
+  test('beside what failed: adopted it is another attempt, and is paid as one', async () => {
+    const { payoutId } = await openFailed('failed')();
+    await untilMoneyBack(payoutId);
+    const { id } = await makeAnother(payoutId);
+    await expectRefused(payoutId, 'retry', new RegExp(`has ${id} as .*: have it cancelled first`));
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: id });
+    await advance({ providerPayoutId: id }, 'paid');
+    await expectPaidOnce(payoutId);
+  });
+
   test('and gave up as it was asked to: hearing of it late changes nothing', async () => {
     await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.cancelled' });
     const { payoutId } = await openDuplicated();

@@ -1,0 +1,59 @@
+import { FAILURE_TYPE } from '../domain/failure-type.js';
+import { RETURNED_STATUSES } from '../domain/provider-objects.js';
+import { acceptPayout, type AcceptedRecord } from './acceptances.js';
+import type { BookTransaction } from './database.js';
+import { currentFence, prepareFence } from './fences.js';
+import { holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
+import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
+import { DecisionRefusedError, settleAfterAll } from './settlements.js';
+import type { AttemptRow } from './takings.js';
+
+/**
+ * What a person adopts once it is booked that the attempt failed. QbitPay paid that one after all, or it stays failed and
+ * the payout can be tried again or be cancelled, or another object under the same `externalOrderId` is the payout.
+ * @throws DecisionRefusedError where that cannot be
+ */
+export async function adoptAfterFailure(
+  trx: BookTransaction,
+  row: PayoutRow,
+  failed: AttemptRow,
+  accepted: AcceptedRecord,
+  detail: string,
+): Promise<void> {
+  const { payout } = accepted;
+  if (payout.providerPayoutId !== failed.provider_payout_id) {
+    await adoptAsNext(trx, row, failed, accepted, detail);
+  } else if (RETURNED_STATUSES.includes(payout.status) && row.hold_reason !== FAILURE_TYPE.ATTEMPT_FAILED) {
+    await holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED });
+  } else await settleAfterAll(trx, row, failed, payout, detail);
+}
+
+/**
+ * What the attempt took and gave back stays booked as it is. The other object took money of its own: in the book it is
+ * the next attempt, which QbitPay has under the id of the one before.
+ */
+async function adoptAsNext(
+  trx: BookTransaction,
+  row: PayoutRow,
+  failed: AttemptRow,
+  accepted: AcceptedRecord,
+  detail: string,
+): Promise<void> {
+  // As before any other attempt: what is not back yet cannot be paid out again.
+  if (failed.returned_at === null) {
+    throw new DecisionRefusedError(
+      `the money of ${failed.provider_payout_id}, which failed, has not come back from QbitPay yet`,
+    );
+  }
+  await trx
+    .updateTable('payouts')
+    .set({ payout_attempt: row.payout_attempt + 1 })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  const next = await lockExistingPayout(trx, row.payout_id);
+  const fence = currentFence(next, FENCE_OPERATION.PAYOUT);
+  // There is nothing to send under it.
+  await prepareFence(trx, fence, row.payout_id, FENCE_STATE.ACCEPTED);
+  const payout = { ...accepted.payout, externalOrderId: fence.externalOrderId };
+  await acceptPayout(trx, next, { ...accepted, payout }, { detail, resumes: true });
+}
