@@ -9,7 +9,7 @@ import { createTemporalAccess, type TemporalAccess } from '../../src/bin/create-
 import { startApi } from '../../src/bin/run-api.js';
 import { installTemporalRuntime, startWorker, type RunningWorker } from '../../src/bin/run-worker.js';
 import type { RunningPart } from '../../src/bin/running-part.js';
-import { choosePort } from '../../src/embedded/choose-port.js';
+import { choosePort, PortUnavailableError } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
 import { createEngineClient, type EngineClient } from './engine-client.js';
 
@@ -48,11 +48,24 @@ const SHORT_WAITS: Environment = {
 
 const DELETE_TIMEOUT_MS = 5_000;
 
+/** Another process may take the port that was chosen before the API listens on it. */
+const MAX_STARTS = 3;
+
 /**
  * A whole engine of its own for one test file: own database, task queue, simulator, worker and API, on the
  * shared PostgreSQL and Temporal servers.
  */
 export async function startTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
+  for (let start = 1; ; start += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      if (!(error instanceof PortUnavailableError) || start === MAX_STARTS) throw error;
+    }
+  }
+}
+
+async function startOnce(options: TestEngineOptions): Promise<TestEngine> {
   const name = `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
   const databaseUrl = await createMigratedDatabase(name);
   const port = await choosePort({ variable: 'PORT' });
