@@ -6,15 +6,27 @@ export const ORDERS = 'POST /api/v1/orders';
 export const PAYOUTS = 'POST /api/v1/payouts';
 export const TICKER = 'GET /api/v1/markets/ticker';
 
+/** As much as the control surface shows at once. */
+const JOURNAL_PAGE = 10_000;
+
+/** Every entry of the journal about an endpoint, oldest first, whatever `read` makes of numbers. */
+export async function readJournal(read: (path: string) => Promise<Json>, endpoint: string): Promise<Json[]> {
+  const entries: Json[] = [];
+  for (;;) {
+    const after = String(entries.at(-1)?.sequence ?? 0);
+    const query = new URLSearchParams({ after, endpoint, limit: String(JOURNAL_PAGE) });
+    const { data } = await read(`/journal?${query.toString()}`);
+    entries.push(...data);
+    if (data.length < JOURNAL_PAGE) return entries;
+  }
+}
+
 /** The requests that came in at an endpoint, oldest first, with what became of them. */
 export async function requestsTo(engine: TestEngine, endpoint: string, payoutId?: string): Promise<Json[]> {
-  const { data } = await engine.control(
-    'GET',
-    `/journal?limit=1000&endpoint=${encodeURIComponent(endpoint)}`,
-  );
+  const entries = await readJournal((path) => engine.control('GET', path), endpoint);
   return payoutId === undefined
-    ? data
-    : data.filter((entry: Json) => entry.body?.externalOrderId === payoutId);
+    ? entries
+    : entries.filter((entry) => entry.body?.externalOrderId === payoutId);
 }
 
 /** One order and one payout took effect, however many were asked for. */

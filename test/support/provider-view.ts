@@ -2,6 +2,7 @@ import { parse } from 'lossless-json';
 import { addAmounts } from '../../src/domain/money.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
+import { readJournal } from './provider-requests.js';
 
 /** The simulated provider as a test sees it: every number as a decimal text, exact and without trailing zeros. */
 
@@ -21,19 +22,17 @@ export async function countPayoutsMade(engine: TestEngine, payoutId: string): Pr
     .flatMap(({ effects }: { readonly effects: readonly string[] }) => effects).length;
 }
 
-async function journalOf(engine: TestEngine, endpoint: string): Promise<Json[]> {
-  const query = new URLSearchParams({ endpoint, limit: '1000' });
-  return (await readExactly(engine, `/_simulator/journal?${query.toString()}`)).data;
-}
+const journalOf = (engine: TestEngine, endpoint: string): Promise<Json[]> =>
+  readJournal((path) => readExactly(engine, path), endpoint);
 
 /** What is available in the account now, by currency. */
 export async function availableBalances(engine: TestEngine): Promise<Record<string, string>> {
-  const { balances } = await readExactly(engine, '/_simulator/state');
+  const { balances } = await readExactly(engine, '/state');
   return Object.fromEntries(balances.map(({ currency, available }: Json) => [currency, available] as const));
 }
 
 async function readExactly(engine: TestEngine, path: string): Promise<Json> {
-  const response = await fetch(`${engine.env['QBITPAY_BASE_URL'] ?? ''}${path}`);
+  const response = await fetch(`${engine.env['QBITPAY_BASE_URL'] ?? ''}/_simulator${path}`);
   if (!response.ok) throw new Error(`${path} answered ${response.status}`);
   return parse(await response.text(), undefined, (digits) => addAmounts(digits));
 }
