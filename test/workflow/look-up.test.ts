@@ -23,7 +23,8 @@ import {
   requestsTo,
 } from '../support/provider-requests.js';
 
-const TIMEOUT_MS = 60_000;
+/** Longer than the waits inside. */
+const TIMEOUT_MS = 240_000;
 
 let engine: TestEngine;
 let proxy: ProviderProxy;

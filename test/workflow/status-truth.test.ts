@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { expectBooksToBalance } from '../support/books.js';
 import type { Json } from '../support/engine-client.js';
@@ -11,11 +12,17 @@ import { detailsOf, openAndFund, PAYOUTS, requestsTo } from '../support/provider
 
 let engine: TestEngine;
 let proxy: ProviderProxy;
+let database: PostgresClient;
 
 beforeAll(async () => {
   ({ engine, proxy } = await startEngineBehindProxy({}));
+  database = new PostgresClient({ connectionString: engine.databaseUrl });
+  await database.connect();
 });
-afterAll(() => engine.stop());
+afterAll(async () => {
+  await database.end();
+  await engine.stop();
+});
 afterEach(async () => {
   proxy.rewrite(undefined);
   for (const path of ['/faults', '/outcomes']) await engine.control('DELETE', path);
@@ -159,7 +166,7 @@ describe.each(ENDS)('a payout that ended as %s', (end) => {
       say(payout, { status: word });
       await forge(payout, `payout.${end}`, word);
     }
-    await untilNothingPends();
+    await untilNothingPends(payout);
     const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
     expect(body.status).toBe(end);
     const ends = ({ status }: Json): boolean => ENDS.includes(status);
@@ -167,8 +174,8 @@ describe.each(ENDS)('a payout that ended as %s', (end) => {
   });
 });
 
-/** Every event that came in has been looked at. */
-async function untilNothingPends(): Promise<void> {
+/** Every event that came in has been looked at: it was answered before that. */
+async function untilNothingPends({ payoutId }: Json): Promise<void> {
   const { data } = await engine.control('GET', '/events?limit=100');
   expect(data.length).toBeGreaterThan(0);
   await untilAnswer(
@@ -176,7 +183,14 @@ async function untilNothingPends(): Promise<void> {
     (pending) => pending.length === 0,
     'every event delivered',
   );
+  await untilAnswer(
+    () => database.query(PENDING_EVENTS, [payoutId]),
+    ({ rows }) => rows.length === 0,
+    'every event looked at',
+  );
 }
+
+const PENDING_EVENTS = `select from webhook_inbox where payout_id = $1 and state = 'pending'`;
 
 test('a status that goes backwards takes nothing back', async () => {
   const payout = await openInTransit();
