@@ -90,7 +90,7 @@ const TOO_MANY_REQUESTS = 429;
 
 /**
  * The outcome of a request that moves money. Only what is documented, with its error object, counts as refused
- * (a key refusal also without: contract, section Errors); everything that is not certain is unknown.
+ * (a key refusal also without any body: contract, section Errors); everything that is not certain is unknown.
  */
 export function classifyPostError(
   operation: 'createPayout',
@@ -103,10 +103,9 @@ export function classifyPostError(operation: 'createOrder' | 'createPayout', err
   }
   if (!(error instanceof QbitPayProviderError)) return UNKNOWN;
   if (error.status !== TOO_MANY_REQUESTS && !DOCUMENTED_REFUSALS.includes(error.status)) return UNKNOWN;
-  if (error instanceof QbitPayAuthenticationError) {
-    return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.AUTHENTICATION_REFUSED);
-  }
-  if (!error.hasErrorObject) return UNKNOWN;
+  const isKeyRefused = error instanceof QbitPayAuthenticationError;
+  if (!error.hasErrorObject && !(isKeyRefused && error.isEmpty)) return UNKNOWN;
+  if (isKeyRefused) return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.AUTHENTICATION_REFUSED);
   if (error instanceof QbitPayRateLimitError) {
     return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
   }

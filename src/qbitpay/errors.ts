@@ -31,6 +31,7 @@ interface ProviderErrorFields {
   readonly message: string;
   readonly detail: string | undefined;
   readonly hasErrorObject: boolean;
+  readonly isEmpty: boolean;
   readonly retryAfterMs: number | undefined;
 }
 
@@ -47,6 +48,8 @@ export abstract class QbitPayProviderError extends QbitPayError {
    * answered, and after a POST the outcome is unknown (contract, section Errors [I]).
    */
   readonly hasErrorObject: boolean;
+  /** True when the answer was complete and had no body at all. */
+  readonly isEmpty: boolean;
   /** What a `Retry-After` header asked for, in milliseconds from the answer. */
   readonly retryAfterMs: number | undefined;
 
@@ -55,6 +58,7 @@ export abstract class QbitPayProviderError extends QbitPayError {
     this.status = fields.status;
     this.detail = fields.detail;
     this.hasErrorObject = fields.hasErrorObject;
+    this.isEmpty = fields.isEmpty;
     this.retryAfterMs = fields.retryAfterMs;
   }
 }
@@ -150,6 +154,8 @@ export interface ErrorAnswer {
   readonly headers: IncomingHttpHeaders;
   /** The parsed body; undefined when there was none or it was no JSON. */
   readonly body: unknown;
+  /** True when there was none, and nothing is missing of it. */
+  readonly isEmpty: boolean;
   /** Unix time in milliseconds. */
   readonly nowMs: number;
   /** Taken out of the provider's text, should it quote the key. */
@@ -158,7 +164,7 @@ export interface ErrorAnswer {
 
 /** The one place where an answer with an error status becomes an error (contract, section Errors). */
 export function toProviderError(answer: ErrorAnswer): QbitPayProviderError {
-  const { operation, status, headers, body, nowMs, secrets } = answer;
+  const { operation, status, headers, body, isEmpty, nowMs, secrets } = answer;
   const found = findErrorObject(body);
   const ErrorClass = errorClass(status, found?.type);
   return new ErrorClass({
@@ -167,6 +173,7 @@ export function toProviderError(answer: ErrorAnswer): QbitPayProviderError {
     message: withoutSecrets(found?.message ?? `HTTP ${status} without a message`, secrets),
     detail: found?.detail === undefined ? undefined : withoutSecrets(found.detail, secrets),
     hasErrorObject: found !== undefined,
+    isEmpty,
     retryAfterMs: parseRetryAfter(headers['retry-after'], nowMs),
   });
 }
@@ -205,7 +212,7 @@ const ERROR_CLASSES = {
 
 /**
  * [I] 429 is a rate limit whatever its body; an answer without an error object is classed by its status.
- * What either means after a POST is the caller's decision, by `hasErrorObject`.
+ * What either means after a POST is the caller's decision, by `hasErrorObject` and `isEmpty`.
  */
 function errorClass(status: number, type: QbitPayErrorType | undefined) {
   if (status === 429) return QbitPayRateLimitError;

@@ -263,7 +263,8 @@ function toError(operation: string, exchange: Exchange, secrets: readonly string
   const { status, headers, body, flaw } = exchange;
   if (status >= 400) {
     const parsed = parseOrUndefined(body);
-    return toProviderError({ operation, status, headers, body: parsed, nowMs: Date.now(), secrets });
+    const isEmpty = flaw === undefined && body.length === 0;
+    return toProviderError({ operation, status, headers, body: parsed, isEmpty, nowMs: Date.now(), secrets });
   }
   const reason = isSuccess(status) && flaw !== undefined ? flaw : RESPONSE_FLAW.REDIRECT;
   return new QbitPayResponseError(operation, { status, reason, explanation: EXPLANATIONS[reason] });

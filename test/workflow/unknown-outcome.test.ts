@@ -55,6 +55,8 @@ const FAULTS_AFTER_EFFECT: readonly [string, Json?][] = [
   ['statusAfterEffect'],
   ['statusAfterEffect', { status: 429, retryAfterSeconds: 1 }],
   ['statusAfterEffect', { status: 404 }],
+  ['statusAfterEffect', { status: 401 }],
+  ['statusAfterEffect', { status: 403 }],
   ['notJson'],
   ['truncated'],
 ];
@@ -63,6 +65,7 @@ const FAULTS_AFTER_EFFECT: readonly [string, Json?][] = [
 const FAULTS_BEFORE_EFFECT: readonly [string, Json?][] = [
   ['resetBeforeEffect'],
   ['status', { status: 400 }],
+  ['status', { status: 403 }],
   ['api_error'],
   ['invalid_request_error', { status: 500 }],
   ['redirect'],

@@ -23,22 +23,26 @@ const { INVALID_REQUEST, AUTHENTICATION, RATE_LIMIT, API } = QBITPAY_ERROR_TYPE;
 interface Answer {
   readonly status: number;
   readonly type?: QbitPayErrorType;
+  /** A body that is no error object: a proxy's page, or half of one. */
+  readonly hasOtherBody?: boolean;
   readonly retryAfterSeconds?: number;
 }
 
 function errorOf(answer: Answer, operation = 'getPayout'): QbitPayError {
-  const { status, type, retryAfterSeconds } = answer;
+  const { status, type, hasOtherBody = false, retryAfterSeconds } = answer;
   return toProviderError({
     operation,
     status,
     headers: retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
     body: type === undefined ? undefined : { type, message: 'the reason' },
+    isEmpty: type === undefined && !hasOtherBody,
     nowMs: Date.now(),
     secrets: [],
   });
 }
 
-const describeAnswer = ({ status, type }: Answer): string => `${status} ${type ?? 'without an error object'}`;
+const describeAnswer = ({ status, type, hasOtherBody }: Answer): string =>
+  `${status} ${type ?? (hasOtherBody ? 'with another body' : 'without a body')}`;
 
 const CLIENT_STATUSES = [400, 402, 403, 404, 409, 422, 499];
 /** The contract names 400 to 404. */
@@ -48,7 +52,10 @@ const SERVER_STATUSES = [500, 502, 503, 504];
 
 describe('reads', () => {
   const cases: [Answer, string, boolean][] = [
-    ...[401, 403].map((status): [Answer, string, boolean] => [{ status }, 'AUTHENTICATION_REFUSED', false]),
+    ...[401, 403].flatMap((status): [Answer, string, boolean][] => [
+      [{ status }, 'AUTHENTICATION_REFUSED', false],
+      [{ status, hasOtherBody: true }, 'AUTHENTICATION_REFUSED', false],
+    ]),
     ...[400, 401, 402, 403, 500].map((status): [Answer, string, boolean] => [
       { status, type: AUTHENTICATION },
       'AUTHENTICATION_REFUSED',
@@ -156,6 +163,10 @@ describe('requests that move money', () => {
     // A proxy may have said it after the provider had taken the request.
     [{ status: 429 }, UNKNOWN],
     [{ status: 429, retryAfterSeconds: 3 }, UNKNOWN],
+    ...[401, ...CLIENT_STATUSES, 429, ...SERVER_STATUSES].map((status): [Answer, PostVerdict] => [
+      { status, hasOtherBody: true },
+      UNKNOWN,
+    ]),
     ...SERVER_STATUSES.flatMap((status): [Answer, PostVerdict][] => [
       [{ status }, UNKNOWN],
       ...Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, PostVerdict] => [{ status, type }, UNKNOWN]),
@@ -223,6 +234,7 @@ describe('the provider’s reason', () => {
         status: 400,
         headers: {},
         body: { type: INVALID_REQUEST, message },
+        isEmpty: false,
         nowMs: 0,
         secrets: [],
       }),

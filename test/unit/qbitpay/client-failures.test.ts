@@ -121,26 +121,29 @@ test('a body is given up as soon as it is too large, also one that never ends', 
   for (const error of errors) expect(error).toMatchObject({ reason: 'tooLarge' });
 });
 
-test.each<[number, string, Responder]>([
+/** Promises more than it sends. */
+const cutOff = (status: number, begin: string): Responder => {
+  return (_request, response) => {
+    response.writeHead(status, { ...JSON_TYPE, 'content-length': '1000' }).flushHeaders();
+    response.write(begin, () => response.destroy());
+  };
+};
+
+test.each<[number, string, Responder, boolean?]>([
   [502, 'QbitPayApiError', respond(502, { 'content-type': 'text/html' }, '<html>')],
-  [500, 'QbitPayApiError', json('', 500)],
-  [401, 'QbitPayAuthenticationError', respond(401, {}, '')],
+  [500, 'QbitPayApiError', json('', 500), true],
+  [401, 'QbitPayAuthenticationError', respond(401, {}, ''), true],
+  [401, 'QbitPayAuthenticationError', cutOff(401, '{"type":')],
   [403, 'QbitPayAuthenticationError', respond(403, { 'content-type': 'text/html' }, '<html>')],
+  [403, 'QbitPayAuthenticationError', json(`{"x":"${'x'.repeat(2_000_000)}"}`, 403)],
   [404, 'QbitPayInvalidRequestError', respond(404, {}, 'not found')],
   [429, 'QbitPayRateLimitError', respond(429, { 'retry-after': '2' }, 'slow down')],
   [500, 'QbitPayApiError', json(`{"x":"${'x'.repeat(2_000_000)}"}`, 500)],
-  [
-    503,
-    'QbitPayApiError',
-    (_request, response) => {
-      response.writeHead(503, { ...JSON_TYPE, 'content-length': '1000' });
-      response.write('{"type":', () => response.destroy());
-    },
-  ],
-])('%d without a readable error object is %s', async (status, name, responder) => {
+  [503, 'QbitPayApiError', cutOff(503, '{"type":')],
+])('%d without a readable error object is %s', async (status, name, responder, isEmpty = false) => {
   server.respond = responder;
   for (const error of await failures({ maxResponseBytes: 1_000_000 })) {
-    expect(error).toMatchObject({ name, status, hasErrorObject: false });
+    expect(error).toMatchObject({ name, status, hasErrorObject: false, isEmpty });
   }
 });
 

@@ -8,7 +8,15 @@ import {
 
 const KEY = 'sk_live_secret';
 const asError = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  toProviderError({ operation: 'createPayout', status, body, headers, nowMs: 0, secrets: [KEY] });
+  toProviderError({
+    operation: 'createPayout',
+    status,
+    body,
+    isEmpty: body === undefined,
+    headers,
+    nowMs: 0,
+    secrets: [KEY],
+  });
 
 test.each([
   [400, 'invalid_request_error', QbitPayInvalidRequestError],
