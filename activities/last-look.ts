@@ -11,7 +11,8 @@ import { printableWord } from './provider-words.js';
 
 type LookDependencies = Pick<ActivityDependencies, 'book' | 'qbitpay'>;
 
-export const UNNAMED = 'QbitPay lists an order that does not say whose it is: adopt it, if it is this one';
+export const UNNAMED =
+  'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
 export const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
 
 export function rivalWords({ id, status }: Pick<Payout, 'id' | 'status'>): string {

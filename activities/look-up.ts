@@ -13,7 +13,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { heartbeating } from './heartbeating.js';
 import { notYet } from './not-yet.js';
 import { toOrderRecord } from './order-reading.js';
-import { fenceIdOf, scanFor } from './provider-scan.js';
+import { fenceIdOf, isNothing, scanFor } from './provider-scan.js';
 import { hold, superseded, type Superseded } from './superseded.js';
 import { surely } from './surely.js';
 import { noteWaiting, showingOutages } from './watched.js';
@@ -125,6 +125,7 @@ async function search(
   if (input.heldAs === undefined) {
     return scan.isComplete ? concludeAbsent(deps, payoutId, { id, fence, input }, scan.isNamed) : undefined;
   }
+  if (!isNothing(scan)) return undefined;
   // What they announce is not there: they stay for whoever decides.
   for (const { webhookEventId } of events)
     await book.webhooks.keep(webhookEventId, 'the payout is held, and QbitPay does not show it');

@@ -4,7 +4,12 @@ import { FENCE_OPERATION } from '../src/book/schema.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
-import { QbitPayInvalidRequestError } from '../src/qbitpay/errors.js';
+import {
+  QbitPayError,
+  QbitPayIdError,
+  QbitPayInvalidRequestError,
+  QbitPayProviderError,
+} from '../src/qbitpay/errors.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
 import type { Order, Payout } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -21,7 +26,7 @@ export interface Scan<T> {
   readonly found: readonly T[];
   /** Every page was read, and none shifted under the reading. */
   readonly isComplete: boolean;
-  /** False when something in the list does not say whose it is: it might be ours. */
+  /** False when something in the list, or what was announced, does not say whose it is: it might be ours. */
   readonly isNamed: boolean;
 }
 
@@ -39,24 +44,39 @@ export async function scanPayouts(
 ): Promise<Scan<Payout>> {
   const fromMs = firstSentAtMs - CLOCK_MARGIN_MS;
   const { isComplete, found: listed } = await scan(() => qbitpay.iteratePayouts(), externalOrderId, fromMs);
-  const announced = await readAnnounced(qbitpay, externalOrderId, announcedIds);
-  const found = new Map([...listed, ...announced].map((payout) => [payout.id, payout]));
+  // One by one: the list may show them late.
+  const announced: Announced[] = [];
+  for (const id of announcedIds) announced.push(await readAnnounced(qbitpay, id));
+  const all = [...listed, ...announced].filter((one) => typeof one !== 'string');
+  const ours = all.filter((payout) => payout.externalOrderId === externalOrderId);
+  const found = new Map(ours.map((payout) => [payout.id, payout]));
   // Payouts that name nobody are the dashboard's: ours carry the id back [D].
-  return { found: [...found.values()], isComplete, isNamed: true };
+  return { found: [...found.values()], isComplete, isNamed: !announced.includes('unread') };
 }
 
-/** Payouts that webhooks named, read one by one: the list may show them late. What is not there says nothing. */
-async function readAnnounced(
+export type Announced =
+  | Payout
+  /** QbitPay has no such payout, or none that it shows to this key. */
+  | 'none'
+  /** It could not be asked. */
+  | 'unread';
+
+/** A payout that a webhook named: a single one that cannot be read must not stand in the way of everything else. */
+export async function readAnnounced(
   qbitpay: Pick<QbitPayClient, 'getPayout'>,
-  externalOrderId: string,
-  announcedIds: readonly string[],
-): Promise<Payout[]> {
-  const found: Payout[] = [];
-  for (const id of announcedIds) {
-    const payout = await orNone(() => qbitpay.getPayout(id));
-    if (payout?.externalOrderId === externalOrderId) found.push(payout);
+  id: string,
+): Promise<Announced> {
+  try {
+    return (await orNone(() => qbitpay.getPayout(id))) ?? 'none';
+  } catch (error) {
+    if (!(error instanceof QbitPayError)) throw error;
+    return isRefusedId(error) ? 'none' : 'unread';
   }
-  return found;
+}
+
+/** What a webhook names may be no id of a payout, or somebody else's: QbitPay's own words for that, and no proxy's. */
+function isRefusedId(error: QbitPayError): boolean {
+  return error instanceof QbitPayProviderError && error.hasErrorObject && [400, 403].includes(error.status);
 }
 
 /** Undefined where the provider has no such object. */
@@ -64,6 +84,7 @@ export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> 
   try {
     return await read();
   } catch (error) {
+    if (error instanceof QbitPayIdError) return undefined;
     if (error instanceof QbitPayInvalidRequestError && error.status === 404) return undefined;
     throw error;
   }
@@ -169,7 +190,16 @@ export async function scanFor(
   const { firstSentAt, asked } = await deps.book.attempts.getFence(id);
   const fromMs = (firstSentAt ?? payout.createdAt).getTime();
   if (id.operation === FENCE_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
-  const known = payout.providerPayout === null ? [] : [payout.providerPayout.providerPayoutId];
+  const known = payout.providerPayout?.providerPayoutId;
   const announced = await deps.book.webhooks.objectsOf(payout.payoutId);
-  return scanPayouts(deps.qbitpay, id, fromMs, [...new Set([...known, ...announced])]);
+  const scan = await scanPayouts(
+    deps.qbitpay,
+    id,
+    fromMs,
+    announced.filter((one) => one !== known),
+  );
+  // The payout that was accepted is another matter than one that was announced: nothing is decided without it.
+  const accepted = known === undefined ? undefined : await orNone(() => deps.qbitpay.getPayout(known));
+  if (accepted?.externalOrderId !== id.externalOrderId) return scan;
+  return { ...scan, found: [...scan.found.filter((one) => one.id !== accepted.id), accepted] };
 }

@@ -8,7 +8,7 @@ import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/p
 import { PAYOUT_STATUS as PROVIDER_STATUS } from '../src/qbitpay/schemas.js';
 import { findingOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { orNone } from './provider-scan.js';
+import { orNone, readAnnounced, type Announced } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
 import { watched } from './watched.js';
 
@@ -43,8 +43,13 @@ export async function readSettlement(
   return watched(book, payoutId, async () => {
     const events = await book.webhooks.pendingOf({ payoutId });
     const { request } = await book.payouts.get(payoutId);
-    const unseenIds = await readOthers(deps, payoutId, providerPayoutId, events);
-    const payout = await orNone(() => qbitpay.getPayout(providerPayoutId));
+    // At once: others that do not answer must not use up the time of the one that is settled.
+    const [payout, others] = await Promise.all([
+      orNone(() => qbitpay.getPayout(providerPayoutId)),
+      readOthers(deps, providerPayoutId, events),
+    ]);
+    // First: of two payouts neither ends anything before a person has said which one it is.
+    await recordOthers(deps, payoutId, others);
     // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
     // read: the events stay to be dealt with.
     if (payout === undefined) {
@@ -63,6 +68,7 @@ export async function readSettlement(
       finding: findingOf(payout, request.currency),
     });
     if (ending !== null) await reached(MILESTONE.SETTLEMENT_RECORDED);
+    const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
     await book.webhooks.markHandled(
       events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
     );
@@ -70,31 +76,37 @@ export async function readSettlement(
   });
 }
 
-/**
- * Events about this payout that name another one of the provider's: there may be two of them. Answers with the ids of
- * those that are not visible yet: their events stay to be dealt with.
- */
+/** Another one of the provider's that an event about this payout names; where it was not seen, its events stay. */
+interface Other {
+  readonly id: string;
+  readonly answer: Announced;
+}
+
 async function readOthers(
-  deps: ActivityDependencies,
-  payoutId: string,
+  { qbitpay }: ActivityDependencies,
   providerPayoutId: string,
   events: readonly PendingWebhook[],
-): Promise<readonly string[]> {
+): Promise<readonly Other[]> {
   const named = new Set(events.flatMap((event) => event.providerObjectId ?? []));
   named.delete(providerPayoutId);
-  if (named.size === 0) return [];
-  const unseenIds: string[] = [];
+  return Promise.all([...named].map(async (id) => ({ id, answer: await readAnnounced(qbitpay, id) })));
+}
+
+/** There may be two of them. */
+async function recordOthers(
+  deps: ActivityDependencies,
+  payoutId: string,
+  others: readonly Other[],
+): Promise<void> {
+  if (others.length === 0) return;
   const payout = await deps.book.payouts.get(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const fence = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
-  for (const id of named) {
-    const answer = await orNone(() => deps.qbitpay.getPayout(id));
-    if (answer === undefined) unseenIds.push(id);
-    if (answer?.externalOrderId !== externalOrderId) continue;
+  for (const { answer } of others) {
+    if (typeof answer === 'string' || answer.externalOrderId !== externalOrderId) continue;
     const postAmount = fence.asked?.amount ?? answer.amount;
     await recordAccepted(deps, payout, { answer, sends: fence.sends, postAmount, externalOrderId });
   }
-  return unseenIds;
 }
 
 function failedAs(

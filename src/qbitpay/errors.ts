@@ -136,6 +136,15 @@ export class QbitPayResponseError extends QbitPayError {
   }
 }
 
+/** What was asked for is no id: empty it would ask for the list, and dots would ask for the parent. Nothing was sent. */
+export class QbitPayIdError extends RangeError {
+  override readonly name = 'QbitPayIdError';
+
+  constructor() {
+    super('an id is not empty, "." or ".."');
+  }
+}
+
 /** A webhook body that cannot be used, or whose named field cannot. */
 export class QbitPayWebhookFormatError extends Error {
   override readonly name = 'QbitPayWebhookFormatError';

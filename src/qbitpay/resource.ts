@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { readJson, readShape } from './answer.js';
-import { QbitPayResponseError, RESPONSE_FLAW } from './errors.js';
+import { QbitPayIdError, QbitPayResponseError, RESPONSE_FLAW } from './errors.js';
 import { iteratePages, toPageQuery, type Cursor, type Page, type PageRequest } from './pagination.js';
 import { listSchema } from './schemas.js';
 import type { Transport, TransportRequest } from './transport.js';
@@ -44,12 +44,9 @@ export function createResource<T extends { id: string }, Filter extends object>(
   return { getOne, listPage, iterate };
 }
 
-/**
- * An id as one segment of a path.
- * @throws RangeError for an empty id, which would ask for the list, and for dots, which would ask for the parent
- */
+/** An id as one segment of a path. @throws QbitPayIdError */
 function toSegment(id: string): string {
-  if (id === '' || id === '.' || id === '..') throw new RangeError('an id is not empty, "." or ".."');
+  if (id === '' || id === '.' || id === '..') throw new QbitPayIdError();
   return encodeURIComponent(id);
 }
 

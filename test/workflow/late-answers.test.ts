@@ -380,6 +380,33 @@ test('an event about what QbitPay does not show yet stays to be dealt with', asy
   await engine.untilStatus(payoutId, 'cancelled');
 });
 
+test('events about what cannot be read do not keep a payout from its end', async () => {
+  const payoutId = newId();
+  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+  await openAndFund(engine, { payoutId });
+  const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+  const unreadableId = randomUUID();
+  proxy.rewrite((request) =>
+    request.endsWith(unreadableId) ? { type: 'api_error', message: 'out of order' } : undefined,
+  );
+  for (const id of [unreadableId, '.', '..']) {
+    const data = { id, object: 'payout', status: 'paid', externalOrderId: payoutId };
+    await engine.control('POST', '/events/forge', { type: 'payout.paid', data, signature: 'valid' });
+  }
+  await untilAnswer(
+    () => database.query('select 1 from webhook_inbox where payout_id = $1 and dispatches > 0', [payoutId]),
+    ({ rowCount }) => (rowCount ?? 0) >= 3,
+    'the events dispatched',
+  );
+  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+  expect(await engine.untilStatus(payoutId, 'paid')).toMatchObject({ providerPayoutId, flags: [] });
+  const { rows } = await database.query(
+    "select state from webhook_inbox where provider_object_id = any($1) and state = 'handled'",
+    [[unreadableId, '.', '..']],
+  );
+  expect(rows).toEqual([]);
+});
+
 test('a look-up that a reset brings back, of a payout that has ended: answered by the book', async () => {
   const { payoutId } = await openAndFund(engine, {});
   await engine.untilStatus(payoutId, 'paid');

@@ -345,6 +345,44 @@ describe('a webhook about a payout that the list does not show', () => {
   });
 });
 
+describe('a webhook that names what cannot be read', () => {
+  /** QbitPay fails at the one id, whatever it has; the other two are none. */
+  async function announceUnreadable(payoutId: string): Promise<string> {
+    const unreadableId = randomUUID();
+    for (const id of [unreadableId, '.', '..']) {
+      const data = { id, object: 'payout', status: 'pending', externalOrderId: payoutId };
+      await engine.control('POST', '/events/forge', { type: 'payout.pending', data });
+    }
+    return unreadableId;
+  }
+  const fails = (id: string) => (request: string) =>
+    request.endsWith(id) ? { type: 'api_error', message: 'out of order' } : undefined;
+
+  test('does not keep what the list shows from being found', async () => {
+    const payoutId = newId();
+    proxy.rewrite(fails(await announceUnreadable(payoutId)));
+    await loseAnswer('payout', payoutId);
+    await expectPaidOnce(payoutId);
+  });
+
+  test('proves nothing absent: a person decides, and nothing is sent again', async () => {
+    const payoutId = newId();
+    proxy.rewrite(fails(await announceUnreadable(payoutId)));
+    await orderFault(engine, 'resetBeforeEffect', PAYOUTS, { externalOrderId: payoutId });
+    const hasty = { settleWindowSeconds: 0, cleanScans: 1 };
+    await startDirectly(engine, payoutRequest({ payoutId }), hasty);
+    await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+    expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
+    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+    // What cannot be read may be it.
+    const close = { action: 'close', reason: 'it never arrived' };
+    expect(await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, close)).toMatchObject({ status: 409 });
+    proxy.rewrite(undefined);
+    expect(await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, close)).toMatchObject({ status: 200 });
+    await engine.untilStatus(payoutId, 'failed');
+  });
+});
+
 describe('nothing is sent twice while an outcome is not known', () => {
   test.each(['order', 'payout'] as const)('of the %s: by a reset', async (operation) => {
     const payoutId = newId();

@@ -1,5 +1,19 @@
 import fc from 'fast-check';
-import { CLOCK_MARGIN_MS, scanOrders, scanPayouts, type Scan } from '../../../activities/provider-scan.js';
+import {
+  CLOCK_MARGIN_MS,
+  isNothing,
+  scanOrders,
+  scanPayouts,
+  type Scan,
+} from '../../../activities/provider-scan.js';
+import {
+  QBITPAY_ERROR_TYPE,
+  QbitPayConnectionError,
+  QbitPayIdError,
+  toProviderError,
+  type QbitPayError,
+  type QbitPayErrorType,
+} from '../../../src/qbitpay/errors.js';
 import { iteratePages, type Page, type PageRequest } from '../../../src/qbitpay/pagination.js';
 import type { Order, Payout } from '../../../src/qbitpay/schemas.js';
 
@@ -204,6 +218,52 @@ test('a list that never keeps still proves nothing', async () => {
   const list = new ChangingList(plan);
   expect(await scanOf(list)).toEqual({ found: [], isComplete: false, isNamed: true });
   expect(list.readings).toBe(MAX_READINGS);
+});
+
+describe('what was announced', () => {
+  const asError = (status: number, type?: QbitPayErrorType): QbitPayError =>
+    toProviderError({
+      operation: 'getPayout',
+      status,
+      headers: {},
+      body: type === undefined ? undefined : { type, message: 'no' },
+      isEmpty: false,
+      nowMs: 0,
+      secrets: [],
+    });
+  const { INVALID_REQUEST, AUTHENTICATION, RATE_LIMIT, API } = QBITPAY_ERROR_TYPE;
+  const scanAnnounced = (read: (id: string) => Promise<Payout>): Promise<Scan<Payout>> =>
+    scanPayouts(
+      { iteratePayouts: () => new ChangingList(STILL).iterate(), getPayout: read },
+      { externalOrderId: OURS },
+      FIRST_SENT_AT_MS,
+      ['bad', 'good'],
+    );
+  const ours = payout('good', FIRST_SENT_AT_MS, OURS);
+
+  test.each<[string, Error, boolean]>([
+    ['404', asError(404), true],
+    ['404 with an error object', asError(404, INVALID_REQUEST), true],
+    ['400 with an error object', asError(400, INVALID_REQUEST), true],
+    ['403 with an error object', asError(403, AUTHENTICATION), true],
+    ['what is no id', new QbitPayIdError(), true],
+    ['400 of a proxy', asError(400), false],
+    ['403 of a proxy', asError(403), false],
+    ['401', asError(401, AUTHENTICATION), false],
+    ['402', asError(402, INVALID_REQUEST), false],
+    ['429', asError(429, RATE_LIMIT), false],
+    ['500', asError(500, API), false],
+    ['no answer', new QbitPayConnectionError('getPayout', { sent: true, code: 'ETIMEDOUT' }), false],
+  ])('%s hides nothing else', async (_name, error, isNone) => {
+    const scan = await scanAnnounced((id) => (id === 'bad' ? Promise.reject(error) : Promise.resolve(ours)));
+    expect(scan).toEqual({ found: [ours], isComplete: true, isNamed: isNone });
+    const none = await scanAnnounced(() => Promise.reject(error));
+    expect(isNothing(none)).toBe(isNone);
+  });
+
+  test('an error of our own is not swallowed', async () => {
+    await expect(scanAnnounced(() => Promise.reject(new TypeError('a bug')))).rejects.toThrow('a bug');
+  });
 });
 
 test('orders are asked for by their externalOrderId, and the answer is checked all the same', async () => {
