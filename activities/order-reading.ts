@@ -1,12 +1,13 @@
 import type { Book } from '../src/book/book.js';
-import type { FenceId } from '../src/book/fences.js';
+import type { Finding } from '../src/book/acceptances.js';
+import type { Fence, FenceId } from '../src/book/fences.js';
 import type { OrderRecord, PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
-import { compareAmounts } from '../src/domain/money.js';
+import { addAmounts, compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
-import { ORDER_STATUS, type Order } from '../src/qbitpay/schemas.js';
+import { ORDER_SIDE, ORDER_STATUS, type Order } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
 import { printableWord } from './provider-words.js';
@@ -33,6 +34,11 @@ export async function readOrder(
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
+  const finding = findingOf(order, payout, await book.attempts.getFence(orderFence(externalOrderId)));
+  if (finding !== undefined) {
+    const noted = await book.attempts.noteOrderFinding(payout.payoutId, finding);
+    if (noted === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
+  }
   const record = toOrderRecord(externalOrderId, order, movement);
   const status = await book.attempts.upsertOrder(payout.payoutId, record);
   if (status === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
@@ -49,6 +55,21 @@ export async function readOrder(
     detail: describeEnd(record),
     about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
   });
+}
+
+/** The order is ours all the same: it answers to its `externalOrderId`. One that ended unfilled may state what it sold. */
+function findingOf(
+  order: Order,
+  { request }: Pick<PayoutRecord, 'request'>,
+  { asked }: Pick<Fence, 'asked'>,
+): Finding | undefined {
+  const { id, side, symbol, amount } = order;
+  const pair = `${request.fundingCurrency}/${request.currency}`;
+  const due = asked === null || isEndedUnfilled(order) ? amount : asked.amount;
+  if (side === ORDER_SIDE.SELL && symbol === pair && compareAmounts(amount, due) === 0) return undefined;
+  const had = `${printableWord(side)} ${amount} ${symbol.split('/').map(printableWord).join('/')}`;
+  const detail = `QbitPay has order ${id} as ${had}, asked for was ${ORDER_SIDE.SELL} ${due} ${pair}`;
+  return { reason: FAILURE_TYPE.ORDER_DIFFERS, detail };
 }
 
 /** It has waited long enough: what became of its money has to be found out by a person. */
@@ -84,7 +105,8 @@ async function holdUnknown(
  * The order for the book. One that ended unfilled may have been filled in part: until its movement is known it is as
  * good as pending, then that is what the book has of it.
  */
-export function toOrderRecord(externalOrderId: string, order: Order, movement?: OrderMovement): OrderRecord {
+export function toOrderRecord(externalOrderId: string, answer: Order, movement?: OrderMovement): OrderRecord {
+  const order = asSale(answer);
   const named = {
     externalOrderId,
     providerOrderId: order.id,
@@ -102,6 +124,15 @@ export function toOrderRecord(externalOrderId: string, order: Order, movement?: 
     fee: order.fee ?? '0',
     status: isEndedUnfilled(order) ? ORDER_STATUS.PENDING : order.status,
   };
+}
+
+/** The book knows sales: an order that buys the base sells the quote for it, and the fee is taken in the quote. */
+function asSale(order: Order): Order {
+  if (order.side !== ORDER_SIDE.BUY) return order;
+  const [base = '', quote = ''] = order.symbol.split('/');
+  const { amount: bought, quoteAmount = '0', fee = '0' } = order;
+  const sold = { amount: addAmounts(quoteAmount, fee), quoteAmount: bought, fee: '0', price: '0' };
+  return { ...order, symbol: `${quote}/${base}`, ...sold };
 }
 
 function isEndedUnfilled({ status }: Order): boolean {

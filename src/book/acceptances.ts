@@ -101,6 +101,17 @@ export async function noteFinding(
   return status;
 }
 
+/** As {@link noteFinding}, of an order that is read; answers with the payout's status. */
+export async function noteOrderFinding(
+  db: BookDatabase,
+  payoutId: string,
+  finding: Finding,
+): Promise<PayoutStatus> {
+  return db.transaction().execute(async (trx) => {
+    return noteFinding(trx, await lockExistingPayout(trx, payoutId), finding);
+  });
+}
+
 /** Another object under the same `externalOrderId` is one payout too many. */
 async function acceptAgain(
   trx: BookTransaction,

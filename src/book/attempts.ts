@@ -272,8 +272,8 @@ async function bookExecuted(trx: BookTransaction, row: PayoutRow, order: OrderRe
 async function flagWorsePrice(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
   const { externalOrderId, price, amount, quoteAmount, symbol } = order;
   const { asked } = await getFence(trx, { operation: FENCE_OPERATION.ORDER, externalOrderId });
-  if (asked?.price === undefined) return;
   const [base = '', quote = ''] = symbol.split('/');
+  if (asked?.price === undefined || asked.currency !== base) return;
   const due = roundDownToCurrency(multiply(amount, asked.price), quote);
   const isNamedWorse = price !== '0' && compareAmounts(price, asked.price) < 0;
   if (!isNamedWorse && compareAmounts(quoteAmount, due) >= 0) return;

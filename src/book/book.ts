@@ -4,7 +4,7 @@ import {
   readProviderBalances,
   recordOpeningBalances,
 } from './account-opening.js';
-import { recordProviderPayout } from './acceptances.js';
+import { noteOrderFinding, recordProviderPayout } from './acceptances.js';
 import {
   enterStep,
   knownOrderIds,
@@ -188,6 +188,7 @@ function bindPayouts(db: BookDatabase) {
       recordOrder,
       upsertOrder,
       noteUnclear,
+      noteOrderFinding,
       knownOrderIds,
       soldByOrders,
       releaseKnown,

@@ -60,6 +60,7 @@ export const FAILURE_TYPE = {
   DUPLICATE_AT_PROVIDER: 'DUPLICATE_AT_PROVIDER',
   CONVERTED_BY_PROVIDER: 'CONVERTED_BY_PROVIDER',
   CURRENCY_DIFFERS: 'CURRENCY_DIFFERS',
+  ORDER_DIFFERS: 'ORDER_DIFFERS',
   STATUS_NOT_KNOWN: 'STATUS_NOT_KNOWN',
   ATTEMPT_FAILED: 'ATTEMPT_FAILED',
   HELD_BY_OPERATOR: 'HELD_BY_OPERATOR',
@@ -262,6 +263,12 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     HELD,
     'The payout that QbitPay has under this externalOrderId is in another currency than was asked for.',
     'Settle with QbitPay what is to become of it, and compare the balances (npm run reconcile); then resume.',
+    [RESUME],
+  ),
+  ORDER_DIFFERS: describe(
+    HELD,
+    'The order that QbitPay has under this externalOrderId is of another side, pair or amount than was asked for; the timeline says which.',
+    'Settle with QbitPay what is to become of it; then resume: what it moved is booked as QbitPay states it, and the payout goes on with what that brought in.',
     [RESUME],
   ),
   STATUS_NOT_KNOWN: describe(

@@ -296,6 +296,50 @@ describe('what is found is not what was asked for', () => {
   });
 });
 
+describe('the order is not what was asked for', () => {
+  /** Whatever shows it shows it like this. */
+  const showOrderAs = (payoutId: string, change: (order: Json) => Json): void =>
+    proxy.rewrite((_request, body) => {
+      const changed = (item: Json): Json =>
+        item?.object === 'order' && item.externalOrderId === payoutId ? { ...item, ...change(item) } : item;
+      return Array.isArray(body?.data) ? { ...body, data: body.data.map(changed) } : changed(body);
+    });
+
+  test.each<[string, (order: Json) => Json, RegExp]>([
+    ['another side', () => ({ side: 'buy' }), /as buy [\d.]+ USDT\/CNY, asked for was sell/],
+    ['another pair', () => ({ symbol: 'USDT/USD' }), /as sell [\d.]+ USDT\/USD, asked for was sell/],
+    ['another amount', ({ amount }) => ({ amount: amount + 0.5 }), /as sell [\d.]+ USDT\/CNY, asked for/],
+  ])('%s: adopted, and held before anything is paid', async (_name, change, words) => {
+    for (const isAnswered of [false, true]) {
+      const payoutId = newId();
+      showOrderAs(payoutId, change);
+      if (isAnswered) await openAndFund(engine, { payoutId });
+      else await loseAnswer('order', payoutId);
+      const held = await engine.untilStatus(payoutId, 'held');
+      expect(held).toMatchObject({ holdReason: 'ORDER_DIFFERS', flags: ['ORDER_DIFFERS'] });
+      expect(held.timeline.at(-1).detail).toMatch(words);
+      expect(held.order.providerOrderId).toBe(await idAtProvider('order', payoutId));
+      expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
+      proxy.rewrite(undefined);
+      const resumed = await engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'settled' });
+      expect(resumed.status).toBe(200);
+      await expectPaidOnce(payoutId);
+    }
+  });
+
+  test('taken on by a person it is booked as QbitPay states it, and held no more', async () => {
+    const payoutId = newId();
+    showOrderAs(payoutId, ({ amount }) => ({ amount: amount - 0.5 }));
+    await openAndFund(engine, { payoutId });
+    const { order } = await engine.untilStatus(payoutId, 'held');
+    const resumed = await engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'settled' });
+    expect(resumed.status).toBe(200);
+    const paid = await expectPaidOnce(payoutId);
+    expect(paid.order.amount).toBe(order.amount);
+    expect(paid.timeline.filter(({ status }: Json) => status === 'held')).toHaveLength(1);
+  });
+});
+
 describe('a webhook about a payout that the list does not show', () => {
   /** An authentic event of the provider, which need not be true. */
   async function announce(payoutId: string, id: string, status: string): Promise<string> {

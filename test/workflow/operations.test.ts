@@ -469,6 +469,7 @@ const WAYS_OUT: readonly WayOut[] = [
     expect((await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).status).toBe(200);
     await engine.untilStatus(payoutId, 'cancelled');
   }),
+  way('ORDER_DIFFERS', 'resume', 'it was an error', openOtherOrder, paidAfter('resume')),
   // Last: what QbitPay took in the other currency is a shortfall there from then on.
   way('CURRENCY_DIFFERS', 'resume', 'paid as it is', openInOtherCurrency, async ({ payoutId }) => {
     await decide(payoutId, 'resume');
@@ -559,6 +560,10 @@ async function adoptPaid({ payoutId, providerPayoutId }: Json): Promise<void> {
   const causes = new Set(postings.map(({ cause }: Json) => cause));
   expect([...causes].slice(-3)).toEqual(['payout_failure', 'payout_failure_reversed', 'release']);
   await handleOf(payoutId).result();
+}
+
+function openOtherOrder(): Promise<Json> {
+  return openHeld('ORDER_DIFFERS', (payoutId) => answerWith(payoutId, isOrderOf, { side: 'buy' }));
 }
 
 /** QbitPay took the payout out of another currency than the one asked for. */
