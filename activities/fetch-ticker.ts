@@ -1,4 +1,5 @@
 import { compareAmounts, CURRENCY_PATTERN } from '../src/domain/money.js';
+import { quotedAt } from '../src/domain/price-guard.js';
 import { QbitPayInvalidRequestError, QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
 import { TICKER_SIDE } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -14,7 +15,7 @@ export interface FetchTickerInput {
 export interface Price {
   readonly symbol: string;
   readonly bid: string;
-  /** The provider's clock, milliseconds of Unix time; the price is good for 30 s from then. */
+  /** Milliseconds of Unix time, never later than our own reading; the price is good for 30 s from then. */
   readonly quotedAtMs: number;
 }
 
@@ -33,7 +34,8 @@ export function createFetchTicker({ book, qbitpay }: ActivityDependencies) {
       try {
         const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
         assertPositive(ticker.price);
-        return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs: ticker.timestamp } };
+        const quotedAtMs = quotedAt(ticker.timestamp, Date.now());
+        return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs } };
       } catch (error) {
         // Without the provider's own error object a proxy may have answered.
         if (!(error instanceof QbitPayInvalidRequestError) || !error.hasErrorObject) throw error;

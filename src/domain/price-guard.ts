@@ -6,6 +6,14 @@ export const PRICE_LIFETIME_MS = 30_000;
 /** Kept in hand for the two clocks' difference and for the way of the order to the provider. */
 export const PRICE_SAFETY_MARGIN_MS = 5_000;
 
+/**
+ * From when the age of a price counts, by our clock: no price is younger than its reading, however far the provider's
+ * clock is ahead. All times in milliseconds of Unix time.
+ */
+export function quotedAt(timestampMs: number, readAtMs: number): number {
+  return Math.min(timestampMs, readAtMs);
+}
+
 /** True while an order at this price still reaches the provider in time. Both times in milliseconds of Unix time. */
 export function isPriceUsable(quotedAtMs: number, nowMs: number): boolean {
   return nowMs <= usableUntilMs(quotedAtMs);

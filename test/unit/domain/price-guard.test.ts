@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   isPriceUsable,
   isWithinSlippage,
+  quotedAt,
   PRICE_LIFETIME_MS,
   PRICE_SAFETY_MARGIN_MS,
 } from '../../../src/domain/price-guard.js';
@@ -24,6 +25,26 @@ describe('the age of a price', () => {
     [-4_000, true],
   ])('%d ms old: usable is %s', (ageMs, expected) => {
     expect(isPriceUsable(NOW_MS - ageMs, NOW_MS)).toBe(expected);
+  });
+
+  it.each([
+    // The provider's clock is behind ours, or right.
+    [-60_000, -60_000],
+    [0, 0],
+    // It is ahead: a second or a year, the price is as old as its reading.
+    [1_000, 0],
+    [365 * 86_400_000, 0],
+  ])('a timestamp %d ms after the reading counts as %d', (offsetMs, expectedMs) => {
+    expect(quotedAt(NOW_MS + offsetMs, NOW_MS) - NOW_MS).toBe(expectedMs);
+  });
+
+  it('no clock of the provider makes a price usable for longer than it lives after its reading', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -1e12, max: 1e12 }), (offsetMs) => {
+        const laterMs = NOW_MS + PRICE_LIFETIME_MS - PRICE_SAFETY_MARGIN_MS + 1;
+        expect(isPriceUsable(quotedAt(NOW_MS + offsetMs, NOW_MS), laterMs)).toBe(false);
+      }),
+    );
   });
 
   it('once too old, it stays so', () => {
