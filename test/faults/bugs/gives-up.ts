@@ -17,6 +17,7 @@ export const GIVES_UP: Bug = {
         status: 400,
         detail: undefined,
         hasErrorObject: true,
+        isEmpty: false,
         retryAfterMs: undefined,
       });
     };
