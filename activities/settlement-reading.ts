@@ -2,10 +2,11 @@ import { FENCE_OPERATION } from '../src/book/schema.js';
 import type { PendingWebhook } from '../src/book/webhook-inbox.js';
 import type { SettlementOutcome, SettlementReading } from '../src/book/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../src/domain/failure-type.js';
-import { payoutExternalId } from '../src/domain/identifiers.js';
+import { payoutExternalId, payoutIdOfExternalId } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
-import { PAYOUT_STATUS as PROVIDER_STATUS } from '../src/qbitpay/schemas.js';
+import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
+import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../src/qbitpay/schemas.js';
 import { findingOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { orNone, readAnnounced, type Announced } from './provider-scan.js';
@@ -103,10 +104,25 @@ async function recordOthers(
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const fence = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
   for (const { answer } of others) {
-    if (typeof answer === 'string' || answer.externalOrderId !== externalOrderId) continue;
+    if (typeof answer === 'string') continue;
+    if (answer.externalOrderId !== externalOrderId) {
+      await reportIfEarlier(deps, payoutId, answer);
+      continue;
+    }
     const postAmount = fence.asked?.amount ?? answer.amount;
     await recordAccepted(deps, payout, { answer, sends: fence.sends, postAmount, externalOrderId });
   }
+}
+
+/** Another attempt was made because this one was over: that it lives is told even if nobody could stop the other. */
+async function reportIfEarlier(
+  { book }: ActivityDependencies,
+  payoutId: string,
+  { id, externalOrderId = '', status }: Payout,
+): Promise<void> {
+  if (payoutIdOfExternalId(externalOrderId) !== payoutId || RETURNED_STATUSES.includes(status)) return;
+  const which = `payout ${id} as ${printableWord(status)}`;
+  await book.attempts.reportEarlier(payoutId, { externalOrderId, which });
 }
 
 function failedAs(

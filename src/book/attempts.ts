@@ -6,6 +6,7 @@ import { compareAmounts, multiply, roundDownToCurrency } from '../domain/money.j
 import { bookOrder } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import {
+  currentFence,
   getFence,
   isCurrentFence,
   prepareFence,
@@ -165,6 +166,20 @@ export async function reportSecond(
   const detail = `QbitPay has ${which}`;
   if (isOver) await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, detail);
   else await holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER });
+}
+
+/** A payout of an earlier attempt, which was over when the one after it was made, lives after all. */
+export async function reportEarlier(
+  db: BookDatabase,
+  payoutId: string,
+  earlier: { readonly externalOrderId: string; readonly which: string },
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const current = currentFence(row, FENCE_OPERATION.PAYOUT).externalOrderId;
+    if (earlier.externalOrderId === current) return;
+    await reportSecond(trx, row, `${earlier.which} of the attempt before, beside ${current}`);
+  });
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   noteUnclear,
   recordOrder,
   releaseKnown,
+  reportEarlier,
   soldByOrders,
   upsertOrder,
 } from './attempts.js';
@@ -192,6 +193,7 @@ function bindPayouts(db: BookDatabase) {
       knownOrderIds,
       soldByOrders,
       releaseKnown,
+      reportEarlier,
       recordProviderPayout,
       recordSettlement,
       recordReturn,

@@ -249,8 +249,8 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   DUPLICATE_AT_PROVIDER: describe(
     HELD,
-    'QbitPay has more than one payout or order with the same externalOrderId.',
-    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first.',
+    'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
+    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
     [RESOLVE],
   ),
   CONVERTED_BY_PROVIDER: describe(

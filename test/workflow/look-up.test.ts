@@ -308,7 +308,11 @@ describe('the order is not what was asked for', () => {
   test.each<[string, (order: Json) => Json, RegExp]>([
     ['another side', () => ({ side: 'buy' }), /as buy [\d.]+ USDT\/CNY, asked for was sell/],
     ['another pair', () => ({ symbol: 'USDT/USD' }), /as sell [\d.]+ USDT\/USD, asked for was sell/],
-    ['another amount', ({ amount }) => ({ amount: amount + 0.5 }), /as sell [\d.]+ USDT\/CNY, asked for/],
+    [
+      'another amount',
+      ({ amount }) => ({ amount: Number(amount) + 0.5 }),
+      /as sell [\d.]+ USDT\/CNY, asked for/,
+    ],
   ])('%s: adopted, and held before anything is paid', async (_name, change, words) => {
     for (const isAnswered of [false, true]) {
       const payoutId = newId();

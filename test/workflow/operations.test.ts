@@ -784,6 +784,35 @@ describe('an attempt that failed', () => {
     await cancelFreeing(payoutId, 'CNY');
   });
 
+  test('and lives after all beside the one after it: held for a person, whose adoption of the last one ends it', async () => {
+    const { payoutId, providerPayoutId } = await openFailed('failed')();
+    const announce = async (status: string): Promise<void> => {
+      const data = { id: providerPayoutId, object: 'payout', status, externalOrderId: payoutId };
+      await engine.control('POST', '/events/forge', { type: `payout.${status}`, data });
+    };
+    await endAs('stuck', `${payoutId}~2`);
+    await untilRetried(payoutId, {});
+    const second = await engine.untilStatus(payoutId, 'in_transit');
+    const readings = async (): Promise<number> =>
+      (await requestsTo(engine, 'GET /api/v1/payouts/{id}')).filter(({ path }) =>
+        path.endsWith(providerPayoutId),
+      ).length;
+    const before = await readings();
+    await announce('failed');
+    await untilAnswer(readings, (count) => count > before, 'the first one read');
+    await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { status: 'paid' });
+    expect((await read(payoutId)).status).toBe('in_transit');
+    await announce('paid');
+    const held = await untilHeld(payoutId, 'DUPLICATE_AT_PROVIDER');
+    expect(detailsOf(held).at(-1)).toBe(
+      `QbitPay has payout ${providerPayoutId} as paid of the attempt before, beside ${payoutId}~2`,
+    );
+    expect(second.providerPayoutId).not.toBe(providerPayoutId);
+    await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: second.providerPayoutId });
+    await advance(second, 'paid');
+    await engine.untilStatus(payoutId, 'paid');
+  });
+
   test('is not made again when its fee is lost: the rest does not suffice', async () => {
     await engine.control('PATCH', '/settings', { returnFees: false });
     const { payoutId } = await openFailed('failed')();
