@@ -17,8 +17,6 @@ export interface AcceptedPayout {
 
 export interface AcceptedAnswer {
   readonly answer: Payout;
-  /** Which sending it answers. */
-  readonly sends: number;
   /** What was asked for. */
   readonly postAmount: string;
   readonly externalOrderId: string;
@@ -28,11 +26,11 @@ export interface AcceptedAnswer {
 export async function recordAccepted(
   deps: ActivityDependencies,
   { payoutId, request }: PayoutRecord,
-  { answer, sends, postAmount, externalOrderId }: AcceptedAnswer,
+  { answer, postAmount, externalOrderId }: AcceptedAnswer,
 ): Promise<AcceptedPayout | Superseded> {
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const finding = findingOf(answer, request.currency);
-  const accepted = { payout: record, sends, finding };
+  const accepted = { payout: record, finding };
   const status = await surely(() => deps.book.attempts.recordProviderPayout(payoutId, accepted));
   await deps.reached(MILESTONE.PAYOUT_RECORDED);
   if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.book, payoutId);
@@ -43,7 +41,7 @@ export function toProviderRecord({
   answer,
   postAmount,
   externalOrderId,
-}: Omit<AcceptedAnswer, 'sends'>): AcceptedRecord['payout'] {
+}: AcceptedAnswer): AcceptedRecord['payout'] {
   return {
     externalOrderId,
     providerPayoutId: answer.id,

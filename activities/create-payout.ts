@@ -68,9 +68,9 @@ async function create(
     },
     send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),
     isOurs: (answer) => answer.externalOrderId === externalOrderId,
-    accept: (answer, sends, { amount }) => {
+    accept: (answer, { amount }) => {
       log.info('payout accepted', { payoutId, providerPayoutId: answer.id });
-      return recordAccepted(deps, payout, { answer, sends, postAmount: amount, externalOrderId });
+      return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
     },
     classify: (error) => classifyPostError('createPayout', error),
     toRejection: (error, verdict) => ({

@@ -55,8 +55,7 @@ export interface FencedPost<Answer, Result> {
   readonly send: (asked: SentAmount, decidedAt: Moment) => Promise<Answer>;
   /** True when the answer is to this request. */
   readonly isOurs: (answer: Answer) => boolean;
-  /** Writes the answer of sending number `sends`. */
-  readonly accept: (answer: Answer, sends: number, asked: SentAmount) => Promise<Result>;
+  readonly accept: (answer: Answer, asked: SentAmount) => Promise<Result>;
   readonly classify: (error: unknown) => PostVerdict;
   readonly toRejection: (error: unknown, verdict: PostVerdict) => Rejection;
   /** Only orders have it. */
@@ -122,7 +121,7 @@ async function sendOnce<Answer, Result>(
     return settleRefusal(deps, post, sends, error);
   }
   await deps.reached(post.milestones.afterResponse);
-  return post.isOurs(answer) ? post.accept(answer, sends, asked) : endUnknown(deps, payoutId, fence, sends);
+  return post.isOurs(answer) ? post.accept(answer, asked) : endUnknown(deps, payoutId, fence, sends);
 }
 
 /** Somebody else ended or held the payout meanwhile, or sent the request, or wrote what became of it. */

@@ -1,5 +1,6 @@
 import type { PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION, FENCE_STATE, type FenceState } from '../src/book/schema.js';
+import { OPEN_STATES } from '../src/book/fences.js';
+import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import type { Payout } from '../src/qbitpay/schemas.js';
@@ -42,5 +43,3 @@ export async function whyNotFree(deps: LookDependencies, payoutId: string): Prom
   if (id.operation === FENCE_OPERATION.ORDER && fence.state === FENCE_STATE.ACCEPTED) return undefined;
   return whyLive(deps, payout);
 }
-
-const OPEN_STATES: readonly FenceState[] = [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN];

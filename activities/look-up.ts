@@ -143,12 +143,11 @@ async function adopt(
   log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
   if (isOrder(id, found)) {
     const order = toOrderRecord(externalOrderId, found);
-    await surely(() => deps.book.attempts.recordOrder(payoutId, fence.sends, order));
+    await surely(() => deps.book.attempts.recordOrder(payoutId, order));
     return payout.status === PAYOUT_STATUS.HELD ? superseded(deps.book, payoutId) : { kind: 'goOn' };
   }
   const accepted = await recordAccepted(deps, payout, {
     answer: found,
-    sends: fence.sends,
     postAmount: fence.asked?.amount ?? found.amount,
     externalOrderId,
   });

@@ -135,7 +135,7 @@ async function adoptPayout(
   const { externalOrderId } = id;
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
-  const { sends, asked } = await deps.book.attempts.getFence(id);
+  const { asked } = await deps.book.attempts.getFence(id);
   const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
   if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
@@ -143,7 +143,6 @@ async function adoptPayout(
   const finding = findingOf(answer, payout.request.currency);
   return deps.book.operations.adoptPayout(decision, {
     payout: record,
-    sends,
     finding,
     alsoPaid: others.alsoDone,
   });
@@ -179,7 +178,7 @@ async function adoptOrder(
 ): Promise<OperationOutcome> {
   const { payoutId, orderAttempt } = payout;
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
-  const { sends, asked } = await deps.book.attempts.getFence({
+  const { asked } = await deps.book.attempts.getFence({
     operation: FENCE_OPERATION.ORDER,
     externalOrderId,
   });
@@ -190,7 +189,7 @@ async function adoptOrder(
   const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
   if ('kind' in others) return others;
   const order = toOrderRecord(externalOrderId, answer);
-  return deps.book.operations.adoptOrder(decision, { order, sends, alsoFilled: others.alsoDone });
+  return deps.book.operations.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
 }
 
 /** One that names nobody is taken on a person's word, if it is what was asked for. */

@@ -106,7 +106,7 @@ async function place(
       }),
     // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
     isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
-    accept: (answer, sends) => accept(deps, payout, { answer, sends, externalOrderId }),
+    accept: (answer) => accept(deps, payout, { answer, externalOrderId }),
     classify: (error) => classifyPostError('createOrder', error),
     toRejection: (error, verdict) => ({
       type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
@@ -173,17 +173,16 @@ async function sizeOrder(
 
 interface AcceptedOrder {
   readonly answer: Order;
-  readonly sends: number;
   readonly externalOrderId: string;
 }
 
 async function accept(
   deps: ActivityDependencies,
   { payoutId }: PayoutRecord,
-  { answer, sends, externalOrderId }: AcceptedOrder,
+  { answer, externalOrderId }: AcceptedOrder,
 ): Promise<PlaceOrderResult> {
   log.info('order accepted', { payoutId, providerOrderId: answer.id });
-  await surely(() => deps.book.attempts.recordOrder(payoutId, sends, toOrderRecord(externalOrderId, answer)));
+  await surely(() => deps.book.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)));
   await deps.reached(MILESTONE.ORDER_RECORDED);
   return readBack(deps, await deps.book.payouts.get(payoutId));
 }

@@ -110,7 +110,7 @@ async function recordOthers(
       continue;
     }
     const postAmount = fence.asked?.amount ?? answer.amount;
-    await recordAccepted(deps, payout, { answer, sends: fence.sends, postAmount, externalOrderId });
+    await recordAccepted(deps, payout, { answer, postAmount, externalOrderId });
   }
 }
 

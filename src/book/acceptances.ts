@@ -3,7 +3,7 @@ import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payou
 import { RETURNED_STATUSES } from '../domain/provider-objects.js';
 import { reportSecond } from './attempts.js';
 import type { BookDatabase, BookTransaction } from './database.js';
-import { settleFence } from './fences.js';
+import { acceptFence } from './fences.js';
 import {
   addFlag,
   addTimelineEntry,
@@ -16,7 +16,7 @@ import {
   type TransitionDetail,
 } from './payouts.js';
 import type { ProviderPayoutRecord } from './records.js';
-import { FENCE_OPERATION, FENCE_STATE } from './schema.js';
+import { FENCE_OPERATION } from './schema.js';
 import { beyondLedger, bookAccepted, bookTaking, findByExternalId, type AttemptRow } from './takings.js';
 
 /** Payouts that QbitPay has accepted: taken over by an answer, a look-up, or a person. */
@@ -24,8 +24,6 @@ import { beyondLedger, bookAccepted, bookTaking, findByExternalId, type AttemptR
 /** What QbitPay has under an `externalOrderId`, and what about it needs a person. */
 export interface AcceptedRecord {
   readonly payout: ProviderPayoutRecord & { readonly currency: string };
-  /** Which sending it answers. */
-  readonly sends: number;
   readonly finding?: Finding | undefined;
 }
 
@@ -56,12 +54,12 @@ export async function recordProviderPayout(
 export async function acceptPayout(
   trx: BookTransaction,
   row: PayoutRow,
-  { payout, sends, finding }: AcceptedRecord,
+  { payout, finding }: AcceptedRecord,
   transition: TransitionDetail,
 ): Promise<PayoutStatus> {
   const { payout_id: payoutId } = row;
   const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payout.externalOrderId };
-  await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
+  await acceptFence(trx, id);
   const known = await findByExternalId(trx, payout.externalOrderId);
   if (known !== undefined) return acceptAgain(trx, row, known, payout);
   const attempt = await insertAttempt(trx, payoutId, payout);

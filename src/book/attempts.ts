@@ -6,11 +6,11 @@ import { compareAmounts, multiply, roundDownToCurrency } from '../domain/money.j
 import { bookOrder } from './bookings.js';
 import type { BookDatabase, BookTransaction } from './database.js';
 import {
+  acceptFence,
   currentFence,
   getFence,
   isCurrentFence,
   prepareFence,
-  settleFence,
   STATUS_OF_OPERATION,
   type FenceId,
 } from './fences.js';
@@ -57,17 +57,12 @@ export async function releaseKnown(db: BookDatabase, payoutId: string, id: Fence
   });
 }
 
-/** Writes the order that QbitPay accepted by sending number `sends`; what it moved is booked when it was read back. */
-export async function recordOrder(
-  db: BookDatabase,
-  payoutId: string,
-  sends: number,
-  order: OrderRecord,
-): Promise<void> {
+/** Writes the order that QbitPay accepted; what it moved is booked when it was read back. */
+export async function recordOrder(db: BookDatabase, payoutId: string, order: OrderRecord): Promise<void> {
   await db.transaction().execute(async (trx) => {
     // First, as everywhere: a look-up that writes the same order at the same moment would wait for us in a circle.
     const row = await lockExistingPayout(trx, payoutId);
-    if (!(await acceptOrder(trx, row, sends, order))) return;
+    if (!(await acceptOrder(trx, row, order))) return;
     // The answer that a hold was about has come: there is nothing left to decide.
     if (row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === PAYOUT_STATUS.CONVERTING) {
       const detail = `order accepted by QbitPay as ${order.providerOrderId}, late`;
@@ -80,11 +75,10 @@ export async function recordOrder(
 export async function acceptOrder(
   trx: BookTransaction,
   row: PayoutRow,
-  sends: number,
   order: OrderRecord,
 ): Promise<boolean> {
   const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: order.externalOrderId };
-  await settleFence(trx, id, sends, FENCE_STATE.ACCEPTED);
+  await acceptFence(trx, id);
   const known = await trx
     .selectFrom('provider_orders')
     .select('provider_order_id')
@@ -142,18 +136,13 @@ export async function forgetUnclear(trx: BookTransaction, payoutId: string): Pro
 }
 
 /** The order that a person says is the one. */
-export async function replaceOrder(
-  trx: BookTransaction,
-  row: PayoutRow,
-  sends: number,
-  order: OrderRecord,
-): Promise<void> {
+export async function replaceOrder(trx: BookTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
   await trx
     .updateTable('provider_orders')
     .set({ provider_order_id: order.providerOrderId, status: PENDING })
     .where('external_order_id', '=', order.externalOrderId)
     .execute();
-  await acceptOrder(trx, row, sends, order);
+  await acceptOrder(trx, row, order);
 }
 
 /** QbitPay has two objects of one `externalOrderId`: one of them is one too many, and a person says which. */

@@ -53,6 +53,9 @@ export function isCurrentFence(
   return currentFence(row, operation).externalOrderId === externalOrderId;
 }
 
+/** Nobody can say whether such a request was accepted. */
+export const OPEN_STATES: readonly FenceState[] = [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN];
+
 /** From these a request may leave by itself; from `sending` never, and from `unknown` only by authority. */
 export const SENDABLE_STATES: readonly FenceState[] = [
   FENCE_STATE.PREPARED,
@@ -136,27 +139,39 @@ export async function claimSending(
   });
 }
 
+/** What QbitPay has accepted counts for every sending, whichever it was found for: `externalOrderId` alone is identity. */
+export async function acceptFence(trx: BookTransaction, id: FenceId): Promise<void> {
+  await trx
+    .updateTable('fences')
+    .set({
+      state: FENCE_STATE.ACCEPTED,
+      resend_by: null,
+      failure_type: null,
+      failure_message: null,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where(isOf(id))
+    .where('state', 'in', OPEN_STATES)
+    .execute();
+}
+
 /**
- * Writes what became of sending number `sends`, and answers with the state that the fence then has. The sender's own
- * answer also settles a fence that somebody else meanwhile declared unknown. What QbitPay has accepted counts for every
- * sending, whichever it was found for: `externalOrderId` alone is identity. Anything else never touches a later sending:
+ * Writes that sending number `sends` was not accepted, and answers with the state that the fence then has. The sender's
+ * own answer also settles a fence that somebody else meanwhile declared unknown; it never touches a later sending:
  * undefined then. A refusal of a request that was sent again says nothing of the sending before: it stays unknown.
  */
 export async function settleFence(
   trx: BookDatabase | BookTransaction,
   id: FenceId,
   sends: number,
-  state: FenceState,
+  state: Exclude<FenceState, typeof FENCE_STATE.ACCEPTED>,
   rejection?: FenceRejection,
 ): Promise<FenceState | undefined> {
-  const isAccepted = state === FENCE_STATE.ACCEPTED;
   const isWithoutEffect = state === FENCE_STATE.NOT_SENT || state === FENCE_STATE.REFUSED_RETRYABLE;
   const row = await trx
     .updateTable('fences')
     .set({
-      state: isAccepted
-        ? state
-        : sql<FenceState>`case when resends > 0 then ${FENCE_STATE.UNKNOWN} else ${state}::text end`,
+      state: sql<FenceState>`case when resends > 0 then ${FENCE_STATE.UNKNOWN} else ${state}::text end`,
       resend_by: null,
       ...(isWithoutEffect ? { resends: sql<number>`greatest(resends - 1, 0)` } : {}),
       failure_type: rejection?.type ?? null,
@@ -164,8 +179,8 @@ export async function settleFence(
       updated_at: sql<Date>`clock_timestamp()`,
     })
     .where(isOf(id))
-    .where((eb) => (isAccepted ? eb.lit(true) : eb('sends', '=', sends)))
-    .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN])
+    .where('sends', '=', sends)
+    .where('state', 'in', OPEN_STATES)
     .returning('state')
     .executeTakeFirst();
   return row?.state;
@@ -187,7 +202,7 @@ export async function endUnknown(db: BookDatabase, id: FenceId, sends: number): 
     })
     .where(isOf(id))
     .where('sends', '=', sends)
-    .where('state', 'in', [FENCE_STATE.SENDING, FENCE_STATE.UNKNOWN])
+    .where('state', 'in', OPEN_STATES)
     .execute();
 }
 

@@ -188,11 +188,9 @@ export async function adoptOrder(
   decision: Decision,
   {
     order,
-    sends,
     alsoFilled,
   }: {
     readonly order: OrderRecord;
-    readonly sends: number;
     /** Ids of what QbitPay filled under the same `externalOrderId` as well. */
     readonly alsoFilled: readonly string[];
   },
@@ -203,7 +201,7 @@ export async function adoptOrder(
       const filled = `QbitPay filled ${alsoFilled.join(', ')} as well: what that moved is not booked`;
       await addFlag(trx, row, FAILURE_TYPE.SURPLUS_ACCEPTANCE, filled);
     }
-    await replaceOrder(trx, row, sends, order);
+    await replaceOrder(trx, row, order);
     await goOn(
       trx,
       row,

@@ -70,7 +70,7 @@ test('of many who want to send one request exactly one may', async () => {
   expect(claims.filter((sends) => sends !== undefined)).toEqual([1]);
 });
 
-test.each([FENCE_STATE.UNKNOWN, FENCE_STATE.ACCEPTED, FENCE_STATE.REJECTED])(
+test.each([FENCE_STATE.UNKNOWN, FENCE_STATE.REJECTED] as const)(
   'a request whose fence is %s is never sent again',
   async (state) => {
     const { payoutId } = await openPayout();

@@ -226,9 +226,8 @@ test('an order that was open is booked when it is filled, and its payout accepte
   await book.book.attempts.upsertOrder('converting', { ...order!, status: 'filled' });
   const fence = { operation: 'payout', externalOrderId: 'converting' } as const;
   await book.book.attempts.enterStep('converting', fence, 'paying');
-  const sends = await book.book.attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
+  await book.book.attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
   const status = await book.book.attempts.recordProviderPayout('converting', {
-    sends: sends!,
     payout: {
       externalOrderId: 'converting',
       providerPayoutId: 'po-converting',

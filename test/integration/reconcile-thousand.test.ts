@@ -117,20 +117,19 @@ async function bringDeposit(amount: string): Promise<void> {
 
 async function sell(payoutId: string, amount: string): Promise<void> {
   const { attempts } = testBook.book;
-  const sends = await claim('order', payoutId);
+  await claim('order', payoutId);
   const order = await qbitpay.createOrder({
     ...{ symbol: 'USDT/CNY', side: 'sell', amount, price: BID, externalOrderId: payoutId },
   });
-  await attempts.recordOrder(payoutId, sends, toOrderRecord(payoutId, order));
+  await attempts.recordOrder(payoutId, toOrderRecord(payoutId, order));
   await attempts.upsertOrder(payoutId, toOrderRecord(payoutId, order));
 }
 
 async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: string): Promise<void> {
   const { currency = '', destination = BANK_ACCOUNT } = request;
-  const sends = await claim('payout', payoutId);
+  await claim('payout', payoutId);
   const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
   await testBook.book.attempts.recordProviderPayout(payoutId, {
-    sends: sends,
     payout: {
       externalOrderId: payoutId,
       providerPayoutId: payout.id,
@@ -150,13 +149,12 @@ const BANK_ACCOUNT: Destination = {
   bankName: 'Example Bank',
 };
 
-async function claim(operation: FenceOperation, externalOrderId: string): Promise<number> {
+async function claim(operation: FenceOperation, externalOrderId: string): Promise<void> {
   const { attempts } = testBook.book;
   const fence = { operation, externalOrderId };
   await attempts.enterStep(externalOrderId, fence, 'sending');
   const sends = await attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
   if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
-  return sends;
 }
 
 const OUTCOMES: Readonly<Record<string, SettlementReading['outcome']>> = {

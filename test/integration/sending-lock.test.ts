@@ -125,10 +125,10 @@ test('a connection that is cut frees the lock, and the sender that lost it still
     // Whoever comes next finds the request sent: the lock alone allows nothing.
     expect(await untilLockFree(fence)).toBe('free');
     expect(await claimWithLock(second, fence)).toBeUndefined();
-    return first.book.attempts.settleFence(fence, 1, FENCE_STATE.ACCEPTED);
+    return first.book.attempts.settleFence(fence, 1, FENCE_STATE.REJECTED);
   });
-  expect(await sender).toBe(FENCE_STATE.ACCEPTED);
-  expect((await second.book.attempts.getFence(fence)).state).toBe(FENCE_STATE.ACCEPTED);
+  expect(await sender).toBe(FENCE_STATE.REJECTED);
+  expect((await second.book.attempts.getFence(fence)).state).toBe(FENCE_STATE.REJECTED);
   // And the next request has a connection that works.
   expect(await claimWithLock(first, await prepare())).toBe(1);
 });

@@ -258,7 +258,7 @@ export class LedgerModel {
       status: 'filled',
     };
     await Promise.all([
-      this.book.attempts.recordOrder(payoutId, sends, order),
+      this.book.attempts.recordOrder(payoutId, order),
       this.book.attempts.upsertOrder(payoutId, order),
       this.book.attempts.upsertOrder(payoutId, order),
     ]);
@@ -294,7 +294,7 @@ export class LedgerModel {
       status: 'processing',
     };
     const record = (): Promise<unknown> =>
-      this.book.attempts.recordProviderPayout(payoutId, { sends, payout: answer });
+      this.book.attempts.recordProviderPayout(payoutId, { payout: answer });
     await Promise.all(twice ? [record(), record()] : [record()]);
   }
 

@@ -39,6 +39,8 @@ async function startProviderProxy(targetPort: number) {
   const server = createServer((incoming, outgoing) => {
     passOn(incoming, outgoing, targetPort, (request, body) => change?.(request, body));
   });
+  // As the simulator: a busy client must not find closed what it was about to use.
+  server.keepAliveTimeout = 72_000;
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   await listen(0);
   const { port } = server.address() as AddressInfo;

@@ -36,6 +36,6 @@ function createNaivePayout(deps: ActivityDependencies): Activities['createPayout
     const amount = postAmountFor(request, funds, feeTerms);
     const answer = await deps.qbitpay.createPayout({ amount, currency, destination, externalOrderId });
     await deps.reached('payoutAfterResponse');
-    return recordAccepted(deps, payout, { answer, sends: 1, postAmount: amount, externalOrderId });
+    return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
   };
 }
