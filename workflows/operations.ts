@@ -1,6 +1,7 @@
 import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } from '@temporalio/workflow';
 import type { PayoutOperation } from '../activities/operate-payout.js';
 import { findDestinationProblems } from '../src/domain/destination.js';
+import { isText } from '../src/domain/field-problems.js';
 import { refuseAction } from '../src/domain/hold.js';
 import { PROVIDER_ID_PATTERN } from '../src/domain/identifiers.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
@@ -72,12 +73,8 @@ function toOperation(resolution: Resolution) {
 
 /** Whoever decides says so with his name and why: an operation without them would leave nothing to audit. */
 function assertDecision({ actor, reason, operationId = 'none' }: Partial<OperatorDecision> = {}): void {
-  if ([actor, reason, operationId].every(isDecisionText)) return;
-  throw refused('actor and reason are needed, of 256 characters at most');
-}
-
-export function isDecisionText(value: unknown): boolean {
-  return typeof value === 'string' && value.trim() !== '' && value.length <= 256;
+  if ([actor, reason, operationId].every(isText)) return;
+  throw refused('actor and reason are needed, of 256 printable characters at most');
 }
 
 const RESOLUTIONS: readonly string[] = ['adopt', 'resend', 'close'] satisfies Resolution['action'][];

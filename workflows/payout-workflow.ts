@@ -6,6 +6,7 @@ import {
   isCancellation,
   setHandler,
 } from '@temporalio/workflow';
+import { isText } from '../src/domain/field-problems.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { awaitBalance, awaitReturnedMoney } from './balance-steps.js';
 import { cancelFunding, keepParkedDepositsVisible } from './closing-steps.js';
@@ -24,7 +25,7 @@ import {
   type PayoutWorkflowResult,
 } from './payout-messages.js';
 import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
-import { handleOperations, isDecisionText } from './operations.js';
+import { handleOperations } from './operations.js';
 import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.js';
 
 /**
@@ -135,8 +136,8 @@ function assertCancellation(
   { status }: PayoutRun,
   { actor, reason = 'none given' }: Partial<Cancellation> = {},
 ): void {
-  if (!isDecisionText(actor) || !isDecisionText(reason)) {
-    throw cancelRefused('an actor is needed; it and the reason have 256 characters at most');
+  if (!isText(actor) || !isText(reason)) {
+    throw cancelRefused('an actor is needed; it and the reason have 256 printable characters at most');
   }
   if (isFinalStatus(status) && status !== PAYOUT_STATUS.CANCELLED) {
     throw cancelRefused(`it has ended as ${status}`);

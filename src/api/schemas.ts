@@ -6,7 +6,7 @@ import {
   REQUIRED_DESTINATION_FIELDS,
   type DestinationType,
 } from '../domain/destination.js';
-import { MAX_TEXT_LENGTH } from '../domain/field-problems.js';
+import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
 import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { AMOUNT_PATTERN } from '../domain/money.js';
@@ -99,6 +99,7 @@ const reason = z
   .trim()
   .min(1, 'must say why')
   .max(MAX_TEXT_LENGTH)
+  .regex(PRINTABLE, 'must have no control characters')
   .meta({ description: 'Why; written in the timeline beside the name of the key.' });
 
 export const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });

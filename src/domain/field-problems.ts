@@ -9,15 +9,16 @@ export interface FieldProblem {
 export const MAX_TEXT_LENGTH = 256;
 
 // Control characters break terminals and logs, NUL and lone surrogates break PostgreSQL and JSON.
-const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
+export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+
+export function isText(text: unknown): boolean {
+  return (
+    typeof text === 'string' && text.trim() !== '' && text.length <= MAX_TEXT_LENGTH && PRINTABLE.test(text)
+  );
+}
 
 export function textProblem(text: unknown, field: string): FieldProblem[] {
-  const good =
-    typeof text === 'string' &&
-    text.trim() !== '' &&
-    text.length <= MAX_TEXT_LENGTH &&
-    !UNPRINTABLE.test(text);
-  return problemIf(!good, field, `must be 1 to ${MAX_TEXT_LENGTH} printable characters`);
+  return problemIf(!isText(text), field, `must be 1 to ${MAX_TEXT_LENGTH} printable characters`);
 }
 
 export function unknownFields(record: object, known: readonly string[], prefix: string): FieldProblem[] {

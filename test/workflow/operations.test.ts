@@ -1227,6 +1227,7 @@ describe('by a Temporal client', () => {
       ['resumePayout', { actor: 'night shift' }],
       ['resumePayout', { reason: REASON }],
       ['resumePayout', { ...DECISION, reason: ' ' }],
+      ['resumePayout', { ...DECISION, reason: 'as agreed\u0000' }],
       ['resumePayout', { ...DECISION, reason: 'x'.repeat(257) }],
       ['resumePayout', undefined],
     ] as const) {

@@ -160,6 +160,7 @@ describe('a decision that cannot be read', () => {
     ['hold', { reason: '' }, 'reason'],
     ['hold', { reason: 'x'.repeat(257) }, 'reason'],
     ['hold', { reason: 1 }, 'reason'],
+    ['hold', { reason: 'as agreed\u0000' }, 'reason'],
     ['hold', { reason: REASON, actor: 'somebody' }, 'actor'],
     ['hold', undefined, ''],
     ['resume', {}, 'reason'],
