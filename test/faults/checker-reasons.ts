@@ -36,6 +36,9 @@ function findLack(world: World, payout: BookPayout): string | undefined {
 
 function findLackOfHold(world: World, payout: BookPayout): string | undefined {
   const { holdReason } = payout;
+  if (holdReason === FAILURE_TYPE.UNDERFUNDED) {
+    return isPartUnannounced(world) ? undefined : 'held for the rest of its deposit, which was announced';
+  }
   if (holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
     return wasRefused(world, payout)
       ? undefined
@@ -61,6 +64,17 @@ function wasRefused({ provider }: World, { payoutId }: BookPayout): boolean {
       externalOrderId !== null &&
       payoutIdOfExternalId(externalOrderId) === payoutId &&
       REFUSALS.includes(status),
+  );
+}
+
+/**
+ * Its declared transaction links a part of a deposit to its payout, and only its notice names that: without one the
+ * money is found, and a person has to say whose it is.
+ */
+function isPartUnannounced({ provider, book }: World): boolean {
+  return book.deposits.some(
+    ({ status, providerDepositId }) =>
+      status === 'parked' && providerDepositId !== null && provider.unannounced.includes(providerDepositId),
   );
 }
 

@@ -113,6 +113,7 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
       amount: addAmounts(text(row, 'available'), text(row, 'pending')),
     })),
     ends: events.flatMap(toEnd),
+    unannounced: events.flatMap(toUnannounced),
     journal: (journal as Row[])
       .filter((row) => !isOwnReading(text(row, 'path')))
       .map((row) => ({
@@ -139,6 +140,12 @@ function toEnd(row: Row): ProviderWorld['ends'] {
   const isEnd = kind === 'payout' && ['paid', 'failed', 'cancelled'].includes(status);
   if (!isEnd || subject === null) return [];
   return [{ providerPayoutId: subject.id, status, atMs: timeMs(row, 'createdAt') }];
+}
+
+function toUnannounced(row: Row): readonly string[] {
+  const subject = row['subject'] as { readonly id: string } | null;
+  const isDeposit = text(row, 'type') === 'deposit.confirmed' && subject !== null;
+  return isDeposit && row['delivery'] !== 'acknowledged' ? [subject.id] : [];
 }
 
 const BOOK_QUERIES = {

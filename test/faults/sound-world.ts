@@ -39,6 +39,7 @@ function soundMoney(): Pick<World, 'provider' | 'book'> {
         { currency: 'USDT', amount: '1020' },
         { currency: 'CNY', amount: '76' },
       ],
+      unannounced: [],
       ends: [{ providerPayoutId: 'PP1', status: 'paid', atMs: PAID_MS - 500 }],
       journal: [
         entry('GET /api/v1/balanceTransactions', '/api/v1/balanceTransactions?source=D1', OPENED_MS + 2_000),

@@ -67,6 +67,8 @@ export interface ProviderWorld {
     readonly status: string;
     readonly atMs: number;
   }[];
+  /** Deposits of which the engine was never told, whatever the provider tried. */
+  readonly unannounced: readonly string[];
   readonly journal: readonly JournalEntry[];
   /** The bid from each of these moments on, oldest first. */
   readonly bids: readonly { readonly sinceMs: number; readonly bid: string }[];
@@ -209,7 +211,10 @@ export interface HistoryReading {
   readonly workflowId: string;
   /** Why it does not replay; null where it does. */
   readonly replayError: string | null;
-  /** Why it failed, timed out or was terminated; null where it did not. None of the engine's ends that way by itself. */
+  /**
+   * Why it failed, timed out or was terminated; null where it did not. None of the engine's ends that way by itself, but
+   * a reconciliation in an outage, whose next run is the retry.
+   */
   readonly failure: string | null;
 }
 
