@@ -6,6 +6,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { asReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
 import { whyNotFree } from './last-look.js';
+import { awaitUnannounced } from './unannounced-deposit.js';
 import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
 
 export interface CloseFundingInput {
@@ -17,8 +18,9 @@ export interface CloseFundingInput {
 }
 
 /**
- * Ends a payout whose money has not left, under the lock that deposits are allocated under. Before a person's
- * cancellation frees the money of a held one, QbitPay is read: what it refused, or failed, may be there after all.
+ * Ends a payout whose money has not left, under the lock that deposits are allocated under. QbitPay is read first where
+ * it may know better: before a person's cancellation frees the money of a held payout, whose request may be there after
+ * all, and before a deadline, whose deposit may have come in unannounced.
  */
 export function createCloseFunding(deps: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
@@ -31,6 +33,7 @@ export function createCloseFunding(deps: ActivityDependencies) {
 async function close(deps: ActivityDependencies, input: CloseFundingInput): Promise<CloseOutcome> {
   const { book } = deps;
   const { payoutId } = input.origin.request;
+  if (input.to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
   const why =
     input.to === PAYOUT_STATUS.CANCELLED ? await asReadFailure(() => whyNotFree(deps, payoutId)) : undefined;
   if (why !== undefined) {

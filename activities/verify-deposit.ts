@@ -3,18 +3,14 @@ import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
-import { compareAmounts } from '../src/domain/money.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
-import {
-  BALANCE_TRANSACTION_STATUS,
-  BALANCE_TRANSACTION_TYPE,
-  type BalanceTransaction,
-} from '../src/qbitpay/schemas.js';
+import { BALANCE_TRANSACTION_TYPE, type BalanceTransaction } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { DepositNotice } from './deposit-notice.js';
 import { toReadFailure } from './failure-mapping.js';
 import { notYet } from './not-yet.js';
 import { ensureOpeningBalances } from './opening-balances.js';
+import { arrivedWith, findShownDeposits, isThere } from './shown-deposits.js';
 
 export interface VerifyDepositInput {
   readonly depositKey: string;
@@ -87,9 +83,6 @@ async function findTransactionOf(
   return page.data.find(({ source, ...rest }) => source === providerDepositId && isThere(rest));
 }
 
-/** Transactions that are looked through for a deposit that was recorded by hand. */
-const SEARCH_LIMIT = 2_000;
-
 /**
  * For a deposit of which only its transaction on the chain is known, which the provider does not show: the one
  * unexplained deposit of exactly this amount. Of two nothing can be said; then the provider's notice decides.
@@ -103,30 +96,10 @@ async function findUnexplained(
   const txHash = notice.txHash === null ? null : normaliseTransactionHash(notice.txHash);
   const known = await book.deposits.findKey({ depositKey, providerDepositId, txHash });
   if (known !== undefined) return known;
-  const candidates: BalanceTransaction[] = [];
-  let searched = 0;
-  for await (const one of qbitpay.iterateBalanceTransactions({ type: BALANCE_TRANSACTION_TYPE.DEPOSIT })) {
-    const isSame = one.currency === currency && compareAmounts(arrivedWith(one), amount) === 0;
-    if (isSame && isThere(one)) candidates.push(one);
-    searched += 1;
-    if (searched === SEARCH_LIMIT) break;
-  }
+  const candidates = await findShownDeposits(qbitpay, { currency, amount });
   const explained = await book.deposits.findExplained(candidates.flatMap(({ source }) => source ?? []));
   const unexplained = candidates.filter(({ source }) => source !== undefined && !explained.has(source));
   return unexplained.length === 1 ? unexplained[0] : undefined;
-}
-
-function isThere(transaction: Pick<BalanceTransaction, 'type' | 'status' | 'amount' | 'net'>): boolean {
-  return (
-    transaction.type === BALANCE_TRANSACTION_TYPE.DEPOSIT &&
-    transaction.status === BALANCE_TRANSACTION_STATUS.AVAILABLE &&
-    compareAmounts(arrivedWith(transaction), '0') > 0
-  );
-}
-
-/** `amount` is before the provider's fee, `net` is what arrived (contract, section Balance transactions). */
-function arrivedWith({ amount, net = amount }: Pick<BalanceTransaction, 'amount' | 'net'>): string {
-  return net;
 }
 
 /** No further reading will help: a person has to look. */

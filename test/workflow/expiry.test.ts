@@ -11,6 +11,8 @@ import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
 
+const TRANSACTIONS = 'GET /api/v1/balanceTransactions';
+
 describe('the deadline of a deposit', () => {
   let engine: TestEngine;
   beforeAll(async () => {
@@ -48,6 +50,28 @@ describe('the deadline of a deposit', () => {
       status: 409,
       body: { code: 'PAYOUT_ENDED' },
     });
+  });
+
+  test('a deposit that nobody announced is found before the payout expires', async () => {
+    const payout = await engine.open();
+    const { currency, amount } = payout.deposit;
+    await engine.control('POST', '/deposits', { currency, amount, notify: false });
+    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    expect(Date.parse(paid.timeline.at(-1).at)).toBeGreaterThan(Date.parse(payout.deposit.expiresAt));
+    await expectConvertedAndPaidOnce(engine, payout.payoutId);
+  });
+
+  test('a payout does not expire before QbitPay says whether its deposit came in', async () => {
+    const payout = await engine.open();
+    await engine.control('POST', '/faults', {
+      endpoint: TRANSACTIONS,
+      kind: 'status',
+      status: 503,
+      times: 100,
+    });
+    await engine.until(payout.payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');
+    await engine.control('DELETE', '/faults');
+    expect((await engine.untilStatus(payout.payoutId, 'expired')).holdReason).toBeNull();
   });
 
   test('a payout that cancel, its deadline and its deposit reach at once has one end', async () => {
