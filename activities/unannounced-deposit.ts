@@ -1,3 +1,4 @@
+import { DEPOSIT_STATUS } from '../src/book/ledger-records.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -25,7 +26,7 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
     for (const { source } of shown) {
       if (source !== undefined && (await followUp(deps, source, { currency, amount }))) {
         await noteWaiting(book, payoutId, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
-        throw notYet('a deposit came in that is not in the book yet', LOOK_AGAIN_MS);
+        throw notYet('a deposit came in, and is not decided about yet', LOOK_AGAIN_MS);
       }
     }
   } catch (error) {
@@ -37,14 +38,18 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
   await book.payouts.clearWaiting(payoutId);
 }
 
-/** True when the deposit was not in the book. */
+/** True as long as the book does not say whose the deposit is: it is not there yet, or its workflow is still at it. */
 async function followUp(
   { book, startDeposit }: ActivityDependencies,
   providerDepositId: string,
   money: { readonly currency: string; readonly amount: string },
 ): Promise<boolean> {
   const names = { providerDepositId, txHash: null };
-  if ((await book.deposits.findKey({ depositKey: providerDepositId, ...names })) !== undefined) return false;
-  await startDeposit({ depositKey: providerDepositId, notice: { ...names, ...money, address: null } });
+  const key = await book.deposits.findKey({ depositKey: providerDepositId, ...names });
+  const known = key === undefined ? undefined : await book.deposits.find(key);
+  if (known !== undefined && known.status !== DEPOSIT_STATUS.VERIFIED) return false;
+  // Its workflow runs, as a rule, and then this starts none.
+  const depositKey = key ?? providerDepositId;
+  await startDeposit({ depositKey, notice: { ...names, ...money, address: null } });
   return true;
 }

@@ -14,7 +14,7 @@ export const BLIND_RETRY: Bug = {
   name: 'blindRetry',
   about: 'sends a request that moves money once more when no good answer came',
   found: [
-    { seed: 48, by: INVARIANT.PAID_ONCE },
+    { seed: 37, by: INVARIANT.PAID_ONCE },
     { seed: 17, by: INVARIANT.SOLD_ONCE },
   ],
   makeActivities: (deps) => {
