@@ -56,7 +56,7 @@ export function toReadFailure(error: QbitPayError): ApplicationFailure {
   });
 }
 
-/** Runs a reading of the provider for a person: why there is no answer is told, and shown nowhere else. */
+/** Runs a reading of the provider of which the book shows nothing: why there is no answer is in the failure alone. */
 export async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -12,7 +12,11 @@ const SEARCH_LIMIT = 2_000;
 /** Deposits of exactly this amount whose money QbitPay shows, newest first, of those since a moment. */
 export async function findShownDeposits(
   qbitpay: Pick<QbitPayClient, 'iterateBalanceTransactions'>,
-  { currency, amount, sinceMs = 0 }: { readonly currency: string; readonly amount: string; sinceMs?: number },
+  {
+    currency,
+    amount,
+    sinceMs = 0,
+  }: { readonly currency: string; readonly amount: string; readonly sinceMs?: number },
 ): Promise<readonly BalanceTransaction[]> {
   const found: BalanceTransaction[] = [];
   let searched = 0;

@@ -3,11 +3,10 @@ import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
-import { QbitPayError } from '../src/qbitpay/errors.js';
 import { BALANCE_TRANSACTION_TYPE, type BalanceTransaction } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { DepositNotice } from './deposit-notice.js';
-import { toReadFailure } from './failure-mapping.js';
+import { asReadFailure } from './failure-mapping.js';
 import { notYet } from './not-yet.js';
 import { ensureOpeningBalances } from './opening-balances.js';
 import { arrivedWith, findShownDeposits, isThere } from './shown-deposits.js';
@@ -40,14 +39,6 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
     await book.webhooks.markHandled(events);
     return { depositKey };
   };
-}
-
-async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw error instanceof QbitPayError ? toReadFailure(error) : error;
-  }
 }
 
 /** [I] A confirmed deposit shows as a balance transaction of its own; that one's amount is the truth. */
