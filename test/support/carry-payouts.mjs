@@ -59,7 +59,7 @@ async function sell({ payoutId }) {
     fee: '0',
     status: 'filled',
   };
-  await book.attempts.recordOrder(payoutId, 1, order);
+  await book.attempts.recordOrder(payoutId, order);
   await book.attempts.upsertOrder(payoutId, order);
   said(`sold ${payoutId}`);
 }
@@ -75,7 +75,7 @@ async function pay({ payoutId }) {
     fee: '25.00',
     status: 'processing',
   };
-  await book.attempts.recordProviderPayout(payoutId, { sends: 1, payout });
+  await book.attempts.recordProviderPayout(payoutId, { payout });
   said(`accepted ${payoutId}`);
 }
 
