@@ -2,7 +2,7 @@ import { activityInfo, ApplicationFailure } from '@temporalio/activity';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyReadError } from './failure-mapping.js';
-import { notYet } from './not-yet.js';
+import { notYet, spread } from './not-yet.js';
 import { noteWaiting } from './watched.js';
 
 export interface AwaitProviderInput {
@@ -14,8 +14,7 @@ export interface AwaitProviderInput {
 
 /**
  * Reads the account until the provider answers with the key that is in force. Its retry policy is the wait, so
- * that an outage of days adds attempts and no events. Everybody who waits was told the same time: they come back
- * spread over half as long again.
+ * that an outage of days adds attempts and no events.
  */
 export function createAwaitProvider({ book, qbitpay }: ActivityDependencies) {
   return async function awaitProvider(input: AwaitProviderInput): Promise<void> {
@@ -37,8 +36,4 @@ export function createAwaitProvider({ book, qbitpay }: ActivityDependencies) {
       });
     }
   };
-}
-
-function spread(delayMs: number): number {
-  return Math.ceil(delayMs * (1 + Math.random() / 2));
 }

@@ -12,3 +12,8 @@ export function notYet(message: string, nextPollMs?: number): ApplicationFailure
     category: 'BENIGN',
   });
 }
+
+/** Everybody who waits was told the same time: they come back spread over half as long again. */
+export function spread(delayMs: number): number {
+  return Math.ceil(delayMs * (1 + Math.random() / 2));
+}

@@ -83,7 +83,7 @@ async function operate(
     case 'resend':
       return operations.resend(decision, settleWindowSeconds);
     case 'close':
-      return asReadFailure(() => close(deps, decision));
+      return asReadFailure(() => close(deps, decision, settleWindowSeconds));
     case 'retry':
       return asReadFailure(() => retry(deps, { ...decision, destination: operation.destination }));
     case 'adopt':
@@ -212,16 +212,22 @@ async function retry(
 }
 
 /** A last look before its money is free: what is there after all must not be closed. */
-async function close(deps: ActivityDependencies, decision: Decision): Promise<OperationOutcome> {
+async function close(
+  deps: ActivityDependencies,
+  decision: Decision,
+  settleWindowSeconds: number,
+): Promise<OperationOutcome> {
   const payout = await deps.book.payouts.get(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
   if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
-  if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return deps.book.operations.close(decision);
+  if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+    return deps.book.operations.close(decision, settleWindowSeconds);
+  }
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
   if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
   if (!isNamed) return refused(UNNAMED);
-  return isComplete ? deps.book.operations.close(decision) : refused(UNREADABLE);
+  return isComplete ? deps.book.operations.close(decision, settleWindowSeconds) : refused(UNREADABLE);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -248,14 +254,24 @@ async function closeOrder(
   { order }: PayoutRecord,
 ): Promise<OperationOutcome> {
   if (order === null) throw new Error('the order was accepted and is not in the book');
-  const answer = await qbitpay.getOrder(order.providerOrderId);
+  const { externalOrderId, providerOrderId: id, symbol } = order;
+  const answer = await orNone(() => qbitpay.getOrder(id));
+  if (answer === undefined) {
+    const moved = await readMovement(qbitpay, { id, symbol, quoteAmount: '0' });
+    if (moved === undefined) return refused(NOT_ALL_SHOWN);
+    const { sold: amount, bought: quoteAmount, fee } = moved;
+    const status = ORDER_STATUS.CANCELLED;
+    return book.operations.closeSold(decision, { ...order, amount, quoteAmount, fee, status });
+  }
   if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
   const isEnded = RETURNED_STATUSES.includes(answer.status);
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
-  if (movement === undefined) return refused('QbitPay does not show all that the order moved');
+  if (movement === undefined) return refused(NOT_ALL_SHOWN);
   const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
-  return book.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+  return book.operations.closeSold(decision, toOrderRecord(externalOrderId, ended, movement));
 }
+
+const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';
 
 /** With an order of these the payout goes on: it may be filled yet, or is. */
 const GOING_ON: readonly string[] = [ORDER_STATUS.PENDING, ORDER_STATUS.FILLED];

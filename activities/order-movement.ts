@@ -22,7 +22,7 @@ export interface OrderMovement {
  */
 export async function readMovement(
   qbitpay: Pick<QbitPayClient, 'iterateBalanceTransactions'>,
-  order: Order,
+  order: Pick<Order, 'id' | 'symbol' | 'quoteAmount' | 'fee'>,
 ): Promise<OrderMovement | undefined> {
   const type = BALANCE_TRANSACTION_TYPE.ORDER;
   // Lists shift while they are paged through: what comes twice counts once.

@@ -6,10 +6,12 @@ import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
+import { leastProceeds } from '../src/domain/price-guard.js';
 import { QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
 import { ORDER_SIDE, ORDER_STATUS, type Order } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
+import { orNone } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
 import { hold, superseded, type Superseded } from './superseded.js';
 
@@ -17,24 +19,36 @@ export type OrderProgress =
   | { readonly kind: 'filled' }
   | {
       readonly kind: 'pending';
-      /** For how long the order has ended without showing what it moved. */
-      readonly unclearForMs?: number;
+      readonly unclear?: Unclear;
     }
   /** The provider ended the order unfilled, or filled in part: the payout is held. */
   | Superseded;
+
+/** What the provider shows of an order does not say what it moved. */
+export interface Unclear {
+  readonly forMs: number;
+  readonly why: string;
+}
 
 /** `GET /orders/ID` of an accepted order: what it says, and what it really moved, goes into the book. */
 export async function readOrder(
   { book, qbitpay }: ActivityDependencies,
   payout: PayoutRecord,
+  maxSlippageBps: number,
 ): Promise<OrderProgress> {
   if (payout.order === null) throw new Error('the order was accepted and is not in the book');
   const { externalOrderId, providerOrderId } = payout.order;
-  const order = await qbitpay.getOrder(providerOrderId);
+  const order = await orNone(() => qbitpay.getOrder(providerOrderId));
+  // As with payouts: right after it was placed it may not be visible yet.
+  if (order === undefined) {
+    const forMs = await book.attempts.orderUnreadForMs(externalOrderId);
+    return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
+  }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
-  const finding = findingOf(order, payout, await book.attempts.getFence(orderFence(externalOrderId)));
+  const fence = await book.attempts.getFence(orderFence(externalOrderId));
+  const finding = findingOf(order, payout, fence) ?? findPriceBelow(order, payout, maxSlippageBps);
   if (finding !== undefined) {
     const noted = await book.attempts.noteOrderFinding(payout.payoutId, finding);
     if (noted === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
@@ -48,7 +62,9 @@ export async function readOrder(
       ? { kind: 'pending' }
       : holdUnknown(book, payout, externalOrderId, order);
   if (movement === undefined) {
-    return { kind: 'pending', unclearForMs: await book.attempts.noteUnclear(externalOrderId) };
+    const forMs = await book.attempts.noteUnclear(externalOrderId);
+    const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
+    return { kind: 'pending', unclear: { forMs, why } };
   }
   return hold(book, payout.payoutId, {
     reason: FAILURE_TYPE.ORDER_NOT_FILLED,
@@ -72,15 +88,34 @@ function findingOf(
   return { reason: FAILURE_TYPE.ORDER_DIFFERS, detail };
 }
 
+/**
+ * It was placed at a price within the slippage, and executed at one that is beyond it: what it brought in is not paid
+ * out before a person has seen that.
+ */
+function findPriceBelow(
+  { id, status, symbol, amount, quoteAmount }: Order,
+  { estimatedPrice }: Pick<PayoutRecord, 'estimatedPrice'>,
+  maxSlippageBps: number,
+): Finding | undefined {
+  if (status !== ORDER_STATUS.FILLED || estimatedPrice === null || quoteAmount === undefined)
+    return undefined;
+  const [base = '', quote = ''] = symbol.split('/').map(printableWord);
+  const least = leastProceeds(amount, estimatedPrice, maxSlippageBps, quote);
+  if (compareAmounts(quoteAmount, least) >= 0) return undefined;
+  const sold = `QbitPay sold ${amount} ${base} for ${quoteAmount} ${quote} by order ${id}`;
+  return { reason: FAILURE_TYPE.ORDER_DIFFERS, detail: `${sold}: within the slippage it is ${least}` };
+}
+
 /** It has waited long enough: what became of its money has to be found out by a person. */
 export async function holdUnclear(
   { book }: ActivityDependencies,
   { payoutId, order }: PayoutRecord,
+  detail: string,
 ): Promise<Superseded> {
-  const { externalOrderId = '', providerOrderId = '' } = order ?? {};
+  const { externalOrderId = '' } = order ?? {};
   return hold(book, payoutId, {
     reason: FAILURE_TYPE.ORDER_UNCLEAR,
-    detail: `order ${providerOrderId} has ended, and QbitPay does not show what it moved`,
+    detail,
     about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
   });
 }

@@ -66,7 +66,7 @@ async function place(
   const { book } = deps;
   const payout = await book.payouts.get(payoutId);
   const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
-  if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout);
+  if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout, maxSlippageBps);
   if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(book, payoutId);
   const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId };
   // What was sent comes first, whatever the price is now.
@@ -106,7 +106,7 @@ async function place(
       }),
     // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
     isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
-    accept: (answer) => accept(deps, payout, { answer, externalOrderId }),
+    accept: (answer) => accept(deps, payout, { answer, externalOrderId, maxSlippageBps }),
     classify: (error) => classifyPostError('createOrder', error),
     toRejection: (error, verdict) => ({
       type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
@@ -174,22 +174,27 @@ async function sizeOrder(
 interface AcceptedOrder {
   readonly answer: Order;
   readonly externalOrderId: string;
+  readonly maxSlippageBps: number;
 }
 
 async function accept(
   deps: ActivityDependencies,
   { payoutId }: PayoutRecord,
-  { answer, externalOrderId }: AcceptedOrder,
+  { answer, externalOrderId, maxSlippageBps }: AcceptedOrder,
 ): Promise<PlaceOrderResult> {
   log.info('order accepted', { payoutId, providerOrderId: answer.id });
   await surely(() => deps.book.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)));
   await deps.reached(MILESTONE.ORDER_RECORDED);
-  return readBack(deps, await deps.book.payouts.get(payoutId));
+  return readBack(deps, await deps.book.payouts.get(payoutId), maxSlippageBps);
 }
 
-async function readBack(deps: ActivityDependencies, payout: PayoutRecord): Promise<PlaceOrderResult> {
+async function readBack(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  maxSlippageBps: number,
+): Promise<PlaceOrderResult> {
   return watched(deps.book, payout.payoutId, async () => {
-    const progress = await readOrder(deps, payout);
+    const progress = await readOrder(deps, payout, maxSlippageBps);
     await deps.reached(MILESTONE.ORDER_READ_BACK);
     return progress;
   });

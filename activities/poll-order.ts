@@ -7,21 +7,23 @@ import { watched } from './watched.js';
 export interface PollOrderInput {
   readonly payoutId: string;
   readonly pollIntervalMs: number;
-  /** How long what an order that has ended moved is waited for. @default 900 */
+  /** How long an order is waited for that is not shown, or does not show what it moved. @default 900 */
   readonly settleWindowSeconds?: number;
+  /** How far the executed price may be below the estimate, in basis points. */
+  readonly maxSlippageBps?: number;
 }
 
 /** Reads an accepted order until it has come to its end, and what it moved is known. */
 export function createPollOrder(deps: ActivityDependencies) {
   return async function pollOrder(input: PollOrderInput): Promise<OrderProgress> {
     const { payoutId, pollIntervalMs } = input;
-    const { settleWindowSeconds = DEFAULT_PAYOUT_POLICY.settleWindowSeconds } = input;
+    const { settleWindowSeconds, maxSlippageBps } = { ...DEFAULT_PAYOUT_POLICY, ...input };
     const payout = await deps.book.payouts.get(payoutId);
-    const progress = await watched(deps.book, payoutId, () => readOrder(deps, payout));
+    const progress = await watched(deps.book, payoutId, () => readOrder(deps, payout, maxSlippageBps));
     if (progress.kind !== 'pending') return progress;
-    const { unclearForMs } = progress;
-    if (unclearForMs === undefined) throw notYet('the order is pending', pollIntervalMs);
-    if (unclearForMs >= settleWindowSeconds * 1_000) return holdUnclear(deps, payout);
-    throw notYet('what the order moved is not shown yet', pollIntervalMs);
+    const { unclear } = progress;
+    if (unclear === undefined) throw notYet('the order is pending', pollIntervalMs);
+    if (unclear.forMs >= settleWindowSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
+    throw notYet(unclear.why, pollIntervalMs);
   };
 }

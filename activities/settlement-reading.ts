@@ -5,6 +5,7 @@ import { FAILURE_TYPE, FAILURES } from '../src/domain/failure-type.js';
 import { payoutExternalId, payoutIdOfExternalId } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../src/qbitpay/schemas.js';
 import { findingOf, recordAccepted } from './accepted-payout.js';
@@ -18,6 +19,8 @@ export interface SettlementInput {
   readonly providerPayoutId: string;
   /** What becomes of a payout that QbitPay failed or cancelled. @default fail */
   readonly onFailedAttempt?: 'fail' | 'hold';
+  /** For how long a payout that QbitPay does not show is only waited for. @default 900 */
+  readonly settleWindowSeconds?: number;
 }
 
 /** What the book says after the reading. */
@@ -38,7 +41,7 @@ const OUTCOMES: Readonly<Record<string, NonNullable<SettlementReading['outcome']
  */
 export async function readSettlement(
   deps: ActivityDependencies,
-  { payoutId, providerPayoutId, onFailedAttempt }: SettlementInput,
+  { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
 ): Promise<Settlement> {
   const { book, qbitpay, reached } = deps;
   return watched(book, payoutId, async () => {
@@ -54,8 +57,9 @@ export async function readSettlement(
     // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
     // read: the events stay to be dealt with.
     if (payout === undefined) {
-      const { status, holdReason } = await book.payouts.get(payoutId);
-      return { status, holdReason, settled: false, isReturning: false, wake: [] };
+      const { settleWindowSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
+      const missing = await book.attempts.recordMissing(payoutId, { providerPayoutId, settleWindowSeconds });
+      return { ...missing, settled: isFinalStatus(missing.status) };
     }
     const ending = outcomeOf(payout.status, onFailedAttempt);
     if (ending !== null) await reached(MILESTONE.SETTLEMENT_READ);

@@ -6,7 +6,7 @@ import {
   type BalanceTransaction,
 } from '../src/qbitpay/schemas.js';
 
-/** Transactions that are looked through for deposits of one amount. */
+/** Transactions that are looked through for deposits of one amount, of whenever. */
 const SEARCH_LIMIT = 2_000;
 
 /** Deposits of exactly this amount whose money QbitPay shows, newest first, of those since a moment. */
@@ -15,13 +15,15 @@ export async function findShownDeposits(
   {
     currency,
     amount,
-    sinceMs = 0,
+    sinceMs,
   }: { readonly currency: string; readonly amount: string; readonly sinceMs?: number },
 ): Promise<readonly BalanceTransaction[]> {
   const found: BalanceTransaction[] = [];
+  const isFarEnough = (one: BalanceTransaction, searched: number): boolean =>
+    sinceMs === undefined ? searched === SEARCH_LIMIT : Date.parse(one.createdAt) < sinceMs;
   let searched = 0;
   for await (const one of qbitpay.iterateBalanceTransactions({ type: BALANCE_TRANSACTION_TYPE.DEPOSIT })) {
-    if (Date.parse(one.createdAt) < sinceMs || searched === SEARCH_LIMIT) break;
+    if (isFarEnough(one, searched)) break;
     const isSame = one.currency === currency && compareAmounts(arrivedWith(one), amount) === 0;
     if (isSame && isThere(one)) found.push(one);
     searched += 1;

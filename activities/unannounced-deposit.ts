@@ -3,7 +3,8 @@ import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyReadError } from './failure-mapping.js';
-import { notYet } from './not-yet.js';
+import { notYet, spread } from './not-yet.js';
+import { CLOCK_MARGIN_MS } from './provider-scan.js';
 import { findShownDeposits } from './shown-deposits.js';
 import { noteWaiting } from './watched.js';
 
@@ -21,7 +22,7 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
   if (payout?.deposit == null || settings.depositProof === 'available') return;
   const { currency, amount } = payout.deposit;
   try {
-    const sinceMs = payout.createdAt.getTime();
+    const sinceMs = payout.createdAt.getTime() - CLOCK_MARGIN_MS;
     const shown = await findShownDeposits(deps.qbitpay, { currency, amount, sinceMs });
     for (const { source } of shown) {
       if (source !== undefined && (await followUp(deps, source, { currency, amount }))) {
@@ -33,7 +34,8 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
     if (!(error instanceof QbitPayError)) throw error;
     const { type, retryAfterMs } = classifyReadError(error);
     await noteWaiting(book, payoutId, type);
-    throw notYet('QbitPay does not say whether the deposit came in', retryAfterMs);
+    const pauseMs = retryAfterMs === undefined ? undefined : spread(retryAfterMs);
+    throw notYet('QbitPay does not say whether the deposit came in', pauseMs);
   }
   await book.payouts.clearWaiting(payoutId);
 }

@@ -7,4 +7,6 @@ export const PATCH = {
   WATCH_HELD: 'watch-held',
   /** A deposit shows what it waits for again, when QbitPay answers after an outage. */
   SHOW_DEPOSIT_AGAIN: 'show-deposit-again',
+  /** While a price or an order is asked for, the time for converting does not run: there may be an outage. */
+  OUTAGE_IS_NOT_CONVERTING: 'outage-is-not-converting',
 } as const;

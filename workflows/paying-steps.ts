@@ -40,7 +40,12 @@ export async function convertOrPay(run: PayoutRun): Promise<void> {
 /** Takes prices and places the order until one is accepted, or until the time for converting is over. */
 async function convert(run: PayoutRun): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
+    const askedAtMs = Date.now();
     const answer = await priceAndOrder(run);
+    // The time of an outage is not time in which there was no usable price.
+    if (run.convertingSinceMs !== undefined && patched(PATCH.OUTAGE_IS_NOT_CONVERTING)) {
+      run.convertingSinceMs += Date.now() - askedAtMs;
+    }
     if (answer.kind === 'filled' || answer.kind === 'pending') return finishOrder(run, answer.kind);
     if (answer.kind === 'superseded') return adoptBook(run, answer);
     if (answer.kind === 'refused') return refuseForGood(run, answer);
@@ -50,7 +55,6 @@ async function convert(run: PayoutRun): Promise<void> {
       run.convertingSinceMs = undefined;
     } else if (answer.kind === 'notNow') {
       await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
-      // The time of an outage is not time in which there was no usable price.
       run.convertingSinceMs = undefined;
     } else if (
       Date.now() - (run.convertingSinceMs ??= Date.now()) <
@@ -98,9 +102,9 @@ async function finishOrder(run: PayoutRun, progress: 'filled' | 'pending'): Prom
   if (progress === 'pending') {
     adopt(run, PAYOUT_STATUS.CONVERTING, 'the order is placed; waiting until it is filled');
     const { payoutId } = run.input.request;
-    const { pollIntervalMs, settleWindowSeconds } = run.policy;
+    const { pollIntervalMs, settleWindowSeconds, maxSlippageBps } = run.policy;
     const answer = await untilAnswered(run, () =>
-      pollOrder({ payoutId, pollIntervalMs, settleWindowSeconds }),
+      pollOrder({ payoutId, pollIntervalMs, settleWindowSeconds, maxSlippageBps }),
     );
     if (answer.kind === 'superseded') return adoptBook(run, answer);
   }
@@ -151,8 +155,9 @@ export async function awaitSettlement(run: PayoutRun): Promise<void> {
 
 /** Until the payout is settled, its status is another one, or its money is on the way back; on hold it is read on. */
 async function followSettlement(run: PayoutRun, providerPayoutId: string): Promise<void> {
-  const { onFailedAttempt, pollIntervalMs } = run.policy;
-  const subject = { payoutId: run.input.request.payoutId, providerPayoutId, onFailedAttempt };
+  const { onFailedAttempt, pollIntervalMs, settleWindowSeconds } = run.policy;
+  const { payoutId } = run.input.request;
+  const subject = { payoutId, providerPayoutId, onFailedAttempt, settleWindowSeconds };
   const { status } = run;
   const polling = new CancellationScope();
   let poll: Promise<Settlement> | undefined;

@@ -211,6 +211,16 @@ export async function noteUnclear(db: BookDatabase, externalOrderId: string): Pr
   return row.for_ms;
 }
 
+/** For how long the provider's API has not shown an order that it had accepted, in milliseconds. */
+export async function orderUnreadForMs(db: BookDatabase, externalOrderId: string): Promise<number> {
+  const row = await db
+    .selectFrom('provider_orders')
+    .select(sql<number>`(extract(epoch from clock_timestamp() - read_at) * 1000)::float8`.as('for_ms'))
+    .where('external_order_id', '=', externalOrderId)
+    .executeTakeFirstOrThrow();
+  return row.for_ms;
+}
+
 /** The provider's words for an order: not ended, ended as a whole, or before all of it was executed. */
 const PENDING = 'pending';
 const FILLED = 'filled';

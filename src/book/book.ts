@@ -9,6 +9,7 @@ import {
   enterStep,
   knownOrderIds,
   noteUnclear,
+  orderUnreadForMs,
   recordOrder,
   releaseKnown,
   reportEarlier,
@@ -75,7 +76,7 @@ import {
 import { whileSending } from './sending-lock.js';
 import { createRequestHasher } from './request-hash.js';
 import { reserveFunds } from './reservations.js';
-import { recordReturn, recordSettlement } from './settlements.js';
+import { recordMissing, recordReturn, recordSettlement } from './settlements.js';
 import {
   findDepositKey,
   findExplainedDeposits,
@@ -189,12 +190,14 @@ function bindPayouts(db: BookDatabase) {
       recordOrder,
       upsertOrder,
       noteUnclear,
+      orderUnreadForMs,
       noteOrderFinding,
       knownOrderIds,
       soldByOrders,
       releaseKnown,
       reportEarlier,
       recordProviderPayout,
+      recordMissing,
       recordSettlement,
       recordReturn,
     }),

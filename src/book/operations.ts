@@ -88,26 +88,32 @@ export async function resendPayout(
 ): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
-    const { id, sends, state, sentAgoMs } = await openFence(trx, row);
-    if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
+    const fence = await openFence(trx, row);
+    if (await isBeingSent(trx, fence.id)) return refused(STILL_SENDING);
     // Where its sender wrote an outcome meanwhile, the step goes on from that.
-    if (state === FENCE_STATE.UNKNOWN) {
-      const tooEarlyMs = settleWindowSeconds * 1_000 - (sentAgoMs ?? 0);
-      if (tooEarlyMs > 0) return refused(notBefore(tooEarlyMs));
-      await authoriseResend(trx, id, sends, decision.actor);
+    if (fence.state === FENCE_STATE.UNKNOWN) {
+      const early = refuseEarly(fence, settleWindowSeconds);
+      if (early !== undefined) return early;
+      await authoriseResend(trx, fence.id, fence.sends, decision.actor);
     }
     await goOn(trx, row, row.held_from, `to be sent again as not sent, says ${describe(decision)}`);
     return DONE;
   });
 }
 
-/** Ends a payout whose request was not found; what it has is free. */
-export async function closePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
+/** Ends a payout whose request was not found, not before the settle window is over; what it has is free. */
+export async function closePayout(
+  db: BookDatabase,
+  decision: Decision,
+  settleWindowSeconds: number,
+): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
-    const { id, state } = await openFence(trx, row);
-    if (await isBeingSent(trx, id)) return refused(STILL_SENDING);
-    if (state === FENCE_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
+    const fence = await openFence(trx, row);
+    if (await isBeingSent(trx, fence.id)) return refused(STILL_SENDING);
+    if (fence.state === FENCE_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
+    const early = refuseEarly(fence, settleWindowSeconds);
+    if (early !== undefined) return early;
     return closeAs(trx, row, decision);
   });
 }
@@ -324,9 +330,15 @@ async function goOn(
 const AT_PROVIDER = 'QbitPay has it: it can neither be sent again nor be closed as not sent';
 const STILL_SENDING = 'its sender may still be at work: try again in a minute';
 
-function notBefore(waitMs: number): string {
+/** A request whose outcome is not known may be there without being shown, until the settle window is over. */
+function refuseEarly(
+  { state, sentAgoMs }: Pick<Fence, 'state' | 'sentAgoMs'>,
+  settleWindowSeconds: number,
+): OperationOutcome | undefined {
+  const waitMs = settleWindowSeconds * 1_000 - (sentAgoMs ?? 0);
+  if (state !== FENCE_STATE.UNKNOWN || waitMs <= 0) return undefined;
   const earliest = new Date(Date.now() + waitMs).toISOString();
-  return `it may have left a moment ago, and QbitPay may show it late: not before ${earliest}`;
+  return refused(`it may have left a moment ago, and QbitPay may show it late: not before ${earliest}`);
 }
 
 /** The request that a held payout was at. */

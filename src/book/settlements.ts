@@ -86,6 +86,42 @@ export async function recordSettlement(
 }
 
 /**
+ * QbitPay does not show a payout that it had accepted. A list may be late, an account may be the wrong one for a moment:
+ * it is held when it was not read for as long as the settle window.
+ */
+export async function recordMissing(
+  db: BookDatabase,
+  payoutId: string,
+  missing: { readonly providerPayoutId: string; readonly settleWindowSeconds: number },
+): Promise<SettlementOutcome> {
+  const { providerPayoutId, settleWindowSeconds } = missing;
+  return db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const attempt = await findAttempt(trx, payoutId, providerPayoutId);
+    const isLong = await isUnreadFor(trx, attempt, settleWindowSeconds);
+    if (isLong && !isOver(row, attempt) && !isDisputed(row)) {
+      const detail = `QbitPay does not show payout ${providerPayoutId}`;
+      const holdReason = FAILURE_TYPE.STATUS_NOT_KNOWN;
+      await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason });
+    }
+    return describe(trx, payoutId, attempt);
+  });
+}
+
+async function isUnreadFor(
+  trx: BookTransaction,
+  { external_order_id: externalOrderId }: AttemptRow,
+  seconds: number,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('provider_payouts')
+    .select(sql<boolean>`clock_timestamp() - read_at >= make_interval(secs => ${seconds})`.as('is_long'))
+    .where('external_order_id', '=', externalOrderId)
+    .executeTakeFirstOrThrow();
+  return row.is_long;
+}
+
+/**
  * Of two readings at once the older one may come last: it must not take back what ended the payout, or an attempt
  * whose money is on its way back, nor say anything about the attempt after it.
  */

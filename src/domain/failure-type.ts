@@ -160,7 +160,7 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   ORDER_UNCLEAR: describe(
     HELD,
-    'QbitPay ended the order before all of it was filled, and does not show what it moved.',
+    'QbitPay does not show what the order moved: it ended before all of it was filled, or is not shown itself any more.',
     'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the free balance, in both currencies).',
     [RESUME, RESOLVE],
   ),
@@ -172,13 +172,13 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   DESTINATION_REFUSED: describe(
     HELD,
-    'QbitPay refused the payout as invalid after its money had been converted.',
+    'QbitPay refused the payout as invalid; its money is there, in the payout currency.',
     'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the free balance).',
     [RETRY, CANCEL],
   ),
   PROVIDER_REFUSED: describe(
     HELD,
-    'QbitPay understood the request and refused it (402).',
+    'QbitPay understood the request and refused it (402), or refused the order for the rest of one that was filled in part.',
     'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the free balance).',
     [RETRY, CANCEL],
   ),
@@ -200,8 +200,8 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   DEPOSIT_UNVERIFIED: describe(
     WAITING,
-    'A deposit was announced and QbitPay shows no money for it yet.',
-    'If it stays so, ask QbitPay: an announcement without money changes nothing.',
+    'A deposit was announced and QbitPay shows no money for it yet; or its money shows, and nobody announced it.',
+    'Nothing: it is read again and again. If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
   PART_OF_OPENING_BALANCE: describe(
     PARKED,
@@ -267,19 +267,19 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ),
   ORDER_DIFFERS: describe(
     HELD,
-    'The order that QbitPay has under this externalOrderId is of another side, pair or amount than was asked for; the timeline says which.',
+    'The order that QbitPay has under this externalOrderId is of another side, pair or amount than was asked for, or was executed at a price beyond the slippage; the timeline says which.',
     'Settle with QbitPay what is to become of it; then resume: what it moved is booked as QbitPay states it, and the payout goes on with what that brought in.',
     [RESUME],
   ),
   STATUS_NOT_KNOWN: describe(
     HELD,
-    'QbitPay names a status that the engine does not know; the timeline shows the word.',
-    'Ask QbitPay what it means. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. Where the word is an end, resolve: close, once the money shows at QbitPay.',
+    'QbitPay names a status that the engine does not know, or does not show the payout any more; the timeline says which.',
+    'Ask QbitPay what became of it. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. Where it has ended without paying, resolve: close, once the money shows at QbitPay.',
     [RESUME, RESOLVE],
   ),
   ATTEMPT_FAILED: describe(
     HELD,
-    'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it.',
+    'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
     'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
     [RETRY, RESOLVE, CANCEL],
   ),

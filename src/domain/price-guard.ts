@@ -1,4 +1,4 @@
-import { compareAmounts, divide, multiply } from './money.js';
+import { compareAmounts, divide, multiply, roundDownToCurrency } from './money.js';
 
 /** How long a ticker price is good for, from its timestamp (contract, section Markets). */
 export const PRICE_LIFETIME_MS = 30_000;
@@ -26,6 +26,19 @@ export function usableUntilMs(quotedAtMs: number): number {
 
 /** True when a bid is at most `maxSlippageBps` basis points below the estimate. */
 export function isWithinSlippage(bid: string, estimate: string, maxSlippageBps: number): boolean {
-  const lowest = multiply(estimate, divide(String(10_000 - maxSlippageBps), 10_000));
-  return compareAmounts(bid, lowest) >= 0;
+  return compareAmounts(bid, lowestBid(estimate, maxSlippageBps)) >= 0;
+}
+
+/** What selling `amount` brings in at the lowest such bid, rounded down to the quote currency. */
+export function leastProceeds(
+  amount: string,
+  estimate: string,
+  maxSlippageBps: number,
+  quoteCurrency: string,
+): string {
+  return roundDownToCurrency(multiply(amount, lowestBid(estimate, maxSlippageBps)), quoteCurrency);
+}
+
+function lowestBid(estimate: string, maxSlippageBps: number): string {
+  return multiply(estimate, divide(String(10_000 - maxSlippageBps), 10_000));
 }

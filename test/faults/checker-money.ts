@@ -1,6 +1,5 @@
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
-import { isFinalStatus, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { INVARIANT, type BookAccount, type Violation, type World } from './world.js';
+import { INVARIANT, isEnd, type BookAccount, type Violation, type World } from './world.js';
 
 type Money = Pick<World, 'provider' | 'book'>;
 type Violate = (subject: string, detail: string) => void;
@@ -40,7 +39,7 @@ function compareLedger({ book }: Money, violate: Violate): void {
     const name = `${kind} ${payoutId ?? ''} ${currency}`;
     if (!isSame(balance, posted)) violate(name, `shows ${balance}, its postings add up to ${posted}`);
     const payout = book.payouts.find((one) => one.payoutId === payoutId);
-    const isOver = payout !== undefined && isFinalStatus(payout.status as PayoutStatus);
+    const isOver = payout !== undefined && isEnd(payout.status);
     if (isOver && !isSame(balance, '0')) violate(name, `${payout.status}, and still has ${balance}`);
     if (kind === 'returning' && !isSame(balance, '0')) violate(name, `${balance} never came back`);
   }

@@ -1,12 +1,12 @@
 import { depositWorkflowId, payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { findContradictions } from './checker-answers.js';
 import { findMoneyViolations } from './checker-money.js';
 import { findUnread, UNREADABLE_FAULTS } from './checker-readings.js';
 import { findUnreasoned } from './checker-reasons.js';
-import { INVARIANT, type Violation, type World } from './world.js';
+import { INVARIANT, isEnd, type Violation, type World } from './world.js';
 
-/** Judges what is left of a seed, by its evidence alone: it knows neither the plan nor the engine's code paths. */
+/** Judges what is left of a seed, by its evidence alone: it knows neither the faults nor the engine's rules. */
 export function findViolations(world: World): readonly Violation[] {
   return [
     ...findDuplicates(world),
@@ -74,10 +74,6 @@ export function countDuplicates({ provider }: World): number {
 
 function describe(payouts: readonly { readonly id: string; readonly status: string }[]): string {
   return payouts.map(({ id, status }) => `${id} (${status})`).join(', ');
-}
-
-function isEnd(status: string): boolean {
-  return isFinalStatus(status as PayoutStatus);
 }
 
 function acceptedIds(answers: World['answers']): readonly string[] {

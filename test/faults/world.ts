@@ -3,6 +3,13 @@
  * Temporal's histories, and what callers were answered. Amounts are decimal strings, times milliseconds since 1970.
  */
 
+/** What callers are told is an end, in words of the checker's own: the engine's table is among what is judged. */
+const ENDS: readonly string[] = ['paid', 'failed', 'cancelled', 'expired', 'rejected'];
+
+export function isEnd(status: string): boolean {
+  return ENDS.includes(status);
+}
+
 export const INVARIANT = {
   /** Per payout at most one payout at the provider that is not failed or cancelled; exactly one where it is paid. */
   PAID_ONCE: 'paidOnce',

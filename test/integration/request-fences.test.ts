@@ -506,7 +506,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
 
 test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {
   const sent = await holdUnknown();
-  expect(await book().operations.close(decision(sent.payoutId))).toEqual({ kind: 'done' });
+  expect(await book().operations.close(decision(sent.payoutId), 0)).toEqual({ kind: 'done' });
   await addFree(book(), 'USDT', '1000');
   await accept(sent);
   expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_ACCEPTANCE'] });
@@ -611,7 +611,7 @@ describe('what a person decides', () => {
 
   test.each([
     ['resend', (payoutId: string) => book().operations.resend(decision(payoutId), 0)],
-    ['close', (payoutId: string) => book().operations.close(decision(payoutId))],
+    ['close', (payoutId: string) => book().operations.close(decision(payoutId), 0)],
   ])('%s: not while its sender may be at work', async (_action, operate) => {
     const { payoutId, id } = await holdUnknown();
     await book().whileSending(id, async () => {
@@ -621,9 +621,12 @@ describe('what a person decides', () => {
     expect(await operate(payoutId)).toEqual({ kind: 'done' });
   });
 
-  test('resend: not before the settle window since the last sending is over', async () => {
+  test.each([
+    ['resend', (payoutId: string) => book().operations.resend(decision(payoutId), 900)],
+    ['close', (payoutId: string) => book().operations.close(decision(payoutId), 900)],
+  ])('%s: not before the settle window since the last sending is over', async (_action, operate) => {
     const { payoutId, id } = await holdUnknown();
-    const outcome = await book().operations.resend(decision(payoutId), 900);
+    const outcome = await operate(payoutId);
     const earliest = /not before (\S+)$/.exec(outcome.kind === 'refused' ? outcome.message : '')?.[1] ?? '';
     expect((Date.parse(earliest) - Date.now()) / 1_000).toBeCloseTo(900, -2);
     expect(await book().attempts.getFence(id)).toMatchObject({ state: 'unknown', mayBeResent: false });
@@ -632,9 +635,9 @@ describe('what a person decides', () => {
     await rowsOf(past, id.externalOrderId);
     // A sender that wakes up late, and does not know either, begins it anew.
     await book().attempts.endUnknown(id, 1);
-    expect(await book().operations.resend(decision(payoutId), 900)).toMatchObject({ kind: 'refused' });
+    expect(await operate(payoutId)).toMatchObject({ kind: 'refused' });
     await rowsOf(past, id.externalOrderId);
-    expect(await book().operations.resend(decision(payoutId), 900)).toEqual({ kind: 'done' });
+    expect(await operate(payoutId)).toEqual({ kind: 'done' });
   });
 
   test('retry: not while another sending of what failed may be at work', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
@@ -224,6 +225,47 @@ describe('the executed price', () => {
       'QbitPay sold 800 USDT for 5575.99 CNY, at 6.97 as quoted it is 5576.00',
     );
   });
+});
+
+test('an order that was executed beyond the slippage: held, and what it brought in is paid only when a person says so', async () => {
+  const { payoutId, ...opened } = await engine.open({ amountMode: 'send', amount: '800' });
+  proxy.rewrite((_request, body) =>
+    isOrderOf(payoutId, body) ? { ...body, quoteAmount: 5_520.23 } : undefined,
+  );
+  await engine.fund(opened);
+  const held = await engine.untilStatus(payoutId, 'held');
+  expect(held.holdReason).toBe('ORDER_DIFFERS');
+  expect(detailsOf(held).at(-1)).toMatch(
+    /^QbitPay sold 800 USDT for 5520.23 CNY by order \S+: within the slippage it is 5520.24$/,
+  );
+  expect(await requestsTo(engine, PAYOUTS, payoutId)).toEqual([]);
+  await resume(payoutId);
+  expect((await engine.untilStatus(payoutId, 'paid')).flags).toEqual(['ORDER_DIFFERS', 'PRICE_DIFFERS']);
+  await engine.control('POST', '/balances/adjust', { currency: 'CNY', amount: '-55.77' });
+});
+
+test('the time in which QbitPay does not answer is not time in which there was no price', async () => {
+  const request = payoutRequest();
+  const { payoutId } = request;
+  await startDirectly(engine, request, { convertTimeoutSeconds: 3 });
+  const payout = await engine.untilStatus(payoutId, 'awaiting_deposit');
+  await setPrice('6.5');
+  await engine.fund(payout);
+  await untilShown(payoutId, 'the price moved too far');
+  const movedAt = Date.now();
+  await engine.control('POST', '/faults', { kind: 'api_error', endpoint: TICKER, times: 100_000 });
+  await engine.until(payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');
+  // The time for converting itself: there is nothing else that says that it is over.
+  await delay(3_000 - (Date.now() - movedAt));
+  let readings = 0;
+  proxy.rewrite((path, body) => {
+    if (path.startsWith(TICKER) && body?.bid !== undefined) readings += 1;
+    return path.startsWith(TICKER) && readings > 1 ? { ...body, bid: 6.97 } : undefined;
+  });
+  await engine.control('DELETE', '/faults');
+  const { timeline } = await engine.untilStatus(payoutId, 'paid');
+  expect(readings).toBeGreaterThan(1);
+  expect(timeline.map(({ status }: Json) => status)).not.toContain('held');
 });
 
 describe('an order that is not filled at once', () => {

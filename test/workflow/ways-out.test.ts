@@ -11,6 +11,7 @@ import { balanceIn, freeIn, freeMoney } from '../support/books.js';
 import type { Json } from '../support/engine-client.js';
 import {
   adjust,
+  ALWAYS,
   advance,
   answerWith,
   callProvider,
@@ -74,13 +75,13 @@ async function freedInBoth({ payoutId, deposit, order }: Json): Promise<void> {
 
 async function openShort(): Promise<Json> {
   const payoutId = newId();
-  answerWith(payoutId, isOrderOf, { quoteAmount: 4_000 });
+  answerWith(payoutId, isOrderOf, { quoteAmount: 5_000 });
   await openAndFund(engine, { payoutId });
   const held = await untilHeld(payoutId, 'SHORT_AFTER_ORDER');
   const order = (await callProvider('GET', '/api/v1/orders?limit=1')).data[0];
   proxy.rewrite(undefined);
   const { quoteAmount } = await callProvider('GET', `/api/v1/orders/${order.id}`);
-  await adjust('CNY', subtractAmounts('4000', String(quoteAmount)));
+  await adjust('CNY', subtractAmounts('5000', String(quoteAmount)));
   return held;
 }
 
@@ -266,6 +267,17 @@ const WAYS_OUT: readonly WayOut[] = [
     await closeAsOver(payoutId, () => proxy.rewrite(undefined));
     expect(addAmounts(await freeIn(engine, 'CNY'), `-${before}`)).toBe('2091');
   }),
+  way('ORDER_UNCLEAR', 'resume', 'it is shown again', openUnshownOrder, async ({ payoutId }) => {
+    await decide(payoutId, 'resume');
+    await untilHeld(payoutId, 'ORDER_UNCLEAR');
+    await engine.control('DELETE', '/faults');
+    await decide(payoutId, 'resume');
+    await retryOrder(await untilHeld(payoutId, 'ORDER_NOT_FILLED'));
+  }),
+  way('ORDER_UNCLEAR', 'resolve', 'it is not shown', openUnshownOrder, async ({ payoutId, freeBefore }) => {
+    await closeAsOver(payoutId);
+    expect(addAmounts(await freeIn(engine, 'CNY'), `-${freeBefore}`)).toBe('2091');
+  }),
   way('SHORT_AFTER_ORDER', 'cancel', 'converted money free', openShort, freed('CNY')),
   way('DESTINATION_REFUSED', 'retry', 'the same again', openRefusedDestination, retryPayout()),
   way('DESTINATION_REFUSED', 'retry', 'elsewhere', openRefusedDestination, retryPayout(OTHER_DESTINATION)),
@@ -277,6 +289,13 @@ const WAYS_OUT: readonly WayOut[] = [
   way('UNDERFUNDED', 'cancel', 'deposit free', openUnderfunded, freed('USDT')),
   way('CONVERTED_BY_PROVIDER', 'resume', 'paid', openConvertedByProvider, paidInTransit),
   way('STATUS_NOT_KNOWN', 'resume', 'the word is known', openWithUnknownStatus, paidAfter('resume')),
+  way('STATUS_NOT_KNOWN', 'resume', 'it is shown again', openUnshown('paid'), async ({ payoutId }) => {
+    await decide(payoutId, 'resume');
+    await untilHeld(payoutId, 'STATUS_NOT_KNOWN');
+    await engine.control('DELETE', '/faults');
+    await expectPaidOnce(payoutId);
+  }),
+  way('STATUS_NOT_KNOWN', 'resolve', 'it is not shown', openUnshown('failed'), closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', openEndedInOtherWords, closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', openOrderEndedInOtherWords, async (held) => {
     await closeAsOver(held.payoutId);
@@ -305,6 +324,29 @@ const WAYS_OUT: readonly WayOut[] = [
   }),
   way('TAKEN_BEYOND_LEDGER', 'resume', 'not before it is booked', openTakenBeyond, payWhenCovered),
 ];
+
+const hideSingle = (endpoint: string): Promise<Json> =>
+  engine.control('POST', '/faults', { kind: 'invalid_request_error', endpoint, status: 404, times: ALWAYS });
+
+/** QbitPay accepted the payout, and does not show it any more. */
+function openUnshown(outcome: string): () => Promise<Json> {
+  return () =>
+    openHeld('STATUS_NOT_KNOWN', async (payoutId) => {
+      await engine.control('PATCH', '/settings', { returns: 'manual' });
+      await endAs(outcome, payoutId);
+      await hideSingle('GET /api/v1/payouts/{id}');
+    });
+}
+
+/** QbitPay ended the order filled in part, and does not show it any more. */
+async function openUnshownOrder(): Promise<Json> {
+  const freeBefore = await freeIn(engine, 'CNY');
+  const held = await openHeld('ORDER_UNCLEAR', async (externalOrderId) => {
+    await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled: '300', externalOrderId });
+    await hideSingle('GET /api/v1/orders/{id}');
+  });
+  return { ...held, freeBefore };
+}
 
 /** QbitPay sends the money back, and calls that something else. */
 function openEndedInOtherWords(): Promise<Json> {

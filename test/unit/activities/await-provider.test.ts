@@ -1,0 +1,44 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createAwaitProvider } from '../../../activities/await-provider.js';
+import type { ActivityDependencies } from '../../../activities/dependencies.js';
+import { QbitPayRateLimitError } from '../../../src/qbitpay/errors.js';
+
+const ASKED_MS = 10_000;
+const WAITERS = 200;
+
+async function pausesOf(getAccount: () => Promise<never>, leaveAloneMs: number): Promise<readonly number[]> {
+  const awaitProvider = createAwaitProvider({ qbitpay: { getAccount } } as unknown as ActivityDependencies);
+  const wait = async (): Promise<number> => {
+    const failure = await new MockActivityEnvironment()
+      .run(awaitProvider, { payoutId: null, leaveAloneMs })
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    return (failure as { nextRetryDelay: number }).nextRetryDelay;
+  };
+  return Promise.all(Array.from({ length: WAITERS }, wait));
+}
+
+function expectSpread(pauses: readonly number[]): void {
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(ASKED_MS);
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(ASKED_MS * 1.5);
+  expect(Math.max(...pauses) - Math.min(...pauses)).toBeGreaterThan(ASKED_MS / 4);
+}
+
+test('who was asked to leave QbitPay alone does, and all of them do not come back at once', async () => {
+  expectSpread(await pausesOf(() => Promise.reject(new Error('asked all the same')), ASKED_MS));
+});
+
+test('who is told Retry-After while waiting comes back after it, and not together', async () => {
+  const limited = new QbitPayRateLimitError({
+    operation: 'getAccount',
+    message: 'slow down',
+    detail: undefined,
+    status: 429,
+    hasErrorObject: true,
+    isEmpty: false,
+    retryAfterMs: ASKED_MS,
+  });
+  expectSpread(await pausesOf(() => Promise.reject(limited), 0));
+});
