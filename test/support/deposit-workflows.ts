@@ -10,7 +10,7 @@ import { untilAnswer } from './payout-workflows.js';
 import { ORDERS, PAYOUTS, requestsTo } from './provider-requests.js';
 
 const UNTIL_TIMEOUT_MS = 60_000;
-const POLL_MS = 25;
+const POLL_MS = 80;
 
 /** Waits until the deposit is parked for a person: its workflow runs, and shows the reason. */
 export async function untilParked(engine: TestEngine, depositKey: string, reason: string): Promise<void> {

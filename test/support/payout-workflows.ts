@@ -8,7 +8,7 @@ import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 
 const UNTIL_TIMEOUT_MS = 60_000;
-const POLL_MS = 25;
+const POLL_MS = 80;
 const SHORT_WAITS: Partial<PayoutPolicy> = { pollIntervalMs: 150, retryInitialMs: 50, retryMaxMs: 500 };
 
 /** Asks again and again until the answer is the wanted one. */
