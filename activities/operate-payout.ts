@@ -1,6 +1,6 @@
 import type { Book } from '../src/book/book.js';
-import { DONE_BEFORE, type Decision, type OperationOutcome } from '../src/book/operations.js';
-import type { PayoutRecord } from '../src/book/records.js';
+import { DONE_BEFORE, refuseEarly, type Decision, type OperationOutcome } from '../src/book/operations.js';
+import type { OrderRecord, PayoutRecord } from '../src/book/records.js';
 import { FENCE_OPERATION } from '../src/book/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { refuseAction } from '../src/domain/hold.js';
@@ -26,7 +26,7 @@ import { heartbeating } from './heartbeating.js';
 import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './last-look.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
-import { couldAnswerTo, orNone, scanFor } from './provider-scan.js';
+import { couldAnswerTo, fenceIdOf, orNone, scanFor } from './provider-scan.js';
 import { superseded, type Superseded } from './superseded.js';
 
 /** What a person decided about a payout. */
@@ -224,6 +224,10 @@ async function close(
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
     return deps.book.operations.close(decision, settleWindowSeconds);
   }
+  // Only what is read after the settle window says that it is not there.
+  const fence = await deps.book.attempts.getFence(fenceIdOf(payout));
+  const early = refuseEarly(fence, settleWindowSeconds);
+  if (early !== undefined) return early;
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
   if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
   if (!isNamed) return refused(UNNAMED);
@@ -249,26 +253,43 @@ async function closeUnknown(
  * an unknown word is an end is a person's word as well: what it moved has to show, and to be what the order states.
  */
 async function closeOrder(
-  { book, qbitpay }: ActivityDependencies,
+  deps: ActivityDependencies,
   decision: Decision,
-  { order }: PayoutRecord,
+  payout: PayoutRecord,
 ): Promise<OperationOutcome> {
+  const { book, qbitpay } = deps;
+  const { order } = payout;
   if (order === null) throw new Error('the order was accepted and is not in the book');
-  const { externalOrderId, providerOrderId: id, symbol } = order;
-  const answer = await orNone(() => qbitpay.getOrder(id));
-  if (answer === undefined) {
-    const moved = await readMovement(qbitpay, { id, symbol, quoteAmount: '0' });
-    if (moved === undefined) return refused(NOT_ALL_SHOWN);
-    const { sold: amount, bought: quoteAmount, fee } = moved;
-    const status = ORDER_STATUS.CANCELLED;
-    return book.operations.closeSold(decision, { ...order, amount, quoteAmount, fee, status });
-  }
+  const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
+  if (answer === undefined) return closeUnshown(deps, decision, payout, order);
   if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
   const isEnded = RETURNED_STATUSES.includes(answer.status);
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refused(NOT_ALL_SHOWN);
   const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
-  return book.operations.closeSold(decision, toOrderRecord(externalOrderId, ended, movement));
+  return book.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+}
+
+/**
+ * An order that QbitPay does not show, alone or in its list: by a person's word it is over, and its balance
+ * transactions are all of it. They must be what QbitPay said when it accepted it.
+ */
+async function closeUnshown(
+  deps: ActivityDependencies,
+  decision: Decision,
+  payout: PayoutRecord,
+  order: OrderRecord,
+): Promise<OperationOutcome> {
+  if (payout.holdReason !== FAILURE_TYPE.ORDER_UNCLEAR)
+    return refused('QbitPay does not show the order: resume');
+  const { found, isComplete } = await scanFor(deps, payout);
+  if (found[0] !== undefined) return refused(`QbitPay has the order as ${found[0].id}: resume`);
+  const { providerOrderId: id, symbol, quoteAmount: stated, fee: statedFee } = order;
+  const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
+  if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
+  const { sold: amount, bought: quoteAmount, fee } = moved;
+  const ended = { ...order, amount, quoteAmount, fee, status: ORDER_STATUS.CANCELLED };
+  return deps.book.operations.closeSold(decision, ended);
 }
 
 const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';

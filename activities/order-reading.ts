@@ -34,22 +34,22 @@ export interface Unclear {
 export async function readOrder(
   { book, qbitpay }: ActivityDependencies,
   payout: PayoutRecord,
-  maxSlippageBps: number,
+  maxSlippageBps: number | undefined,
 ): Promise<OrderProgress> {
   if (payout.order === null) throw new Error('the order was accepted and is not in the book');
   const { externalOrderId, providerOrderId } = payout.order;
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
-    const forMs = await book.attempts.orderUnreadForMs(externalOrderId);
+    const forMs = await book.attempts.noteOrderMissing(externalOrderId);
     return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
   }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
   const fence = await book.attempts.getFence(orderFence(externalOrderId));
-  const finding = findingOf(order, payout, fence) ?? findPriceBelow(order, payout, maxSlippageBps);
-  if (finding !== undefined) {
+  for (const finding of [findingOf(order, payout, fence), findPriceBelow(order, payout, maxSlippageBps)]) {
+    if (finding === undefined) continue;
     const noted = await book.attempts.noteOrderFinding(payout.payoutId, finding);
     if (noted === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
   }
@@ -95,10 +95,10 @@ function findingOf(
 function findPriceBelow(
   { id, status, symbol, amount, quoteAmount }: Order,
   { estimatedPrice }: Pick<PayoutRecord, 'estimatedPrice'>,
-  maxSlippageBps: number,
+  maxSlippageBps: number | undefined,
 ): Finding | undefined {
-  if (status !== ORDER_STATUS.FILLED || estimatedPrice === null || quoteAmount === undefined)
-    return undefined;
+  if (status !== ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
+  if (estimatedPrice === null || maxSlippageBps === undefined) return undefined;
   const [base = '', quote = ''] = symbol.split('/').map(printableWord);
   const least = leastProceeds(amount, estimatedPrice, maxSlippageBps, quote);
   if (compareAmounts(quoteAmount, least) >= 0) return undefined;

@@ -9,7 +9,7 @@ export interface PollOrderInput {
   readonly pollIntervalMs: number;
   /** How long an order is waited for that is not shown, or does not show what it moved. @default 900 */
   readonly settleWindowSeconds?: number;
-  /** How far the executed price may be below the estimate, in basis points. */
+  /** How far the executed price may be below the estimate, in basis points; any, where an older input does not say. */
   readonly maxSlippageBps?: number;
 }
 
@@ -17,7 +17,7 @@ export interface PollOrderInput {
 export function createPollOrder(deps: ActivityDependencies) {
   return async function pollOrder(input: PollOrderInput): Promise<OrderProgress> {
     const { payoutId, pollIntervalMs } = input;
-    const { settleWindowSeconds, maxSlippageBps } = { ...DEFAULT_PAYOUT_POLICY, ...input };
+    const { settleWindowSeconds = DEFAULT_PAYOUT_POLICY.settleWindowSeconds, maxSlippageBps } = input;
     const payout = await deps.book.payouts.get(payoutId);
     const progress = await watched(deps.book, payoutId, () => readOrder(deps, payout, maxSlippageBps));
     if (progress.kind !== 'pending') return progress;

@@ -144,7 +144,7 @@ export async function replaceAttempt(
   if (known === undefined) return false;
   await trx
     .updateTable('provider_payouts')
-    .set({ provider_payout_id: payout.providerPayoutId, status: payout.status })
+    .set({ provider_payout_id: payout.providerPayoutId, status: payout.status, missing_since: null })
     .where('external_order_id', '=', payout.externalOrderId)
     .execute();
   await bookTaking(trx, row, known, payout);

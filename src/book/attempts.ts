@@ -126,11 +126,16 @@ export async function knownOrderIds(
   return rows.map((row) => row.provider_order_id);
 }
 
-/** A payout that is taken on waits anew for what its order moved to be shown. */
+/** A payout that is taken on waits anew for its order, or itself, to be shown, and for what the order moved. */
 export async function forgetUnclear(trx: BookTransaction, payoutId: string): Promise<void> {
   await trx
     .updateTable('provider_orders')
-    .set({ unclear_since: null })
+    .set({ unclear_since: null, missing_since: null })
+    .where('payout_id', '=', payoutId)
+    .execute();
+  await trx
+    .updateTable('provider_payouts')
+    .set({ missing_since: null })
     .where('payout_id', '=', payoutId)
     .execute();
 }
@@ -211,12 +216,15 @@ export async function noteUnclear(db: BookDatabase, externalOrderId: string): Pr
   return row.for_ms;
 }
 
-/** For how long the provider's API has not shown an order that it had accepted, in milliseconds. */
-export async function orderUnreadForMs(db: BookDatabase, externalOrderId: string): Promise<number> {
+/** Notes that the provider does not show an order that it had accepted; answers for how long, in milliseconds. */
+export async function noteOrderMissing(db: BookDatabase, externalOrderId: string): Promise<number> {
   const row = await db
-    .selectFrom('provider_orders')
-    .select(sql<number>`(extract(epoch from clock_timestamp() - read_at) * 1000)::float8`.as('for_ms'))
+    .updateTable('provider_orders')
+    .set({ missing_since: sql<Date>`coalesce(missing_since, clock_timestamp())` })
     .where('external_order_id', '=', externalOrderId)
+    .returning(
+      sql<number>`(extract(epoch from clock_timestamp() - missing_since) * 1000)::float8`.as('for_ms'),
+    )
     .executeTakeFirstOrThrow();
   return row.for_ms;
 }
@@ -302,6 +310,7 @@ async function writeOrder(trx: BookTransaction, payoutId: string, order: OrderRe
     quote_amount: order.quoteAmount,
     fee: order.fee,
     status: order.status,
+    missing_since: null,
     read_at: sql<Date>`clock_timestamp()`,
   };
   await trx

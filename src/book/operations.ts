@@ -71,7 +71,7 @@ export async function holdByOperator(db: BookDatabase, decision: Decision): Prom
 /** The payout goes on with what it was doing. */
 export async function resumePayout(db: BookDatabase, decision: Decision): Promise<OperationOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
-    if (row.hold_reason === FAILURE_TYPE.ORDER_UNCLEAR) await forgetUnclear(trx, row.payout_id);
+    await forgetUnclear(trx, row.payout_id);
     await goOn(trx, row, row.held_from, `resumed by ${describe(decision)}`);
     return DONE;
   });
@@ -331,7 +331,7 @@ const AT_PROVIDER = 'QbitPay has it: it can neither be sent again nor be closed 
 const STILL_SENDING = 'its sender may still be at work: try again in a minute';
 
 /** A request whose outcome is not known may be there without being shown, until the settle window is over. */
-function refuseEarly(
+export function refuseEarly(
   { state, sentAgoMs }: Pick<Fence, 'state' | 'sentAgoMs'>,
   settleWindowSeconds: number,
 ): OperationOutcome | undefined {

@@ -73,6 +73,8 @@ export interface BookSchema {
     status: string;
     /** Since when the provider calls it ended without showing what it moved. */
     unclear_since: Date | null;
+    /** Since when the provider does not show it. */
+    missing_since: Date | null;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
@@ -93,6 +95,8 @@ export interface BookSchema {
     /** What came back after it failed or was cancelled, with the fee where that came back. */
     returned: string | null;
     returned_at: Date | null;
+    /** Since when the provider does not show it. */
+    missing_since: Date | null;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;

@@ -86,8 +86,8 @@ export async function recordSettlement(
 }
 
 /**
- * QbitPay does not show a payout that it had accepted. A list may be late, an account may be the wrong one for a moment:
- * it is held when it was not read for as long as the settle window.
+ * QbitPay does not show a payout that it had accepted: it may be late, or the key one of another account for a while. It
+ * is held when that has lasted for the settle window.
  */
 export async function recordMissing(
   db: BookDatabase,
@@ -98,7 +98,7 @@ export async function recordMissing(
   return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     const attempt = await findAttempt(trx, payoutId, providerPayoutId);
-    const isLong = await isUnreadFor(trx, attempt, settleWindowSeconds);
+    const isLong = await isMissingFor(trx, attempt, settleWindowSeconds);
     if (isLong && !isOver(row, attempt) && !isDisputed(row)) {
       const detail = `QbitPay does not show payout ${providerPayoutId}`;
       const holdReason = FAILURE_TYPE.STATUS_NOT_KNOWN;
@@ -108,15 +108,18 @@ export async function recordMissing(
   });
 }
 
-async function isUnreadFor(
+async function isMissingFor(
   trx: BookTransaction,
   { external_order_id: externalOrderId }: AttemptRow,
   seconds: number,
 ): Promise<boolean> {
   const row = await trx
-    .selectFrom('provider_payouts')
-    .select(sql<boolean>`clock_timestamp() - read_at >= make_interval(secs => ${seconds})`.as('is_long'))
+    .updateTable('provider_payouts')
+    .set({ missing_since: sql<Date>`coalesce(missing_since, clock_timestamp())` })
     .where('external_order_id', '=', externalOrderId)
+    .returning(
+      sql<boolean>`clock_timestamp() - missing_since >= make_interval(secs => ${seconds})`.as('is_long'),
+    )
     .executeTakeFirstOrThrow();
   return row.is_long;
 }
@@ -255,7 +258,7 @@ async function noteStatus(
 ): Promise<void> {
   await trx
     .updateTable('provider_payouts')
-    .set({ status, read_at: sql<Date>`clock_timestamp()` })
+    .set({ status, missing_since: null, read_at: sql<Date>`clock_timestamp()` })
     .where('external_order_id', '=', externalOrderId)
     .execute();
 }

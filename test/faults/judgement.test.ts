@@ -1,3 +1,4 @@
+import type { Bug } from './bugs/bug.js';
 import { BUGS } from './bugs/index.js';
 import { CRASH_POINTS } from './crash-points.js';
 import { judge, type Done, type Job } from './judgement.js';
@@ -59,6 +60,29 @@ test('a planted mistake has to be caught, by its own invariant', () => {
   expect(problemsOf(jobs, play(jobs, others))).toEqual([`${bug?.name ?? ''} was not caught`]);
   expect(problemsOf(jobs, play(jobs))).toEqual([`${bug?.name ?? ''} was not caught`]);
   expect(problemsOf(jobs, play(jobs, broken))).toEqual([`${bug?.name ?? ''} was not caught`]);
+});
+
+test('by each of its invariants, in one of the seeds for that', () => {
+  const { SOLD_ONCE, PAID_ONCE } = INVARIANT;
+  const found = [
+    { seed: 1, by: SOLD_ONCE },
+    { seed: 2, by: SOLD_ONCE },
+    { seed: 3, by: PAID_ONCE },
+  ];
+  const planted = { ...(BUGS[0] as Bug), name: 'planted', found };
+  const jobs = found.map(({ seed }): Job => ({ seed, bug: planted }));
+  const brokenIn =
+    (broke: Readonly<Record<number, Invariant>>) =>
+    (seed: number): SeedResult => {
+      const invariant = broke[seed];
+      return {
+        ...sound(seed),
+        violations: invariant === undefined ? [] : [{ invariant, subject: '', detail: '' }],
+      };
+    };
+  expect(problemsOf(jobs, play(jobs, brokenIn({ 2: SOLD_ONCE, 3: PAID_ONCE })))).toEqual([]);
+  expect(problemsOf(jobs, play(jobs, brokenIn({ 1: SOLD_ONCE, 2: SOLD_ONCE })))).toHaveLength(1);
+  expect(problemsOf(jobs, play(jobs, brokenIn({ 1: PAID_ONCE, 3: PAID_ONCE })))).toHaveLength(1);
 });
 
 test('the baseline has to show duplicates', () => {

@@ -64,13 +64,13 @@ export function judge(jobs: readonly Job[], done: readonly Done[], durationMs: n
   return { results, bugs, baseline, problems, durationMs };
 }
 
+/** By every invariant that it has to be found by, in one of the seeds for that: when a process dies is never the same. */
 function judgeBug(bug: Bug, results: readonly SeedResult[]): BugResult {
-  const isCaught =
-    results.length > 0 &&
-    results.every(({ seed, violations }) => {
-      const by = bug.found.find((one) => one.seed === seed)?.by;
-      return violations.some(({ invariant }) => invariant === by);
-    });
+  const played = bug.found.flatMap(({ seed, by }) =>
+    results.filter((result) => result.seed === seed).map(({ violations }) => ({ by, violations })),
+  );
+  const found = played.filter(({ by, violations }) => violations.some(({ invariant }) => invariant === by));
+  const isCaught = played.length > 0 && played.every(({ by }) => found.some((one) => one.by === by));
   return { bug, results, isCaught };
 }
 

@@ -96,7 +96,9 @@ function describeCrashPoints(results: readonly SeedResult[]): string {
 
 function describeBugs({ bugs }: CampaignRun): string {
   const rows = bugs.map(({ bug, results, isCaught }) => {
-    const found = bug.found.map(({ seed, by }) => `${seed} by ${by}`).join(', ');
+    const found = [...new Set(bug.found.map(({ by }) => by))]
+      .map((by) => `${bug.found.flatMap((one) => (one.by === by ? one.seed : [])).join(' or ')} by ${by}`)
+      .join(', ');
     const duplicates = total(results, ({ duplicated }) => duplicated);
     const verdict = isCaught ? 'caught' : 'NOT CAUGHT';
     return `| ${bug.name} | ${bug.about} | ${found} | ${verdict} | ${duplicates} |`;

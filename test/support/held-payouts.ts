@@ -164,16 +164,19 @@ export async function openHeld(
   return untilHeld(payoutId, reason);
 }
 
-/** Its list hides what it has of this payout, and no event tells of it. */
-async function hideFromLists(payoutId: string): Promise<void> {
+/** Its list hides what it has of this payout, and no event tells of it; of other lists, all, where that is said. */
+export async function hideFromLists(
+  payoutId: string,
+  isHidden: (request: string) => boolean = () => false,
+): Promise<void> {
   for (const word of ['pending', 'inTransition', 'paid']) {
     await engine.control('POST', '/faults', { kind: 'webhookLost', eventType: `payout.${word}` });
   }
-  proxy.rewrite((request, body) =>
-    request.startsWith('GET') && body?.object === 'list'
-      ? { ...body, data: body.data.filter((one: Json) => one.externalOrderId !== payoutId) }
-      : undefined,
-  );
+  proxy.rewrite((request, body) => {
+    if (!request.startsWith('GET') || body?.object !== 'list') return undefined;
+    const isShown = (one: Json): boolean => one.externalOrderId !== payoutId && !isHidden(request);
+    return { ...body, data: body.data.filter(isShown) };
+  });
 }
 
 export const openUnsent = (endpoint: string) => () =>

@@ -24,6 +24,7 @@ import {
   expectPaidOnce,
   expectRefused,
   handleOf,
+  hideFromLists,
   isOrderOf,
   isPayoutOf,
   livePayouts,
@@ -275,6 +276,11 @@ const WAYS_OUT: readonly WayOut[] = [
     await retryOrder(await untilHeld(payoutId, 'ORDER_NOT_FILLED'));
   }),
   way('ORDER_UNCLEAR', 'resolve', 'it is not shown', openUnshownOrder, async ({ payoutId, freeBefore }) => {
+    const close = { action: 'close' };
+    await expectRefused(payoutId, 'resolve', /has the order as \S+: resume/, close);
+    await hideFromLists(payoutId, (request) => request.includes('type=order'));
+    await expectRefused(payoutId, 'resolve', /does not show all that the order moved/, close);
+    await hideFromLists(payoutId);
     await closeAsOver(payoutId);
     expect(addAmounts(await freeIn(engine, 'CNY'), `-${freeBefore}`)).toBe('2091');
   }),

@@ -30,6 +30,9 @@ const STATEMENTS = [
 
   // Since when the provider calls an order ended without showing what it moved.
   `alter table provider_orders add column unclear_since timestamptz`,
+  // Since when the provider does not show what it had accepted.
+  `alter table provider_orders add column missing_since timestamptz`,
+  `alter table provider_payouts add column missing_since timestamptz`,
 
   // What persons decided, once each: a decision that is carried out again (its answer was lost) changes nothing.
   `create table payout_operations (

@@ -14,8 +14,10 @@ export const BLIND_RETRY: Bug = {
   name: 'blindRetry',
   about: 'sends a request that moves money once more when no good answer came',
   found: [
+    { seed: 73, by: INVARIANT.SOLD_ONCE },
+    { seed: 29, by: INVARIANT.SOLD_ONCE },
     { seed: 37, by: INVARIANT.PAID_ONCE },
-    { seed: 17, by: INVARIANT.SOLD_ONCE },
+    { seed: 34, by: INVARIANT.PAID_ONCE },
   ],
   makeActivities: (deps) => {
     const { qbitpay } = deps;

@@ -6,7 +6,7 @@ import type { Invariant } from '../world.js';
 export interface Bug {
   readonly name: string;
   readonly about: string;
-  /** It is found by each of these seeds, by this invariant: one that nothing but the mistake can break. */
+  /** The invariants that it is found by, which nothing but the mistake can break, each in one of its seeds at least. */
   readonly found: readonly { readonly seed: number; readonly by: Invariant }[];
   /** Its workflows try requests that move money again. */
   readonly usesNaiveWorkflows?: true;

@@ -8,8 +8,10 @@ export const FENCE_SKIPPED: Bug = {
   name: 'fenceSkipped',
   about: 'takes a request that was sent before for one that was not',
   found: [
-    { seed: 17, by: INVARIANT.SOLD_ONCE },
+    { seed: 34, by: INVARIANT.SOLD_ONCE },
+    { seed: 29, by: INVARIANT.SOLD_ONCE },
     { seed: 52, by: INVARIANT.PAID_ONCE },
+    { seed: 47, by: INVARIANT.PAID_ONCE },
   ],
   makeActivities: (deps) => {
     const { book } = deps;
