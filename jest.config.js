@@ -16,7 +16,7 @@ export default {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  maxWorkers: 2,
+  maxWorkers: 3,
   // A bound, not a measure: the servers are shared, and machines are slow at times.
   testTimeout: 90_000,
 };
