@@ -16,6 +16,7 @@ export const BLIND_RETRY: Bug = {
   found: [
     { seed: 73, by: INVARIANT.SOLD_ONCE },
     { seed: 29, by: INVARIANT.SOLD_ONCE },
+    { seed: 33, by: INVARIANT.SOLD_ONCE },
     { seed: 37, by: INVARIANT.PAID_ONCE },
     { seed: 34, by: INVARIANT.PAID_ONCE },
   ],
