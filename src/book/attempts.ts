@@ -204,26 +204,26 @@ export async function writeExecuted(
  * Notes that the provider calls an order ended and does not show what it moved; answers for how long that is so, in
  * milliseconds.
  */
-export async function noteUnclear(db: BookDatabase, externalOrderId: string): Promise<number> {
-  const row = await db
-    .updateTable('provider_orders')
-    .set({ unclear_since: sql<Date>`coalesce(unclear_since, clock_timestamp())` })
-    .where('external_order_id', '=', externalOrderId)
-    .returning(
-      sql<number>`(extract(epoch from clock_timestamp() - unclear_since) * 1000)::float8`.as('for_ms'),
-    )
-    .executeTakeFirstOrThrow();
-  return row.for_ms;
+export function noteUnclear(db: BookDatabase, externalOrderId: string): Promise<number> {
+  return noteSince(db, externalOrderId, 'unclear_since');
 }
 
 /** Notes that the provider does not show an order that it had accepted; answers for how long, in milliseconds. */
-export async function noteOrderMissing(db: BookDatabase, externalOrderId: string): Promise<number> {
+export function noteOrderMissing(db: BookDatabase, externalOrderId: string): Promise<number> {
+  return noteSince(db, externalOrderId, 'missing_since');
+}
+
+async function noteSince(
+  db: BookDatabase,
+  externalOrderId: string,
+  column: 'unclear_since' | 'missing_since',
+): Promise<number> {
   const row = await db
     .updateTable('provider_orders')
-    .set({ missing_since: sql<Date>`coalesce(missing_since, clock_timestamp())` })
+    .set({ [column]: sql<Date>`coalesce(${sql.ref(column)}, clock_timestamp())` })
     .where('external_order_id', '=', externalOrderId)
     .returning(
-      sql<number>`(extract(epoch from clock_timestamp() - missing_since) * 1000)::float8`.as('for_ms'),
+      sql<number>`(extract(epoch from clock_timestamp() - ${sql.ref(column)}) * 1000)::float8`.as('for_ms'),
     )
     .executeTakeFirstOrThrow();
   return row.for_ms;
