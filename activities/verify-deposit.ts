@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
+import type { PendingWebhook } from '../src/book/webhook-inbox.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
 import { MILESTONE } from '../src/domain/milestone.js';
@@ -36,9 +37,21 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
     if (depositKey === undefined)
       throw notYet('the provider does not show the deposit', input.verifyIntervalMs);
     await deps.reached(MILESTONE.DEPOSIT_VERIFIED);
+    if (input.notice.txHash === null) await learnFrom(deps, events);
     await book.webhooks.markHandled(events);
     return { depositKey };
   };
+}
+
+/**
+ * Reconciliation knows of no transaction, but a notice that came while the money was awaited may: dispatched again, now
+ * that the deposit is in the book, it is learnt from.
+ */
+async function learnFrom(
+  { dispatchWebhook }: ActivityDependencies,
+  events: readonly PendingWebhook[],
+): Promise<void> {
+  for (const { webhookEventId } of events) await dispatchWebhook(webhookEventId);
 }
 
 /** [I] A confirmed deposit shows as a balance transaction of its own; that one's amount is the truth. */

@@ -22,7 +22,10 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
 export const WEBHOOK_TRUSTED: Bug = {
   name: 'webhookTrusted',
   about: 'ends a payout by what a webhook says, without reading it from the API',
-  found: [{ seed: 12, by: INVARIANT.READ_BEFORE_BELIEVED }],
+  found: [
+    { seed: 36, by: INVARIANT.READ_BEFORE_BELIEVED },
+    { seed: 18, by: INVARIANT.READ_BEFORE_BELIEVED },
+  ],
   makeActivities: (deps) => {
     const activities = createActivities(deps);
     return {
