@@ -98,7 +98,7 @@ export async function recordMissing(
   return db.transaction().execute(async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     const attempt = await findAttempt(trx, payoutId, providerPayoutId);
-    const isLong = await isMissingFor(trx, attempt, settleWindowSeconds);
+    const isLong = await noteMissing(trx, attempt, settleWindowSeconds);
     if (isLong && !isOver(row, attempt) && !isDisputed(row)) {
       const detail = `QbitPay does not show payout ${providerPayoutId}`;
       const holdReason = FAILURE_TYPE.STATUS_NOT_KNOWN;
@@ -108,7 +108,8 @@ export async function recordMissing(
   });
 }
 
-async function isMissingFor(
+/** True when it has been missing for as long. */
+async function noteMissing(
   trx: BookTransaction,
   { external_order_id: externalOrderId }: AttemptRow,
   seconds: number,

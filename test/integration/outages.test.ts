@@ -16,6 +16,7 @@ import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { historyOf } from '../support/histories.js';
 import {
+  advancePayout,
   describePayout,
   shownHoldReason,
   untilAnswer,
@@ -43,19 +44,6 @@ function expectUnavailable({ status, headers, body }: Answer, what?: string): vo
   expect({ what, status, code: body.code }).toEqual({ what, status: 503, code: 'UNAVAILABLE' });
   expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
   expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
-}
-
-/** A payout that QbitPay received a moment ago cannot end as paid yet. */
-async function settle(engine: TestEngine, providerPayoutId: string): Promise<void> {
-  await untilAnswer(
-    () =>
-      engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' }).then(
-        () => true,
-        () => false,
-      ),
-    (taken) => taken,
-    'paid at QbitPay',
-  );
 }
 
 /** Opens payouts that QbitPay accepts and then keeps. */
@@ -145,7 +133,7 @@ describe('QbitPay is away', () => {
       await proxy.letThrough();
       for (const { payoutId } of payouts.slice(6)) {
         const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
-        await settle(engine, providerPayoutId);
+        await advancePayout(engine, providerPayoutId, 'paid');
       }
       await expectPaidOnce(engine, payouts);
       for (const { payoutId } of payouts) await untilHoldReasonShown(engine, payoutId, undefined);
@@ -169,7 +157,7 @@ describe('QbitPay is away', () => {
         ({ length }) => length >= before + payouts.length,
         'asked by all of them',
       );
-      for (const { providerPayoutId } of payouts) await settle(engine, providerPayoutId);
+      for (const { providerPayoutId } of payouts) await advancePayout(engine, providerPayoutId, 'paid');
       await expectPaidOnce(engine, payouts);
 
       const times = requests.slice(before).map(({ at }) => Date.parse(at));
@@ -244,7 +232,7 @@ describe('the database is away', () => {
       await postgres.stop();
       await expectNothingPromised(engine, { request, payoutId: waiting[0].payoutId, parkedId });
       for (const payout of waiting) await engine.fund(payout);
-      for (const { providerPayoutId } of inTransit) await settle(engine, providerPayoutId);
+      for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
       await expectNoWebhookTaken();
 
       postgres = await start(postgres.port);
@@ -394,7 +382,7 @@ describe('Temporal is away', () => {
       const port = Number(server.address.split(':')[1]);
       const targets = { request, payoutId: waiting[0].payoutId, parkedId };
       for (const payout of waiting) await engine.fund(payout);
-      for (const { providerPayoutId } of inTransit) await settle(engine, providerPayoutId);
+      for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
       await expectAllUnavailable(engine, [...asksTemporal(targets), declaration]);
       for (const [method, path] of asksBook(targets)) {
         expect(await engine.api(method, path)).toMatchObject({ status: 200 });

@@ -5,7 +5,7 @@ import { compareAmounts } from '../../src/domain/money.js';
 import { expectBooksToBalance, freeIn, freeMoney } from './books.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 import { payoutRequest, type Json } from './engine-client.js';
-import { currentDetailsOf, untilAnswer, untilHoldReasonShown } from './payout-workflows.js';
+import { advancePayout, currentDetailsOf, untilAnswer, untilHoldReasonShown } from './payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from './provider-proxy.js';
 import { detailsOf, openAndFund, PAYOUTS } from './provider-requests.js';
 
@@ -271,17 +271,8 @@ export async function untilRetried(payoutId: string, more: Json): Promise<void> 
   expect(detailsOf({ timeline }).join('\n')).toMatch(new RegExp(`another attempt.*local: ${REASON}`));
 }
 
-/** A payout that QbitPay received a moment ago cannot end as paid yet. */
 export async function advance({ providerPayoutId }: Json, status: string): Promise<void> {
-  await untilAnswer(
-    () =>
-      engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status }).then(
-        () => true,
-        () => false,
-      ),
-    (taken) => taken,
-    `${status} at QbitPay`,
-  );
+  await advancePayout(engine, providerPayoutId, status);
 }
 
 export const timesHeld = (timeline: readonly Json[]): number =>

@@ -25,6 +25,28 @@ export async function untilAnswer<T>(
   throw new Error(`not in time: ${what}; last answer: ${JSON.stringify(last)}`);
 }
 
+/** Makes a control call of the simulator again and again until it is taken: some are refused before their time. */
+export async function untilTaken(engine: TestEngine, path: string, body: Json, what: string): Promise<void> {
+  await untilAnswer(
+    () =>
+      engine.control('POST', path, body).then(
+        () => true,
+        () => false,
+      ),
+    (taken) => taken,
+    what,
+  );
+}
+
+/** A payout that QbitPay received a moment ago cannot end as paid yet. */
+export async function advancePayout(
+  engine: TestEngine,
+  providerPayoutId: string,
+  status: string,
+): Promise<void> {
+  await untilTaken(engine, `/payouts/${providerPayoutId}/advance`, { status }, `${status} at QbitPay`);
+}
+
 export async function describePayout(
   engine: TestEngine,
   payoutId: string,

@@ -8,6 +8,7 @@ import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, type TestEngine } from '../support/engine.js';
 import { hideRequest, untilRead, type HiddenRequest, type Operation } from '../support/hidden-requests.js';
 import {
+  advancePayout,
   resetToFirstTask,
   startDirectly,
   untilAnswer,
@@ -231,15 +232,7 @@ describe('two of them at QbitPay', () => {
       status: 200,
     });
     expect(await engine.untilStatus(payoutId, 'in_transit')).toMatchObject({ providerPayoutId: first });
-    await untilAnswer(
-      () =>
-        engine.control('POST', `/payouts/${first}/advance`, { status: 'paid' }).then(
-          () => true,
-          () => false,
-        ),
-      (taken) => taken,
-      'paid at QbitPay',
-    );
+    await advancePayout(engine, first, 'paid');
     await engine.untilStatus(payoutId, 'paid');
     await expectSentBesideIt('payout', payoutId);
   });

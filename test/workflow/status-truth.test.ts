@@ -4,7 +4,7 @@ import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { expectBooksToBalance } from '../support/books.js';
 import type { Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
-import { untilAnswer, untilHoldReasonShown } from '../support/payout-workflows.js';
+import { advancePayout, untilAnswer, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { detailsOf, openAndFund, PAYOUTS, requestsTo } from '../support/provider-requests.js';
 
@@ -40,17 +40,8 @@ async function openInTransit(): Promise<Json> {
   return engine.untilStatus(payoutId, 'in_transit');
 }
 
-/** A payout that QbitPay received a moment ago cannot end as paid yet. */
 async function advance({ providerPayoutId }: Json, status: string): Promise<void> {
-  await untilAnswer(
-    () =>
-      engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status }).then(
-        () => true,
-        () => false,
-      ),
-    (taken) => taken,
-    `${status} at QbitPay`,
-  );
+  await advancePayout(engine, providerPayoutId, status);
 }
 
 /** Also of a payout that has ended: its event is authentic, and its end may be another one. */

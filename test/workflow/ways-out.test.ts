@@ -45,7 +45,7 @@ import {
   untilRetried,
   useEngineThatHolds,
 } from '../support/held-payouts.js';
-import { endDepositTime, untilAnswer } from '../support/payout-workflows.js';
+import { endDepositTime, untilAnswer, untilTaken } from '../support/payout-workflows.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo, TICKER } from '../support/provider-requests.js';
 
 /** Every reason to be held, and every way out of it, on a whole engine. */
@@ -366,15 +366,7 @@ function openEndedInOtherWords(): Promise<Json> {
 async function closeReturned({ payoutId, providerPayoutId }: Json): Promise<void> {
   await expectRefused(payoutId, 'resolve', /does not show its money/, { action: 'close' });
   const before = await freeIn(engine, 'CNY');
-  await untilAnswer(
-    () =>
-      engine.control('POST', `/payouts/${providerPayoutId}/return`, {}).then(
-        () => true,
-        () => false,
-      ),
-    (taken) => taken,
-    'its money back',
-  );
+  await untilTaken(engine, `/payouts/${providerPayoutId}/return`, {}, 'its money back');
   await closeAsOver(payoutId);
   expect(compareAmounts(await freeIn(engine, 'CNY'), before)).toBe(1);
 }
