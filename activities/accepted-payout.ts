@@ -1,12 +1,12 @@
-import type { PayoutRecord } from '../src/book/records.js';
-import type { AcceptedRecord } from '../src/book/acceptances.js';
+import type { PayoutRecord } from '../src/store/payouts/payout-records.js';
+import type { AcceptedRequest } from '../src/store/requests/accepted-requests.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import type { Payout } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { superseded, type Superseded } from './superseded.js';
-import { surely } from './surely.js';
+import { superseded, type PayoutState } from './payout-state.js';
+import { persistWithRetry } from './persist-with-retry.js';
 
 /** The provider has the payout. */
 export interface AcceptedPayout {
@@ -27,13 +27,13 @@ export async function recordAccepted(
   deps: ActivityDependencies,
   { payoutId, request }: PayoutRecord,
   { answer, postAmount, externalOrderId }: AcceptedAnswer,
-): Promise<AcceptedPayout | Superseded> {
+): Promise<AcceptedPayout | PayoutState> {
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
-  const finding = findingOf(answer, request.currency);
-  const accepted = { payout: record, finding };
-  const status = await surely(() => deps.book.attempts.recordProviderPayout(payoutId, accepted));
-  await deps.reached(MILESTONE.PAYOUT_RECORDED);
-  if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.book, payoutId);
+  const discrepancy = discrepancyOf(answer, request.currency);
+  const accepted = { payout: record, discrepancy };
+  const status = await persistWithRetry(() => deps.store.attempts.recordProviderPayout(payoutId, accepted));
+  await deps.reached(CRASH_POINT.PAYOUT_RECORDED);
+  if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
   return { kind: 'accepted', status, providerPayoutId: answer.id };
 }
 
@@ -41,7 +41,7 @@ export function toProviderRecord({
   answer,
   postAmount,
   externalOrderId,
-}: AcceptedAnswer): AcceptedRecord['payout'] {
+}: AcceptedAnswer): AcceptedRequest['payout'] {
   return {
     externalOrderId,
     providerPayoutId: answer.id,
@@ -54,7 +54,7 @@ export function toProviderRecord({
 }
 
 /** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
-export function findingOf(answer: Payout, currency: string): AcceptedRecord['finding'] {
+export function discrepancyOf(answer: Payout, currency: string): AcceptedRequest['discrepancy'] {
   if (answer.trade !== undefined && answer.trade !== null) {
     const detail = `QbitPay converted by itself for payout ${answer.id}`;
     return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };

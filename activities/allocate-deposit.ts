@@ -1,5 +1,5 @@
-import type { AllocationOutcome } from '../src/book/deposits.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import type { AllocationOutcome } from '../src/store/deposits/allocation.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export type { AllocationOutcome };
@@ -8,11 +8,11 @@ export interface AllocateDepositInput {
   readonly depositKey: string;
 }
 
-/** Decides in the book whose a verified deposit is; run again it answers the same. */
-export function createAllocateDeposit({ book, reached }: ActivityDependencies) {
+/** Decides in the store whose a verified deposit is; run again it answers the same. */
+export function createAllocateDeposit({ store, reached }: ActivityDependencies) {
   return async function allocateDeposit({ depositKey }: AllocateDepositInput): Promise<AllocationOutcome> {
-    const outcome = await book.deposits.allocate(depositKey);
-    await reached(MILESTONE.DEPOSIT_ALLOCATED);
+    const outcome = await store.deposits.allocate(depositKey);
+    await reached(CRASH_POINT.DEPOSIT_ALLOCATED);
     return outcome;
   };
 }

@@ -1,5 +1,5 @@
-import type { AssignOutcome } from '../src/book/deposits.js';
-import type { Assignment } from '../src/book/ledger-records.js';
+import type { AssignOutcome } from '../src/store/deposits/allocation.js';
+import type { Assignment } from '../src/store/ledger/ledger-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export interface AssignDepositInput {
@@ -9,9 +9,9 @@ export interface AssignDepositInput {
   readonly actor: string;
 }
 
-/** Gives a parked deposit to whom a person says; run again it answers the same. */
-export function createAssignDeposit({ book }: ActivityDependencies) {
+/** Gives a unallocated deposit to whom a person says; run again it answers the same. */
+export function createAssignDeposit({ store }: ActivityDependencies) {
   return async function assignDeposit({ depositKey, to, actor }: AssignDepositInput): Promise<AssignOutcome> {
-    return book.deposits.assign(depositKey, to, actor);
+    return store.deposits.assign(depositKey, to, actor);
   };
 }

@@ -1,9 +1,9 @@
-import type { ReturnReading, SettlementOutcome } from '../src/book/settlements.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import type { ReturnReading, SettlementOutcome } from '../src/store/requests/settlements.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { notYet } from './not-yet.js';
+import { retryLater } from './retry-later.js';
 import type { SettlementInput } from './settlement-reading.js';
 import { watched } from './watched.js';
 
@@ -11,23 +11,23 @@ export interface AwaitReturnInput extends SettlementInput {
   readonly pollIntervalMs: number;
 }
 
-/** Reads until the provider shows the money of a failed or cancelled payout again: only then it is free. */
+/** Reads until the provider shows the money of a failed or cancelled payout again: only then it is available. */
 export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
-    const outcome = await watched(deps.book, input.payoutId, () => readReturn(deps, input));
-    if (outcome === undefined) throw notYet('the money has not come back', input.pollIntervalMs);
-    await deps.reached(MILESTONE.RETURN_RECORDED);
+    const outcome = await watched(deps.store, input.payoutId, () => readReturn(deps, input));
+    if (outcome === undefined) throw retryLater('the money has not come back', input.pollIntervalMs);
+    await deps.reached(CRASH_POINT.RETURN_RECORDED);
     return outcome;
   };
 }
 
 /** Books the return if the provider shows it; undefined when it does not. */
 export async function readReturn(
-  { book, qbitpay }: Pick<ActivityDependencies, 'book' | 'qbitpay'>,
+  { store, qbitpay }: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
   { payoutId, providerPayoutId }: SettlementInput,
 ): Promise<SettlementOutcome | undefined> {
   const returned = await findReturn(qbitpay, providerPayoutId);
-  return returned === undefined ? undefined : book.attempts.recordReturn(payoutId, returned);
+  return returned === undefined ? undefined : store.attempts.recordReturn(payoutId, returned);
 }
 
 /** The money of a payout that is back (contract, section Balance transactions); undefined when it is not shown. */

@@ -1,13 +1,13 @@
-import type { CloseOutcome } from '../src/book/funding.js';
+import type { CloseOutcome } from '../src/store/payouts/funding.js';
 import type { FailureType } from '../src/domain/failure-type.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { asReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
-import { whyNotFree } from './last-look.js';
+import { whyNotReleasable } from './preflight-check.js';
 import { awaitUnannounced } from './unannounced-deposit.js';
-import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
+import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 
 export interface CloseFundingInput {
   readonly origin: PayoutOriginInput;
@@ -25,23 +25,25 @@ export interface CloseFundingInput {
 export function createCloseFunding(deps: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
     const outcome = await heartbeating(() => close(deps, input));
-    await deps.reached(MILESTONE.FUNDING_CLOSED);
+    await deps.reached(CRASH_POINT.FUNDING_CLOSED);
     return outcome;
   };
 }
 
 async function close(deps: ActivityDependencies, input: CloseFundingInput): Promise<CloseOutcome> {
-  const { book } = deps;
+  const { store } = deps;
   const { payoutId } = input.origin.request;
   if (input.to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
   const why =
-    input.to === PAYOUT_STATUS.CANCELLED ? await asReadFailure(() => whyNotFree(deps, payoutId)) : undefined;
+    input.to === PAYOUT_STATUS.CANCELLED
+      ? await asReadFailure(() => whyNotReleasable(deps, payoutId))
+      : undefined;
   if (why !== undefined) {
-    const { status, holdReason } = await book.payouts.get(payoutId);
+    const { status, holdReason } = await store.payouts.get(payoutId);
     return { kind: 'refused', status, holdReason, why };
   }
-  return book.payouts.close({
-    origin: await toBookOrigin(book, input.origin),
+  return store.payouts.close({
+    origin: await toPayoutOrigin(store, input.origin),
     to: input.to,
     detail: input.detail,
     ...(input.failure === null ? {} : { failure: input.failure }),

@@ -1,11 +1,11 @@
 import { log } from '@temporalio/activity';
-import { SENDABLE_STATES, type SentAmount } from '../src/book/fences.js';
-import type { PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION } from '../src/book/schema.js';
+import { SENDABLE_STATES, type SentAmount } from '../src/store/requests/provider-requests.js';
+import type { PayoutRecord } from '../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../src/store/schema.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { payoutExternalId } from '../src/domain/identifiers.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { costOfPayout, postAmountFor } from '../src/domain/quote.js';
@@ -14,10 +14,10 @@ import type { Payout } from '../src/qbitpay/schemas.js';
 import { recordAccepted, type AcceptedPayout } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyPostError, maskProviderText } from './failure-mapping.js';
-import { sendThroughFence, type NotAccepted } from './fenced-post.js';
+import { sendGuarded, type NotAccepted } from './guarded-post.js';
 import { heartbeating } from './heartbeating.js';
 import { isNothing, scanPayouts } from './provider-scan.js';
-import { hold, type Superseded } from './superseded.js';
+import { hold, type PayoutState } from './payout-state.js';
 
 export interface CreatePayoutInput {
   readonly payoutId: string;
@@ -26,8 +26,8 @@ export interface CreatePayoutInput {
 export type CreatePayoutResult = AcceptedPayout | NotAccepted;
 
 /**
- * `POST /payouts`, behind its fence. The provider knows no idempotency: run again it never sends a second
- * payout by itself, it goes on from what the fence says.
+ * `POST /payouts`, behind its provider request. The provider knows no idempotency: run again it never sends a second
+ * payout by itself, it goes on from what the provider request says.
  */
 export function createCreatePayout(deps: ActivityDependencies) {
   return async function createPayout(input: CreatePayoutInput): Promise<CreatePayoutResult> {
@@ -40,31 +40,31 @@ async function create(
   { payoutId }: CreatePayoutInput,
 ): Promise<CreatePayoutResult> {
   const decidedAt = takeMoment();
-  const payout = await deps.book.payouts.get(payoutId);
+  const payout = await deps.store.payouts.get(payoutId);
   const known = adopt(payout);
   if (known !== undefined) return known;
-  await deps.reached(MILESTONE.PAYOUT_BEFORE_FENCE);
+  await deps.reached(CRASH_POINT.PAYOUT_BEFORE_GUARD);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
-  const fence = { operation: FENCE_OPERATION.PAYOUT, externalOrderId };
-  return sendThroughFence<Payout, AcceptedPayout | Superseded>(deps, {
+  const providerRequest = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+  return sendGuarded<Payout, AcceptedPayout | PayoutState>(deps, {
     payoutId,
-    fence,
+    providerRequest,
     detail: 'sending the payout to QbitPay',
     decidedAt,
-    milestones: {
-      afterFence: MILESTONE.PAYOUT_AFTER_FENCE,
-      afterResponse: MILESTONE.PAYOUT_AFTER_RESPONSE,
+    crashPoints: {
+      afterGuard: CRASH_POINT.PAYOUT_AFTER_GUARD,
+      afterResponse: CRASH_POINT.PAYOUT_AFTER_RESPONSE,
     },
     size: () => sizePayout(deps, payout),
     uncovered: () =>
-      hold(deps.book, payoutId, {
+      hold(deps.store, payoutId, {
         reason: FAILURE_TYPE.SHORT_AFTER_ORDER,
         detail: 'the order brought in less than needed',
-        about: { id: fence, states: SENDABLE_STATES },
+        about: { id: providerRequest, states: SENDABLE_STATES },
       }),
     isAbsent: async (firstSentAt) => {
-      const announced = await deps.book.webhooks.objectsOf(payoutId);
-      return isNothing(await scanPayouts(deps.qbitpay, fence, firstSentAt.getTime(), announced));
+      const announced = await deps.store.webhooks.objectsOf(payoutId);
+      return isNothing(await scanPayouts(deps.qbitpay, providerRequest, firstSentAt.getTime(), announced));
     },
     send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),
     isOurs: (answer) => answer.externalOrderId === externalOrderId,
@@ -97,13 +97,13 @@ function invalidTypeOf({ order, payoutAttempt }: PayoutRecord) {
 
 /** The POST amount; undefined when the payout's own money does not cover it and its fee. */
 async function sizePayout(
-  { book }: Pick<ActivityDependencies, 'book'>,
+  { store }: Pick<ActivityDependencies, 'store'>,
   payout: PayoutRecord,
 ): Promise<SentAmount | undefined> {
   const { feeTerms, request } = payout;
   const { currency } = request;
   if (feeTerms === null) throw new Error('the payout was never opened');
-  const own = await book.ledger.fundsOf(payout.payoutId);
+  const own = await store.ledger.fundsOf(payout.payoutId);
   const funds = own.find((one) => one.currency === currency)?.amount ?? '0';
   // In send mode exactly the amount is spent; the tail of the deposit is not.
   const spendable = isSameCurrency(request) && request.amountMode === 'send' ? request.amount : funds;
@@ -115,7 +115,7 @@ async function sizePayout(
 
 /** True when the payout's own money suffices for the request and its fee. */
 export async function isPayoutCovered(
-  deps: Pick<ActivityDependencies, 'book'>,
+  deps: Pick<ActivityDependencies, 'store'>,
   payout: PayoutRecord,
 ): Promise<boolean> {
   return (await sizePayout(deps, payout)) !== undefined;

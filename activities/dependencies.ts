@@ -1,5 +1,5 @@
-import type { Book } from '../src/book/book.js';
-import type { Milestone } from '../src/domain/milestone.js';
+import type { Store } from '../src/store/store.js';
+import type { CrashPoint } from '../src/domain/crash-point.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
@@ -7,11 +7,11 @@ import type { DepositNotice } from './deposit-notice.js';
 
 /** What activities work with; put together in src/bin only. */
 export interface ActivityDependencies {
-  readonly book: Book;
+  readonly store: Store;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
-  /** Called at every milestone of the work: the fault campaign ends processes there. */
-  readonly reached: (milestone: Milestone) => Promise<void>;
+  /** Called at every crash point of the work: the fault campaign ends processes there. */
+  readonly reached: (crashPoint: CrashPoint) => Promise<void>;
   /** Starts the workflow of a deposit that nobody announced. */
   readonly startDeposit: (deposit: {
     readonly depositKey: string;

@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { FENCE_STATE, type FenceState } from '../src/book/schema.js';
+import { REQUEST_STATE, type RequestState } from '../src/store/schema.js';
 import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import {
@@ -14,7 +14,7 @@ import {
 /**
  * The one place where a provider error becomes what the engine does about it. Reads are repeated: a few
  * times by the activity's retry policy, then, visibly, by the workflow. Requests that move money are never
- * repeated by Temporal: their verdict says what the fence is set to and what follows.
+ * repeated by Temporal: their verdict says what the provider request is set to and what follows.
  */
 
 export interface ReadVerdict {
@@ -56,7 +56,7 @@ export function toReadFailure(error: QbitPayError): ApplicationFailure {
   });
 }
 
-/** Runs a reading of the provider of which the book shows nothing: why there is no answer is in the failure alone. */
+/** Runs a reading of the provider of which the store shows nothing: why there is no answer is in the failure alone. */
 export async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -69,20 +69,20 @@ export type PostVerdict =
   /** Nothing took effect; the same request may be sent again when the reason is gone. */
   | {
       readonly kind: 'notNow';
-      readonly fence: Extract<FenceState, 'not_sent' | 'refused_retryable'>;
+      readonly providerRequest: Extract<RequestState, 'not_sent' | 'retry_later'>;
       readonly type: FailureType;
       readonly retryAfterMs: number | undefined;
     }
   /** The price is no longer valid: ask for a new one. Orders only. */
-  | { readonly kind: 'priceRefused'; readonly fence: Extract<FenceState, 'refused_retryable'> }
+  | { readonly kind: 'priceRefused'; readonly providerRequest: Extract<RequestState, 'retry_later'> }
   /** `invalid_request_error`: final. */
-  | { readonly kind: 'invalid'; readonly fence: Extract<FenceState, 'rejected'> }
+  | { readonly kind: 'invalid'; readonly providerRequest: Extract<RequestState, 'refused'> }
   /** Understood and refused, for a person to look at. */
-  | { readonly kind: 'refused'; readonly fence: Extract<FenceState, 'rejected'> }
+  | { readonly kind: 'refused'; readonly providerRequest: Extract<RequestState, 'refused'> }
   /** It may have taken effect. */
-  | { readonly kind: 'unknown'; readonly fence: Extract<FenceState, 'unknown'> };
+  | { readonly kind: 'unknown'; readonly providerRequest: Extract<RequestState, 'unknown'> };
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', fence: FENCE_STATE.UNKNOWN };
+const UNKNOWN: PostVerdict = { kind: 'unknown', providerRequest: REQUEST_STATE.UNKNOWN };
 
 /** The refusals that are documented (contract, section Errors); any other 4xx may be somebody else's, after the effect. */
 const DOCUMENTED_REFUSALS: readonly number[] = [400, 401, 402, 403, 404];
@@ -99,24 +99,24 @@ export function classifyPostError(
 export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict;
 export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict {
   if (error instanceof QbitPayConnectionError && !error.sent) {
-    return notNow(FENCE_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
+    return notNow(REQUEST_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
   }
   if (!(error instanceof QbitPayProviderError)) return UNKNOWN;
   if (error.status !== TOO_MANY_REQUESTS && !DOCUMENTED_REFUSALS.includes(error.status)) return UNKNOWN;
   const isKeyRefused = error instanceof QbitPayAuthenticationError;
   if (!error.hasErrorObject && !(isKeyRefused && error.isEmpty)) return UNKNOWN;
-  if (isKeyRefused) return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.AUTHENTICATION_REFUSED);
+  if (isKeyRefused) return notNow(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.AUTHENTICATION_REFUSED);
   if (error instanceof QbitPayRateLimitError) {
-    return notNow(FENCE_STATE.REFUSED_RETRYABLE, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
+    return notNow(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
   }
   if (error instanceof QbitPayInvalidRequestError) {
     return operation === 'createOrder' && error.status === PRICE_REFUSED_STATUS
-      ? { kind: 'priceRefused', fence: FENCE_STATE.REFUSED_RETRYABLE }
-      : { kind: 'invalid', fence: FENCE_STATE.REJECTED };
+      ? { kind: 'priceRefused', providerRequest: REQUEST_STATE.RETRY_LATER }
+      : { kind: 'invalid', providerRequest: REQUEST_STATE.REFUSED };
   }
   // [I] `api_error` says that the request was understood and refused with 402 only; else its outcome is unknown.
   return error.status === UNDERSTOOD_AND_REFUSED_STATUS
-    ? { kind: 'refused', fence: FENCE_STATE.REJECTED }
+    ? { kind: 'refused', providerRequest: REQUEST_STATE.REFUSED }
     : UNKNOWN;
 }
 
@@ -126,11 +126,11 @@ const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 const PRICE_REFUSED_STATUS = 402;
 
 function notNow(
-  fence: 'not_sent' | 'refused_retryable',
+  providerRequest: 'not_sent' | 'retry_later',
   type: FailureType,
   retryAfterMs?: number,
 ): PostVerdict {
-  return { kind: 'notNow', fence, type, retryAfterMs };
+  return { kind: 'notNow', providerRequest, type, retryAfterMs };
 }
 
 /** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */

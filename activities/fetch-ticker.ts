@@ -23,14 +23,14 @@ export type FetchTickerResult =
   { readonly kind: 'price'; readonly price: Price } | { readonly kind: 'noSuchPair' };
 
 /** `GET /markets/ticker`: selling the funding currency for the payout currency uses the pair's bid. */
-export function createFetchTicker({ book, qbitpay }: ActivityDependencies) {
+export function createFetchTicker({ store, qbitpay }: ActivityDependencies) {
   return async function fetchTicker(input: FetchTickerInput): Promise<FetchTickerResult> {
     // A workflow that was started without the API brings its request unchecked.
     if (!CURRENCY_PATTERN.test(input.fundingCurrency) || !CURRENCY_PATTERN.test(input.currency)) {
       return { kind: 'noSuchPair' };
     }
     const symbol = `${input.fundingCurrency}/${input.currency}`;
-    return watched(book, input.payoutId, async () => {
+    return watched(store, input.payoutId, async () => {
       try {
         const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
         assertPositive(ticker.price);

@@ -1,8 +1,8 @@
-import type { Book } from '../src/book/book.js';
-import type { OpenOutcome } from '../src/book/funding.js';
+import type { Store } from '../src/store/store.js';
+import type { OpenOutcome } from '../src/store/payouts/funding.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { compareAmounts } from '../src/domain/money.js';
 import {
   findPayoutRequestProblems,
@@ -21,9 +21,9 @@ import { QbitPayResponseError, RESPONSE_FLAW } from '../src/qbitpay/errors.js';
 import type { Account } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { Price } from './fetch-ticker.js';
-import { toBookOrigin, type PayoutOriginInput } from './payout-origin.js';
+import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 import { hasReserved } from './reserve-funds.js';
-import { superseded } from './superseded.js';
+import { superseded } from './payout-state.js';
 import { watched } from './watched.js';
 
 export interface GetDepositAddressInput {
@@ -37,35 +37,35 @@ export interface GetDepositAddressInput {
 export type GetDepositAddressResult =
   | Exclude<OpenOutcome, { kind: 'opened' }>
   | (Extract<OpenOutcome, { kind: 'opened' }> & {
-      /** The provider payout that is being settled, where the book is that far already: after a reset. */
+      /** The provider payout that is being settled, where the store is that far already: after a reset. */
       readonly providerPayoutId?: string | null;
     })
   | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
 
-/** Further on, whoever goes on from the book needs to know what is being settled. */
+/** Further on, whoever goes on from the store needs to know what is being settled. */
 async function withProviderPayout(
-  book: Book,
+  store: Store,
   payoutId: string,
   opened: OpenOutcome,
 ): Promise<GetDepositAddressResult> {
   if (opened.kind !== 'opened') return opened;
-  const { providerPayoutId } = await superseded(book, payoutId);
+  const { providerPayoutId } = await superseded(store, payoutId);
   return { ...opened, providerPayoutId };
 }
 
-/** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the book. */
-export function createGetDepositAddress({ book, qbitpay, settings, reached }: ActivityDependencies) {
+/** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
+export function createGetDepositAddress({ store, qbitpay, settings, reached }: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
     const { request } = input.origin;
     const problems = findPayoutRequestProblems(request);
     if (problems.length > 0) {
       return rejected(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
     }
-    // A workflow that was reset goes on from the book, whatever the provider would say to this request today.
-    const before = await book.payouts.findOpened(input.origin);
-    if (before !== undefined) return withProviderPayout(book, request.payoutId, before);
+    // A workflow that was reset goes on from the store, whatever the provider would say to this request today.
+    const before = await store.payouts.findOpened(input.origin);
+    if (before !== undefined) return withProviderPayout(store, request.payoutId, before);
     if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
-    return watched(book, request.payoutId, async () => {
+    return watched(store, request.payoutId, async () => {
       const account = await qbitpay.getAccount();
       const feeTerms = readFeeTerms(account, settings.feeSide);
       const minimum = readMinimum(account);
@@ -78,10 +78,11 @@ export function createGetDepositAddress({ book, qbitpay, settings, reached }: Ac
         estimatedPrice: input.price?.bid ?? null,
         minimum: minimum ?? null,
       };
-      const origin = await toBookOrigin(book, input.origin);
+      const origin = await toPayoutOrigin(store, input.origin);
       if (fundingOf(request) === FUNDING.BALANCE) {
-        const opened = await book.payouts.openFromBalance(origin, terms);
-        if (opened.kind === 'opened' && hasReserved(opened.status)) await reached(MILESTONE.BALANCE_RESERVED);
+        const opened = await store.payouts.openFromBalance(origin, terms);
+        if (opened.kind === 'opened' && hasReserved(opened.status))
+          await reached(CRASH_POINT.BALANCE_RESERVED);
         return opened;
       }
       const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
@@ -90,8 +91,8 @@ export function createGetDepositAddress({ book, qbitpay, settings, reached }: Ac
       if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
       const { addr: address } = wallet;
       const deadlineSeconds = input.depositDeadlineSeconds;
-      const outcome = await book.payouts.open(origin, { ...terms, network, address, deadlineSeconds });
-      await reached(MILESTONE.OPENING_BOOKED);
+      const outcome = await store.payouts.open(origin, { ...terms, network, address, deadlineSeconds });
+      await reached(CRASH_POINT.OPENING_BOOKED);
       return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });
   };

@@ -10,7 +10,7 @@ import { createFetchTicker } from './fetch-ticker.js';
 import { createGetDepositAddress } from './get-deposit-address.js';
 import { createGetPayout } from './get-payout.js';
 import { createHoldPayout } from './hold-payout.js';
-import { createLookUp } from './look-up.js';
+import { createResolveOutcome } from './resolve-outcome.js';
 import { createOperatePayout } from './operate-payout.js';
 import { createPlaceOrder } from './place-order.js';
 import { createPollOrder } from './poll-order.js';
@@ -27,7 +27,7 @@ export function createActivities(deps: ActivityDependencies) {
     placeOrder: createPlaceOrder(deps),
     pollOrder: createPollOrder(deps),
     createPayout: createCreatePayout(deps),
-    lookUp: createLookUp(deps),
+    resolveOutcome: createResolveOutcome(deps),
     pollSettlement: createPollSettlement(deps),
     getPayout: createGetPayout(deps),
     awaitProvider: createAwaitProvider(deps),

@@ -1,20 +1,20 @@
-import type { MovedLeg } from '../src/book/account-opening.js';
+import type { MovedLeg } from '../src/store/ledger/account-opening.js';
 import { addAmounts } from '../src/domain/money.js';
 import { BALANCE_TRANSACTION_TYPE, type BalanceTransaction } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readStandingBalances } from './provider-balances.js';
 
-type OpeningDependencies = Pick<ActivityDependencies, 'book' | 'qbitpay'>;
+type OpeningDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
 
-/** A book that is being used while it is opened is read again. */
+/** A store that is being used while it is opened is read again. */
 const OPENING_ATTEMPTS = 20;
 
 /**
- * Books, once, what the account held before the engine used it. What the book will book for its own reason (deposits
+ * Books, once, what the account held before the engine used it. What the store will store for its own reason (deposits
  * whose notices are on their way, money that comes back from failed payouts, charges of later) is not part of it.
  */
 export async function ensureOpeningBalances(deps: OpeningDependencies): Promise<void> {
-  if ((await deps.book.ledger.readAccountOpening()).isRecorded) return;
+  if ((await deps.store.ledger.readAccountOpening()).isRecorded) return;
   for (let attempt = 1; attempt <= OPENING_ATTEMPTS; attempt += 1) {
     if (await tryOpening(deps)) return;
   }
@@ -22,11 +22,11 @@ export async function ensureOpeningBalances(deps: OpeningDependencies): Promise<
 }
 
 /** False when something was booked between the reading of the provider and the writing: then nothing is written. */
-async function tryOpening({ book, qbitpay }: OpeningDependencies): Promise<boolean> {
-  const bookedBefore = await book.ledger.providerBalances();
+async function tryOpening({ store, qbitpay }: OpeningDependencies): Promise<boolean> {
+  const bookedBefore = await store.ledger.providerBalances();
   const { balances, newest } = await readStandingBalances(qbitpay);
-  const transactions = await readAllSince(qbitpay, newest, await book.ledger.readAccountOpening());
-  const unbooked = await book.ledger.findUnbooked(
+  const transactions = await readAllSince(qbitpay, newest, await store.ledger.readAccountOpening());
+  const unbooked = await store.ledger.findUnbooked(
     transactions.map((one) => ({
       id: one.id,
       source: one.source ?? null,
@@ -34,7 +34,7 @@ async function tryOpening({ book, qbitpay }: OpeningDependencies): Promise<boole
       at: new Date(one.createdAt),
     })),
   );
-  const isOpened = await book.ledger.recordOpeningBalances(
+  const isOpened = await store.ledger.recordOpeningBalances(
     balances.map(({ currency, available, pending }) => ({
       currency,
       held: addAmounts(available, pending),
@@ -46,7 +46,7 @@ async function tryOpening({ book, qbitpay }: OpeningDependencies): Promise<boole
     })),
     bookedBefore,
   );
-  if (isOpened) await book.ledger.recordBalanceReading(balances);
+  if (isOpened) await store.ledger.recordBalanceReading(balances);
   return isOpened;
 }
 

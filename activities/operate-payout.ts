@@ -1,11 +1,16 @@
-import type { Book } from '../src/book/book.js';
-import { DONE_BEFORE, refuseEarly, type Decision, type OperationOutcome } from '../src/book/operations.js';
-import type { OrderRecord, PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION } from '../src/book/schema.js';
+import type { Store } from '../src/store/store.js';
+import {
+  DONE_BEFORE,
+  refuseEarly,
+  type Decision,
+  type OperationOutcome,
+} from '../src/store/controls/decisions.js';
+import type { OrderRecord, PayoutRecord } from '../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../src/store/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { refuseAction } from '../src/domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../src/domain/operator-action.js';
-import type { SentAmount } from '../src/book/fences.js';
+import type { SentAmount } from '../src/store/requests/provider-requests.js';
 import type { Destination } from '../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
@@ -17,17 +22,17 @@ import {
   type Order,
   type Payout,
 } from '../src/qbitpay/schemas.js';
-import { findingOf, toProviderRecord } from './accepted-payout.js';
+import { discrepancyOf, toProviderRecord } from './accepted-payout.js';
 import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { asReadFailure } from './failure-mapping.js';
 import { heartbeating } from './heartbeating.js';
-import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './last-look.js';
+import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
-import { couldAnswerTo, fenceIdOf, orNone, scanFor } from './provider-scan.js';
-import { superseded, type Superseded } from './superseded.js';
+import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from './provider-scan.js';
+import { superseded, type PayoutState } from './payout-state.js';
 
 /** What a person decided about a payout. */
 export type PayoutOperation = {
@@ -46,22 +51,22 @@ export interface OperatePayoutInput {
   readonly operationId: string;
   readonly operation: PayoutOperation;
   /** How long after it was sent nobody sends a request again. @default 900 */
-  readonly settleWindowSeconds?: number;
+  readonly unknownOutcomeWaitSeconds?: number;
 }
 
 export type OperatePayoutResult =
-  /** What the book then says. */
-  | (Superseded & Pick<Extract<OperationOutcome, { kind: 'done' }>, 'isRepetition'>)
-  | (Omit<Superseded, 'kind'> & { readonly kind: 'refused'; readonly message: string });
+  /** What the store then says. */
+  | (PayoutState & Pick<Extract<OperationOutcome, { kind: 'done' }>, 'isRepetition'>)
+  | (Omit<PayoutState, 'kind'> & { readonly kind: 'refused'; readonly message: string });
 
-/** Carries out a person's decision, if it makes sense; the book decides that. */
+/** Carries out a person's decision, if it makes sense; the store decides that. */
 export function createOperatePayout(deps: ActivityDependencies) {
   return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
     const outcome = await heartbeating(() => operate(deps, input));
-    const book = await superseded(deps.book, input.payoutId);
+    const store = await superseded(deps.store, input.payoutId);
     return outcome.kind === 'done'
-      ? { ...outcome, ...book }
-      : { ...book, kind: 'refused', message: outcome.message };
+      ? { ...outcome, ...store }
+      : { ...store, kind: 'refused', message: outcome.message };
   };
 }
 
@@ -69,11 +74,11 @@ async function operate(
   deps: ActivityDependencies,
   { payoutId, operationId, operation, ...input }: OperatePayoutInput,
 ): Promise<OperationOutcome> {
-  const { operations } = deps.book;
+  const { operations } = deps.store;
   const { actor, reason } = operation;
-  const { settleWindowSeconds = DEFAULT_PAYOUT_POLICY.settleWindowSeconds } = input;
+  const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds } = input;
   const decision = { operationId, payoutId, actor, reason };
-  const early = await answerEarly(deps.book, decision, operation.action);
+  const early = await answerEarly(deps.store, decision, operation.action);
   if (early !== undefined) return early;
   switch (operation.action) {
     case 'hold':
@@ -81,9 +86,9 @@ async function operate(
     case 'resume':
       return operations.resume(decision);
     case 'resend':
-      return operations.resend(decision, settleWindowSeconds);
+      return operations.resend(decision, unknownOutcomeWaitSeconds);
     case 'close':
-      return asReadFailure(() => close(deps, decision, settleWindowSeconds));
+      return asReadFailure(() => close(deps, decision, unknownOutcomeWaitSeconds));
     case 'retry':
       return asReadFailure(() => retry(deps, { ...decision, destination: operation.destination }));
     case 'adopt':
@@ -93,19 +98,19 @@ async function operate(
 
 /** What nothing has to be read for: it was carried out before and its answer was lost, or makes no sense. */
 async function answerEarly(
-  book: Book,
+  store: Store,
   { operationId, payoutId }: Decision,
   action: PayoutOperation['action'],
 ): Promise<OperationOutcome | undefined> {
-  if (await book.operations.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
+  if (await store.operations.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
   const needed = NEEDED_ACTION[action];
   if (needed === undefined) return undefined;
-  const { status, holdReason } = await book.payouts.get(payoutId);
+  const { status, holdReason } = await store.payouts.get(payoutId);
   const refusal = refuseAction(status, holdReason, needed);
   return refusal === undefined ? undefined : refused(refusal);
 }
 
-/** For these the provider is read, before the book decides. */
+/** For these the provider is read, before the store decides. */
 const NEEDED_ACTION: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
   adopt: OPERATOR_ACTION.RESOLVE,
   close: OPERATOR_ACTION.RESOLVE,
@@ -116,7 +121,7 @@ type Adoption = Decision & { readonly providerId: string };
 
 /** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
 async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<OperationOutcome> {
-  const payout = await deps.book.payouts.get(adoption.payoutId);
+  const payout = await deps.store.payouts.get(adoption.payoutId);
   return payout.heldFrom === PAYOUT_STATUS.CONVERTING
     ? adoptOrder(deps, payout, adoption)
     : adoptPayout(deps, payout, adoption);
@@ -129,21 +134,21 @@ async function adoptPayout(
 ): Promise<OperationOutcome> {
   const { payoutId, payoutAttempt } = payout;
   const id = {
-    operation: FENCE_OPERATION.PAYOUT,
+    operation: REQUEST_OPERATION.PAYOUT,
     externalOrderId: payoutExternalId(payoutId, payoutAttempt),
   };
   const { externalOrderId } = id;
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
-  const { asked } = await deps.book.attempts.getFence(id);
+  const { asked } = await deps.store.attempts.getRequest(id);
   const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
   if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
-  const finding = findingOf(answer, payout.request.currency);
-  return deps.book.operations.adoptPayout(decision, {
+  const discrepancy = discrepancyOf(answer, payout.request.currency);
+  return deps.store.operations.adoptPayout(decision, {
     payout: record,
-    finding,
+    discrepancy,
     alsoPaid: others.alsoDone,
   });
 }
@@ -178,8 +183,8 @@ async function adoptOrder(
 ): Promise<OperationOutcome> {
   const { payoutId, orderAttempt } = payout;
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
-  const { asked } = await deps.book.attempts.getFence({
-    operation: FENCE_OPERATION.ORDER,
+  const { asked } = await deps.store.attempts.getRequest({
+    operation: REQUEST_OPERATION.ORDER,
     externalOrderId,
   });
   const answer = await orNone(() => deps.qbitpay.getOrder(providerId));
@@ -189,7 +194,7 @@ async function adoptOrder(
   const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
   if ('kind' in others) return others;
   const order = toOrderRecord(externalOrderId, answer);
-  return deps.book.operations.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
+  return deps.store.operations.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
 }
 
 /** One that names nobody is taken on a person's word, if it is what was asked for. */
@@ -204,34 +209,34 @@ async function retry(
   deps: ActivityDependencies,
   decision: Decision & { readonly destination?: Destination | undefined },
 ): Promise<OperationOutcome> {
-  const payout = await deps.book.payouts.get(decision.payoutId);
+  const payout = await deps.store.payouts.get(decision.payoutId);
   const live = await whyLive(deps, payout);
   if (live !== undefined) return refused(live);
   const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
-  return deps.book.operations.retry({ ...decision, isCovered });
+  return deps.store.operations.retry({ ...decision, isCovered });
 }
 
-/** A last look before its money is free: what is there after all must not be closed. */
+/** A preflight check before its money is available: what is there after all must not be closed. */
 async function close(
   deps: ActivityDependencies,
   decision: Decision,
-  settleWindowSeconds: number,
+  unknownOutcomeWaitSeconds: number,
 ): Promise<OperationOutcome> {
-  const payout = await deps.book.payouts.get(decision.payoutId);
+  const payout = await deps.store.payouts.get(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
   if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-    return deps.book.operations.close(decision, settleWindowSeconds);
+    return deps.store.operations.close(decision, unknownOutcomeWaitSeconds);
   }
-  // Only what is read after the settle window says that it is not there.
-  const fence = await deps.book.attempts.getFence(fenceIdOf(payout));
-  const early = refuseEarly(fence, settleWindowSeconds);
+  // Only what is read after the wait for an unknown outcome says that it is not there.
+  const providerRequest = await deps.store.attempts.getRequest(providerRequestIdOf(payout));
+  const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
   if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
   if (!isNamed) return refused(UNNAMED);
-  return isComplete ? deps.book.operations.close(decision, settleWindowSeconds) : refused(UNREADABLE);
+  return isComplete ? deps.store.operations.close(decision, unknownOutcomeWaitSeconds) : refused(UNREADABLE);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -245,7 +250,7 @@ async function closeUnknown(
   const returned =
     providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
   if (returned === undefined) return refused('QbitPay does not show its money again');
-  return deps.book.operations.closeReturned(decision, returned);
+  return deps.store.operations.closeReturned(decision, returned);
 }
 
 /**
@@ -257,9 +262,9 @@ async function closeOrder(
   decision: Decision,
   payout: PayoutRecord,
 ): Promise<OperationOutcome> {
-  const { book, qbitpay } = deps;
+  const { store, qbitpay } = deps;
   const { order } = payout;
-  if (order === null) throw new Error('the order was accepted and is not in the book');
+  if (order === null) throw new Error('the order was accepted and is not in the store');
   const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
   if (answer === undefined) return closeUnshown(deps, decision, payout, order);
   if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
@@ -267,7 +272,7 @@ async function closeOrder(
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refused(NOT_ALL_SHOWN);
   const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
-  return book.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+  return store.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
 
 /**
@@ -289,7 +294,7 @@ async function closeUnshown(
   if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
   const ended = { ...order, amount, quoteAmount, fee, status: ORDER_STATUS.CANCELLED };
-  return deps.book.operations.closeSold(decision, ended);
+  return deps.store.operations.closeSold(decision, ended);
 }
 
 const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';

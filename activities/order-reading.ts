@@ -1,8 +1,8 @@
-import type { Book } from '../src/book/book.js';
-import type { Finding } from '../src/book/acceptances.js';
-import type { Fence, FenceId } from '../src/book/fences.js';
-import type { OrderRecord, PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION, FENCE_STATE } from '../src/book/schema.js';
+import type { Store } from '../src/store/store.js';
+import type { ObjectDiscrepancy } from '../src/store/requests/accepted-requests.js';
+import type { ProviderRequest, ProviderRequestId } from '../src/store/requests/provider-requests.js';
+import type { OrderRecord, PayoutRecord } from '../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../src/store/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
@@ -13,7 +13,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
 import { orNone } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
-import { hold, superseded, type Superseded } from './superseded.js';
+import { hold, superseded, type PayoutState } from './payout-state.js';
 
 export type OrderProgress =
   | { readonly kind: 'filled' }
@@ -22,7 +22,7 @@ export type OrderProgress =
       readonly unclear?: Unclear;
     }
   /** The provider ended the order unfilled, or filled in part: the payout is held. */
-  | Superseded;
+  | PayoutState;
 
 /** What the provider shows of an order does not say what it moved. */
 export interface Unclear {
@@ -30,55 +30,58 @@ export interface Unclear {
   readonly why: string;
 }
 
-/** `GET /orders/ID` of an accepted order: what it says, and what it really moved, goes into the book. */
+/** `GET /orders/ID` of an accepted order: what it says, and what it really moved, goes into the store. */
 export async function readOrder(
-  { book, qbitpay }: ActivityDependencies,
+  { store, qbitpay }: ActivityDependencies,
   payout: PayoutRecord,
   maxSlippageBps: number | undefined,
 ): Promise<OrderProgress> {
-  if (payout.order === null) throw new Error('the order was accepted and is not in the book');
+  if (payout.order === null) throw new Error('the order was accepted and is not in the store');
   const { externalOrderId, providerOrderId } = payout.order;
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
-    const forMs = await book.attempts.noteOrderMissing(externalOrderId);
+    const forMs = await store.attempts.noteOrderMissing(externalOrderId);
     return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
   }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
-  const fence = await book.attempts.getFence(orderFence(externalOrderId));
-  for (const finding of [findingOf(order, payout, fence), findPriceBelow(order, payout, maxSlippageBps)]) {
-    if (finding === undefined) continue;
-    const noted = await book.attempts.noteOrderFinding(payout.payoutId, finding);
-    if (noted === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
+  const providerRequest = await store.attempts.getRequest(orderRequestId(externalOrderId));
+  for (const discrepancy of [
+    discrepancyOf(order, payout, providerRequest),
+    findPriceBelow(order, payout, maxSlippageBps),
+  ]) {
+    if (discrepancy === undefined) continue;
+    const noted = await store.attempts.noteOrderDiscrepancy(payout.payoutId, discrepancy);
+    if (noted === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
   }
   const record = toOrderRecord(externalOrderId, order, movement);
-  const status = await book.attempts.upsertOrder(payout.payoutId, record);
-  if (status === PAYOUT_STATUS.HELD) return superseded(book, payout.payoutId);
+  const status = await store.attempts.upsertOrder(payout.payoutId, record);
+  if (status === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
   if (order.status === ORDER_STATUS.FILLED) return { kind: 'filled' };
   if (!isEnded)
     return order.status === ORDER_STATUS.PENDING
       ? { kind: 'pending' }
-      : holdUnknown(book, payout, externalOrderId, order);
+      : holdUnknown(store, payout, externalOrderId, order);
   if (movement === undefined) {
-    const forMs = await book.attempts.noteUnclear(externalOrderId);
+    const forMs = await store.attempts.noteUnclear(externalOrderId);
     const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
     return { kind: 'pending', unclear: { forMs, why } };
   }
-  return hold(book, payout.payoutId, {
+  return hold(store, payout.payoutId, {
     reason: FAILURE_TYPE.ORDER_NOT_FILLED,
     detail: describeEnd(record),
-    about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
+    about: { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] },
   });
 }
 
 /** The order is ours all the same: it answers to its `externalOrderId`. One that ended unfilled may state what it sold. */
-function findingOf(
+function discrepancyOf(
   order: Order,
   { request }: Pick<PayoutRecord, 'request'>,
-  { asked }: Pick<Fence, 'asked'>,
-): Finding | undefined {
+  { asked }: Pick<ProviderRequest, 'asked'>,
+): ObjectDiscrepancy | undefined {
   const { id, side, symbol, amount } = order;
   const pair = `${request.fundingCurrency}/${request.currency}`;
   const due = asked === null || isEndedUnfilled(order) ? amount : asked.amount;
@@ -96,7 +99,7 @@ function findPriceBelow(
   { id, status, symbol, amount, quoteAmount }: Order,
   { estimatedPrice }: Pick<PayoutRecord, 'estimatedPrice'>,
   maxSlippageBps: number | undefined,
-): Finding | undefined {
+): ObjectDiscrepancy | undefined {
   if (status !== ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
   if (estimatedPrice === null || maxSlippageBps === undefined) return undefined;
   const [base = '', quote = ''] = symbol.split('/').map(printableWord);
@@ -108,37 +111,37 @@ function findPriceBelow(
 
 /** It has waited long enough: what became of its money has to be found out by a person. */
 export async function holdUnclear(
-  { book }: ActivityDependencies,
+  { store }: ActivityDependencies,
   { payoutId, order }: PayoutRecord,
   detail: string,
-): Promise<Superseded> {
+): Promise<PayoutState> {
   const { externalOrderId = '' } = order ?? {};
-  return hold(book, payoutId, {
+  return hold(store, payoutId, {
     reason: FAILURE_TYPE.ORDER_UNCLEAR,
     detail,
-    about: { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] },
+    about: { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] },
   });
 }
 
-function orderFence(externalOrderId: string): FenceId {
-  return { operation: FENCE_OPERATION.ORDER, externalOrderId };
+function orderRequestId(externalOrderId: string): ProviderRequestId {
+  return { operation: REQUEST_OPERATION.ORDER, externalOrderId };
 }
 
 /** Resumed, it is read again: the provider may have come to a word that says more. */
 async function holdUnknown(
-  book: Book,
+  store: Store,
   { payoutId }: PayoutRecord,
   externalOrderId: string,
   { id, status }: Order,
-): Promise<Superseded> {
+): Promise<PayoutState> {
   const detail = `QbitPay says "${printableWord(status)}" of order ${id}`;
-  const about = { id: orderFence(externalOrderId), states: [FENCE_STATE.ACCEPTED] };
-  return hold(book, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
+  const about = { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] };
+  return hold(store, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
 }
 
 /**
- * The order for the book. One that ended unfilled may have been filled in part: until its movement is known it is as
- * good as pending, then that is what the book has of it.
+ * The order for the store. One that ended unfilled may have been filled in part: until its movement is known it is as
+ * good as pending, then that is what the store has of it.
  */
 export function toOrderRecord(externalOrderId: string, answer: Order, movement?: OrderMovement): OrderRecord {
   const order = asSale(answer);
@@ -161,7 +164,7 @@ export function toOrderRecord(externalOrderId: string, answer: Order, movement?:
   };
 }
 
-/** The book knows sales: an order that buys the base sells the quote for it, and the fee is taken in the quote. */
+/** The store knows sales: an order that buys the base sells the quote for it, and the fee is taken in the quote. */
 function asSale(order: Order): Order {
   if (order.side !== ORDER_SIDE.BUY) return order;
   const [base = '', quote = ''] = order.symbol.split('/');

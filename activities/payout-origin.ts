@@ -1,5 +1,5 @@
-import type { Book } from '../src/book/book.js';
-import type { PayoutOrigin } from '../src/book/payouts.js';
+import type { Store } from '../src/store/store.js';
+import type { PayoutOrigin } from '../src/store/payouts/payouts.js';
 import type { PayoutRequest } from '../src/domain/payout-request.js';
 
 /** A payout's origin as the workflow knows it: plain JSON. */
@@ -13,10 +13,10 @@ export interface PayoutOriginInput {
 }
 
 /** The hash is taken here again: a workflow may have been started by anyone. */
-export async function toBookOrigin(book: Book, origin: PayoutOriginInput): Promise<PayoutOrigin> {
+export async function toPayoutOrigin(store: Store, origin: PayoutOriginInput): Promise<PayoutOrigin> {
   return {
     request: origin.request,
-    requestHash: await book.hashRequest(origin.request),
+    requestHash: await store.hashRequest(origin.request),
     firstExecutionRunId: origin.firstExecutionRunId,
     openRequestId: origin.openRequestId,
     maker: origin.maker,

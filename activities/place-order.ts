@@ -1,11 +1,11 @@
 import { log } from '@temporalio/activity';
-import type { SentAmount } from '../src/book/fences.js';
-import type { Funds } from '../src/book/ledger.js';
-import type { PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION } from '../src/book/schema.js';
+import type { SentAmount } from '../src/store/requests/provider-requests.js';
+import type { Funds } from '../src/store/ledger/ledger.js';
+import type { PayoutRecord } from '../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../src/store/schema.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { orderExternalId } from '../src/domain/identifiers.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
@@ -22,13 +22,13 @@ import { takeMoment } from '../src/qbitpay/moment.js';
 import { ORDER_SIDE, type Order } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyPostError, maskProviderText, type PostVerdict } from './failure-mapping.js';
-import { answerFromFence, sendThroughFence, type NotAccepted } from './fenced-post.js';
+import { answerFromRequest, sendGuarded, type NotAccepted } from './guarded-post.js';
 import type { Price } from './fetch-ticker.js';
 import { heartbeating } from './heartbeating.js';
 import { isNothing, scanOrders } from './provider-scan.js';
 import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
-import { superseded } from './superseded.js';
-import { surely } from './surely.js';
+import { superseded } from './payout-state.js';
+import { persistWithRetry } from './persist-with-retry.js';
 import { watched } from './watched.js';
 
 export interface PlaceOrderInput {
@@ -48,9 +48,9 @@ export type PlaceOrderResult =
   | { readonly kind: 'priceMoved' };
 
 /**
- * `POST /orders`, behind its fence, and the order read back. Sells what the payout needs of its own money; after an
+ * `POST /orders`, behind its provider request, and the order read back. Sells what the payout needs of its own money; after an
  * order that was filled in part, the rest, or nothing where that was all it takes.
- * Run again it never sends a second order by itself: it goes on from what the fence says.
+ * Run again it never sends a second order by itself: it goes on from what the provider request says.
  */
 export function createPlaceOrder(deps: ActivityDependencies) {
   return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
@@ -63,14 +63,14 @@ async function place(
   { payoutId, price, maxSlippageBps = DEFAULT_PAYOUT_POLICY.maxSlippageBps }: PlaceOrderInput,
 ): Promise<PlaceOrderResult> {
   const decidedAt = takeMoment();
-  const { book } = deps;
-  const payout = await book.payouts.get(payoutId);
+  const { store } = deps;
+  const payout = await store.payouts.get(payoutId);
   const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
   if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout, maxSlippageBps);
-  if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(book, payoutId);
-  const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId };
+  if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(store, payoutId);
+  const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
   // What was sent comes first, whatever the price is now.
-  const known = await answerFromFence(deps, payoutId, fence);
+  const known = await answerFromRequest(deps, payoutId, providerRequest);
   if (known !== undefined) return known;
   const done = await readConverted(deps, payout);
   if (isConverted(payout.request, feeTermsOf(payout), done)) return { kind: 'filled' };
@@ -78,21 +78,23 @@ async function place(
   if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return { kind: 'priceMoved' };
   if ((await sizeOrder(deps, payout, price.bid)) === undefined) return { kind: 'priceMoved' };
   if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
-  await deps.reached(MILESTONE.ORDER_BEFORE_FENCE);
-  return sendThroughFence<Order, PlaceOrderResult>(deps, {
+  await deps.reached(CRASH_POINT.ORDER_BEFORE_GUARD);
+  return sendGuarded<Order, PlaceOrderResult>(deps, {
     payoutId,
-    fence,
+    providerRequest,
     detail: `selling at ${price.bid}`,
     decidedAt,
-    milestones: {
-      afterFence: MILESTONE.ORDER_AFTER_FENCE,
-      afterResponse: MILESTONE.ORDER_AFTER_RESPONSE,
+    crashPoints: {
+      afterGuard: CRASH_POINT.ORDER_AFTER_GUARD,
+      afterResponse: CRASH_POINT.ORDER_AFTER_RESPONSE,
     },
     size: () => sizeOrder(deps, payout, price.bid),
     uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
     isAbsent: async (firstSentAt) => {
-      const { asked } = await book.attempts.getFence(fence);
-      return isNothing(await scanOrders(deps, fence, { firstSentAtMs: firstSentAt.getTime(), asked }));
+      const { asked } = await store.attempts.getRequest(providerRequest);
+      return isNothing(
+        await scanOrders(deps, providerRequest, { firstSentAtMs: firstSentAt.getTime(), asked }),
+      );
     },
     send: ({ amount }, since) =>
       deps.qbitpay.createOrder({
@@ -128,12 +130,12 @@ function isPriceAcceptable({ estimatedPrice }: PayoutRecord, bid: string, maxSli
 
 /** What earlier orders of this payout moved before they ended unfilled: the one that is placed now is for the rest. */
 async function readConverted(
-  { book }: ActivityDependencies,
+  { store }: ActivityDependencies,
   { payoutId, request }: PayoutRecord,
 ): Promise<Converted> {
   const [sold, own] = await Promise.all([
-    book.attempts.soldByOrders(payoutId, request.fundingCurrency),
-    book.ledger.fundsOf(payoutId),
+    store.attempts.soldByOrders(payoutId, request.fundingCurrency),
+    store.ledger.fundsOf(payoutId),
   ]);
   return { sold, proceeds: amountIn(own, request.currency) };
 }
@@ -163,7 +165,7 @@ async function sizeOrder(
   const currency = request.fundingCurrency;
   const done = await readConverted(deps, payout);
   const amount = saleFor(request, bid, feeTerms, done);
-  const funds = amountIn(await deps.book.ledger.fundsOf(payout.payoutId), currency);
+  const funds = amountIn(await deps.store.ledger.fundsOf(payout.payoutId), currency);
   if (compareAmounts(amount, funds) > 0) return undefined;
   const asked = { amount, currency, price: bid };
   if (minimum === null) return asked;
@@ -183,9 +185,11 @@ async function accept(
   { answer, externalOrderId, maxSlippageBps }: AcceptedOrder,
 ): Promise<PlaceOrderResult> {
   log.info('order accepted', { payoutId, providerOrderId: answer.id });
-  await surely(() => deps.book.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)));
-  await deps.reached(MILESTONE.ORDER_RECORDED);
-  return readBack(deps, await deps.book.payouts.get(payoutId), maxSlippageBps);
+  await persistWithRetry(() =>
+    deps.store.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
+  );
+  await deps.reached(CRASH_POINT.ORDER_RECORDED);
+  return readBack(deps, await deps.store.payouts.get(payoutId), maxSlippageBps);
 }
 
 async function readBack(
@@ -193,9 +197,9 @@ async function readBack(
   payout: PayoutRecord,
   maxSlippageBps: number,
 ): Promise<PlaceOrderResult> {
-  return watched(deps.book, payout.payoutId, async () => {
+  return watched(deps.store, payout.payoutId, async () => {
     const progress = await readOrder(deps, payout, maxSlippageBps);
-    await deps.reached(MILESTONE.ORDER_READ_BACK);
+    await deps.reached(CRASH_POINT.ORDER_READ_BACK);
     return progress;
   });
 }

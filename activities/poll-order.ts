@@ -1,6 +1,6 @@
 import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { notYet } from './not-yet.js';
+import { retryLater } from './retry-later.js';
 import { holdUnclear, readOrder, type OrderProgress } from './order-reading.js';
 import { watched } from './watched.js';
 
@@ -8,7 +8,7 @@ export interface PollOrderInput {
   readonly payoutId: string;
   readonly pollIntervalMs: number;
   /** How long an order is waited for that is not shown, or does not show what it moved. @default 900 */
-  readonly settleWindowSeconds?: number;
+  readonly unknownOutcomeWaitSeconds?: number;
   /** How far the executed price may be below the estimate, in basis points; any, where an older input does not say. */
   readonly maxSlippageBps?: number;
 }
@@ -17,13 +17,14 @@ export interface PollOrderInput {
 export function createPollOrder(deps: ActivityDependencies) {
   return async function pollOrder(input: PollOrderInput): Promise<OrderProgress> {
     const { payoutId, pollIntervalMs } = input;
-    const { settleWindowSeconds = DEFAULT_PAYOUT_POLICY.settleWindowSeconds, maxSlippageBps } = input;
-    const payout = await deps.book.payouts.get(payoutId);
-    const progress = await watched(deps.book, payoutId, () => readOrder(deps, payout, maxSlippageBps));
+    const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds, maxSlippageBps } =
+      input;
+    const payout = await deps.store.payouts.get(payoutId);
+    const progress = await watched(deps.store, payoutId, () => readOrder(deps, payout, maxSlippageBps));
     if (progress.kind !== 'pending') return progress;
     const { unclear } = progress;
-    if (unclear === undefined) throw notYet('the order is pending', pollIntervalMs);
-    if (unclear.forMs >= settleWindowSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
-    throw notYet(unclear.why, pollIntervalMs);
+    if (unclear === undefined) throw retryLater('the order is pending', pollIntervalMs);
+    if (unclear.forMs >= unknownOutcomeWaitSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
+    throw retryLater(unclear.why, pollIntervalMs);
   };
 }

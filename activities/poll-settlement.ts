@@ -2,7 +2,7 @@ import { activityInfo } from '@temporalio/activity';
 import type { FailureType } from '../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { notYet } from './not-yet.js';
+import { retryLater } from './retry-later.js';
 import { readSettlement, type Settlement, type SettlementInput } from './settlement-reading.js';
 
 export interface PollSettlementInput extends SettlementInput {
@@ -17,10 +17,11 @@ export interface PollSettlementInput extends SettlementInput {
  */
 export function createPollSettlement(deps: ActivityDependencies) {
   return async function pollSettlement(input: PollSettlementInput): Promise<Settlement> {
-    if (activityInfo().attempt === 1) throw notYet('just accepted', input.pollIntervalMs);
+    if (activityInfo().attempt === 1) throw retryLater('just accepted', input.pollIntervalMs);
     const settlement = await readSettlement(deps, input);
     const isHeldAnew = settlement.status === PAYOUT_STATUS.HELD && settlement.holdReason !== input.holdReason;
-    if (!settlement.settled && !isHeldAnew) throw notYet('the payout is not settled', input.pollIntervalMs);
+    if (!settlement.settled && !isHeldAnew)
+      throw retryLater('the payout is not settled', input.pollIntervalMs);
     return settlement;
   };
 }

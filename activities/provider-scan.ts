@@ -1,6 +1,6 @@
-import type { FenceId, SentAmount } from '../src/book/fences.js';
-import type { PayoutRecord } from '../src/book/records.js';
-import { FENCE_OPERATION } from '../src/book/schema.js';
+import type { ProviderRequestId, SentAmount } from '../src/store/requests/provider-requests.js';
+import type { PayoutRecord } from '../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../src/store/schema.js';
 import { orderExternalId, payoutExternalId } from '../src/domain/identifiers.js';
 import { compareAmounts } from '../src/domain/money.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
@@ -14,7 +14,7 @@ import type { QbitPayClient } from '../src/qbitpay/client.js';
 import type { Order, Payout } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 
-/** Finding a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
+/** ObjectDiscrepancy a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
 
 /** How far before the first sending the list is read: the two clocks are never further apart. */
 export const CLOCK_MARGIN_MS = 10 * 60_000;
@@ -38,7 +38,7 @@ export function isNothing({ found, isComplete, isNamed }: Scan<unknown>): boolea
 /** Payouts of this `externalOrderId`: those in the list, and those of `announcedIds` that are of it. */
 export async function scanPayouts(
   qbitpay: Pick<QbitPayClient, 'iteratePayouts' | 'getPayout'>,
-  { externalOrderId }: Pick<FenceId, 'externalOrderId'>,
+  { externalOrderId }: Pick<ProviderRequestId, 'externalOrderId'>,
   firstSentAtMs: number,
   announcedIds: readonly string[] = [],
 ): Promise<Scan<Payout>> {
@@ -92,13 +92,13 @@ export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> 
 
 export interface OrderScanDependencies {
   readonly qbitpay: Pick<QbitPayClient, 'iterateOrders'>;
-  readonly book: { readonly attempts: Pick<ActivityDependencies['book']['attempts'], 'knownOrderIds'> };
+  readonly store: { readonly attempts: Pick<ActivityDependencies['store']['attempts'], 'knownOrderIds'> };
 }
 
 /** [I] Orders have the filter; what it answers is checked all the same. That they carry the id back is inferred, too. */
 export async function scanOrders(
-  { qbitpay, book }: OrderScanDependencies,
-  { externalOrderId }: Pick<FenceId, 'externalOrderId'>,
+  { qbitpay, store }: OrderScanDependencies,
+  { externalOrderId }: Pick<ProviderRequestId, 'externalOrderId'>,
   { firstSentAtMs, asked }: { readonly firstSentAtMs: number; readonly asked: SentAmount | null },
 ): Promise<Scan<Order>> {
   const fromMs = firstSentAtMs - CLOCK_MARGIN_MS;
@@ -108,7 +108,7 @@ export async function scanOrders(
     fromMs,
   );
   const candidates = unnamed.filter((order) => couldAnswerTo(order, asked)).map(({ id }) => id);
-  const known = candidates.length === 0 ? [] : await book.attempts.knownOrderIds(candidates);
+  const known = candidates.length === 0 ? [] : await store.attempts.knownOrderIds(candidates);
   return { ...listed, isNamed: candidates.every((id) => known.includes(id)) };
 }
 
@@ -174,24 +174,29 @@ async function readOnce<T extends Listed>(
 }
 
 /** The request that the payout is at, or was at when it was held. */
-export function fenceIdOf({ payoutId, orderAttempt, payoutAttempt, ...payout }: PayoutRecord): FenceId {
+export function providerRequestIdOf({
+  payoutId,
+  orderAttempt,
+  payoutAttempt,
+  ...payout
+}: PayoutRecord): ProviderRequestId {
   const step = payout.status === PAYOUT_STATUS.HELD ? payout.heldFrom : payout.status;
   return step === PAYOUT_STATUS.PAYING || step === PAYOUT_STATUS.IN_TRANSIT
-    ? { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payoutExternalId(payoutId, payoutAttempt) }
-    : { operation: FENCE_OPERATION.ORDER, externalOrderId: orderExternalId(payoutId, orderAttempt) };
+    ? { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payoutExternalId(payoutId, payoutAttempt) }
+    : { operation: REQUEST_OPERATION.ORDER, externalOrderId: orderExternalId(payoutId, orderAttempt) };
 }
 
 /** What QbitPay has under the `externalOrderId` of the request that the payout is, or was, at. */
 export async function scanFor(
-  deps: Pick<ActivityDependencies, 'book' | 'qbitpay'>,
+  deps: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
   payout: PayoutRecord,
 ): Promise<Scan<Order | Payout>> {
-  const id = fenceIdOf(payout);
-  const { firstSentAt, asked } = await deps.book.attempts.getFence(id);
+  const id = providerRequestIdOf(payout);
+  const { firstSentAt, asked } = await deps.store.attempts.getRequest(id);
   const fromMs = (firstSentAt ?? payout.createdAt).getTime();
-  if (id.operation === FENCE_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
+  if (id.operation === REQUEST_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
   const known = payout.providerPayout?.providerPayoutId;
-  const announced = await deps.book.webhooks.objectsOf(payout.payoutId);
+  const announced = await deps.store.webhooks.objectsOf(payout.payoutId);
   const scan = await scanPayouts(
     deps.qbitpay,
     id,

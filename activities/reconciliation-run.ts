@@ -1,5 +1,5 @@
-import type { MentionedObjects } from '../src/book/reconciliation-reading.js';
-import { READING_MARGIN_MS, compareBookWithProvider } from '../src/domain/reconcile.js';
+import type { MentionedObjects } from '../src/store/ledger/reconciliation-reading.js';
+import { READING_MARGIN_MS, compareStoreWithProvider } from '../src/domain/reconcile.js';
 import type { ProviderSnapshot, ReconciliationReport } from '../src/domain/reconciliation.js';
 import type { BalanceTransaction, Order, Payout } from '../src/qbitpay/schemas.js';
 import { readReturn } from './await-return.js';
@@ -12,17 +12,17 @@ const DAY_MS = 86_400_000;
 export interface ReconciliationRun {
   readonly reportId: string;
   readonly report: ReconciliationReport;
-  /** Payouts that wait for the free balance, which may have got what came back. */
+  /** Payouts that wait for the available balance, which may have got what came back. */
   readonly wake: readonly string[];
 }
 
 export type ReconciliationDependencies = Pick<
   ActivityDependencies,
-  'book' | 'qbitpay' | 'settings' | 'startDeposit'
+  'store' | 'qbitpay' | 'settings' | 'startDeposit'
 >;
 
 /**
- * Compares the book with the provider both ways, books what nobody else would (outside activity, returned money
+ * Compares the store with the provider both ways, books what nobody else would (outside activity, returned money
  * whose workflow is gone), starts the workflows of deposits nobody announced, and keeps the report.
  * `onProgress` is called again and again while the provider's lists are read.
  */
@@ -30,17 +30,17 @@ export async function runReconciliation(
   deps: ReconciliationDependencies,
   onProgress: () => void,
 ): Promise<ReconciliationRun> {
-  const { book, settings } = deps;
+  const { store, settings } = deps;
   const ranAtMs = Date.now();
   const sinceMs = ranAtMs - settings.reconciliation.windowDays * DAY_MS;
   await ensureOpeningBalances(deps);
   const wake = await bookReturns(deps, onProgress);
   const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS, onProgress);
   // Read last, so that it knows whatever the provider has shown.
-  const snapshot = await book.reconciliation.snapshot(sinceMs, mentionedBy(provider));
+  const snapshot = await store.reconciliation.snapshot(sinceMs, mentionedBy(provider));
   const graceMs = settings.reconciliation.graceSeconds * 1_000;
-  const { report, unseenDeposits, outside } = compareBookWithProvider({
-    book: snapshot,
+  const { report, unseenDeposits, outside } = compareStoreWithProvider({
+    store: snapshot,
     provider,
     sinceMs,
     ranAtMs,
@@ -52,8 +52,8 @@ export async function runReconciliation(
       notice: { providerDepositId, currency, amount, address: null, txHash: null },
     });
   }
-  await book.reconciliation.recordOutsideActivity(outside);
-  return { reportId: await book.reconciliation.storeReport(report), report, wake };
+  await store.reconciliation.recordOutsideActivity(outside);
+  return { reportId: await store.reconciliation.storeReport(report), report, wake };
 }
 
 function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): MentionedObjects {
@@ -70,7 +70,7 @@ async function bookReturns(
   onProgress: () => void,
 ): Promise<readonly string[]> {
   const wake = new Set<string>();
-  for (const attempt of await deps.book.reconciliation.findReturning()) {
+  for (const attempt of await deps.store.reconciliation.findReturnPending()) {
     const outcome = await readReturn(deps, attempt);
     outcome?.wake.forEach((payoutId) => wake.add(payoutId));
     onProgress();
@@ -79,12 +79,12 @@ async function bookReturns(
 }
 
 async function readProvider(
-  { book, qbitpay }: ReconciliationDependencies,
+  { store, qbitpay }: ReconciliationDependencies,
   fromMs: number,
   onProgress: () => void,
 ): Promise<ProviderSnapshot> {
   const { balances, newest } = await readStandingBalances(qbitpay);
-  await book.ledger.recordBalanceReading(balances);
+  await store.ledger.recordBalanceReading(balances);
   const olderThan = newest.at(-1)?.id;
   const older =
     olderThan === undefined ? [] : qbitpay.iterateBalanceTransactions({}, { startingAfter: olderThan });

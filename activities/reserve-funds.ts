@@ -1,8 +1,8 @@
-import type { ReservationOutcome } from '../src/book/reservations.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import type { ReservationOutcome } from '../src/store/payouts/reservations.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { notYet } from './not-yet.js';
+import { retryLater } from './retry-later.js';
 
 export type { ReservationOutcome };
 
@@ -10,16 +10,16 @@ export interface ReserveFundsInput {
   readonly payoutId: string;
 }
 
-/** Takes what a payout needs out of the free balance, if it is its turn and there is enough. */
-export function createReserveFunds({ book, reached }: ActivityDependencies) {
+/** Takes what a payout needs out of the available balance, if it is its turn and there is enough. */
+export function createReserveFunds({ store, reached }: ActivityDependencies) {
   return async function reserveFunds({ payoutId }: ReserveFundsInput): Promise<ReservationOutcome> {
-    const outcome = await book.payouts.reserve(payoutId);
-    if (hasReserved(outcome.status)) await reached(MILESTONE.BALANCE_RESERVED);
+    const outcome = await store.payouts.reserve(payoutId);
+    if (hasReserved(outcome.status)) await reached(CRASH_POINT.BALANCE_RESERVED);
     return outcome;
   };
 }
 
-/** Whether a payout that the free balance funds has its money, and has not done anything with it yet. */
+/** Whether a payout that the available balance funds has its money, and has not done anything with it yet. */
 export function hasReserved(status: PayoutStatus): boolean {
   return status === PAYOUT_STATUS.CONVERTING || status === PAYOUT_STATUS.PAYING;
 }
@@ -29,13 +29,13 @@ export interface PollReservationInput extends ReserveFundsInput {
 }
 
 /** As reserveFunds, again and again: for wake-ups that never came. */
-export function createPollReservation({ book, reached }: ActivityDependencies) {
+export function createPollReservation({ store, reached }: ActivityDependencies) {
   return async function pollReservation(input: PollReservationInput): Promise<ReservationOutcome> {
-    const outcome = await book.payouts.reserve(input.payoutId);
+    const outcome = await store.payouts.reserve(input.payoutId);
     if (outcome.status === PAYOUT_STATUS.AWAITING_BALANCE) {
-      throw notYet('the free balance does not suffice', input.pollIntervalMs);
+      throw retryLater('the available balance does not suffice', input.pollIntervalMs);
     }
-    if (hasReserved(outcome.status)) await reached(MILESTONE.BALANCE_RESERVED);
+    if (hasReserved(outcome.status)) await reached(CRASH_POINT.BALANCE_RESERVED);
     return outcome;
   };
 }

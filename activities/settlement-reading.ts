@@ -1,14 +1,14 @@
-import { FENCE_OPERATION } from '../src/book/schema.js';
-import type { PendingWebhook } from '../src/book/webhook-inbox.js';
-import type { SettlementOutcome, SettlementReading } from '../src/book/settlements.js';
+import { REQUEST_OPERATION } from '../src/store/schema.js';
+import type { PendingWebhook } from '../src/store/webhooks/webhook-inbox.js';
+import type { SettlementOutcome, SettlementReading } from '../src/store/requests/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../src/domain/failure-type.js';
 import { payoutExternalId, payoutIdOfExternalId } from '../src/domain/identifiers.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
 import { RETURNED_STATUSES } from '../src/domain/provider-objects.js';
 import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../src/qbitpay/schemas.js';
-import { findingOf, recordAccepted } from './accepted-payout.js';
+import { discrepancyOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { orNone, readAnnounced, type Announced } from './provider-scan.js';
 import { printableWord } from './provider-words.js';
@@ -20,10 +20,10 @@ export interface SettlementInput {
   /** What becomes of a payout that QbitPay failed or cancelled. @default fail */
   readonly onFailedAttempt?: 'fail' | 'hold';
   /** For how long a payout that QbitPay does not show is only waited for. @default 900 */
-  readonly settleWindowSeconds?: number;
+  readonly unknownOutcomeWaitSeconds?: number;
 }
 
-/** What the book says after the reading. */
+/** What the store says after the reading. */
 export interface Settlement extends SettlementOutcome {
   readonly settled: boolean;
 }
@@ -43,10 +43,10 @@ export async function readSettlement(
   deps: ActivityDependencies,
   { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
 ): Promise<Settlement> {
-  const { book, qbitpay, reached } = deps;
-  return watched(book, payoutId, async () => {
-    const events = await book.webhooks.pendingOf({ payoutId });
-    const { request } = await book.payouts.get(payoutId);
+  const { store, qbitpay, reached } = deps;
+  return watched(store, payoutId, async () => {
+    const events = await store.webhooks.pendingOf({ payoutId });
+    const { request } = await store.payouts.get(payoutId);
     // At once: others that do not answer must not use up the time of the one that is settled.
     const [payout, others] = await Promise.all([
       orNone(() => qbitpay.getPayout(providerPayoutId)),
@@ -57,24 +57,27 @@ export async function readSettlement(
     // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
     // read: the events stay to be dealt with.
     if (payout === undefined) {
-      const { settleWindowSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
-      const missing = await book.attempts.recordMissing(payoutId, { providerPayoutId, settleWindowSeconds });
+      const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
+      const missing = await store.attempts.recordMissing(payoutId, {
+        providerPayoutId,
+        unknownOutcomeWaitSeconds,
+      });
       return { ...missing, settled: isFinalStatus(missing.status) };
     }
     const ending = outcomeOf(payout.status, onFailedAttempt);
-    if (ending !== null) await reached(MILESTONE.SETTLEMENT_READ);
-    const outcome = await book.attempts.recordSettlement(payoutId, {
+    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_READ);
+    const outcome = await store.attempts.recordSettlement(payoutId, {
       providerPayoutId,
       currency: payout.currency,
       recipientAmount: payout.amount,
       fee: payout.fee,
       providerStatus: payout.status,
       outcome: ending,
-      finding: findingOf(payout, request.currency),
+      discrepancy: discrepancyOf(payout, request.currency),
     });
-    if (ending !== null) await reached(MILESTONE.SETTLEMENT_RECORDED);
+    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_RECORDED);
     const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
-    await book.webhooks.markHandled(
+    await store.webhooks.markHandled(
       events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
     );
     return { ...outcome, settled: isFinalStatus(outcome.status) };
@@ -104,29 +107,32 @@ async function recordOthers(
   others: readonly Other[],
 ): Promise<void> {
   if (others.length === 0) return;
-  const payout = await deps.book.payouts.get(payoutId);
+  const payout = await deps.store.payouts.get(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
-  const fence = await deps.book.attempts.getFence({ operation: FENCE_OPERATION.PAYOUT, externalOrderId });
+  const providerRequest = await deps.store.attempts.getRequest({
+    operation: REQUEST_OPERATION.PAYOUT,
+    externalOrderId,
+  });
   for (const { answer } of others) {
     if (typeof answer === 'string') continue;
     if (answer.externalOrderId !== externalOrderId) {
       await reportIfEarlier(deps, payoutId, answer);
       continue;
     }
-    const postAmount = fence.asked?.amount ?? answer.amount;
+    const postAmount = providerRequest.asked?.amount ?? answer.amount;
     await recordAccepted(deps, payout, { answer, postAmount, externalOrderId });
   }
 }
 
 /** Another attempt was made because this one was over: that it lives is told even if nobody could stop the other. */
 async function reportIfEarlier(
-  { book }: ActivityDependencies,
+  { store }: ActivityDependencies,
   payoutId: string,
   { id, externalOrderId = '', status }: Payout,
 ): Promise<void> {
   if (payoutIdOfExternalId(externalOrderId) !== payoutId || RETURNED_STATUSES.includes(status)) return;
   const which = `payout ${id} as ${printableWord(status)}`;
-  await book.attempts.reportEarlier(payoutId, { externalOrderId, which });
+  await store.attempts.reportEarlier(payoutId, { externalOrderId, which });
 }
 
 function failedAs(

@@ -1,9 +1,9 @@
-import { DEPOSIT_STATUS } from '../src/book/ledger-records.js';
+import { DEPOSIT_STATUS } from '../src/store/ledger/ledger-records.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { classifyReadError } from './failure-mapping.js';
-import { notYet, spread } from './not-yet.js';
+import { retryLater, spread } from './retry-later.js';
 import { CLOCK_MARGIN_MS } from './provider-scan.js';
 import { findShownDeposits } from './shown-deposits.js';
 import { noteWaiting } from './watched.js';
@@ -12,12 +12,12 @@ const LOOK_AGAIN_MS = 1_000;
 
 /**
  * Before a payout expires: QbitPay may have its deposit, and its notice may have been lost, or the engine been away. The
- * deposit is then followed up, and the deadline waits until it is in the book.
+ * deposit is then followed up, and the deadline waits until it is in the store.
  * @throws ApplicationFailure to be called again, while a deposit is on its way there, or QbitPay does not answer
  */
 export async function awaitUnannounced(deps: ActivityDependencies, payoutId: string): Promise<void> {
-  const { book, settings } = deps;
-  const payout = await book.payouts.find(payoutId);
+  const { store, settings } = deps;
+  const payout = await store.payouts.find(payoutId);
   // Where the balance alone proves deposits, no single one is shown.
   if (payout?.deposit == null || settings.depositProof === 'available') return;
   const { currency, amount } = payout.deposit;
@@ -26,29 +26,29 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
     const shown = await findShownDeposits(deps.qbitpay, { currency, amount, sinceMs });
     for (const { source } of shown) {
       if (source !== undefined && (await followUp(deps, source, { currency, amount }))) {
-        await noteWaiting(book, payoutId, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
-        throw notYet('a deposit came in, and is not decided about yet', LOOK_AGAIN_MS);
+        await noteWaiting(store, payoutId, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
+        throw retryLater('a deposit came in, and is not decided about yet', LOOK_AGAIN_MS);
       }
     }
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
     const { type, retryAfterMs } = classifyReadError(error);
-    await noteWaiting(book, payoutId, type);
+    await noteWaiting(store, payoutId, type);
     const pauseMs = retryAfterMs === undefined ? undefined : spread(retryAfterMs);
-    throw notYet('QbitPay does not say whether the deposit came in', pauseMs);
+    throw retryLater('QbitPay does not say whether the deposit came in', pauseMs);
   }
-  await book.payouts.clearWaiting(payoutId);
+  await store.payouts.clearWaiting(payoutId);
 }
 
-/** True as long as the book does not say whose the deposit is: it is not there yet, or its workflow is still at it. */
+/** True as long as the store does not say whose the deposit is: it is not there yet, or its workflow is still at it. */
 async function followUp(
-  { book, startDeposit }: ActivityDependencies,
+  { store, startDeposit }: ActivityDependencies,
   providerDepositId: string,
   money: { readonly currency: string; readonly amount: string },
 ): Promise<boolean> {
   const names = { providerDepositId, txHash: null };
-  const key = await book.deposits.findKey({ depositKey: providerDepositId, ...names });
-  const known = key === undefined ? undefined : await book.deposits.find(key);
+  const key = await store.deposits.findKey({ depositKey: providerDepositId, ...names });
+  const known = key === undefined ? undefined : await store.deposits.find(key);
   if (known !== undefined && known.status !== DEPOSIT_STATUS.VERIFIED) return false;
   // Its workflow runs, as a rule, and then this starts none.
   const depositKey = key ?? providerDepositId;

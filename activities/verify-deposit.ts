@@ -1,14 +1,14 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { VerifiedDeposit } from '../src/book/verified-deposits.js';
-import type { PendingWebhook } from '../src/book/webhook-inbox.js';
+import type { VerifiedDeposit } from '../src/store/deposits/verified-deposits.js';
+import type { PendingWebhook } from '../src/store/webhooks/webhook-inbox.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../src/domain/identifiers.js';
-import { MILESTONE } from '../src/domain/milestone.js';
+import { CRASH_POINT } from '../src/domain/crash-point.js';
 import { BALANCE_TRANSACTION_TYPE, type BalanceTransaction } from '../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { DepositNotice } from './deposit-notice.js';
 import { asReadFailure } from './failure-mapping.js';
-import { notYet } from './not-yet.js';
+import { retryLater } from './retry-later.js';
 import { ensureOpeningBalances } from './opening-balances.js';
 import { arrivedWith, findShownDeposits, isThere } from './shown-deposits.js';
 
@@ -19,15 +19,15 @@ export interface VerifyDepositInput {
 }
 
 export interface DepositProof {
-  /** The key that the book knows the deposit by: another one when it was announced before under another name. */
+  /** The key that the store knows the deposit by: another one when it was announced before under another name. */
   readonly depositKey: string;
 }
 
-/** Reads until the provider shows the deposit's money, then writes the deposit into the book. */
+/** Reads until the provider shows the deposit's money, then writes the deposit into the store. */
 export function createVerifyDeposit(deps: ActivityDependencies) {
   return async function verifyDeposit(input: VerifyDepositInput): Promise<DepositProof> {
-    const { book, settings } = deps;
-    const events = await book.webhooks.pendingOf({ providerObjectId: input.depositKey });
+    const { store, settings } = deps;
+    const events = await store.webhooks.pendingOf({ providerObjectId: input.depositKey });
     const depositKey = await asReadFailure(async () => {
       await ensureOpeningBalances(deps);
       return settings.depositProof === 'available'
@@ -35,17 +35,17 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
         : proveByTransaction(deps, input);
     });
     if (depositKey === undefined)
-      throw notYet('the provider does not show the deposit', input.verifyIntervalMs);
-    await deps.reached(MILESTONE.DEPOSIT_VERIFIED);
+      throw retryLater('the provider does not show the deposit', input.verifyIntervalMs);
+    await deps.reached(CRASH_POINT.DEPOSIT_VERIFIED);
     if (input.notice.txHash === null) await learnFrom(deps, events);
-    await book.webhooks.markHandled(events);
+    await store.webhooks.markHandled(events);
     return { depositKey };
   };
 }
 
 /**
  * Reconciliation knows of no transaction, but a notice that came while the money was awaited may: dispatched again, now
- * that the deposit is in the book, it is learnt from.
+ * that the deposit is in the store, it is learnt from.
  */
 async function learnFrom(
   { dispatchWebhook }: ActivityDependencies,
@@ -64,11 +64,11 @@ async function proveByTransaction(
       ? await findUnexplained(deps, depositKey, notice)
       : await findTransactionOf(deps, notice.providerDepositId);
   if (typeof transaction === 'string' || transaction === undefined) return transaction;
-  const { depositsFrom } = await deps.book.ledger.readAccountOpening();
+  const { depositsFrom } = await deps.store.ledger.readAccountOpening();
   if (Date.parse(transaction.createdAt) < depositsFrom.getTime()) {
     throw hopeless(FAILURE_TYPE.PART_OF_OPENING_BALANCE);
   }
-  return deps.book.deposits.recordVerified({
+  return deps.store.deposits.recordVerified({
     ...toVerified(depositKey, notice, `balanceTransaction ${transaction.id}`),
     providerDepositId: transaction.source ?? null,
     amount: arrivedWith(transaction),
@@ -92,16 +92,16 @@ async function findTransactionOf(
  * unexplained deposit of exactly this amount. Of two nothing can be said; then the provider's notice decides.
  */
 async function findUnexplained(
-  { book, qbitpay }: ActivityDependencies,
+  { store, qbitpay }: ActivityDependencies,
   depositKey: string,
   notice: DepositNotice,
 ): Promise<BalanceTransaction | string | undefined> {
   const { providerDepositId, currency, amount } = notice;
   const txHash = notice.txHash === null ? null : normaliseTransactionHash(notice.txHash);
-  const known = await book.deposits.findKey({ depositKey, providerDepositId, txHash });
+  const known = await store.deposits.findKey({ depositKey, providerDepositId, txHash });
   if (known !== undefined) return known;
   const candidates = await findShownDeposits(qbitpay, { currency, amount });
-  const explained = await book.deposits.findExplained(candidates.flatMap(({ source }) => source ?? []));
+  const explained = await store.deposits.findExplained(candidates.flatMap(({ source }) => source ?? []));
   const unexplained = candidates.filter(({ source }) => source !== undefined && !explained.has(source));
   return unexplained.length === 1 ? unexplained[0] : undefined;
 }
@@ -115,18 +115,18 @@ function hopeless(type: FailureType): ApplicationFailure {
   });
 }
 
-/** For a provider that shows none: what is available must hold all that the book claims, and the deposit too. */
+/** For a provider that shows none: what is available must hold all that the store claims, and the deposit too. */
 async function proveByBalance(
-  { book, qbitpay }: ActivityDependencies,
+  { store, qbitpay }: ActivityDependencies,
   { depositKey, notice }: VerifyDepositInput,
 ): Promise<string | undefined> {
   const { currency } = notice;
-  const claimed = await book.ledger.claimedBalance(currency);
+  const claimed = await store.ledger.claimedBalance(currency);
   if (claimed === undefined) return undefined;
   const balances = await qbitpay.listBalances({ currency });
   const available = balances.find((balance) => balance.currency === currency)?.available;
   if (available === undefined) return undefined;
-  return book.deposits.recordIfCovered(
+  return store.deposits.recordIfCovered(
     toVerified(depositKey, notice, `available ${available}`),
     claimed,
     available,

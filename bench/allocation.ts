@@ -2,14 +2,14 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { openBook, type Book } from '../src/book/book.js';
+import { openStore, type Store } from '../src/store/store.js';
 import { FEE_SIDE } from '../src/domain/quote.js';
 import { startEmbeddedPostgres } from '../src/embedded/postgres.js';
 import { openStateDirectory } from '../src/embedded/state-directory.js';
 import { fillWithPastPayouts } from './past-payouts.js';
 
 /**
- * How many deposits per second are given to their payouts, by how many payouts the book has seen before: the rate
+ * How many deposits per second are given to their payouts, by how many payouts the store has seen before: the rate
  * must not depend on it. The books of all sizes stand side by side and are measured in turns, so that whatever else
  * the computer does meanwhile slows all of them down alike.
  */
@@ -24,7 +24,7 @@ const QUIET = { info: () => undefined, warn: () => undefined };
 interface Contender {
   readonly size: number;
   readonly database: string;
-  readonly book: Book;
+  readonly store: Store;
   /** Allocations per second, round by round. */
   readonly rates: number[];
 }
@@ -39,15 +39,15 @@ async function main(): Promise<void> {
     // The first round warms everything up and is not counted.
     for (let round = 0; round <= ROUNDS; round++) {
       for (const contender of contenders) {
-        const rate = await measure(contender.book, round);
+        const rate = await measure(contender.store, round);
         if (round > 0) contender.rates.push(rate);
       }
     }
     for (const { size, rates } of contenders) printRates(size, rates);
     printChange(contenders);
   } finally {
-    for (const { book, database } of contenders) {
-      await book.close();
+    for (const { store, database } of contenders) {
+      await store.close();
       await runOn(server.url, (client) => client.query(`drop database ${database}`));
     }
     await server.stop();
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
 async function startServer(): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'qbitpay-payouts-bench-'));
   const directory = await openStateDirectory({ path, log: QUIET });
-  // Without fsync: the book's own work is measured, not the disk.
+  // Without fsync: the store's own work is measured, not the disk.
   const postgres = await startEmbeddedPostgres({ stateDirectory: path, durable: false, log: QUIET });
   return {
     url: postgres.url,
@@ -89,12 +89,12 @@ async function prepare(serverUrl: string, size: number): Promise<Contender> {
   await runOn(serverUrl, (client) => client.query(`create database ${database}`));
   const url = new URL(serverUrl);
   url.pathname = `/${database}`;
-  const book = openBook({ url: url.href, onIdleError: () => undefined });
-  await book.migrate();
+  const store = openStore({ url: url.href, onIdleError: () => undefined });
+  await store.migrate();
   const startedAt = performance.now();
   await runOn(url.href, (client) => fillWithPastPayouts(client, size));
   console.log(`filled with ${size} payouts in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
-  return { size, database, book, rates: [] };
+  return { size, database, store, rates: [] };
 }
 
 async function runOn<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -108,18 +108,18 @@ async function runOn<T>(url: string, use: (client: pg.Client) => Promise<T>): Pr
 }
 
 /** Opens payouts and records their deposits; what is timed is that each deposit is given to its payout. */
-async function measure(book: Book, round: number): Promise<number> {
+async function measure(store: Store, round: number): Promise<number> {
   const names = Array.from({ length: ALLOCATIONS_PER_ROUND }, (_, index) => `round-${round}-${index}`);
-  await forAll(names, (name) => openWithDeposit(book, name));
+  await forAll(names, (name) => openWithDeposit(store, name));
   const startedAt = performance.now();
   await forAll(names, async (name) => {
-    const outcome = await book.deposits.allocate(`dep-${name}`);
+    const outcome = await store.deposits.allocate(`dep-${name}`);
     if (outcome.kind !== 'allocated') throw new Error(`${name} was ${outcome.kind}`);
   });
   return names.length / ((performance.now() - startedAt) / 1_000);
 }
 
-async function openWithDeposit(book: Book, payoutId: string): Promise<void> {
+async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
   const origin = {
     request: {
       payoutId,
@@ -135,7 +135,7 @@ async function openWithDeposit(book: Book, payoutId: string): Promise<void> {
     maker: 'bench',
     startedAt: new Date(),
   } as const;
-  const opened = await book.payouts.open(origin, {
+  const opened = await store.payouts.open(origin, {
     network: 'TRC20',
     address: '0xA',
     deadlineSeconds: 3_600,
@@ -148,7 +148,13 @@ async function openWithDeposit(book: Book, payoutId: string): Promise<void> {
   const depositKey = `dep-${payoutId}`;
   const { currency, amount } = opened.deposit;
   const names = { depositKey, providerDepositId: depositKey, txHash: `0x${payoutId}` };
-  await book.deposits.recordVerified({ ...names, currency, amount, address: '0xA', proof: `bt-${payoutId}` });
+  await store.deposits.recordVerified({
+    ...names,
+    currency,
+    amount,
+    address: '0xA',
+    proof: `bt-${payoutId}`,
+  });
 }
 
 async function forAll(names: readonly string[], run: (name: string) => Promise<void>): Promise<void> {
@@ -173,7 +179,7 @@ function printRates(size: number, rates: readonly number[]): void {
 function printChange(contenders: readonly Contender[]): void {
   const [smallest, largest] = [contenders[0], contenders.at(-1)].map((one) => median(one?.rates ?? []));
   const change = ((largest ?? 0) / (smallest ?? 1) - 1) * 100;
-  console.log(`from the smallest to the largest book the rate changes by ${change.toFixed(1)} %`);
+  console.log(`from the smallest to the largest store the rate changes by ${change.toFixed(1)} %`);
 }
 
 await main();

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 const BATCH = 10_000;
 
 /**
- * Fills a book with payouts that were paid, each with its timeline, deposit, order, attempt, fences and ledger
+ * Fills a store with payouts that were paid, each with its timeline, deposit, order, attempt, provider requests and ledger
  * entries, as the engine would have left them: by statements over thousands of rows, which the rules of the
  * database hold for all the same.
  */
@@ -11,7 +11,7 @@ export async function fillWithPastPayouts(client: Client, count: number): Promis
   await client.query(
     `insert into ledger_accounts (funding_account, currency, kind)
      select 'main', currency, kind from unnest(array['USDT', 'CNY']) as currency,
-       unnest(array['provider', 'parked', 'free', 'fees', 'conversion', 'rounding']) as kind
+       unnest(array['provider', 'unallocated', 'available', 'fees', 'conversion', 'rounding']) as kind
      on conflict do nothing`,
   );
   for (let from = 1; from <= count; from += BATCH) {
@@ -48,7 +48,7 @@ const ROWS = [
    from ${NUMBERS}`,
   `insert into deposit_allocations (deposit_key, payout_id, amount, matched_by)
    select 'dep-' || id, id, amount, 'declaredTransaction' from ${NUMBERS}`,
-  `insert into fences (operation, external_order_id, payout_id, state, sends)
+  `insert into provider_requests (operation, external_order_id, payout_id, state, sends)
    select operation, id, id, 'accepted', 1 from ${NUMBERS}, unnest(array['order', 'payout']) as operation`,
   `insert into provider_orders (external_order_id, payout_id, provider_order_id, symbol, amount, price, quote_amount,
      fee, status) select id, id, 'ord-' || id, 'USDT/CNY', 720, 7, 5040, 0, 'filled' from ${NUMBERS}`,
@@ -72,8 +72,8 @@ const POSTINGS = `
   insert into ledger_postings (entry_id, line, account_id, amount)
   select entry_id, line, account_id, line.amount from ${NUMBERS}
   cross join lateral (values
-    ('deposit', 1, 'provider', 'USDT', past.amount), ('deposit', 2, 'parked', 'USDT', -past.amount),
-    ('allocation', 1, 'parked', 'USDT', past.amount), ('allocation', 2, 'payout', 'USDT', -past.amount),
+    ('deposit', 1, 'provider', 'USDT', past.amount), ('deposit', 2, 'unallocated', 'USDT', -past.amount),
+    ('allocation', 1, 'unallocated', 'USDT', past.amount), ('allocation', 2, 'payout', 'USDT', -past.amount),
     ('order', 1, 'payout', 'USDT', 720), ('order', 2, 'conversion', 'USDT', -720),
     ('order', 3, 'conversion', 'USDT', 720), ('order', 4, 'provider', 'USDT', -720),
     ('order', 5, 'provider', 'CNY', 5040), ('order', 6, 'conversion', 'CNY', -5040),
@@ -81,8 +81,8 @@ const POSTINGS = `
     ('payout', 1, 'payout', 'CNY', 5000), ('payout', 2, 'provider', 'CNY', -5000),
     ('payout', 3, 'payout', 'CNY', 25), ('payout', 4, 'fees', 'CNY', -25),
     ('payout', 5, 'fees', 'CNY', 25), ('payout', 6, 'provider', 'CNY', -25),
-    ('release', 1, 'payout', 'CNY', 15), ('release', 2, 'free', 'CNY', -15),
-    ('release', 3, 'payout', 'USDT', past.amount - 720), ('release', 4, 'free', 'USDT', 720 - past.amount)
+    ('release', 1, 'payout', 'CNY', 15), ('release', 2, 'available', 'CNY', -15),
+    ('release', 3, 'payout', 'USDT', past.amount - 720), ('release', 4, 'available', 'USDT', 720 - past.amount)
   ) as line (cause, line, kind, currency, amount)
   join ledger_entries as entry on entry.cause = line.cause
     and entry.cause_id = case when line.cause in ('deposit', 'allocation') then 'dep-' || id

@@ -61,7 +61,7 @@ async function installDependencies(root, say) {
     await runNpm(root, ['ci', ...flags], INSTALL_TIMEOUT_MS, what, say);
   } catch (error) {
     // npm ci compares the lock file with what the registry offers today, also for platforms that are not this one,
-    // and refuses over any difference. npm install takes the locked versions as well, and leaves both files alone.
+    // and refuses over any discrepancy. npm install takes the locked versions as well, and leaves both files alone.
     if (!/package-lock\.json .*in sync/.test(error.message)) throw error;
     say(
       '  … npm ci finds the lock file out of step with the registry: installing the locked versions (npm install) …',

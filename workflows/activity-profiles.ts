@@ -14,7 +14,7 @@ export const READ_PROFILE: ActivityOptions = {
 };
 
 /**
- * Requests that move money: one attempt; run again by the workflow they find their fence. The time is more than
+ * Requests that move money: one attempt; run again by the workflow they find their provider request. The time is more than
  * the request (80 s) and the writing of its answer can take together; a worker that dies is noticed by its heartbeat.
  */
 export const POST_PROFILE: ActivityOptions = {
@@ -39,7 +39,7 @@ export const POLL_PROFILE: ActivityOptions = {
 };
 
 /** Readings of all of the provider's list: as polls, but each may take long. */
-export const LOOK_UP_PROFILE: ActivityOptions = {
+export const RESOLVE_OUTCOME_PROFILE: ActivityOptions = {
   ...POLL_PROFILE,
   startToCloseTimeout: '30m',
   heartbeatTimeout: '60s',
@@ -64,13 +64,13 @@ export function awaitProviderProfile(
   };
 }
 
-/** The book alone: repeated until the database is back. */
-export const BOOK_PROFILE: ActivityOptions = {
+/** The store alone: repeated until the database is back. */
+export const STORE_PROFILE: ActivityOptions = {
   startToCloseTimeout: '45s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
 
-/** What a person decided: the book is waited for; a provider that does not answer is told to whoever decided. */
+/** What a person decided: the store is waited for; a provider that does not answer is told to whoever decided. */
 export const OPERATE_PROFILE: ActivityOptions = {
   startToCloseTimeout: '10m',
   heartbeatTimeout: '60s',

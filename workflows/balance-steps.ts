@@ -2,16 +2,20 @@ import { condition } from '@temporalio/workflow';
 import type { ReservationOutcome } from '../activities/reserve-funds.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { awaitReturn, pollReservation, reserveFunds } from './payout-activities.js';
-import { adopt, adoptBook, show, untilAnswered, type PayoutRun } from './payout-run.js';
+import { adopt, adoptState, show, untilAnswered, type PayoutRun } from './payout-run.js';
 import { wakeWaiting } from './wake-up.js';
 
-/** What a payout has to do with the free balance: waiting for its part, and giving back what it did not need. */
+/** What a payout has to do with the available balance: waiting for its part, and giving back what it did not need. */
 
-/** Looks whenever money became free, and in the background again and again. */
+/** Looks whenever money became available, and in the background again and again. */
 export async function awaitBalance(run: PayoutRun): Promise<void> {
   const { payoutId } = run.input.request;
   const { pollIntervalMs } = run.policy;
-  adopt(run, PAYOUT_STATUS.AWAITING_BALANCE, 'waiting for its turn and for enough money in the free balance');
+  adopt(
+    run,
+    PAYOUT_STATUS.AWAITING_BALANCE,
+    'waiting for its turn and for enough money in the available balance',
+  );
   let poll: Promise<ReservationOutcome> | undefined;
   while (run.status === PAYOUT_STATUS.AWAITING_BALANCE) {
     if (run.unreadReleases > 0) {
@@ -27,21 +31,21 @@ export async function awaitBalance(run: PayoutRun): Promise<void> {
 
 async function adoptReservation(run: PayoutRun, outcome: ReservationOutcome): Promise<void> {
   if (outcome.status === PAYOUT_STATUS.AWAITING_BALANCE) return;
-  adoptBook(run, outcome);
+  adoptState(run, outcome);
   await wakeWaiting(outcome);
 }
 
-/** The payout has ended; its workflow goes on until the money that QbitPay took is back, and free. */
+/** The payout has ended; its workflow goes on until the money that QbitPay took is back, and available. */
 export async function awaitReturnedMoney(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
-  if (!run.isReturning || providerPayoutId === undefined) return;
-  run.waitsFor = 'its money is on the way back from QbitPay, and free when it is there';
+  if (!run.isReturnPending || providerPayoutId === undefined) return;
+  run.waitsFor = 'its money is on the way back from QbitPay, and available when it is there';
   show(run);
   const { payoutId } = run.input.request;
   const { pollIntervalMs } = run.policy;
   const outcome = await untilAnswered(run, () => awaitReturn({ payoutId, providerPayoutId, pollIntervalMs }));
-  run.isReturning = false;
-  run.waitsFor = 'its money is back, in the free balance';
+  run.isReturnPending = false;
+  run.waitsFor = 'its money is back, in the available balance';
   show(run);
   await wakeWaiting(outcome);
 }

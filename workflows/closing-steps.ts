@@ -11,7 +11,7 @@ import { depositWorkflowId } from '../src/domain/identifiers.js';
 import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf, notNow } from './failures.js';
 import { closeFunding } from './payout-activities.js';
-import { adopt, adoptBook, type PayoutRun } from './payout-run.js';
+import { adopt, adoptState, type PayoutRun } from './payout-run.js';
 import { wakeWaiting } from './wake-up.js';
 
 const DETAILS = {
@@ -21,7 +21,7 @@ const DETAILS = {
   rejected: 'cannot be carried out as asked',
 } as const;
 
-/** Ends the payout in the book, if it is not too late there; answers why not, and undefined when it has ended. */
+/** Ends the payout in the store, if it is not too late there; answers why not, and undefined when it has ended. */
 export async function closeAs(
   run: PayoutRun,
   to: CloseFundingInput['to'],
@@ -29,24 +29,24 @@ export async function closeAs(
   detail: string = failure === null ? DETAILS[to] : `${DETAILS[to]}: ${failure.message}`,
 ): Promise<string | undefined> {
   const outcome = await closeFunding({ origin: run.origin, to, detail, failure });
-  // The provider's own words stay in the book: they may name the recipient.
+  // The provider's own words stay in the store: they may name the recipient.
   const shown = failure === null ? detail : `${DETAILS[to]}: ${FAILURES[failure.type].meaning}`;
   if (outcome.kind === 'closed') {
-    run.parkedDepositKeys = (outcome as ClosedBeforeLedger).parkedDepositKeys ?? [];
+    run.unallocatedDepositKeys = (outcome as ClosedBeforeLedger).unallocatedDepositKeys ?? [];
     adopt(run, outcome.status, shown);
     await wakeWaiting(outcome);
   } else if (outcome.kind === 'refused' && to !== 'cancelled') {
-    // The step that wanted to end the payout goes on from where the book is; a refused cancellation changes nothing.
-    adoptBook(run, { status: outcome.status, holdReason: outcome.holdReason ?? null });
+    // The step that wanted to end the payout goes on from where the store is; a refused cancellation changes nothing.
+    adoptState(run, { status: outcome.status, holdReason: outcome.holdReason ?? null });
   }
   if (outcome.kind === 'closed') return undefined;
   // Answers recorded before they said why have the status alone.
   return (outcome as Partial<Extract<typeof outcome, { kind: 'refused' }>>).why ?? `it is ${outcome.status}`;
 }
 
-/** Recorded histories have it: closing a payout parked its deposits once. */
+/** Recorded histories have it: closing a payout unallocated its deposits once. */
 interface ClosedBeforeLedger {
-  readonly parkedDepositKeys?: readonly string[];
+  readonly unallocatedDepositKeys?: readonly string[];
 }
 
 /**
@@ -70,20 +70,20 @@ export async function cancelFunding(
 
 /**
  * A deposit that lost its payout shows as a running workflow, until a person decides about it. Only payouts that
- * were closed before the ledger have any: today their money is free.
+ * were closed before the ledger have any: today their money is available.
  */
-export async function keepParkedDepositsVisible(run: PayoutRun): Promise<void> {
-  for (const depositKey of run.parkedDepositKeys) await startParkedDeposit({ depositKey });
+export async function keepUnallocatedDepositsVisible(run: PayoutRun): Promise<void> {
+  for (const depositKey of run.unallocatedDepositKeys) await startUnallocatedDeposit({ depositKey });
 }
 
-const PARKED_START_ATTEMPTS = 12;
+const UNALLOCATED_START_ATTEMPTS = 12;
 
 /**
  * The workflow that allocated the deposit may be on its last step still: its id is free a moment later, or after
  * an hour at most. One that runs beyond that is visible itself.
  */
-async function startParkedDeposit(input: DepositWorkflowInput): Promise<void> {
-  for (let attempt = 1; attempt <= PARKED_START_ATTEMPTS; attempt += 1) {
+async function startUnallocatedDeposit(input: DepositWorkflowInput): Promise<void> {
+  for (let attempt = 1; attempt <= UNALLOCATED_START_ATTEMPTS; attempt += 1) {
     try {
       await startChild(DEPOSIT_WORKFLOW_TYPE, {
         workflowId: depositWorkflowId(input.depositKey),

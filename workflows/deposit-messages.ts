@@ -6,7 +6,7 @@ import type { DepositPolicy } from '../src/domain/policy.js';
 export const DEPOSIT_WORKFLOW_TYPE = 'depositWorkflow';
 
 export interface DepositWorkflowInput {
-  /** The provider's deposit id, or what stands for it; unique in the book. */
+  /** The provider's deposit id, or what stands for it; unique in the store. */
   readonly depositKey: string;
   /** What was announced; left out for a deposit that is verified already. */
   readonly notice?: {
@@ -21,18 +21,18 @@ export interface DepositWorkflowInput {
 }
 
 /**
- * A person says whose a parked deposit is. Answers with the refusal where there is one; nothing is changed then,
- * and the deposit stays parked.
+ * A person says whose a unallocated deposit is. Answers with the refusal where there is one; nothing is changed then,
+ * and the deposit stays unallocated.
  */
 export const assignDeposit = defineUpdate<
   { readonly refusal: string | null },
   [Pick<AssignDepositInput, 'to' | 'actor'>]
 >('assignDeposit');
 
-/** A payout declared the transaction of this deposit: a parked one is matched again. */
+/** A payout declared the transaction of this deposit: a unallocated one is matched again. */
 export const transactionDeclared = defineSignal('transactionDeclared');
 
-/** Compares the book with the provider; a Temporal Schedule and the API start it. */
+/** Compares the store with the provider; a Temporal Schedule and the API start it. */
 export const RECONCILE_WORKFLOW_TYPE = 'reconcileWorkflow';
 
 /** The sweep over stored webhook events, started by a Temporal Schedule. */

@@ -18,7 +18,7 @@ import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import { assignDeposit, transactionDeclared, type DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf } from './failures.js';
 import { PATCH } from './patches.js';
-import { allocateDeposit, assignDeposit as assignInBook, verifyDeposit } from './payout-activities.js';
+import { allocateDeposit, assignDeposit as assignInStore, verifyDeposit } from './payout-activities.js';
 import { depositAllocated } from './payout-messages.js';
 import { awaitProvider } from './provider-wait.js';
 import { createPublisher, showAsTimer } from './visibility.js';
@@ -27,7 +27,7 @@ import { wakeWaiting } from './wake-up.js';
 type Notice = NonNullable<DepositWorkflowInput['notice']>;
 
 export interface DepositWorkflowResult {
-  /** Who got it; several where a person split it, none where it became free or another workflow waits for its owner. */
+  /** Who got it; several where a person split it, none where it became available or another workflow waits for its owner. */
   readonly payoutIds: readonly string[];
   /** The first of them; null where there is none. */
   readonly payoutId: string | null;
@@ -38,7 +38,7 @@ interface DepositRun {
   readonly publish: ReturnType<typeof createPublisher>;
   /** The key that this workflow is named after. */
   readonly announcedAs: string;
-  /** The key that the book knows the deposit by. */
+  /** The key that the store knows the deposit by. */
   depositKey: string;
   /** Set when it has found its owners. */
   payoutIds: readonly string[] | undefined;
@@ -47,7 +47,7 @@ interface DepositRun {
 }
 
 /**
- * One deposit from its announcement to its owner: verified at the provider, decided in the book, told to the
+ * One deposit from its announcement to its owner: verified at the provider, decided in the store, told to the
  * payout. A deposit that is nobody's stays as a running workflow, so that it cannot be overlooked, until a person
  * assigns it or its transaction is declared.
  */
@@ -74,7 +74,7 @@ function handleMessages(run: DepositRun): void {
   });
   setHandler(assignDeposit, async ({ to, actor }) => {
     const { depositKey } = run;
-    const outcome = await assignInBook({ depositKey, to, actor });
+    const outcome = await assignInStore({ depositKey, to, actor });
     if (outcome.kind === 'refused') return { refusal: outcome.message };
     for (const { payoutId, missing } of outcome.payouts) await tellPayout(payoutId, depositKey, missing);
     await wakeWaiting(outcome);
@@ -88,17 +88,17 @@ async function adoptAllocation(run: DepositRun, first: AllocationOutcome): Promi
   if (allocation.kind === 'allocated') {
     const { payoutId, missing } = allocation;
     if (!(await tellPayout(payoutId, run.depositKey, missing))) {
-      // Nobody is there to be told. If the payout was closed meanwhile, its money became free with it.
+      // Nobody is there to be told. If the payout was closed meanwhile, its money became available with it.
       allocation = await allocateDeposit({ depositKey: run.depositKey });
       const isOpen = allocation.kind === 'allocated' && !isFinalStatus(allocation.payoutStatus);
       if (isOpen) return waitForPerson(run, FAILURE_TYPE.PAYOUT_NOT_RUNNING);
     }
   }
-  if (allocation.kind === 'parked') return waitForPerson(run, allocation.reason);
+  if (allocation.kind === 'unallocated') return waitForPerson(run, allocation.reason);
   await wakeWaiting(allocation);
   if (allocation.kind === 'freed') {
     run.payoutIds = [];
-    run.publish({ PayoutHoldReason: null }, 'went to the free balance: its payout has all its money');
+    run.publish({ PayoutHoldReason: null }, 'went to the available balance: its payout has all its money');
     return;
   }
   run.payoutIds = [allocation.payoutId];
@@ -134,7 +134,7 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
       const reason = failureTypeOf(error);
       // No reading at the provider will change it: only a person can tell.
       showReason(run, reason);
-      if (isForPerson(reason)) return showAsTimer(`parked: ${reason}`);
+      if (isForPerson(reason)) return showAsTimer(`unallocated: ${reason}`);
       await awaitProvider(policy, reason, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
       if (!patched(PATCH.SHOW_DEPOSIT_AGAIN)) continue;
@@ -147,7 +147,7 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
 }
 
 function isForPerson(reason: FailureType): boolean {
-  return reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED || FAILURES[reason].kind === FAILURE_KIND.PARKED;
+  return reason === FAILURE_TYPE.DEPOSIT_UNVERIFIED || FAILURES[reason].kind === FAILURE_KIND.UNALLOCATED;
 }
 
 /** False when no workflow of this payout runs. */
@@ -172,10 +172,13 @@ async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void
   }
   showReason(run, reason);
   const timer = new CancellationScope();
-  const parked = timer.run(() => showAsTimer(`parked: ${reason}`));
-  await Promise.race([parked, condition(() => run.payoutIds !== undefined || run.unreadDeclarations > 0)]);
+  const unallocated = timer.run(() => showAsTimer(`unallocated: ${reason}`));
+  await Promise.race([
+    unallocated,
+    condition(() => run.payoutIds !== undefined || run.unreadDeclarations > 0),
+  ]);
   timer.cancel();
-  await parked.catch(() => undefined);
+  await unallocated.catch(() => undefined);
   if (run.payoutIds !== undefined) {
     run.publish({ PayoutHoldReason: null }, 'assigned by a person');
     return;
@@ -185,7 +188,7 @@ async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void
 }
 
 /**
- * A deposit with two names is shown, and decided about, under the one that the book knows it by. The workflow of that
+ * A deposit with two names is shown, and decided about, under the one that the store knows it by. The workflow of that
  * name is told to look again; false when there is none any more.
  */
 async function isShownElsewhere({ announcedAs, depositKey }: DepositRun): Promise<boolean> {

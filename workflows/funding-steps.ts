@@ -8,9 +8,9 @@ import { closeAs } from './closing-steps.js';
 import { invalidRequest } from './failures.js';
 import { fetchTicker, getDepositAddress } from './payout-activities.js';
 import type { DepositInstructions } from './payout-messages.js';
-import { adopt, adoptBook, show, untilAnswered, type PayoutRun } from './payout-run.js';
+import { adopt, adoptState, show, untilAnswered, type PayoutRun } from './payout-run.js';
 
-/** Prices the payout and writes it, with its deposit address and amount, into the book. */
+/** Prices the payout and writes it, with its deposit address and amount, into the store. */
 export async function open(run: PayoutRun): Promise<void> {
   const price = isSameCurrency(run.input.request) ? null : await takePrice(run);
   const { maxSlippageBps, depositDeadlineSeconds } = run.policy;
@@ -38,7 +38,7 @@ async function adoptOpening(run: PayoutRun, opened: GetDepositAddressResult): Pr
   } else {
     const { deposit, status } = opened;
     run.deposit = deposit ?? undefined;
-    if (status !== PAYOUT_STATUS.AWAITING_DEPOSIT || deposit === null) adoptBook(run, opened);
+    if (status !== PAYOUT_STATUS.AWAITING_DEPOSIT || deposit === null) adoptState(run, opened);
     else adopt(run, status, describeDeposit(deposit));
   }
 }
@@ -60,7 +60,7 @@ export function noteDeposit(run: PayoutRun, missing: string): void {
   show(run);
 }
 
-/** Waits for the deposit or the deadline; whether the deposit was in time is decided in the book. */
+/** Waits for the deposit or the deadline; whether the deposit was in time is decided in the store. */
 export async function awaitDeposit(run: PayoutRun): Promise<void> {
   const remainingMs = Math.max(1, (run.deposit?.expiresAtMs ?? 0) - Date.now());
   const allocated = await condition(() => run.depositAllocated, remainingMs, {

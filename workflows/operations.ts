@@ -17,14 +17,14 @@ import {
   type OperatorDecision,
   type Resolution,
   type RetryDecision,
-  type SeenInBook,
+  type SeenInStore,
 } from './payout-messages.js';
 import { failureTypeOf, notNow } from './failures.js';
-import { adoptBook, type PayoutRun } from './payout-run.js';
+import { adoptState, type PayoutRun } from './payout-run.js';
 
 /**
  * What persons decide about a payout. What makes no sense in its status is refused before it leaves a trace in the
- * history; the book decides the rest, under its lock.
+ * history; the store decides the rest, under its lock.
  */
 export function handleOperations(run: PayoutRun): void {
   setHandler(holdPayout, (decision) => operate(run, { ...only(decision), action: 'hold' }, decision), {
@@ -103,13 +103,13 @@ function assertPossible(run: PayoutRun, action: OperatorAction, decision: Operat
   if (refusal !== undefined) throw refused(refusal);
 }
 
-/** It may have been carried out before, which only the book knows: not while the payout is not in there yet. */
+/** It may have been carried out before, which only the store knows: not while the payout is not in there yet. */
 function mayBeRepeated(run: PayoutRun, decision: OperatorDecision): boolean {
   return decision.operationId !== undefined && seenBy(run, decision).status !== PAYOUT_STATUS.OPENING;
 }
 
-/** Whoever read the book knows more than a workflow whose activity has not answered yet. */
-function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInBook {
+/** Whoever read the store knows more than a workflow whose activity has not answered yet. */
+function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInStore {
   return seen ?? { status: run.status, holdReason: run.holdReason ?? null };
 }
 
@@ -117,7 +117,7 @@ function refused(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: OPERATION_REFUSED, message, nonRetryable: true });
 }
 
-/** Carries the decision out in the book; the step that was waiting or working ends, and the book's status has the next. */
+/** Carries the decision out in the store; the step that was waiting or working ends, and the store's status has the next. */
 async function operate(
   run: PayoutRun,
   operation: PayoutOperation,
@@ -126,16 +126,16 @@ async function operate(
   const { payoutId } = run.input.request;
   const update = currentUpdateInfo();
   if (update === undefined) throw new Error('operations are updates');
-  const { settleWindowSeconds } = run.policy;
+  const { unknownOutcomeWaitSeconds } = run.policy;
   const operationId = decision.operationId ?? update.id;
   const outcome = await CancellationScope.nonCancellable(() =>
-    operatePayout({ payoutId, operationId, operation, settleWindowSeconds }),
+    operatePayout({ payoutId, operationId, operation, unknownOutcomeWaitSeconds }),
   ).catch((error: unknown) => {
     throw notNow(failureTypeOf(error));
   });
   if (outcome.kind === 'refused') {
     // Decided before, by somebody whose answer was lost, or by an answer that came late.
-    if (isElsewhere(run, outcome)) goOn(run, outcome);
+    if (isElsewhere(run, outcome)) continuePayout(run, outcome);
     throw refused(outcome.message);
   }
   // What it did was taken over then, except by a workflow that was reset.
@@ -143,20 +143,20 @@ async function operate(
   if (operation.action === 'retry') {
     run.providerPayoutId = undefined;
     run.converted = false;
-    run.isReturning = false;
+    run.isReturnPending = false;
   }
-  goOn(run, outcome);
+  continuePayout(run, outcome);
   return { status: run.status };
 }
 
-/** The book says something else than the workflow, which leaves an end never again. */
-function isElsewhere(run: PayoutRun, { status, holdReason }: SeenInBook): boolean {
+/** The store says something else than the workflow, which leaves an end never again. */
+function isElsewhere(run: PayoutRun, { status, holdReason }: SeenInStore): boolean {
   if (isFinalStatus(run.status)) return false;
   return status !== run.status || holdReason !== (run.holdReason ?? null);
 }
 
-function goOn(run: PayoutRun, book: Parameters<typeof adoptBook>[1]): void {
+function continuePayout(run: PayoutRun, store: Parameters<typeof adoptState>[1]): void {
   run.convertingSinceMs = undefined;
-  adoptBook(run, book);
+  adoptState(run, store);
   run.step.cancel();
 }

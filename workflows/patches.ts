@@ -3,7 +3,7 @@
  * `patched(…)`, and goes when no payout from before it runs any more.
  */
 export const PATCH = {
-  /** A held payout is watched: its request is looked for, and what the book learns meanwhile is adopted. */
+  /** A held payout is watched: its request is looked for, and what the store learns meanwhile is adopted. */
   WATCH_HELD: 'watch-held',
   /** A deposit shows what it waits for again, when QbitPay answers after an outage. */
   SHOW_DEPOSIT_AGAIN: 'show-deposit-again',

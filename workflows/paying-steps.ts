@@ -1,5 +1,5 @@
 import { CancellationScope, condition, patched, sleep } from '@temporalio/workflow';
-import type { LookUpResult } from '../activities/look-up.js';
+import type { ResolveOutcomeResult } from '../activities/resolve-outcome.js';
 import type { PlaceOrderResult } from '../activities/place-order.js';
 import type { Settlement } from '../activities/settlement-reading.js';
 import { backoffMs } from '../src/domain/backoff.js';
@@ -13,7 +13,7 @@ import {
   createPayout,
   getPayout,
   holdPayout,
-  lookUp,
+  resolveOutcome,
   placeOrder,
   pollOrder,
   pollSettlement,
@@ -21,7 +21,7 @@ import {
 import { PATCH } from './patches.js';
 import {
   adopt,
-  adoptBook,
+  adoptState,
   show,
   showWaiting,
   untilAnswered,
@@ -47,11 +47,11 @@ async function convert(run: PayoutRun): Promise<void> {
       run.convertingSinceMs += Date.now() - askedAtMs;
     }
     if (answer.kind === 'filled' || answer.kind === 'pending') return finishOrder(run, answer.kind);
-    if (answer.kind === 'superseded') return adoptBook(run, answer);
+    if (answer.kind === 'superseded') return adoptState(run, answer);
     if (answer.kind === 'refused') return refuseForGood(run, answer);
     if (answer.kind === 'unknown') {
       const found = await findRequest(run, attempt);
-      if (found.kind === 'superseded') return adoptBook(run, found);
+      if (found.kind === 'superseded') return adoptState(run, found);
       run.convertingSinceMs = undefined;
     } else if (answer.kind === 'notNow') {
       await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
@@ -84,7 +84,7 @@ async function waitForPrice(
   attempt: number,
 ): Promise<void> {
   run.waitsFor =
-    why === 'priceMoved' ? 'the price moved too far; waiting for a better one' : 'taking a new price';
+    why === 'priceMoved' ? 'the price moved too far; waiting for a better one' : 'debit a new price';
   show(run);
   const { retryInitialMs, retryMaxMs } = run.policy;
   await sleep(
@@ -102,11 +102,11 @@ async function finishOrder(run: PayoutRun, progress: 'filled' | 'pending'): Prom
   if (progress === 'pending') {
     adopt(run, PAYOUT_STATUS.CONVERTING, 'the order is placed; waiting until it is filled');
     const { payoutId } = run.input.request;
-    const { pollIntervalMs, settleWindowSeconds, maxSlippageBps } = run.policy;
+    const { pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps } = run.policy;
     const answer = await untilAnswered(run, () =>
-      pollOrder({ payoutId, pollIntervalMs, settleWindowSeconds, maxSlippageBps }),
+      pollOrder({ payoutId, pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps }),
     );
-    if (answer.kind === 'superseded') return adoptBook(run, answer);
+    if (answer.kind === 'superseded') return adoptState(run, answer);
   }
   run.converted = true;
   await pay(run);
@@ -118,7 +118,7 @@ export async function pay(run: PayoutRun): Promise<void> {
   const { payoutId } = run.input.request;
   for (let attempt = 1; ; attempt += 1) {
     const answer = await untilAnswered(run, () => createPayout({ payoutId }));
-    if (answer.kind === 'superseded') return adoptBook(run, answer);
+    if (answer.kind === 'superseded') return adoptState(run, answer);
     if (answer.kind === 'refused') return refuseForGood(run, answer);
     if (answer.kind === 'accepted') {
       run.providerPayoutId = answer.providerPayoutId;
@@ -130,38 +130,40 @@ export async function pay(run: PayoutRun): Promise<void> {
     }
     if (answer.kind === 'unknown') {
       const found = await findRequest(run, attempt);
-      if (found.kind === 'superseded') return adoptBook(run, found);
+      if (found.kind === 'superseded') return adoptState(run, found);
     } else await waitBecauseOf(run, answer.reason, attempt, answer.retryAfterMs);
   }
 }
 
-/** Looks for a request whose outcome is not known; then the step asks the book again. */
-async function findRequest(run: PayoutRun, attempt: number): Promise<LookUpResult> {
+/** Looks for a request whose outcome is not known; then the step asks the store again. */
+async function findRequest(run: PayoutRun, attempt: number): Promise<ResolveOutcomeResult> {
   const { payoutId } = run.input.request;
-  const { settleWindowSeconds, cleanScans, pollIntervalMs, retryInitialMs, retryMaxMs } = run.policy;
+  const { unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs, retryInitialMs, retryMaxMs } = run.policy;
   showWaiting(run, FAILURE_TYPE.OUTCOME_LOOKED_UP);
   // Its sender may live, and keep it: the step must not come back at once again and again.
   if (attempt > 1) await sleep(backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
-  return untilAnswered(run, () => lookUp({ payoutId, settleWindowSeconds, cleanScans, pollIntervalMs }));
+  return untilAnswered(run, () =>
+    resolveOutcome({ payoutId, unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs }),
+  );
 }
 
 /** Reads the payout whenever a webhook hints at a change, and in the background again and again. */
 export async function awaitSettlement(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
-  // After a reset the book is ahead: createPayout answers with what was accepted.
+  // After a reset the store is ahead: createPayout answers with what was accepted.
   if (providerPayoutId === undefined) return pay(run);
   await followSettlement(run, providerPayoutId);
 }
 
 /** Until the payout is settled, its status is another one, or its money is on the way back; on hold it is read on. */
 async function followSettlement(run: PayoutRun, providerPayoutId: string): Promise<void> {
-  const { onFailedAttempt, pollIntervalMs, settleWindowSeconds } = run.policy;
+  const { onFailedAttempt, pollIntervalMs, unknownOutcomeWaitSeconds } = run.policy;
   const { payoutId } = run.input.request;
-  const subject = { payoutId, providerPayoutId, onFailedAttempt, settleWindowSeconds };
+  const subject = { payoutId, providerPayoutId, onFailedAttempt, unknownOutcomeWaitSeconds };
   const { status } = run;
   const polling = new CancellationScope();
   let poll: Promise<Settlement> | undefined;
-  while (run.status === status && !run.isReturning) {
+  while (run.status === status && !run.isReturnPending) {
     if (run.unreadEvents > 0) {
       run.unreadEvents = 0;
       await adoptSettlement(run, await untilAnswered(run, () => getPayout(subject)));
@@ -186,13 +188,13 @@ async function followSettlement(run: PayoutRun, providerPayoutId: string): Promi
 
 async function adoptSettlement(run: PayoutRun, settlement: Settlement): Promise<void> {
   // Answers recorded before the ledger say nothing of it.
-  run.isReturning = (settlement as Partial<Settlement>).isReturning ?? false;
+  run.isReturnPending = (settlement as Partial<Settlement>).isReturnPending ?? false;
   if (settlement.settled) adopt(run, settlement.status, 'settled');
-  else if (settlement.status === PAYOUT_STATUS.HELD) adoptBook(run, settlement);
+  else if (settlement.status === PAYOUT_STATUS.HELD) adoptState(run, settlement);
   await wakeWaiting(settlement);
 }
 
-/** A cancellation that the book accepts ends the wait, and so does the rest of a deposit that came too late. */
+/** A cancellation that the store accepts ends the wait, and so does the rest of a deposit that came too late. */
 export async function awaitPerson(run: PayoutRun): Promise<void> {
   const timer = new CancellationScope();
   const isWatched = patched(PATCH.WATCH_HELD);
@@ -215,7 +217,7 @@ export async function awaitPerson(run: PayoutRun): Promise<void> {
  */
 async function watchWhileHeld(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
-  if (providerPayoutId === undefined) return lookUpWhileHeld(run);
+  if (providerPayoutId === undefined) return resolveOutcomeWhileHeld(run);
   if (run.holdReason !== FAILURE_TYPE.ATTEMPT_FAILED) await followSettlement(run, providerPayoutId);
   if (run.status !== PAYOUT_STATUS.HELD) return;
   const { holdReason } = run;
@@ -227,19 +229,25 @@ async function watchWhileHeld(run: PayoutRun): Promise<void> {
 
 /**
  * Now and then, and at once when a webhook hints at it: a request whose outcome is not known may show up, and an
- * answer may come to the book after the payout was held.
+ * answer may come to the store after the payout was held.
  */
-async function lookUpWhileHeld(run: PayoutRun): Promise<void> {
+async function resolveOutcomeWhileHeld(run: PayoutRun): Promise<void> {
   const { payoutId } = run.input.request;
-  const { settleWindowSeconds, cleanScans, retryMaxMs } = run.policy;
+  const { unknownOutcomeWaitSeconds, absenceChecks, retryMaxMs } = run.policy;
   const { holdReason = null } = run;
-  const input = { payoutId, settleWindowSeconds, cleanScans, pollIntervalMs: retryMaxMs, heldAs: holdReason };
+  const input = {
+    payoutId,
+    unknownOutcomeWaitSeconds,
+    absenceChecks,
+    pollIntervalMs: retryMaxMs,
+    heldAs: holdReason,
+  };
   while (run.status === PAYOUT_STATUS.HELD) {
     run.unreadEvents = 0;
     const looking = new CancellationScope();
-    const look = looking.run(() => untilAnswered(run, () => lookUp(input)));
+    const look = looking.run(() => untilAnswered(run, () => resolveOutcome(input)));
     const found = await Promise.race([look, condition(() => run.unreadEvents > 0)]);
-    if (found?.kind === 'superseded') return adoptBook(run, found);
+    if (found?.kind === 'superseded') return adoptState(run, found);
     looking.cancel();
     await look.catch(() => undefined);
   }
@@ -253,5 +261,5 @@ async function refuseForGood(
 }
 
 async function holdFor(run: PayoutRun, reason: FailureType, detail: string): Promise<void> {
-  adoptBook(run, await holdPayout({ payoutId: run.input.request.payoutId, reason, detail }));
+  adoptState(run, await holdPayout({ payoutId: run.input.request.payoutId, reason, detail }));
 }

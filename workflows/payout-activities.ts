@@ -1,8 +1,8 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import {
-  BOOK_PROFILE,
-  LOOK_UP_PROFILE,
+  STORE_PROFILE,
+  RESOLVE_OUTCOME_PROFILE,
   OPERATE_PROFILE,
   POLL_PROFILE,
   POST_PROFILE,
@@ -30,8 +30,8 @@ export const { createPayout } = proxyActivities<Activities>({
   ...POST_PROFILE,
   summary: 'create the payout at QbitPay',
 });
-export const { lookUp } = proxyActivities<Activities>({
-  ...LOOK_UP_PROFILE,
+export const { resolveOutcome } = proxyActivities<Activities>({
+  ...RESOLVE_OUTCOME_PROFILE,
   summary: 'look for the request at QbitPay',
 });
 export const { operatePayout } = proxyActivities<Activities>({
@@ -48,10 +48,10 @@ export const { getPayout } = proxyActivities<Activities>({
 });
 export const { closeFunding } = proxyActivities<Activities>(OPERATE_PROFILE);
 export const { holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
-  proxyActivities<Activities>(BOOK_PROFILE);
+  proxyActivities<Activities>(STORE_PROFILE);
 export const { pollReservation } = proxyActivities<Activities>({
   ...POLL_PROFILE,
-  summary: 'wait until the free balance suffices',
+  summary: 'wait until the available balance suffices',
 });
 export const { awaitReturn } = proxyActivities<Activities>({
   ...POLL_PROFILE,

@@ -25,7 +25,7 @@ export interface PayoutWorkflowResult {
   readonly status: PayoutStatus;
 }
 
-/** A deposit was allocated to this payout; the book has the details. */
+/** A deposit was allocated to this payout; the store has the details. */
 export const depositAllocated = defineSignal<
   [
     {
@@ -36,7 +36,7 @@ export const depositAllocated = defineSignal<
   ]
 >('depositAllocated');
 
-/** Money became free, and this payout is the next that waits for it: a reason to look, never evidence. */
+/** Money became available, and this payout is the next that waits for it: a reason to look, never evidence. */
 export const balanceReleased = defineSignal('balanceReleased');
 
 /** Something changed at the provider: a reason to read, never evidence. */
@@ -74,18 +74,18 @@ export interface OperatorDecision {
   /** The caller's name for it: carried out once, however often it comes. @default the id of the update */
   readonly operationId?: string;
   /**
-   * What the book said to whoever decided: it is ahead of the workflow while the activity that wrote it has not
-   * answered. It only lets the decision in; what becomes of it is the book's word. @default what the workflow knows
+   * What the store said to whoever decided: it is ahead of the workflow while the activity that wrote it has not
+   * answered. It only lets the decision in; what becomes of it is the store's word. @default what the workflow knows
    */
-  readonly seen?: SeenInBook;
+  readonly seen?: SeenInStore;
 }
 
-export interface SeenInBook {
+export interface SeenInStore {
   readonly status: PayoutStatus;
   readonly holdReason: FailureType | null;
 }
 
-/** What the book says after an operation. */
+/** What the store says after an operation. */
 export interface OperationResult {
   readonly status: PayoutStatus;
 }

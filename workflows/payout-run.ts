@@ -1,6 +1,6 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import type { PayoutOriginInput } from '../activities/payout-origin.js';
-import type { Superseded } from '../activities/superseded.js';
+import type { PayoutState } from '../activities/payout-state.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../src/domain/identifiers.js';
@@ -11,17 +11,17 @@ import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages
 import { awaitProvider } from './provider-wait.js';
 import { createPublisher } from './visibility.js';
 
-/** What one payout's workflow knows: facts that messages brought, and what the book last answered. */
+/** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
 export interface PayoutRun {
   readonly input: PayoutWorkflowInput;
   readonly origin: PayoutOriginInput;
   readonly policy: PayoutPolicy;
-  /** The business steps run in here; a cancellation that the book has accepted ends it. */
+  /** The business steps run in here; a cancellation that the store has accepted ends it. */
   readonly scope: CancellationScope;
   /** The step that runs; an operation of a person ends it. */
   step: CancellationScope;
   readonly publish: ReturnType<typeof createPublisher>;
-  /** The book's status, as the last activity answered it. */
+  /** The store's status, as the last activity answered it. */
   status: PayoutStatus;
   /** What the payout waits for, one line for people. */
   waitsFor: string;
@@ -35,12 +35,12 @@ export interface PayoutRun {
   providerPayoutId: string | undefined;
   /** Hints of webhooks that no reading has answered yet. */
   unreadEvents: number;
-  /** Signals that money became free which no look has answered yet. */
+  /** Signals that money became available which no look has answered yet. */
   unreadReleases: number;
   /** The provider payout failed or was cancelled, and its money is not back yet. */
-  isReturning: boolean;
-  /** Deposits that lost this payout when it was closed: only before closing made their money free. */
-  parkedDepositKeys: readonly string[];
+  isReturnPending: boolean;
+  /** Deposits that lost this payout when it was closed: only before closing made their money available. */
+  unallocatedDepositKeys: readonly string[];
   /** Another workflow, long gone, carried this payout: nothing may be done here. */
   usedBefore: boolean;
 }
@@ -76,8 +76,8 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     providerPayoutId: undefined,
     unreadEvents: 0,
     unreadReleases: 0,
-    isReturning: false,
-    parkedDepositKeys: [],
+    isReturnPending: false,
+    unallocatedDepositKeys: [],
     usedBefore: false,
   };
 }
@@ -97,7 +97,7 @@ function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId
 }
 
 /**
- * Takes over the book's status and shows it. An end is never left again: the answer of a step that a
+ * Takes over the store's status and shows it. An end is never left again: the answer of a step that a
  * cancellation overtook may come in after it.
  */
 export function adopt(run: PayoutRun, status: PayoutStatus, waitsFor: string, reason?: FailureType): void {
@@ -109,13 +109,14 @@ export function adopt(run: PayoutRun, status: PayoutStatus, waitsFor: string, re
 }
 
 /** Answers recorded before operators could decide do not name the provider payout. */
-type BookAnswer = Pick<Superseded, 'status' | 'holdReason'> & Partial<Pick<Superseded, 'providerPayoutId'>>;
+type StoreAnswer = Pick<PayoutState, 'status' | 'holdReason'> &
+  Partial<Pick<PayoutState, 'providerPayoutId'>>;
 
-/** Takes over what the book says where it is elsewhere than the workflow: after a reset, or put aside for a person. */
-export function adoptBook(run: PayoutRun, { status, holdReason, providerPayoutId }: BookAnswer): void {
+/** Takes over what the store says where it is elsewhere than the workflow: after a reset, or put aside for a person. */
+export function adoptState(run: PayoutRun, { status, holdReason, providerPayoutId }: StoreAnswer): void {
   run.providerPayoutId = providerPayoutId ?? run.providerPayoutId;
-  if (status !== PAYOUT_STATUS.HELD) run.isReturning = false;
-  const waitsFor = status === PAYOUT_STATUS.HELD ? 'a person has to decide' : `the book says ${status}`;
+  if (status !== PAYOUT_STATUS.HELD) run.isReturnPending = false;
+  const waitsFor = status === PAYOUT_STATUS.HELD ? 'a person has to decide' : `the store says ${status}`;
   adopt(run, status, waitsFor, holdReason ?? undefined);
 }
 
@@ -190,7 +191,7 @@ export async function waitBecauseOf(
 
 /** Shows why the payout waits longer than it should; undefined when it no longer does. */
 export function showWaiting(run: PayoutRun, reason: FailureType | undefined): void {
-  // Why it is held is the book's word; waiting for the provider beside that changes nothing of it.
+  // Why it is held is the store's word; waiting for the provider beside that changes nothing of it.
   if (run.status === PAYOUT_STATUS.HELD || run.holdReason === reason) return;
   run.holdReason = reason;
   show(run);

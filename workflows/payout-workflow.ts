@@ -9,7 +9,7 @@ import {
 import { isText } from '../src/domain/field-problems.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
 import { awaitBalance, awaitReturnedMoney } from './balance-steps.js';
-import { cancelFunding, keepParkedDepositsVisible } from './closing-steps.js';
+import { cancelFunding, keepUnallocatedDepositsVisible } from './closing-steps.js';
 import { awaitDeposit, noteDeposit, open } from './funding-steps.js';
 import {
   CANCEL_REFUSED,
@@ -30,7 +30,7 @@ import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.
 
 /**
  * One payout from request to settlement. Each status has one step; a step ends by adopting the status that the
- * book answered, so that a workflow that was reset goes on from the truth.
+ * store answered, so that a workflow that was reset goes on from the truth.
  */
 export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<PayoutWorkflowResult> {
   const run = createPayoutRun(input);
@@ -84,14 +84,14 @@ async function runSteps(run: PayoutRun): Promise<void> {
       for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await runStep(run, step);
     });
   } catch (error) {
-    // A cancellation that the book accepted ends the steps; it has set the status before.
+    // A cancellation that the store accepted ends the steps; it has set the status before.
     if (!isCancellation(error) || !isFinalStatus(run.status)) throw error;
   }
-  await keepParkedDepositsVisible(run);
+  await keepUnallocatedDepositsVisible(run);
   await awaitReturnedMoney(run);
 }
 
-/** A step ends by itself, or because a person decided something: the book then says which one is next. */
+/** A step ends by itself, or because a person decided something: the store then says which one is next. */
 async function runStep(run: PayoutRun, step: Step): Promise<void> {
   const scope = new CancellationScope();
   run.step = scope;

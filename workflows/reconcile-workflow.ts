@@ -9,10 +9,10 @@ const { reconcile } = proxyActivities<Activities>({
   summary: 'compare ledger and payouts with QbitPay',
 });
 
-/** One comparison of the book with the provider; answers with the id of its report in the book. */
+/** One comparison of the store with the provider; answers with the id of its report in the store. */
 export async function reconcileWorkflow(): Promise<{ readonly reportId: string }> {
-  const { reportId, differences, kinds, wake } = await reconcile();
-  const summary = differences === 0 ? 'clean' : `**${differences} differences**: ${kinds.join(', ')}`;
+  const { reportId, discrepancies, kinds, wake } = await reconcile();
+  const summary = discrepancies === 0 ? 'clean' : `**${discrepancies} discrepancies**: ${kinds.join(', ')}`;
   createPublisher()({}, summary);
   await wakeWaiting({ wake });
   return { reportId };

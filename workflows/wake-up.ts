@@ -3,7 +3,7 @@ import { payoutWorkflowId } from '../src/domain/identifiers.js';
 import { balanceReleased } from './payout-messages.js';
 
 /**
- * Tells the payouts that wait for the free balance that it is their turn to look. One that cannot be told looks by
+ * Tells the payouts that wait for the available balance that it is their turn to look. One that cannot be told looks by
  * itself a little later.
  */
 export async function wakeWaiting({ wake = [] }: { readonly wake?: readonly string[] }): Promise<void> {
@@ -12,7 +12,7 @@ export async function wakeWaiting({ wake = [] }: { readonly wake?: readonly stri
       await getExternalWorkflowHandle(payoutWorkflowId(payoutId)).signal(balanceReleased);
     } catch (error) {
       if (isCancellation(error)) throw error;
-      log.warn('a payout that waits for the free balance could not be told', { payoutId });
+      log.warn('a payout that waits for the available balance could not be told', { payoutId });
     }
   }
 }

@@ -1,24 +1,24 @@
-import { DEPOSIT_STATUS, type Assignment, type DepositRecord } from '../book/ledger-records.js';
+import { DEPOSIT_STATUS, type Assignment, type DepositRecord } from '../store/ledger/ledger-records.js';
 import type { AssignOutcome, DepositGateway } from '../temporal/deposit-gateway.js';
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound, rejected } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import { explainWrongSum, findAssignmentProblems, isAssignedAs } from './assignment.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toReceivedDeposit } from './deposit-resource.js';
 import { assignDepositBody, depositParams, receivedDeposit } from './deposit-schemas.js';
 import { readDeposit } from './get-deposit.js';
 import { ProblemError } from './problem.js';
 
 interface AssignDepositDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly deposits: DepositGateway;
   readonly authentication: Authentication;
 }
 
 const SCHEMA = {
   operationId: 'assignDeposit',
-  summary: 'Say whose a parked deposit is',
+  summary: 'Say whose a unallocated deposit is',
   description: 'All of it is given away at once. Can be repeated: the decision is made once.',
   tags: ['deposits'],
   params: depositParams,
@@ -52,17 +52,17 @@ interface AssignmentRequest {
 }
 
 async function assignDeposit(
-  { book, deposits }: AssignDepositDependencies,
+  { store, deposits }: AssignDepositDependencies,
   { depositId, to, actor }: AssignmentRequest,
 ): Promise<DepositRecord> {
-  const before = await readDeposit(book, depositId);
+  const before = await readDeposit(store, depositId);
   assertAmountsFit(to, before.currency);
   if (before.status === DEPOSIT_STATUS.ALLOCATED) return assertAssignedAs(to, before);
   const wrongSum = explainWrongSum(to, before);
   if (wrongSum !== undefined) throw ProblemError.of('ASSIGNMENT_REFUSED', wrongSum);
 
   const outcome = await deposits.assign(depositId, { to, actor });
-  const after = await readDeposit(book, depositId);
+  const after = await readDeposit(store, depositId);
   if (after.status !== DEPOSIT_STATUS.ALLOCATED) throw notAssigned(outcome);
   // Between the two looks someone else may have decided, and otherwise.
   return assertAssignedAs(to, after);
@@ -82,7 +82,7 @@ function assertAssignedAs(to: Assignment, deposit: DepositRecord): DepositRecord
 function notAssigned(outcome: AssignOutcome): Error {
   switch (outcome.kind) {
     case 'assigned':
-      return new Error('a deposit was assigned and is not allocated in the book');
+      return new Error('a deposit was assigned and is not allocated in the store');
     case 'refused':
       return ProblemError.of('ASSIGNMENT_REFUSED', outcome.message);
     case 'unknown':

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import type { PayoutRecord } from '../book/records.js';
+import type { PayoutRecord } from '../store/payouts/payout-records.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout, toUnbookedPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
@@ -13,7 +13,7 @@ import { providerUnreadable } from './provider-unreadable.js';
 import { cancellationBody, payout, payoutParams, unbookedPayout } from './schemas.js';
 
 interface CancelPayoutDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly authentication: Authentication;
 }
@@ -47,20 +47,20 @@ export function addCancelPayout(app: ApiServer, dependencies: CancelPayoutDepend
 }
 
 async function cancelPayout(
-  { book, payouts }: CancelPayoutDependencies,
+  { store, payouts }: CancelPayoutDependencies,
   payoutId: string,
   { actor, reason }: { readonly actor: string; readonly reason: string | undefined },
 ) {
-  const before = await book.payouts.find(payoutId);
+  const before = await store.payouts.find(payoutId);
   if (before !== undefined && isFinalStatus(before.status)) return toAnswer(before);
   const outcome = await payouts.cancel(payoutId, actor, reason);
   if (outcome.kind === 'refused') throw ProblemError.of('CANCEL_REFUSED', outcome.message);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
 
-  const after = await book.payouts.find(payoutId);
+  const after = await store.payouts.find(payoutId);
   if (after !== undefined) return toAnswer(after);
   if (outcome.kind === 'notRunning') throw payoutNotFound();
-  // Cancelled before it was open: the book need not ever have heard of it.
+  // Cancelled before it was open: the store need not ever have heard of it.
   return toUnbookedPayout(payoutId, PAYOUT_STATUS.CANCELLED);
 }
 

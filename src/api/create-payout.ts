@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { randomUUID } from 'node:crypto';
-import type { PayoutRecord } from '../book/records.js';
+import type { PayoutRecord } from '../store/payouts/payout-records.js';
 import { FAILURES, FAILURE_TYPE } from '../domain/failure-type.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
@@ -8,13 +8,13 @@ import type { OpenOutcome, PayoutGateway } from '../temporal/payout-gateway.js';
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, rejected } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toOpenedPayout, toStartedPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
 import { createPayoutBody, openedPayout, startedPayout } from './schemas.js';
 
 interface CreatePayoutDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly authentication: Authentication;
 }
@@ -55,13 +55,13 @@ export function addCreatePayout(app: ApiServer, dependencies: CreatePayoutDepend
 }
 
 async function createPayout(
-  { book, payouts }: CreatePayoutDependencies,
+  { store, payouts }: CreatePayoutDependencies,
   request: PayoutRequest,
   actor: string,
   reply: FastifyReply,
 ) {
-  const requestHash = await book.hashRequest(request);
-  const existing = await book.payouts.find(request.payoutId);
+  const requestHash = await store.hashRequest(request);
+  const existing = await store.payouts.find(request.payoutId);
   if (existing !== undefined) return sendRecord(reply, existing, requestHash);
 
   const openRequestId = randomUUID();
@@ -76,8 +76,8 @@ async function createPayout(
       throw idTaken();
     case 'opened':
     case 'ended': {
-      const record = await book.payouts.find(request.payoutId);
-      if (record === undefined) throw missingFromBook(outcome);
+      const record = await store.payouts.find(request.payoutId);
+      if (record === undefined) throw missingFromStore(outcome);
       return sendRecord(reply, record, requestHash, openRequestId);
     }
   }
@@ -106,8 +106,8 @@ function idTaken(): ProblemError {
   );
 }
 
-function missingFromBook(outcome: OpenOutcome): Error {
-  if (outcome.kind === 'opened') return new Error('a payout was opened and is not in the book');
+function missingFromStore(outcome: OpenOutcome): Error {
+  if (outcome.kind === 'opened') return new Error('a payout was opened and is not in the store');
   return ProblemError.of(
     'PAYOUT_ID_TAKEN',
     'This payoutId was used before, for a payout that was never opened. Use a new payoutId.',

@@ -1,19 +1,19 @@
-import { DEPOSIT_STATUS } from '../book/ledger-records.js';
-import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../book/records.js';
+import { DEPOSIT_STATUS } from '../store/ledger/ledger-records.js';
+import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/payouts/payout-records.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
 import { declareDepositBody, payout, payoutParams } from './schemas.js';
 
 interface DeclareDepositDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly deposits: DepositGateway;
   readonly authentication: Authentication;
@@ -39,7 +39,7 @@ const SCHEMA = {
 };
 
 export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDependencies): void {
-  const { book, authentication } = dependencies;
+  const { store, authentication } = dependencies;
   app.route({
     method: 'POST',
     url: '/v1/payouts/:payoutId/deposit',
@@ -47,13 +47,13 @@ export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDe
     schema: SCHEMA,
     handler: async ({ params: { payoutId }, body, actor }) => {
       const txHash = normaliseTransactionHash(body.txHash);
-      const outcome = await book.deposits.declareTransaction({ payoutId, txHash, actor });
+      const outcome = await store.deposits.declareTransaction({ payoutId, txHash, actor });
       await assertDeclared(outcome, payoutId, dependencies.payouts);
-      // It may have come in before anybody said whose it is, and may be on its way to being parked at this moment.
-      for (const { depositId, status } of await book.deposits.findOfTransaction(txHash)) {
+      // It may have come in before anybody said whose it is, and may be on its way to being unallocated at this moment.
+      for (const { depositId, status } of await store.deposits.findOfTransaction(txHash)) {
         if (status !== DEPOSIT_STATUS.ALLOCATED) await dependencies.deposits.matchAgain(depositId);
       }
-      const record = await book.payouts.find(payoutId);
+      const record = await store.payouts.find(payoutId);
       if (record === undefined) throw payoutNotFound();
       return toPayout(record);
     },
@@ -71,9 +71,9 @@ async function assertDeclared(
     case DECLARATION_OUTCOME.DECLARED_ELSEWHERE:
       throw ProblemError.of('TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.');
     case DECLARATION_OUTCOME.PAYOUT_ENDED:
-      throw ProblemError.of('PAYOUT_ENDED', 'The payout has ended; money for it would be parked.');
+      throw ProblemError.of('PAYOUT_ENDED', 'The payout has ended; money for it would be unallocated.');
     case DECLARATION_OUTCOME.FUNDED_FROM_BALANCE:
-      throw ProblemError.of('NO_DEPOSIT_EXPECTED', 'The payout is paid from the free balance.');
+      throw ProblemError.of('NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.');
     case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
       if ((await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
       throw ProblemError.of('PAYOUT_OPENING', 'The payout is still opening: repeat the request.', {

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import type { DepositRecord } from '../book/ledger-records.js';
+import type { DepositRecord } from '../store/ledger/ledger-records.js';
 import { atCurrencyScale } from '../domain/money.js';
 import type { DepositToRecord } from '../temporal/deposit-gateway.js';
 import type { receivedDeposit, unverifiedDeposit } from './deposit-schemas.js';
 
 /** What callers see of a deposit whose money the provider has shown. */
 export function toReceivedDeposit(record: DepositRecord): z.output<typeof receivedDeposit> {
-  const { depositId, providerDepositId, txHash, currency, address, status, parkReason } = record;
+  const { depositId, providerDepositId, txHash, currency, address, status, unallocatedReason } = record;
   return {
     depositId,
     providerDepositId,
@@ -15,7 +15,7 @@ export function toReceivedDeposit(record: DepositRecord): z.output<typeof receiv
     amount: atCurrencyScale(record.amount, currency),
     address,
     status,
-    parkReason,
+    unallocatedReason,
     allocations: record.allocations.map(({ payoutId, amount, matchedBy }) => ({
       payoutId,
       amount: atCurrencyScale(amount, currency),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEPOSIT_STATUS } from '../book/ledger-records.js';
+import { DEPOSIT_STATUS } from '../store/ledger/ledger-records.js';
 import { AMOUNT_PATTERN, compareAmounts, currencyScale, isPayableAmount } from '../domain/money.js';
 import {
   currency,
@@ -30,7 +30,7 @@ export const depositParams = z.strictObject({ depositId });
 
 const status = z.enum(DEPOSIT_STATUS).meta({
   description:
-    "verified: there, and not decided about yet. allocated: given to payouts or to the free balance. parked: nobody's, waits for a person.",
+    "verified: there, and not decided about yet. allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
 });
 
 export const depositListQuery = z
@@ -65,7 +65,7 @@ const assignedParts = z
       payoutId,
       amount: statedAmount.refine((amount) => compareAmounts(amount, '0') > 0, 'must be above zero'),
     }),
-    'must be "free" or a list of { payoutId, amount }',
+    'must be "available" or a list of { payoutId, amount }',
   )
   .min(1, 'must name at least one payout')
   .max(MAX_ASSIGNED_PARTS, `must name at most ${MAX_ASSIGNED_PARTS} payouts`)
@@ -82,25 +82,26 @@ const assignedParts = z
 // A union says of a list that is wrong neither where nor why.
 const assignment = z.preprocess(
   (to, context) => {
-    if (to === 'free') return to;
+    if (to === 'available') return to;
     const issues = assignedParts.safeParse(to).error?.issues ?? [];
     context.issues.push(...issues.map((issue) => ({ ...issue, input: to }) as z.core.$ZodRawIssue));
     return to;
   },
-  z.union([z.literal('free'), assignedParts]),
+  z.union([z.literal('available'), assignedParts]),
 );
 
 export const assignDepositBody = z
   .strictObject({
     to: assignment.meta({
-      description: '"free": all of it to the free balance. Else parts that add up to the deposit exactly.',
+      description:
+        '"available": all of it to the available balance. Else parts that add up to the deposit exactly.',
     }),
   })
   .register(namedSchemas, { id: 'AssignDeposit' });
 
 const depositAllocation = z
   .object({
-    payoutId: z.string().nullable().meta({ description: 'Null: to the free balance.' }),
+    payoutId: z.string().nullable().meta({ description: 'Null: to the available balance.' }),
     amount: decimal,
     matchedBy: z.enum(['declaredTransaction', 'exactAmount', 'person']),
   })
@@ -115,9 +116,9 @@ export const receivedDeposit = z
     amount: decimal,
     address: z.string().nullable(),
     status,
-    parkReason: failureType
+    unallocatedReason: failureType
       .nullable()
-      .meta({ description: 'Why it was parked; stays when a person has assigned it.' }),
+      .meta({ description: 'Why it was unallocated; stays when a person has assigned it.' }),
     allocations: z.array(depositAllocation),
     verifiedAt: time,
     decidedAt: time.nullable(),

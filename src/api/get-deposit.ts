@@ -1,14 +1,14 @@
-import type { DepositRecord } from '../book/ledger-records.js';
+import type { DepositRecord } from '../store/ledger/ledger-records.js';
 import { answer, COMMON_PROBLEMS, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toReceivedDeposit } from './deposit-resource.js';
 import { depositParams, receivedDeposit } from './deposit-schemas.js';
 import { ProblemError } from './problem.js';
 
 interface GetDepositDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly authentication: Authentication;
 }
 
@@ -26,19 +26,19 @@ const SCHEMA = {
   },
 };
 
-export function addGetDeposit(app: ApiServer, { book, authentication }: GetDepositDependencies): void {
+export function addGetDeposit(app: ApiServer, { store, authentication }: GetDepositDependencies): void {
   app.route({
     method: 'GET',
     url: '/v1/deposits/:depositId',
     onRequest: authentication('read'),
     schema: SCHEMA,
-    handler: async ({ params }) => toReceivedDeposit(await readDeposit(book, params.depositId)),
+    handler: async ({ params }) => toReceivedDeposit(await readDeposit(store, params.depositId)),
   });
 }
 
-/** @throws ProblemError 404 for a deposit that is not in the book */
-export async function readDeposit(book: ApiBook, depositId: string): Promise<DepositRecord> {
-  const deposit = await book.deposits.find(depositId);
+/** @throws ProblemError 404 for a deposit that is not in the store */
+export async function readDeposit(store: ApiStore, depositId: string): Promise<DepositRecord> {
+  const deposit = await store.deposits.find(depositId);
   if (deposit !== undefined) return deposit;
   throw ProblemError.of('DEPOSIT_NOT_FOUND', 'There is no deposit with this depositId.');
 }

@@ -4,13 +4,13 @@ import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import { answer, COMMON_PROBLEMS, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toPayoutWithTimeline, toUnbookedPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
 import { payoutParams, payoutWithTimeline, unbookedPayout } from './schemas.js';
 
 interface GetPayoutDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly authentication: Authentication;
 }
@@ -31,31 +31,34 @@ const SCHEMA = {
   },
 };
 
-export function addGetPayout(app: ApiServer, { book, payouts, authentication }: GetPayoutDependencies): void {
+export function addGetPayout(
+  app: ApiServer,
+  { store, payouts, authentication }: GetPayoutDependencies,
+): void {
   app.route({
     method: 'GET',
     url: '/v1/payouts/:payoutId',
     onRequest: authentication('read'),
     schema: SCHEMA,
     handler: async ({ params: { payoutId } }) => {
-      const booked = await readFromBook(book, payoutId);
+      const booked = await readFromStore(store, payoutId);
       if (booked !== undefined) return booked;
       const opening = await payouts.findOpening(payoutId);
       if (opening !== undefined) return toUnbookedPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
       // It may have been opened and ended between the two looks.
-      const ended = await readFromBook(book, payoutId);
+      const ended = await readFromStore(store, payoutId);
       if (ended === undefined) throw payoutNotFound();
       return ended;
     },
   });
 }
 
-async function readFromBook(book: ApiBook, payoutId: string) {
-  const record = await book.payouts.find(payoutId);
+async function readFromStore(store: ApiStore, payoutId: string) {
+  const record = await store.payouts.find(payoutId);
   if (record === undefined) return undefined;
   const [timeline, entries] = await Promise.all([
-    book.payouts.timeline(payoutId),
-    book.ledger.postingsOf(payoutId),
+    store.payouts.timeline(payoutId),
+    store.ledger.postingsOf(payoutId),
   ]);
   return toPayoutWithTimeline(record, timeline, entries);
 }

@@ -16,12 +16,12 @@ const UNFINISHED_RETRY_AFTER_SECONDS = '15';
 
 const SCHEMA = {
   operationId: 'getReconciliation',
-  summary: 'Compare the book with the provider, now',
+  summary: 'Compare the store with the provider, now',
   description:
     'It follows up what it finds: money that came back or moved outside of the engine is booked, once, and a deposit that nobody announced is verified as if it had been.',
   tags: ['ledger'],
   response: {
-    200: answer('What was compared, and every difference with what to do about it.', reconciliation),
+    200: answer('What was compared, and every discrepancy with what to do about it.', reconciliation),
     ...COMMON_PROBLEMS,
     ...notReady(
       'The comparison did not finish in time, or the database or Temporal does not answer (see Retry-After).',

@@ -4,7 +4,7 @@ import { ProblemError } from './problem.js';
 import { health } from './schemas.js';
 
 interface HealthDependencies {
-  readonly book: { ping(): Promise<void> };
+  readonly store: { ping(): Promise<void> };
   readonly payouts: { ping(): Promise<void> };
   readonly version: string;
   isDraining(): boolean;
@@ -51,7 +51,7 @@ async function assertReady(dependencies: HealthDependencies): Promise<void> {
   const headers = { 'retry-after': '1' };
   if (dependencies.isDraining()) throw ProblemError.of('NOT_READY', 'The process is stopping.', { headers });
   const parts = {
-    database: answersInTime(dependencies.book.ping()),
+    database: answersInTime(dependencies.store.ping()),
     temporal: answersInTime(dependencies.payouts.ping()),
   };
   const silent: string[] = [];

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { CurrencyBalance, LedgerEntry, ProviderBalanceReading } from '../book/ledger-records.js';
+import type { CurrencyBalance, LedgerEntry, ProviderBalanceReading } from '../store/ledger/ledger-records.js';
 import { atCurrencyScale } from '../domain/money.js';
 import type { balance, ledgerEntry } from './ledger-schemas.js';
 
@@ -30,11 +30,11 @@ export function toBalance(record: CurrencyBalance): z.output<typeof balance> {
   return {
     fundingAccount,
     currency,
-    free: scaled(record.free),
+    available: scaled(record.available),
     reserved: scaled(record.reserved),
     inPayouts: scaled(record.inPayouts),
-    parked: scaled(record.parked),
-    returning: scaled(record.returning),
+    unallocated: scaled(record.unallocated),
+    returnPending: scaled(record.returnPending),
     external: scaled(record.external),
     rounding: scaled(record.rounding),
     shortfall: scaled(record.shortfall),

@@ -79,11 +79,13 @@ export const balance = z
   .object({
     fundingAccount: z.string(),
     currency: z.string(),
-    free: decimal.meta({ description: "Nobody's but the house's." }),
-    reserved: decimal.meta({ description: 'Funds of open payouts, taken from the free balance.' }),
+    available: decimal.meta({ description: "Nobody's but the house's." }),
+    reserved: decimal.meta({ description: 'Funds of open payouts, taken from the available balance.' }),
     inPayouts: decimal.meta({ description: 'Funds of open payouts, deposited for them.' }),
-    parked: decimal.meta({ description: 'Deposits that belong to no payout.' }),
-    returning: decimal.meta({ description: 'On its way back from payouts that failed or were cancelled.' }),
+    unallocated: decimal.meta({ description: 'Deposits that belong to no payout.' }),
+    returnPending: decimal.meta({
+      description: 'On its way back from payouts that failed or were cancelled.',
+    }),
     external: decimal.meta({ description: 'Moved outside of the engine.' }),
     rounding: decimal.meta({ description: 'Parts below the smallest unit of the currency.' }),
     shortfall: decimal.meta({

@@ -1,12 +1,12 @@
 import { answer, COMMON_PROBLEMS } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toBalance } from './ledger-resource.js';
 import { balanceList } from './ledger-schemas.js';
 
 interface ListBalancesDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly authentication: Authentication;
 }
 
@@ -20,14 +20,14 @@ const SCHEMA = {
   },
 };
 
-export function addListBalances(app: ApiServer, { book, authentication }: ListBalancesDependencies): void {
+export function addListBalances(app: ApiServer, { store, authentication }: ListBalancesDependencies): void {
   app.route({
     method: 'GET',
     url: '/v1/balances',
     onRequest: authentication('read'),
     schema: SCHEMA,
     handler: async () => {
-      const balances = await book.ledger.balances();
+      const balances = await store.ledger.balances();
       return { object: 'list' as const, data: balances.map(toBalance), hasMore: false };
     },
   });

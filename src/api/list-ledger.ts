@@ -1,13 +1,13 @@
 import { answer, COMMON_PROBLEMS, INVALID } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toLedgerEntry } from './ledger-resource.js';
 import { ledgerEntryList, ledgerQuery } from './ledger-schemas.js';
 import { refuseUnknownCursor } from './unknown-cursor.js';
 
 interface ListLedgerDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly authentication: Authentication;
 }
 
@@ -19,7 +19,7 @@ const SCHEMA = {
   response: { 200: answer('A page of entries.', ledgerEntryList), ...INVALID, ...COMMON_PROBLEMS },
 };
 
-export function addListLedger(app: ApiServer, { book, authentication }: ListLedgerDependencies): void {
+export function addListLedger(app: ApiServer, { store, authentication }: ListLedgerDependencies): void {
   app.route({
     method: 'GET',
     url: '/v1/ledger',
@@ -27,7 +27,7 @@ export function addListLedger(app: ApiServer, { book, authentication }: ListLedg
     schema: SCHEMA,
     handler: async ({ query }) => {
       const { starting_after: startingAfter, ending_before: endingBefore, ...filters } = query;
-      const page = await book.ledger
+      const page = await store.ledger
         .list({ ...filters, startingAfter, endingBefore })
         .catch(refuseUnknownCursor('entry'));
       return { object: 'list' as const, data: page.entries.map(toLedgerEntry), hasMore: page.hasMore };

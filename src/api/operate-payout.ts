@@ -3,7 +3,7 @@ import type { PayoutGateway, PayoutOperation } from '../temporal/payout-gateway.
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, conflict, INVALID, notFound } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { payoutNotFound } from './get-payout.js';
 import { toPayout } from './payout-resource.js';
 import { ProblemError } from './problem.js';
@@ -11,7 +11,7 @@ import { providerUnreadable } from './provider-unreadable.js';
 import { decisionBody, operationHeaders, payout, payoutParams, resolveBody, retryBody } from './schemas.js';
 
 interface OperatePayoutDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly authentication: Authentication;
 }
@@ -85,17 +85,17 @@ function schemaOf<Body extends z.ZodType>(operationId: string, summary: string, 
 }
 
 async function operate(
-  { book, payouts }: OperatePayoutDependencies,
+  { store, payouts }: OperatePayoutDependencies,
   payoutId: string,
   operation: PayoutOperation,
 ) {
-  const before = await book.payouts.find(payoutId);
+  const before = await store.payouts.find(payoutId);
   if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
   const seen = before && { status: before.status, holdReason: before.holdReason };
   const outcome = await payouts.operate(payoutId, { ...operation, seen });
   if (outcome.kind === 'refused') throw refused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
-  const after = await book.payouts.find(payoutId);
+  const after = await store.payouts.find(payoutId);
   if (after === undefined) throw payoutNotFound();
   if (outcome.kind === 'notRunning')
     throw refused(`The payout is "${after.status}" and nothing runs for it.`);

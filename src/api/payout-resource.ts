@@ -1,6 +1,11 @@
 import type { z } from 'zod';
-import type { LedgerEntry } from '../book/ledger-records.js';
-import type { OrderRecord, PayoutDepositRecord, PayoutRecord, TimelineEntry } from '../book/records.js';
+import type { LedgerEntry } from '../store/ledger/ledger-records.js';
+import type {
+  OrderRecord,
+  PayoutDepositRecord,
+  PayoutRecord,
+  TimelineEntry,
+} from '../store/payouts/payout-records.js';
 import { FAILURES, type FailureType } from '../domain/failure-type.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
 import { AMOUNT_MODE, fundingOf, type PayoutRequest } from '../domain/payout-request.js';

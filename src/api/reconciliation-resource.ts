@@ -1,9 +1,9 @@
 import type { z } from 'zod';
-import { DIFFERENCES } from '../domain/difference-descriptions.js';
+import { DISCREPANCIES } from '../domain/discrepancy-descriptions.js';
 import { atCurrencyScale } from '../domain/money.js';
 import type {
   BalanceComparison,
-  Difference,
+  Discrepancy,
   OutsideActivity,
   ReconciliationReport,
 } from '../domain/reconciliation.js';
@@ -16,7 +16,7 @@ export function toReconciliation(report: ReconciliationReport): z.output<typeof 
     ranAt: toTime(ranAtMs),
     since: toTime(sinceMs),
     clean,
-    differences: report.differences.map((difference) => toDifference(difference, ranAtMs)),
+    discrepancies: report.discrepancies.map((discrepancy) => toDiscrepancy(discrepancy, ranAtMs)),
     outside: report.outside.map(toOutsideActivity),
     inFlight,
     balances: report.balances.map(toBalanceComparison),
@@ -24,9 +24,9 @@ export function toReconciliation(report: ReconciliationReport): z.output<typeof 
   };
 }
 
-function toDifference(difference: Difference, ranAtMs: number) {
-  const { kind, object, currency, payoutId, externalOrderId, providerIds, book, provider } = difference;
-  const { meaning, action } = DIFFERENCES[kind];
+function toDiscrepancy(discrepancy: Discrepancy, ranAtMs: number) {
+  const { kind, object, currency, payoutId, externalOrderId, providerIds, store, provider } = discrepancy;
+  const { meaning, action } = DISCREPANCIES[kind];
   return {
     kind,
     object,
@@ -34,11 +34,11 @@ function toDifference(difference: Difference, ranAtMs: number) {
     payoutId,
     externalOrderId,
     providerIds: [...providerIds],
-    book,
+    store,
     provider,
-    since: toTime(difference.sinceMs),
+    since: toTime(discrepancy.sinceMs),
     // The provider's clock may be ahead of ours.
-    ageSeconds: Math.max(0, Math.floor((ranAtMs - difference.sinceMs) / 1000)),
+    ageSeconds: Math.max(0, Math.floor((ranAtMs - discrepancy.sinceMs) / 1000)),
     meaning,
     action,
   };

@@ -1,23 +1,23 @@
 import { z } from 'zod';
-import { DIFFERENCE_KIND } from '../domain/reconciliation.js';
+import { DISCREPANCY_KIND } from '../domain/reconciliation.js';
 import { decimal, namedSchemas, time } from './schema-parts.js';
 
-const difference = z
+const discrepancy = z
   .object({
-    kind: z.enum(DIFFERENCE_KIND),
+    kind: z.enum(DISCREPANCY_KIND),
     object: z.enum(['payout', 'order', 'deposit', 'balance']),
     currency: z.string(),
     payoutId: z.string().nullable(),
     externalOrderId: z.string().nullable(),
     providerIds: z.array(z.string()),
-    book: z.string().nullable().meta({ description: 'What the book says: an amount, a status.' }),
+    store: z.string().nullable().meta({ description: 'What the store says: an amount, a status.' }),
     provider: z.string().nullable().meta({ description: 'What the provider says.' }),
     since: time.meta({ description: 'From when on it has been so.' }),
     ageSeconds: z.int(),
     meaning: z.string().meta({ description: 'What happened.' }),
     action: z.string().meta({ description: 'What to do about it.' }),
   })
-  .register(namedSchemas, { id: 'Difference' });
+  .register(namedSchemas, { id: 'Discrepancy' });
 
 const outsideActivity = z
   .object({
@@ -34,7 +34,7 @@ const balanceComparison = z
     currency: z.string(),
     ledger: decimal,
     provider: decimal.meta({ description: 'Available and pending together.' }),
-    explained: decimal.meta({ description: 'Under way between the two, or part of another difference.' }),
+    explained: decimal.meta({ description: 'Under way between the two, or part of another discrepancy.' }),
     off: decimal.meta({ description: 'What nothing explains: zero when all is well.' }),
   })
   .register(namedSchemas, { id: 'BalanceComparison' });
@@ -46,7 +46,7 @@ export const reconciliation = z
       description: "The provider's objects older than this were not read; balances cover everything.",
     }),
     clean: z.boolean(),
-    differences: z.array(difference),
+    discrepancies: z.array(discrepancy),
     outside: z
       .array(outsideActivity)
       .meta({ description: 'Money that moved without the engine; found and booked by this run.' }),

@@ -3,12 +3,12 @@ import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import { answer, BODY_PROBLEMS, COMMON_PROBLEMS, INVALID } from './answers.js';
 import type { ApiServer } from './api-server.js';
 import type { Authentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { toReceivedDeposit, toUnverifiedDeposit } from './deposit-resource.js';
 import { receivedDeposit, recordDepositBody, unverifiedDeposit } from './deposit-schemas.js';
 
 interface RecordDepositDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly deposits: DepositGateway;
   readonly authentication: Authentication;
 }
@@ -21,7 +21,7 @@ const SCHEMA = {
   tags: ['deposits'],
   body: recordDepositBody,
   response: {
-    200: answer('The deposit of this transaction, as the book has it already.', receivedDeposit),
+    200: answer('The deposit of this transaction, as the store has it already.', receivedDeposit),
     202: answer('Told: it is there as soon as the provider shows its money.', unverifiedDeposit),
     ...INVALID,
     ...BODY_PROBLEMS,
@@ -30,7 +30,7 @@ const SCHEMA = {
 };
 
 export function addRecordDeposit(app: ApiServer, dependencies: RecordDepositDependencies): void {
-  const { book, deposits, authentication } = dependencies;
+  const { store, deposits, authentication } = dependencies;
   app.route({
     method: 'POST',
     url: '/v1/deposits',
@@ -38,7 +38,7 @@ export function addRecordDeposit(app: ApiServer, dependencies: RecordDepositDepe
     schema: SCHEMA,
     handler: async ({ body: { currency, amount, ...body } }, reply) => {
       const txHash = normaliseTransactionHash(body.txHash);
-      const [known] = await book.deposits.findOfTransaction(txHash);
+      const [known] = await store.deposits.findOfTransaction(txHash);
       if (known !== undefined) return toReceivedDeposit(known);
       const told = { txHash, currency, amount };
       const { depositId } = await deposits.record(told);

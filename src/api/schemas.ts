@@ -37,7 +37,7 @@ const amountMode = z.enum(AMOUNT_MODE).meta({
     'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
 });
 const funding = z.enum(FUNDING).meta({
-  description: 'deposit: a deposit is made for the payout. balance: it is paid from the free balance.',
+  description: 'deposit: a deposit is made for the payout. balance: it is paid from the available balance.',
 });
 const text = z.string().min(1).max(MAX_TEXT_LENGTH);
 
@@ -67,7 +67,7 @@ const documentedCreatePayout = z
     currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
     amountMode,
     fundingCurrency: currency.meta({
-      description: 'What is deposited, or sold of the free balance.',
+      description: 'What is deposited, or sold of the available balance.',
       examples: ['USDT'],
     }),
     funding: funding.optional().meta({ description: 'Where the money comes from; deposit when left out.' }),
@@ -264,7 +264,7 @@ export const payout = z
 
 export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
 
-/** A payout that is not in the book: what is known of it comes from its workflow. */
+/** A payout that is not in the store: what is known of it comes from its workflow. */
 export const unbookedPayout = z
   .object({
     ...basics,

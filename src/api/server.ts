@@ -8,7 +8,7 @@ import type { ApiServer } from './api-server.js';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
 import { addAssignDeposit } from './assign-deposit.js';
 import { createAuthentication } from './authentication.js';
-import type { ApiBook } from './book-port.js';
+import type { ApiStore } from './store-port.js';
 import { addCancelPayout } from './cancel-payout.js';
 import { addCreatePayout } from './create-payout.js';
 import { addDeclareDeposit } from './declare-deposit.js';
@@ -29,7 +29,7 @@ import { addRequestHooks, createRequestId } from './request-hooks.js';
 import { answerUnknownRoutes } from './unknown-routes.js';
 
 export interface ApiDependencies {
-  readonly book: ApiBook;
+  readonly store: ApiStore;
   readonly payouts: PayoutGateway;
   readonly deposits: DepositGateway;
   readonly reconciliation: ReconciliationGateway;

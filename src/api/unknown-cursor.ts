@@ -1,4 +1,4 @@
-import { UnknownCursorError } from '../book/records.js';
+import { UnknownCursorError } from '../store/payouts/payout-records.js';
 import { ProblemError } from './problem.js';
 
 /** Answers 400 where the cursor of a list names nothing; all other errors stay what they are. */

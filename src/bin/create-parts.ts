@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { openBook, type Book } from '../book/book.js';
-import { BookNotMigratedError } from '../book/migrator.js';
+import { openStore, type Store } from '../store/store.js';
+import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import type { ApiKeySetting, Environment } from '../config/config.js';
 import { withoutEmptyValues } from '../config/config.js';
 import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbitpay/api-key.js';
@@ -15,20 +15,20 @@ export async function createApiKeySource(setting: ApiKeySetting): Promise<ApiKey
 }
 
 /**
- * @throws BookNotMigratedError when the database is not of this version
+ * @throws StoreNotMigratedError when the database is not of this version
  * @throws StartError when it does not answer, or refuses
  */
-export async function openMigratedBook(url: string, logger: Logger): Promise<Book> {
-  const book = openBook({
+export async function openMigratedStore(url: string, logger: Logger): Promise<Store> {
+  const store = openStore({
     url,
     onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
   });
   try {
-    await book.assertMigrated();
-    return book;
+    await store.assertMigrated();
+    return store;
   } catch (error) {
-    await book.close();
-    throw error instanceof BookNotMigratedError ? error : databaseUnusable(error);
+    await store.close();
+    throw error instanceof StoreNotMigratedError ? error : databaseUnusable(error);
   }
 }
 

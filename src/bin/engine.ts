@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { openBook } from '../book/book.js';
+import { openStore } from '../store/store.js';
 import type { ApiKeySetting, Config, Environment } from '../config/config.js';
 import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
 import { choosePort } from '../embedded/choose-port.js';
@@ -174,14 +174,14 @@ async function provideProvider(start: EngineStart, webhookUrl: string): Promise<
 }
 
 async function migrate(databaseUrl: string, logger: Logger): Promise<void> {
-  const book = openBook({
+  const store = openStore({
     url: databaseUrl,
     onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
   });
   try {
-    await book.migrate();
+    await store.migrate();
   } finally {
-    await book.close();
+    await store.close();
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Environment } from '../config/config.js';
 import { readEndpoints } from '../embedded/endpoints.js';
 
-/** What `npm start` calls its provider in the book; a URL would change with every port. */
+/** What `npm start` calls its provider in the store; a URL would change with every port. */
 export const EMBEDDED_SIMULATOR = 'embedded simulator';
 
 export const STATE_DIRECTORY = '.payouts';

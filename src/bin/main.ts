@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isOutage } from '../api/outage.js';
-import { BookNotMigratedError } from '../book/migrator.js';
-import { OtherProviderError } from '../book/engine-settings.js';
+import { StoreNotMigratedError } from '../store/migrations/migrator.js';
+import { OtherProviderError } from '../store/controls/engine-settings.js';
 import { ConfigError } from '../config/config-error.js';
 import { withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
@@ -12,7 +12,7 @@ import { StartError } from './start-error.js';
 
 /** Faults of the surroundings: their message says what to do, a stack would only hide it. */
 const EXPLAINED_ERRORS = [
-  BookNotMigratedError,
+  StoreNotMigratedError,
   ConfigError,
   MissingSearchAttributesError,
   OtherProviderError,

@@ -1,4 +1,4 @@
-import { openBook } from '../book/book.js';
+import { openStore } from '../store/store.js';
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import { runMain } from './main.js';
@@ -6,14 +6,14 @@ import { runMain } from './main.js';
 await runMain(async (env) => {
   const config = readConfig(env, 'migrate');
   const logger = createLogger({ level: config.logLevel, name: 'migrate' });
-  const book = openBook({
+  const store = openStore({
     url: config.databaseUrl,
     onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
   });
   try {
-    const migrations = await book.migrate();
+    const migrations = await store.migrate();
     logger.info({ migrations }, migrations.length === 0 ? 'the database is up to date' : 'migrated');
   } finally {
-    await book.close();
+    await store.close();
   }
 });

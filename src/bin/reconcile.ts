@@ -6,20 +6,20 @@ import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 import { createQbitPayClient } from '../qbitpay/client.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
-import { createApiKeySource, createTemporalAccess, openMigratedBook } from './create-parts.js';
+import { createApiKeySource, createTemporalAccess, openMigratedStore } from './create-parts.js';
 import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
 import { runMain } from './main.js';
 import { renderReport } from './reconciliation-report.js';
 import { StartError } from './start-error.js';
 
 /** `npm run reconcile [-- --json]` */
-const EXIT_CODE = { CLEAN: 0, DIFFERENCES: 1, COULD_NOT_RUN: 2 } as const;
+const EXIT_CODE = { CLEAN: 0, DISCREPANCIES: 1, COULD_NOT_RUN: 2 } as const;
 
 await runMain(async (env) => {
   const { json } = readOptions(process.argv.slice(2));
   const report = await reconcile(await withLocalEngine(env));
   console.log(json ? JSON.stringify(report, null, 2) : renderReport(report));
-  return report.clean ? EXIT_CODE.CLEAN : EXIT_CODE.DIFFERENCES;
+  return report.clean ? EXIT_CODE.CLEAN : EXIT_CODE.DISCREPANCIES;
 }, EXIT_CODE.COULD_NOT_RUN);
 
 function readOptions(args: readonly string[]): { readonly json: boolean } {
@@ -37,9 +37,9 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   const { client } = createTemporalAccess(env);
   // Standard output is the report's alone.
   const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
-  const book = await openMigratedBook(config.databaseUrl, logger);
+  const store = await openMigratedStore(config.databaseUrl, logger);
   const { baseUrl, maxRequestsPerSecond, feeSide, networks, depositProof } = config.qbitpay;
-  await book.claimForProvider(providerName ?? baseUrl);
+  await store.claimForProvider(providerName ?? baseUrl);
   const { taskQueue } = config.temporal;
   const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
   const qbitpay = createQbitPayClient({
@@ -51,7 +51,7 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   const settings = { feeSide, networks, depositProof, reconciliation, resendLimits };
   try {
     const { report } = await runReconciliation(
-      { book, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
+      { store, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
       () => undefined,
     );
     return report;

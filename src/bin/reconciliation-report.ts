@@ -1,40 +1,40 @@
-import { DIFFERENCES } from '../domain/difference-descriptions.js';
+import { DISCREPANCIES } from '../domain/discrepancy-descriptions.js';
 import { atCurrencyScale } from '../domain/money.js';
-import type { Difference, ReconciliationReport } from '../domain/reconciliation.js';
+import type { Discrepancy, ReconciliationReport } from '../domain/reconciliation.js';
 
 /** A report as a person reads it in a terminal: what to act on first, then what there is to know. */
 export function renderReport(report: ReconciliationReport): string {
-  const { ranAtMs, differences } = report;
+  const { ranAtMs, discrepancies } = report;
   const blocks = [
     renderHead(report),
-    ...differences.map((difference) => renderDifference(difference, ranAtMs)),
+    ...discrepancies.map((discrepancy) => renderDiscrepancy(discrepancy, ranAtMs)),
     renderOutside(report),
     renderBalances(report),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-function renderHead({ ranAtMs, sinceMs, differences, inFlight, compared }: ReconciliationReport): string {
+function renderHead({ ranAtMs, sinceMs, discrepancies, inFlight, compared }: ReconciliationReport): string {
   const { payouts, orders, deposits, balanceTransactions } = compared;
   return [
-    differences.length === 0 ? 'clean' : counted(differences.length, 'difference'),
+    discrepancies.length === 0 ? 'clean' : counted(discrepancies.length, 'discrepancy', 'discrepancies'),
     `read at ${toTime(ranAtMs)}, back to ${toTime(sinceMs)}`,
     `compared ${counted(payouts, 'payout')}, ${counted(orders, 'order')}, ${counted(deposits, 'deposit')}, ` +
       `${counted(balanceTransactions, 'balance transaction')}; ${inFlight} in flight`,
   ].join('\n');
 }
 
-function renderDifference(difference: Difference, ranAtMs: number): string {
-  const { kind, object, currency, payoutId, externalOrderId, providerIds, book, provider } = difference;
-  const { meaning, action } = DIFFERENCES[kind];
+function renderDiscrepancy(discrepancy: Discrepancy, ranAtMs: number): string {
+  const { kind, object, currency, payoutId, externalOrderId, providerIds, store, provider } = discrepancy;
+  const { meaning, action } = DISCREPANCIES[kind];
   const rows = [
     ['object', `${object}, ${currency}`],
     ['payoutId', payoutId ?? '-'],
     ['externalOrderId', externalOrderId ?? '-'],
     ['QbitPay ids', providerIds.length === 0 ? '-' : providerIds.join(', ')],
-    ['book', book ?? 'nothing'],
+    ['store', store ?? 'nothing'],
     ['QbitPay', provider ?? 'nothing'],
-    ['for', humanAge(ranAtMs - difference.sinceMs)],
+    ['for', humanAge(ranAtMs - discrepancy.sinceMs)],
     ['meaning', meaning],
     ['what to do', action],
   ];
@@ -101,8 +101,8 @@ function humanAge(ageMs: number): string {
   return parts.join(' ');
 }
 
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
 }
 
 /** To the second, in UTC: "2026-03-01 10:00:00Z". */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
-import type { Milestone } from '../domain/milestone.js';
+import type { CrashPoint } from '../domain/crash-point.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
@@ -10,7 +10,7 @@ import { createReconciliationRunner } from '../temporal/create-reconciliation-ru
 import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { registerWebhookReceiver } from '../webhooks/receiver.js';
-import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
+import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
 import { VERSION } from './version.js';
 
@@ -21,9 +21,9 @@ export async function startApi(
   config: ApiConfig,
   temporal: TemporalAccess,
   logger: Logger,
-  reached: (milestone: Milestone) => Promise<void> = () => Promise.resolve(),
+  reached: (crashPoint: CrashPoint) => Promise<void> = () => Promise.resolve(),
 ): Promise<RunningPart> {
-  const book = await openMigratedBook(config.databaseUrl, logger);
+  const store = await openMigratedStore(config.databaseUrl, logger);
   const { client } = temporal;
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;
@@ -32,13 +32,13 @@ export async function startApi(
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   let draining = false;
   const app = await createApi({
-    book,
+    store,
     payouts: createPayoutGateway({ client, taskQueue, policy: config.payoutPolicy }),
     deposits: createDepositGateway({ client, taskQueue, notices }),
     reconciliation: {
       run: async () => {
         const reportId = await reconcile();
-        return reportId === undefined ? undefined : book.reconciliation.readReport(reportId);
+        return reportId === undefined ? undefined : store.reconciliation.readReport(reportId);
       },
     },
     apiKeys: config.apiKeys,
@@ -47,8 +47,8 @@ export async function startApi(
     version: VERSION,
     register: (server) =>
       registerWebhookReceiver(server, {
-        book,
-        dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
+        store,
+        dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
         apiKey,
         extraKeys: webhookExtraKeys,
         algorithm: webhookAlgorithm,
@@ -59,7 +59,7 @@ export async function startApi(
   const close = async (): Promise<void> => {
     await app.close();
     await client.connection.close();
-    await book.close();
+    await store.close();
   };
   try {
     await app.listen({ ...config.http });

@@ -4,15 +4,15 @@ import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { ensureOpeningBalances } from '../../activities/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
-import type { Book } from '../book/book.js';
+import type { Store } from '../store/store.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
-import type { Milestone } from '../domain/milestone.js';
+import type { CrashPoint } from '../domain/crash-point.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
 import { ensureSchedules } from '../temporal/schedules.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
-import { createApiKeySource, openMigratedBook, type TemporalAccess } from './create-parts.js';
+import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
@@ -30,8 +30,8 @@ export interface WorkerVariations extends EngineVariations {
 
 /** For the fault campaign, which ends processes on purpose and plants mistakes to see that they are found. */
 interface EngineVariations {
-  /** Called at every milestone of the work. */
-  readonly reached?: (milestone: Milestone) => Promise<void>;
+  /** Called at every crash point of the work. */
+  readonly reached?: (crashPoint: CrashPoint) => Promise<void>;
   /** Where the workflows are. @default the bundle of the build */
   readonly workflowBundlePath?: string;
   /** Makes the activities. */
@@ -40,7 +40,7 @@ interface EngineVariations {
 
 /**
  * Starts a worker: connects, checks what it stands on, then takes tasks.
- * @throws OtherProviderError when the book belongs to another provider than `providerName`: its payouts in flight
+ * @throws OtherProviderError when the store belongs to another provider than `providerName`: its payouts in flight
  *   would be carried on with the wrong money
  */
 export async function startWorker(
@@ -49,7 +49,7 @@ export async function startWorker(
   logger: Logger,
   { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
-  const book = await openMigratedBook(config.databaseUrl, logger);
+  const store = await openMigratedStore(config.databaseUrl, logger);
   const { baseUrl, maxRequestsPerSecond } = config.qbitpay;
   const qbitpay = createQbitPayClient({
     baseUrl,
@@ -61,14 +61,14 @@ export async function startWorker(
   const release = async (): Promise<void> => {
     await connection?.close();
     qbitpay.close();
-    await book.close();
+    await store.close();
   };
   try {
-    await book.claimForProvider(providerName);
-    await recordOpeningBalances(book, qbitpay, logger);
+    await store.claimForProvider(providerName);
+    await recordOpeningBalances(store, qbitpay, logger);
     await prepareTemporal(config, temporal, logger);
     connection = await NativeConnection.connect(temporal.settings.connectionOptions);
-    const worker = await createWorker(config, temporal, connection, { book, qbitpay, ...variations });
+    const worker = await createWorker(config, temporal, connection, { store, qbitpay, ...variations });
     const run = worker.run();
     logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
     return {
@@ -85,9 +85,9 @@ export async function startWorker(
 }
 
 /** What was in the account before the engine; written down once. Without QbitPay the first deposit sees to it. */
-async function recordOpeningBalances(book: Book, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
+async function recordOpeningBalances(store: Store, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
   try {
-    await ensureOpeningBalances({ book, qbitpay });
+    await ensureOpeningBalances({ store, qbitpay });
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
     logger.warn({ operation: error.operation }, 'QbitPay does not answer: its balances are read later');
@@ -114,7 +114,7 @@ async function prepareTemporal(
 }
 
 interface WorkerParts extends EngineVariations {
-  readonly book: Book;
+  readonly store: Store;
   readonly qbitpay: QbitPayClient;
 }
 
@@ -125,7 +125,7 @@ async function createWorker(
   parts: WorkerParts,
 ): Promise<Worker> {
   const {
-    book,
+    store,
     qbitpay,
     workflowBundlePath = WORKFLOW_BUNDLE_PATH,
     makeActivities = createActivities,
@@ -139,7 +139,7 @@ async function createWorker(
     taskQueue,
     workflowBundle: { codePath: workflowBundlePath },
     activities: makeActivities({
-      book,
+      store,
       qbitpay,
       settings: {
         feeSide,
@@ -150,7 +150,7 @@ async function createWorker(
       },
       reached: parts.reached ?? (() => Promise.resolve()),
       startDeposit: (deposit) => notices.startDeposit(deposit),
-      dispatchWebhook: createWebhookDispatcher({ book, notices, depositEventTypes }),
+      dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

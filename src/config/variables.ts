@@ -225,7 +225,7 @@ const SERVERS = {
     ...wholeNumber('seconds', 1, DAY_SECONDS),
   },
   RECONCILIATION_INTERVAL_SECONDS: {
-    about: 'The pause between two comparisons of the book with QbitPay.',
+    about: 'The pause between two comparisons of the store with QbitPay.',
     default: '3600',
     ...wholeNumber('seconds', 10, DAY_SECONDS),
   },
@@ -265,15 +265,15 @@ const POLICIES = {
     // Looking for a price adds to the history: beyond this it would outgrow what Temporal allows.
     ...wholeNumber('seconds', 1, LONGEST_CONVERSION_SECONDS),
   },
-  SETTLE_WINDOW_SECONDS: {
+  UNKNOWN_OUTCOME_WAIT_SECONDS: {
     about:
       'How long after it was sent a request without an answer is looked for, before it counts as never arrived. Keep it well above the 80 seconds that a request may take.',
-    default: String(DEFAULT_PAYOUT_POLICY.settleWindowSeconds),
+    default: String(DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds),
     ...wholeNumber('seconds', 0, DAY_SECONDS),
   },
-  CLEAN_SCANS: {
+  ABSENCE_CHECKS: {
     about: "How many readings of all of QbitPay's list, without the request, that takes on top.",
-    default: String(DEFAULT_PAYOUT_POLICY.cleanScans),
+    default: String(DEFAULT_PAYOUT_POLICY.absenceChecks),
     ...wholeNumber('readings', 1, 100),
   },
   RESEND_MAX_AMOUNT: {

@@ -15,7 +15,7 @@ export const FAILURE_KIND = {
   /** The payout goes on by itself when the cause is gone; the status stays what it was. */
   WAITING: 'waiting',
   /** A deposit that belongs to no payout waits for a person. */
-  PARKED: 'parked',
+  UNALLOCATED: 'unallocated',
   /** The payout goes on, or has ended, and something about it is worth a look (`flags`). */
   FLAGGED: 'flagged',
 } as const;
@@ -66,8 +66,8 @@ export const FAILURE_TYPE = {
   HELD_BY_OPERATOR: 'HELD_BY_OPERATOR',
   OUTCOME_LOOKED_UP: 'OUTCOME_LOOKED_UP',
   PRICE_DIFFERS: 'PRICE_DIFFERS',
-  TAKEN_BEYOND_LEDGER: 'TAKEN_BEYOND_LEDGER',
-  SURPLUS_ACCEPTANCE: 'SURPLUS_ACCEPTANCE',
+  DEBIT_EXCEEDS_LEDGER: 'DEBIT_EXCEEDS_LEDGER',
+  SURPLUS_AT_PROVIDER: 'SURPLUS_AT_PROVIDER',
   CLOSED_BY_OPERATOR: 'CLOSED_BY_OPERATOR',
   AMOUNT_SHORT: 'AMOUNT_SHORT',
   AMOUNT_EXCEEDED: 'AMOUNT_EXCEEDED',
@@ -85,7 +85,7 @@ export interface FailureDescription {
   readonly actions: readonly OperatorAction[];
 }
 
-const { REJECTED, FAILED, HELD, WAITING, PARKED, FLAGGED } = FAILURE_KIND;
+const { REJECTED, FAILED, HELD, WAITING, UNALLOCATED, FLAGGED } = FAILURE_KIND;
 const describe = (
   kind: FailureKind,
   meaning: string,
@@ -97,8 +97,8 @@ const { RESUME, RESOLVE, RETRY, CANCEL } = OPERATOR_ACTION;
 const NEW_ID = 'Correct the request and send it under a new payoutId.';
 const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
 const ASSIGN =
-  'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the free balance.';
-const FREED = 'Nothing has to be done: the money is in the free balance.';
+  'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the available balance.';
+const FREED = 'Nothing has to be done: the money is in the available balance.';
 export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   INVALID_REQUEST: describe(REJECTED, 'The request is not a valid payout.', NEW_ID),
   NO_SUCH_PAIR: describe(
@@ -127,12 +127,12 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   PAYOUT_FAILED: describe(
     FAILED,
     'QbitPay accepted the payout and then reported it as failed.',
-    'The money is free as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
+    'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
   CANCELLED_BY_PROVIDER: describe(
     FAILED,
     'QbitPay accepted the payout and then cancelled it.',
-    'The money is free as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
+    'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
   UNKNOWN_OUTCOME: describe(
     HELD,
@@ -143,43 +143,43 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   PRICE_MOVED: describe(
     HELD,
     'The price moved too far from the estimate, until the time for converting ran out.',
-    'Resume to look for a price again, or cancel the payout (its money goes to the free balance).',
+    'Resume to look for a price again, or cancel the payout (its money goes to the available balance).',
     [RESUME, CANCEL],
   ),
   NO_USABLE_PRICE: describe(
     HELD,
     'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
-    'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money goes to the free balance).',
+    'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money goes to the available balance).',
     [RESUME, CANCEL],
   ),
   ORDER_NOT_FILLED: describe(
     HELD,
     'QbitPay accepted the order and ended it unfilled, or filled in part; what it moved is booked.',
-    'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the free balance, in both currencies).',
+    'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the available balance, in both currencies).',
     [RETRY, CANCEL],
   ),
   ORDER_UNCLEAR: describe(
     HELD,
     'QbitPay does not show what the order moved: it ended before all of it was filled, or is not shown itself any more.',
-    'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the free balance, in both currencies).',
+    'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the available balance, in both currencies).',
     [RESUME, RESOLVE],
   ),
   SHORT_AFTER_ORDER: describe(
     HELD,
     'The order brought in less than the payout and its fee need.',
-    'Cancel the payout: what was converted goes to the free balance, and a new payout can be paid from there.',
+    'Cancel the payout: what was converted goes to the available balance, and a new payout can be paid from there.',
     [CANCEL],
   ),
   DESTINATION_REFUSED: describe(
     HELD,
     'QbitPay refused the payout as invalid; its money is there, in the payout currency.',
-    'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the free balance).',
+    'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the available balance).',
     [RETRY, CANCEL],
   ),
   PROVIDER_REFUSED: describe(
     HELD,
     'QbitPay understood the request and refused it (402), or refused the order for the rest of one that was filled in part.',
-    'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the free balance).',
+    'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the available balance).',
     [RETRY, CANCEL],
   ),
   PROVIDER_UNAVAILABLE: describe(
@@ -204,37 +204,45 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'Nothing: it is read again and again. If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
   PART_OF_OPENING_BALANCE: describe(
-    PARKED,
+    UNALLOCATED,
     'The deposit came in before the engine began to use the account: it is part of the opening balance.',
-    'Nothing: its money is in the free balance. Cancel this workflow.',
+    'Nothing: its money is in the available balance. Cancel this workflow.',
   ),
-  UNMATCHED_DEPOSIT: describe(PARKED, 'No payout declared this transaction or expects this amount.', ASSIGN),
+  UNMATCHED_DEPOSIT: describe(
+    UNALLOCATED,
+    'No payout declared this transaction or expects this amount.',
+    ASSIGN,
+  ),
   WRONG_AMOUNT: describe(
-    PARKED,
+    UNALLOCATED,
     'The declared transaction brought another amount than the payout expects.',
     ASSIGN,
   ),
   WRONG_CURRENCY: describe(
-    PARKED,
+    UNALLOCATED,
     'The declared transaction brought another currency than the payout expects.',
     ASSIGN,
   ),
-  WRONG_ADDRESS: describe(PARKED, 'The deposit came in at another address than the payout names.', ASSIGN),
+  WRONG_ADDRESS: describe(
+    UNALLOCATED,
+    'The deposit came in at another address than the payout names.',
+    ASSIGN,
+  ),
   CONFLICTING_MATCH: describe(
-    PARKED,
+    UNALLOCATED,
     'One payout declared the transaction and another expects its exact amount.',
     ASSIGN,
   ),
   EXCESS_DEPOSIT: describe(
     FLAGGED,
-    'More was deposited for the payout than it needs; the rest went to the free balance.',
-    'Give it back, if it is owed, by a payout from the free balance, or fund another payout with it.',
+    'More was deposited for the payout than it needs; the rest went to the available balance.',
+    'Give it back, if it is owed, by a payout from the available balance, or fund another payout with it.',
   ),
-  LATE_DEPOSIT: describe(PARKED, 'The payout had already ended when the deposit came.', ASSIGN),
+  LATE_DEPOSIT: describe(UNALLOCATED, 'The payout had already ended when the deposit came.', ASSIGN),
   PAYOUT_NOT_RUNNING: describe(
-    PARKED,
+    UNALLOCATED,
     'The deposit belongs to an open payout whose workflow was ended from outside.',
-    'Reset the payout workflow in Temporal to its last workflow task; it goes on from the book.',
+    'Reset the payout workflow in Temporal to its last workflow task; it goes on from the store.',
   ),
   NO_FREE_AMOUNT: describe(
     REJECTED,
@@ -244,7 +252,7 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   UNDERFUNDED: describe(
     HELD,
     'Less than the expected deposit had come in at the deadline.',
-    'Have the rest deposited and declared, or assign a parked deposit to the payout; or cancel it (its money goes to the free balance).',
+    'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
     [CANCEL],
   ),
   DUPLICATE_AT_PROVIDER: describe(
@@ -280,7 +288,7 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   ATTEMPT_FAILED: describe(
     HELD,
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the free balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: describe(
@@ -297,15 +305,15 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
   PRICE_DIFFERS: describe(
     FLAGGED,
     'QbitPay executed the order at a worse price than the one that it had quoted.',
-    'Compare the order with the quote, and ask QbitPay for the difference.',
+    'Compare the order with the quote, and ask QbitPay for the discrepancy.',
   ),
-  TAKEN_BEYOND_LEDGER: describe(
+  DEBIT_EXCEEDS_LEDGER: describe(
     HELD,
     'QbitPay took more than the ledger knows to be in the account, so that it is not booked yet.',
     'Have the money that came in from outside booked (npm run reconcile), and then resume; a payout that QbitPay has is read on, and ends when it is settled and booked.',
     [RESUME],
   ),
-  SURPLUS_ACCEPTANCE: describe(
+  SURPLUS_AT_PROVIDER: describe(
     FLAGGED,
     'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
     'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
@@ -326,7 +334,11 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'QbitPay took another fee than the account states.',
     'Compare the fee with your contract; the ledger holds what was taken.',
   ),
-  PAYOUT_CLOSED: describe(PARKED, 'The payout that this deposit funded was cancelled or failed.', ASSIGN),
+  PAYOUT_CLOSED: describe(
+    UNALLOCATED,
+    'The payout that this deposit funded was cancelled or failed.',
+    ASSIGN,
+  ),
 };
 
 export const FAILURE_TYPES = Object.values(FAILURE_TYPE);

@@ -7,11 +7,11 @@ export const ACCOUNT_KIND = {
   /** What QbitPay holds for the account, available and pending. */
   PROVIDER: 'provider',
   /** Money that a provider payout took and that QbitPay has said it gives back, until it is there again. */
-  RETURNING: 'returning',
+  RETURN_PENDING: 'return_pending',
   /** Nobody's but the house's: what payouts funded from the balance are paid from. */
-  FREE: 'free',
+  AVAILABLE: 'available',
   /** Deposits that are there and belong to no payout. */
-  PARKED: 'parked',
+  UNALLOCATED: 'unallocated',
   /** The funds of one payout. */
   PAYOUT: 'payout',
   /** Money that moved outside of the engine: charges, the dashboard. */
@@ -30,17 +30,20 @@ export type AccountKind = (typeof ACCOUNT_KIND)[keyof typeof ACCOUNT_KIND];
 export const ACCOUNT_KINDS = Object.values(ACCOUNT_KIND);
 
 /** Their balance is debits less credits: where the money is. All others say whose it is, credits less debits. */
-export const DEBIT_ACCOUNT_KINDS: readonly AccountKind[] = [ACCOUNT_KIND.PROVIDER, ACCOUNT_KIND.RETURNING];
+export const DEBIT_ACCOUNT_KINDS: readonly AccountKind[] = [
+  ACCOUNT_KIND.PROVIDER,
+  ACCOUNT_KIND.RETURN_PENDING,
+];
 
 /** Why an entry was booked. With the id of its cause it is unique: nothing can be booked twice. */
 export const ENTRY_CAUSE = {
   /** What the account held when the engine began to use it; the id is the currency. */
   OPENING_BALANCE: 'opening_balance',
-  /** A verified deposit came in, parked at first; the id is the deposit's key. */
+  /** A verified deposit came in, unallocated at first; the id is the deposit's key. */
   DEPOSIT: 'deposit',
-  /** A deposit was given to payouts or to the free balance; the id is the deposit's key. */
+  /** A deposit was given to payouts or to the available balance; the id is the deposit's key. */
   ALLOCATION: 'allocation',
-  /** A payout was given money of the free balance; the id is the payout's. */
+  /** A payout was given money of the available balance; the id is the payout's. */
   RESERVATION: 'reservation',
   /** An order was filled; the id is its `externalOrderId`. */
   ORDER: 'order',
@@ -54,7 +57,7 @@ export const ENTRY_CAUSE = {
   PAYOUT_FAILURE_REVERSED: 'payout_failure_reversed',
   /** The money of a failed attempt is there again; the id is the balance transaction's. */
   RETURN: 'return',
-  /** A payout ended and what it had left became free; the id is the payout's and a number. */
+  /** A payout ended and what it had left became available; the id is the payout's and a number. */
   RELEASE: 'release',
   /** Money moved outside of the engine; the id is the balance transaction's. */
   OUTSIDE: 'outside_activity',

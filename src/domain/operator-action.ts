@@ -6,7 +6,7 @@ export const OPERATOR_ACTION = {
   RESOLVE: 'resolve',
   /** Make a new attempt, with another destination if need be. */
   RETRY: 'retry',
-  /** End it; its money goes to the free balance. */
+  /** End it; its money goes to the available balance. */
   CANCEL: 'cancel',
 } as const;
 export type OperatorAction = (typeof OPERATOR_ACTION)[keyof typeof OPERATOR_ACTION];

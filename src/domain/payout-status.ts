@@ -1,5 +1,5 @@
 /**
- * The life of a payout. This table is the only place that says which transitions are legal: the book's
+ * The life of a payout. This table is the only place that says which transitions are legal: the store's
  * trigger, the API's filters and the workflow all use it.
  */
 export const PAYOUT_STATUS = {
@@ -7,7 +7,7 @@ export const PAYOUT_STATUS = {
   OPENING: 'opening',
   /** The caller knows the address and amount; the deposit has not been verified and allocated yet. */
   AWAITING_DEPOSIT: 'awaiting_deposit',
-  /** The free balance does not suffice yet. */
+  /** The available balance does not suffice yet. */
   AWAITING_BALANCE: 'awaiting_balance',
   /** Funded; the deposit is being sold for the payout currency. */
   CONVERTING: 'converting',

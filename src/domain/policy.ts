@@ -10,9 +10,9 @@ export interface PayoutPolicy {
   /** How long a funded payout looks for a usable price before it is held. @default 3600 */
   readonly convertTimeoutSeconds: number;
   /** How long after it was sent a request that QbitPay does not show is still looked for. @default 900 (15 minutes) */
-  readonly settleWindowSeconds: number;
+  readonly unknownOutcomeWaitSeconds: number;
   /** How many readings of all of QbitPay's list, without it, it takes to believe that it never arrived. @default 3 */
-  readonly cleanScans: number;
+  readonly absenceChecks: number;
   /** What becomes of a payout that QbitPay accepted and then failed or cancelled. @default fail */
   readonly onFailedAttempt: 'fail' | 'hold';
   /** The pause between two readings of an unsettled payout or order. @default 30000 */
@@ -27,8 +27,8 @@ export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
   depositDeadlineSeconds: 86_400,
   maxSlippageBps: 100,
   convertTimeoutSeconds: 3_600,
-  settleWindowSeconds: 900,
-  cleanScans: 3,
+  unknownOutcomeWaitSeconds: 900,
+  absenceChecks: 3,
   onFailedAttempt: 'fail',
   pollIntervalMs: 30_000,
   retryInitialMs: 1_000,

@@ -1,5 +1,5 @@
-import type { Nets } from './reconciliation-findings.js';
-import { sumNets } from './reconciliation-findings.js';
+import type { Nets } from './reconciliation-discrepancies.js';
+import { sumNets } from './reconciliation-discrepancies.js';
 import type { ProviderSnapshot } from './reconciliation.js';
 
 /** The provider's side of a reconciliation, ordered for being looked up: payouts and orders alike, transactions by source. */

@@ -39,7 +39,7 @@ export function estimateFee(postAmount: string, currency: string, terms: FeeTerm
 }
 
 /** What a POST of this amount is expected to take: the recipient's part, and the fee. */
-export function expectedTaking(
+export function expectedDebit(
   postAmount: string,
   currency: string,
   terms: FeeTerms,
@@ -226,14 +226,14 @@ export function reachesMinimum(
   return undefined;
 }
 
-/** An amount of the free balance that would do. */
+/** An amount of the available balance that would do. */
 export interface BalanceNeed {
   readonly currency: string;
   readonly amount: string;
 }
 
 /**
- * What a payout from the free balance takes, in the order of preference: the payout currency directly, else
+ * What a payout from the available balance takes, in the order of preference: the payout currency directly, else
  * `fundingAmount` of the funding currency, to be sold. In send mode exactly the amount is spent.
  */
 export function balanceNeeds(

@@ -12,54 +12,54 @@ import {
   NO_NETS,
   subtractNets,
   sumNets,
-  type Findings,
+  type Discrepancies,
   type Nets,
-} from './reconciliation-findings.js';
+} from './reconciliation-discrepancies.js';
 import {
-  DIFFERENCE_KIND,
-  type BookSnapshot,
-  type Difference,
-  type DifferenceKind,
+  DISCREPANCY_KIND,
+  type StoreSnapshot,
+  type Discrepancy,
+  type DiscrepancyKind,
 } from './reconciliation.js';
 
-export type Attempt = BookSnapshot['attempts'][number];
+export type Attempt = StoreSnapshot['attempts'][number];
 type Answer = NonNullable<Attempt['answer']>;
 
 export interface AnswerComparison {
-  readonly book: BookSnapshot;
+  readonly store: StoreSnapshot;
   readonly transactions: TransactionIndex;
-  readonly findings: Findings;
+  readonly discrepancies: Discrepancies;
   readonly attempt: Attempt;
   readonly answer: Answer;
   /** What the provider shows of it. */
   readonly own: ProviderObject | undefined;
-  /** True for what the book recorded within the window, which the provider has to show. */
+  /** True for what the store recorded within the window, which the provider has to show. */
   readonly isExpected: boolean;
   readonly sinceMs: number;
 }
 
-/** Compares what the book has of an accepted payout or order with what the provider shows: words, amounts, money. */
+/** Compares what the store has of an accepted payout or order with what the provider shows: words, amounts, money. */
 export function compareAnswer(comparison: AnswerComparison): void {
   const record = new AttemptRecord(comparison);
   const { own, isExpected } = comparison;
   if (own !== undefined) compareObject(record, comparison, own);
   else if (isExpected) reportAbsence(record, comparison);
-  compareTaken(record, comparison);
+  compareDebited(record, comparison);
   if (comparison.attempt.operation === 'payout') compareReturned(record, comparison);
   record.close();
 }
 
 /** These are about all that the attempt moved. */
 const WHOLE_KINDS = [
-  DIFFERENCE_KIND.MISSING_AT_PROVIDER,
-  DIFFERENCE_KIND.STATUS_DIFFERS,
-  DIFFERENCE_KIND.RETURN_OVERDUE,
+  DISCREPANCY_KIND.MISSING_AT_PROVIDER,
+  DISCREPANCY_KIND.STATUS_DIFFERS,
+  DISCREPANCY_KIND.RETURN_OVERDUE,
 ] as const;
 
 /** What this run has found about one attempt so far. */
 class AttemptRecord {
   readonly #comparison: AnswerComparison;
-  readonly #kinds = new Set<DifferenceKind>();
+  readonly #kinds = new Set<DiscrepancyKind>();
   readonly #reported = new Map<string, string>();
   #waits = false;
 
@@ -68,7 +68,7 @@ class AttemptRecord {
   }
 
   /**
-   * True when a difference of the balance transactions is known already: something is under way or missing as a
+   * True when a discrepancy of the balance transactions is known already: something is under way or missing as a
    * whole, or the amounts that were reported come to exactly this.
    */
   accountsFor(currency: string, off: string): boolean {
@@ -81,7 +81,7 @@ class AttemptRecord {
     this.#reported.set(currency, addAmounts(this.#reported.get(currency) ?? '0', off));
   }
 
-  has(...kinds: DifferenceKind[]): boolean {
+  has(...kinds: DiscrepancyKind[]): boolean {
     return kinds.some((kind) => this.#kinds.has(kind));
   }
 
@@ -90,71 +90,74 @@ class AttemptRecord {
   }
 
   report(
-    kind: DifferenceKind,
-    said: Pick<Difference, 'book' | 'provider' | 'sinceMs'> & { readonly currency?: string },
+    kind: DiscrepancyKind,
+    said: Pick<Discrepancy, 'store' | 'provider' | 'sinceMs'> & { readonly currency?: string },
   ): void {
-    const { attempt, answer, own, findings } = this.#comparison;
+    const { attempt, answer, own, discrepancies } = this.#comparison;
     const { operation, payoutId, externalOrderId } = attempt;
     this.#kinds.add(kind);
-    findings.report({
+    discrepancies.report({
       kind,
       object: operation,
       payoutId,
       externalOrderId,
       providerIds: [own?.id ?? answer.providerId],
       currency: said.currency ?? answer.currency,
-      book: said.book,
+      store: said.store,
       provider: said.provider,
       sinceMs: said.sinceMs,
     });
   }
 
   close(): void {
-    if (this.#waits) this.#comparison.findings.countInFlight();
+    if (this.#waits) this.#comparison.discrepancies.countInFlight();
   }
 }
 
-function reportAbsence(record: AttemptRecord, { answer, findings }: AnswerComparison): void {
+function reportAbsence(record: AttemptRecord, { answer, discrepancies }: AnswerComparison): void {
   const { amount, recordedAtMs } = answer;
-  if (findings.isYoung(recordedAtMs)) record.wait();
+  if (discrepancies.isYoung(recordedAtMs)) record.wait();
   else
-    record.report(DIFFERENCE_KIND.MISSING_AT_PROVIDER, {
-      book: amount,
+    record.report(DISCREPANCY_KIND.MISSING_AT_PROVIDER, {
+      store: amount,
       provider: null,
       sinceMs: recordedAtMs,
     });
 }
 
 function compareObject(record: AttemptRecord, comparison: AnswerComparison, own: ProviderObject): void {
-  const { attempt, answer, findings } = comparison;
+  const { attempt, answer, discrepancies } = comparison;
   const { operation } = attempt;
   const areBothFilled = answer.status === 'filled' && own.status === 'filled';
-  const mayStillChange = !isFinal(operation, answer.status) && findings.isYoung(answer.recordedAtMs);
+  const mayStillChange = !isFinal(operation, answer.status) && discrepancies.isYoung(answer.recordedAtMs);
   /** `taken`: more of it is less in the balance. */
   const compare = (
-    kind: DifferenceKind,
+    kind: DiscrepancyKind,
     currency: string,
-    book: string,
+    store: string,
     provider: string,
     taken = true,
   ): void => {
-    if (compareAmounts(book, provider) === 0) return;
+    if (compareAmounts(store, provider) === 0) return;
     if (mayStillChange) {
       record.wait();
       return;
     }
-    record.report(kind, { currency, book, provider, sinceMs: answer.recordedAtMs });
-    record.noteReported(currency, taken ? subtractAmounts(book, provider) : subtractAmounts(provider, book));
+    record.report(kind, { currency, store, provider, sinceMs: answer.recordedAtMs });
+    record.noteReported(
+      currency,
+      taken ? subtractAmounts(store, provider) : subtractAmounts(provider, store),
+    );
   };
-  // The book has what an order that ended unfilled really moved, the provider may show what was asked for.
+  // The store has what an order that ended unfilled really moved, the provider may show what was asked for.
   const isEndedUnfilled = operation === 'order' && RETURNED_STATUSES.includes(answer.status);
-  if (!isEndedUnfilled) compare(DIFFERENCE_KIND.AMOUNT_DIFFERS, own.currency, answer.amount, own.amount);
+  if (!isEndedUnfilled) compare(DISCREPANCY_KIND.AMOUNT_DIFFERS, own.currency, answer.amount, own.amount);
   if (areBothFilled && answer.quoteAmount !== null && own.quote !== null) {
-    compare(DIFFERENCE_KIND.AMOUNT_DIFFERS, own.quote.currency, answer.quoteAmount, own.quote.amount, false);
+    compare(DISCREPANCY_KIND.AMOUNT_DIFFERS, own.quote.currency, answer.quoteAmount, own.quote.amount, false);
   }
   // Before it is filled, an order's fee is not known.
   if (operation === 'payout' || areBothFilled) {
-    compare(DIFFERENCE_KIND.FEE_DIFFERS, own.feeCurrency, answer.fee, own.fee);
+    compare(DISCREPANCY_KIND.FEE_DIFFERS, own.feeCurrency, answer.fee, own.fee);
   }
   compareStatus(record, comparison, own.status);
 }
@@ -162,26 +165,26 @@ function compareObject(record: AttemptRecord, comparison: AnswerComparison, own:
 /** Words for what is not settled yet may differ; of the two ends of a settlement one side may know a little later. */
 function compareStatus(
   record: AttemptRecord,
-  { attempt, answer, findings }: AnswerComparison,
+  { attempt, answer, discrepancies }: AnswerComparison,
   status: string,
 ): void {
-  const isBookFinal = isFinal(attempt.operation, answer.status);
+  const isStoreFinal = isFinal(attempt.operation, answer.status);
   const isProviderFinal = isFinal(attempt.operation, status);
-  if (status === answer.status || (!isBookFinal && !isProviderFinal)) return;
-  const isContradiction = isBookFinal && isProviderFinal;
-  if (!isContradiction && findings.isYoung(answer.readAtMs)) record.wait();
+  if (status === answer.status || (!isStoreFinal && !isProviderFinal)) return;
+  const isContradiction = isStoreFinal && isProviderFinal;
+  if (!isContradiction && discrepancies.isYoung(answer.readAtMs)) record.wait();
   else {
-    const said = { book: answer.status, provider: status, sinceMs: answer.readAtMs };
-    record.report(DIFFERENCE_KIND.STATUS_DIFFERS, said);
+    const said = { store: answer.status, provider: status, sinceMs: answer.readAtMs };
+    record.report(DISCREPANCY_KIND.STATUS_DIFFERS, said);
   }
 }
 
 /** What it took, and for an order what it brought in: the ledger's word and the balance transactions'. */
-function compareTaken(record: AttemptRecord, comparison: AnswerComparison): void {
-  const { attempt, answer, book, isExpected } = comparison;
+function compareDebited(record: AttemptRecord, comparison: AnswerComparison): void {
+  const { attempt, answer, store, isExpected } = comparison;
   const taken = takeTransactions(comparison, attempt.operation);
   const booked = sumNets(answer.booked);
-  const shown = netsShown(taken, book.openedAtMs, booked);
+  const shown = netsShown(taken, store.openedAtMs, booked);
   // Without transactions from before the window nothing can be said.
   const absent = (currency: string): boolean => !isExpected && !shown.has(currency);
   compareNets(record, comparison, {
@@ -192,61 +195,64 @@ function compareTaken(record: AttemptRecord, comparison: AnswerComparison): void
 }
 
 function compareReturned(record: AttemptRecord, comparison: AnswerComparison): void {
-  const { answer, book } = comparison;
+  const { answer, store } = comparison;
   const returns = takeTransactions(comparison, 'return');
   const { returnedAtMs, returned } = answer;
   if (returnedAtMs === null || returned === null) {
-    const shown = netsShown(returns, book.openedAtMs, NO_NETS);
-    comparison.findings.explain(shown);
+    const shown = netsShown(returns, store.openedAtMs, NO_NETS);
+    comparison.discrepancies.explain(shown);
     if (shown.size > 0) compareUnbookedReturn(record, comparison, shown, returns);
     else compareDueReturn(record, comparison);
     return;
   }
   const booked = sumNets([{ currency: answer.currency, net: returned }]);
-  const shown = netsShown(returns, book.openedAtMs, booked);
+  const shown = netsShown(returns, store.openedAtMs, booked);
   if (shown.size > 0) {
     compareNets(record, comparison, { booked, shown, sinceMs: returnedAtMs });
   } else if (returnedAtMs >= comparison.sinceMs) {
-    comparison.findings.explainGone(subtractNets(NO_NETS, booked));
-    if (comparison.findings.isYoung(returnedAtMs)) record.wait();
-    else reportOverdue(record, { book: returned, provider: null, sinceMs: returnedAtMs });
+    comparison.discrepancies.explainGone(subtractNets(NO_NETS, booked));
+    if (comparison.discrepancies.isYoung(returnedAtMs)) record.wait();
+    else reportOverdue(record, { store: returned, provider: null, sinceMs: returnedAtMs });
   }
 }
 
-/** The book waits for money that was taken, and the provider has given nothing back. */
-function compareDueReturn(record: AttemptRecord, { answer, findings }: AnswerComparison): void {
+/** The store waits for money that was taken, and the provider has given nothing back. */
+function compareDueReturn(record: AttemptRecord, { answer, discrepancies }: AnswerComparison): void {
   if (!RETURNED_STATUSES.includes(answer.status) || answer.booked.length === 0) return;
-  if (findings.isYoung(answer.readAtMs)) record.wait();
-  else reportOverdue(record, { book: amountDue(answer), provider: null, sinceMs: answer.readAtMs });
+  if (discrepancies.isYoung(answer.readAtMs)) record.wait();
+  else reportOverdue(record, { store: amountDue(answer), provider: null, sinceMs: answer.readAtMs });
 }
 
-/** The provider has given something back that the book does not have. */
+/** The provider has given something back that the store does not have. */
 function compareUnbookedReturn(
   record: AttemptRecord,
-  { attempt, answer, own, findings }: AnswerComparison,
+  { attempt, answer, own, discrepancies }: AnswerComparison,
   shown: Nets,
   returns: readonly Transaction[],
 ): void {
   const sinceMs = Math.max(...returns.map(({ createdAtMs }) => createdAtMs));
-  const isYoung = findings.isYoung(sinceMs);
+  const isYoung = discrepancies.isYoung(sinceMs);
   if (RETURNED_STATUSES.includes(answer.status)) {
     const provider = shown.get(answer.currency) ?? null;
     if (isYoung) record.wait();
-    else reportOverdue(record, { book: amountDue(answer), provider, sinceMs });
-  } else if (!RETURNED_STATUSES.includes(own?.status ?? '') && !hasStatusFinding(record)) {
+    else reportOverdue(record, { store: amountDue(answer), provider, sinceMs });
+  } else if (!RETURNED_STATUSES.includes(own?.status ?? '') && !hasStatusDiscrepancy(record)) {
     if (isYoung && !isFinal(attempt.operation, answer.status)) record.wait();
     else
-      record.report(DIFFERENCE_KIND.STATUS_DIFFERS, { book: answer.status, provider: 'returned', sinceMs });
+      record.report(DISCREPANCY_KIND.STATUS_DIFFERS, { store: answer.status, provider: 'returned', sinceMs });
   }
 }
 
 /** What cannot be expected back from a payout that is gone, or of which the two sides say different things. */
-function hasStatusFinding(record: AttemptRecord): boolean {
-  return record.has(DIFFERENCE_KIND.MISSING_AT_PROVIDER, DIFFERENCE_KIND.STATUS_DIFFERS);
+function hasStatusDiscrepancy(record: AttemptRecord): boolean {
+  return record.has(DISCREPANCY_KIND.MISSING_AT_PROVIDER, DISCREPANCY_KIND.STATUS_DIFFERS);
 }
 
-function reportOverdue(record: AttemptRecord, said: Pick<Difference, 'book' | 'provider' | 'sinceMs'>): void {
-  if (!hasStatusFinding(record)) record.report(DIFFERENCE_KIND.RETURN_OVERDUE, said);
+function reportOverdue(
+  record: AttemptRecord,
+  said: Pick<Discrepancy, 'store' | 'provider' | 'sinceMs'>,
+): void {
+  if (!hasStatusDiscrepancy(record)) record.report(DISCREPANCY_KIND.RETURN_OVERDUE, said);
 }
 
 /** All that the ledger says was taken. */
@@ -257,31 +263,31 @@ function amountDue({ booked, currency }: Answer): string {
 interface NetsComparison {
   readonly booked: Nets;
   readonly shown: Nets;
-  /** When the book came to its word. */
+  /** When the store came to its word. */
   readonly sinceMs: number;
 }
 
 /** Whatever differs is explained: by what is known of this attempt already, by its youth, or by a report of its own. */
 function compareNets(
   record: AttemptRecord,
-  { findings }: AnswerComparison,
+  { discrepancies }: AnswerComparison,
   { booked, shown, sinceMs }: NetsComparison,
 ): void {
   for (const [currency, off] of subtractNets(shown, booked)) {
     if (isZero(off)) continue;
     const explanation = new Map([[currency, off]]);
-    if (shown.has(currency)) findings.explain(explanation);
-    else findings.explainGone(explanation);
+    if (shown.has(currency)) discrepancies.explain(explanation);
+    else discrepancies.explainGone(explanation);
     if (record.accountsFor(currency, off)) continue;
-    if (findings.isYoung(sinceMs)) record.wait();
+    if (discrepancies.isYoung(sinceMs)) record.wait();
     else {
-      const said = { book: booked.get(currency) ?? null, provider: shown.get(currency) ?? null };
-      record.report(DIFFERENCE_KIND.AMOUNT_DIFFERS, { ...said, currency, sinceMs });
+      const said = { store: booked.get(currency) ?? null, provider: shown.get(currency) ?? null };
+      record.report(DISCREPANCY_KIND.AMOUNT_DIFFERS, { ...said, currency, sinceMs });
     }
   }
 }
 
-/** By the book's id and, where the provider shows it under another one, by that. */
+/** By the store's id and, where the provider shows it under another one, by that. */
 function takeTransactions(
   { transactions, answer, own }: AnswerComparison,
   leg: 'payout' | 'order' | 'return',

@@ -7,51 +7,51 @@ import {
   type ProviderObject,
   type TransactionIndex,
 } from './provider-objects.js';
-import { isZero, NO_NETS, type Findings, type Nets } from './reconciliation-findings.js';
-import { DIFFERENCE_KIND, type BookSnapshot, type Difference } from './reconciliation.js';
+import { isZero, NO_NETS, type Discrepancies, type Nets } from './reconciliation-discrepancies.js';
+import { DISCREPANCY_KIND, type StoreSnapshot, type Discrepancy } from './reconciliation.js';
 
 export interface AttemptComparison {
-  readonly book: BookSnapshot;
+  readonly store: StoreSnapshot;
   readonly objects: readonly ProviderObject[];
   readonly transactions: TransactionIndex;
-  readonly findings: Findings;
+  readonly discrepancies: Discrepancies;
   readonly sinceMs: number;
   readonly graceMs: number;
 }
 
 /**
- * Compares the book's payouts and orders with the provider's, each with whatever the provider has under its id or its
- * `externalOrderId`. What has no `externalOrderId` and is not the book's is left alone: somebody else's doing.
+ * Compares the store's payouts and orders with the provider's, each with whatever the provider has under its id or its
+ * `externalOrderId`. What has no `externalOrderId` and is not the store's is left alone: somebody else's doing.
  */
 export function compareAttempts(comparison: AttemptComparison): void {
   const { ofAttempt, unknown, mayBeOurs } = assignObjects(comparison);
-  for (const attempt of comparison.book.attempts) {
+  for (const attempt of comparison.store.attempts) {
     compareAttempt(comparison, attempt, ofAttempt.get(attempt) ?? []);
   }
   for (const objects of unknown.values()) reportUnknown(comparison, objects);
   for (const object of mayBeOurs) {
-    comparison.findings.countInFlight();
+    comparison.discrepancies.countInFlight();
     explain(comparison, [object]);
   }
 }
 
 interface Assignment {
   readonly ofAttempt: ReadonlyMap<Attempt, ProviderObject[]>;
-  /** By operation and `externalOrderId`: what names an attempt that the book does not have. */
+  /** By operation and `externalOrderId`: what names an attempt that the store does not have. */
   readonly unknown: ReadonlyMap<string, ProviderObject[]>;
   /** Names nobody, and could be what an attempt without an answer has brought about. */
   readonly mayBeOurs: readonly ProviderObject[];
 }
 
-function assignObjects({ book, objects, graceMs }: AttemptComparison): Assignment {
+function assignObjects({ store, objects, graceMs }: AttemptComparison): Assignment {
   const byProviderId = new Map<string, Attempt>();
   const byExternalId = new Map<string, Attempt>();
-  for (const attempt of book.attempts) {
+  for (const attempt of store.attempts) {
     const { operation, externalOrderId, answer } = attempt;
     byExternalId.set(`${operation} ${externalOrderId}`, attempt);
     if (answer !== null) byProviderId.set(`${operation} ${answer.providerId}`, attempt);
   }
-  const waits = { payout: waitOf(book, 'payout'), order: waitOf(book, 'order') };
+  const waits = { payout: waitOf(store, 'payout'), order: waitOf(store, 'order') };
   const ofAttempt = new Map<Attempt, ProviderObject[]>();
   const unknown = new Map<string, ProviderObject[]>();
   const mayBeOurs: ProviderObject[] = [];
@@ -61,7 +61,7 @@ function assignObjects({ book, objects, graceMs }: AttemptComparison): Assignmen
     const attempt =
       byProviderId.get(`${operation} ${id}`) ?? (named === undefined ? undefined : byExternalId.get(named));
     if (attempt !== undefined) addTo(ofAttempt, attempt, object);
-    else if (object.createdAtMs < book.openedAtMs) continue;
+    else if (object.createdAtMs < store.openedAtMs) continue;
     else if (named !== undefined) addTo(unknown, named, object);
     else if (couldBeAnswerTo(waits[operation], object, graceMs)) mayBeOurs.push(object);
   }
@@ -78,16 +78,16 @@ interface Wait {
   readonly unknownUntilMs: number;
 }
 
-function waitOf({ attempts }: BookSnapshot, operation: Operation): Wait {
+function waitOf({ attempts }: StoreSnapshot, operation: Operation): Wait {
   let sendingSinceMs = Infinity;
   let unknownSinceMs = Infinity;
   let unknownUntilMs = -Infinity;
-  for (const { answer, fence, fenceChangedAtMs, operation: its } of attempts) {
+  for (const { answer, providerRequest, requestChangedAtMs, operation: its } of attempts) {
     if (answer !== null || its !== operation) continue;
-    if (fence === 'sending') sendingSinceMs = Math.min(sendingSinceMs, fenceChangedAtMs);
-    if (fence !== 'unknown') continue;
-    unknownSinceMs = Math.min(unknownSinceMs, fenceChangedAtMs - LONGEST_ABSENCE_MS);
-    unknownUntilMs = Math.max(unknownUntilMs, fenceChangedAtMs);
+    if (providerRequest === 'sending') sendingSinceMs = Math.min(sendingSinceMs, requestChangedAtMs);
+    if (providerRequest !== 'unknown') continue;
+    unknownSinceMs = Math.min(unknownSinceMs, requestChangedAtMs - LONGEST_ABSENCE_MS);
+    unknownUntilMs = Math.max(unknownUntilMs, requestChangedAtMs);
   }
   return { sendingSinceMs, unknownSinceMs, unknownUntilMs };
 }
@@ -143,51 +143,55 @@ function reportExtras(
   const isOwnLive = !RETURNED_STATUSES.includes(own?.status ?? attempt.answer?.status ?? '');
   if (liveExtras.length + (isOwnLive ? 1 : 0) > 1) {
     const live = own !== undefined && isOwnLive ? [own, ...liveExtras] : liveExtras;
-    reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
+    reportObjects(comparison, DISCREPANCY_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
   } else if (liveExtras.length > 0 || hasMoved(moved)) {
-    reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, extras, attempt);
+    reportObjects(comparison, DISCREPANCY_KIND.UNKNOWN_AT_PROVIDER, extras, attempt);
   }
 }
 
-/** The fence says what the book knows of an attempt without an answer. */
+/** The provider request says what the store knows of an attempt without an answer. */
 function compareUnanswered(
   comparison: AttemptComparison,
   attempt: Attempt,
   objects: readonly ProviderObject[],
 ): void {
-  const { findings } = comparison;
-  const { fence, fenceChangedAtMs } = attempt;
+  const { discrepancies } = comparison;
+  const { providerRequest, requestChangedAtMs } = attempt;
   const moved = explain(comparison, objects);
   const live = objects.filter(isLive);
-  const isUnderWay = fence === 'sending' && findings.isYoung(fenceChangedAtMs);
+  const isUnderWay = providerRequest === 'sending' && discrepancies.isYoung(requestChangedAtMs);
   if (live.length > 1) {
-    reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
+    reportObjects(comparison, DISCREPANCY_KIND.DUPLICATE_AT_PROVIDER, live, attempt);
   } else if (isUnderWay) {
-    findings.countInFlight();
-  } else if (fence === 'sending' || fence === 'unknown' || fence === 'accepted') {
+    discrepancies.countInFlight();
+  } else if (
+    providerRequest === 'sending' ||
+    providerRequest === 'unknown' ||
+    providerRequest === 'accepted'
+  ) {
     if (objects.length > 0) {
-      reportObjects(comparison, DIFFERENCE_KIND.OUTCOME_NOT_RECORDED, objects, attempt);
+      reportObjects(comparison, DISCREPANCY_KIND.OUTCOME_NOT_RECORDED, objects, attempt);
     }
   } else if (live.length > 0 || hasMoved(moved)) {
-    reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, objects, attempt);
+    reportObjects(comparison, DISCREPANCY_KIND.UNKNOWN_AT_PROVIDER, objects, attempt);
   }
 }
 
 function reportUnknown(comparison: AttemptComparison, objects: readonly ProviderObject[]): void {
   explain(comparison, objects);
-  reportObjects(comparison, DIFFERENCE_KIND.UNKNOWN_AT_PROVIDER, objects, null);
+  reportObjects(comparison, DISCREPANCY_KIND.UNKNOWN_AT_PROVIDER, objects, null);
   const live = objects.filter(isLive);
-  if (live.length > 1) reportObjects(comparison, DIFFERENCE_KIND.DUPLICATE_AT_PROVIDER, live, null);
+  if (live.length > 1) reportObjects(comparison, DISCREPANCY_KIND.DUPLICATE_AT_PROVIDER, live, null);
 }
 
-/** Counts everything these took and gave back as explained: the book has nothing of it. */
+/** Counts everything these took and gave back as explained: the store has nothing of it. */
 function explain(
-  { book, transactions, findings }: AttemptComparison,
+  { store, transactions, discrepancies }: AttemptComparison,
   objects: readonly ProviderObject[],
 ): Nets {
   const taken = objects.flatMap((object) => transactions.takeAllOf(object));
-  const nets = netsShown(taken, book.openedAtMs, NO_NETS);
-  findings.explain(nets);
+  const nets = netsShown(taken, store.openedAtMs, NO_NETS);
+  discrepancies.explain(nets);
   return nets;
 }
 
@@ -196,23 +200,23 @@ function hasMoved(nets: Nets): boolean {
 }
 
 function reportObjects(
-  { findings }: AttemptComparison,
-  kind: Difference['kind'],
+  { discrepancies }: AttemptComparison,
+  kind: Discrepancy['kind'],
   objects: readonly ProviderObject[],
   attempt: Attempt | null,
 ): void {
   const [first] = objects;
   if (first === undefined) return;
-  const fenceChangedAtMs = attempt?.answer === null ? attempt.fenceChangedAtMs : 0;
-  findings.report({
+  const requestChangedAtMs = attempt?.answer === null ? attempt.requestChangedAtMs : 0;
+  discrepancies.report({
     kind,
     object: first.operation,
     currency: first.currency,
     payoutId: attempt?.payoutId ?? null,
     externalOrderId: first.externalOrderId ?? attempt?.externalOrderId ?? null,
     providerIds: objects.map(({ id }) => id),
-    book: attempt?.answer?.amount ?? attempt?.fence ?? null,
+    store: attempt?.answer?.amount ?? attempt?.providerRequest ?? null,
     provider: objects.map(({ amount }) => amount).join(' + '),
-    sinceMs: Math.max(fenceChangedAtMs, ...objects.map(({ createdAtMs }) => createdAtMs)),
+    sinceMs: Math.max(requestChangedAtMs, ...objects.map(({ createdAtMs }) => createdAtMs)),
   });
 }

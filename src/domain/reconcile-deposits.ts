@@ -1,6 +1,6 @@
 import { netsShown, type Transaction, type TransactionIndex } from './provider-objects.js';
-import { isZero, subtractNets, sumNets, type Findings } from './reconciliation-findings.js';
-import { DIFFERENCE_KIND, type BookSnapshot, type Difference } from './reconciliation.js';
+import { isZero, subtractNets, sumNets, type Discrepancies } from './reconciliation-discrepancies.js';
+import { DISCREPANCY_KIND, type StoreSnapshot, type Discrepancy } from './reconciliation.js';
 
 export interface UnseenDeposit {
   readonly balanceTransactionId: string;
@@ -11,17 +11,17 @@ export interface UnseenDeposit {
 }
 
 export interface DepositComparison {
-  readonly book: BookSnapshot;
+  readonly store: StoreSnapshot;
   readonly transactions: TransactionIndex;
-  readonly findings: Findings;
+  readonly discrepancies: Discrepancies;
   readonly sinceMs: number;
 }
 
-type BookDeposit = BookSnapshot['deposits'][number];
+type StoreDeposit = StoreSnapshot['deposits'][number];
 
-/** Compares the book's deposits with the provider's, and answers with those that the book lacks. */
+/** Compares the store's deposits with the provider's, and answers with those that the store lacks. */
 export function compareDeposits(comparison: DepositComparison): UnseenDeposit[] {
-  for (const deposit of comparison.book.deposits) {
+  for (const deposit of comparison.store.deposits) {
     // Proven by the balance alone: the provider shows no transaction for it.
     if (deposit.providerDepositId === null) continue;
     compareDeposit(comparison, deposit, deposit.providerDepositId);
@@ -30,63 +30,63 @@ export function compareDeposits(comparison: DepositComparison): UnseenDeposit[] 
 }
 
 function compareDeposit(
-  { book, transactions, findings, sinceMs }: DepositComparison,
-  deposit: BookDeposit,
+  { store, transactions, discrepancies, sinceMs }: DepositComparison,
+  deposit: StoreDeposit,
   providerDepositId: string,
 ): void {
   const taken = transactions.take('deposit', providerDepositId);
   const booked = sumNets([{ currency: deposit.currency, net: deposit.amount }]);
-  const shown = netsShown(taken, book.openedAtMs, booked);
+  const shown = netsShown(taken, store.openedAtMs, booked);
   const isAbsent = taken.length === 0;
   if (isAbsent && deposit.verifiedAtMs < sinceMs) return;
   const off = subtractNets(shown, booked);
   if ([...off.values()].every(isZero)) return;
-  if (isAbsent) findings.explainGone(off);
-  else findings.explain(off);
-  if (findings.isYoung(deposit.verifiedAtMs)) {
-    findings.countInFlight();
+  if (isAbsent) discrepancies.explainGone(off);
+  else discrepancies.explain(off);
+  if (discrepancies.isYoung(deposit.verifiedAtMs)) {
+    discrepancies.countInFlight();
     return;
   }
-  findings.report({
-    ...depositDifference(isAbsent ? DIFFERENCE_KIND.DEPOSIT_MISSING : DIFFERENCE_KIND.AMOUNT_DIFFERS),
+  discrepancies.report({
+    ...depositDiscrepancy(isAbsent ? DISCREPANCY_KIND.DEPOSIT_MISSING : DISCREPANCY_KIND.AMOUNT_DIFFERS),
     currency: deposit.currency,
     providerIds: [providerDepositId],
-    book: deposit.amount,
+    store: deposit.amount,
     provider: isAbsent ? null : (shown.get(deposit.currency) ?? null),
     sinceMs: deposit.verifiedAtMs,
   });
 }
 
-function findUnseen({ book, transactions, findings }: DepositComparison): UnseenDeposit[] {
+function findUnseen({ store, transactions, discrepancies }: DepositComparison): UnseenDeposit[] {
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
-    if (type !== 'deposit' || source === undefined || createdAtMs < book.depositsFromMs) continue;
+    if (type !== 'deposit' || source === undefined || createdAtMs < store.depositsFromMs) continue;
     transactions.take('deposit', source);
-    findings.explain(sumNets([transaction]));
+    discrepancies.explain(sumNets([transaction]));
     const isAvailable = status === 'available';
     if (isAvailable) {
       unseen.push({ balanceTransactionId: id, providerDepositId: source, currency, net, createdAtMs });
     }
-    if (!isAvailable || findings.isYoung(createdAtMs)) findings.countInFlight();
-    else findings.report(unseenDifference(transaction, source));
+    if (!isAvailable || discrepancies.isYoung(createdAtMs)) discrepancies.countInFlight();
+    else discrepancies.report(unseenDiscrepancy(transaction, source));
   }
   return unseen;
 }
 
-function unseenDifference({ currency, net, createdAtMs }: Transaction, source: string): Difference {
+function unseenDiscrepancy({ currency, net, createdAtMs }: Transaction, source: string): Discrepancy {
   return {
-    ...depositDifference(DIFFERENCE_KIND.DEPOSIT_UNSEEN),
+    ...depositDiscrepancy(DISCREPANCY_KIND.DEPOSIT_UNSEEN),
     currency,
     providerIds: [source],
-    book: null,
+    store: null,
     provider: net,
     sinceMs: createdAtMs,
   };
 }
 
-function depositDifference(
-  kind: Difference['kind'],
-): Pick<Difference, 'kind' | 'object' | 'payoutId' | 'externalOrderId'> {
+function depositDiscrepancy(
+  kind: Discrepancy['kind'],
+): Pick<Discrepancy, 'kind' | 'object' | 'payoutId' | 'externalOrderId'> {
   return { kind, object: 'deposit', payoutId: null, externalOrderId: null };
 }

@@ -2,37 +2,37 @@ import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
 import { legOf, TransactionIndex, toProviderObjects } from './provider-objects.js';
 import { compareAttempts } from './reconcile-attempts.js';
 import { compareDeposits, type UnseenDeposit } from './reconcile-deposits.js';
-import { Findings, isZero, sumNets, type Nets } from './reconciliation-findings.js';
+import { Discrepancies, isZero, sumNets, type Nets } from './reconciliation-discrepancies.js';
 import {
-  DIFFERENCE_KIND,
+  DISCREPANCY_KIND,
   type BalanceComparison,
-  type BookSnapshot,
+  type StoreSnapshot,
   type OutsideActivity,
   type ProviderSnapshot,
   type ReconciliationReport,
 } from './reconciliation.js';
 
 /**
- * How much further back than the window the provider is to be read. What the book recorded within the window may have
- * come into being before it: a deposit waits for its confirmations, an answer for its reading. The book's snapshot has
+ * How much further back than the window the provider is to be read. What the store recorded within the window may have
+ * come into being before it: a deposit waits for its confirmations, an answer for its reading. The store's snapshot has
  * to reach further back still, so that whatever is read is known.
  */
 export const READING_MARGIN_MS = 12 * 60 * 60 * 1000;
 
 export interface ComparisonInput {
-  readonly book: BookSnapshot;
+  readonly store: StoreSnapshot;
   readonly provider: ProviderSnapshot;
-  /** The start of the window: what the book recorded before it is not looked for at the provider. */
+  /** The start of the window: what the store recorded before it is not looked for at the provider. */
   readonly sinceMs: number;
-  /** When the reading of the provider began: what the book recorded after that is young, however long the reading took. */
+  /** When the reading of the provider began: what the store recorded after that is young, however long the reading took. */
   readonly ranAtMs: number;
-  /** How long one side may know more than the other before it is a difference. */
+  /** How long one side may know more than the other before it is a discrepancy. */
   readonly graceMs: number;
 }
 
 export interface ComparisonResult {
   readonly report: ReconciliationReport;
-  /** Available at the provider and not in the book, the young ones included. */
+  /** Available at the provider and not in the store, the young ones included. */
   readonly unseenDeposits: readonly UnseenDeposit[];
   /** To be booked to `external`. */
   readonly outside: readonly OutsideActivity[];
@@ -43,36 +43,36 @@ export interface ComparisonResult {
  * digit. Whatever is reported or under way explains its part of the balances, so that BALANCE_OFF is only what nothing
  * else explains.
  */
-export function compareBookWithProvider(input: ComparisonInput): ComparisonResult {
-  const { book, provider, sinceMs, ranAtMs, graceMs } = input;
-  const findings = new Findings(ranAtMs, graceMs);
-  const transactions = new TransactionIndex(provider.transactions, book.outsideTransactionIds);
+export function compareStoreWithProvider(input: ComparisonInput): ComparisonResult {
+  const { store, provider, sinceMs, ranAtMs, graceMs } = input;
+  const found = new Discrepancies(ranAtMs, graceMs);
+  const transactions = new TransactionIndex(provider.transactions, store.outsideTransactionIds);
   const objects = toProviderObjects(provider);
-  compareAttempts({ book, objects, transactions, findings, sinceMs, graceMs });
-  const unseenDeposits = compareDeposits({ book, transactions, findings, sinceMs });
+  compareAttempts({ store, objects, transactions, discrepancies: found, sinceMs, graceMs });
+  const unseenDeposits = compareDeposits({ store, transactions, discrepancies: found, sinceMs });
   const outside = findOutsideActivity(input, transactions);
-  findings.explain(sumNets(outside));
-  const balances = compareBalances(input, findings);
+  found.explain(sumNets(outside));
+  const balances = compareBalances(input, found);
   for (const { currency, ledger, provider: shown, off } of balances) {
     if (isZero(off)) continue;
-    findings.report({
-      kind: DIFFERENCE_KIND.BALANCE_OFF,
+    found.report({
+      kind: DISCREPANCY_KIND.BALANCE_OFF,
       object: 'balance',
       currency,
       payoutId: null,
       externalOrderId: null,
       providerIds: [],
-      book: ledger,
+      store: ledger,
       provider: shown,
       sinceMs: ranAtMs,
     });
   }
-  const { differences, inFlight } = findings;
+  const { discrepancies, inFlight } = found;
   const report: ReconciliationReport = {
     ranAtMs,
     sinceMs,
-    clean: differences.length === 0,
-    differences,
+    clean: discrepancies.length === 0,
+    discrepancies,
     outside,
     inFlight,
     balances,
@@ -81,9 +81,9 @@ export function compareBookWithProvider(input: ComparisonInput): ComparisonResul
   return { report, unseenDeposits, outside };
 }
 
-/** What moved the balances and belongs to nothing in the book, to no `externalOrderId` and to no deposit; oldest first. */
+/** What moved the balances and belongs to nothing in the store, to no `externalOrderId` and to no deposit; oldest first. */
 function findOutsideActivity(
-  { book, provider, sinceMs }: ComparisonInput,
+  { store, provider, sinceMs }: ComparisonInput,
   transactions: TransactionIndex,
 ): OutsideActivity[] {
   const read = new Set([...provider.payouts, ...provider.orders].map(({ id }) => id));
@@ -97,30 +97,33 @@ function findOutsideActivity(
       source !== undefined &&
       !read.has(source) &&
       createdAtMs < sinceMs;
-    if (isCutOff || createdAtMs < book.openedAtMs || isZero(net)) continue;
+    if (isCutOff || createdAtMs < store.openedAtMs || isZero(net)) continue;
     outside.push({ balanceTransactionId: id, type, currency, net, createdAtMs });
   }
   return outside;
 }
 
-function compareBalances({ book, provider }: ComparisonInput, findings: Findings): BalanceComparison[] {
-  const ledgers = sumNets(book.balances.map(({ currency, provider: net }) => ({ currency, net })));
+function compareBalances(
+  { store, provider }: ComparisonInput,
+  discrepancies: Discrepancies,
+): BalanceComparison[] {
+  const ledgers = sumNets(store.balances.map(({ currency, provider: net }) => ({ currency, net })));
   const shown = sumNets(
     provider.balances.map(({ currency, available, pending }) => {
       return { currency, net: addAmounts(available, pending) };
     }),
   );
-  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...findings.explained.keys()]);
+  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...discrepancies.explained.keys()]);
   return [...currencies].sort().map((currency) => {
     const of = (nets: Nets): string => nets.get(currency) ?? '0';
     const beyondLedger = subtractAmounts(of(shown), of(ledgers));
-    const unexplained = subtractAmounts(beyondLedger, of(findings.explained));
-    const gone = explainByGone(unexplained, findings.goneIn(currency));
+    const unexplained = subtractAmounts(beyondLedger, of(discrepancies.explained));
+    const gone = explainByGone(unexplained, discrepancies.goneIn(currency));
     return {
       currency,
       ledger: of(ledgers),
       provider: of(shown),
-      explained: addAmounts(of(findings.explained), gone),
+      explained: addAmounts(of(discrepancies.explained), gone),
       off: subtractAmounts(unexplained, gone),
     };
   });

@@ -1,48 +1,48 @@
-/** What the engine's book and the provider are compared by: see docs/operations.md, one section per kind of difference. */
+/** What the engine's store and the provider are compared by: see docs/operations.md, one section per kind of discrepancy. */
 
-export const DIFFERENCE_KIND = {
-  /** The book has a payout or order that the provider accepted once and does not show. */
+export const DISCREPANCY_KIND = {
+  /** The store has a payout or order that the provider accepted once and does not show. */
   MISSING_AT_PROVIDER: 'MISSING_AT_PROVIDER',
-  /** The provider has a payout or order with an externalOrderId that the book lacks. */
+  /** The provider has a payout or order with an externalOrderId that the store lacks. */
   UNKNOWN_AT_PROVIDER: 'UNKNOWN_AT_PROVIDER',
-  /** The provider has a payout or order for an attempt whose outcome the book does not know. */
+  /** The provider has a payout or order for an attempt whose outcome the store does not know. */
   OUTCOME_NOT_RECORDED: 'OUTCOME_NOT_RECORDED',
   /** The provider has more than one payout or order with the same externalOrderId. */
   DUPLICATE_AT_PROVIDER: 'DUPLICATE_AT_PROVIDER',
   AMOUNT_DIFFERS: 'AMOUNT_DIFFERS',
   FEE_DIFFERS: 'FEE_DIFFERS',
   STATUS_DIFFERS: 'STATUS_DIFFERS',
-  /** The provider shows a deposit that the book does not have. */
+  /** The provider shows a deposit that the store does not have. */
   DEPOSIT_UNSEEN: 'DEPOSIT_UNSEEN',
-  /** The book has a deposit whose balance transaction the provider does not show any more. */
+  /** The store has a deposit whose balance transaction the provider does not show any more. */
   DEPOSIT_MISSING: 'DEPOSIT_MISSING',
   /** The provider said that a payout failed or was cancelled, and its money has not come back. */
   RETURN_OVERDUE: 'RETURN_OVERDUE',
   /** A currency's balance is not what the ledger and everything above explain. */
   BALANCE_OFF: 'BALANCE_OFF',
 } as const;
-export type DifferenceKind = (typeof DIFFERENCE_KIND)[keyof typeof DIFFERENCE_KIND];
+export type DiscrepancyKind = (typeof DISCREPANCY_KIND)[keyof typeof DISCREPANCY_KIND];
 
-export const DIFFERENCE_KINDS = Object.values(DIFFERENCE_KIND);
+export const DISCREPANCY_KINDS = Object.values(DISCREPANCY_KIND);
 
-export interface Difference {
-  readonly kind: DifferenceKind;
+export interface Discrepancy {
+  readonly kind: DiscrepancyKind;
   readonly object: 'payout' | 'order' | 'deposit' | 'balance';
   readonly currency: string;
-  /** Null where it concerns none of the book's payouts. */
+  /** Null where it concerns none of the store's payouts. */
   readonly payoutId: string | null;
   readonly externalOrderId: string | null;
   /** The provider's ids of what differs: one, several for duplicates, none for balances. */
   readonly providerIds: readonly string[];
-  /** What the book says: an amount, a status; null when it has nothing. */
-  readonly book: string | null;
+  /** What the store says: an amount, a status; null when it has nothing. */
+  readonly store: string | null;
   /** What the provider says. */
   readonly provider: string | null;
   /** Milliseconds of Unix time from which on it has been so. */
   readonly sinceMs: number;
 }
 
-/** Money that moved without the engine: booked to `external`, listed, no difference. */
+/** Money that moved without the engine: booked to `external`, listed, no discrepancy. */
 export interface OutsideActivity {
   readonly balanceTransactionId: string;
   readonly type: string;
@@ -59,7 +59,7 @@ export interface BalanceComparison {
   readonly ledger: string;
   /** The provider's available and pending together. */
   readonly provider: string;
-  /** What is explained: under way between the two, or part of another difference. */
+  /** What is explained: under way between the two, or part of another discrepancy. */
   readonly explained: string;
   /** provider − ledger − explained: zero when all is well. */
   readonly off: string;
@@ -70,7 +70,7 @@ export interface ReconciliationReport {
   /** Objects of the provider older than this were not read; balances always cover everything. */
   readonly sinceMs: number;
   readonly clean: boolean;
-  readonly differences: readonly Difference[];
+  readonly discrepancies: readonly Discrepancy[];
   /** Found by this run and booked to `external`. */
   readonly outside: readonly OutsideActivity[];
   /** Younger than the grace time, or waiting for an answer: looked at again by the next run. */
@@ -126,19 +126,19 @@ export interface ProviderSnapshot {
   }[];
 }
 
-/** What the book says, in one snapshot taken after the provider's. */
-export interface BookSnapshot {
+/** What the store says, in one snapshot taken after the provider's. */
+export interface StoreSnapshot {
   /** The ledger's provider account, by currency. */
   readonly balances: readonly { readonly currency: string; readonly provider: string }[];
-  /** Payout attempts and orders that may have reached the provider (fence no longer merely prepared). */
+  /** Payout attempts and orders that may have reached the provider (provider request no longer merely prepared). */
   readonly attempts: readonly {
     readonly operation: 'payout' | 'order';
     readonly externalOrderId: string;
     readonly payoutId: string;
-    readonly fence:
-      'prepared' | 'sending' | 'accepted' | 'rejected' | 'not_sent' | 'refused_retryable' | 'unknown';
-    readonly fenceChangedAtMs: number;
-    /** What the provider answered; null while no answer is in the book. */
+    readonly providerRequest:
+      'prepared' | 'sending' | 'accepted' | 'refused' | 'not_sent' | 'retry_later' | 'unknown';
+    readonly requestChangedAtMs: number;
+    /** What the provider answered; null while no answer is in the store. */
     readonly answer: {
       readonly providerId: string;
       /** Payout: what the recipient gets. Order: what was sold. */
@@ -150,7 +150,7 @@ export interface BookSnapshot {
       readonly fee: string;
       /** The provider's word, as it was read last. */
       readonly status: string;
-      /** When the answer came into the book. */
+      /** When the answer came into the store. */
       readonly recordedAtMs: number;
       /** When the provider was last read about it: never before `recordedAtMs`, and after an end no more. */
       readonly readAtMs: number;
@@ -163,7 +163,7 @@ export interface BookSnapshot {
       readonly returnedAtMs: number | null;
       readonly returned: string | null;
     } | null;
-    /** The payout's own status in the book. */
+    /** The payout's own status in the store. */
     readonly payoutStatus: string;
   }[];
   readonly deposits: readonly {

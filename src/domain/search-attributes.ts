@@ -6,7 +6,7 @@ export const SEARCH_ATTRIBUTES = {
   PayoutStatus: 'Keyword',
   PayoutCurrency: 'Keyword',
   FundingCurrency: 'Keyword',
-  /** A number for searching and sorting only; the exact amount is in the book. */
+  /** A number for searching and sorting only; the exact amount is in the store. */
   PayoutAmount: 'Double',
   PayoutHoldReason: 'Keyword',
   ProviderPayoutId: 'Keyword',

@@ -20,7 +20,7 @@ export function createDepositGateway(options: {
   readonly notices: NoticeGateway;
 }): DepositGateway {
   const { client, taskQueue, notices } = options;
-  /** The workflow of a parked deposit, whether it runs or was ended from outside. */
+  /** The workflow of a unallocated deposit, whether it runs or was ended from outside. */
   const describe = (depositId: string) => ({
     workflowId: depositWorkflowId(depositId),
     taskQueue,

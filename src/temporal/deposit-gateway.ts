@@ -5,9 +5,9 @@ export interface DepositGateway {
    * @throws TemporalUnavailableError when it is not known whether anything was started.
    */
   record(deposit: DepositToRecord): Promise<RecordedDeposit>;
-  /** Carries out a person's decision about a parked deposit. @throws TemporalUnavailableError */
+  /** Carries out a person's decision about a unallocated deposit. @throws TemporalUnavailableError */
   assign(depositId: string, decision: AssignmentDecision): Promise<AssignOutcome>;
-  /** Has a parked deposit matched again: its transaction was declared. @throws TemporalUnavailableError */
+  /** Has a unallocated deposit matched again: its transaction was declared. @throws TemporalUnavailableError */
   matchAgain(depositId: string): Promise<void>;
 }
 
@@ -26,8 +26,8 @@ export interface RecordedDeposit {
 }
 
 export interface AssignmentDecision {
-  /** Parts that add up to the deposit exactly, or all of it to the free balance. */
-  readonly to: 'free' | readonly { readonly payoutId: string; readonly amount: string }[];
+  /** Parts that add up to the deposit exactly, or all of it to the available balance. */
+  readonly to: 'available' | readonly { readonly payoutId: string; readonly amount: string }[];
   /** Name of the API key of the person who decided it. */
   readonly actor: string;
 }
@@ -36,5 +36,5 @@ export type AssignOutcome =
   | { readonly kind: 'assigned' }
   /** It cannot go there; the message says why. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** No workflow waits for a decision about this deposit; the book knows the rest. */
+  /** No workflow waits for a decision about this deposit; the store knows the rest. */
   | { readonly kind: 'unknown' };

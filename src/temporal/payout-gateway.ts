@@ -10,7 +10,7 @@ export interface PayoutGateway {
    * @throws TemporalUnavailableError when it is not known whether anything was started.
    */
   open(opening: PayoutOpening): Promise<OpenOutcome>;
-  /** The running workflow of a payout that the book does not know yet. @throws TemporalUnavailableError */
+  /** The running workflow of a payout that the store does not know yet. @throws TemporalUnavailableError */
   findOpening(payoutId: string): Promise<OpeningPayout | undefined>;
   /** @throws TemporalUnavailableError */
   cancel(payoutId: string, actor: string, reason?: string): Promise<CancelOutcome>;
@@ -25,21 +25,21 @@ export interface PayoutOpening {
   readonly requestHash: string;
   /** Name of the API key that asks. */
   readonly maker: string;
-  /** Unique per call; comes back in the book as `openRequestId` of the call that really started it. */
+  /** Unique per call; comes back in the store as `openRequestId` of the call that really started it. */
   readonly openRequestId: string;
 }
 
 export type OpenOutcome =
-  /** The workflow answered; the book has the payout (also when it was rejected). */
+  /** The workflow answered; the store has the payout (also when it was rejected). */
   | { readonly kind: 'opened' }
   /** Started and not open yet: no worker, or the provider does not answer. */
   | { readonly kind: 'opening' }
   /** The id belongs to a payout with other content. */
   | { readonly kind: 'conflict' }
-  /** A workflow with this id has ended. The book says how. */
+  /** A workflow with this id has ended. The store says how. */
   | { readonly kind: 'ended' };
 
-/** What is known of a payout before it is in the book: from the workflow's memo and search attributes. */
+/** What is known of a payout before it is in the store: from the workflow's memo and search attributes. */
 export interface OpeningPayout {
   readonly payoutId: string;
   readonly requestHash: string | undefined;
@@ -51,7 +51,7 @@ export interface OpeningPayout {
 }
 
 /**
- * `actor` is the name of the API key; it and the reason are written in the timeline. `seen` is what the book says of
+ * `actor` is the name of the API key; it and the reason are written in the timeline. `seen` is what the store says of
  * the payout, where it is there: the workflow may not know it yet.
  */
 export type PayoutOperation = {
@@ -77,7 +77,7 @@ export type OperateOutcome =
   | { readonly kind: 'refused'; readonly message: string }
   /** What is decided about could not be read at the provider; nothing was changed. */
   | { readonly kind: 'unreadable'; readonly message: string }
-  /** No workflow runs under this id; the book knows the rest. */
+  /** No workflow runs under this id; the store knows the rest. */
   | { readonly kind: 'notRunning' };
 
 export type CancelOutcome =
@@ -86,7 +86,7 @@ export type CancelOutcome =
   | { readonly kind: 'refused'; readonly message: string }
   /** What may be at the provider could not be read there; nothing was changed. */
   | { readonly kind: 'unreadable'; readonly message: string }
-  /** No workflow runs under this id; the book knows the rest. */
+  /** No workflow runs under this id; the store knows the rest. */
   | { readonly kind: 'notRunning' };
 
 /** Temporal did not answer: whether the request took effect is not known. */

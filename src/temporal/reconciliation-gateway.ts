@@ -1,6 +1,6 @@
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 
-/** How the comparison of book and provider is run from outside. */
+/** How the comparison of store and provider is run from outside. */
 export interface ReconciliationGateway {
   /**
    * Compares now, or joins a comparison that runs, and waits for the report; undefined when it did not finish in time.

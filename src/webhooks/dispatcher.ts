@@ -1,5 +1,5 @@
-import type { Book } from '../book/book.js';
-import { WEBHOOK_STATE } from '../book/schema.js';
+import type { Store } from '../store/store.js';
+import { WEBHOOK_STATE } from '../store/schema.js';
 import { FAILURE_TYPE } from '../domain/failure-type.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
@@ -10,7 +10,7 @@ import { depositKeyOf } from './webhook-reading.js';
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
 export interface DispatcherDependencies {
-  readonly book: Book;
+  readonly store: Store;
   readonly notices: NoticeGateway;
   readonly depositEventTypes: readonly string[];
 }
@@ -20,29 +20,29 @@ export interface DispatcherDependencies {
  * reads the provider once more, a deposit workflow is not started twice.
  */
 export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchWebhook {
-  const { book, depositEventTypes } = deps;
+  const { store, depositEventTypes } = deps;
   return async function dispatchWebhook(webhookEventId) {
-    const row = await book.webhooks.find(webhookEventId);
+    const row = await store.webhooks.find(webhookEventId);
     if (row?.state !== WEBHOOK_STATE.PENDING) return;
     // Counted first: an event that cannot be dispatched must not stay in front of all others.
-    await book.webhooks.noteDispatch(webhookEventId);
+    await store.webhooks.noteDispatch(webhookEventId);
     const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
     const refusal =
       deposit === undefined
         ? await signalPayout(deps, row.payout_id, webhookEventId)
         : await startDeposit(deps, deposit);
-    if (refusal !== undefined) await book.webhooks.keep(webhookEventId, refusal);
+    if (refusal !== undefined) await store.webhooks.keep(webhookEventId, refusal);
   };
 }
 
 /** Both answer with the reason why nothing is waiting for the event, if so. */
 async function signalPayout(
-  { book, notices }: DispatcherDependencies,
+  { store, notices }: DispatcherDependencies,
   payoutId: string | null,
   webhookEventId: string,
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
-  const payout = await book.payouts.find(payoutId);
+  const payout = await store.payouts.find(payoutId);
   const isUnsent = payout?.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
   // A request that was not found is looked for while a person decides: this may be where it is.
   const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
@@ -51,10 +51,10 @@ async function signalPayout(
 }
 
 async function startDeposit(
-  { book, notices }: DispatcherDependencies,
+  { store, notices }: DispatcherDependencies,
   deposit: DepositNotice,
 ): Promise<string | undefined> {
-  const known = await learnTransaction(book, deposit);
+  const known = await learnTransaction(store, deposit);
   if (known !== undefined) await notices.matchAgain(known);
   const depositKey = depositKeyOf(deposit);
   const started = await notices.startDeposit({
@@ -72,11 +72,11 @@ async function startDeposit(
 
 /** A deposit that reconciliation found has no transaction yet: the notice that came after all may bring it. */
 async function learnTransaction(
-  book: Book,
+  store: Store,
   { providerDepositId, txHash }: DepositNotice,
 ): Promise<string | undefined> {
   if (providerDepositId === undefined || txHash === undefined) return undefined;
-  return book.deposits.learnTransaction({
+  return store.deposits.learnTransaction({
     providerDepositId,
     txHash: normaliseTransactionHash(txHash),
   });

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { MILESTONE, type Milestone } from '../domain/milestone.js';
-import type { Book } from '../book/book.js';
-import { WEBHOOK_STATE, type WebhookState } from '../book/schema.js';
+import { CRASH_POINT, type CrashPoint } from '../domain/crash-point.js';
+import type { Store } from '../store/store.js';
+import { WEBHOOK_STATE, type WebhookState } from '../store/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
 import type { ApiKeySource } from '../qbitpay/api-key.js';
 import { parseWebhookEvent, type WebhookEvent } from '../qbitpay/webhook-event.js';
@@ -14,9 +14,9 @@ import type { DispatchWebhook } from './dispatcher.js';
 import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
 
 export interface WebhookReceiverOptions {
-  /** Called at every milestone of the work: the fault campaign ends the process there. */
-  readonly reached: (milestone: Milestone) => Promise<void>;
-  readonly book: Book;
+  /** Called at every crash point of the work: the fault campaign ends the process there. */
+  readonly reached: (crashPoint: CrashPoint) => Promise<void>;
+  readonly store: Store;
   readonly dispatchWebhook: DispatchWebhook;
   readonly apiKey: ApiKeySource;
   /** Keys that are accepted besides the current one, for the time of a rotation. */
@@ -69,7 +69,7 @@ export async function registerWebhookReceiver(
         }
         const event = readEvent(rawBody);
         const state = await store(options, event, rawBody);
-        await options.reached(MILESTONE.WEBHOOK_STORED);
+        await options.reached(CRASH_POINT.WEBHOOK_STORED);
         if (state === WEBHOOK_STATE.KEPT)
           request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
         if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatch(options, event, request));
@@ -117,12 +117,12 @@ function readEvent(rawBody: Uint8Array): WebhookEvent {
 
 /** The state of a new event; undefined for one that is stored already. */
 async function store(
-  { book, rules }: WebhookReceiverOptions,
+  { store, rules }: WebhookReceiverOptions,
   event: WebhookEvent,
   rawBody: Uint8Array,
 ): Promise<WebhookState | undefined> {
-  const classified = await classifyWebhook(book, event, rules);
-  const isNew = await book.webhooks.store({
+  const classified = await classifyWebhook(store, event, rules);
+  const isNew = await store.webhooks.store({
     webhookEventId: event.id,
     type: event.type,
     livemode: event.livemode ?? null,
@@ -139,7 +139,7 @@ async function dispatch(
 ): Promise<void> {
   try {
     await dispatchWebhook(event.id);
-    await reached(MILESTONE.WEBHOOK_DISPATCHED);
+    await reached(CRASH_POINT.WEBHOOK_DISPATCHED);
   } catch (error) {
     request.log.warn({ webhookEventId: event.id, err: error }, 'not dispatched; the sweeper will');
   }

@@ -1,6 +1,6 @@
-import type { Book } from '../book/book.js';
-import type { ReceivedWebhook } from '../book/webhook-inbox.js';
-import { WEBHOOK_STATE } from '../book/schema.js';
+import type { Store } from '../store/store.js';
+import type { ReceivedWebhook } from '../store/webhooks/webhook-inbox.js';
+import { WEBHOOK_STATE } from '../store/schema.js';
 import {
   depositKeyOfTransaction,
   normaliseTransactionHash,
@@ -27,7 +27,7 @@ type Classified = Pick<ReceivedWebhook, 'providerObjectId' | 'payoutId' | 'state
  * cannot be used is kept for a person to see; it is never dropped.
  */
 export async function classifyWebhook(
-  book: Book,
+  store: Store,
   event: WebhookEvent,
   rules: WebhookRules,
 ): Promise<Classified> {
@@ -41,7 +41,7 @@ export async function classifyWebhook(
     if (payout === undefined) return withoutConsequence('of no concern to payouts');
     const payoutId =
       payout.externalOrderId === undefined
-        ? await book.payouts.findIdByProviderId(payout.providerPayoutId)
+        ? await store.payouts.findIdByProviderId(payout.providerPayoutId)
         : payoutIdOfExternalId(payout.externalOrderId);
     const subject = { providerObjectId: payout.providerPayoutId, payoutId: payoutId ?? null };
     // Evidence for looking a payout up; only an end is a reason to read.
@@ -58,7 +58,7 @@ export async function classifyWebhook(
   }
 }
 
-/** The deposit's own id, else its transaction: the id of its workflow and its key in the book. */
+/** The deposit's own id, else its transaction: the id of its workflow and its key in the store. */
 export function depositKeyOf(notice: DepositNotice): string {
   if (notice.providerDepositId !== undefined) return notice.providerDepositId;
   return depositKeyOfTransaction(normaliseTransactionHash(notice.txHash ?? ''));

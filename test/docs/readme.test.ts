@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VARIABLE_NAMES } from '../../src/config/variables.js';
-import { DIFFERENCE_KINDS } from '../../src/domain/reconciliation.js';
+import { DISCREPANCY_KINDS } from '../../src/domain/reconciliation.js';
 import { FAILURE_TYPES } from '../../src/domain/failure-type.js';
 import { isFinalStatus, LEGAL_TRANSITIONS, PAYOUT_STATUSES } from '../../src/domain/payout-status.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
@@ -56,9 +56,9 @@ describe('the commands that pages name', () => {
 describe('the upper-case words of pages', () => {
   /** Temporal's, a file's, a shell variable's; problem codes of the API. */
   const OTHERS = ['REJECT_DUPLICATE', 'STATE_DIRECTORY', 'NEW_KEY', 'CANCEL_REFUSED', 'PAYOUT_ENDED'];
-  const known = new Set<string>([...VARIABLE_NAMES, ...FAILURE_TYPES, ...DIFFERENCE_KINDS, ...OTHERS]);
+  const known = new Set<string>([...VARIABLE_NAMES, ...FAILURE_TYPES, ...DISCREPANCY_KINDS, ...OTHERS]);
 
-  it.each(PAGES)('are variables, failure types or kinds of differences that exist in %s', (page) => {
+  it.each(PAGES)('are variables, failure types or kinds of discrepancies that exist in %s', (page) => {
     const words = read(page).match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g) ?? [];
     expect(words.filter((word) => !known.has(word))).toEqual([]);
   });

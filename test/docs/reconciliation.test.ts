@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { DIFFERENCES } from '../../src/domain/difference-descriptions.js';
-import { DIFFERENCE_KINDS } from '../../src/domain/reconciliation.js';
+import { DISCREPANCIES } from '../../src/domain/discrepancy-descriptions.js';
+import { DISCREPANCY_KINDS } from '../../src/domain/reconciliation.js';
 
 const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const chapter = /^## Reconciliation\n([^]*?)(?=^## |$(?![^]))/m.exec(page)?.[1] ?? '';
 const [introduction = '', ...sections] = chapter.split(/^### /m);
 
 describe('docs/operations.md, section Reconciliation', () => {
-  it('has one section for each kind of difference, in their order', () => {
-    expect(sections.map((section) => section.split('\n')[0])).toEqual(DIFFERENCE_KINDS);
+  it('has one section for each kind of discrepancy, in their order', () => {
+    expect(sections.map((section) => section.split('\n')[0])).toEqual(DISCREPANCY_KINDS);
   });
 
-  it.each(DIFFERENCE_KINDS)('says of %s what the API and the command say, and then step by step', (kind) => {
+  it.each(DISCREPANCY_KINDS)('says of %s what the API and the command say, and then step by step', (kind) => {
     const section = sections.find((one) => one.startsWith(`${kind}\n`)) ?? '';
-    const { meaning, action } = DIFFERENCES[kind];
+    const { meaning, action } = DISCREPANCIES[kind];
     expect(section).toContain(`${kind}\n\n${meaning}\n\n**What to do:** ${action}\n\n`);
     expect(section).toMatch(/^\*\*How it comes about:\*\* .+\n\n1\. .+\n2\. /m);
   });
@@ -30,7 +30,7 @@ describe('docs/operations.md, section Reconciliation', () => {
   });
 
   it('describes nothing twice with the same words', () => {
-    const meanings = DIFFERENCE_KINDS.map((kind) => DIFFERENCES[kind].meaning);
+    const meanings = DISCREPANCY_KINDS.map((kind) => DISCREPANCIES[kind].meaning);
     expect(new Set(meanings).size).toBe(meanings.length);
   });
 });

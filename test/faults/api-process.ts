@@ -6,7 +6,7 @@ import { readConfig } from '../../src/config/config.js';
 import { createLogger } from '../../src/config/logger.js';
 import { createCrashHook } from './crash-hook.js';
 
-/** The API as `npm run api` starts it, but that it may die at a milestone. */
+/** The API as `npm run api` starts it, but that it may die at a crash point. */
 await runMain(async (env) => {
   const config = readConfig(env, 'api');
   const logger = createLogger({ level: config.logLevel, name: 'api' });

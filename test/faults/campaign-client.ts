@@ -3,7 +3,7 @@ import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
 
 /**
- * The engine's own client with short time-outs: no request takes longer than the campaign's settle window, as none
+ * The engine's own client with short time-outs: no request takes longer than the campaign's unknown-outcome wait, as none
  * takes longer than 80 s of the 15 minutes that the engine has by default.
  */
 const SHORT_TIMEOUTS = { sendMs: 1_000, responseMs: 1_500, readMs: 1_500, postDeadlineMs: 1_000 } as const;

@@ -1,23 +1,23 @@
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { INVARIANT, type AnsweredPayout, type BookPayout, type Violation, type World } from './world.js';
+import { INVARIANT, type AnsweredPayout, type StorePayout, type Violation, type World } from './world.js';
 
 type Answer = World['answers'][number];
 
-/** The API never contradicts the book, nor itself. */
-export function findContradictions({ answers, book }: World): readonly Violation[] {
+/** The API never contradicts the store, nor itself. */
+export function findContradictions({ answers, store }: World): readonly Violation[] {
   const subjects = new Set(answers.map(({ payoutId }) => payoutId));
   return [...subjects].flatMap((subject) => {
     const own = answers.filter(({ payoutId }) => payoutId === subject);
     // Answers to creates cross each other.
     const readings = own.filter(({ kind }) => kind === 'read');
-    const told = book.transitions.filter(({ payoutId }) => payoutId === subject).map(({ status }) => status);
-    const row = book.payouts.find(({ payoutId }) => payoutId === subject);
+    const told = store.transitions.filter(({ payoutId }) => payoutId === subject).map(({ status }) => status);
+    const row = store.payouts.find(({ payoutId }) => payoutId === subject);
     const faults = [
       ...findStatusesOutOfOrder(readings, told),
       ...findDenials(own),
       ...(row === undefined ? [] : compareLast(own, row)),
     ];
-    return faults.map((detail) => ({ invariant: INVARIANT.API_TELLS_THE_BOOK, subject, detail }));
+    return faults.map((detail) => ({ invariant: INVARIANT.API_TELLS_THE_STORE, subject, detail }));
   });
 }
 
@@ -27,7 +27,7 @@ function findStatusesOutOfOrder(readings: readonly Answer[], told: readonly stri
   for (const { payout } of readings) {
     if (payout === undefined || payout.status === PAYOUT_STATUS.OPENING) continue;
     const next = told.indexOf(payout.status, place);
-    if (next === -1) faults.push(`told ${payout.status}, the book has ${told.join(', ')}`);
+    if (next === -1) faults.push(`told ${payout.status}, the store has ${told.join(', ')}`);
     else place = next;
   }
   return faults;
@@ -42,27 +42,27 @@ function findDenials(own: readonly Answer[]): readonly string[] {
     .map(() => 'was accepted, and then answered with 404');
 }
 
-/** The campaign asks for everything once more when all is over: these answers are what the book has. */
-function compareLast(own: readonly Answer[], row: BookPayout): readonly string[] {
+/** The campaign asks for everything once more when all is over: these answers are what the store has. */
+function compareLast(own: readonly Answer[], row: StorePayout): readonly string[] {
   const reading = own.findLast(({ kind }) => kind === 'read');
   const repeated = own.findLast(({ kind }) => kind === 'create');
   return [
-    ...compareWithBook('reading', reading, row, READ_MEMBERS),
-    ...compareWithBook('request', repeated, row, OPENED_MEMBERS),
+    ...compareWithStore('reading', reading, row, READ_MEMBERS),
+    ...compareWithStore('request', repeated, row, OPENED_MEMBERS),
   ];
 }
 
-type Member = Exclude<keyof AnsweredPayout & keyof BookPayout, 'payoutId'>;
+type Member = Exclude<keyof AnsweredPayout & keyof StorePayout, 'payoutId'>;
 
 /** What the answer to a create request has of a payout … */
 const OPENED_MEMBERS: readonly Member[] = ['status', 'amount', 'currency', 'deposit'];
 /** … and what a reading adds to it. */
 const READ_MEMBERS: readonly Member[] = [...OPENED_MEMBERS, 'providerPayoutId', 'holdReason'];
 
-function compareWithBook(
+function compareWithStore(
   what: string,
   answer: Answer | undefined,
-  row: BookPayout,
+  row: StorePayout,
   members: readonly Member[],
 ): readonly string[] {
   const payout = answer?.payout;
@@ -70,7 +70,7 @@ function compareWithBook(
     return [`the last ${what} was answered with ${String(answer?.httpStatus ?? 'nothing')}`];
   return members
     .filter((member) => canonical(payout[member]) !== canonical(row[member]))
-    .map((member) => `the last ${what} tells another ${member} than the book has`);
+    .map((member) => `the last ${what} tells another ${member} than the store has`);
 }
 
 /** Amounts are the same however many zeros follow them. */

@@ -1,10 +1,10 @@
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
-import { INVARIANT, isEnd, type BookAccount, type Violation, type World } from './world.js';
+import { INVARIANT, isEnd, type StoreAccount, type Violation, type World } from './world.js';
 
-type Money = Pick<World, 'provider' | 'book'>;
+type Money = Pick<World, 'provider' | 'store'>;
 type Violate = (subject: string, detail: string) => void;
 
-/** Ledger, book and the provider's balances, per currency and per object, to the last digit. */
+/** Ledger, store and the provider's balances, per currency and per object, to the last digit. */
 export function findMoneyViolations(world: Money): readonly Violation[] {
   const violations: Violation[] = [];
   const violate: Violate = (subject, detail) =>
@@ -18,13 +18,13 @@ export function findMoneyViolations(world: Money): readonly Violation[] {
 }
 
 const isSame = (one: string, other: string): boolean => compareAmounts(one, other) === 0;
-const sum = (accounts: readonly BookAccount[]): string =>
+const sum = (accounts: readonly StoreAccount[]): string =>
   addAmounts('0', ...accounts.map(({ balance }) => balance));
 
-function compareBalances({ provider, book }: Money, violate: Violate): void {
-  const currencies = new Set([...provider.balances, ...book.accounts].map(({ currency }) => currency));
+function compareBalances({ provider, store }: Money, violate: Violate): void {
+  const currencies = new Set([...provider.balances, ...store.accounts].map(({ currency }) => currency));
   for (const currency of currencies) {
-    const ledger = sum(book.accounts.filter((one) => one.kind === 'provider' && one.currency === currency));
+    const ledger = sum(store.accounts.filter((one) => one.kind === 'provider' && one.currency === currency));
     const held = provider.balances.find((balance) => balance.currency === currency)?.amount ?? '0';
     // What a request moved whose answer was lost is in the ledger as well: the engine has looked it up by now.
     if (!isSame(ledger, held)) violate(currency, `the ledger has ${ledger}, the provider has ${held}`);
@@ -32,27 +32,27 @@ function compareBalances({ provider, book }: Money, violate: Violate): void {
 }
 
 /** Accounts that say where money is; all others say whose it is. */
-const WHERE_KINDS: readonly string[] = ['provider', 'returning'];
+const WHERE_KINDS: readonly string[] = ['provider', 'return_pending'];
 
-function compareLedger({ book }: Money, violate: Violate): void {
-  for (const { kind, currency, payoutId, balance, posted } of book.accounts) {
+function compareLedger({ store }: Money, violate: Violate): void {
+  for (const { kind, currency, payoutId, balance, posted } of store.accounts) {
     const name = `${kind} ${payoutId ?? ''} ${currency}`;
     if (!isSame(balance, posted)) violate(name, `shows ${balance}, its postings add up to ${posted}`);
-    const payout = book.payouts.find((one) => one.payoutId === payoutId);
+    const payout = store.payouts.find((one) => one.payoutId === payoutId);
     const isOver = payout !== undefined && isEnd(payout.status);
     if (isOver && !isSame(balance, '0')) violate(name, `${payout.status}, and still has ${balance}`);
-    if (kind === 'returning' && !isSame(balance, '0')) violate(name, `${balance} never came back`);
+    if (kind === 'return_pending' && !isSame(balance, '0')) violate(name, `${balance} never came back`);
   }
-  for (const currency of new Set(book.accounts.map((one) => one.currency))) {
-    const own = book.accounts.filter((one) => one.currency === currency);
+  for (const currency of new Set(store.accounts.map((one) => one.currency))) {
+    const own = store.accounts.filter((one) => one.currency === currency);
     const where = sum(own.filter(({ kind }) => WHERE_KINDS.includes(kind)));
     const whose = sum(own.filter(({ kind }) => !WHERE_KINDS.includes(kind)));
     if (!isSame(where, whose)) violate(currency, `${where} is somewhere, ${whose} is somebody's`);
   }
 }
 
-function compareAttempts({ provider, book }: Money, violate: Violate): void {
-  for (const { externalOrderId, providerPayoutId, amount, fee } of book.attempts) {
+function compareAttempts({ provider, store }: Money, violate: Violate): void {
+  for (const { externalOrderId, providerPayoutId, amount, fee } of store.attempts) {
     const payout = provider.payouts.find(({ id }) => id === providerPayoutId);
     if (payout === undefined) violate(externalOrderId, `${providerPayoutId} is not at the provider`);
     else if (payout.externalOrderId !== externalOrderId)
@@ -63,8 +63,8 @@ function compareAttempts({ provider, book }: Money, violate: Violate): void {
   }
 }
 
-function compareOrders({ provider, book }: Money, violate: Violate): void {
-  for (const { externalOrderId, providerOrderId, amount, quoteAmount } of book.orders) {
+function compareOrders({ provider, store }: Money, violate: Violate): void {
+  for (const { externalOrderId, providerOrderId, amount, quoteAmount } of store.orders) {
     const order = provider.orders.find(({ id }) => id === providerOrderId);
     if (order === undefined) violate(externalOrderId, `${providerOrderId} is not at the provider`);
     else if (!isSame(order.amount, amount) || !isSame(order.quoteAmount, quoteAmount)) {
@@ -77,25 +77,25 @@ function compareOrders({ provider, book }: Money, violate: Violate): void {
 }
 
 function compareDeposits(world: Money, violate: Violate): void {
-  const { provider, book } = world;
-  for (const { depositKey, providerDepositId, amount } of book.deposits) {
+  const { provider, store } = world;
+  for (const { depositKey, providerDepositId, amount } of store.deposits) {
     const money = provider.transactions.find(
       (one) => one.type === 'deposit' && one.source === providerDepositId,
     );
     if (money !== undefined && !isSame(money.net, amount))
       violate(depositKey, `booked ${amount}, ${money.net} came in`);
   }
-  const sources = book.deposits.map(({ providerDepositId }) => providerDepositId);
+  const sources = store.deposits.map(({ providerDepositId }) => providerDepositId);
   const twice = sources.filter((source, index) => source !== null && sources.indexOf(source) !== index);
-  for (const source of twice) violate(String(source), 'is in the book twice');
-  for (const id of findLostDeposits(world)) violate(id, 'came in, and is not in the book');
+  for (const source of twice) violate(String(source), 'is in the store twice');
+  for (const id of findLostDeposits(world)) violate(id, 'came in, and is not in the store');
 }
 
 /** Money that came in after the engine had begun, and that it never noticed. */
-export function findLostDeposits({ provider, book }: Money): readonly string[] {
+export function findLostDeposits({ provider, store }: Money): readonly string[] {
   const deposits = provider.transactions.filter(({ type }) => type === 'deposit');
   const [opening] = [...deposits].sort((one, other) => one.createdAtMs - other.createdAtMs);
-  const known = new Set(book.deposits.map(({ providerDepositId }) => providerDepositId));
+  const known = new Set(store.deposits.map(({ providerDepositId }) => providerDepositId));
   return deposits
     .filter(({ source }) => source !== opening?.source && !known.has(source))
     .map(({ source }) => source);

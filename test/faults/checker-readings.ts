@@ -7,7 +7,7 @@ const SAME_MOMENT_MS = 50;
 /** What the engine cannot have read: the answer was no answer. */
 export const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
 
-export function findUnread({ provider, book }: World): readonly Violation[] {
+export function findUnread({ provider, store }: World): readonly Violation[] {
   const wasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number): boolean =>
     provider.journal.some(
       (entry) =>
@@ -18,7 +18,7 @@ export function findUnread({ provider, book }: World): readonly Violation[] {
         entry.atMs <= untilMs &&
         path(entry.path),
     );
-  const money = { provider, book };
+  const money = { provider, store };
   return [
     ...findUnreadEnds(money, wasRead),
     ...findUnreadDeposits(money, wasRead),
@@ -38,35 +38,35 @@ const isOfTransactionsOf =
   };
 
 type WasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number) => boolean;
-type Money = Pick<World, 'provider' | 'book'>;
+type Money = Pick<World, 'provider' | 'store'>;
 
-function findUnreadEnds({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+function findUnreadEnds({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
   const violations: Violation[] = [];
   const words: Readonly<Record<string, string>> = { paid: 'paid', failed: 'failed', cancelled: 'cancelled' };
-  for (const { payoutId, providerPayoutId, status } of book.payouts) {
+  for (const { payoutId, providerPayoutId, status } of store.payouts) {
     const word = words[status];
     if (word === undefined || providerPayoutId === null) continue;
     const violate = (detail: string): void =>
       void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: payoutId, detail });
     const end = provider.ends.find((one) => one.providerPayoutId === providerPayoutId && one.status === word);
-    const written = book.transitions.find((one) => one.payoutId === payoutId && one.status === status);
-    if (end === undefined) violate(`${status} in the book, and never ${word} at the provider`);
+    const written = store.transitions.find((one) => one.payoutId === payoutId && one.status === status);
+    if (end === undefined) violate(`${status} in the store, and never ${word} at the provider`);
     else if (!wasRead((path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0)) {
-      violate(`${status} in the book, and nobody had read that from the provider`);
+      violate(`${status} in the store, and nobody had read that from the provider`);
     }
   }
   return violations;
 }
 
-function findUnreadDeposits({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
+function findUnreadDeposits({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
   const violations: Violation[] = [];
-  for (const { depositKey, providerDepositId, verifiedAtMs } of book.deposits) {
+  for (const { depositKey, providerDepositId, verifiedAtMs } of store.deposits) {
     const violate = (detail: string): void =>
       void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: depositKey, detail });
     const money = provider.transactions.find(
       ({ type, source }) => type === 'deposit' && source === providerDepositId,
     );
-    if (money === undefined) violate('in the book, and no money came in for it');
+    if (money === undefined) violate('in the store, and no money came in for it');
     else if (!wasRead(isOfTransactionsOf(money), money.createdAtMs, verifiedAtMs))
       violate('booked before it was read');
   }
@@ -74,8 +74,8 @@ function findUnreadDeposits({ provider, book }: Money, wasRead: WasRead): readon
 }
 
 /** An answer to the request itself is no reading: a filled order is booked as the API shows it. */
-function findUnreadOrders({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
-  return book.orders.flatMap(({ externalOrderId: subject, providerOrderId, bookedAtMs }) => {
+function findUnreadOrders({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
+  return store.orders.flatMap(({ externalOrderId: subject, providerOrderId, bookedAtMs }) => {
     if (bookedAtMs === null) return [];
     const moved = provider.transactions.filter(({ source }) => source === providerOrderId);
     const fromMs = Math.min(...moved.map(({ createdAtMs }) => createdAtMs));
@@ -87,8 +87,8 @@ function findUnreadOrders({ provider, book }: Money, wasRead: WasRead): readonly
   });
 }
 
-function findUnreadReturns({ provider, book }: Money, wasRead: WasRead): readonly Violation[] {
-  return book.returns.flatMap(({ balanceTransactionId: subject, atMs }) => {
+function findUnreadReturns({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
+  return store.returns.flatMap(({ balanceTransactionId: subject, atMs }) => {
     const money = provider.transactions.find(({ id }) => id === subject);
     return money !== undefined && wasRead(isOfTransactionsOf(money), money.createdAtMs, atMs)
       ? []

@@ -2,14 +2,14 @@ import { payoutIdOfExternalId } from '../../src/domain/identifiers.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { INVARIANT, type BookPayout, type Violation, type World } from './world.js';
+import { INVARIANT, type StorePayout, type Violation, type World } from './world.js';
 
 /**
  * An engine that gives payouts up, or holds them all, pays nobody twice either: what is not paid has to have a reason
  * that the provider's journal, its balance transactions or a caller's request shows.
  */
 export function findUnreasoned(world: World): readonly Violation[] {
-  return world.book.payouts.flatMap((payout) => {
+  return world.store.payouts.flatMap((payout) => {
     const detail = findLack(world, payout);
     return detail === undefined
       ? []
@@ -17,7 +17,7 @@ export function findUnreasoned(world: World): readonly Violation[] {
   });
 }
 
-function findLack(world: World, payout: BookPayout): string | undefined {
+function findLack(world: World, payout: StorePayout): string | undefined {
   // Whatever it came to at the provider was read there: another invariant.
   if (payout.providerPayoutId !== null && payout.status !== PAYOUT_STATUS.HELD) return undefined;
   switch (payout.status) {
@@ -34,7 +34,7 @@ function findLack(world: World, payout: BookPayout): string | undefined {
   }
 }
 
-function findLackOfHold(world: World, payout: BookPayout): string | undefined {
+function findLackOfHold(world: World, payout: StorePayout): string | undefined {
   const { holdReason } = payout;
   if (holdReason === FAILURE_TYPE.UNDERFUNDED) {
     return isPartUnannounced(world) ? undefined : 'held for the rest of its deposit, which was announced';
@@ -44,7 +44,7 @@ function findLackOfHold(world: World, payout: BookPayout): string | undefined {
       ? undefined
       : `held for ${holdReason ?? 'nothing'}, and the provider refused nothing of it`;
   }
-  const unknown = world.book.fences.find(
+  const unknown = world.store.provider_requests.find(
     ({ payoutId, state }) => payoutId === payout.payoutId && state === 'unknown',
   );
   if (unknown === undefined) return 'held for an unknown outcome, and all of its requests have one';
@@ -57,7 +57,7 @@ function findLackOfHold(world: World, payout: BookPayout): string | undefined {
 /** Documented refusals of the request itself; a key or a rate that is refused says nothing of it. */
 const REFUSALS: readonly (number | null)[] = [400, 402, 404, 409, 422];
 
-function wasRefused({ provider }: World, { payoutId }: BookPayout): boolean {
+function wasRefused({ provider }: World, { payoutId }: StorePayout): boolean {
   return provider.journal.some(
     ({ endpoint, externalOrderId, status }) =>
       endpoint.startsWith('POST ') &&
@@ -71,14 +71,16 @@ function wasRefused({ provider }: World, { payoutId }: BookPayout): boolean {
  * Its declared transaction links a part of a deposit to its payout, and only its notice names that: without one the
  * money is found, and a person has to say whose it is.
  */
-function isPartUnannounced({ provider, book }: World): boolean {
-  return book.deposits.some(
+function isPartUnannounced({ provider, store }: World): boolean {
+  return store.deposits.some(
     ({ status, providerDepositId }) =>
-      status === 'parked' && providerDepositId !== null && provider.unannounced.includes(providerDepositId),
+      status === 'unallocated' &&
+      providerDepositId !== null &&
+      provider.unannounced.includes(providerDepositId),
   );
 }
 
-function wasAskedToCancel({ answers }: World, payout: BookPayout): boolean {
+function wasAskedToCancel({ answers }: World, payout: StorePayout): boolean {
   return answers.some(({ kind, payoutId }) => kind === 'cancel' && payoutId === payout.payoutId);
 }
 
@@ -86,8 +88,8 @@ function wasAskedToCancel({ answers }: World, payout: BookPayout): boolean {
 const IN_TIME_MS = 20_000;
 
 /** Amounts are each payout's own, so that the amount says whose deposit it is. */
-function wasFundedInTime({ provider, book }: World, { payoutId, deposit }: BookPayout): boolean {
-  const expired = book.transitions.find(
+function wasFundedInTime({ provider, store }: World, { payoutId, deposit }: StorePayout): boolean {
+  const expired = store.transitions.find(
     (one) => one.payoutId === payoutId && one.status === PAYOUT_STATUS.EXPIRED,
   );
   if (deposit === null || expired === undefined) return false;

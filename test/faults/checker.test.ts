@@ -64,72 +64,72 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
   [
     INVARIANT.MONEY_AGREES,
     'an account that is not the sum of its postings',
-    ({ book }) => {
-      book.accounts[1].posted = '1019';
+    ({ store }) => {
+      store.accounts[1].posted = '1019';
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
     'money that is nobody’s',
-    ({ book }) => {
-      Object.assign(book.accounts[1], { balance: '1000', posted: '1000' });
+    ({ store }) => {
+      Object.assign(store.accounts[1], { balance: '1000', posted: '1000' });
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
     'a payout that has ended and still has money',
-    ({ book }) => {
-      Object.assign(book.accounts[3], { balance: '75', posted: '75' });
-      Object.assign(book.accounts[5], { balance: '1', posted: '1' });
+    ({ store }) => {
+      Object.assign(store.accounts[3], { balance: '75', posted: '75' });
+      Object.assign(store.accounts[5], { balance: '1', posted: '1' });
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
     'another fee than was taken',
-    ({ book }) => {
-      book.attempts[0].fee = '23.99';
+    ({ store }) => {
+      store.attempts[0].fee = '23.99';
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
     'another sale than was made',
-    ({ book }) => {
-      book.orders[0].quoteAmount = '4900.01';
+    ({ store }) => {
+      store.orders[0].quoteAmount = '4900.01';
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
     'a deposit that nobody noticed',
-    ({ book }) => {
-      book.deposits = [];
+    ({ store }) => {
+      store.deposits = [];
     },
   ],
   [
     INVARIANT.MONEY_AGREES,
-    'a deposit that is in the book twice',
-    ({ book }) => {
-      book.deposits.push({ ...book.deposits[0], depositKey: 'tx:1' });
+    'a deposit that is in the store twice',
+    ({ store }) => {
+      store.deposits.push({ ...store.deposits[0], depositKey: 'tx:1' });
     },
   ],
   [
     INVARIANT.COMES_TO_AN_END,
     'an accepted request that waits for ever',
-    ({ book }) => {
-      book.payouts[0].status = 'converting';
+    ({ store }) => {
+      store.payouts[0].status = 'converting';
     },
   ],
   [
     INVARIANT.COMES_TO_AN_END,
     'an accepted request that is gone',
-    ({ book }) => {
-      book.payouts = [];
+    ({ store }) => {
+      store.payouts = [];
     },
   ],
   [
     INVARIANT.COMES_TO_AN_END,
     'an end that changed',
-    ({ book }) => {
-      book.transitions.splice(-1, 0, { payoutId: 'p1', status: 'failed', atMs: 1 });
+    ({ store }) => {
+      store.transitions.splice(-1, 0, { payoutId: 'p1', status: 'failed', atMs: 1 });
     },
   ],
   [
@@ -156,45 +156,45 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
   [
     INVARIANT.HAS_A_REASON,
     'failed, and nobody refused anything',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'failed', providerPayoutId: null });
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'failed', providerPayoutId: null });
     },
   ],
   [
     INVARIANT.HAS_A_REASON,
     'cancelled, and nobody asked for it',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'cancelled', providerPayoutId: null });
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'cancelled', providerPayoutId: null });
     },
   ],
   [
     INVARIANT.HAS_A_REASON,
     'expired, although it was funded in time',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'expired', providerPayoutId: null });
-      Object.assign(book.transitions.at(-1), { status: 'expired', atMs: 1_060_000 });
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'expired', providerPayoutId: null });
+      Object.assign(store.transitions.at(-1), { status: 'expired', atMs: 1_060_000 });
     },
   ],
   [
     INVARIANT.HAS_A_REASON,
     'held for a refusal that never came',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'held', holdReason: 'DESTINATION_REFUSED' });
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'held', holdReason: 'DESTINATION_REFUSED' });
     },
   ],
   [
     INVARIANT.HAS_A_REASON,
     'held for the rest of a deposit, all of which was announced',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'held', holdReason: 'UNDERFUNDED' });
-      book.deposits[0].status = 'parked';
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'held', holdReason: 'UNDERFUNDED' });
+      store.deposits[0].status = 'unallocated';
     },
   ],
   [
     INVARIANT.HAS_A_REASON,
     'held for an outcome that is known',
-    ({ book }) => {
-      Object.assign(book.payouts[0], { status: 'held', holdReason: 'UNKNOWN_OUTCOME' });
+    ({ store }) => {
+      Object.assign(store.payouts[0], { status: 'held', holdReason: 'UNKNOWN_OUTCOME' });
     },
   ],
   [
@@ -232,13 +232,13 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
   [
     INVARIANT.READ_BEFORE_BELIEVED,
     'a return of money that never came back',
-    ({ book }) => {
-      book.returns[0].balanceTransactionId = 'T9';
+    ({ store }) => {
+      store.returns[0].balanceTransactionId = 'T9';
     },
   ],
   [
     INVARIANT.READ_BEFORE_BELIEVED,
-    'paid in the book only',
+    'paid in the store only',
     ({ provider }) => {
       provider.ends = [];
     },
@@ -314,35 +314,35 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
-    'a status that the book never had',
+    INVARIANT.API_TELLS_THE_STORE,
+    'a status that the store never had',
     ({ answers }) => {
       answers[2].payout.status = 'held';
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'a status from the past',
     ({ answers }) => {
       answers.push({ ...answers[2], payout: { ...answers[2].payout, status: 'paying' } });
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'another payout of the provider',
     ({ answers }) => {
       lastReading(answers).payout.providerPayoutId = 'PP9';
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'another hold reason',
     ({ answers }) => {
       lastReading(answers).payout.holdReason = 'UNKNOWN_OUTCOME';
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'another amount',
     ({ answers }) => {
       answers.at(-1).payout.amount = '4800.01';
@@ -350,35 +350,35 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'another deposit',
-    ({ book }) => {
-      book.payouts[0].deposit = null;
+    ({ store }) => {
+      store.payouts[0].deposit = null;
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'another status for the same request',
     ({ answers }) => {
       answers.at(-1).payout.status = 'in_transit';
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'accepted, and then not there',
     ({ answers }) => {
       answers.splice(2, 0, { ...answers[2], httpStatus: 404, payout: undefined });
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'a request that is refused in the end',
     ({ answers }) => {
       Object.assign(answers.at(-1), { httpStatus: 503, payout: undefined });
     },
   ],
   [
-    INVARIANT.API_TELLS_THE_BOOK,
+    INVARIANT.API_TELLS_THE_STORE,
     'never read',
     (world) => {
       world.answers = world.answers.filter(({ kind }: { kind: string }) => kind !== 'read');
@@ -457,8 +457,8 @@ const BROKEN: readonly (readonly [Invariant, string, (world: Mutable) => void])[
   [
     INVARIANT.WAS_PLAYED,
     'nobody paid',
-    ({ book }) => {
-      book.payouts[0].status = 'failed';
+    ({ store }) => {
+      store.payouts[0].status = 'failed';
     },
   ],
   [
@@ -491,9 +491,9 @@ test('nothing is wrong with a sound world', () => {
 test.each<[string, (world: Mutable) => void]>([
   [
     'the rest of a deposit of which nobody was told',
-    ({ book, provider }) => {
-      Object.assign(book.payouts[0], { status: 'held', holdReason: 'UNDERFUNDED' });
-      book.deposits[0].status = 'parked';
+    ({ store, provider }) => {
+      Object.assign(store.payouts[0], { status: 'held', holdReason: 'UNDERFUNDED' });
+      store.deposits[0].status = 'unallocated';
       provider.unannounced = ['D1'];
     },
   ],
@@ -524,16 +524,16 @@ test('every invariant is seen to be broken', () => {
 describe('a held request', () => {
   const held = (): Mutable => {
     const world = structuredClone(soundWorld()) as Mutable;
-    Object.assign(world.book.payouts[0], {
+    Object.assign(world.store.payouts[0], {
       status: 'held',
       holdReason: 'UNKNOWN_OUTCOME',
       providerPayoutId: null,
     });
-    Object.assign(world.book, { attempts: [], transitions: world.book.transitions.slice(0, -1) });
-    world.book.transitions.push({ payoutId: 'p1', status: 'held', atMs: 2_000_000 });
-    world.book.fences[0].state = 'unknown';
+    Object.assign(world.store, { attempts: [], transitions: world.store.transitions.slice(0, -1) });
+    world.store.transitions.push({ payoutId: 'p1', status: 'held', atMs: 2_000_000 });
+    world.store.provider_requests[0].state = 'unknown';
     for (const index of [2, 3])
-      Object.assign(world.book.accounts[index], { balance: '4900', posted: '4900' });
+      Object.assign(world.store.accounts[index], { balance: '4900', posted: '4900' });
     for (const { payout } of world.answers.slice(-2)) {
       Object.assign(payout, { status: 'held', holdReason: 'UNKNOWN_OUTCOME', providerPayoutId: null });
     }
@@ -554,7 +554,7 @@ describe('a held request', () => {
     expect(invariantsOf(world)).toEqual([INVARIANT.WAS_PLAYED]);
     world.mayResend = true;
     expect(invariantsOf(world)).toEqual([INVARIANT.HAS_A_REASON, INVARIANT.WAS_PLAYED]);
-    world.book.fences[0].sends = 2;
+    world.store.provider_requests[0].sends = 2;
     expect(invariantsOf(world)).toEqual([INVARIANT.WAS_PLAYED]);
   });
 });
@@ -639,10 +639,10 @@ test('a planted mistake that nobody knows is none', () => {
 
 describe('recovery', () => {
   test('is measured to the next transition of what was moving', () => {
-    const { book } = soundWorld();
-    const inTransitSince = book.transitions.at(-2)?.atMs ?? 0;
-    expect(measureRecovery([{ atMs: inTransitSince + 100, what: 'worker died' }], book)).toEqual([4_900]);
-    expect(measureRecovery([{ atMs: 0, what: 'worker died' }], book)).toEqual([]);
+    const { store } = soundWorld();
+    const inTransitSince = store.transitions.at(-2)?.atMs ?? 0;
+    expect(measureRecovery([{ atMs: inTransitSince + 100, what: 'worker died' }], store)).toEqual([4_900]);
+    expect(measureRecovery([{ atMs: 0, what: 'worker died' }], store)).toEqual([]);
   });
 
   test('percentiles are values that were seen', () => {

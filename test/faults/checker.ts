@@ -37,7 +37,7 @@ function groupByPayout<T extends { readonly externalOrderId: string }>(
   return groups;
 }
 
-function findDuplicates({ provider, book }: World): readonly Violation[] {
+function findDuplicates({ provider, store }: World): readonly Violation[] {
   const violations: Violation[] = [];
   const violate = (subject: string, detail: string): void =>
     void violations.push({ invariant: INVARIANT.PAID_ONCE, subject, detail });
@@ -46,7 +46,7 @@ function findDuplicates({ provider, book }: World): readonly Violation[] {
     const real = payouts.filter(({ status }) => !NOTHING_MOVED.includes(status));
     if (real.length > 1) violate(payoutId, `the provider has ${real.length} payouts: ${describe(real)}`);
   }
-  for (const { payoutId, status } of book.payouts) {
+  for (const { payoutId, status } of store.payouts) {
     if (status !== PAYOUT_STATUS.PAID) continue;
     const paid = (byPayout.get(payoutId) ?? []).filter((payout) => payout.status === 'paid');
     if (paid.length !== 1)
@@ -82,8 +82,8 @@ function acceptedIds(answers: World['answers']): readonly string[] {
 }
 
 /** Requests that were answered as accepted and are neither at an end nor held. */
-export function findStuck({ answers, book }: World): readonly string[] {
-  const statuses = new Map(book.payouts.map(({ payoutId, status }) => [payoutId, status]));
+export function findStuck({ answers, store }: World): readonly string[] {
+  const statuses = new Map(store.payouts.map(({ payoutId, status }) => [payoutId, status]));
   return acceptedIds(answers).filter((payoutId) => {
     const status = statuses.get(payoutId);
     return status === undefined || (status !== PAYOUT_STATUS.HELD && !isEnd(status));
@@ -92,18 +92,18 @@ export function findStuck({ answers, book }: World): readonly string[] {
 
 function findUnfinished(world: World): readonly Violation[] {
   const invariant = INVARIANT.COMES_TO_AN_END;
-  const statuses = new Map(world.book.payouts.map(({ payoutId, status }) => [payoutId, status]));
+  const statuses = new Map(world.store.payouts.map(({ payoutId, status }) => [payoutId, status]));
   const stuck = findStuck(world).map((subject) => {
     const status = statuses.get(subject);
     return {
       invariant,
       subject,
-      detail: status === undefined ? 'accepted, and not in the book' : `still ${status}`,
+      detail: status === undefined ? 'accepted, and not in the store' : `still ${status}`,
     };
   });
   const ends = new Map<string, string>();
   const changed: Violation[] = [];
-  for (const { payoutId: subject, status } of world.book.transitions) {
+  for (const { payoutId: subject, status } of world.store.transitions) {
     const end = ends.get(subject);
     if (end !== undefined && status !== end)
       changed.push({ invariant, subject, detail: `${end} became ${status}` });
@@ -118,7 +118,7 @@ function findUnfinished(world: World): readonly Violation[] {
   return [...stuck, ...changed, ...failed, ...missing];
 }
 
-/** A run of the schedule that compares book and provider; the next one is its retry. */
+/** A run of the schedule that compares store and provider; the next one is its retry. */
 function isRunInOutage(workflowId: string, failure: string): boolean {
   return (
     workflowId.startsWith('reconcile/') &&
@@ -160,12 +160,12 @@ function findChangedAnswers({ answers }: World): readonly Violation[] {
   });
 }
 
-function findReplayErrors({ histories, answers, book }: World): readonly Violation[] {
+function findReplayErrors({ histories, answers, store }: World): readonly Violation[] {
   const invariant = INVARIANT.HISTORY_REPLAYS;
   const known = new Set(histories.map(({ workflowId }) => workflowId));
   const due = [
     ...acceptedIds(answers).map(payoutWorkflowId),
-    ...book.deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
+    ...store.deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
   ];
   return [
     ...histories.flatMap(({ workflowId: subject, replayError: detail }) =>
@@ -179,7 +179,7 @@ function findReplayErrors({ histories, answers, book }: World): readonly Violati
 
 /** A seed in which nothing happened shows nothing. */
 function findIdleness(world: World): readonly Violation[] {
-  const { planned, answers, book, provider, histories, texts } = world;
+  const { planned, answers, store, provider, histories, texts } = world;
   const opened = new Set(
     answers
       .filter(({ kind, httpStatus }) => kind === 'create' && (httpStatus === 200 || httpStatus === 201))
@@ -187,7 +187,7 @@ function findIdleness(world: World): readonly Violation[] {
   );
   const faults: readonly (readonly [boolean, string])[] = [
     [planned.length > 0, 'asks for no payout'],
-    [book.payouts.some(({ status }) => status === PAYOUT_STATUS.PAID), 'has paid nobody'],
+    [store.payouts.some(({ status }) => status === PAYOUT_STATUS.PAID), 'has paid nobody'],
     [provider.journal.length > 0, 'made no request of the provider'],
     [histories.length > 0, 'has no history'],
     [texts.some(({ where }) => where === 'log'), 'has no log'],
@@ -213,7 +213,7 @@ function findLeaks({ texts, canaries }: World): readonly Violation[] {
 }
 
 const PRICE_VALIDITY_MS = 30_000;
-/** From the engine's last look at the clock to the execution of the order. */
+/** From the engine's preflight check at the clock to the execution of the order. */
 const PRICE_TOLERANCE_MS = 2_500;
 /** From the note of a new price to its being in force. */
 const CHANGE_MS = 1_000;

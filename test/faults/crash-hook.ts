@@ -1,17 +1,17 @@
 import { existsSync, writeSync } from 'node:fs';
-import type { Milestone } from '../../src/domain/milestone.js';
+import type { CrashPoint } from '../../src/domain/crash-point.js';
 import { CALM_VARIABLE, CRASH_LINE, CRASHES_VARIABLE, type Crash } from './crash-points.js';
 
-/** Counts how often this process comes to each milestone, and ends or freezes it where the plan says so. */
+/** Counts how often this process comes to each crash point, and ends or freezes it where the plan says so. */
 export function createCrashHook(
   env: Readonly<Record<string, string | undefined>>,
-): (milestone: Milestone) => Promise<void> {
+): (crashPoint: CrashPoint) => Promise<void> {
   const crashes = JSON.parse(env[CRASHES_VARIABLE] ?? '[]') as readonly Crash[];
   const arrivals = new Map<string, number>();
-  return (milestone) => {
-    const arrival = (arrivals.get(milestone) ?? 0) + 1;
-    arrivals.set(milestone, arrival);
-    const crash = crashes.find((one) => one.point === milestone && one.arrival === arrival);
+  return (crashPoint) => {
+    const arrival = (arrivals.get(crashPoint) ?? 0) + 1;
+    arrivals.set(crashPoint, arrival);
+    const crash = crashes.find((one) => one.point === crashPoint && one.arrival === arrival);
     if (crash !== undefined && !existsSync(env[CALM_VARIABLE] ?? '')) carryOut(crash);
     return Promise.resolve();
   };

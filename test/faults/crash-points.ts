@@ -1,17 +1,21 @@
-import { MILESTONE, MILESTONES, type Milestone } from '../../src/domain/milestone.js';
+import {
+  CRASH_POINT,
+  CRASH_POINTS as ENGINE_CRASH_POINTS,
+  type CrashPoint as EngineCrashPoint,
+} from '../../src/domain/crash-point.js';
 
 /**
- * Where processes are ended: at the engine's own milestones, and at one more that it cannot see itself, the moment in
+ * Where processes are ended: at the engine's own crash points, and at one more that it cannot see itself, the moment in
  * which all of a request that moves money has left and its answer has not come.
  */
 export const BYTES_SENT = { ORDER: 'orderBytesSent', PAYOUT: 'payoutBytesSent' } as const;
 export type BytesSent = (typeof BYTES_SENT)[keyof typeof BYTES_SENT];
 
-export type CrashPoint = Milestone | BytesSent;
-export const CRASH_POINTS: readonly CrashPoint[] = [...MILESTONES, ...Object.values(BYTES_SENT)];
+export type CrashPoint = EngineCrashPoint | BytesSent;
+export const CRASH_POINTS: readonly CrashPoint[] = [...ENGINE_CRASH_POINTS, ...Object.values(BYTES_SENT)];
 
-/** The API's milestones; all others are the worker's. */
-const OF_THE_API: readonly CrashPoint[] = [MILESTONE.WEBHOOK_STORED, MILESTONE.WEBHOOK_DISPATCHED];
+/** The API's crash points; all others are the worker's. */
+const OF_THE_API: readonly CrashPoint[] = [CRASH_POINT.WEBHOOK_STORED, CRASH_POINT.WEBHOOK_DISPATCHED];
 
 export type ProcessName = 'worker' | 'api';
 

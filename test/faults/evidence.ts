@@ -9,7 +9,7 @@ import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canar
 import type { Plan } from './plan.js';
 import type { SeedWorld } from './seed-world.js';
 import { isOwnReading, type SimulatorClient } from './simulator-client.js';
-import type { BookWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
+import type { StoreWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
 
 export interface Played {
   readonly world: SeedWorld;
@@ -19,18 +19,18 @@ export interface Played {
   readonly missing: readonly string[];
 }
 
-/** Reads what the checker judges: the simulator over HTTP, the book by SQL, and Temporal's histories. */
+/** Reads what the checker judges: the simulator over HTTP, the store by SQL, and Temporal's histories. */
 export async function collectWorld(temporal: Client, played: Played): Promise<World> {
   const { world, plan, planned, missing } = played;
-  const { provider, book, isAtRest } = await readMoney(played);
-  const { histories, texts } = await readHistories(temporal, world.taskQueue, book);
+  const { provider, store, isAtRest } = await readMoney(played);
+  const { histories, texts } = await readHistories(temporal, world.taskQueue, store);
   const accounts = plan.payouts.map(({ index }) => accountNumberOf(plan.seed, index));
   return {
     planned,
     mayResend: plan.resendMaxAmount !== '0',
-    missing: isAtRest ? missing : [...missing, 'provider and book do not come to rest'],
+    missing: isAtRest ? missing : [...missing, 'provider and store do not come to rest'],
     provider,
-    book,
+    store,
     answers: world.caller.answers,
     histories,
     texts: [
@@ -44,21 +44,21 @@ export async function collectWorld(temporal: Client, played: Played): Promise<Wo
 
 interface Money {
   readonly provider: ProviderWorld;
-  readonly book: BookWorld;
+  readonly store: StoreWorld;
 }
 
 const MAX_READINGS = 20;
 const READING_PAUSE_MS = 500;
 
-/** Until two readings agree: provider and book are read one after the other, and must not change in between. */
+/** Until two readings agree: provider and store are read one after the other, and must not change in between. */
 async function readMoney({ world, bids }: Played): Promise<Money & { readonly isAtRest: boolean }> {
   const read = async (): Promise<Money> => ({
     provider: await readProvider(world.simulator, bids),
-    book: await readBook(world.databaseUrl),
+    store: await readStore(world.databaseUrl),
   });
   // Held payouts are looked at again and again: readings alone change nothing.
-  const pictureOf = ({ provider, book }: Money): string =>
-    JSON.stringify([{ ...provider, journal: [] }, book]);
+  const pictureOf = ({ provider, store }: Money): string =>
+    JSON.stringify([{ ...provider, journal: [] }, store]);
   let before = await read();
   for (let reading = 1; reading < MAX_READINGS; reading += 1) {
     await delay(READING_PAUSE_MS);
@@ -148,7 +148,7 @@ function toUnannounced(row: Row): readonly string[] {
   return isDeposit && row['delivery'] !== 'acknowledged' ? [subject.id] : [];
 }
 
-const BOOK_QUERIES = {
+const STORE_QUERIES = {
   payouts: `select p.payout_id, p.status, p.hold_reason, p.amount, p.currency, p.deposit_address, p.deposit_amount,
       (select provider_payout_id from provider_payouts a where a.payout_id = p.payout_id
        order by recorded_at desc limit 1) as provider_payout_id from payouts p`,
@@ -158,14 +158,14 @@ const BOOK_QUERIES = {
   orders: `select external_order_id, o.payout_id, provider_order_id, amount, quote_amount, at from provider_orders o
       left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
   returns: `select cause_id, at from ledger_entries where cause = 'return'`,
-  fences: `select operation, external_order_id, payout_id, state, sends from fences`,
+  provider_requests: `select operation, external_order_id, payout_id, state, sends from provider_requests`,
   accounts: `select a.kind, a.currency, a.payout_id, a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
-        * case when a.kind in ('provider', 'returning') then 1 else -1 end as posted from ledger_accounts a`,
+        * case when a.kind in ('provider', 'return_pending') then 1 else -1 end as posted from ledger_accounts a`,
 } as const;
 
-/** Payouts that the free balance funds name an amount, and no address. */
-function toExpectedDeposit(row: Row): BookWorld['payouts'][number]['deposit'] {
+/** Payouts that the available balance funds name an amount, and no address. */
+function toExpectedDeposit(row: Row): StoreWorld['payouts'][number]['deposit'] {
   const [address, amount] = [textOrNull(row, 'deposit_address'), textOrNull(row, 'deposit_amount')];
   return address === null || amount === null ? null : { address, amount };
 }
@@ -173,7 +173,7 @@ function toExpectedDeposit(row: Row): BookWorld['payouts'][number]['deposit'] {
 /** What was written down for people to read, some of it in the provider's words. */
 const FAILURE_QUERY = `select 'failure of ' || payout_id as place, failure_message as words from payouts
   union all select 'timeline of ' || payout_id, detail from payout_transitions
-  union all select 'fence of ' || external_order_id, failure_message from fences
+  union all select 'providerRequest of ' || external_order_id, failure_message from provider_requests
   union all select 'webhook ' || webhook_event_id, state_detail from webhook_inbox`;
 
 async function readFailureTexts(databaseUrl: string): Promise<readonly PublicText[]> {
@@ -183,10 +183,10 @@ async function readFailureTexts(databaseUrl: string): Promise<readonly PublicTex
   });
 }
 
-async function readBook(databaseUrl: string): Promise<BookWorld> {
+async function readStore(databaseUrl: string): Promise<StoreWorld> {
   return withDatabase(databaseUrl, (client) =>
     readTables(async (query, map) => {
-      const { rows } = await client.query<Row>(BOOK_QUERIES[query]);
+      const { rows } = await client.query<Row>(STORE_QUERIES[query]);
       return rows.map(map);
     }),
   );
@@ -203,8 +203,8 @@ async function withDatabase<T>(url: string, use: (client: PostgresClient) => Pro
 }
 
 async function readTables(
-  read: <T>(query: keyof typeof BOOK_QUERIES, map: (row: Row) => T) => Promise<readonly T[]>,
-): Promise<BookWorld> {
+  read: <T>(query: keyof typeof STORE_QUERIES, map: (row: Row) => T) => Promise<readonly T[]>,
+): Promise<StoreWorld> {
   return {
     payouts: await read('payouts', (row) => ({
       payoutId: text(row, 'payout_id'),
@@ -248,7 +248,7 @@ async function readTables(
       balanceTransactionId: text(row, 'cause_id'),
       atMs: (row['at'] as Date).getTime(),
     })),
-    fences: await read('fences', (row) => ({
+    provider_requests: await read('provider_requests', (row) => ({
       operation: text(row, 'operation'),
       externalOrderId: text(row, 'external_order_id'),
       payoutId: text(row, 'payout_id'),
@@ -275,8 +275,8 @@ interface Histories {
 /** The SDK's runtime ends with the last replay: two lanes that replay at once would end it for each other. */
 let lastReplay: Promise<unknown> = Promise.resolve();
 
-async function readHistories(temporal: Client, taskQueue: string, book: BookWorld): Promise<Histories> {
-  const read = lastReplay.then(async () => replayHistories(await fetchHistories(temporal, taskQueue, book)));
+async function readHistories(temporal: Client, taskQueue: string, store: StoreWorld): Promise<Histories> {
+  const read = lastReplay.then(async () => replayHistories(await fetchHistories(temporal, taskQueue, store)));
   lastReplay = read.catch(() => undefined);
   return read;
 }
@@ -299,13 +299,13 @@ const REPEATED = /^(?:sweep-webhooks|reconcile)/;
 const MOST_OF_A_KIND = 2;
 
 /**
- * Those of all payouts and deposits of the book by their ids: the list is written behind the histories and may lack
- * some. It adds what the book does not name.
+ * Those of all payouts and deposits of the store by their ids: the list is written behind the histories and may lack
+ * some. It adds what the store does not name.
  */
 async function fetchHistories(
   temporal: Client,
   taskQueue: string,
-  { payouts, deposits }: BookWorld,
+  { payouts, deposits }: StoreWorld,
 ): Promise<readonly FetchedHistory[]> {
   const named = [
     ...payouts.map(({ payoutId }) => payoutWorkflowId(payoutId)),

@@ -1,4 +1,4 @@
-import { MILESTONE } from '../../src/domain/milestone.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { CRASH_POINTS, BYTES_SENT, type Crash, type CrashPoint } from './crash-points.js';
 import { accountNumberOf, CANARY_PROVIDER_KEY } from './canaries.js';
 import { createRandom, type Random } from './random.js';
@@ -25,7 +25,7 @@ export interface PlannedPayout {
   readonly index: number;
   readonly request: PayoutMix;
   readonly startsAtMs: number;
-  /** How the deposit comes in; undefined where the free balance funds it. */
+  /** How the deposit comes in; undefined where the available balance funds it. */
   readonly deposit: PlannedDeposit | undefined;
   /** Cancelled by its caller this long after it was opened. */
   readonly cancelAfterMs: number | undefined;
@@ -154,15 +154,15 @@ function pointsOf(seed: number): readonly CrashPoint[] {
 /** What a plan must have for a process to come to a crash point at all. */
 type Need = 'balance' | 'cancel' | 'failed' | 'unknown' | 'conversion';
 const NEEDS: Readonly<Partial<Record<CrashPoint, readonly Need[]>>> = {
-  [MILESTONE.BALANCE_RESERVED]: ['balance'],
-  [MILESTONE.FUNDING_CLOSED]: ['cancel'],
-  [MILESTONE.RETURN_RECORDED]: ['failed'],
-  [MILESTONE.LOOK_UP_FOUND]: ['unknown'],
-  [MILESTONE.ORDER_BEFORE_FENCE]: ['conversion'],
-  [MILESTONE.ORDER_AFTER_FENCE]: ['conversion'],
-  [MILESTONE.ORDER_AFTER_RESPONSE]: ['conversion'],
-  [MILESTONE.ORDER_RECORDED]: ['conversion'],
-  [MILESTONE.ORDER_READ_BACK]: ['conversion'],
+  [CRASH_POINT.BALANCE_RESERVED]: ['balance'],
+  [CRASH_POINT.FUNDING_CLOSED]: ['cancel'],
+  [CRASH_POINT.RETURN_RECORDED]: ['failed'],
+  [CRASH_POINT.OUTCOME_FOUND]: ['unknown'],
+  [CRASH_POINT.ORDER_BEFORE_GUARD]: ['conversion'],
+  [CRASH_POINT.ORDER_AFTER_GUARD]: ['conversion'],
+  [CRASH_POINT.ORDER_AFTER_RESPONSE]: ['conversion'],
+  [CRASH_POINT.ORDER_RECORDED]: ['conversion'],
+  [CRASH_POINT.ORDER_READ_BACK]: ['conversion'],
   [BYTES_SENT.ORDER]: ['conversion'],
 };
 
@@ -262,7 +262,7 @@ function planRequest(random: Random): PayoutMix {
   return { amount, currency, amountMode, funding: random.chance(0.2) ? 'balance' : 'deposit' };
 }
 
-/** Before the effect, after it, or instead of a readable answer. Delays stay below the campaign's settle window. */
+/** Before the effect, after it, or instead of a readable answer. Delays stay below the campaign's unknown-outcome wait. */
 const ANY_KINDS = [
   'status',
   'resetBeforeEffect',
@@ -396,12 +396,12 @@ function planForgeries(random: Random, payouts: readonly PlannedPayout[]): reado
 }
 
 const SCARCE_POINTS: readonly CrashPoint[] = [
-  MILESTONE.BALANCE_RESERVED,
-  MILESTONE.FUNDING_CLOSED,
-  MILESTONE.RETURN_RECORDED,
-  MILESTONE.LOOK_UP_FOUND,
-  MILESTONE.SETTLEMENT_READ,
-  MILESTONE.SETTLEMENT_RECORDED,
+  CRASH_POINT.BALANCE_RESERVED,
+  CRASH_POINT.FUNDING_CLOSED,
+  CRASH_POINT.RETURN_RECORDED,
+  CRASH_POINT.OUTCOME_FOUND,
+  CRASH_POINT.SETTLEMENT_READ,
+  CRASH_POINT.SETTLEMENT_RECORDED,
 ];
 
 function planCrash(random: Random, seed: number, point: CrashPoint, index: number): Crash {

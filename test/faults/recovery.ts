@@ -1,6 +1,6 @@
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { Interruption } from './supervisor.js';
-import type { BookWorld } from './world.js';
+import type { StoreWorld } from './world.js';
 
 /** In these a payout goes on by itself, as long as the engine works. */
 const MOVING: readonly string[] = [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYING, PAYOUT_STATUS.IN_TRANSIT];
@@ -11,7 +11,7 @@ const MOVING: readonly string[] = [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYIN
  */
 export function measureRecovery(
   interruptions: readonly Interruption[],
-  { payouts, transitions }: Pick<BookWorld, 'payouts' | 'transitions'>,
+  { payouts, transitions }: Pick<StoreWorld, 'payouts' | 'transitions'>,
 ): readonly number[] {
   return interruptions.flatMap(({ atMs }) =>
     payouts.flatMap(({ payoutId }) => {

@@ -67,13 +67,13 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       duplicated: countDuplicates(evidence),
       lost: findLostDeposits(evidence).length,
       stuck: findStuck(evidence).length,
-      ends: count(evidence.book.payouts.map(({ status }) => status)),
+      ends: count(evidence.store.payouts.map(({ status }) => status)),
       holds: count(
-        evidence.book.payouts.flatMap(({ status, holdReason }) =>
+        evidence.store.payouts.flatMap(({ status, holdReason }) =>
           status === PAYOUT_STATUS.HELD ? (holdReason ?? 'no reason') : [],
         ),
       ),
-      recoveriesMs: measureRecovery(world.supervisor.interruptions, evidence.book),
+      recoveriesMs: measureRecovery(world.supervisor.interruptions, evidence.store),
       durationMs: Date.now() - startedAtMs,
       logLines: world.logLines,
     };

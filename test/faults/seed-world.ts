@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
 import type { Environment } from '../../src/config/config.js';
-import { openBook } from '../../src/book/book.js';
+import { openStore } from '../../src/store/store.js';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 import { BUG_VARIABLE, type Bug } from './bugs/index.js';
@@ -119,8 +119,8 @@ const SHORT_WAITS: Environment = {
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',
   // Longer than any request of the campaign takes (campaign-client.ts), and than the provider's planned delays.
-  SETTLE_WINDOW_SECONDS: '5',
-  CLEAN_SCANS: '2',
+  UNKNOWN_OUTCOME_WAIT_SECONDS: '5',
+  ABSENCE_CHECKS: '2',
   WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
   RECONCILIATION_INTERVAL_SECONDS: '10',
   RECONCILIATION_GRACE_SECONDS: '5',
@@ -131,9 +131,9 @@ async function createMigratedDatabase(serverUrl: string, name: string): Promise<
   await onServer(serverUrl, `create database ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const book = openBook({ url: url.href, onIdleError: () => undefined });
-  await book.migrate();
-  await book.close();
+  const store = openStore({ url: url.href, onIdleError: () => undefined });
+  await store.migrate();
+  await store.close();
   return url.href;
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { readBookPicture, type BookPicture } from './book-watch.js';
+import { readStorePicture, type StorePicture } from './store-watch.js';
 import type { Progress } from './progress.js';
 import type { SeedWorld } from './seed-world.js';
 
@@ -40,7 +40,7 @@ export class Settling {
     this.#actedAtMs = Date.now();
     progress.startAnew();
     for (;;) {
-      const missing = await this.#goOn();
+      const missing = await this.#continuePayout();
       if (missing.length === 0 || !this.#mayTakeLonger()) return missing;
       await delay(LOOK_MS);
     }
@@ -53,23 +53,23 @@ export class Settling {
   }
 
   /** One look at everything, and what only people would do; answers with what is still to come. */
-  async #goOn(): Promise<readonly string[]> {
+  async #continuePayout(): Promise<readonly string[]> {
     const { world, progress } = this.#options;
     await progress.look();
     await this.#endStuck();
-    const book = await readBookPicture(world.databaseUrl, this.#actedAtMs);
+    const store = await readStorePicture(world.databaseUrl, this.#actedAtMs);
     const unfinished = progress.unfinished();
-    await this.#giveUp(unfinished, book);
-    const objects = await this.#unadopted(book);
+    await this.#giveUp(unfinished, store);
+    const objects = await this.#unadopted(store);
     return [
       ...unfinished.map(({ payoutId, status }) => `${payoutId} is ${status}`),
-      ...objects.map((id) => `the provider's ${id} is not in the book`),
-      ...(book.isReconciled ? [] : ['the engine has not reconciled what happened last']),
+      ...objects.map((id) => `the provider's ${id} is not in the store`),
+      ...(store.isReconciled ? [] : ['the engine has not reconciled what happened last']),
     ];
   }
 
   /** Faults are gone and everything is shown: what a request brought about has to be found by the engine. */
-  async #unadopted({ providerIds }: BookPicture): Promise<readonly string[]> {
+  async #unadopted({ providerIds }: StorePicture): Promise<readonly string[]> {
     const { simulator } = this.#options.world;
     const objects = [
       ...(await simulator.listAll('/api/v1/payouts')),
@@ -79,17 +79,17 @@ export class Settling {
   }
 
   /**
-   * The caller cancels what nobody funds, and nothing else: whatever has its money must go on by itself. The free
+   * The caller cancels what nobody funds, and nothing else: whatever has its money must go on by itself. The available
    * balance is too small for good only when nothing moves that could add to it.
    */
-  async #giveUp(unfinished: ReturnType<Progress['unfinished']>, book: BookPicture): Promise<void> {
+  async #giveUp(unfinished: ReturnType<Progress['unfinished']>, store: StorePicture): Promise<void> {
     const { isWithoutDeposit } = this.#options;
     const isAtRest =
-      book.isReconciled && unfinished.every(({ status }) => status === PAYOUT_STATUS.AWAITING_BALANCE);
+      store.isReconciled && unfinished.every(({ status }) => status === PAYOUT_STATUS.AWAITING_BALANCE);
     for (const { payoutId, status } of unfinished) {
       const isUnfunded = status === PAYOUT_STATUS.AWAITING_DEPOSIT && isWithoutDeposit(payoutId);
       const isUnaffordable =
-        status === PAYOUT_STATUS.AWAITING_BALANCE && isAtRest && book.unaffordable.has(payoutId);
+        status === PAYOUT_STATUS.AWAITING_BALANCE && isAtRest && store.unaffordable.has(payoutId);
       if (isUnfunded || isUnaffordable) await this.#cancel(payoutId);
     }
   }

@@ -18,7 +18,7 @@ const OPENED_MS = 1_000_000;
 const PAID_MS = OPENED_MS + 9_000;
 
 /** 1000 USDT were there; 720 came in, 700 of them were sold at 7 and 4800 CNY paid out, with a fee of 24; another payout failed. */
-function soundMoney(): Pick<World, 'provider' | 'book'> {
+function soundMoney(): Pick<World, 'provider' | 'store'> {
   return {
     provider: {
       payouts: [
@@ -52,11 +52,11 @@ function soundMoney(): Pick<World, 'provider' | 'book'> {
       ],
       bids: [{ sinceMs: 0, bid: '7' }],
     },
-    book: soundBook(),
+    store: soundStore(),
   };
 }
 
-function soundBook(): World['book'] {
+function soundStore(): World['store'] {
   const account = (kind: string, currency: string, balance: string, payoutId: string | null = null) => {
     return { kind, currency, payoutId, balance, posted: balance };
   };
@@ -109,15 +109,17 @@ function soundBook(): World['book'] {
       },
     ],
     returns: [{ balanceTransactionId: 'T6', atMs: OPENED_MS + 7_500 }],
-    fences: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 }],
+    provider_requests: [
+      { operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 },
+    ],
     accounts: [
       account('provider', 'USDT', '1020'),
-      account('free', 'USDT', '1020'),
+      account('available', 'USDT', '1020'),
       account('provider', 'CNY', '76'),
-      account('free', 'CNY', '76'),
+      account('available', 'CNY', '76'),
       account('payout', 'USDT', '0', 'p1'),
       account('payout', 'CNY', '0', 'p1'),
-      account('returning', 'CNY', '0'),
+      account('return_pending', 'CNY', '0'),
     ],
   };
 }

@@ -10,7 +10,7 @@ import { BUNDLE_VARIABLE } from './campaign-bundle.js';
 import { withShortTimeouts } from './campaign-client.js';
 import { createCrashHook } from './crash-hook.js';
 
-/** A worker as `npm run worker` starts it, but that it may die at a milestone, or have a planted mistake. */
+/** A worker as `npm run worker` starts it, but that it may die at a crash point, or have a planted mistake. */
 await runMain(async (env) => {
   const config = readConfig(env, 'worker');
   const logger = createLogger({ level: config.logLevel, name: 'worker' });

@@ -1,5 +1,5 @@
 /**
- * What is left of a seed when it is over, as the checker sees it: the simulator's journal and state, the book's rows,
+ * What is left of a seed when it is over, as the checker sees it: the simulator's journal and state, the store's rows,
  * Temporal's histories, and what callers were answered. Amounts are decimal strings, times milliseconds since 1970.
  */
 
@@ -17,7 +17,7 @@ export const INVARIANT = {
   SOLD_ONCE: 'soldOnce',
   /** What is given up, or held for a person, has a reason that others than the engine can see. */
   HAS_A_REASON: 'hasAReason',
-  /** Ledger, book and the provider's balances agree per currency, to the last digit. */
+  /** Ledger, store and the provider's balances agree per currency, to the last digit. */
   MONEY_AGREES: 'moneyAgrees',
   /** Every accepted request comes to an end or is held, and an end stays. */
   COMES_TO_AN_END: 'comesToAnEnd',
@@ -25,8 +25,8 @@ export const INVARIANT = {
   READ_BEFORE_BELIEVED: 'readBeforeBelieved',
   /** Same id and same content, same payout. */
   SAME_REQUEST_SAME_PAYOUT: 'sameRequestSamePayout',
-  /** The API never contradicts the book. */
-  API_TELLS_THE_BOOK: 'apiTellsTheBook',
+  /** The API never contradicts the store. */
+  API_TELLS_THE_STORE: 'apiTellsTheStore',
   /** Every history replays. */
   HISTORY_REPLAYS: 'historyReplays',
   /** No secret and no account number in logs, ids, search attributes and failures. */
@@ -54,7 +54,7 @@ export interface World {
   /** What the campaign waited for in vain when nothing went wrong any more. */
   readonly missing: readonly string[];
   readonly provider: ProviderWorld;
-  readonly book: BookWorld;
+  readonly store: StoreWorld;
   readonly answers: readonly CallerAnswer[];
   readonly histories: readonly HistoryReading[];
   /** Where nothing secret may be: log lines, ids, search attributes, failures. */
@@ -120,34 +120,34 @@ export interface JournalEntry {
   readonly effects: readonly string[];
 }
 
-export interface BookWorld {
-  readonly payouts: readonly BookPayout[];
+export interface StoreWorld {
+  readonly payouts: readonly StorePayout[];
   readonly transitions: readonly {
     readonly payoutId: string;
     readonly status: string;
     readonly atMs: number;
   }[];
-  readonly deposits: readonly BookDeposit[];
-  readonly attempts: readonly BookAttempt[];
-  readonly orders: readonly BookOrder[];
-  readonly fences: readonly BookFence[];
-  readonly accounts: readonly BookAccount[];
+  readonly deposits: readonly StoreDeposit[];
+  readonly attempts: readonly StoreAttempt[];
+  readonly orders: readonly StoreOrder[];
+  readonly provider_requests: readonly StoreRequest[];
+  readonly accounts: readonly StoreAccount[];
   /** Money of failed attempts that was booked as being back. */
   readonly returns: readonly { readonly balanceTransactionId: string; readonly atMs: number }[];
 }
 
-export interface BookPayout {
+export interface StorePayout {
   readonly payoutId: string;
   readonly status: string;
   readonly holdReason: string | null;
   readonly providerPayoutId: string | null;
   readonly amount: string;
   readonly currency: string;
-  /** What it asked to be funded with; null where the free balance funds it. */
+  /** What it asked to be funded with; null where the available balance funds it. */
   readonly deposit: { readonly address: string; readonly amount: string } | null;
 }
 
-export interface BookDeposit {
+export interface StoreDeposit {
   readonly depositKey: string;
   readonly providerDepositId: string | null;
   readonly currency: string;
@@ -156,7 +156,7 @@ export interface BookDeposit {
   readonly verifiedAtMs: number;
 }
 
-export interface BookAttempt {
+export interface StoreAttempt {
   readonly externalOrderId: string;
   readonly payoutId: string;
   readonly providerPayoutId: string;
@@ -165,7 +165,7 @@ export interface BookAttempt {
   readonly status: string;
 }
 
-export interface BookOrder {
+export interface StoreOrder {
   readonly externalOrderId: string;
   readonly payoutId: string;
   readonly providerOrderId: string;
@@ -175,7 +175,7 @@ export interface BookOrder {
   readonly bookedAtMs: number | null;
 }
 
-export interface BookFence {
+export interface StoreRequest {
   readonly operation: string;
   readonly externalOrderId: string;
   readonly payoutId: string;
@@ -183,7 +183,7 @@ export interface BookFence {
   readonly sends: number;
 }
 
-export interface BookAccount {
+export interface StoreAccount {
   readonly kind: string;
   readonly currency: string;
   readonly payoutId: string | null;

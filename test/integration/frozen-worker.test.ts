@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client as PostgresClient } from 'pg';
-import { openBook, type Book } from '../../src/book/book.js';
-import type { FenceOperation } from '../../src/book/schema.js';
+import { openStore, type Store } from '../../src/store/store.js';
+import type { RequestOperation } from '../../src/store/schema.js';
 import type { Environment } from '../../src/config/config.js';
-import { MILESTONE } from '../../src/domain/milestone.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-bundle.js';
-import { expectBooksToBalance, freeMoney } from '../support/books.js';
+import { expectBooksToBalance, makeAvailable } from '../support/balances.js';
 import { startConnectionGate, type ConnectionGate } from '../support/connection-gate.js';
 import { sharedServer, startTestEngine, type TestEngine } from '../support/engine.js';
 import { historyOf } from '../support/histories.js';
@@ -26,14 +26,14 @@ import { startTlsGate, type TlsGate } from '../support/tls-gate.js';
 
 const TIMEOUT_MS = 180_000;
 const LONGER_THAN_THE_DEADLINE_MS = POST_DEADLINE_MS + 200;
-const SETTLE_WINDOW_MS = 1_000;
+const UNKNOWN_OUTCOME_WAIT_MS = 1_000;
 
 const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
 const POSTS = { order: 'createOrder', payout: 'createPayout' } as const;
 /** The sending that another worker takes over while the first one is frozen: one by each scheme. */
 const TAKEN_OVER = {
-  http: { operation: 'order', milestone: MILESTONE.ORDER_AFTER_FENCE },
-  https: { operation: 'payout', milestone: MILESTONE.PAYOUT_AFTER_FENCE },
+  http: { operation: 'order', crashPoint: CRASH_POINT.ORDER_AFTER_GUARD },
+  https: { operation: 'payout', crashPoint: CRASH_POINT.PAYOUT_AFTER_GUARD },
 } as const;
 
 describe.each(['http', 'https'] as const)('by %s', (scheme) => {
@@ -41,7 +41,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
   /** The same, with its provider as those reach it who trust no certificate. */
   let unguarded: TestEngine;
   let gate: TlsGate | undefined;
-  let book: Book;
+  let store: Store;
   let directory: string;
 
   beforeAll(async () => {
@@ -50,32 +50,32 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     gate = scheme === 'https' ? await startTlsGate(port) : undefined;
     const env = {
       ...(gate === undefined ? {} : await trusting(gate, directory)),
-      SETTLE_WINDOW_SECONDS: String(SETTLE_WINDOW_MS / 1_000),
-      CLEAN_SCANS: '1',
+      UNKNOWN_OUTCOME_WAIT_SECONDS: String(UNKNOWN_OUTCOME_WAIT_MS / 1_000),
+      ABSENCE_CHECKS: '1',
       RESEND_MAX_AMOUNT: 'CNY:5000,USDT:1000',
     };
     engine = await startTestEngine({ worker: false, env, simulator: { port } });
     const withoutGate = { ...engine.env, QBITPAY_BASE_URL: `http://127.0.0.1:${port}` };
     unguarded = { ...engine, env: withoutGate };
-    book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
+    store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
   }, TIMEOUT_MS);
   afterAll(async () => {
-    await book.close();
+    await store.close();
     await engine.stop();
     await gate?.close();
     await rm(directory, { recursive: true });
   }, TIMEOUT_MS);
 
-  const fenceOf = (operation: FenceOperation, externalOrderId: string) =>
-    book.attempts.getFence({ operation, externalOrderId });
-  const expectSent = async (payoutId: string, operation: FenceOperation, times: number): Promise<void> =>
+  const providerRequestOf = (operation: RequestOperation, externalOrderId: string) =>
+    store.attempts.getRequest({ operation, externalOrderId });
+  const expectSent = async (payoutId: string, operation: RequestOperation, times: number): Promise<void> =>
     expect(await requestsTo(engine, ENDPOINTS[operation], payoutId)).toHaveLength(times);
 
   /** Each was sent once; the sending that `frozen` was frozen in is not the one. */
-  async function expectSentLater(payoutId: string, frozen: readonly FenceOperation[]): Promise<void> {
+  async function expectSentLater(payoutId: string, frozen: readonly RequestOperation[]): Promise<void> {
     for (const operation of ['order', 'payout'] as const) {
       await expectSent(payoutId, operation, 1);
-      const { state, sends } = await fenceOf(operation, payoutId);
+      const { state, sends } = await providerRequestOf(operation, payoutId);
       expect(state).toBe('accepted');
       if (frozen.includes(operation)) expect(sends).toBeGreaterThan(1);
     }
@@ -89,19 +89,19 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     afterAll(() => worker.kill());
 
     test.each([
-      ['order', MILESTONE.ORDER_BEFORE_FENCE],
-      ['order', MILESTONE.ORDER_AFTER_FENCE],
-      ['payout', MILESTONE.PAYOUT_BEFORE_FENCE],
-      ['payout', MILESTONE.PAYOUT_AFTER_FENCE],
+      ['order', CRASH_POINT.ORDER_BEFORE_GUARD],
+      ['order', CRASH_POINT.ORDER_AFTER_GUARD],
+      ['payout', CRASH_POINT.PAYOUT_BEFORE_GUARD],
+      ['payout', CRASH_POINT.PAYOUT_AFTER_GUARD],
     ] as const)(
       'does not send the %s when it wakes at %s; it decides anew, and sends that once',
-      async (operation, milestone) => {
-        await worker.stopAt(milestone);
+      async (operation, crashPoint) => {
+        await worker.stopAt(crashPoint);
         const { payoutId } = await openAndFund(engine);
         await worker.untilStopped();
         await expectSent(payoutId, operation, 0);
         await delay(LONGER_THAN_THE_DEADLINE_MS);
-        worker.goOn();
+        worker.continuePayout();
         expect(await worker.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         await engine.untilStatus(payoutId, 'paid');
         await expectSentLater(payoutId, [operation]);
@@ -112,11 +112,11 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     test(
       'sends nothing at all when its payout was put on hold meanwhile',
       async () => {
-        await worker.stopAt(MILESTONE.ORDER_AFTER_FENCE);
+        await worker.stopAt(CRASH_POINT.ORDER_AFTER_GUARD);
         const { payoutId } = await openAndFund(engine);
         for (const operation of ['order', 'payout'] as const) {
           await worker.untilStopped();
-          const hold = await book.operations.hold({
+          const hold = await store.operations.hold({
             operationId: randomUUID(),
             payoutId,
             actor: 'tester',
@@ -124,11 +124,11 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
           });
           expect(hold).toEqual({ kind: 'done' });
           // Of the second round, which comes once the payout goes on.
-          if (operation === 'order') await worker.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
+          if (operation === 'order') await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
           await delay(LONGER_THAN_THE_DEADLINE_MS);
-          worker.goOn();
+          worker.continuePayout();
           await untilAnswer(
-            () => fenceOf(operation, payoutId),
+            () => providerRequestOf(operation, payoutId),
             ({ state }) => state === 'not_sent',
             'certain not to be sent',
           );
@@ -154,17 +154,17 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
       test(
         'sends nothing when it was frozen in the middle of the handshake',
         async () => {
-          await worker.stopAt(MILESTONE.PAYOUT_AFTER_FENCE);
+          await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
           const { payoutId } = await openAndFund(engine);
           await worker.untilStopped();
           const held = gate?.holdNextHandshake();
-          worker.goOn();
-          const goOn = await held;
+          worker.continuePayout();
+          const continuePayout = await held;
           await worker.stop();
           await delay(LONGER_THAN_THE_DEADLINE_MS);
-          goOn?.();
+          continuePayout?.();
           await expectSent(payoutId, 'payout', 0);
-          worker.goOn();
+          worker.continuePayout();
           expect(await worker.outcomeOf('createPayout')).toBe(TOO_LATE);
           await engine.untilStatus(payoutId, 'paid');
           await expectSentLater(payoutId, ['payout']);
@@ -175,7 +175,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
   });
 
   describe('a worker that is frozen until another one has done its work', () => {
-    const { operation, milestone } = TAKEN_OVER[scheme];
+    const { operation, crashPoint } = TAKEN_OVER[scheme];
     let bundles: CampaignBundles;
     let temporalGate: ConnectionGate;
     let frozen: StoppableWorker;
@@ -198,27 +198,27 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
       `sends nothing when it wakes: the ${operation} is what the other one sent`,
       async () => {
         // So that QbitPay would take a second one as well.
-        await freeMoney(engine, 'CNY', '6000');
-        await freeMoney(engine, 'USDT', '1000');
-        await frozen.stopAt(milestone);
+        await makeAvailable(engine, 'CNY', '6000');
+        await makeAvailable(engine, 'USDT', '1000');
+        await frozen.stopAt(crashPoint);
         const { payoutId } = await openAndFund(engine);
         await frozen.untilStopped();
-        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'sending', sends: 1 });
+        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'sending', sends: 1 });
         second = await startStoppableWorker(engine.env, bundles.engine);
         // Else it would be handed tasks, and each of them would have to run out of time.
         temporalGate.cut();
 
         // Its heartbeat was missed, and the other one looks for what it may have sent.
         await untilAnswer(
-          () => fenceOf(operation, payoutId),
-          ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > SETTLE_WINDOW_MS,
-          'an unknown outcome, for longer than the settle window',
+          () => providerRequestOf(operation, payoutId),
+          ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > UNKNOWN_OUTCOME_WAIT_MS,
+          'an unknown outcome, for longer than the wait for an unknown outcome',
         );
         const { attempt: readings } = await untilLookedUp(payoutId, 1);
         const { lastWorkerIdentity } = await untilLookedUp(payoutId, readings + 3);
         expect(lastWorkerIdentity).toContain(second.identity);
         // It found nothing, several times; but the frozen one holds the lock.
-        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
+        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
         await expectSent(payoutId, operation, 0);
 
         await cutSendingLock(engine.databaseUrl);
@@ -226,10 +226,10 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         const events = await historyOf(engine, payoutId);
         const hasHappened = (is: (event: (typeof events)[number]) => unknown) => events.some(is);
         expect(hasHappened((event) => event.activityTaskTimedOutEventAttributes)).toBe(true);
-        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
         await expectSent(payoutId, operation, 1);
 
-        frozen.goOn();
+        frozen.continuePayout();
         expect(await frozen.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         // What it was doing comes to its end.
         expect(await frozen.terminate()).toBe(0);
@@ -237,7 +237,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
           const requests = await requestsTo(engine, endpoint, payoutId);
           expect(requests.map(({ effects }) => effects.length)).toEqual([1]);
         }
-        expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
         expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({
           status: 'paid',
           flags: [],
@@ -248,18 +248,18 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     );
   });
 
-  /** The look-up that is under way, once it was begun so many times. */
+  /** The outcome resolution that is under way, once it was begun so many times. */
   async function untilLookedUp(payoutId: string, times: number) {
-    const [lookUp] = await untilAnswer(
+    const [resolveOutcome] = await untilAnswer(
       async () => {
         const { raw } = await describePayout(engine, payoutId);
         const pending = raw.pendingActivities ?? [];
-        return pending.filter(({ activityType }) => activityType?.name === 'lookUp');
+        return pending.filter(({ activityType }) => activityType?.name === 'resolveOutcome');
       },
       ([pending]) => (pending?.attempt ?? 0) >= times,
       `looked up ${times} times`,
     );
-    return { attempt: lookUp?.attempt ?? 0, lastWorkerIdentity: lookUp?.lastWorkerIdentity };
+    return { attempt: resolveOutcome?.attempt ?? 0, lastWorkerIdentity: resolveOutcome?.lastWorkerIdentity };
   }
 });
 

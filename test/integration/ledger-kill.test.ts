@@ -1,10 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { startBookWorker } from '../support/book-worker.js';
+import { startStoreWorker } from '../support/store-worker.js';
 import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
 import { auditLedger } from '../support/ledger-audit.js';
-import { addFree, attachTestBook, openPayout, openTestBook, type TestBook } from '../support/test-book.js';
+import {
+  addAvailable,
+  attachTestStore,
+  openPayout,
+  openTestStore,
+  type TestStore,
+} from '../support/test-store.js';
 
 /** Whatever is killed in the middle of a booking, doing all of it again brings the books to where they belong. */
 
@@ -14,22 +20,22 @@ const TIMEOUT_MS = 300_000;
 /** A bound, not a measure. */
 const RECOVERY_TIMEOUT_MS = 60_000;
 
-async function prepare({ book }: TestBook): Promise<string[]> {
+async function prepare({ store }: TestStore): Promise<string[]> {
   const payoutIds: string[] = [];
   for (let index = 0; index < FROM_DEPOSITS + FROM_BALANCE; index++) {
     const funding = index % 3 === 2 ? 'balance' : 'deposit';
-    payoutIds.push((await openPayout(book, { payoutId: `k-${index}`, funding })).payoutId);
+    payoutIds.push((await openPayout(store, { payoutId: `k-${index}`, funding })).payoutId);
   }
   // 5025.00 each.
-  await addFree(book, 'CNY', '50250');
+  await addAvailable(store, 'CNY', '50250');
   return payoutIds;
 }
 
-async function expectAllDoneOnce({ book, sql }: TestBook, payoutIds: readonly string[]): Promise<void> {
+async function expectAllDoneOnce({ store, sql }: TestStore, payoutIds: readonly string[]): Promise<void> {
   expect(await auditLedger(sql)).toEqual([]);
   let leftUsdt = '0';
   for (const payoutId of payoutIds) {
-    const { status, deposit } = await book.payouts.get(payoutId);
+    const { status, deposit } = await store.payouts.get(payoutId);
     expect([payoutId, status]).toEqual([payoutId, 'paid']);
     if (deposit !== null) leftUsdt = addAmounts(leftUsdt, subtractAmounts(deposit.amount, '720'));
   }
@@ -43,12 +49,12 @@ async function expectAllDoneOnce({ book, sql }: TestBook, payoutIds: readonly st
     { cause: 'payout', count: FROM_DEPOSITS + FROM_BALANCE },
     { cause: 'reservation', count: FROM_BALANCE },
   ]);
-  const balances = await book.ledger.balances();
+  const balances = await store.ledger.balances();
   // Each order brought in 5040, of which 5025 were paid out.
-  const free = { CNY: addAmounts(String(FROM_DEPOSITS * 15)), USDT: leftUsdt };
+  const available = { CNY: addAmounts(String(FROM_DEPOSITS * 15)), USDT: leftUsdt };
   for (const { currency, ...balance } of balances) {
-    const kept = free[currency as 'CNY' | 'USDT'];
-    expect([currency, Number(balance.free), Number(balance.provider)]).toEqual([
+    const kept = available[currency as 'CNY' | 'USDT'];
+    expect([currency, Number(balance.available), Number(balance.provider)]).toEqual([
       currency,
       Number(kept),
       Number(kept),
@@ -60,20 +66,20 @@ async function expectAllDoneOnce({ book, sql }: TestBook, payoutIds: readonly st
 test(
   'a process that is killed again and again leaves nothing half done and nothing done twice',
   async () => {
-    const book = await openTestBook();
+    const store = await openTestStore();
     try {
-      const payoutIds = await prepare(book);
+      const payoutIds = await prepare(store);
       for (const lines of [5, 30, 40]) {
-        const worker = startBookWorker(book.url, payoutIds);
+        const worker = startStoreWorker(store.url, payoutIds);
         await worker.untilSaid(lines);
         await worker.kill();
-        expect(await auditLedger(book.sql)).toEqual([]);
+        expect(await auditLedger(store.sql)).toEqual([]);
       }
-      const last = startBookWorker(book.url, payoutIds);
+      const last = startStoreWorker(store.url, payoutIds);
       expect([await last.ended, last.complaints()]).toEqual([0, '']);
-      await expectAllDoneOnce(book, payoutIds);
+      await expectAllDoneOnce(store, payoutIds);
     } finally {
-      await book.close();
+      await store.close();
     }
   },
   TIMEOUT_MS,
@@ -84,32 +90,32 @@ test(
   async () => {
     const directory = await openTemporaryStateDirectory();
     let postgres = await startPostgres(directory.path);
-    let book = attachTestBook(postgres.url);
+    let store = attachTestStore(postgres.url);
     try {
-      await book.book.migrate();
-      const payoutIds = await prepare(book);
+      await store.store.migrate();
+      const payoutIds = await prepare(store);
 
-      const first = startBookWorker(postgres.url, payoutIds);
+      const first = startStoreWorker(postgres.url, payoutIds);
       await first.untilSaid(20);
-      await killBackend(book);
+      await killBackend(store);
       expect(await first.ended).not.toBe(0);
-      await untilServing(book);
-      expect(await auditLedger(book.sql)).toEqual([]);
+      await untilServing(store);
+      expect(await auditLedger(store.sql)).toEqual([]);
 
-      const second = startBookWorker(postgres.url, payoutIds);
+      const second = startStoreWorker(postgres.url, payoutIds);
       await second.untilSaid(30);
       process.kill(postgres.pid, 'SIGKILL');
       expect(await second.ended).not.toBe(0);
-      await book.close();
+      await store.close();
       postgres = await startPostgres(directory.path);
-      book = attachTestBook(postgres.url);
-      expect(await auditLedger(book.sql)).toEqual([]);
+      store = attachTestStore(postgres.url);
+      expect(await auditLedger(store.sql)).toEqual([]);
 
-      const last = startBookWorker(postgres.url, payoutIds);
+      const last = startStoreWorker(postgres.url, payoutIds);
       expect([await last.ended, last.complaints()]).toEqual([0, '']);
-      await expectAllDoneOnce(book, payoutIds);
+      await expectAllDoneOnce(store, payoutIds);
     } finally {
-      await book.close();
+      await store.close();
       await postgres.stop();
       await directory.remove();
     }
@@ -131,7 +137,7 @@ async function startPostgres(stateDirectory: string): Promise<EmbeddedPostgres> 
 }
 
 /** One of the processes that serve the worker, of the server that this test started. */
-async function killBackend({ sql }: TestBook): Promise<void> {
+async function killBackend({ sql }: TestStore): Promise<void> {
   const { rows } = await sql.query<{ pid: number }>(
     `select pid from pg_stat_activity
      where datname = current_database() and application_name = 'qbitpay-payouts'
@@ -141,7 +147,7 @@ async function killBackend({ sql }: TestBook): Promise<void> {
 }
 
 /** After a crash the server recovers by itself. */
-async function untilServing({ sql }: TestBook): Promise<void> {
+async function untilServing({ sql }: TestStore): Promise<void> {
   for (const deadline = Date.now() + RECOVERY_TIMEOUT_MS; Date.now() < deadline; await delay(50)) {
     const isServing = await sql.query('select 1').then(
       () => true,

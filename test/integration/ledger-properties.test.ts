@@ -4,7 +4,13 @@ import { ENTRY_CAUSE, ENTRY_CAUSES, type EntryCause } from '../../src/domain/led
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { auditLedger } from '../support/ledger-audit.js';
 import { LedgerModel, OPERATION_KINDS, type Operation, type PayoutPlan } from '../support/ledger-model.js';
-import { addFree, deposit, openTestBook, runConcurrently, type TestBook } from '../support/test-book.js';
+import {
+  addAvailable,
+  deposit,
+  openTestStore,
+  runConcurrently,
+  type TestStore,
+} from '../support/test-store.js';
 
 /**
  * Whatever is done in whatever order and by how many at once, the books are in order. Every operation has to
@@ -21,8 +27,8 @@ const plan: fc.Arbitrary<PayoutPlan> = fc.record({
   converts: fc.boolean(),
   feeSide: fc.constantFrom('added', 'deducted'),
   pricePerMille: fc.integer({ min: 990, max: 1_050 }),
-  feeDifference: fc.constantFrom(0, 0, 1, -3, 250, 40_000),
-  laterDifference: fc.constantFrom(0, 0, 2, -1, 175, -90),
+  feeDiscrepancy: fc.constantFrom(0, 0, 1, -3, 250, 40_000),
+  laterDiscrepancy: fc.constantFrom(0, 0, 2, -1, 175, -90),
   outcome: fc.constantFrom('paid', 'paid', 'failed', 'cancelled'),
   returned: fc.constantFrom('withFee', 'amount', 'less'),
 });
@@ -43,17 +49,17 @@ test('random operations, eight at a time, leave the books in order', async () =>
   const causes = new Set<string>();
   await fc.assert(
     fc.asyncProperty(run, async (given) => {
-      const book = await openTestBook();
+      const store = await openTestStore();
       try {
-        for (const cause of await checkRun(book, given)) causes.add(cause);
+        for (const cause of await checkRun(store, given)) causes.add(cause);
       } finally {
-        await book.close();
+        await store.close();
       }
     }),
     // What happens at the same time differs from run to run: making a failed run smaller would look for another one.
     { numRuns: RUNS, endOnFailure: true },
   );
-  // Runs that book nothing would find nothing.
+  // Runs that store nothing would find nothing.
   const wanted = ENTRY_CAUSES.filter((cause) => !BOOKED_ELSEWHERE.includes(cause));
   expect([...causes].toSorted()).toEqual(wanted.toSorted());
 }, 300_000);
@@ -66,37 +72,37 @@ const BOOKED_ELSEWHERE: readonly EntryCause[] = [
 
 /** Answers with the causes of what was booked. */
 async function checkRun(
-  book: TestBook,
+  store: TestStore,
   { plans, operations }: { readonly plans: readonly PayoutPlan[]; readonly operations: readonly Operation[] },
 ): Promise<readonly string[]> {
   // Enough for some of those who are paid from the balance, not for all.
-  await addFree(book.book, 'USDT', '800');
-  await addFree(book.book, 'CNY', '6000');
+  await addAvailable(store.store, 'USDT', '800');
+  await addAvailable(store.store, 'CNY', '6000');
   // The provider takes nothing that it does not hold: somebody else's money covers what it takes too much.
-  await deposit(book.book, '9000', { currency: 'CNY' });
-  await deposit(book.book, '9000', { currency: 'USDT' });
-  const before = await providerBalances(book);
-  const model = new LedgerModel(book.book, `r${randomUUID().slice(0, 8)}`);
+  await deposit(store.store, '9000', { currency: 'CNY' });
+  await deposit(store.store, '9000', { currency: 'USDT' });
+  const before = await providerBalances(store);
+  const model = new LedgerModel(store.store, `r${randomUUID().slice(0, 8)}`);
   await model.open(plans);
   await runConcurrently(
     operations.map((operation) => () => model.apply(operation)),
     WORKERS,
   );
-  expect(await auditLedger(book.sql)).toEqual([]);
+  expect(await auditLedger(store.sql)).toEqual([]);
   await model.finish();
-  expect(await auditLedger(book.sql)).toEqual([]);
-  const after = await providerBalances(book);
+  expect(await auditLedger(store.sql)).toEqual([]);
+  const after = await providerBalances(store);
   for (const currency of ['USDT', 'CNY'] as const) {
     const change = subtractAmounts(after[currency], before[currency]);
     const expected = await model.expectedChange(currency);
     expect([currency, addAmounts(change)]).toEqual([currency, addAmounts(expected)]);
   }
-  const { rows } = await book.sql.query<{ cause: string }>(`select distinct cause from ledger_entries`);
+  const { rows } = await store.sql.query<{ cause: string }>(`select distinct cause from ledger_entries`);
   return rows.map(({ cause }) => cause);
 }
 
-async function providerBalances(book: TestBook): Promise<{ readonly USDT: string; readonly CNY: string }> {
-  const balances = await book.book.ledger.balances();
+async function providerBalances(store: TestStore): Promise<{ readonly USDT: string; readonly CNY: string }> {
+  const balances = await store.store.ledger.balances();
   const providerOf = (wanted: string): string =>
     balances.find(({ currency }) => currency === wanted)?.provider ?? '0';
   return { USDT: providerOf('USDT'), CNY: providerOf('CNY') };

@@ -2,24 +2,24 @@ import { FEE_SIDE } from '../../src/domain/quote.js';
 import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { auditLedger } from '../support/ledger-audit.js';
 import {
-  addFree,
-  freeBalance,
+  addAvailable,
+  availableBalance,
   openPayout,
-  openTestBook,
+  openTestStore,
   runConcurrently,
   type OpenedPayout,
-  type TestBook,
-} from '../support/test-book.js';
+  type TestStore,
+} from '../support/test-store.js';
 
-/** Payouts from the free balance: it is never given twice, and in the order in which they came. */
+/** Payouts from the available balance: it is never given twice, and in the order in which they came. */
 
-let book: TestBook;
+let store: TestStore;
 beforeEach(async () => {
-  book = await openTestBook();
+  store = await openTestStore();
 });
 afterEach(async () => {
-  expect(await auditLedger(book.sql)).toEqual([]);
-  await book.close();
+  expect(await auditLedger(store.sql)).toEqual([]);
+  await store.close();
 });
 
 /** Needs 100.50 CNY, or 15 USDT. */
@@ -29,32 +29,32 @@ async function waitFor(
   changes: Partial<PayoutRequest> = {},
   baseAmount = '15.000000',
 ): Promise<OpenedPayout> {
-  return openPayout(book.book, { ...HUNDRED, ...changes }, { baseAmount });
+  return openPayout(store.store, { ...HUNDRED, ...changes }, { baseAmount });
 }
 
 /** Needs so many USDT and nothing else. */
 async function waitForUsdt(amount: string): Promise<OpenedPayout> {
   return openPayout(
-    book.book,
+    store.store,
     { funding: 'balance', currency: 'USDT', amount },
     { baseAmount: amount, feeTerms: { side: FEE_SIDE.ADDED, payoutRate: '0', tradeRate: '0' } },
   );
 }
 
 async function reserve({ payoutId }: OpenedPayout) {
-  return book.book.payouts.reserve(payoutId);
+  return store.store.payouts.reserve(payoutId);
 }
 
 async function statusOf({ payoutId }: OpenedPayout): Promise<string> {
-  return (await book.book.payouts.get(payoutId)).status;
+  return (await store.store.payouts.get(payoutId)).status;
 }
 
 async function cancel({ origin }: OpenedPayout) {
-  return book.book.payouts.close({ origin, to: 'cancelled', detail: 'by the test' });
+  return store.store.payouts.close({ origin, to: 'cancelled', detail: 'by the test' });
 }
 
 async function inOrderOfSequence(): Promise<{ payout_id: string; status: string }[]> {
-  const { rows } = await book.sql.query<{ payout_id: string; status: string }>(
+  const { rows } = await store.sql.query<{ payout_id: string; status: string }>(
     `select payout_id, status from payouts order by sequence`,
   );
   return rows;
@@ -70,107 +70,109 @@ async function reserveAll(payouts: readonly OpenedPayout[]): Promise<void> {
 }
 
 test('fifty who are opened at once get what there is, the first of them, and nobody more', async () => {
-  await addFree(book.book, 'USDT', '105');
+  await addAvailable(store.store, 'USDT', '105');
   await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
   const rows = await inOrderOfSequence();
   expect(rows.map(({ status }) => status)).toEqual([
     ...Array<string>(10).fill('paying'),
     ...Array<string>(40).fill('awaiting_balance'),
   ]);
-  expect(await freeBalance(book.book, 'USDT')).toBe('5');
+  expect(await availableBalance(store.store, 'USDT')).toBe('5');
 });
 
 test('fifty who wait are served in their order, whoever asks first', async () => {
   const waiting = await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
-  await addFree(book.book, 'USDT', '234');
+  await addAvailable(store.store, 'USDT', '234');
   await reserveAll(waiting.toReversed());
   const rows = await inOrderOfSequence();
   expect(rows.map(({ status }) => status)).toEqual([
     ...Array<string>(23).fill('paying'),
     ...Array<string>(27).fill('awaiting_balance'),
   ]);
-  expect(await freeBalance(book.book, 'USDT')).toBe('4');
+  expect(await availableBalance(store.store, 'USDT')).toBe('4');
 });
 
 test('a reservation that is repeated, also at the same time, takes once', async () => {
   const payout = await waitForUsdt('10');
-  await addFree(book.book, 'USDT', '100');
+  await addAvailable(store.store, 'USDT', '100');
   const outcomes = await Promise.all(Array.from({ length: 10 }, () => reserve(payout)));
   expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['paying']));
-  expect(await freeBalance(book.book, 'USDT')).toBe('90');
+  expect(await availableBalance(store.store, 'USDT')).toBe('90');
 });
 
-test('while fifty reserve, others cancel and money comes in: what is free and what is theirs is all there is', async () => {
+test('while fifty reserve, others cancel and money comes in: what is available and what is theirs is all there is', async () => {
   const waiting = await runConcurrently(Array.from({ length: 50 }, () => () => waitForUsdt('10')));
-  await addFree(book.book, 'USDT', '100');
+  await addAvailable(store.store, 'USDT', '100');
   await runConcurrently<unknown>(
     waiting.flatMap((payout, index) => [
       () => reserve(payout),
       ...(index % 3 === 0 ? [() => cancel(payout)] : []),
-      ...(index % 10 === 0 ? [() => addFree(book.book, 'USDT', '20')] : []),
+      ...(index % 10 === 0 ? [() => addAvailable(store.store, 'USDT', '20')] : []),
     ]),
   );
   await reserveAll(waiting);
   const rows = await inOrderOfSequence();
   const served = rows.filter(({ status }) => status === 'paying').length;
   expect(served).toBe(20);
-  expect(Number(await freeBalance(book.book, 'USDT'))).toBe(0);
+  expect(Number(await availableBalance(store.store, 'USDT'))).toBe(0);
   const open = rows.filter(({ status }) => status !== 'cancelled').map(({ status }) => status);
   expect(open.lastIndexOf('paying')).toBeLessThan(open.indexOf('awaiting_balance'));
 });
 
 test('what a cancelled payout gives back is for the next one, who is named', async () => {
-  await addFree(book.book, 'CNY', '100.50');
+  await addAvailable(store.store, 'CNY', '100.50');
   const [first, next, last] = [await waitFor(), await waitFor(), await waitFor()];
   expect(await statusOf(first)).toBe('paying');
-  await book.book.payouts.hold(first.payoutId, { reason: 'PROVIDER_REFUSED', detail: 'for a person' });
+  await store.store.payouts.hold(first.payoutId, { reason: 'PROVIDER_REFUSED', detail: 'for a person' });
   expect(await cancel(first)).toMatchObject({ kind: 'closed', wake: [next.payoutId] });
   expect(await reserve(last)).toMatchObject({ status: 'awaiting_balance' });
   expect(await reserve(next)).toMatchObject({ status: 'paying', wake: [last.payoutId] });
 });
 
-test('a deposit that becomes free names who is next', async () => {
+test('a deposit that becomes available names who is next', async () => {
   const [first] = [await waitForUsdt('10'), await waitForUsdt('10')];
-  const key = await book.book.deposits.recordVerified({
-    depositKey: 'dep-free',
-    providerDepositId: 'dep-free',
+  const key = await store.store.deposits.recordVerified({
+    depositKey: 'dep-available',
+    providerDepositId: 'dep-available',
     txHash: null,
     currency: 'USDT',
     amount: '10',
     address: null,
-    proof: 'bt-free',
+    proof: 'bt-available',
   });
-  await book.book.deposits.allocate(key);
-  expect(await book.book.deposits.assign(key, 'free', 'test')).toMatchObject({ wake: [first.payoutId] });
+  await store.store.deposits.allocate(key);
+  expect(await store.store.deposits.assign(key, 'available', 'test')).toMatchObject({
+    wake: [first.payoutId],
+  });
 });
 
 test('a shortfall is made good before anybody is served', async () => {
-  await addFree(book.book, 'CNY', '1000');
+  await addAvailable(store.store, 'CNY', '1000');
   const waiting = await waitForUsdt('10');
   // More was taken outside than ever came from there.
-  await book.book.reconciliation.recordOutsideActivity([
+  await store.store.reconciliation.recordOutsideActivity([
     { balanceTransactionId: 'bt-1', type: 'charge', currency: 'CNY', net: '-30' } as never,
   ]);
   const payout = await waitFor();
   expect(await statusOf(payout)).toBe('awaiting_balance');
   await cancel(waiting);
-  await addFree(book.book, 'CNY', '29.99');
+  await addAvailable(store.store, 'CNY', '29.99');
   expect(await reserve(payout)).toMatchObject({ status: 'awaiting_balance' });
-  await addFree(book.book, 'CNY', '0.02');
+  await addAvailable(store.store, 'CNY', '0.02');
   expect(await reserve(payout)).toMatchObject({ status: 'paying' });
   // 1000.00 and the cent that was left of it, less 100.50.
-  expect(await freeBalance(book.book, 'CNY')).toBe('899.51');
+  expect(await availableBalance(store.store, 'CNY')).toBe('899.51');
 });
 
 test('who needs more than there is holds up the later ones of his currency, and of no other', async () => {
   const large = await waitForUsdt('1000');
-  await addFree(book.book, 'USDT', '500');
+  await addAvailable(store.store, 'USDT', '500');
   const small = await waitForUsdt('10');
   expect(await statusOf(small)).toBe('awaiting_balance');
-  await addFree(book.book, 'CNY', '100.50');
+  await addAvailable(store.store, 'CNY', '100.50');
   const other = await waitFor({ fundingCurrency: 'EUR' });
   expect(await statusOf(other)).toBe('paying');
-  await addFree(book.book, 'USDT', '500');
+  await addAvailable(store.store, 'USDT', '500');
   expect(await reserve(small)).toMatchObject({ status: 'awaiting_balance' });
   expect(await reserve(large)).toMatchObject({ status: 'paying', wake: [small.payoutId] });
 });
@@ -178,27 +180,27 @@ test('who needs more than there is holds up the later ones of his currency, and 
 test('who can only be paid by selling holds up nobody who waits for the currency he is paid in', async () => {
   // In send mode exactly the amount is sold, whatever there is of the payout currency.
   const seller = await waitFor({ amountMode: 'send', amount: '1000.000000' }, '1000.000000');
-  await addFree(book.book, 'CNY', '100.50');
+  await addAvailable(store.store, 'CNY', '100.50');
   const direct = await waitFor({ fundingCurrency: 'EUR' });
   expect(await statusOf(direct)).toBe('paying');
   expect(await statusOf(seller)).toBe('awaiting_balance');
 });
 
 test('the payout currency is taken where there is enough of it, else the funding currency', async () => {
-  await addFree(book.book, 'USDT', '15');
-  await addFree(book.book, 'CNY', '100.50');
+  await addAvailable(store.store, 'USDT', '15');
+  await addAvailable(store.store, 'CNY', '100.50');
   const [direct, selling, nobody] = [await waitFor(), await waitFor(), await waitFor()];
   expect(await statusOf(direct)).toBe('paying');
-  expect(await book.book.ledger.fundsOf(direct.payoutId)).toEqual([{ currency: 'CNY', amount: '100.5' }]);
+  expect(await store.store.ledger.fundsOf(direct.payoutId)).toEqual([{ currency: 'CNY', amount: '100.5' }]);
   expect(await statusOf(selling)).toBe('converting');
-  expect(await book.book.ledger.fundsOf(selling.payoutId)).toEqual([
+  expect(await store.store.ledger.fundsOf(selling.payoutId)).toEqual([
     { currency: 'USDT', amount: '15.000000' },
   ]);
   expect(await statusOf(nobody)).toBe('awaiting_balance');
 });
 
 test('who is opened and ended at the same moment waits for nobody in a circle', async () => {
-  await addFree(book.book, 'USDT', '1000');
+  await addAvailable(store.store, 'USDT', '1000');
   const requests = await Promise.all(Array.from({ length: 10 }, () => waitForUsdt('10')));
   await Promise.all(
     requests.flatMap(({ origin }, index) => {
@@ -211,8 +213,8 @@ test('who is opened and ended at the same moment waits for nobody in a circle', 
         minimum: null,
       };
       return [
-        book.book.payouts.openFromBalance(both, terms),
-        book.book.payouts.close({ origin: both, to: 'cancelled', detail: 'by the test' }),
+        store.store.payouts.openFromBalance(both, terms),
+        store.store.payouts.close({ origin: both, to: 'cancelled', detail: 'by the test' }),
       ].map((operation) => operation.catch(expectOpenedElsewhere));
     }),
   );

@@ -2,14 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
 import { isOutage } from '../../src/api/outage.js';
-import { openBook } from '../../src/book/book.js';
-import { createBookDatabase } from '../../src/book/database.js';
+import { openStore } from '../../src/store/store.js';
+import { createStoreDatabase } from '../../src/store/database.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.js';
 import type { StateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
-import { expectBooksToBalance, parkMoney } from '../support/books.js';
+import { expectBooksToBalance, leaveUnallocated } from '../support/balances.js';
 import { attemptOf } from '../support/deposit-workflows.js';
 import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
@@ -71,8 +71,8 @@ describe('QbitPay is away', () => {
       RETRY_INITIAL_MS: String(SHORTEST_PAUSE_MS),
       RETRY_MAX_MS: String(LONGEST_PAUSE_MS),
       // A request may be on its way when the connection is cut: what is not found is sent again by itself.
-      SETTLE_WINDOW_SECONDS: '1',
-      CLEAN_SCANS: '1',
+      UNKNOWN_OUTCOME_WAIT_SECONDS: '1',
+      ABSENCE_CHECKS: '1',
       RESEND_MAX_AMOUNT: 'CNY:1000000,USDT:1000000',
     };
     ({ engine, proxy } = await startEngineBehindProxy({ env }));
@@ -209,9 +209,9 @@ describe('the database is away', () => {
   beforeAll(async () => {
     stateDirectory = await openTemporaryStateDirectory();
     postgres = await start();
-    const book = openBook({ url: postgres.url, onIdleError: () => undefined });
-    await book.migrate();
-    await book.close();
+    const store = openStore({ url: postgres.url, onIdleError: () => undefined });
+    await store.migrate();
+    await store.close();
     engine = await startTestEngine({ env: { DATABASE_URL: postgres.url } });
   }, TIMEOUT_MS);
   afterAll(async () => {
@@ -226,11 +226,11 @@ describe('the database is away', () => {
     async () => {
       const inTransit = await bringIntoTransit(engine, 2);
       const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
-      const parkedId = await parkMoney(engine, 'USDT', '3');
+      const unallocatedId = await leaveUnallocated(engine, 'USDT', '3');
       const request = payoutRequest();
 
       await postgres.stop();
-      await expectNothingPromised(engine, { request, payoutId: waiting[0].payoutId, parkedId });
+      await expectNothingPromised(engine, { request, payoutId: waiting[0].payoutId, unallocatedId });
       for (const payout of waiting) await engine.fund(payout);
       for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
       await expectNoWebhookTaken();
@@ -251,7 +251,7 @@ describe('the database is away', () => {
   test(
     'a process that is in the middle of a transaction lives on, and knows what happened',
     async () => {
-      const db = createBookDatabase({ url: postgres.url, onIdleError: () => undefined });
+      const db = createStoreDatabase({ url: postgres.url, onIdleError: () => undefined });
       const transaction = db.transaction().execute(async (trx) => {
         await sql`select 1`.execute(trx);
         await postgres.stop();
@@ -290,13 +290,17 @@ describe('the database is away', () => {
 interface Targets {
   readonly request: Json;
   readonly payoutId: string;
-  readonly parkedId: string;
+  readonly unallocatedId: string;
 }
 
 const DECISION = { reason: 'to see' };
 
 /** Everything that asks Temporal for something, or may have to. */
-const asksTemporal = ({ request, payoutId, parkedId }: Targets): (readonly [string, string, Json?])[] => [
+const asksTemporal = ({
+  request,
+  payoutId,
+  unallocatedId,
+}: Targets): (readonly [string, string, Json?])[] => [
   ['POST', '/v1/payouts', request],
   ['GET', `/v1/payouts/p-${randomUUID()}`],
   ['POST', `/v1/payouts/${payoutId}/cancel`],
@@ -306,22 +310,22 @@ const asksTemporal = ({ request, payoutId, parkedId }: Targets): (readonly [stri
   ['POST', `/v1/payouts/${payoutId}/retry`, DECISION],
   ['POST', `/v1/payouts/p-${randomUUID()}/deposit`, { txHash: newHash() }],
   ['POST', '/v1/deposits', { txHash: newHash(), currency: 'USDT', amount: '1' }],
-  ['POST', `/v1/deposits/${parkedId}/assign`, { to: 'free' }],
+  ['POST', `/v1/deposits/${unallocatedId}/assign`, { to: 'available' }],
   ['GET', '/v1/reconciliation'],
 ];
 
-/** What the book alone answers. */
-const asksBook = ({ payoutId, parkedId }: Targets): (readonly [string, string, Json?])[] => [
+/** What the store alone answers. */
+const asksStore = ({ payoutId, unallocatedId }: Targets): (readonly [string, string, Json?])[] => [
   ['GET', '/v1/payouts'],
   ['GET', `/v1/payouts/${payoutId}`],
   ['GET', '/v1/deposits'],
-  ['GET', `/v1/deposits/${parkedId}`],
+  ['GET', `/v1/deposits/${unallocatedId}`],
   ['GET', '/v1/balances'],
   ['GET', '/v1/ledger'],
 ];
 
 async function expectNothingPromised(engine: TestEngine, targets: Targets): Promise<void> {
-  await expectAllUnavailable(engine, [...asksTemporal(targets), ...asksBook(targets)]);
+  await expectAllUnavailable(engine, [...asksTemporal(targets), ...asksStore(targets)]);
 }
 
 async function expectAllUnavailable(
@@ -369,9 +373,9 @@ describe('Temporal is away', () => {
     async () => {
       const inTransit = await bringIntoTransit(engine, 2);
       const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
-      const [parkedId, declaredId] = [
-        await parkMoney(engine, 'USDT', '3'),
-        await parkMoney(engine, 'USDT', '4'),
+      const [unallocatedId, declaredId] = [
+        await leaveUnallocated(engine, 'USDT', '3'),
+        await leaveUnallocated(engine, 'USDT', '4'),
       ];
       const { txHash } = (await engine.api('GET', `/v1/deposits/${declaredId}`)).body;
       const declaring = (await engine.open()).payoutId;
@@ -380,11 +384,11 @@ describe('Temporal is away', () => {
 
       await server.stop();
       const port = Number(server.address.split(':')[1]);
-      const targets = { request, payoutId: waiting[0].payoutId, parkedId };
+      const targets = { request, payoutId: waiting[0].payoutId, unallocatedId };
       for (const payout of waiting) await engine.fund(payout);
       for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
       await expectAllUnavailable(engine, [...asksTemporal(targets), declaration]);
-      for (const [method, path] of asksBook(targets)) {
+      for (const [method, path] of asksStore(targets)) {
         expect(await engine.api(method, path)).toMatchObject({ status: 200 });
       }
 

@@ -28,8 +28,8 @@ const HOOK_TIMEOUT_MS = 120_000;
 function blocksOf(heading: string, language: string): string[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const section = readme.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
-  const fence = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm');
-  return [...section.matchAll(fence)].map(([, code = '']) => code);
+  const providerRequest = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm');
+  return [...section.matchAll(providerRequest)].map(([, code = '']) => code);
 }
 
 let folder: string;

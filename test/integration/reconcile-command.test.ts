@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../../src/config/config.js';
-import { DIFFERENCES } from '../../src/domain/difference-descriptions.js';
+import { DISCREPANCIES } from '../../src/domain/discrepancy-descriptions.js';
 import { CANARY_API_KEY, createDatabase, startTestEngine, type TestEngine } from '../support/engine.js';
 import { openAndFund } from '../support/provider-requests.js';
 
@@ -69,12 +69,12 @@ describe('npm run reconcile', () => {
     TIMEOUT_MS,
   );
 
-  test('--json is one document on stdout, with the same report that the book keeps', async () => {
+  test('--json is one document on stdout, with the same report that the store keeps', async () => {
     const { code, stdout, stderr } = await reconcile({}, '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({
       clean: true,
-      differences: [],
+      discrepancies: [],
       compared: { payouts: 1, orders: 1, deposits: 1, balanceTransactions: 4 },
     });
   });
@@ -106,7 +106,7 @@ describe('npm run reconcile', () => {
     expectRefused(await reconcile({ DATABASE_URL: empty }), /npm run migrate/);
   });
 
-  test('code 2 and one line for another provider than the book is for', async () => {
+  test('code 2 and one line for another provider than the store is for', async () => {
     expectRefused(
       await reconcile({ QBITPAY_BASE_URL: `http://${CLOSED_PORT}` }),
       /^the database holds payouts of /,
@@ -133,7 +133,7 @@ describe('npm run reconcile', () => {
       expectRefused(await reconcile({ TEMPORAL_ADDRESS: CLOSED_PORT }), /Temporal does not answer/);
       const { code, stdout } = await reconcile();
       expect(code).toBe(1);
-      expect(stdout).toMatch(/^1 difference\n/);
+      expect(stdout).toMatch(/^1 discrepancy\n/);
       expect(stdout).toContain(`DEPOSIT_UNSEEN\n`);
       expect(stdout).toContain(id);
       const { status } = await engine.temporal.client.workflow.getHandle(`deposit/${id}`).describe();
@@ -143,22 +143,22 @@ describe('npm run reconcile', () => {
   );
 
   test(
-    'code 1 for a difference, with the ids, both amounts and what to do',
+    'code 1 for a discrepancy, with the ids, both amounts and what to do',
     async () => {
       const { payoutId } = await openAndFund(engine);
       const { providerPayoutId } = await engine.untilStatus(payoutId, 'paid');
       await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: 5000.01 });
       const { code, stdout, stderr } = await reconcile();
       expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
-      expect(stdout).toMatch(/^\d differences?\n/);
-      const { meaning, action } = DIFFERENCES.AMOUNT_DIFFERS;
+      expect(stdout).toMatch(/^\d discrepancies?\n/);
+      const { meaning, action } = DISCREPANCIES.AMOUNT_DIFFERS;
       for (const said of ['AMOUNT_DIFFERS', payoutId, providerPayoutId, '5000.01', meaning, action]) {
         expect(stdout).toContain(said);
       }
       const json = await reconcile({}, '--json');
       expect(json).toMatchObject({ code: 1, stderr: '' });
-      expect(JSON.parse(json.stdout).differences).toContainEqual(
-        expect.objectContaining({ kind: 'AMOUNT_DIFFERS', payoutId, book: '5000', provider: '5000.01' }),
+      expect(JSON.parse(json.stdout).discrepancies).toContainEqual(
+        expect.objectContaining({ kind: 'AMOUNT_DIFFERS', payoutId, store: '5000', provider: '5000.01' }),
       );
     },
     TIMEOUT_MS,

@@ -1,8 +1,8 @@
 import { toOrderRecord } from '../../activities/order-reading.js';
 import { runReconciliation, type ReconciliationRun } from '../../activities/reconciliation-run.js';
 import { ensureOpeningBalances } from '../../activities/opening-balances.js';
-import type { SettlementReading } from '../../src/book/settlements.js';
-import type { FenceOperation } from '../../src/book/schema.js';
+import type { SettlementReading } from '../../src/store/requests/settlements.js';
+import type { RequestOperation } from '../../src/store/schema.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { addAmounts } from '../../src/domain/money.js';
 import type { PayoutRequest } from '../../src/domain/payout-request.js';
@@ -12,10 +12,16 @@ import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/clien
 import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 import { CANARY_API_KEY } from '../support/engine.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
-import { FEE_TERMS, openPayout, openTestBook, runConcurrently, type TestBook } from '../support/test-book.js';
+import {
+  FEE_TERMS,
+  openPayout,
+  openTestStore,
+  runConcurrently,
+  type TestStore,
+} from '../support/test-store.js';
 
 /*
- * A thousand finished payouts, driven through book and provider as the activities do, without Temporal: that many
+ * A thousand finished payouts, driven through store and provider as the activities do, without Temporal: that many
  * workflows would take minutes.
  */
 const TIMEOUT_MS = 400_000;
@@ -50,7 +56,7 @@ const OPENING = 170_000;
 let simulator: Simulator;
 let control: EngineClient['control'];
 let qbitpay: QbitPayClient;
-let testBook: TestBook;
+let testStore: TestStore;
 let payoutIds: readonly string[];
 
 beforeAll(async () => {
@@ -60,12 +66,12 @@ beforeAll(async () => {
   await control('POST', '/deposits', { currency: 'USDT', amount: OPENING });
   qbitpay = createQbitPayClient({ baseUrl: simulator.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
   await qbitpay.getTicker({ symbol: 'USDT/CNY', side: 'bid' });
-  testBook = await openTestBook();
-  await ensureOpeningBalances({ book: testBook.book, qbitpay });
+  testStore = await openTestStore();
+  await ensureOpeningBalances({ store: testStore.store, qbitpay });
   payoutIds = await carryThrough();
 }, TIMEOUT_MS);
 afterAll(async () => {
-  await testBook.close();
+  await testStore.close();
   qbitpay.close();
   await simulator.close();
 });
@@ -93,7 +99,7 @@ async function payOne(request: Partial<PayoutRequest>): Promise<string> {
   const baseAmount = isSold
     ? amountToSell(cost, BID, { currency, fundingCurrency: 'USDT' }, FEE_TERMS)
     : cost;
-  const { payoutId, amount: expected } = await openPayout(testBook.book, request, { baseAmount });
+  const { payoutId, amount: expected } = await openPayout(testStore.store, request, { baseAmount });
   if (request.funding !== 'balance') await bringDeposit(expected);
   if (isSold) await sell(payoutId, baseAmount);
   await pay(payoutId, request, amount);
@@ -101,7 +107,7 @@ async function payOne(request: Partial<PayoutRequest>): Promise<string> {
 }
 
 async function bringDeposit(amount: string): Promise<void> {
-  const { deposits } = testBook.book;
+  const { deposits } = testStore.store;
   const { id } = await control('POST', '/deposits', { currency: 'USDT', amount: Number(amount) });
   const depositKey = await deposits.recordVerified({
     depositKey: id,
@@ -116,7 +122,7 @@ async function bringDeposit(amount: string): Promise<void> {
 }
 
 async function sell(payoutId: string, amount: string): Promise<void> {
-  const { attempts } = testBook.book;
+  const { attempts } = testStore.store;
   await claim('order', payoutId);
   const order = await qbitpay.createOrder({
     ...{ symbol: 'USDT/CNY', side: 'sell', amount, price: BID, externalOrderId: payoutId },
@@ -129,7 +135,7 @@ async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: st
   const { currency = '', destination = BANK_ACCOUNT } = request;
   await claim('payout', payoutId);
   const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
-  await testBook.book.attempts.recordProviderPayout(payoutId, {
+  await testStore.store.attempts.recordProviderPayout(payoutId, {
     payout: {
       externalOrderId: payoutId,
       providerPayoutId: payout.id,
@@ -149,11 +155,11 @@ const BANK_ACCOUNT: Destination = {
   bankName: 'Example Bank',
 };
 
-async function claim(operation: FenceOperation, externalOrderId: string): Promise<void> {
-  const { attempts } = testBook.book;
-  const fence = { operation, externalOrderId };
-  await attempts.enterStep(externalOrderId, fence, 'sending');
-  const sends = await attempts.claimSending(fence, { amount: '1', currency: 'CNY' });
+async function claim(operation: RequestOperation, externalOrderId: string): Promise<void> {
+  const { attempts } = testStore.store;
+  const providerRequest = { operation, externalOrderId };
+  await attempts.enterStep(externalOrderId, providerRequest, 'sending');
+  const sends = await attempts.claimSending(providerRequest, { amount: '1', currency: 'CNY' });
   if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
 }
 
@@ -165,7 +171,7 @@ const OUTCOMES: Readonly<Record<string, SettlementReading['outcome']>> = {
 
 /** What the provider says of each payout, and the money that came back. */
 async function recordEnds(): Promise<void> {
-  const { attempts } = testBook.book;
+  const { attempts } = testStore.store;
   const ownerOf = new Map<string, string>();
   const ends: (() => Promise<unknown>)[] = [];
   for await (const { id, externalOrderId = '', currency, amount, fee, status } of qbitpay.iteratePayouts()) {
@@ -191,7 +197,7 @@ async function reconcile(): Promise<ReconciliationRun & { readonly started: read
   const started: string[] = [];
   const run = await runReconciliation(
     {
-      book: testBook.book,
+      store: testStore.store,
       qbitpay,
       settings: {
         feeSide: 'added',
@@ -229,7 +235,7 @@ test(
   async () => {
     const before = await countReads();
     const { report, started } = await reconcile();
-    expect(report).toMatchObject({ clean: true, differences: [], outside: [], inFlight: 0 });
+    expect(report).toMatchObject({ clean: true, discrepancies: [], outside: [], inFlight: 0 });
     expect(started).toEqual([]);
     expect(report.compared).toEqual({
       payouts: 1000,
@@ -257,13 +263,13 @@ test(
   'one digit of one payout, in the middle of all pages, is found',
   async () => {
     const payoutId = payoutIds[515] ?? '';
-    const { providerPayout, currency } = await testBook.book.payouts.get(payoutId);
+    const { providerPayout, currency } = await testStore.store.payouts.get(payoutId);
     const { providerPayoutId = '', recipientAmount = '' } = providerPayout ?? {};
     const provider = addAmounts(recipientAmount, '0.01');
     await control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: Number(provider) });
     const { report } = await reconcile();
     expect(report.clean).toBe(false);
-    expect(report.differences).toEqual([
+    expect(report.discrepancies).toEqual([
       {
         kind: 'AMOUNT_DIFFERS',
         object: 'payout',
@@ -271,7 +277,7 @@ test(
         payoutId,
         externalOrderId: payoutId,
         providerIds: [providerPayoutId],
-        book: recipientAmount,
+        store: recipientAmount,
         provider,
         sinceMs: expect.any(Number),
       },

@@ -3,28 +3,28 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createSendingSessions } from '../../src/book/database.js';
-import type { FenceId } from '../../src/book/fences.js';
-import { FENCE_OPERATION, FENCE_STATE } from '../../src/book/schema.js';
-import { whileSending } from '../../src/book/sending-lock.js';
+import { createSendingSessions } from '../../src/store/database.js';
+import type { ProviderRequestId } from '../../src/store/requests/provider-requests.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
+import { whileSending } from '../../src/store/requests/sending-lock.js';
 import { untilAnswer } from '../support/payout-workflows.js';
 import {
-  attachTestBook,
+  attachTestStore,
   openPayout,
-  openTestBook,
+  openTestStore,
   runConcurrently,
-  type TestBook,
-} from '../support/test-book.js';
+  type TestStore,
+} from '../support/test-store.js';
 
 const ASKED = { amount: '728', currency: 'USDT' };
 
 /** Two workers' books on one database. */
-let first: TestBook;
-let second: TestBook;
+let first: TestStore;
+let second: TestStore;
 
 beforeAll(async () => {
-  first = await openTestBook();
-  second = attachTestBook(first.url);
+  first = await openTestStore();
+  second = attachTestStore(first.url);
 });
 afterAll(async () => {
   await second.close();
@@ -32,21 +32,24 @@ afterAll(async () => {
 });
 
 /** A payout whose order may be sent. */
-async function prepare(): Promise<FenceId> {
-  const { payoutId } = await openPayout(first.book);
-  const fence = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
-  await first.book.attempts.enterStep(payoutId, fence, 'selling');
-  return fence;
+async function prepare(): Promise<ProviderRequestId> {
+  const { payoutId } = await openPayout(first.store);
+  const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
+  await first.store.attempts.enterStep(payoutId, providerRequest, 'selling');
+  return providerRequest;
 }
 
 /** As the engine sends: the lock, and within it the claim. */
-const claimWithLock = ({ book }: TestBook, fence: FenceId): Promise<number | undefined> =>
-  book.whileSending(fence, () => book.attempts.claimSending(fence, ASKED));
+const claimWithLock = (
+  { store }: TestStore,
+  providerRequest: ProviderRequestId,
+): Promise<number | undefined> =>
+  store.whileSending(providerRequest, () => store.attempts.claimSending(providerRequest, ASKED));
 
 /** The outcome is not known, and somebody allowed to send it once more. */
-async function allowResend(fence: FenceId, sends: number): Promise<void> {
-  await second.book.attempts.declareUnknown(fence);
-  expect(await second.book.attempts.authoriseResend(fence, sends, 'tester')).toBe(true);
+async function allowResend(providerRequest: ProviderRequestId, sends: number): Promise<void> {
+  await second.store.attempts.declareUnknown(providerRequest);
+  expect(await second.store.attempts.authoriseResend(providerRequest, sends, 'tester')).toBe(true);
 }
 
 /** Something that happens once, and can be awaited. */
@@ -56,55 +59,58 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
   return { promise, resolve };
 }
 
-const untilClaimed = (fence: FenceId): Promise<number | undefined> =>
+const untilClaimed = (providerRequest: ProviderRequestId): Promise<number | undefined> =>
   untilAnswer(
-    () => claimWithLock(second, fence),
+    () => claimWithLock(second, providerRequest),
     (sends) => sends !== undefined,
     'the lock free, and the request claimed',
   );
 
 test('while a request is on its way nobody else sends it, not even with a re-send allowed', async () => {
-  const fence = await prepare();
+  const providerRequest = await prepare();
   const sending = signal();
   const answered = signal();
-  const sender = first.book.whileSending(fence, async () => {
-    const sends = await first.book.attempts.claimSending(fence, ASKED);
+  const sender = first.store.whileSending(providerRequest, async () => {
+    const sends = await first.store.attempts.claimSending(providerRequest, ASKED);
     sending.resolve();
     await answered.promise;
     return sends;
   });
   await sending.promise;
-  await allowResend(fence, 1);
+  await allowResend(providerRequest, 1);
 
-  expect(await claimWithLock(second, fence)).toBeUndefined();
-  expect(await claimWithLock(first, fence)).toBeUndefined();
-  expect(await second.book.attempts.getFence(fence)).toMatchObject({ sends: 1, mayBeResent: true });
+  expect(await claimWithLock(second, providerRequest)).toBeUndefined();
+  expect(await claimWithLock(first, providerRequest)).toBeUndefined();
+  expect(await second.store.attempts.getRequest(providerRequest)).toMatchObject({
+    sends: 1,
+    mayBeResent: true,
+  });
 
   answered.resolve();
   expect(await sender).toBe(1);
-  expect(await claimWithLock(second, fence)).toBe(2);
+  expect(await claimWithLock(second, providerRequest)).toBe(2);
 });
 
 test('a request that fails leaves its lock to the next one', async () => {
-  const fence = await prepare();
-  const failing = first.book.whileSending(fence, () => Promise.reject(new Error('no answer')));
+  const providerRequest = await prepare();
+  const failing = first.store.whileSending(providerRequest, () => Promise.reject(new Error('no answer')));
   await expect(failing).rejects.toThrow('no answer');
-  expect(await untilClaimed(fence)).toBe(1);
+  expect(await untilClaimed(providerRequest)).toBe(1);
 });
 
 test('other requests go on meanwhile', async () => {
-  const [fence, other] = [await prepare(), await prepare()];
-  expect(await first.book.whileSending(fence, () => claimWithLock(second, other))).toBe(1);
+  const [providerRequest, other] = [await prepare(), await prepare()];
+  expect(await first.store.whileSending(providerRequest, () => claimWithLock(second, other))).toBe(1);
 });
 
-test('fifty requests on their way leave the book its connections', async () => {
-  const fences = await runConcurrently(Array.from({ length: 50 }, () => prepare));
+test('fifty requests on their way leave the store its connections', async () => {
+  const provider_requests = await runConcurrently(Array.from({ length: 50 }, () => prepare));
   const allSending = signal();
   const sent: Promise<number | undefined>[] = [];
-  for (const fence of fences) {
+  for (const providerRequest of provider_requests) {
     const claimed = signal();
-    const sending = first.book.whileSending(fence, async () => {
-      const sends = await first.book.attempts.claimSending(fence, ASKED);
+    const sending = first.store.whileSending(providerRequest, async () => {
+      const sends = await first.store.attempts.claimSending(providerRequest, ASKED);
       claimed.resolve();
       await allSending.promise;
       return sends;
@@ -114,26 +120,26 @@ test('fifty requests on their way leave the book its connections', async () => {
     await Promise.race([claimed.promise, sending]);
   }
   allSending.resolve();
-  expect(await Promise.all(sent)).toEqual(fences.map(() => 1));
+  expect(await Promise.all(sent)).toEqual(provider_requests.map(() => 1));
 });
 
 test('a connection that is cut frees the lock, and the sender that lost it still writes its answer', async () => {
-  const fence = await prepare();
-  const sender = first.book.whileSending(fence, async () => {
-    await first.book.attempts.claimSending(fence, ASKED);
+  const providerRequest = await prepare();
+  const sender = first.store.whileSending(providerRequest, async () => {
+    await first.store.attempts.claimSending(providerRequest, ASKED);
     await cutLockConnections();
     // Whoever comes next finds the request sent: the lock alone allows nothing.
-    expect(await untilLockFree(fence)).toBe('free');
-    expect(await claimWithLock(second, fence)).toBeUndefined();
-    return first.book.attempts.settleFence(fence, 1, FENCE_STATE.REJECTED);
+    expect(await untilLockFree(providerRequest)).toBe('available');
+    expect(await claimWithLock(second, providerRequest)).toBeUndefined();
+    return first.store.attempts.settleRequest(providerRequest, 1, REQUEST_STATE.REFUSED);
   });
-  expect(await sender).toBe(FENCE_STATE.REJECTED);
-  expect((await second.book.attempts.getFence(fence)).state).toBe(FENCE_STATE.REJECTED);
+  expect(await sender).toBe(REQUEST_STATE.REFUSED);
+  expect((await second.store.attempts.getRequest(providerRequest)).state).toBe(REQUEST_STATE.REFUSED);
   // And the next request has a connection that works.
   expect(await claimWithLock(first, await prepare())).toBe(1);
 });
 
-test('a host that is lost with its sender has a minute: then its lock is free', async () => {
+test('a host that is lost with its sender has a minute: then its lock is available', async () => {
   const sessions = createSendingSessions({ url: first.url, onIdleError: () => undefined });
   const { rows } = await whileSending(sessions, await prepare(), () => Promise.resolve())
     // The pool has this one session, and gives it again.
@@ -156,32 +162,32 @@ describe('a sender in a process of its own', () => {
   afterEach(() => end(sender));
 
   test('frozen, it keeps the request to itself; killed, it leaves it', async () => {
-    const fence = await prepare();
-    sender = await startSender(first.url, fence);
-    await allowResend(fence, 1);
+    const providerRequest = await prepare();
+    sender = await startSender(first.url, providerRequest);
+    await allowResend(providerRequest, 1);
     sender.kill('SIGSTOP');
-    expect(await claimWithLock(second, fence)).toBeUndefined();
+    expect(await claimWithLock(second, providerRequest)).toBeUndefined();
 
     await end(sender);
-    expect(await untilClaimed(fence)).toBe(2);
+    expect(await untilClaimed(providerRequest)).toBe(2);
   });
 
   test('killed, its request is still sent by nobody until somebody allows it', async () => {
-    const fence = await prepare();
-    sender = await startSender(first.url, fence);
+    const providerRequest = await prepare();
+    sender = await startSender(first.url, providerRequest);
     await end(sender);
-    expect(await untilLockFree(fence)).toBe('free');
-    expect(await claimWithLock(second, fence)).toBeUndefined();
-    await second.book.attempts.declareUnknown(fence);
-    expect(await claimWithLock(second, fence)).toBeUndefined();
-    await allowResend(fence, 1);
-    expect(await claimWithLock(second, fence)).toBe(2);
+    expect(await untilLockFree(providerRequest)).toBe('available');
+    expect(await claimWithLock(second, providerRequest)).toBeUndefined();
+    await second.store.attempts.declareUnknown(providerRequest);
+    expect(await claimWithLock(second, providerRequest)).toBeUndefined();
+    await allowResend(providerRequest, 1);
+    expect(await claimWithLock(second, providerRequest)).toBe(2);
   });
 });
 
-const untilLockFree = (fence: FenceId): Promise<string | undefined> =>
+const untilLockFree = (providerRequest: ProviderRequestId): Promise<string | undefined> =>
   untilAnswer(
-    () => second.book.whileSending(fence, () => Promise.resolve('free')),
+    () => second.store.whileSending(providerRequest, () => Promise.resolve('available')),
     (answer) => answer !== undefined,
     'the lock free',
   );
@@ -196,16 +202,16 @@ async function cutLockConnections(): Promise<void> {
 }
 
 /** Claims the request, says so, and never comes to an end. */
-async function startSender(url: string, fence: FenceId): Promise<ChildProcess> {
-  const built = join(process.cwd(), 'dist', 'src', 'book', 'book.js');
+async function startSender(url: string, providerRequest: ProviderRequestId): Promise<ChildProcess> {
+  const built = join(process.cwd(), 'dist', 'src', 'store', 'store.js');
   if (!existsSync(built))
     throw new Error(`${built} is missing: run the tests by npm test, which builds first`);
   const script = `
-    const { openBook } = await import(${JSON.stringify(pathToFileURL(built).href)});
-    const book = openBook({ url: ${JSON.stringify(url)}, onIdleError: () => undefined });
-    const fence = ${JSON.stringify(fence)};
-    await book.whileSending(fence, async () => {
-      const sends = await book.attempts.claimSending(fence, ${JSON.stringify(ASKED)});
+    const { openStore } = await import(${JSON.stringify(pathToFileURL(built).href)});
+    const store = openStore({ url: ${JSON.stringify(url)}, onIdleError: () => undefined });
+    const providerRequest = ${JSON.stringify(providerRequest)};
+    await store.whileSending(providerRequest, async () => {
+      const sends = await store.attempts.claimSending(providerRequest, ${JSON.stringify(ASKED)});
       process.stdout.write('claimed ' + sends + '\\n');
       await new Promise(() => setInterval(() => undefined, 1_000));
     });`;

@@ -1,17 +1,17 @@
 import { addAmounts } from '../../src/domain/money.js';
 import { auditLedger } from '../support/ledger-audit.js';
-import { openPayout, openTestBook, runConcurrently, type TestBook } from '../support/test-book.js';
+import { openPayout, openTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
 
 /** All payouts share one address: a deposit says by its amount, or by its declared transaction, whose it is. */
 
 const PAYOUTS = 1_000;
 const AT_ONCE = 20;
 
-let book: TestBook;
+let store: TestStore;
 beforeAll(async () => {
-  book = await openTestBook();
+  store = await openTestStore();
 });
-afterAll(() => book.close());
+afterAll(() => store.close());
 
 interface Payment {
   readonly payoutId: string;
@@ -30,7 +30,7 @@ test('a thousand deposits, in any order and twenty at a time, each find the payo
   );
 
   expect(payments.filter(({ payoutId }) => found.get(payoutId) !== payoutId)).toEqual([]);
-  const { rows } = await book.sql.query<{ payout_id: string; deposit_key: string; amount: string }>(
+  const { rows } = await store.sql.query<{ payout_id: string; deposit_key: string; amount: string }>(
     `select part.payout_id, part.deposit_key, part.amount from deposit_allocations as part`,
   );
   expect(rows).toHaveLength(PAYOUTS);
@@ -42,7 +42,7 @@ test('a thousand deposits, in any order and twenty at a time, each find the payo
       amount: addAmounts(amount),
     });
   }
-  expect(await auditLedger(book.sql)).toEqual([]);
+  expect(await auditLedger(store.sql)).toEqual([]);
 }, 300_000);
 
 /** Every tenth pays less than was asked for, as exchanges do, and declared its transaction instead. */
@@ -51,14 +51,14 @@ async function openAll(): Promise<readonly Payment[]> {
   const tasks = Array.from({ length: PAYOUTS }, (_, index) => async () => {
     // Fifty of each amount, which only their tails tell apart.
     const baseAmount = `${728 + (index % 20)}.000000`;
-    const { payoutId, amount } = await openPayout(book.book, { payoutId: `many-${index}` }, { baseAmount });
+    const { payoutId, amount } = await openPayout(store.store, { payoutId: `many-${index}` }, { baseAmount });
     const name = `dep-${index}`;
     if (index % 10 !== 0) {
       payments.push({ payoutId, name, amount, txHash: null });
       return;
     }
     const txHash = `0x${index}`;
-    await book.book.deposits.declareTransaction({ payoutId, txHash, actor: 'test' });
+    await store.store.deposits.declareTransaction({ payoutId, txHash, actor: 'test' });
     payments.push({ payoutId, name, amount: `${(index % 700) + 1}.5`, txHash });
   });
   await runConcurrently(tasks, AT_ONCE);
@@ -67,7 +67,7 @@ async function openAll(): Promise<readonly Payment[]> {
 
 /** Answers with the payout that got it. */
 async function pay({ name, amount, txHash }: Payment): Promise<string> {
-  const key = await book.book.deposits.recordVerified({
+  const key = await store.store.deposits.recordVerified({
     depositKey: name,
     providerDepositId: name,
     txHash,
@@ -76,7 +76,7 @@ async function pay({ name, amount, txHash }: Payment): Promise<string> {
     address: '0xA',
     proof: `bt-${name}`,
   });
-  const outcome = await book.book.deposits.allocate(key);
+  const outcome = await store.store.deposits.allocate(key);
   return outcome.kind === 'allocated' ? outcome.payoutId : outcome.kind;
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
-import { openBook } from '../../src/book/book.js';
+import { openStore } from '../../src/store/store.js';
 import { signWebhook, type WebhookAlgorithm } from '../../src/qbitpay/webhook-signature.js';
 import { attemptOf, describeDeposit, untilDeposit } from '../support/deposit-workflows.js';
 import type { Answer, Json } from '../support/engine-client.js';
@@ -321,8 +321,8 @@ test('stored and never dispatched: the sweeper does it, and the payout settles',
   await loseNext('payout.paid');
   await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
   const event = paidEvent(payoutId, providerPayoutId);
-  const book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
-  await book.webhooks.store({
+  const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
+  await store.webhooks.store({
     webhookEventId: event.id,
     type: event.type,
     livemode: true,
@@ -332,7 +332,7 @@ test('stored and never dispatched: the sweeper does it, and the payout settles',
     state: 'pending',
     stateDetail: null,
   });
-  await book.close();
+  await store.close();
   expect(await statusOf(payoutId)).toBe('in_transit');
   await query('update webhook_inbox set next_dispatch_at = now() where webhook_event_id = $1', [event.id]);
 

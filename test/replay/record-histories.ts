@@ -9,8 +9,8 @@ import {
   payoutWorkflowId,
 } from '../../src/domain/identifiers.js';
 import { subtractAmounts } from '../../src/domain/money.js';
-import { freeMoney, parkMoney } from '../support/books.js';
-import { untilAllocated, untilParked } from '../support/deposit-workflows.js';
+import { makeAvailable, leaveUnallocated } from '../support/balances.js';
+import { untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import {
@@ -154,7 +154,7 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
   'payout-paid-from-balance-after-waiting': async (engine) => {
     const payoutId = 'replay-balance';
     await engine.open({ payoutId, amount: '50000.00', funding: 'balance' });
-    await freeMoney(engine, 'USDT', '8000.123');
+    await makeAvailable(engine, 'USDT', '8000.123');
     return untilEnded(engine, payoutId, 'paid');
   },
   'payout-failed-and-money-returned': async (engine) => {
@@ -184,8 +184,8 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
   },
   'deposit-assigned-to-two-payouts': async (engine) => {
     const [left, right] = [await engine.open(), await engine.open()];
-    const id = await parkMoney(engine, 'USDT', '200.5');
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    const id = await leaveUnallocated(engine, 'USDT', '200.5');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     const to = [
       { payoutId: left.payoutId, amount: '100' },
       { payoutId: right.payoutId, amount: '100.5' },
@@ -194,17 +194,17 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     await untilAllocated(engine, id);
     return depositWorkflowId(id);
   },
-  'deposit-declared-after-parked': async (engine) => {
+  'deposit-declared-after-unallocated': async (engine) => {
     const { payoutId } = await engine.open();
     const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '201.5' });
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     await engine.api('POST', `/v1/payouts/${payoutId}/deposit`, { txHash });
     await untilAllocated(engine, id);
     return depositWorkflowId(id);
   },
-  'deposit-parked-under-another-name': async (engine) => {
+  'deposit-unallocated-under-another-name': async (engine) => {
     const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '202.5' });
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     const { temporal, env } = engine;
     const depositKey = depositKeyOfTransaction(txHash);
     const workflowId = depositWorkflowId(depositKey);
@@ -217,9 +217,9 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     });
     return workflowId;
   },
-  'deposit-parked': async (engine) => {
+  'deposit-unallocated': async (engine) => {
     const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     return depositWorkflowId(id);
   },
 };
@@ -253,7 +253,10 @@ async function untilEnded(engine: TestEngine, payoutId: string, status: string):
 /** Its payout never arrived, and a person has to decide. */
 async function untilUnknown(engine: TestEngine, payoutId: string): Promise<string> {
   await orderFault(engine, 'resetBeforeEffect', PAYOUTS, { externalOrderId: payoutId });
-  await startDirectly(engine, payoutRequest({ payoutId }), { settleWindowSeconds: 0, cleanScans: 1 });
+  await startDirectly(engine, payoutRequest({ payoutId }), {
+    unknownOutcomeWaitSeconds: 0,
+    absenceChecks: 1,
+  });
   await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
   await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
   return payoutId;

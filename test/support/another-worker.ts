@@ -1,9 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createCreatePayout, type CreatePayoutResult } from '../../activities/create-payout.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
-import { createLookUp, type LookUpInput, type LookUpResult } from '../../activities/look-up.js';
+import {
+  createResolveOutcome,
+  type ResolveOutcomeInput,
+  type ResolveOutcomeResult,
+} from '../../activities/resolve-outcome.js';
 import { createPlaceOrder, type PlaceOrderResult } from '../../activities/place-order.js';
-import { openBook, type Book } from '../../src/book/book.js';
+import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
@@ -11,11 +15,11 @@ import { CANARY_API_KEY, type TestEngine } from './engine.js';
 
 /** A second worker of an engine, of which only its steps are of interest: each is run as Temporal hands it out. */
 export interface AnotherWorker {
-  readonly book: Book;
+  readonly store: Store;
   createPayout(payoutId: string): Promise<CreatePayoutResult>;
   /** At a price of this moment. */
   placeOrder(payoutId: string): Promise<PlaceOrderResult>;
-  lookUp(input: LookUpInput): Promise<LookUpResult>;
+  resolveOutcome(input: ResolveOutcomeInput): Promise<ResolveOutcomeResult>;
   close(): Promise<void>;
 }
 
@@ -30,13 +34,13 @@ export function openAnotherWorker(
   engine: Pick<TestEngine, 'databaseUrl' | 'env'>,
   { reached = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
 ): AnotherWorker {
-  const book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
+  const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
   const qbitpay = createQbitPayClient({
     baseUrl: engine.env['QBITPAY_BASE_URL'] ?? '',
     apiKey: createStaticApiKey(CANARY_API_KEY),
   });
   const deps: ActivityDependencies = {
-    book,
+    store,
     qbitpay,
     settings: {
       feeSide: 'added',
@@ -53,17 +57,17 @@ export function openAnotherWorker(
     return new MockActivityEnvironment().run(step, input);
   }
   return {
-    book,
+    store,
     createPayout: (payoutId) => run(createCreatePayout(deps), { payoutId }),
     placeOrder: (payoutId) =>
       run(createPlaceOrder(deps), {
         payoutId,
         price: { symbol: 'USDT/CNY', bid: '6.97', quotedAtMs: Date.now() },
       }),
-    lookUp: (input) => run(createLookUp(deps), input),
+    resolveOutcome: (input) => run(createResolveOutcome(deps), input),
     close: async () => {
       qbitpay.close();
-      await book.close();
+      await store.close();
     },
   };
 }

@@ -1,7 +1,7 @@
-import { openBook } from '../../dist/src/book/book.js';
+import { openStore } from '../../dist/src/store/store.js';
 
 /**
- * Carries payouts from their deposit, or from the free balance, to their end, several at a time, as a worker's
+ * Carries payouts from their deposit, or from the available balance, to their end, several at a time, as a worker's
  * activities do: run by tests in a process of its own, to be killed in the middle of anything. What the provider
  * would answer is fixed, so that a process that is started again looks up what the one before has sent.
  *
@@ -12,13 +12,13 @@ import { openBook } from '../../dist/src/book/book.js';
 const WORKERS = 8;
 
 const [url, ...payoutIds] = process.argv.slice(2);
-const book = openBook({ url, onIdleError: () => process.exit(1) });
+const store = openStore({ url, onIdleError: () => process.exit(1) });
 const said = (text) => process.stdout.write(`${text}\n`);
 
 async function isFunded(payout) {
   const { payoutId } = payout;
   if (payout.funding === 'balance') {
-    const { status } = await book.payouts.reserve(payoutId);
+    const { status } = await store.payouts.reserve(payoutId);
     return status !== 'awaiting_balance';
   }
   const { currency, amount } = payout.deposit;
@@ -30,11 +30,17 @@ async function isFunded(payout) {
   // One deposit, announced twice at the same moment, by its two names.
   const keys = await Promise.all(
     [names, { ...names, depositKey: names.txHash, providerDepositId: null }].map((deposit) =>
-      book.deposits.recordVerified({ ...deposit, currency, amount, address: '0xA', proof: `bt-${payoutId}` }),
+      store.deposits.recordVerified({
+        ...deposit,
+        currency,
+        amount,
+        address: '0xA',
+        proof: `bt-${payoutId}`,
+      }),
     ),
   );
   said(`deposit ${payoutId}`);
-  await Promise.all(keys.map((key) => book.deposits.allocate(key)));
+  await Promise.all(keys.map((key) => store.deposits.allocate(key)));
   said(`allocated ${payoutId}`);
   return true;
 }
@@ -42,8 +48,8 @@ async function isFunded(payout) {
 /** True when the request has left, now or from a process before. */
 async function send(payoutId, operation) {
   const id = { operation, externalOrderId: payoutId };
-  await book.attempts.enterStep(payoutId, id, operation);
-  const sends = await book.attempts.claimSending(id, { amount: '1', currency: 'CNY' });
+  await store.attempts.enterStep(payoutId, id, operation);
+  const sends = await store.attempts.claimSending(id, { amount: '1', currency: 'CNY' });
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
 }
 
@@ -59,8 +65,8 @@ async function sell({ payoutId }) {
     fee: '0',
     status: 'filled',
   };
-  await book.attempts.recordOrder(payoutId, order);
-  await book.attempts.upsertOrder(payoutId, order);
+  await store.attempts.recordOrder(payoutId, order);
+  await store.attempts.upsertOrder(payoutId, order);
   said(`sold ${payoutId}`);
 }
 
@@ -75,12 +81,12 @@ async function pay({ payoutId }) {
     fee: '25.00',
     status: 'processing',
   };
-  await book.attempts.recordProviderPayout(payoutId, { payout });
+  await store.attempts.recordProviderPayout(payoutId, { payout });
   said(`accepted ${payoutId}`);
 }
 
 async function settle({ payoutId }) {
-  await book.attempts.recordSettlement(payoutId, {
+  await store.attempts.recordSettlement(payoutId, {
     providerPayoutId: `po-${payoutId}`,
     recipientAmount: '5000.00',
     fee: '25.00',
@@ -91,7 +97,7 @@ async function settle({ payoutId }) {
 }
 
 async function carry(payoutId) {
-  const payout = await book.payouts.get(payoutId);
+  const payout = await store.payouts.get(payoutId);
   if (payout.status === 'paid') return;
   if (!(await isFunded(payout))) throw new Error(`${payoutId} is not served`);
   if (payout.funding === 'deposit') await sell(payout);
@@ -101,12 +107,12 @@ async function carry(payoutId) {
 
 // Those who are paid from the balance are served in their order only.
 for (const payoutId of payoutIds) {
-  const { funding } = await book.payouts.get(payoutId);
-  if (funding === 'balance') await book.payouts.reserve(payoutId);
+  const { funding } = await store.payouts.get(payoutId);
+  if (funding === 'balance') await store.payouts.reserve(payoutId);
 }
 const queue = payoutIds.values();
 const work = async () => {
   for (const payoutId of queue) await carry(payoutId);
 };
 await Promise.all(Array.from({ length: WORKERS }, work));
-await book.close();
+await store.close();

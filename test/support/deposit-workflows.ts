@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { depositWorkflowId } from '../../src/domain/identifiers.js';
-import { causesOf, entriesOf, expectBooksToBalance } from './books.js';
+import { causesOf, entriesOf, expectBooksToBalance } from './balances.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 import { auditLedger } from './ledger-audit.js';
@@ -12,13 +12,17 @@ import { ORDERS, PAYOUTS, requestsTo } from './provider-requests.js';
 const UNTIL_TIMEOUT_MS = 60_000;
 const POLL_MS = 80;
 
-/** Waits until the deposit is parked for a person: its workflow runs, and shows the reason. */
-export async function untilParked(engine: TestEngine, depositKey: string, reason: string): Promise<void> {
+/** Waits until the deposit is unallocated for a person: its workflow runs, and shows the reason. */
+export async function untilUnallocated(
+  engine: TestEngine,
+  depositKey: string,
+  reason: string,
+): Promise<void> {
   await untilDeposit(
     engine,
     depositKey,
     (description) => description.status.name === 'RUNNING' && holdReasonOf(description) === reason,
-    `parked as ${reason}`,
+    `unallocated as ${reason}`,
   );
 }
 
@@ -28,10 +32,14 @@ export async function untilAllocated(engine: TestEngine, depositKey: string): Pr
 }
 
 /**
- * The deposit of a payout that ended unpaid: its own first and then free, if it came before the end, or nobody's.
+ * The deposit of a payout that ended unpaid: its own first and then available, if it came before the end, or nobody's.
  * In neither case was any of it spent.
  */
-export async function expectFreeOrParked(engine: TestEngine, payout: Json, deposit: Json): Promise<void> {
+export async function expectAvailableOrUnallocated(
+  engine: TestEngine,
+  payout: Json,
+  deposit: Json,
+): Promise<void> {
   const { payoutId } = payout;
   const { body } = await untilAnswer(
     () => engine.api('GET', `/v1/deposits/${deposit.id}`),
@@ -39,8 +47,8 @@ export async function expectFreeOrParked(engine: TestEngine, payout: Json, depos
     `deposit ${deposit.id} decided`,
   );
   const causes = causesOf(await entriesOf(engine, payoutId));
-  if (body.status === 'parked') {
-    await untilParked(engine, deposit.id, 'LATE_DEPOSIT');
+  if (body.status === 'unallocated') {
+    await untilUnallocated(engine, deposit.id, 'LATE_DEPOSIT');
     expect(causes).toEqual([]);
   } else {
     await untilAllocated(engine, deposit.id);

@@ -4,7 +4,7 @@ import { Runtime } from '@temporalio/worker';
 import { Client as PostgresClient } from 'pg';
 import { readConfig, type Environment } from '../../src/config/config.js';
 import { createLogger } from '../../src/config/logger.js';
-import { openBook } from '../../src/book/book.js';
+import { openStore } from '../../src/store/store.js';
 import { createTemporalAccess, type TemporalAccess } from '../../src/bin/create-parts.js';
 import { startApi } from '../../src/bin/run-api.js';
 import { installTemporalRuntime, startWorker, type RunningWorker } from '../../src/bin/run-worker.js';
@@ -175,9 +175,9 @@ export function sharedServer(variable: 'TEST_POSTGRES_URL' | 'TEST_TEMPORAL_ADDR
 /** A database of this version's schema, of its own. */
 export async function createMigratedDatabase(name: string): Promise<string> {
   const url = await createDatabase(name);
-  const book = openBook({ url, onIdleError: () => undefined });
-  await book.migrate();
-  await book.close();
+  const store = openStore({ url, onIdleError: () => undefined });
+  await store.migrate();
+  await store.close();
   return url;
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
-import { expectBooksToBalance, freeIn, freeMoney } from './books.js';
+import { expectBooksToBalance, availableIn, makeAvailable } from './balances.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 import { payoutRequest, type Json } from './engine-client.js';
 import { advancePayout, currentDetailsOf, untilAnswer, untilHoldReasonShown } from './payout-workflows.js';
@@ -20,8 +20,8 @@ export function useEngineThatHolds(): void {
     ({ engine, proxy } = await startEngineBehindProxy({
       env: {
         ON_FAILED_ATTEMPT: 'hold',
-        SETTLE_WINDOW_SECONDS: '0',
-        CLEAN_SCANS: '1',
+        UNKNOWN_OUTCOME_WAIT_SECONDS: '0',
+        ABSENCE_CHECKS: '1',
         CONVERT_TIMEOUT_SECONDS: '1',
       },
     }));
@@ -84,7 +84,7 @@ export async function expectRefused(
 export const read = async (payoutId: string): Promise<Json> =>
   (await engine.api('GET', `/v1/payouts/${payoutId}`)).body;
 
-/** Held for this reason, in the book and in the Temporal UI, with what a person can do. */
+/** Held for this reason, in the store and in the Temporal UI, with what a person can do. */
 export async function untilHeld(payoutId: string, reason: FailureType): Promise<Json> {
   const held = await engine.until(
     payoutId,
@@ -129,15 +129,15 @@ export async function expectPaidOnce(payoutId: string): Promise<void> {
   expect((await livePayouts(payoutId)).map(({ status }) => status)).toEqual(['paid']);
 }
 
-/** Cancelled: what it had in this currency is free, and QbitPay has nothing of it. */
-export async function cancelFreeing(payoutId: string, currency: string): Promise<void> {
-  const before = await freeIn(engine, currency);
+/** Cancelled: what it had in this currency is available, and QbitPay has nothing of it. */
+export async function cancelReleasing(payoutId: string, currency: string): Promise<void> {
+  const before = await availableIn(engine, currency);
   expect((await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).status).toBe(200);
   await engine.untilStatus(payoutId, 'cancelled');
   await untilAnswer(
-    () => freeIn(engine, currency),
+    () => availableIn(engine, currency),
     (free) => compareAmounts(free, before) > 0,
-    `money of ${payoutId} free in ${currency}`,
+    `money of ${payoutId} available in ${currency}`,
   );
   expect(await livePayouts(payoutId)).toEqual([]);
 }
@@ -213,7 +213,7 @@ export function openUnclear(): Promise<Json> {
 
 /** A second payout under the same id, of whoever made it. */
 export async function openDuplicated(): Promise<Json> {
-  await freeMoney(engine, 'CNY', '6000');
+  await makeAvailable(engine, 'CNY', '6000');
   const payoutId = newId();
   const { destination } = payoutRequest();
   await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId, times: 2 });
@@ -239,7 +239,7 @@ export async function closeUnsent({ payoutId }: Json): Promise<void> {
   const failed = await engine.untilStatus(payoutId, 'failed');
   expect(failed.failure.type).toBe('CLOSED_BY_OPERATOR');
   expect(await livePayouts(payoutId)).toEqual([]);
-  expect(failed.postings.at(-1)).toMatchObject({ cause: 'release', account: 'free' });
+  expect(failed.postings.at(-1)).toMatchObject({ cause: 'release', account: 'available' });
 }
 
 export async function closeAsOver(payoutId: string, prepare = (): void => undefined): Promise<void> {

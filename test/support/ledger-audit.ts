@@ -14,7 +14,7 @@ const RULES: Readonly<Record<string, string>> = {
     select account_id, currency, kind, account.payout_id, account.balance, moved.balance as sum
     from ledger_accounts as account
     left join lateral (select coalesce(sum(amount), 0) as net,
-        coalesce(sum(case when account.kind in ('provider', 'returning') then amount else -amount end), 0) as balance
+        coalesce(sum(case when account.kind in ('provider', 'return_pending') then amount else -amount end), 0) as balance
       from ledger_postings where ledger_postings.account_id = account.account_id) as moved on true
     where account.balance <> moved.balance or account.debits - account.credits <> moved.net`,
   'no account but shortfall is below zero, and shortfall never above': `
@@ -28,10 +28,10 @@ const RULES: Readonly<Record<string, string>> = {
       join ledger_entries using (entry_id) join ledger_accounts using (account_id)
       where cause = 'deposit' and cause_id = deposits.deposit_key and kind = 'provider') as booked on true
     where booked.amount is distinct from deposits.amount`,
-  'what is parked are the deposits that nobody was given': `
+  'what is unallocated are the deposits that nobody was given': `
     select currency, sum(balance) from (
-      select currency, balance from ledger_accounts where kind = 'parked'
-      union all select currency, -amount from deposits where status <> 'allocated') as parked
+      select currency, balance from ledger_accounts where kind = 'unallocated'
+      union all select currency, -amount from deposits where status <> 'allocated') as unallocated
     group by currency having sum(balance) <> 0`,
   'the parts of a deposit that was given away are the deposit': `
     select deposit_key, status, amount, given from deposits left join lateral (
@@ -67,7 +67,7 @@ const RULES: Readonly<Record<string, string>> = {
     where taken.amount is distinct from booked_amount + booked_fee`,
   'what is returning are the failed attempts whose money is not back': `
     select currency, sum(balance) from (
-      select currency, balance from ledger_accounts where kind = 'returning'
+      select currency, balance from ledger_accounts where kind = 'return_pending'
       union all select attempt.currency, -booked_amount from provider_payouts as attempt
         join payouts using (payout_id)
         where payouts.status in ('failed', 'cancelled') and returned_at is null) as not_back

@@ -1,5 +1,5 @@
-import { FENCE_OPERATION } from '../../src/book/schema.js';
-import type { Book } from '../../src/book/book.js';
+import { REQUEST_OPERATION } from '../../src/store/schema.js';
+import type { Store } from '../../src/store/store.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import {
   addAmounts,
@@ -10,11 +10,11 @@ import {
 } from '../../src/domain/money.js';
 import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { costOfPayout, expectedTaking, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
-import { openPayout, type OpenedPayout } from './test-book.js';
+import { costOfPayout, expectedDebit, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
+import { openPayout, type OpenedPayout } from './test-store.js';
 
 /**
- * A provider and the workflows of some payouts, as far as the book sees them: each operation is one thing that an
+ * A provider and the workflows of some payouts, as far as the store sees them: each operation is one thing that an
  * activity does, checks what the workflow would have checked before, and may be repeated or run at any moment.
  */
 
@@ -27,9 +27,9 @@ export interface PayoutPlan {
   /** What the order brings in, per mille of what the estimate says. */
   readonly pricePerMille: number;
   /** What the provider takes more, or less, than the fee that was expected, in cents. */
-  readonly feeDifference: number;
+  readonly feeDiscrepancy: number;
   /** The same, in the reading after the payout was accepted. */
-  readonly laterDifference: number;
+  readonly laterDiscrepancy: number;
   readonly outcome: 'paid' | 'failed' | 'cancelled';
   /** What comes back after a failure: the amount with the fee, without it, or less. */
   readonly returned: 'withFee' | 'amount' | 'less';
@@ -72,14 +72,14 @@ interface Money {
 }
 
 export class LedgerModel {
-  private readonly book: Book;
+  private readonly store: Store;
   private readonly run: string;
   private parties: readonly Party[] = [];
   /** What moved at the provider, once each, by a name of its own: amounts with their currencies. */
   private readonly moved = new Map<string, readonly Money[]>();
 
-  constructor(book: Book, run: string) {
-    this.book = book;
+  constructor(store: Store, run: string) {
+    this.store = store;
     this.run = run;
   }
 
@@ -88,7 +88,7 @@ export class LedgerModel {
       plans.map(async (plan, index) => ({
         plan,
         opened: await openPayout(
-          this.book,
+          this.store,
           {
             payoutId: `${this.run}-${index}`,
             funding: plan.funding,
@@ -115,7 +115,7 @@ export class LedgerModel {
       case 'assign':
         return this.assign(party, deposit, other);
       case 'reserve':
-        await this.book.payouts.reserve(party.opened.payoutId);
+        await this.store.payouts.reserve(party.opened.payoutId);
         return;
       case 'sell':
         return this.sell(party, other);
@@ -129,7 +129,7 @@ export class LedgerModel {
         await this.close(party, other ? 'expired' : 'cancelled');
         return;
       case 'hold':
-        await this.book.payouts.hold(party.opened.payoutId, FOR_A_PERSON);
+        await this.store.payouts.hold(party.opened.payoutId, FOR_A_PERSON);
         return;
       case 'outside':
         return this.moveOutside(deposit, other);
@@ -144,7 +144,7 @@ export class LedgerModel {
       await this.pay(party, false);
       if ((await this.statusOf(party)) === PAYOUT_STATUS.IN_TRANSIT) await this.settle(party, true);
       if (isAtWork(await this.statusOf(party))) {
-        await this.book.payouts.hold(payoutId, FOR_A_PERSON);
+        await this.store.payouts.hold(payoutId, FOR_A_PERSON);
       }
       await this.close(party, 'cancelled');
       await this.giveBack(party);
@@ -161,7 +161,7 @@ export class LedgerModel {
     const amounts = [...this.moved.values()].flat().filter((money) => money.currency === currency);
     let total = addAmounts(...amounts.map(({ amount }) => amount));
     for (const { opened, plan } of this.parties) {
-      const { providerPayout } = await this.book.payouts.get(opened.payoutId);
+      const { providerPayout } = await this.store.payouts.get(opened.payoutId);
       if (providerPayout === null || currencyOf(plan) !== currency) continue;
       total = subtractAmounts(total, addAmounts(providerPayout.recipientAmount, providerPayout.fee));
     }
@@ -169,7 +169,7 @@ export class LedgerModel {
   }
 
   private async statusOf({ opened }: Party): Promise<PayoutStatus> {
-    return (await this.book.payouts.get(opened.payoutId)).status;
+    return (await this.store.payouts.get(opened.payoutId)).status;
   }
 
   private depositOf({ opened }: Party, deposit: number) {
@@ -182,7 +182,7 @@ export class LedgerModel {
   private async announce(party: Party, deposit: number, byHand: boolean): Promise<void> {
     const { name, txHash, amount } = this.depositOf(party, deposit);
     this.moved.set(name, [{ currency: 'USDT', amount }]);
-    const key = await this.book.deposits.recordVerified({
+    const key = await this.store.deposits.recordVerified({
       depositKey: byHand ? txHash : name,
       providerDepositId: byHand ? null : name,
       txHash,
@@ -191,19 +191,19 @@ export class LedgerModel {
       address: byHand ? null : '0xA',
       proof: `bt-${name}`,
     });
-    await this.book.deposits.allocate(key);
+    await this.store.deposits.allocate(key);
   }
 
   private async declare(party: Party, deposit: number): Promise<void> {
     const { txHash } = this.depositOf(party, deposit);
-    await this.book.payouts.find(party.opened.payoutId);
-    await this.book.deposits.declareTransaction({ payoutId: party.opened.payoutId, txHash, actor: 'test' });
+    await this.store.payouts.find(party.opened.payoutId);
+    await this.store.deposits.declareTransaction({ payoutId: party.opened.payoutId, txHash, actor: 'test' });
   }
 
-  /** To the free balance, or half to its payout and half to the next one: refused where these take nothing. */
+  /** To the available balance, or half to its payout and half to the next one: refused where these take nothing. */
   private async assign(party: Party, deposit: number, toPayouts: boolean): Promise<void> {
     const { name, txHash, amount } = this.depositOf(party, deposit);
-    const key = await this.book.deposits.findKey({ depositKey: name, providerDepositId: name, txHash });
+    const key = await this.store.deposits.findKey({ depositKey: name, providerDepositId: name, txHash });
     if (key === undefined) return;
     const next = this.parties[(this.parties.indexOf(party) + 1) % this.parties.length]!;
     const half = roundUpToCurrency(multiply(amount, '0.5'), 'USDT');
@@ -211,31 +211,31 @@ export class LedgerModel {
       { payoutId: next.opened.payoutId, amount: subtractAmounts(amount, half) },
       { payoutId: party.opened.payoutId, amount: half },
     ];
-    await this.book.deposits.assign(key, toPayouts ? parts : 'free', 'test');
+    await this.store.deposits.assign(key, toPayouts ? parts : 'available', 'test');
   }
 
   private async fundsIn(party: Party, currency: string): Promise<string> {
-    const funds = await this.book.ledger.fundsOf(party.opened.payoutId);
+    const funds = await this.store.ledger.fundsOf(party.opened.payoutId);
     return funds.find((money) => money.currency === currency)?.amount ?? '0';
   }
 
   private async isFunded({ opened, plan }: Party): Promise<boolean> {
     if (plan.funding === 'balance') return true;
-    const { deposit } = await this.book.payouts.get(opened.payoutId);
+    const { deposit } = await this.store.payouts.get(opened.payoutId);
     return deposit !== null && compareAmounts(deposit.received, deposit.amount) >= 0;
   }
 
   /** The order, once; its answer is written by who sent it and by who looked it up, at the same time. */
   private async sell(party: Party, overspends: boolean): Promise<void> {
     const { payoutId } = party.opened;
-    const id = { operation: FENCE_OPERATION.ORDER, externalOrderId: payoutId };
+    const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
     if (!party.plan.converts || !(await this.isFunded(party))) return;
     const funds = await this.fundsIn(party, 'USDT');
     if (compareAmounts(funds, '0') === 0) return;
-    const { kind } = await this.book.attempts.enterStep(payoutId, id, 'selling');
+    const { kind } = await this.store.attempts.enterStep(payoutId, id, 'selling');
     const sends =
       kind === 'entered'
-        ? await this.book.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
+        ? await this.store.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
         : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
@@ -258,31 +258,31 @@ export class LedgerModel {
       status: 'filled',
     };
     await Promise.all([
-      this.book.attempts.recordOrder(payoutId, order),
-      this.book.attempts.upsertOrder(payoutId, order),
-      this.book.attempts.upsertOrder(payoutId, order),
+      this.store.attempts.recordOrder(payoutId, order),
+      this.store.attempts.upsertOrder(payoutId, order),
+      this.store.attempts.upsertOrder(payoutId, order),
     ]);
   }
 
-  /** The payout attempt, once; a look-up may write its answer too. */
+  /** The payout attempt, once; a outcome resolution may write its answer too. */
   private async pay(party: Party, twice: boolean): Promise<void> {
     const { plan, opened } = party;
     const { payoutId } = opened;
     const currency = currencyOf(plan);
-    const id = { operation: FENCE_OPERATION.PAYOUT, externalOrderId: payoutId };
+    const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payoutId };
     if (!(await this.isFunded(party))) return;
     const funds = await this.fundsIn(party, currency);
     const postAmount = postAmountFor(opened.origin.request, funds, termsOf(plan));
     const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
-    const { kind } = await this.book.attempts.enterStep(payoutId, id, 'paying');
+    const { kind } = await this.store.attempts.enterStep(payoutId, id, 'paying');
     const sends =
       kind === 'entered'
-        ? await this.book.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
+        ? await this.store.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
         : undefined;
     if (sends === undefined) return;
-    const expected = expectedTaking(postAmount, currency, termsOf(plan));
-    const fee = addAmounts(expected.fee, cents(plan.feeDifference));
+    const expected = expectedDebit(postAmount, currency, termsOf(plan));
+    const fee = addAmounts(expected.fee, cents(plan.feeDiscrepancy));
     party.accepted = { postAmount, amount: expected.amount, fee };
     const answer = {
       externalOrderId: payoutId,
@@ -294,21 +294,21 @@ export class LedgerModel {
       status: 'processing',
     };
     const record = (): Promise<unknown> =>
-      this.book.attempts.recordProviderPayout(payoutId, { payout: answer });
+      this.store.attempts.recordProviderPayout(payoutId, { payout: answer });
     await Promise.all(twice ? [record(), record()] : [record()]);
   }
 
   /** A reading of the accepted payout: still under way, or as it ended. */
   private async settle(party: Party, ended: boolean): Promise<void> {
     const { plan, opened } = party;
-    const { providerPayout } = await this.book.payouts.get(opened.payoutId);
+    const { providerPayout } = await this.store.payouts.get(opened.payoutId);
     if (party.accepted === undefined || providerPayout === null) return;
     const { amount, fee } = party.accepted;
-    await this.book.attempts.recordSettlement(opened.payoutId, {
+    await this.store.attempts.recordSettlement(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
       currency: currencyOf(plan),
-      recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDifference)) : amount,
-      fee: ended ? addAmounts(fee, cents(2 * plan.laterDifference)) : fee,
+      recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDiscrepancy)) : amount,
+      fee: ended ? addAmounts(fee, cents(2 * plan.laterDiscrepancy)) : fee,
       providerStatus: ended ? plan.outcome : 'processing',
       outcome: ended ? { status: plan.outcome, detail: `QbitPay says ${plan.outcome}` } : null,
     });
@@ -316,14 +316,14 @@ export class LedgerModel {
 
   private async giveBack(party: Party): Promise<void> {
     const { plan, opened } = party;
-    const { status, providerPayout } = await this.book.payouts.get(opened.payoutId);
+    const { status, providerPayout } = await this.store.payouts.get(opened.payoutId);
     const ended = status === PAYOUT_STATUS.FAILED || status === PAYOUT_STATUS.CANCELLED;
     if (!ended || providerPayout === null) return;
     const { recipientAmount: amount, fee } = providerPayout;
     const nets = { withFee: addAmounts(amount, fee), amount, less: subtractAmounts(amount, '7.31') };
     const net = nets[plan.returned];
     this.moved.set(`return ${opened.payoutId}`, [{ currency: currencyOf(plan), amount: net }]);
-    await this.book.attempts.recordReturn(opened.payoutId, {
+    await this.store.attempts.recordReturn(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
       balanceTransactionId: `bt-return-${opened.payoutId}`,
       net,
@@ -331,7 +331,7 @@ export class LedgerModel {
   }
 
   private async close({ opened }: Party, to: 'cancelled' | 'expired'): Promise<void> {
-    await this.book.payouts.close({ origin: opened.origin, to, detail: `${to} by the test` });
+    await this.store.payouts.close({ origin: opened.origin, to, detail: `${to} by the test` });
   }
 
   private async moveOutside(which: number, isCharge: boolean): Promise<void> {
@@ -339,7 +339,7 @@ export class LedgerModel {
     const id = `bt-outside-${this.run}-${which}${isCharge ? '-' : '+'}`;
     const net = isCharge ? '-3.7' : '2.9';
     this.moved.set(id, [{ currency, amount: net }]);
-    await this.book.reconciliation.recordOutsideActivity([
+    await this.store.reconciliation.recordOutsideActivity([
       { balanceTransactionId: id, type: isCharge ? 'charge' : 'adjustment', currency, net } as never,
     ]);
   }

@@ -60,7 +60,7 @@ export async function shownHoldReason(engine: TestEngine, payoutId: string): Pro
   return typedSearchAttributes.get({ name: 'PayoutHoldReason', type: 'KEYWORD' });
 }
 
-/** The workflow shows it a moment after the book has it. */
+/** The workflow shows it a moment after the store has it. */
 export async function untilHoldReasonShown(
   engine: TestEngine,
   payoutId: string,
@@ -101,7 +101,7 @@ export async function resetToFirstTask(engine: TestEngine, payoutId: string): Pr
 
 /**
  * Ends the time for the payout's deposit now, after whatever had to come before: with a short deadline a busy machine
- * would be late for it. The workflow takes the deadline over from the book when it is reset.
+ * would be late for it. The workflow takes the deadline over from the store when it is reset.
  */
 export async function endDepositTime(engine: TestEngine, payoutId: string): Promise<void> {
   const database = new PostgresClient({ connectionString: engine.databaseUrl });

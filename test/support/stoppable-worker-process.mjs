@@ -10,7 +10,7 @@ import { createStaticApiKey } from '../../dist/src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
 
 /**
- * A worker as `npm run worker` starts it, for tests, in a process of its own: it freezes at the milestone that stands
+ * A worker as `npm run worker` starts it, for tests, in a process of its own: it freezes at the crash point that stands
  * in STOP_FILE, once, and its requests that move money have POST_DEADLINE_MS to leave. Says where it freezes, and what
  * became of each such request.
  */
@@ -18,11 +18,11 @@ import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
 // At once, and all of it, also when the process freezes or dies in the next moment.
 const say = (text) => void writeSync(1, `${text}\n`);
 
-function freezeIfToldTo(milestone, stopFile) {
+function freezeIfToldTo(crashPoint, stopFile) {
   // Read where it is needed, so that whatever was written before this moment counts.
-  if (readFileSync(stopFile, 'utf8') !== milestone) return;
+  if (readFileSync(stopFile, 'utf8') !== crashPoint) return;
   writeFileSync(stopFile, '');
-  say(`stops at ${milestone}`);
+  say(`stops at ${crashPoint}`);
   process.kill(process.pid, 'SIGSTOP');
 }
 
@@ -50,7 +50,7 @@ await runMain(async (env) => {
   const logger = createLogger({ level: config.logLevel, name: 'worker' });
   installTemporalRuntime(logger);
   const worker = await startWorker(config, createTemporalAccess(env), logger, {
-    reached: (milestone) => Promise.resolve(freezeIfToldTo(milestone, env.STOP_FILE)),
+    reached: (crashPoint) => Promise.resolve(freezeIfToldTo(crashPoint, env.STOP_FILE)),
     workflowBundlePath: env.WORKFLOW_BUNDLE,
     makeActivities: (deps) => createActivities({ ...deps, qbitpay: createTalkingClient(env) }),
   });

@@ -8,21 +8,21 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import type { Environment } from '../../src/config/config.js';
-import type { Milestone } from '../../src/domain/milestone.js';
+import type { CrashPoint } from '../../src/domain/crash-point.js';
 import { untilAnswer } from './payout-workflows.js';
 
-/** A worker in a process of its own that freezes at milestones, by SIGSTOP, when it is told to. */
+/** A worker in a process of its own that freezes at crash points, by SIGSTOP, when it is told to. */
 export interface StoppableWorker {
   /** As Temporal knows it. */
   readonly identity: string;
-  /** It stops the next time that it comes to the milestone; also when it is frozen now. */
-  stopAt(milestone: Milestone): Promise<void>;
+  /** It stops the next time that it comes to the crash point; also when it is frozen now. */
+  stopAt(crashPoint: CrashPoint): Promise<void>;
   /** Resolves when it has stopped where it was told to. */
   untilStopped(): Promise<void>;
   /** SIGSTOP; resolves when it is frozen. */
   stop(): Promise<void>;
   /** SIGCONT. */
-  goOn(): void;
+  continuePayout(): void;
   /** What becomes of the next such POST: `accepted`, or `failed: ` and why. */
   outcomeOf(operation: 'createOrder' | 'createPayout'): Promise<string>;
   /** SIGTERM: what it is doing comes to its end. Resolves with the exit code. */
@@ -76,7 +76,7 @@ export async function startStoppableWorker(
   }
   return {
     identity: `${child.pid ?? ''}@`,
-    stopAt: (milestone) => writeFile(stopFile, milestone),
+    stopAt: (crashPoint) => writeFile(stopFile, crashPoint),
     untilStopped: async () => {
       await said.next((line) => line.startsWith('stops at '));
       // It says so just before: SIGCONT must not overtake its own SIGSTOP.
@@ -86,7 +86,7 @@ export async function startStoppableWorker(
       child.kill('SIGSTOP');
       await untilFrozen(child);
     },
-    goOn: () => void child.kill('SIGCONT'),
+    continuePayout: () => void child.kill('SIGCONT'),
     outcomeOf: async (operation) => {
       const line = await said.next((one) => one.startsWith(`${operation} `));
       return line.slice(operation.length + 1);

@@ -35,14 +35,14 @@ export async function startTlsGate(targetPort: number): Promise<TlsGate> {
   });
   // Whoever gives up in the middle of a handshake is no failure of the gate.
   tls.on('tlsClientError', () => undefined);
-  let held: ((goOn: () => void) => void) | undefined;
+  let held: ((continuePayout: () => void) => void) | undefined;
   const tcp = createTcpServer((socket) => {
     keep(socket);
-    const goOn = (): void => void tls.emit('connection', socket);
+    const continuePayout = (): void => void tls.emit('connection', socket);
     const hold = held;
     held = undefined;
-    if (hold === undefined) goOn();
-    else hold(goOn);
+    if (hold === undefined) continuePayout();
+    else hold(continuePayout);
   });
   const port = await listen(tcp);
   return {

@@ -60,7 +60,7 @@ describe('the workflow bundle', () => {
     ['another package of Temporal', './node_modules/@temporalio/client/lib/index.js'],
     ['a package that only begins like an allowed one', './node_modules/msgpack/index.js'],
     ['a built-in of Node', 'node:crypto'],
-    ['another room', './dist/src/book/book.js'],
+    ['another room', './dist/src/store/store.js'],
     ['an activity', './dist/activities/place-order.js'],
   ])('%s is found', (_name, id) => {
     expect(foreignModulesOf(`/***/ "${id}"\n`)).toEqual([id]);

@@ -1,5 +1,5 @@
 import { subtractAmounts } from '../../src/domain/money.js';
-import { freeIn } from '../support/books.js';
+import { availableIn } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { historyOf } from '../support/histories.js';
@@ -145,13 +145,13 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
   afterAll(() => engine.stop());
 
   /** Free in the currencies that something is left in, in their order. */
-  const freeOf = ({ left }: Expected): Promise<string[]> =>
-    Promise.all(Object.keys(left).map((currency) => freeIn(engine, currency)));
+  const availableOf = ({ left }: Expected): Promise<string[]> =>
+    Promise.all(Object.keys(left).map((currency) => availableIn(engine, currency)));
 
   test.each(cases)('%s', async (_name, request, expected) => {
     const opened = await engine.open(request);
     expect(opened.deposit).toMatchObject({ currency: 'USDT', amount: expected.deposit });
-    const freeBefore = await freeOf(expected);
+    const availableBefore = await availableOf(expected);
     await engine.fund(opened);
     const paid = await engine.untilStatus(opened.payoutId, 'paid');
 
@@ -161,10 +161,10 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
       expect.objectContaining({ amount: expected.posted, externalOrderId: opened.payoutId }),
     ]);
     expect(await availableBalances(engine)).toMatchObject(expected.left);
-    const freeAfter = await freeOf(expected);
-    expect(freeAfter.map((free, index) => subtractAmounts(free, freeBefore[index] ?? '0'))).toEqual(
-      Object.values(expected.left),
-    );
+    const availableAfter = await availableOf(expected);
+    expect(
+      availableAfter.map((available, index) => subtractAmounts(available, availableBefore[index] ?? '0')),
+    ).toEqual(Object.values(expected.left));
   });
 
   test('the digits that make a deposit unique are not spent', async () => {

@@ -1,5 +1,5 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { balanceIn, causesOf, entriesOf } from '../support/books.js';
+import { balanceIn, causesOf, entriesOf } from '../support/balances.js';
 import { untilAllocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
@@ -30,7 +30,7 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'paid' });
   };
 
-  test('is the same as cancelling: a waiting payout is cancelled in the book', async () => {
+  test('is the same as cancelling: a waiting payout is cancelled in the store', async () => {
     const payout = await engine.open();
     await workflowOf(payout).cancel();
     const cancelled = await engine.untilStatus(payout.payoutId, 'cancelled');
@@ -41,7 +41,7 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
   });
 
-  test('makes the money of a funded payout free', async () => {
+  test('makes the money of a funded payout available', async () => {
     const payout = await engine.open();
     // Funded, and kept from being converted: the provider gives no price.
     await failAlways('api_error', TICKER);
@@ -56,9 +56,9 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
     await untilAllocated(engine, deposit.id);
     expect(await balanceIn(engine, 'USDT')).toMatchObject({
-      free: payout.deposit.amount,
+      available: payout.deposit.amount,
       inPayouts: '0.000000',
-      parked: '0.000000',
+      unallocated: '0.000000',
     });
     expect(causesOf(await entriesOf(engine, payout.payoutId))).toEqual(['allocation', 'release']);
   });

@@ -1,11 +1,11 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
-import { balanceIn } from '../support/books.js';
+import { balanceIn } from '../support/balances.js';
 import {
-  expectFreeOrParked,
+  expectAvailableOrUnallocated,
   expectMoneyInOrder,
   untilAllocated,
-  untilParked,
+  untilUnallocated,
 } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
@@ -77,7 +77,7 @@ describe('cancelling a payout', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
 
     const late = await engine.fund(payout);
-    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+    await untilUnallocated(engine, late.id, 'LATE_DEPOSIT');
     const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
     expect(body).toMatchObject({ status: 'cancelled', deposit: { received: '0.000000' } });
     expect(body.timeline.map(({ status }: Json) => status)).toEqual([
@@ -89,7 +89,7 @@ describe('cancelling a payout', () => {
     expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
   });
 
-  test('the money of a funded payout is free', async () => {
+  test('the money of a funded payout is available', async () => {
     const before = await balanceIn(engine, 'USDT');
     const { payout, deposit } = await openFunded();
     const { amount } = payout.deposit;
@@ -97,11 +97,11 @@ describe('cancelling a payout', () => {
     await untilAllocated(engine, deposit.id);
     const { timeline, postings } = await engine.untilStatus(payout.payoutId, 'cancelled');
     expect(timeline.at(-1)).toMatchObject({ status: 'cancelled', detail: 'cancelled by local' });
-    expect(postings.at(-1)).toMatchObject({ cause: 'release', account: 'free', amount: `-${amount}` });
+    expect(postings.at(-1)).toMatchObject({ cause: 'release', account: 'available', amount: `-${amount}` });
     expect(await balanceIn(engine, 'USDT')).toMatchObject({
-      free: atCurrencyScale(addAmounts(before.free, amount), 'USDT'),
+      available: atCurrencyScale(addAmounts(before.available, amount), 'USDT'),
       inPayouts: '0.000000',
-      parked: before.parked,
+      unallocated: before.unallocated,
     });
     expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
     expect(await bodiesSentTo(engine, PAYOUTS, payout.payoutId)).toEqual([]);
@@ -111,7 +111,7 @@ describe('cancelling a payout', () => {
     ['converting', ORDERS, 'USDT'],
     ['paying', PAYOUTS, 'CNY'],
   ])(
-    'while it is %s and nothing has left: its money is free, where it is',
+    'while it is %s and nothing has left: its money is available, where it is',
     async (status, endpoint, currency) => {
       const payout = await engine.open();
       // Long enough that no request is on its way when it is cancelled.
@@ -202,7 +202,7 @@ describe('cancelling a payout', () => {
     expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
   });
 
-  test('cancelling at any moment of the opening leaves workflow and book of one mind', async () => {
+  test('cancelling at any moment of the opening leaves workflow and store of one mind', async () => {
     const requests = Array.from({ length: 10 }, () => payoutRequest());
     const creating = requests.map((request) => engine.create(request));
     await Promise.all(
@@ -217,7 +217,7 @@ describe('cancelling a payout', () => {
     for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
   });
 
-  test('cancelling and depositing at once ends either cancelled, with free or parked money, or paid', async () => {
+  test('cancelling and depositing at once ends either cancelled, with available or unallocated money, or paid', async () => {
     const opened = await Promise.all(Array.from({ length: 24 }, () => engine.open()));
     await Promise.all(
       opened.map(async (payout, index) => {
@@ -232,7 +232,7 @@ describe('cancelling a payout', () => {
         if (answer?.status === 200) {
           await engine.untilStatus(payout.payoutId, 'cancelled');
           expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
-          await expectFreeOrParked(engine, payout, deposit);
+          await expectAvailableOrUnallocated(engine, payout, deposit);
         } else {
           expect(answer?.status).toBe(409);
           await expectPaidOnce(payout);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { WorkflowFailedError } from '@temporalio/client';
 import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { expectBooksToBalance } from '../support/books.js';
+import { expectBooksToBalance } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Creation, type Json } from '../support/engine-client.js';
 import { bodiesSentTo } from '../support/provider-view.js';
@@ -145,7 +145,7 @@ describe('asking for a payout', () => {
       ['a currency in lower case', { currency: 'cny' }],
       ['a destination without an account', { destination: { type: 'bankAccount', payerName: 'Someone' } }],
       ['a field that does not exist', { policy: { maxSlippageBps: 5000 } }],
-    ])('%s fails the workflow and leaves nothing in the book', async (_name, changes) => {
+    ])('%s fails the workflow and leaves nothing in the store', async (_name, changes) => {
       const request = payoutRequest(changes);
       const failure = await failureOf(await start({ request }));
       expect(failure).toMatchObject({ type: 'INVALID_REQUEST' });
@@ -166,10 +166,10 @@ describe('asking for a payout', () => {
   });
 
   async function makerOf(payoutId: string): Promise<unknown> {
-    const book = new PostgresClient({ connectionString: engine.databaseUrl });
-    await book.connect();
-    const { rows } = await book.query('select maker from payouts where payout_id = $1', [payoutId]);
-    await book.end();
+    const store = new PostgresClient({ connectionString: engine.databaseUrl });
+    await store.connect();
+    const { rows } = await store.query('select maker from payouts where payout_id = $1', [payoutId]);
+    await store.end();
     return rows[0]?.maker;
   }
 });

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { depositKeyOfTransaction, depositWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, atCurrencyScale, subtractAmounts } from '../../src/domain/money.js';
-import { balanceIn, causesOf, parkMoney } from '../support/books.js';
+import { balanceIn, causesOf, leaveUnallocated } from '../support/balances.js';
 import {
   attemptOf,
   describeDeposit,
@@ -9,7 +9,7 @@ import {
   holdReasonOf,
   untilAllocated,
   untilDeposit,
-  untilParked,
+  untilUnallocated,
 } from '../support/deposit-workflows.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
@@ -131,10 +131,10 @@ describe('recording a deposit by hand', () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { body } = await record(txHash, payout.deposit.amount);
-    await untilParked(engine, body.depositId, 'DEPOSIT_UNVERIFIED');
+    await untilUnallocated(engine, body.depositId, 'DEPOSIT_UNVERIFIED');
     expect(await record(txHash, payout.deposit.amount)).toMatchObject({ status: 202 });
     expect(await readDeposit(body.depositId)).toMatchObject({ status: 404 });
-    expect(await assign(body.depositId, 'free')).toMatchObject({ status: 404 });
+    expect(await assign(body.depositId, 'available')).toMatchObject({ status: 404 });
     expect(await depositsOf(txHash)).toEqual([]);
     expect(await entriesAbout(body.depositId)).toEqual([]);
     expect(await readPayout(payout)).toMatchObject({
@@ -165,7 +165,7 @@ describe('recording a deposit by hand', () => {
     const [txHash, amount] = [newHash(), oddAmount()];
     const made = await receive({ amount, txHash, notify: false });
     const { body } = await record(txHash, amount);
-    await untilParked(engine, body.depositId, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, body.depositId, 'UNMATCHED_DEPOSIT');
     await forgeNotice(made);
     await untilDeposit(
       engine,
@@ -173,7 +173,7 @@ describe('recording a deposit by hand', () => {
       (now) => now.status.name === 'COMPLETED' || holdReasonOf(now) === 'UNMATCHED_DEPOSIT',
       'the notice took effect',
     );
-    expect(await assign(body.depositId, 'free')).toMatchObject({ status: 200 });
+    expect(await assign(body.depositId, 'available')).toMatchObject({ status: 200 });
     await untilAllocated(engine, body.depositId);
     await untilAllocated(engine, made.id);
     expect(await depositsOf(txHash)).toHaveLength(1);
@@ -189,12 +189,12 @@ describe('recording a deposit by hand', () => {
   };
 });
 
-describe('a transaction that is declared after its deposit was parked', () => {
+describe('a transaction that is declared after its deposit was unallocated', () => {
   test('gives the deposit to the payout', async () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { id } = await receive({ amount: '700', txHash });
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     expect(await declare(payout, txHash)).toMatchObject({ status: 200 });
     await untilAllocated(engine, id);
     expect(await readPayout(payout)).toMatchObject({ deposit: { received: '700.000000' } });
@@ -207,7 +207,7 @@ describe('a transaction that is declared after its deposit was parked', () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { id } = await receive({ amount: '700', txHash });
-    await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     await engine.temporal.client.workflow.getHandle(depositWorkflowId(id)).terminate('test');
     await declare(payout, txHash);
     await untilAllocated(engine, id);
@@ -219,7 +219,7 @@ describe('a transaction that is declared after its deposit was parked', () => {
     const txHash = newHash();
     const rest = subtractAmounts(payout.deposit.amount, '300');
     const made = [await receive({ amount: '300', txHash }), await receive({ amount: rest, txHash })];
-    for (const { id } of made) await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+    for (const { id } of made) await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     expect(await depositsOf(txHash)).toHaveLength(2);
     await declare(payout, txHash);
     for (const { id } of made) await untilAllocated(engine, id);
@@ -227,7 +227,7 @@ describe('a transaction that is declared after its deposit was parked', () => {
     expect(paid.deposit).toMatchObject({ received: payout.deposit.amount, missing: '0.000000' });
   });
 
-  test('and while it is being decided: it is never left parked', async () => {
+  test('and while it is being decided: it is never left unallocated', async () => {
     await Promise.all(
       Array.from({ length: 20 }, async () => {
         const payout = await engine.open();
@@ -251,7 +251,7 @@ describe('a deposit that reconciliation found, whose transaction it does not kno
     expect((await declare(payout, txHash)).status).toBe(200);
     const { id } = await receive({ amount: oddAmount(), txHash, notify: false });
     expect((await engine.api('GET', '/v1/reconciliation')).status).toBe(200);
-    await untilDecided(id, 'parked');
+    await untilDecided(id, 'unallocated');
     return id;
   };
 
@@ -289,7 +289,7 @@ test('two deposits of one transaction are two deposits, and both count', async (
   }
 });
 
-describe('assigning a parked deposit', () => {
+describe('assigning a unallocated deposit', () => {
   const at = (amount: string): string => atCurrencyScale(amount, 'USDT');
   /** Nothing of the deposit moved. */
   const expectRefused = async (depositId: string, to: Json, detail: RegExp): Promise<void> => {
@@ -298,7 +298,7 @@ describe('assigning a parked deposit', () => {
       body: { code: 'ASSIGNMENT_REFUSED', detail: expect.stringMatching(detail) },
     });
     expect(await readDeposit(depositId)).toMatchObject({
-      body: { status: 'parked', parkReason: 'UNMATCHED_DEPOSIT', allocations: [] },
+      body: { status: 'unallocated', unallocatedReason: 'UNMATCHED_DEPOSIT', allocations: [] },
     });
     expect(causesOf(await entriesAbout(depositId))).toEqual(['deposit']);
   };
@@ -306,14 +306,14 @@ describe('assigning a parked deposit', () => {
   test('to one payout: part of what it expects, then the rest', async () => {
     const payout = await engine.open();
     const amount = oddAmount();
-    const first = await parkMoney(engine, 'USDT', amount);
+    const first = await leaveUnallocated(engine, 'USDT', amount);
     const missing = subtractAmounts(payout.deposit.amount, amount);
     expect(await assign(first, [{ payoutId: payout.payoutId, amount }])).toMatchObject({
       status: 200,
       body: {
         depositId: first,
         status: 'allocated',
-        parkReason: 'UNMATCHED_DEPOSIT',
+        unallocatedReason: 'UNMATCHED_DEPOSIT',
         allocations: [{ payoutId: payout.payoutId, amount: at(amount), matchedBy: 'person' }],
       },
     });
@@ -326,7 +326,7 @@ describe('assigning a parked deposit', () => {
     expect(partly.timeline.at(-1).detail).toMatch(/ assigned by local; .* missing$/);
     expect((await entriesAbout(first)).at(-1)).toMatchObject({ cause: 'allocation', actor: 'local' });
 
-    const second = await parkMoney(engine, 'USDT', missing);
+    const second = await leaveUnallocated(engine, 'USDT', missing);
     await assign(second, [{ payoutId: payout.payoutId, amount: missing }]);
     await engine.untilStatus(payout.payoutId, 'paid');
   });
@@ -334,7 +334,11 @@ describe('assigning a parked deposit', () => {
   test('to two payouts: both are paid', async () => {
     const payouts = [await engine.open(), await engine.open()];
     const parts = payouts.map(({ payoutId, deposit }) => ({ payoutId, amount: deposit.amount }));
-    const depositId = await parkMoney(engine, 'USDT', addAmounts(...parts.map(({ amount }) => amount)));
+    const depositId = await leaveUnallocated(
+      engine,
+      'USDT',
+      addAmounts(...parts.map(({ amount }) => amount)),
+    );
     const { status, body } = await assign(depositId, parts);
     expect({ status, parts: body.allocations.length }).toEqual({ status: 200, parts: 2 });
     for (const { payoutId, deposit } of payouts) {
@@ -343,10 +347,10 @@ describe('assigning a parked deposit', () => {
     }
   });
 
-  test('a surplus goes to the free balance, and the payout is marked', async () => {
+  test('a surplus goes to the available balance, and the payout is marked', async () => {
     const payout = await engine.open();
     const amount = addAmounts(payout.deposit.amount, '9.875');
-    const depositId = await parkMoney(engine, 'USDT', amount);
+    const depositId = await leaveUnallocated(engine, 'USDT', amount);
     const to = [{ payoutId: payout.payoutId, amount }];
     expect(await assign(depositId, to)).toMatchObject({
       status: 200,
@@ -363,23 +367,23 @@ describe('assigning a parked deposit', () => {
     expect(paid).toMatchObject({ deposit: { received: payout.deposit.amount }, flags: ['EXCESS_DEPOSIT'] });
   });
 
-  test('to the free balance', async () => {
+  test('to the available balance', async () => {
     const amount = oddAmount();
-    const depositId = await parkMoney(engine, 'USDT', amount);
+    const depositId = await leaveUnallocated(engine, 'USDT', amount);
     const before = await balanceIn(engine, 'USDT');
-    expect(await assign(depositId, 'free')).toMatchObject({
+    expect(await assign(depositId, 'available')).toMatchObject({
       status: 200,
       body: { allocations: [{ payoutId: null, amount: at(amount), matchedBy: 'person' }] },
     });
     await untilAllocated(engine, depositId);
     const after = await balanceIn(engine, 'USDT');
-    expect(at(subtractAmounts(after.free, before.free))).toBe(at(amount));
-    expect(at(subtractAmounts(before.parked, after.parked))).toBe(at(amount));
+    expect(at(subtractAmounts(after.available, before.available))).toBe(at(amount));
+    expect(at(subtractAmounts(before.unallocated, after.unallocated))).toBe(at(amount));
   });
 
   test('what does not add up is refused', async () => {
     const { payoutId } = await engine.open();
-    const depositId = await parkMoney(engine, 'USDT', '50.5');
+    const depositId = await leaveUnallocated(engine, 'USDT', '50.5');
     await expectRefused(depositId, [{ payoutId, amount: '50' }], /50\.000000 USDT.*50\.500000 USDT/);
     await expectRefused(depositId, [{ payoutId, amount: '50.500001' }], /50\.500001/);
   });
@@ -388,7 +392,7 @@ describe('assigning a parked deposit', () => {
     const [able, ended] = [await engine.open(), await engine.open()];
     await engine.api('POST', `/v1/payouts/${ended.payoutId}/cancel`);
     const unknown = { payoutId: `p-${randomUUID()}` };
-    const depositId = await parkMoney(engine, 'USDT', '60.5');
+    const depositId = await leaveUnallocated(engine, 'USDT', '60.5');
     for (const [{ payoutId }, reason] of [
       [ended, /is cancelled/],
       [unknown, /does not exist/],
@@ -400,7 +404,7 @@ describe('assigning a parked deposit', () => {
       ];
       await expectRefused(depositId, shared, reason);
     }
-    const otherMoney = await parkMoney(engine, 'USDC', '60.5');
+    const otherMoney = await leaveUnallocated(engine, 'USDC', '60.5');
     await expectRefused(otherMoney, [{ payoutId: able.payoutId, amount: '60.5' }], /is funded in USDT/);
     expect(await readPayout(able)).toMatchObject({ deposit: { received: '0.000000' } });
   });
@@ -408,11 +412,11 @@ describe('assigning a parked deposit', () => {
   test('said twice it is done once; said otherwise it is a conflict', async () => {
     const [payout, other] = [await engine.open(), await engine.open()];
     const amount = oddAmount();
-    const depositId = await parkMoney(engine, 'USDT', amount);
+    const depositId = await leaveUnallocated(engine, 'USDT', amount);
     const to = [{ payoutId: payout.payoutId, amount }];
     const first = await assign(depositId, to);
     expect(await assign(depositId, to)).toMatchObject({ status: 200, body: first.body });
-    for (const contrary of ['free', [{ payoutId: other.payoutId, amount }]]) {
+    for (const contrary of ['available', [{ payoutId: other.payoutId, amount }]]) {
       expect(await assign(depositId, contrary)).toMatchObject({
         status: 409,
         body: { code: 'DEPOSIT_ASSIGNED' },
@@ -428,11 +432,11 @@ describe('assigning a parked deposit', () => {
     await untilDecided(id, 'allocated');
     const to = [{ payoutId: other.payoutId, amount: payout.deposit.amount }];
     expect(await assign(id, to)).toMatchObject({ status: 409, body: { code: 'DEPOSIT_ASSIGNED' } });
-    expect(await assign(id, 'free')).toMatchObject({ status: 409 });
+    expect(await assign(id, 'available')).toMatchObject({ status: 409 });
   });
 
   test('a deposit that is not there is 404', async () => {
-    expect(await assign(`d-${randomUUID()}`, 'free')).toMatchObject({
+    expect(await assign(`d-${randomUUID()}`, 'available')).toMatchObject({
       status: 404,
       body: { code: 'DEPOSIT_NOT_FOUND' },
     });
@@ -443,11 +447,11 @@ describe('assigning a parked deposit', () => {
       Array.from({ length: 6 }, async () => {
         const [left, right] = [await engine.open(), await engine.open()];
         const amount = oddAmount();
-        const depositId = await parkMoney(engine, 'USDT', amount);
+        const depositId = await leaveUnallocated(engine, 'USDT', amount);
         const wishes: Json[] = [
           [{ payoutId: left.payoutId, amount }],
           [{ payoutId: right.payoutId, amount }],
-          'free',
+          'available',
         ];
         const answers = await Promise.all(
           [...wishes, ...wishes].map(async (to) => ({ to, ...(await assign(depositId, to)) })),
@@ -463,7 +467,7 @@ describe('assigning a parked deposit', () => {
         const owner = granted[0]?.to;
         expect(received).toEqual(
           [left, right].map(({ payoutId }) =>
-            owner !== 'free' && owner[0].payoutId === payoutId ? at(amount) : '0.000000',
+            owner !== 'available' && owner[0].payoutId === payoutId ? at(amount) : '0.000000',
           ),
         );
       }),
@@ -472,7 +476,7 @@ describe('assigning a parked deposit', () => {
 
   test('of a deposit whose workflow was ended from outside: it is started again', async () => {
     const payout = await engine.open();
-    const depositId = await parkMoney(engine, 'USDT', '70.5');
+    const depositId = await leaveUnallocated(engine, 'USDT', '70.5');
     await engine.temporal.client.workflow.getHandle(depositWorkflowId(depositId)).terminate('test');
     const to = [{ payoutId: payout.payoutId, amount: '70.5' }];
     expect(await assign(depositId, to)).toMatchObject({ status: 200, body: { status: 'allocated' } });
@@ -485,25 +489,28 @@ describe('the list of deposits', () => {
   const idsOf = ({ data }: Json): string[] => data.map(({ depositId }: Json) => depositId);
 
   test('by status, newest first', async () => {
-    const parked = [await parkMoney(engine, 'USDT', '80.5'), await parkMoney(engine, 'USDT', '81.5')];
-    const allocated = await parkMoney(engine, 'USDT', '82.5');
-    await assign(allocated, 'free');
-    const waiting = await listDeposits('&status=parked');
-    expect(idsOf(waiting).slice(0, 2)).toEqual(parked.toReversed());
-    expect(new Set(waiting.data.map(({ status }: Json) => status))).toEqual(new Set(['parked']));
+    const unallocated = [
+      await leaveUnallocated(engine, 'USDT', '80.5'),
+      await leaveUnallocated(engine, 'USDT', '81.5'),
+    ];
+    const allocated = await leaveUnallocated(engine, 'USDT', '82.5');
+    await assign(allocated, 'available');
+    const waiting = await listDeposits('&status=unallocated');
+    expect(idsOf(waiting).slice(0, 2)).toEqual(unallocated.toReversed());
+    expect(new Set(waiting.data.map(({ status }: Json) => status))).toEqual(new Set(['unallocated']));
     expect(idsOf(await listDeposits('&status=allocated'))[0]).toBe(allocated);
-    expect(idsOf(await listDeposits()).slice(0, 3)).toEqual([allocated, ...parked.toReversed()]);
+    expect(idsOf(await listDeposits()).slice(0, 3)).toEqual([allocated, ...unallocated.toReversed()]);
   });
 
   test('in pages, in both directions', async () => {
     const [oldest, middle, newest] = [
-      await parkMoney(engine, 'USDT', '90.5'),
-      await parkMoney(engine, 'USDT', '91.5'),
-      await parkMoney(engine, 'USDT', '92.5'),
+      await leaveUnallocated(engine, 'USDT', '90.5'),
+      await leaveUnallocated(engine, 'USDT', '91.5'),
+      await leaveUnallocated(engine, 'USDT', '92.5'),
     ];
     const page = async (query: string): Promise<Json> =>
       (await engine.api('GET', `/v1/deposits?${query}`)).body;
-    const first = await page('limit=2&status=parked');
+    const first = await page('limit=2&status=unallocated');
     expect({ ids: idsOf(first), hasMore: first.hasMore }).toEqual({ ids: [newest, middle], hasMore: true });
     expect(idsOf(await page(`limit=1&starting_after=${middle}`))).toEqual([oldest]);
     const before = await page(`limit=5&ending_before=${oldest}`);

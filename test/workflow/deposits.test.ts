@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
-import { balanceIn } from '../support/books.js';
+import { balanceIn } from '../support/balances.js';
 import {
   attemptOf,
   describeDeposit,
   expectMoneyInOrder,
   untilAllocated,
   untilDeposit,
-  untilParked,
+  untilUnallocated,
 } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Answer, Json } from '../support/engine-client.js';
@@ -80,48 +80,48 @@ describe('whose a deposit is', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
   });
 
-  test('a declared transaction in another currency is parked, and the right deposit still pays', async () => {
+  test('a declared transaction in another currency is unallocated, and the right deposit still pays', async () => {
     const payout = await engine.open();
     const txHash = newHash();
     await declare(payout, txHash);
     const wrong = await deposit({ amount: payout.deposit.amount, currency: 'USDC', txHash });
-    await untilParked(engine, wrong.id, 'WRONG_CURRENCY');
+    await untilUnallocated(engine, wrong.id, 'WRONG_CURRENCY');
     await expectStillAwaiting(payout);
     expect(await read(payout)).toMatchObject({ flags: ['WRONG_CURRENCY'] });
     expect(await details(payout)).toContain(
-      `deposit of ${addAmounts(payout.deposit.amount)} USDC parked: WRONG_CURRENCY`,
+      `deposit of ${addAmounts(payout.deposit.amount)} USDC unallocated: WRONG_CURRENCY`,
     );
 
     await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
-    await untilParked(engine, wrong.id, 'WRONG_CURRENCY');
+    await untilUnallocated(engine, wrong.id, 'WRONG_CURRENCY');
   });
 
   test.each([
     ['an amount that nobody expects', { amount: '33.333333' }],
     ['an amount that is one smallest unit too much', { surplus: 1 }],
     ['another currency', { currency: 'USDC' }],
-  ])('%s is parked as unmatched', async (_name, { surplus, ...fields }: Json) => {
+  ])('%s is unallocated as unmatched', async (_name, { surplus, ...fields }: Json) => {
     // The highest of the expected amounts: one unit more is nobody's.
     const payout = await engine.open({ amount: '6100.00' });
     const amount = surplus === undefined ? payout.deposit.amount : plusUnits(payout.deposit.amount, surplus);
     const made = await deposit({ amount, ...fields });
-    await untilParked(engine, made.id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, made.id, 'UNMATCHED_DEPOSIT');
     await expectStillAwaiting(payout);
   });
 
-  test('a declared transaction that brings what another payout expects is parked', async () => {
+  test('a declared transaction that brings what another payout expects is unallocated', async () => {
     const [declaring, expecting] = [await engine.open(), await engine.open()];
     const txHash = newHash();
     await declare(declaring, txHash);
     const made = await deposit({ amount: expecting.deposit.amount, txHash });
-    await untilParked(engine, made.id, 'CONFLICTING_MATCH');
+    await untilUnallocated(engine, made.id, 'CONFLICTING_MATCH');
     await expectStillAwaiting(declaring);
     await expectStillAwaiting(expecting);
   });
 
-  test('money at another address than the payout names is parked', async () => {
+  test('money at another address than the payout names is unallocated', async () => {
     const { wallets } = await engine.control('GET', '/settings');
     const payout = await engine.open();
     await engine.control('PATCH', '/settings', {
@@ -129,11 +129,11 @@ describe('whose a deposit is', () => {
     });
     const made = await engine.fund(payout);
     await engine.control('PATCH', '/settings', { wallets });
-    await untilParked(engine, made.id, 'WRONG_ADDRESS');
+    await untilUnallocated(engine, made.id, 'WRONG_ADDRESS');
     await expectStillAwaiting(payout);
   });
 
-  test('a second deposit is free money while the payout runs, and late when it has ended', async () => {
+  test('a second deposit is available money while the payout runs, and late when it has ended', async () => {
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const payout = await engine.open();
     await engine.fund(payout);
@@ -147,14 +147,14 @@ describe('whose a deposit is', () => {
       allocations: [{ payoutId: null, amount }],
     });
     expect(await read(payout)).toMatchObject({ status: 'in_transit', flags: ['EXCESS_DEPOSIT'] });
-    expect((await balanceIn(engine, 'USDT')).free).toBe(
-      atCurrencyScale(addAmounts(before.free, amount), 'USDT'),
+    expect((await balanceIn(engine, 'USDT')).available).toBe(
+      atCurrencyScale(addAmounts(before.available, amount), 'USDT'),
     );
 
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
     await engine.untilStatus(payout.payoutId, 'paid');
     const late = await engine.fund(payout);
-    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+    await untilUnallocated(engine, late.id, 'LATE_DEPOSIT');
 
     expect(await read(payout)).toMatchObject({
       status: 'paid',
@@ -163,8 +163,8 @@ describe('whose a deposit is', () => {
     });
     expect(await details(payout)).toEqual(
       expect.arrayContaining([
-        `${addAmounts(amount)} USDT more than needed was deposited; it is in the free balance`,
-        `deposit of ${addAmounts(amount)} USDT parked: LATE_DEPOSIT`,
+        `${addAmounts(amount)} USDT more than needed was deposited; it is in the available balance`,
+        `deposit of ${addAmounts(amount)} USDT unallocated: LATE_DEPOSIT`,
       ]),
     );
     expect(await bodiesSentTo(engine, 'POST /api/v1/payouts', payout.payoutId)).toHaveLength(1);
@@ -195,19 +195,19 @@ describe('whose a deposit is', () => {
   test('a notice without money changes nothing and shows as unverified', async () => {
     const payout = await engine.open();
     const lie = await deposit({ amount: payout.deposit.amount, money: false });
-    await untilParked(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+    await untilUnallocated(engine, lie.id, 'DEPOSIT_UNVERIFIED');
     await expectStillAwaiting(payout);
 
     await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
-    await untilParked(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+    await untilUnallocated(engine, lie.id, 'DEPOSIT_UNVERIFIED');
   });
 
   test('the amount that was read counts, not the one that was announced', async () => {
     const [lured, honest] = [await engine.open(), await engine.open()];
     const small = await deposit({ amount: '1.25', announcedAmount: lured.deposit.amount });
-    await untilParked(engine, small.id, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, small.id, 'UNMATCHED_DEPOSIT');
     await expectStillAwaiting(lured);
 
     await deposit({ amount: honest.deposit.amount, announcedAmount: '1.25' });

@@ -7,10 +7,10 @@ import {
   entriesOf,
   expectBooksToBalance,
   expectPostingsToBalance,
-  freeIn,
-  freeMoney,
-  untilFree,
-} from '../support/books.js';
+  availableIn,
+  makeAvailable,
+  untilAvailable,
+} from '../support/balances.js';
 import { untilAllocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
@@ -72,10 +72,10 @@ const waitsForReturn = (payoutId: string): Promise<unknown> =>
     'waiting for the money to come back',
   );
 
-/** A payout of 400.00 from a free balance of 1000.00 that ended at QbitPay; its money is not back. */
+/** A payout of 400.00 from a available balance of 1000.00 that ended at QbitPay; its money is not back. */
 async function endedWithoutItsMoney(outcome: string): Promise<{ currency: string; payout: Json }> {
   const currency = await newCurrency();
-  await freeMoney(engine, currency, '1000.00');
+  await makeAvailable(engine, currency, '1000.00');
   const request = fromBalance(currency, '400.00');
   await end(request.payoutId, outcome);
   await engine.open(request);
@@ -90,20 +90,25 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     ['failed', 'without its fee', false, '998.00'],
     ['cancelled', 'with its fee', true, '1000.00'],
     ['cancelled', 'without its fee', false, '998.00'],
-  ])('%s: nothing is free before the money is back, %s', async (outcome, _how, fee, free) => {
+  ])('%s: nothing is available before the money is back, %s', async (outcome, _how, fee, available) => {
     const { currency, payout } = await endedWithoutItsMoney(outcome);
     expect(await balanceIn(engine, currency)).toMatchObject({
-      free: '598.00',
+      available: '598.00',
       reserved: '400.00',
-      returning: '400.00',
+      returnPending: '400.00',
       ledger: '598.00',
     });
     expect(await workflowStatus(payout.payoutId)).toBe('RUNNING');
     expect(await currentDetailsOf(engine, payoutWorkflowId(payout.payoutId))).toContain('on the way back');
 
     await giveBack(payout.providerPayoutId, fee);
-    const after = await untilFree(engine, currency, free);
-    expect(after).toMatchObject({ reserved: '0.00', returning: '0.00', shortfall: '0.00', ledger: free });
+    const after = await untilAvailable(engine, currency, available);
+    expect(after).toMatchObject({
+      reserved: '0.00',
+      returnPending: '0.00',
+      shortfall: '0.00',
+      ledger: available,
+    });
     await untilWorkflow(payout.payoutId, 'COMPLETED');
     const ended = (await engine.api('GET', `/v1/payouts/${payout.payoutId}`)).body;
     expect(ended).toMatchObject({ status: outcome, failure: payout.failure });
@@ -118,19 +123,19 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     expect(await countPayoutsMade(engine, payout.payoutId)).toBe(1);
   });
 
-  test('after a conversion: what comes back is free in the payout currency', async () => {
+  test('after a conversion: what comes back is available in the payout currency', async () => {
     const payoutId = `after-conversion-${randomBytes(4).toString('hex')}`;
     await end(payoutId, 'failed');
     await openAndFund(engine, { payoutId });
     const failed = await engine.untilStatus(payoutId, 'failed');
     const before = await balanceIn(engine, 'CNY');
-    expect(before).toMatchObject({ returning: '5000.00', free: '0.00' });
+    expect(before).toMatchObject({ returnPending: '5000.00', available: '0.00' });
     await giveBack(failed.providerPayoutId, true);
     await untilWorkflow(payoutId, 'COMPLETED');
     const after = await balanceIn(engine, 'CNY');
-    expect(after).toMatchObject({ returning: '0.00', inPayouts: '0.00', free: after.ledger });
+    expect(after).toMatchObject({ returnPending: '0.00', inPayouts: '0.00', available: after.ledger });
     const usdt = await balanceIn(engine, 'USDT');
-    expect(usdt).toMatchObject({ inPayouts: '0.000000', free: usdt.ledger });
+    expect(usdt).toMatchObject({ inPayouts: '0.000000', available: usdt.ledger });
   });
 
   test('what came back pays the next one, which is told', async () => {
@@ -139,7 +144,7 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     expect(next.status).toBe('awaiting_balance');
     await giveBack(payout.providerPayoutId, true);
     await engine.untilStatus(next.payoutId, 'paid');
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '5.05' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '5.05' });
   });
 
   test('a worker that is stopped in between: the next one books the return, once', async () => {
@@ -147,7 +152,7 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     await engine.stopWorker();
     await giveBack(payout.providerPayoutId, true);
     await engine.startWorker();
-    await untilFree(engine, currency, '1000.00');
+    await untilAvailable(engine, currency, '1000.00');
     await untilWorkflow(payout.payoutId, 'COMPLETED');
     expect(await statusOf(payout.payoutId)).toBe('failed');
   });
@@ -156,8 +161,8 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     const { currency, payout } = await endedWithoutItsMoney('failed');
     await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).terminate();
     const { body: before } = await engine.api('GET', '/v1/reconciliation');
-    expect(before.differences).toEqual([]);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', returning: '400.00' });
+    expect(before.discrepancies).toEqual([]);
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', returnPending: '400.00' });
 
     await giveBack(payout.providerPayoutId, false);
     for (let repetition = 0; repetition < 2; repetition += 1) {
@@ -167,7 +172,7 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
         clean: true,
         outside: [],
       });
-      expect(await balanceIn(engine, currency)).toMatchObject({ free: '998.00', returning: '0.00' });
+      expect(await balanceIn(engine, currency)).toMatchObject({ available: '998.00', returnPending: '0.00' });
     }
     expect(await statusOf(payout.payoutId)).toBe('failed');
   });
@@ -176,8 +181,8 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     const { currency, payout } = await endedWithoutItsMoney('cancelled');
     await resetToFirstTask(engine, payout.payoutId);
     await giveBack(payout.providerPayoutId, true);
-    expect((await engine.api('GET', '/v1/reconciliation')).body.differences).toEqual([]);
-    await untilFree(engine, currency, '1000.00');
+    expect((await engine.api('GET', '/v1/reconciliation')).body.discrepancies).toEqual([]);
+    await untilAvailable(engine, currency, '1000.00');
     await untilWorkflow(payout.payoutId, 'COMPLETED');
     expect(await statusOf(payout.payoutId)).toBe('cancelled');
     expect(await countPayoutsMade(engine, payout.payoutId)).toBe(1);
@@ -185,17 +190,17 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
 });
 
 describe('what was deposited beyond the need', () => {
-  test('is free, leaves as a wallet payout, and funds another payout', async () => {
+  test('is available, leaves as a wallet payout, and funds another payout', async () => {
     const payout = await engine.open();
     const txHash = randomBytes(32).toString('hex');
     await engine.api('POST', `/v1/payouts/${payout.payoutId}/deposit`, { txHash });
-    const before = await freeIn(engine, 'USDT');
+    const before = await availableIn(engine, 'USDT');
     const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '2000', txHash });
     const settled = await engine.untilStatus(payout.payoutId, 'paid');
     expect(settled.flags).toEqual(['EXCESS_DEPOSIT']);
     await untilAllocated(engine, id);
     // 2000 less what was sold: nothing of it is kept back.
-    expect(subtractAmounts(await freeIn(engine, 'USDT'), before)).toBe(
+    expect(subtractAmounts(await availableIn(engine, 'USDT'), before)).toBe(
       subtractAmounts('2000', settled.order.amount),
     );
 
@@ -205,6 +210,6 @@ describe('what was deposited beyond the need', () => {
     const paid = await engine.untilStatus(other.payoutId, 'paid');
     expect(paid).toMatchObject({ deposit: null, recipientAmount: '2000.00' });
     const after = await balanceIn(engine, 'USDT');
-    expect(after).toMatchObject({ free: after.ledger, parked: '0.000000', reserved: '0.000000' });
+    expect(after).toMatchObject({ available: after.ledger, unallocated: '0.000000', reserved: '0.000000' });
   });
 });

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
 import {
-  expectFreeOrParked,
+  expectAvailableOrUnallocated,
   expectMoneyInOrder,
   untilAllocated,
-  untilParked,
+  untilUnallocated,
 } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
@@ -26,7 +26,7 @@ describe('the deadline of a deposit', () => {
   const resultOf = (payout: Json): Promise<Json> =>
     engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).result();
 
-  test('a payout without a deposit expires, and money that comes later is parked', async () => {
+  test('a payout without a deposit expires, and money that comes later is unallocated', async () => {
     const payout = await engine.open();
     const expired = await engine.untilStatus(payout.payoutId, 'expired');
     expect(expired.timeline.at(-1)).toMatchObject({
@@ -39,12 +39,12 @@ describe('the deadline of a deposit', () => {
     expect(await resultOf(payout)).toMatchObject({ status: 'expired' });
 
     const late = await engine.fund(payout);
-    await untilParked(engine, late.id, 'LATE_DEPOSIT');
+    await untilUnallocated(engine, late.id, 'LATE_DEPOSIT');
     const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
     expect(body).toMatchObject({ status: 'expired', deposit: { received: '0.000000' } });
     expect(body.flags).toEqual(['LATE_DEPOSIT']);
     expect(body.timeline.at(-1).detail).toBe(
-      `deposit of ${addAmounts(payout.deposit.amount)} USDT parked: LATE_DEPOSIT`,
+      `deposit of ${addAmounts(payout.deposit.amount)} USDT unallocated: LATE_DEPOSIT`,
     );
     expect(await engine.api('POST', `/v1/payouts/${payout.payoutId}/cancel`)).toMatchObject({
       status: 409,
@@ -99,7 +99,7 @@ describe('the deadline of a deposit', () => {
     expect(second.deposit.amount).not.toBe(first.deposit.amount);
   });
 
-  test('a deposit at the deadline either pays the payout or is parked, never both', async () => {
+  test('a deposit at the deadline either pays the payout or is unallocated, never both', async () => {
     // Around the deadline, by milliseconds: which side each falls on does not matter.
     const offsetsMs = Array.from({ length: 20 }, (_, index) => (index - 14) * 8);
     const ends: string[] = [];
@@ -125,7 +125,7 @@ describe('the deadline of a deposit', () => {
       await expectConvertedAndPaidOnce(engine, payout.payoutId);
       await untilAllocated(engine, deposit.id);
     } else {
-      await expectFreeOrParked(engine, payout, deposit);
+      await expectAvailableOrUnallocated(engine, payout, deposit);
     }
   }
 });

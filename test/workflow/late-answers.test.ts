@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
-import { MILESTONE, type Milestone } from '../../src/domain/milestone.js';
+import { CRASH_POINT, type CrashPoint } from '../../src/domain/crash-point.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import { openAnotherWorker, type AnotherWorker } from '../support/another-worker.js';
-import { expectBooksToBalance } from '../support/books.js';
+import { expectBooksToBalance } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import {
@@ -39,7 +39,7 @@ let database: PostgresClient;
 
 beforeAll(async () => {
   ({ engine, proxy } = await startEngineBehindProxy({
-    env: { SETTLE_WINDOW_SECONDS: '0', CLEAN_SCANS: '1' },
+    env: { UNKNOWN_OUTCOME_WAIT_SECONDS: '0', ABSENCE_CHECKS: '1' },
   }));
   database = new PostgresClient({ connectionString: engine.databaseUrl });
   await database.connect();
@@ -57,18 +57,18 @@ afterEach(async () => {
 const ALWAYS = 100_000;
 const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
 /** Believed absent at once, and looked for again only when there is a reason to. */
-const ONCE: Partial<PayoutPolicy> = { settleWindowSeconds: 0, cleanScans: 1, retryMaxMs: 3_600_000 };
+const ONCE: Partial<PayoutPolicy> = { unknownOutcomeWaitSeconds: 0, absenceChecks: 1, retryMaxMs: 3_600_000 };
 /** Believed absent by nobody who lives to see it. */
-const PATIENT: Partial<PayoutPolicy> = { settleWindowSeconds: 3_600, cleanScans: 1 };
+const PATIENT: Partial<PayoutPolicy> = { unknownOutcomeWaitSeconds: 3_600, absenceChecks: 1 };
 
 const newId = (): string => `p-${randomUUID()}`;
 const read = async (payoutId: string): Promise<Json> =>
   (await engine.api('GET', `/v1/payouts/${payoutId}`)).body;
 
-const fenceOf = async (operation: Operation, payoutId: string): Promise<Json> =>
+const providerRequestOf = async (operation: Operation, payoutId: string): Promise<Json> =>
   (
     await database.query(
-      'select state, sends, resend_by from fences where operation = $1 and external_order_id = $2',
+      'select state, sends, resend_by from provider_requests where operation = $1 and external_order_id = $2',
       [operation, payoutId],
     )
   ).rows[0];
@@ -92,19 +92,19 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
 
 interface FrozenSender {
   /** It wakes, and does the rest of its step. */
-  goOn(): Promise<void>;
+  continuePayout(): Promise<void>;
 }
 
 /** Another worker that has the right to send the request, and is frozen at a moment of it; its payout is held by now. */
-async function freezeSender(operation: Operation, payoutId: string, at: Milestone): Promise<FrozenSender> {
+async function freezeSender(operation: Operation, payoutId: string, at: CrashPoint): Promise<FrozenSender> {
   await orderFault(engine, 'rate_limit_error', ENDPOINTS[operation], {
     externalOrderId: payoutId,
     times: ALWAYS,
   });
   await openAndFund(engine, { payoutId });
   await untilAnswer(
-    () => fenceOf(operation, payoutId),
-    (fence) => fence?.state === 'refused_retryable',
+    () => providerRequestOf(operation, payoutId),
+    (providerRequest) => providerRequest?.state === 'retry_later',
     'its turn to be sent by anybody',
   );
   await engine.stopWorker();
@@ -112,8 +112,8 @@ async function freezeSender(operation: Operation, payoutId: string, at: Mileston
   await hide(payoutId);
   const [frozen, woken] = [signal(), signal()];
   const sender: AnotherWorker = openAnotherWorker(engine, {
-    reached: async (milestone) => {
-      if (milestone !== at) return;
+    reached: async (crashPoint) => {
+      if (crashPoint !== at) return;
       frozen.resolve();
       await woken.promise;
     },
@@ -126,7 +126,7 @@ async function freezeSender(operation: Operation, payoutId: string, at: Mileston
   await engine.startWorker();
   await untilHeldAsUnknown(payoutId);
   return {
-    goOn: async () => {
+    continuePayout: async () => {
       woken.resolve();
       await step;
       await sender.close();
@@ -142,12 +142,12 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
     const sender = await freezeSender(
       operation,
       payoutId,
-      isOrder ? MILESTONE.ORDER_AFTER_RESPONSE : MILESTONE.PAYOUT_AFTER_RESPONSE,
+      isOrder ? CRASH_POINT.ORDER_AFTER_RESPONSE : CRASH_POINT.PAYOUT_AFTER_RESPONSE,
     );
-    await sender.goOn();
+    await sender.continuePayout();
     await engine.untilStatus(payoutId, 'paid');
     await expectConvertedAndPaidOnce(engine, payoutId);
-    expect((await fenceOf(operation, payoutId)).state).toBe('accepted');
+    expect((await providerRequestOf(operation, payoutId)).state).toBe('accepted');
   });
 
   test('with a refusal: that is then what becomes of the payout', async () => {
@@ -155,10 +155,10 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
     const sender = await freezeSender(
       operation,
       payoutId,
-      isOrder ? MILESTONE.ORDER_AFTER_FENCE : MILESTONE.PAYOUT_AFTER_FENCE,
+      isOrder ? CRASH_POINT.ORDER_AFTER_GUARD : CRASH_POINT.PAYOUT_AFTER_GUARD,
     );
     await orderFault(engine, 'invalid_request_error', ENDPOINTS[operation], { externalOrderId: payoutId });
-    await sender.goOn();
+    await sender.continuePayout();
     if (isOrder) {
       expect(await engine.untilStatus(payoutId, 'failed')).toMatchObject({
         failure: { type: 'ORDER_REFUSED' },
@@ -167,7 +167,7 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
       await engine.until(payoutId, ({ holdReason }) => holdReason === 'DESTINATION_REFUSED', 'refused');
       await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
     }
-    expect((await fenceOf(operation, payoutId)).state).toBe('rejected');
+    expect((await providerRequestOf(operation, payoutId)).state).toBe('rejected');
     const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
     expect(requests.flatMap(({ effects }) => effects)).toEqual([]);
   });
@@ -195,7 +195,7 @@ test.each(OPERATIONS)('the %s that a list shows after all is adopted without a p
   hidden.show();
   await engine.untilStatus(payoutId, 'paid');
   await expectConvertedAndPaidOnce(engine, payoutId);
-  expect(await fenceOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 1 });
+  expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 1 });
 });
 
 describe('an event about a payout that is looked for on hold', () => {
@@ -263,11 +263,11 @@ test('a refusal of what was sent again says nothing of the first one: it is look
   });
   expect(answer.status).toBe(200);
   await untilAnswer(
-    () => fenceOf('payout', payoutId),
-    (fence) => fence.sends === 2 && fence.state !== 'sending',
+    () => providerRequestOf('payout', payoutId),
+    (providerRequest) => providerRequest.sends === 2 && providerRequest.state !== 'sending',
     'the second answer',
   );
-  expect(await fenceOf('payout', payoutId)).toMatchObject({ state: 'unknown', sends: 2 });
+  expect(await providerRequestOf('payout', payoutId)).toMatchObject({ state: 'unknown', sends: 2 });
   const held = await untilHeldAsUnknown(payoutId);
   expect(detailsOf(held).join('\n')).not.toContain('refused');
   hidden.show();
@@ -296,28 +296,28 @@ test('as long as its sender may live the engine allows nobody to send it again',
   await startDirectly(engine, payoutRequest({ payoutId }), PATIENT);
   await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
   await untilAnswer(
-    () => fenceOf('payout', payoutId),
-    (fence) => fence?.state === 'unknown',
+    () => providerRequestOf('payout', payoutId),
+    (providerRequest) => providerRequest?.state === 'unknown',
     'an outcome that nobody knows',
   );
   await untilRead(hidden, 1);
   await engine.stopWorker();
   const other = openAnotherWorker(engine, { resendLimits: { CNY: '1000000' } });
-  const lookUp = () =>
-    other.lookUp({
+  const resolveOutcome = () =>
+    other.resolveOutcome({
       payoutId,
-      settleWindowSeconds: 0,
-      cleanScans: 1,
+      unknownOutcomeWaitSeconds: 0,
+      absenceChecks: 1,
       pollIntervalMs: 1_000,
     });
-  const fence = { operation: 'payout', externalOrderId: payoutId } as const;
+  const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;
   try {
-    await other.book.whileSending(fence, async () => {
-      await expect(lookUp()).rejects.toMatchObject({ type: 'NOT_YET' });
-      expect((await fenceOf('payout', payoutId)).resend_by).toBeNull();
+    await other.store.whileSending(providerRequest, async () => {
+      await expect(resolveOutcome()).rejects.toMatchObject({ type: 'RETRY_LATER' });
+      expect((await providerRequestOf('payout', payoutId)).resend_by).toBeNull();
     });
-    expect(await lookUp()).toEqual({ kind: 'goOn' });
-    expect((await fenceOf('payout', payoutId)).resend_by).toBe('engine');
+    expect(await resolveOutcome()).toEqual({ kind: 'continuePayout' });
+    expect((await providerRequestOf('payout', payoutId)).resend_by).toBe('engine');
     expect(await other.createPayout(payoutId)).toMatchObject({ kind: 'accepted' });
   } finally {
     await other.close();
@@ -407,11 +407,16 @@ test('events about what cannot be read do not keep a payout from its end', async
   expect(rows).toEqual([]);
 });
 
-test('a look-up that a reset brings back, of a payout that has ended: answered by the book', async () => {
+test('a outcome resolution that a reset brings back, of a payout that has ended: answered by the store', async () => {
   const { payoutId } = await openAndFund(engine, {});
   await engine.untilStatus(payoutId, 'paid');
   const worker = openAnotherWorker(engine);
-  const found = await worker.lookUp({ payoutId, settleWindowSeconds: 0, cleanScans: 1, pollIntervalMs: 1 });
+  const found = await worker.resolveOutcome({
+    payoutId,
+    unknownOutcomeWaitSeconds: 0,
+    absenceChecks: 1,
+    pollIntervalMs: 1,
+  });
   await worker.close();
   expect(found).toMatchObject({ kind: 'superseded', status: 'paid' });
 });

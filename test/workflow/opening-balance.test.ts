@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSimulator } from '../../src/simulator/server.js';
-import { balanceIn, expectBooksToBalance, freeMoney } from '../support/books.js';
+import { balanceIn, expectBooksToBalance, makeAvailable } from '../support/balances.js';
 import {
   CANARY_API_KEY,
   startTestEngine,
@@ -64,21 +64,21 @@ async function reconcile(): Promise<Json> {
   return body;
 }
 
-test('what the account held before is free, and pays', async () => {
+test('what the account held before is available, and pays', async () => {
   await startOnUsedAccount([
     ['USDT', '1000.123456'],
     ['USDT', '500'],
     ['CNY', '2500.05'],
   ]);
-  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1500.123456', ledger: '1500.123456' });
-  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '2500.05', external: '0.00' });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '1500.123456', ledger: '1500.123456' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ available: '2500.05', external: '0.00' });
 
   const wallet = await engine.open(toWallet('400'));
   const bank = await engine.open(fromBalance({ amount: '2000.00' }));
   await engine.untilStatus(wallet.payoutId, 'paid');
   expect(await engine.untilStatus(bank.payoutId, 'paid')).toMatchObject({ order: null });
-  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1098.123456' });
-  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '490.05' });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '1098.123456' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ available: '490.05' });
   expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
   await expectBooksToBalance(engine);
 });
@@ -89,11 +89,11 @@ test('it is read once: a worker that starts again adds nothing, whatever came in
   expect(before).toHaveLength(1);
   await charge('USDT', '250');
   await charge('CNY', '99.99');
-  await freeMoney(engine, 'USDT', '10.5');
+  await makeAvailable(engine, 'USDT', '10.5');
   await engine.stopWorker();
   await engine.startWorker();
   expect(await openingEntries()).toEqual(before);
-  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1010.500000', external: '0.000000' });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '1010.500000', external: '0.000000' });
 
   const report = await reconcile();
   expect(report).toMatchObject({ clean: true });
@@ -102,20 +102,20 @@ test('it is read once: a worker that starts again adds nothing, whatever came in
     ['charge', 'USDT', '250.000000'],
   ]);
   expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
-  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1010.500000', external: '250.000000' });
-  expect(await balanceIn(engine, 'CNY')).toMatchObject({ free: '0.00', external: '99.99' });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '1010.500000', external: '250.000000' });
+  expect(await balanceIn(engine, 'CNY')).toMatchObject({ available: '0.00', external: '99.99' });
   await expectBooksToBalance(engine);
 });
 
-test('what is collected later is not free: a payout that would need it waits', async () => {
+test('what is collected later is not available: a payout that would need it waits', async () => {
   await startOnUsedAccount([['USDT', '400']]);
   await charge('USDT', '1000');
   await reconcile();
   const waiting = await engine.open(toWallet('400'));
   expect(waiting.status).toBe('awaiting_balance');
-  await freeMoney(engine, 'USDT', '2');
+  await makeAvailable(engine, 'USDT', '2');
   await engine.untilStatus(waiting.payoutId, 'paid');
-  expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '0.000000', external: '1000.000000' });
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '0.000000', external: '1000.000000' });
   await expectBooksToBalance(engine);
 });
 
@@ -137,7 +137,7 @@ describe('QbitPay is down when the worker starts', () => {
     await engine.untilStatus(waiting.payoutId, 'paid');
     expect(await countPayoutsMade(engine, waiting.payoutId)).toBe(1);
     expect(await openingEntries()).toHaveLength(1);
-    expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '598.000000', external: '77.000000' });
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '598.000000', external: '77.000000' });
     await expectBooksToBalance(engine);
   });
 
@@ -148,7 +148,7 @@ describe('QbitPay is down when the worker starts', () => {
     const [entry] = await openingEntries();
     expect(entry.postings.map(({ account, amount }: Json) => [account, amount])).toEqual([
       ['provider', '1000.000000'],
-      ['free', '-1000.000000'],
+      ['available', '-1000.000000'],
     ]);
     expect(paid.flags).toEqual([]);
     expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
@@ -160,7 +160,7 @@ describe('QbitPay is down when the worker starts', () => {
     await engine.control('DELETE', '/faults');
     await engine.startWorker();
     expect(await openingEntries()).toHaveLength(1);
-    expect(await balanceIn(engine, 'USDT')).toMatchObject({ free: '1000.000000' });
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '1000.000000' });
     await expectBooksToBalance(engine);
   });
 });

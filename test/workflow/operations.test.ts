@@ -1,12 +1,12 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Book } from '../../src/book/book.js';
+import type { Store } from '../../src/store/store.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { freeMoney } from '../support/books.js';
+import { makeAvailable } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import {
   advance,
   ALWAYS,
-  cancelFreeing,
+  cancelReleasing,
   closeUnsent,
   decide,
   endAs,
@@ -35,7 +35,7 @@ import {
   untilAnswer,
 } from '../support/payout-workflows.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
-import { attachTestBook } from '../support/test-book.js';
+import { attachTestStore } from '../support/test-store.js';
 
 /** What persons decide about a payout: when it is taken, when it is refused, and that it is carried out once. */
 
@@ -52,11 +52,11 @@ describe('on hold by an operator', () => {
     await expectPaidOnce(payoutId);
   });
 
-  test('while it waits for the free balance: what becomes free is not its own until it goes on', async () => {
+  test('while it waits for the available balance: what becomes available is not its own until it goes on', async () => {
     const { payoutId } = await engine.open({ funding: 'balance', amount: '90000.00' });
     await engine.untilStatus(payoutId, 'awaiting_balance');
     await decide(payoutId, 'hold');
-    await freeMoney(engine, 'CNY', '90450');
+    await makeAvailable(engine, 'CNY', '90450');
     await untilHeld(payoutId, 'HELD_BY_OPERATOR');
     await decide(payoutId, 'resume');
     await expectPaidOnce(payoutId);
@@ -82,14 +82,14 @@ describe('on hold by an operator', () => {
     ['converting', ORDERS, 'USDT'],
     ['paying', PAYOUTS, 'CNY'],
   ])(
-    'while it is %s: cancelled, its money is free in the currency that it is in',
+    'while it is %s: cancelled, its money is available in the currency that it is in',
     async (status, endpoint, currency) => {
       const payoutId = newId();
       await fault('rate_limit_error', endpoint, payoutId, { times: ALWAYS });
       await openAndFund(engine, { payoutId });
       await engine.untilStatus(payoutId, status);
       await decide(payoutId, 'hold');
-      await cancelFreeing(payoutId, currency);
+      await cancelReleasing(payoutId, currency);
     },
   );
 
@@ -158,7 +158,7 @@ describe('sent again, because its answer was lost', () => {
     expect(await named(payoutId, 'retry', 'night-3')).toMatchObject({ status: 200 });
     await engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
     await untilMoneyBack(payoutId);
-    await cancelFreeing(payoutId, 'CNY');
+    await cancelReleasing(payoutId, 'CNY');
   });
 
   test('of a payout that is not open yet: refused at once, as without a name', async () => {
@@ -188,17 +188,21 @@ describe('sent again, because its answer was lost', () => {
   });
 });
 
-describe('the settle window of a request whose outcome is not known', () => {
+describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
   test('begins anew with its last sending: before that is over no person sends it again or closes it', async () => {
     const request = payoutRequest();
     const { payoutId } = request;
     await fault('resetBeforeEffect', PAYOUTS, payoutId);
-    await startDirectly(engine, request, { settleWindowSeconds: 3, cleanScans: 1, pollIntervalMs: 100 });
+    await startDirectly(engine, request, {
+      unknownOutcomeWaitSeconds: 3,
+      absenceChecks: 1,
+      pollIntervalMs: 100,
+    });
     await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
     await untilHeld(payoutId, 'UNKNOWN_OUTCOME');
-    const { book, close } = attachTestBook(engine.databaseUrl);
+    const { store, close } = attachTestStore(engine.databaseUrl);
     const id = { operation: 'payout', externalOrderId: payoutId } as const;
-    await book.attempts.endUnknown(id, 1).finally(close);
+    await store.attempts.endUnknown(id, 1).finally(close);
     for (const action of ['resend', 'close']) {
       await expectRefused(payoutId, 'resolve', /QbitPay may show it late: not before 2\d/, { action });
     }
@@ -212,28 +216,28 @@ describe('the settle window of a request whose outcome is not known', () => {
   });
 });
 
-describe('a workflow that the book is ahead of', () => {
-  const toBook = async (change: (book: Book, payoutId: string) => Promise<unknown>): Promise<Json> => {
+describe('a workflow that the store is ahead of', () => {
+  const toStore = async (change: (store: Store, payoutId: string) => Promise<unknown>): Promise<Json> => {
     const { payoutId } = await engine.open();
-    const { book, close } = attachTestBook(engine.databaseUrl);
-    await change(book, payoutId).finally(close);
+    const { store, close } = attachTestStore(engine.databaseUrl);
+    await change(store, payoutId).finally(close);
     return read(payoutId);
   };
-  const heldInBook = (): Promise<Json> =>
-    toBook((book, payoutId) =>
-      book.operations.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
+  const heldInStore = (): Promise<Json> =>
+    toStore((store, payoutId) =>
+      store.operations.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
     );
 
-  test('takes what the book makes possible: whoever decides has read it there', async () => {
-    const { payoutId, status, hold } = await heldInBook();
+  test('takes what the store makes possible: whoever decides has read it there', async () => {
+    const { payoutId, status, hold } = await heldInStore();
     expect({ status, actions: hold.actions }).toEqual({ status: 'held', actions: ['resume', 'cancel'] });
     expect(await handleOf(payoutId).query('getStatus')).toBe('awaiting_deposit');
     expect(await decide(payoutId, 'resume')).toMatchObject({ status: 'awaiting_deposit' });
     await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
   });
 
-  test('refuses what the book makes senseless', async () => {
-    const { payoutId } = await heldInBook();
+  test('refuses what the store makes senseless', async () => {
+    const { payoutId } = await heldInStore();
     await expectRefused(payoutId, 'hold', /the payout is held/);
     await expectRefused(payoutId, 'retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
     await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
@@ -301,7 +305,7 @@ describe('without sense', () => {
   });
 });
 
-/** The workflow has taken over what the book says. */
+/** The workflow has taken over what the store says. */
 const currentDetailsShow = (payoutId: string, status: string): Promise<string> =>
   untilAnswer(
     () => currentDetailsOf(engine, payoutWorkflowId(payoutId)),
@@ -397,6 +401,6 @@ describe('by a Temporal client', () => {
       ).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
     }
     expect(await updatesOf(payoutId)).toBe(before);
-    await cancelFreeing(payoutId, 'CNY');
+    await cancelReleasing(payoutId, 'CNY');
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
 import { depositWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { balanceIn, causesOf, entriesOf, parkMoney } from '../support/books.js';
+import { balanceIn, causesOf, entriesOf, leaveUnallocated } from '../support/balances.js';
 import { expectMoneyInOrder, untilAllocated } from '../support/deposit-workflows.js';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
@@ -115,7 +115,7 @@ describe('deposits of declared transactions add up', () => {
     expect(causes.filter((cause) => cause === 'allocation')).toHaveLength(3);
   });
 
-  test('what is more than the rest goes to the free balance, and the payout is marked', async () => {
+  test('what is more than the rest goes to the available balance, and the payout is marked', async () => {
     const { payoutId, deposit } = await engine.open();
     await depositDeclared(payoutId, '600');
     await untilReceived(payoutId, '600.000000');
@@ -135,16 +135,16 @@ describe('deposits of declared transactions add up', () => {
   test('one that is larger than the whole deposit', async () => {
     const { payoutId, deposit } = await engine.open();
     const before = await balanceIn(engine, 'USDT');
-    // Held back in the funding currency: what the sale leaves over would be free as well.
+    // Held back in the funding currency: what the sale leaves over would be available as well.
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const { id } = await depositDeclared(payoutId, '1000');
     const paying = await engine.untilStatus(payoutId, 'in_transit');
     expect(paying).toMatchObject({ deposit: { received: deposit.amount }, flags: ['EXCESS_DEPOSIT'] });
     const excess = subtractAmounts('1000', deposit.amount);
     expect(paying.timeline.map(({ detail }: Json) => detail)).toContain(
-      `${excess} USDT more than needed was deposited; it is in the free balance`,
+      `${excess} USDT more than needed was deposited; it is in the available balance`,
     );
-    expect(subtractAmounts((await balanceIn(engine, 'USDT')).free, before.free)).toBe(excess);
+    expect(subtractAmounts((await balanceIn(engine, 'USDT')).available, before.available)).toBe(excess);
     await untilAllocated(engine, id);
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
     await engine.untilStatus(payoutId, 'paid');
@@ -210,7 +210,7 @@ describe('a deposit that is short at the deadline', () => {
 
   test('goes on when a person assigns the rest', async () => {
     const { payoutId, missing } = takeShort();
-    const depositId = await parkMoney(engine, 'USDT', missing);
+    const depositId = await leaveUnallocated(engine, 'USDT', missing);
     const to = [{ payoutId, amount: missing }];
     expect(await engine.api('POST', `/v1/deposits/${depositId}/assign`, { to })).toMatchObject({
       status: 200,
@@ -219,9 +219,9 @@ describe('a deposit that is short at the deadline', () => {
     await expectConvertedAndPaidOnce(engine, payoutId);
   });
 
-  test('goes on when its transaction is declared after it was parked', async () => {
+  test('goes on when its transaction is declared after it was unallocated', async () => {
     const { payoutId, missing } = takeShort();
-    const depositId = await parkMoney(engine, 'USDT', missing);
+    const depositId = await leaveUnallocated(engine, 'USDT', missing);
     const { txHash } = (await engine.api('GET', `/v1/deposits/${depositId}`)).body;
     await declare(payoutId, txHash);
     await engine.untilStatus(payoutId, 'paid');
@@ -229,7 +229,7 @@ describe('a deposit that is short at the deadline', () => {
     await expectConvertedAndPaidOnce(engine, payoutId);
   });
 
-  test('is free money when the payout is cancelled', async () => {
+  test('is available money when the payout is cancelled', async () => {
     const { payoutId } = takeShort();
     const before = await balanceIn(engine, 'USDT');
     expect(await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).toMatchObject({
@@ -237,7 +237,7 @@ describe('a deposit that is short at the deadline', () => {
       body: { status: 'cancelled', holdReason: null },
     });
     const after = await balanceIn(engine, 'USDT');
-    expect(subtractAmounts(after.free, before.free)).toBe('700');
+    expect(subtractAmounts(after.available, before.available)).toBe('700');
     expect(subtractAmounts(before.inPayouts, after.inPayouts)).toBe('700');
     expect(causesOf(await entriesOf(engine, payoutId))).toEqual(['allocation', 'release']);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toEqual([]);

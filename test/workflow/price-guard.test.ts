@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { expectBooksToBalance, freeIn } from '../support/books.js';
+import { expectBooksToBalance, availableIn } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { auditLedger } from '../support/ledger-audit.js';
@@ -49,9 +49,9 @@ afterEach(async () => {
 const newId = (): string => `p-${randomUUID()}`;
 const setPrice = (bid: string): Promise<Json> =>
   engine.control('POST', '/price', { symbol: 'USDT/CNY', bid, ask: '7.5' });
-const freeInBoth = async () => ({
-  USDT: addAmounts(await freeIn(engine, 'USDT')),
-  CNY: addAmounts(await freeIn(engine, 'CNY')),
+const availableInBoth = async () => ({
+  USDT: addAmounts(await availableIn(engine, 'USDT')),
+  CNY: addAmounts(await availableIn(engine, 'CNY')),
 });
 const setTradeFee = (trade: string): Promise<Json> =>
   engine.control('PATCH', '/settings', { feeRates: { payout: '0.005', trade } });
@@ -321,7 +321,7 @@ const endOrder = (externalOrderId: string, status: string, filled = '0'): Promis
   engine.control('POST', '/orders/outcomes', { status, filled, externalOrderId });
 
 async function retry(payoutId: string, heldAs = 'ORDER_NOT_FILLED'): Promise<void> {
-  // The workflow learns of a hold a moment after the book has it.
+  // The workflow learns of a hold a moment after the store has it.
   await untilHoldReasonShown(engine, payoutId, heldAs);
   const answer = await engine.api('POST', `/v1/payouts/${payoutId}/retry`, { reason: 'the market is back' });
   expect(answer).toMatchObject({ status: 200 });
@@ -345,7 +345,7 @@ async function expectAgreement(payoutId: string): Promise<void> {
   await expectBooksToBalance(engine);
   expect(await auditLedger(sql)).toEqual([]);
   const { body } = await engine.api('GET', '/v1/reconciliation');
-  expect(body.differences.filter((difference: Json) => difference.payoutId === payoutId)).toEqual([]);
+  expect(body.discrepancies.filter((discrepancy: Json) => discrepancy.payoutId === payoutId)).toEqual([]);
 }
 
 /** Opened, funded, and held because its order ended with as much of it sold. */
@@ -413,12 +413,12 @@ describe.each(SALES)('an order that is filled in part, fixed %s', (_mode, change
     await expectPaidByOrders(payoutId, [whole]);
   });
 
-  test('cancelled then, both currencies are free', async () => {
+  test('cancelled then, both currencies are available', async () => {
     const { payoutId, deposit } = await openPartlyFilled(changes, '300');
-    const before = await freeInBoth();
+    const before = await availableInBoth();
     expect((await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).status).toBe(200);
     await engine.untilStatus(payoutId, 'cancelled');
-    expect(await freeInBoth()).toEqual({
+    expect(await availableInBoth()).toEqual({
       USDT: addAmounts(before.USDT, deposit.amount, '-300'),
       CNY: addAmounts(before.CNY, '2091'),
     });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { expectBooksToBalance, freeIn } from '../support/books.js';
+import { expectBooksToBalance, availableIn } from '../support/balances.js';
 import { untilAllocated } from '../support/deposit-workflows.js';
 import { type Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
@@ -29,10 +29,12 @@ afterEach(async () => {
 const fault = (kind: string, endpoint: string, more?: Json) => orderFault(engine, kind, endpoint, more);
 const newId = (): string => `p-${randomUUID()}`;
 
-/** All of the payout's deposit is in the free balance, and nobody has to decide about it. */
-async function expectFreed(payout: Json, depositId: string, freeBefore: string): Promise<void> {
+/** All of the payout's deposit is in the available balance, and nobody has to decide about it. */
+async function expectReleased(payout: Json, depositId: string, availableBefore: string): Promise<void> {
   await untilAllocated(engine, depositId);
-  expect(subtractAmounts(await freeIn(engine, 'USDT'), freeBefore)).toBe(addAmounts(payout.deposit.amount));
+  expect(subtractAmounts(await availableIn(engine, 'USDT'), availableBefore)).toBe(
+    addAmounts(payout.deposit.amount),
+  );
 }
 
 describe('refused for good', () => {
@@ -40,18 +42,18 @@ describe('refused for good', () => {
   const REASON = `account ${ACCOUNT} of Example Trading Ltd is closed`;
   const PERSONAL = new RegExp(`${ACCOUNT}|Example Trading Ltd`);
 
-  test('the order: nothing was converted, the payout fails and its deposit is free', async () => {
+  test('the order: nothing was converted, the payout fails and its deposit is available', async () => {
     const payoutId = newId();
     await fault('invalid_request_error', ORDERS, {
       externalOrderId: payoutId,
       message: 'limit 777777 passed',
     });
     const payout = await engine.open({ payoutId });
-    const before = await freeIn(engine, 'USDT');
+    const before = await availableIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual({ type: 'ORDER_REFUSED', message: 'limit ****** passed' });
-    await expectFreed(payout, id, before);
+    await expectReleased(payout, id, before);
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
   });
@@ -69,7 +71,7 @@ describe('refused for good', () => {
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
   });
 
-  test('the payout of a deposit that was never converted: failed, and the deposit is free', async () => {
+  test('the payout of a deposit that was never converted: failed, and the deposit is available', async () => {
     const payoutId = newId();
     await fault('invalid_request_error', PAYOUTS, { externalOrderId: payoutId, message: REASON });
     const payout = await engine.open({
@@ -78,14 +80,14 @@ describe('refused for good', () => {
       amount: '500',
       destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet-of-recipient' },
     });
-    const before = await freeIn(engine, 'USDT');
+    const before = await availableIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual({
       type: 'PAYOUT_REFUSED',
       message: expect.stringMatching(/^account \*+ of \*+ is closed$/),
     });
-    await expectFreed(payout, id, before);
+    await expectReleased(payout, id, before);
     const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
     expect(details).toMatch(/^\*\*failed\*\*/);
     // The provider's words are for those who may read the payout.

@@ -1,4 +1,4 @@
-import { openBook } from '../../src/book/book.js';
+import { openStore } from '../../src/store/store.js';
 import { addAmounts } from '../../src/domain/money.js';
 import {
   balanceIn,
@@ -6,9 +6,9 @@ import {
   entriesOf,
   expectBooksToBalance,
   expectPostingsToBalance,
-  freeMoney,
-  untilFree,
-} from '../support/books.js';
+  makeAvailable,
+  untilAvailable,
+} from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { untilAnswer } from '../support/payout-workflows.js';
@@ -30,12 +30,12 @@ function useEngine(feeSide: 'added' | 'deducted'): void {
   afterAll(() => engine.stop());
 }
 
-/** A currency that no other test has money in, with this much of it free. */
-async function newCurrency(free: string): Promise<string> {
+/** A currency that no other test has money in, with this much of it available. */
+async function newCurrency(available: string): Promise<string> {
   currencies += 1;
   const currency = `R${String(currencies).padStart(2, '0')}`;
   await engine.control('PATCH', '/settings', { payoutLimit: { currency, min: '1' } });
-  await freeMoney(engine, currency, free);
+  await makeAvailable(engine, currency, available);
   return currency;
 }
 
@@ -71,10 +71,10 @@ describe('what QbitPay really took, the fee on top', () => {
     const { currency, payout } = await payWith({});
     expect(payout).toMatchObject({ flags: [], fee: '2.00', recipientAmount: '400.00' });
     expect(await adjustmentsOf(payout.payoutId)).toEqual([]);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', ledger: '598.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', ledger: '598.00' });
   });
 
-  test('a smaller fee: flagged, an entry of its own, and the difference is free', async () => {
+  test('a smaller fee: flagged, an entry of its own, and the discrepancy is available', async () => {
     const { currency, payout } = await payWith({ payoutFee: '0.75' });
     expect(payout).toMatchObject({ flags: ['FEE_DIFFERS'], fee: '0.75', recipientAmount: '400.00' });
     expect(detailsOf(payout)).toContain(`QbitPay took a fee of 0.75 ${currency}, expected were 2.00`);
@@ -87,7 +87,7 @@ describe('what QbitPay really took, the fee on top', () => {
       details: { expectedFee: '2.00', fee: '0.75' },
     });
     expect(sumsOf(entries[2])).toEqual({ provider: '1.25', fees: '0', payout: '-1.25' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '599.25', ledger: '599.25' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '599.25', ledger: '599.25' });
   });
 
   test('a larger fee than the payout has money: a shortfall, which keeps others waiting until it is made good', async () => {
@@ -96,7 +96,7 @@ describe('what QbitPay really took, the fee on top', () => {
     const [adjustment] = await adjustmentsOf(payout.payoutId);
     expect(sumsOf(adjustment)).toEqual({ shortfall: '8.01', fees: '0', provider: '-8.01' });
     expect(await balanceIn(engine, currency)).toMatchObject({
-      free: '598.00',
+      available: '598.00',
       shortfall: '-8.01',
       ledger: '589.99',
     });
@@ -104,12 +104,12 @@ describe('what QbitPay really took, the fee on top', () => {
 
     const waiting = await engine.open(request(currency, '100.00'));
     expect(waiting.status).toBe('awaiting_balance');
-    await freeMoney(engine, currency, '8.00');
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', shortfall: '-0.01' });
+    await makeAvailable(engine, currency, '8.00');
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', shortfall: '-0.01' });
     expect((await engine.api('GET', `/v1/payouts/${waiting.payoutId}`)).body.status).toBe('awaiting_balance');
-    await freeMoney(engine, currency, '1.00');
+    await makeAvailable(engine, currency, '1.00');
     await engine.untilStatus(waiting.payoutId, 'paid');
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '498.49', shortfall: '0.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '498.49', shortfall: '0.00' });
   });
 
   test('a shortfall of a payout that fails is made good by its own returned money', async () => {
@@ -120,18 +120,18 @@ describe('what QbitPay really took, the fee on top', () => {
     await engine.open(failing);
     const failed = await engine.untilStatus(failing.payoutId, 'failed');
     expect(await balanceIn(engine, currency)).toMatchObject({
-      free: '598.00',
+      available: '598.00',
       shortfall: '-10.00',
-      returning: '400.00',
+      returnPending: '400.00',
     });
     await engine.control('POST', `/payouts/${failed.providerPayoutId}/return`, { fee: true });
-    expect(await untilFree(engine, currency, '1000.00')).toMatchObject({
+    expect(await untilAvailable(engine, currency, '1000.00')).toMatchObject({
       shortfall: '0.00',
-      returning: '0.00',
+      returnPending: '0.00',
     });
   });
 
-  test('less delivered: flagged as short, the rest is free, and nothing is topped up', async () => {
+  test('less delivered: flagged as short, the rest is available, and nothing is topped up', async () => {
     const { currency, payout } = await payWith({ deliverLess: '5.55' });
     expect(payout).toMatchObject({ flags: ['AMOUNT_SHORT'], recipientAmount: '394.45', fee: '2.00' });
     // Said once, however often it is read.
@@ -141,25 +141,25 @@ describe('what QbitPay really took, the fee on top', () => {
     const [adjustment] = await adjustmentsOf(payout.payoutId);
     expect(adjustment.details).toMatchObject({ expectedAmount: '400.00', amount: '394.45' });
     expect(sumsOf(adjustment)).toEqual({ provider: '5.55', payout: '-5.55' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '603.55' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '603.55' });
   });
 
   test('less delivered and a larger fee: what is given back pays for what is taken on top', async () => {
     const { currency, payout } = await payWith({ deliverLess: '5', payoutFee: '6.50' });
     expect([...payout.flags].sort()).toEqual(['AMOUNT_SHORT', 'FEE_DIFFERS']);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.50', shortfall: '0.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.50', shortfall: '0.00' });
   });
 
   test('send mode is short where less arrives than was asked for at QbitPay', async () => {
     const { currency, payout } = await payWith({ deliverLess: '1' }, { amountMode: 'send' });
     expect(payout).toMatchObject({ flags: ['AMOUNT_SHORT'], recipientAmount: '397.00', fee: '1.99' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '601.01' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '601.01' });
   });
 
-  test('the fee off the amount after all: the recipient is short of it, and it is free', async () => {
+  test('the fee off the amount after all: the recipient is short of it, and it is available', async () => {
     const { currency, payout } = await payWith({ feeSide: 'deducted' });
     expect(payout).toMatchObject({ flags: ['AMOUNT_SHORT'], recipientAmount: '398.00', fee: '2.00' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '600.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '600.00' });
   });
 
   test('a fee that is another one at each reading: each change is booked, once', async () => {
@@ -178,9 +178,9 @@ describe('what QbitPay really took, the fee on top', () => {
       );
     };
     await takeFee('6', '-4', 1);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', shortfall: '-4.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', shortfall: '-4.00' });
     await takeFee('7.5', '-1.5', 2);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', shortfall: '-5.50' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', shortfall: '-5.50' });
     await takeFee('1', '6.5', 3);
     await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
     await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { status: 'paid' });
@@ -190,15 +190,15 @@ describe('what QbitPay really took, the fee on top', () => {
     expect((await adjustmentsOf(payoutId)).map(({ causeId }) => causeId)).toEqual(
       [1, 2, 3].map((number) => `${payoutId}#${number}`),
     );
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '599.00', shortfall: '0.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '599.00', shortfall: '0.00' });
   });
 
   test('a reading that comes in after the end changes nothing: its money is somebody else’s by then', async () => {
     const { currency, payout } = await payWith({});
     const { payoutId, providerPayoutId } = payout;
-    const book = openBook({ url: engine.databaseUrl, onIdleError: () => undefined });
+    const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
     for (const fee of ['0.5', '3']) {
-      await book.attempts.recordSettlement(payoutId, {
+      await store.attempts.recordSettlement(payoutId, {
         providerPayoutId,
         currency,
         recipientAmount: '400',
@@ -207,9 +207,9 @@ describe('what QbitPay really took, the fee on top', () => {
         outcome: { status: 'paid', detail: 'settled' },
       });
     }
-    await book.close();
+    await store.close();
     expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toEqual(payout);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '598.00', shortfall: '0.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '598.00', shortfall: '0.00' });
   });
 });
 
@@ -221,14 +221,14 @@ describe('what QbitPay really took, the fee off the amount', () => {
     // 400 ÷ 0.995 is 402.0100…, rounded up.
     expect(payout).toMatchObject({ flags: [], recipientAmount: '400.00', fee: '2.02' });
     expect(await adjustmentsOf(payout.payoutId)).toEqual([]);
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '597.98' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '597.98' });
   });
 
   test('a larger fee makes the recipient short, and costs nothing more', async () => {
     const { currency, payout } = await payWith({ payoutFee: '10' });
     expect([...payout.flags].sort()).toEqual(['AMOUNT_SHORT', 'FEE_DIFFERS']);
     expect(payout).toMatchObject({ recipientAmount: '392.02', fee: '10.00' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '597.98', shortfall: '0.00' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '597.98', shortfall: '0.00' });
   });
 
   test('the fee on top after all: it was not the payout’s money', async () => {
@@ -236,7 +236,7 @@ describe('what QbitPay really took, the fee off the amount', () => {
     expect(payout).toMatchObject({ flags: ['AMOUNT_EXCEEDED'], recipientAmount: '402.02', fee: '2.02' });
     const [adjustment] = await adjustmentsOf(payout.payoutId);
     expect(adjustment.details).toMatchObject({ expectedAmount: '400', amount: '402.02' });
-    expect(await balanceIn(engine, currency)).toMatchObject({ free: '597.98', shortfall: '-2.02' });
+    expect(await balanceIn(engine, currency)).toMatchObject({ available: '597.98', shortfall: '-2.02' });
   });
 });
 
@@ -257,10 +257,10 @@ describe.each([
     expect(causesOf(entries)).toEqual(['allocation', 'order', 'payout', 'release']);
     expectPostingsToBalance(paid);
     const [usdt, cny] = [await balanceIn(engine, 'USDT'), await balanceIn(engine, 'CNY')];
-    expect(usdt.free).toBe(usdt.ledger);
-    expect(addAmounts(usdt.free, sale)).toBe(addAmounts(opened.deposit.amount));
-    expect(cny.free).toBe(cny.ledger);
-    expect(addAmounts(cny.free, expected.recipientAmount, expected.fee)).toBe(
+    expect(usdt.available).toBe(usdt.ledger);
+    expect(addAmounts(usdt.available, sale)).toBe(addAmounts(opened.deposit.amount));
+    expect(cny.available).toBe(cny.ledger);
+    expect(addAmounts(cny.available, expected.recipientAmount, expected.fee)).toBe(
       addAmounts(paid.order.quoteAmount),
     );
   });

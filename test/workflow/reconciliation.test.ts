@@ -1,8 +1,8 @@
 import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { atCurrencyScale, addAmounts } from '../../src/domain/money.js';
-import { DIFFERENCE_KINDS, type DifferenceKind } from '../../src/domain/reconciliation.js';
-import { untilParked } from '../support/deposit-workflows.js';
+import { DISCREPANCY_KINDS, type DiscrepancyKind } from '../../src/domain/reconciliation.js';
+import { untilUnallocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { untilAnswer } from '../support/payout-workflows.js';
@@ -45,7 +45,7 @@ async function failedWithoutReturn(engine: TestEngine): Promise<Json> {
 }
 
 /** What is not found is believed absent at once. */
-const BELIEVED_AT_ONCE = { SETTLE_WINDOW_SECONDS: '0', CLEAN_SCANS: '1' };
+const BELIEVED_AT_ONCE = { UNKNOWN_OUTCOME_WAIT_SECONDS: '0', ABSENCE_CHECKS: '1' };
 
 /** Sent, and never answered: held with an unknown outcome. */
 async function heldAsUnknown(engine: TestEngine, fault: string, changes: Json = {}): Promise<Json> {
@@ -87,23 +87,23 @@ const postPayout = (engine: TestEngine, externalOrderId: string, amount = 2000):
     destination: payoutRequest().destination,
   });
 
-/** Money in the account that is no payout's, in the book as a parked deposit. */
-async function park(engine: TestEngine, currency: string, amount: number): Promise<Json> {
+/** Money in the account that is no payout's, in the store as a unallocated deposit. */
+async function leaveUnallocated(engine: TestEngine, currency: string, amount: number): Promise<Json> {
   const deposit = await engine.control('POST', '/deposits', { currency, amount });
-  await untilParked(engine, deposit.id, 'UNMATCHED_DEPOSIT');
+  await untilUnallocated(engine, deposit.id, 'UNMATCHED_DEPOSIT');
   return deposit;
 }
 
-describe('every kind of difference, with no grace time', () => {
+describe('every kind of discrepancy, with no grace time', () => {
   let engine: TestEngine;
   beforeAll(async () => {
     engine = await startTestEngine({ env: { ...BELIEVED_AT_ONCE, RECONCILIATION_GRACE_SECONDS: '0' } });
-    await park(engine, 'CNY', 50_000);
-    await park(engine, 'USDT', 900);
+    await leaveUnallocated(engine, 'CNY', 50_000);
+    await leaveUnallocated(engine, 'USDT', 900);
   }, TIMEOUT_MS);
   afterAll(() => engine.stop());
 
-  /** Makes a difference of its kind and answers with what is to be found, to the last digit. */
+  /** Makes a discrepancy of its kind and answers with what is to be found, to the last digit. */
   type Maker = () => Promise<Json>;
 
   const ofPayout = ({ payoutId, providerPayoutId }: Json): Json => ({
@@ -115,24 +115,24 @@ describe('every kind of difference, with no grace time', () => {
   });
   const ofNobody = { payoutId: null, externalOrderId: null };
 
-  /** Shows the payout as another one than it was when the book read it last. */
+  /** Shows the payout as another one than it was when the store read it last. */
   const overwritten = async (shown: Json): Promise<Json> => {
     const payout = await paid(engine);
     await engine.control('POST', `/payouts/${payout.providerPayoutId}/overwrite`, shown);
     return ofPayout(payout);
   };
 
-  const MADE: Readonly<Record<DifferenceKind, Readonly<Record<string, Maker>>>> = {
+  const MADE: Readonly<Record<DiscrepancyKind, Readonly<Record<string, Maker>>>> = {
     MISSING_AT_PROVIDER: {
       'a payout that is shown no more': async () => {
         const payout = await paid(engine);
         await engine.control('POST', `/payouts/${payout.providerPayoutId}/forget`);
-        return { ...ofPayout(payout), book: '5000', provider: null };
+        return { ...ofPayout(payout), store: '5000', provider: null };
       },
       'a payout of another type': async () => {
         const payout = await paid(engine, { currency: 'USDT', amount: '250.000000', destination: WALLET });
         await engine.control('POST', `/payouts/${payout.providerPayoutId}/forget`);
-        return { ...ofPayout(payout), currency: 'USDT', book: '250', provider: null };
+        return { ...ofPayout(payout), currency: 'USDT', store: '250', provider: null };
       },
       'an order that is shown no more': async () => {
         const payout = await paid(engine);
@@ -143,26 +143,26 @@ describe('every kind of difference, with no grace time', () => {
           object: 'order',
           currency: 'USDT',
           providerIds: [providerOrderId],
-          book: '720.946916',
+          store: '720.946916',
           provider: null,
         };
       },
     },
     UNKNOWN_AT_PROVIDER: {
-      'a payout of a name that the book lacks': async () => {
+      'a payout of a name that the store lacks': async () => {
         const { id } = await postPayout(engine, 'from-somewhere-else');
         return {
           ...ofPayout({ providerPayoutId: id }),
-          ...{ payoutId: null, externalOrderId: 'from-somewhere-else', book: null, provider: '2000' },
+          ...{ payoutId: null, externalOrderId: 'from-somewhere-else', store: null, provider: '2000' },
         };
       },
-      'an order of a name that the book lacks': async () => {
+      'an order of a name that the store lacks': async () => {
         const externalOrderId = 'order-from-somewhere-else';
         const order = { symbol: 'USDT/CNY', side: 'sell', amount: 10, price: 6.97, externalOrderId };
         const { id } = await postToProvider(engine, 'orders', order);
         return {
           ...{ object: 'order', currency: 'USDT', payoutId: null, externalOrderId },
-          ...{ providerIds: [id], book: null, provider: '10' },
+          ...{ providerIds: [id], store: null, provider: '10' },
         };
       },
     },
@@ -181,7 +181,7 @@ describe('every kind of difference, with no grace time', () => {
         return {
           ...ofPayout({ payoutId, providerPayoutId: made.effects[0] }),
           currency: 'USDT',
-          book: 'unknown',
+          store: 'unknown',
           provider: '500',
         };
       },
@@ -191,51 +191,51 @@ describe('every kind of difference, with no grace time', () => {
         const payout = await paid(engine);
         const { id } = await postPayout(engine, payout.payoutId);
         const providerIds = [payout.providerPayoutId, id];
-        return { ...ofPayout(payout), providerIds, book: '5000', provider: '5000 + 2000' };
+        return { ...ofPayout(payout), providerIds, store: '5000', provider: '5000 + 2000' };
       },
     },
     AMOUNT_DIFFERS: {
       'one digit more': async () => ({
         ...(await overwritten({ amount: 5000.01 })),
-        ...{ book: '5000', provider: '5000.01' },
+        ...{ store: '5000', provider: '5000.01' },
       }),
     },
     FEE_DIFFERS: {
       'one digit less': async () => ({
         ...(await overwritten({ fee: 24.99 })),
-        ...{ book: '25', provider: '24.99' },
+        ...{ store: '25', provider: '24.99' },
       }),
     },
     STATUS_DIFFERS: {
       'paid here, failed there': async () => ({
         ...(await overwritten({ status: 'failed' })),
-        ...{ book: 'paid', provider: 'failed' },
+        ...{ store: 'paid', provider: 'failed' },
       }),
       'paid here, under way there': async () => ({
         ...(await overwritten({ status: 'inTransit' })),
-        ...{ book: 'paid', provider: 'inTransit' },
+        ...{ store: 'paid', provider: 'inTransit' },
       }),
     },
     DEPOSIT_UNSEEN: {
       'money that nothing announced': async () => {
         const deposit = { currency: 'USDT', amount: 77.5, notify: false };
         const { id } = await engine.control('POST', '/deposits', deposit);
-        const found = { ...ofNobody, book: null, provider: '77.5' };
+        const found = { ...ofNobody, store: null, provider: '77.5' };
         return { object: 'deposit', currency: 'USDT', providerIds: [id], ...found };
       },
     },
     DEPOSIT_MISSING: {
       'a deposit that is shown no more': async () => {
-        const { id } = await park(engine, 'USDT', 33.25);
+        const { id } = await leaveUnallocated(engine, 'USDT', 33.25);
         await engine.control('POST', `/deposits/${id}/forget`);
-        const found = { ...ofNobody, book: '33.25', provider: null };
+        const found = { ...ofNobody, store: '33.25', provider: null };
         return { object: 'deposit', currency: 'USDT', providerIds: [id], ...found };
       },
     },
     RETURN_OVERDUE: {
       'failed, and nothing came back': async () => {
         const payout = await failedWithoutReturn(engine);
-        return { ...ofPayout(payout), book: '5025', provider: null };
+        return { ...ofPayout(payout), store: '5025', provider: null };
       },
     },
     BALANCE_OFF: {
@@ -246,7 +246,7 @@ describe('every kind of difference, with no grace time', () => {
           currency: 'EUR',
           providerIds: [],
           ...ofNobody,
-          book: '0',
+          store: '0',
           provider: '0.01',
         };
       },
@@ -263,25 +263,25 @@ describe('every kind of difference, with no grace time', () => {
   };
 
   test('every kind there is, is made here', () => {
-    expect(Object.keys(MADE)).toEqual(DIFFERENCE_KINDS);
-    for (const kind of DIFFERENCE_KINDS) expect(Object.keys(MADE[kind])).not.toEqual([]);
+    expect(Object.keys(MADE)).toEqual(DISCREPANCY_KINDS);
+    for (const kind of DISCREPANCY_KINDS) expect(Object.keys(MADE[kind])).not.toEqual([]);
   });
 
-  const cases = DIFFERENCE_KINDS.flatMap((kind) =>
+  const cases = DISCREPANCY_KINDS.flatMap((kind) =>
     Object.entries(MADE[kind]).map(([what, make]) => [kind, what, make] as const),
   );
   test.each(cases)(
     '%s: %s',
     async (kind, _what, make) => {
-      const before = new Set((await reconcile(engine)).differences.map(identityOf));
+      const before = new Set((await reconcile(engine)).discrepancies.map(identityOf));
       const found = await make();
-      const { clean, differences, outside, balances } = await reconcile(engine);
-      const added = differences.filter((difference: Json) => !before.has(identityOf(difference)));
+      const { clean, discrepancies, outside, balances } = await reconcile(engine);
+      const added = discrepancies.filter((discrepancy: Json) => !before.has(identityOf(discrepancy)));
       expect(added).toEqual([{ kind, ...found, ...WORDS }]);
       expect({ clean, outside }).toEqual({ clean: false, outside: [] });
       // Whatever is reported explains its part of the balances.
       const off = balances.filter((balance: Json) => Number(balance.off) !== 0);
-      const reportedOff = differences.filter((difference: Json) => difference.kind === 'BALANCE_OFF');
+      const reportedOff = discrepancies.filter((discrepancy: Json) => discrepancy.kind === 'BALANCE_OFF');
       expect(off.map(({ currency }: Json) => currency)).toEqual(
         reportedOff.map(({ currency }: Json) => currency),
       );
@@ -292,7 +292,9 @@ describe('every kind of difference, with no grace time', () => {
   test('money that comes back late is overdue until it is there', async () => {
     const { payoutId, providerPayoutId } = await failedWithoutReturn(engine);
     const overdue = async (): Promise<Json[]> =>
-      (await reconcile(engine)).differences.filter((difference: Json) => difference.payoutId === payoutId);
+      (await reconcile(engine)).discrepancies.filter(
+        (discrepancy: Json) => discrepancy.payoutId === payoutId,
+      );
     expect(await overdue()).toMatchObject([{ kind: 'RETURN_OVERDUE' }]);
     await engine.control('POST', `/payouts/${providerPayoutId}/return`);
     expect(await overdue()).toEqual([]);
@@ -309,7 +311,7 @@ describe('no false alarm, with the grace time that is set by default', () => {
 
   const expectClean = async (): Promise<Json> => {
     const report = await reconcile(engine);
-    expect(report).toMatchObject({ clean: true, differences: [] });
+    expect(report).toMatchObject({ clean: true, discrepancies: [] });
     expect(report.balances.filter(({ off }: Json) => Number(off) !== 0)).toEqual([]);
     return report;
   };
@@ -359,7 +361,7 @@ describe('no false alarm, with the grace time that is set by default', () => {
     expect((await expectClean()).inFlight).toBe(0);
   });
 
-  test('what happens outside is listed once, booked to external, and no difference', async () => {
+  test('what happens outside is listed once, booked to external, and no discrepancy', async () => {
     await engine.control('POST', '/charges', { currency: 'USDT', amount: 100.5, credited: true });
     await engine.control('POST', '/dashboard/payouts', { currency: 'USDT', amount: 40 });
     const { outside } = await expectClean();
@@ -380,17 +382,17 @@ describe('no false alarm, with the grace time that is set by default', () => {
   test('money that comes back after the workflow was terminated is booked by the next run', async () => {
     const { payoutId, providerPayoutId } = await failedWithoutReturn(engine);
     await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).terminate();
-    const { free }: { readonly free: string } = await balanceOf('CNY');
-    expect(await balanceOf('CNY')).toMatchObject({ returning: '5000.00' });
+    const { available }: { readonly available: string } = await balanceOf('CNY');
+    expect(await balanceOf('CNY')).toMatchObject({ returnPending: '5000.00' });
     await engine.control('POST', `/payouts/${providerPayoutId}/return`);
     await expectClean();
     expect(await balanceOf('CNY')).toMatchObject({
-      returning: '0.00',
-      free: atCurrencyScale(addAmounts(free, '5025'), 'CNY'),
+      returnPending: '0.00',
+      available: atCurrencyScale(addAmounts(available, '5025'), 'CNY'),
     });
   });
 
-  test('an unknown outcome of which the provider has nothing is no difference', async () => {
+  test('an unknown outcome of which the provider has nothing is no discrepancy', async () => {
     await heldAsUnknown(engine, 'resetBeforeEffect');
     await expectClean();
   });
@@ -408,6 +410,6 @@ describe('no false alarm, with the grace time that is set by default', () => {
     await handle.trigger();
     const reports = await untilAnswer(readReports, ({ length }) => length > stored, 'a report');
     await database.end();
-    expect(reports.at(-1)).toMatchObject({ clean: true, report: { clean: true, differences: [] } });
+    expect(reports.at(-1)).toMatchObject({ clean: true, report: { clean: true, discrepancies: [] } });
   });
 });

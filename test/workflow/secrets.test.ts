@@ -1,5 +1,5 @@
 import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { untilParked } from '../support/deposit-workflows.js';
+import { untilUnallocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { currentDetailsOf } from '../support/payout-workflows.js';
@@ -35,7 +35,7 @@ beforeAll(async () => {
   ]);
   await refuseReads();
   const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
-  await untilParked(engine, id, 'UNMATCHED_DEPOSIT');
+  await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
   workflowIds.push(...ended.map(payoutWorkflowId), depositWorkflowId(id));
   await collectAnswers(ended);
 });

@@ -116,7 +116,7 @@ describe('with webhooks', () => {
   });
 });
 
-describe('a workflow that is reset to its first task goes on from the book', () => {
+describe('a workflow that is reset to its first task goes on from the store', () => {
   const untilEnded = async (payoutId: string, runId: string): Promise<Json> => {
     const description = await untilAnswer(
       () => describePayout(engine, payoutId),

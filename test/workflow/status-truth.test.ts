@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { expectBooksToBalance } from '../support/books.js';
+import { expectBooksToBalance } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { advancePayout, untilAnswer, untilHoldReasonShown } from '../support/payout-workflows.js';
@@ -199,7 +199,7 @@ test('a status that goes backwards takes nothing back', async () => {
   await expectEnded(payout, 'paid');
 });
 
-describe('a finding that only a later reading shows', () => {
+describe('a discrepancy that only a later reading shows', () => {
   test.each([
     ['CONVERTED_BY_PROVIDER', { trade: { id: 'tr_1', status: 'done' } }],
     ['CURRENCY_DIFFERS', { currency: 'USDT' }],

@@ -24,13 +24,13 @@ let proxy: ProviderProxy;
 let database: PostgresClient;
 
 /** Long enough to be told apart from none, short enough to wait for. */
-const SETTLE_WINDOW_SECONDS = 1;
-const CLEAN_SCANS = 2;
+const UNKNOWN_OUTCOME_WAIT_SECONDS = 1;
+const ABSENCE_CHECKS = 2;
 
 const settings = (resendMaxAmount: string) => ({
   env: {
-    SETTLE_WINDOW_SECONDS: String(SETTLE_WINDOW_SECONDS),
-    CLEAN_SCANS: String(CLEAN_SCANS),
+    UNKNOWN_OUTCOME_WAIT_SECONDS: String(UNKNOWN_OUTCOME_WAIT_SECONDS),
+    ABSENCE_CHECKS: String(ABSENCE_CHECKS),
     RESEND_MAX_AMOUNT: resendMaxAmount,
   },
 });
@@ -77,9 +77,9 @@ const OPERATIONS = [
 ] as const;
 type Operation = (typeof OPERATIONS)[number][0];
 
-const fenceOf = async (operation: Operation, payoutId: string): Promise<Json> => {
+const providerRequestOf = async (operation: Operation, payoutId: string): Promise<Json> => {
   const { rows } = await database.query(
-    'select state, sends from fences where operation = $1 and external_order_id = $2',
+    'select state, sends from provider_requests where operation = $1 and external_order_id = $2',
     [operation, payoutId],
   );
   return rows[0];
@@ -97,7 +97,7 @@ async function strike(endpoint: string, [kind, more]: readonly [string, Json?]):
 async function expectPaid(payoutId: string, operation: Operation, sends: number): Promise<void> {
   await engine.untilStatus(payoutId, 'paid');
   await expectConvertedAndPaidOnce(engine, payoutId);
-  expect(await fenceOf(operation, payoutId)).toEqual({ state: 'accepted', sends });
+  expect(await providerRequestOf(operation, payoutId)).toEqual({ state: 'accepted', sends });
   for (const [other, endpoint] of OPERATIONS) {
     expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(other === operation ? sends : 1);
   }
@@ -131,7 +131,7 @@ describe('with what is not found left to a person', () => {
     const expectSentOnce = async (): Promise<void> => {
       for (const payoutId of payoutIds) {
         expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
-        expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
+        expect(await providerRequestOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
         const ordersSent = await requestsTo(engine, ORDERS, payoutId);
         const payoutsSent = await requestsTo(engine, PAYOUTS, payoutId);
         expect([ordersSent.length, payoutsSent.length]).toEqual(operation === 'order' ? [1, 0] : [1, 1]);
@@ -158,14 +158,14 @@ describe('with what is not found left to a person', () => {
       }
     });
 
-    test('only after the settle window, by so many readings', async () => {
+    test('only after the wait for an unknown outcome, by so many readings', async () => {
       const { rows } = await database.query(
-        `select clean_scans, held.at >= last_sent_at + make_interval(secs => $3) as settled
-         from fences join payout_transitions held on held.payout_id = fences.payout_id and held.status = 'held'
+        `select absence_checks, held.at >= last_sent_at + make_interval(secs => $3) as settled
+         from provider_requests join payout_transitions held on held.payout_id = provider_requests.payout_id and held.status = 'held'
          where operation = $1 and external_order_id = any($2)`,
-        [operation, payoutIds, SETTLE_WINDOW_SECONDS],
+        [operation, payoutIds, UNKNOWN_OUTCOME_WAIT_SECONDS],
       );
-      expect(rows).toEqual(payoutIds.map(() => ({ clean_scans: CLEAN_SCANS, settled: true })));
+      expect(rows).toEqual(payoutIds.map(() => ({ absence_checks: ABSENCE_CHECKS, settled: true })));
     });
 
     test('it cannot be cancelled: the money may have left', async () => {
@@ -182,7 +182,7 @@ describe('with what is not found left to a person', () => {
     });
   });
 
-  describe('a sender that was killed leaves its fence behind', () => {
+  describe('a sender that was killed leaves its providerRequest behind', () => {
     test.each([
       ['order', 'sending', ORDERS],
       ['order', 'unknown', ORDERS],
@@ -193,14 +193,14 @@ describe('with what is not found left to a person', () => {
       async (operation, state, endpoint) => {
         const { payoutId, ...opened } = await engine.open();
         await database.query(
-          `insert into fences (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at)
+          `insert into provider_requests (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at)
            values ($1, $2, $2, $3, 1, clock_timestamp(), clock_timestamp())`,
           [operation, payoutId, state],
         );
         await engine.fund(opened);
         expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
         expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
-        expect(await fenceOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
+        expect(await providerRequestOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
       },
     );
   });
@@ -222,8 +222,8 @@ describe('with what is not found left to a person', () => {
       });
       await engine.fund(opened);
       await untilAnswer(
-        () => fenceOf(operation, payoutId),
-        (fence) => fence?.state === 'not_sent',
+        () => providerRequestOf(operation, payoutId),
+        (providerRequest) => providerRequest?.state === 'not_sent',
         'not sent',
       );
       expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe(
@@ -235,7 +235,7 @@ describe('with what is not found left to a person', () => {
       await engine.untilStatus(payoutId, 'paid');
       await expectConvertedAndPaidOnce(engine, payoutId);
       expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
-      expect((await fenceOf(operation, payoutId)).sends).toBeGreaterThan(1);
+      expect((await providerRequestOf(operation, payoutId)).sends).toBeGreaterThan(1);
     });
   });
 });
@@ -279,7 +279,7 @@ describe('with a limit of what is sent again', () => {
     const payoutId = await strike(ORDERS, ['resetBeforeEffect', { times: 2 }]);
     expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(2);
-    expect(await fenceOf('order', payoutId)).toEqual({ state: 'unknown', sends: 2 });
+    expect(await providerRequestOf('order', payoutId)).toEqual({ state: 'unknown', sends: 2 });
   });
 });
 

@@ -7,7 +7,7 @@ import {
 } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
 import type { OperatorAction } from '../../src/domain/operator-action.js';
-import { balanceIn, freeIn, freeMoney } from '../support/books.js';
+import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import {
   adjust,
@@ -15,7 +15,7 @@ import {
   advance,
   answerWith,
   callProvider,
-  cancelFreeing,
+  cancelReleasing,
   closeAsOver,
   closeUnsent,
   decide,
@@ -66,12 +66,12 @@ const openUnfilled =
     return held;
   };
 
-async function freedInBoth({ payoutId, deposit, order }: Json): Promise<void> {
-  const before = { USDT: await freeIn(engine, 'USDT'), CNY: await freeIn(engine, 'CNY') };
-  await cancelFreeing(payoutId, 'USDT');
-  const freed = subtractAmounts(await freeIn(engine, 'USDT'), before.USDT);
+async function releasedInBoth({ payoutId, deposit, order }: Json): Promise<void> {
+  const before = { USDT: await availableIn(engine, 'USDT'), CNY: await availableIn(engine, 'CNY') };
+  await cancelReleasing(payoutId, 'USDT');
+  const freed = subtractAmounts(await availableIn(engine, 'USDT'), before.USDT);
   expect(freed).toBe(subtractAmounts(deposit.amount, order.amount));
-  expect(subtractAmounts(await freeIn(engine, 'CNY'), before.CNY)).toBe(addAmounts(order.quoteAmount));
+  expect(subtractAmounts(await availableIn(engine, 'CNY'), before.CNY)).toBe(addAmounts(order.quoteAmount));
 }
 
 async function openShort(): Promise<Json> {
@@ -153,7 +153,7 @@ async function paidInTransit({ payoutId }: Json): Promise<void> {
 const freed =
   (currency: string) =>
   ({ payoutId }: Json): Promise<void> =>
-    cancelFreeing(payoutId, currency);
+    cancelReleasing(payoutId, currency);
 
 const way = (
   reason: FailureType,
@@ -193,7 +193,7 @@ async function adoptOneOfTwoPaid({ payoutId }: Json): Promise<void> {
   for (const { id } of [own, other]) await advance({ providerPayoutId: id }, 'paid');
   await decide(payoutId, 'resolve', { action: 'adopt', providerPayoutId: own.id });
   const paid = await engine.untilStatus(payoutId, 'paid');
-  expect(paid).toMatchObject({ providerPayoutId: own.id, flags: ['SURPLUS_ACCEPTANCE'] });
+  expect(paid).toMatchObject({ providerPayoutId: own.id, flags: ['SURPLUS_AT_PROVIDER'] });
   expect(detailsOf(paid).join('\n')).toContain(`QbitPay paid ${other.id} as well`);
   await adjust('CNY', '5025');
 }
@@ -250,23 +250,29 @@ const WAYS_OUT: readonly WayOut[] = [
   way('DUPLICATE_AT_PROVIDER', 'resolve', 'adoption of one', openDuplicated, adoptOneOfTwo),
   way('DUPLICATE_AT_PROVIDER', 'resolve', 'both were paid', openDuplicated, adoptOneOfTwoPaid),
   way('PRICE_MOVED', 'resume', 'the price is back', openMoved, paidAfter('resume')),
-  way('PRICE_MOVED', 'cancel', 'deposit free', openMoved, freed('USDT')),
+  way('PRICE_MOVED', 'cancel', 'deposit available', openMoved, freed('USDT')),
   way('NO_USABLE_PRICE', 'resume', 'prices are fresh', openUnpriced, paidAfter('resume')),
-  way('NO_USABLE_PRICE', 'cancel', 'deposit free', openUnpriced, freed('USDT')),
+  way('NO_USABLE_PRICE', 'cancel', 'deposit available', openUnpriced, freed('USDT')),
   way('ORDER_NOT_FILLED', 'retry', 'after a cancelled order', openUnfilled('cancelled'), retryOrder),
   way('ORDER_NOT_FILLED', 'retry', 'after a failed order', openUnfilled('failed'), retryOrder),
   way('ORDER_NOT_FILLED', 'retry', 'filled in part', openUnfilled('cancelled', '300'), retryOrder),
-  way('ORDER_NOT_FILLED', 'cancel', 'deposit free', openUnfilled('cancelled'), freed('USDT')),
-  way('ORDER_NOT_FILLED', 'cancel', 'both currencies free', openUnfilled('failed', '300'), freedInBoth),
+  way('ORDER_NOT_FILLED', 'cancel', 'deposit available', openUnfilled('cancelled'), freed('USDT')),
+  way(
+    'ORDER_NOT_FILLED',
+    'cancel',
+    'both currencies available',
+    openUnfilled('failed', '300'),
+    releasedInBoth,
+  ),
   way('ORDER_UNCLEAR', 'resume', 'it shows what was sold', openUnclear, async (held) => {
     proxy.rewrite(undefined);
     await decide(held.payoutId, 'resume');
     await retryOrder(await untilHeld(held.payoutId, 'ORDER_NOT_FILLED'));
   }),
   way('ORDER_UNCLEAR', 'resolve', 'what shows is all', openUnclear, async ({ payoutId }) => {
-    const before = await freeIn(engine, 'CNY');
+    const before = await availableIn(engine, 'CNY');
     await closeAsOver(payoutId, () => proxy.rewrite(undefined));
-    expect(addAmounts(await freeIn(engine, 'CNY'), `-${before}`)).toBe('2091');
+    expect(addAmounts(await availableIn(engine, 'CNY'), `-${before}`)).toBe('2091');
   }),
   way('ORDER_UNCLEAR', 'resume', 'it is shown again', openUnshownOrder, async ({ payoutId }) => {
     await decide(payoutId, 'resume');
@@ -275,24 +281,30 @@ const WAYS_OUT: readonly WayOut[] = [
     await decide(payoutId, 'resume');
     await retryOrder(await untilHeld(payoutId, 'ORDER_NOT_FILLED'));
   }),
-  way('ORDER_UNCLEAR', 'resolve', 'it is not shown', openUnshownOrder, async ({ payoutId, freeBefore }) => {
-    const close = { action: 'close' };
-    await expectRefused(payoutId, 'resolve', /has the order as \S+: resume/, close);
-    await hideFromLists(payoutId, (request) => request.includes('type=order'));
-    await expectRefused(payoutId, 'resolve', /does not show all that the order moved/, close);
-    await hideFromLists(payoutId);
-    await closeAsOver(payoutId);
-    expect(addAmounts(await freeIn(engine, 'CNY'), `-${freeBefore}`)).toBe('2091');
-  }),
-  way('SHORT_AFTER_ORDER', 'cancel', 'converted money free', openShort, freed('CNY')),
+  way(
+    'ORDER_UNCLEAR',
+    'resolve',
+    'it is not shown',
+    openUnshownOrder,
+    async ({ payoutId, availableBefore }) => {
+      const close = { action: 'close' };
+      await expectRefused(payoutId, 'resolve', /has the order as \S+: resume/, close);
+      await hideFromLists(payoutId, (request) => request.includes('type=order'));
+      await expectRefused(payoutId, 'resolve', /does not show all that the order moved/, close);
+      await hideFromLists(payoutId);
+      await closeAsOver(payoutId);
+      expect(addAmounts(await availableIn(engine, 'CNY'), `-${availableBefore}`)).toBe('2091');
+    },
+  ),
+  way('SHORT_AFTER_ORDER', 'cancel', 'converted money available', openShort, freed('CNY')),
   way('DESTINATION_REFUSED', 'retry', 'the same again', openRefusedDestination, retryPayout()),
   way('DESTINATION_REFUSED', 'retry', 'elsewhere', openRefusedDestination, retryPayout(OTHER_DESTINATION)),
-  way('DESTINATION_REFUSED', 'cancel', 'converted money free', openRefusedDestination, freed('CNY')),
+  way('DESTINATION_REFUSED', 'cancel', 'converted money available', openRefusedDestination, freed('CNY')),
   way('PROVIDER_REFUSED', 'retry', 'of the order', openRefused(ORDERS), retryOrder),
   way('PROVIDER_REFUSED', 'retry', 'of the payout', openRefused(PAYOUTS), retryPayout()),
   way('PROVIDER_REFUSED', 'cancel', 'at the order', openRefused(ORDERS), freed('USDT')),
   way('PROVIDER_REFUSED', 'cancel', 'at the payout', openRefused(PAYOUTS), freed('CNY')),
-  way('UNDERFUNDED', 'cancel', 'deposit free', openUnderfunded, freed('USDT')),
+  way('UNDERFUNDED', 'cancel', 'deposit available', openUnderfunded, freed('USDT')),
   way('CONVERTED_BY_PROVIDER', 'resume', 'paid', openConvertedByProvider, paidInTransit),
   way('STATUS_NOT_KNOWN', 'resume', 'the word is known', openWithUnknownStatus, paidAfter('resume')),
   way('STATUS_NOT_KNOWN', 'resume', 'it is shown again', openUnshown('paid'), async ({ payoutId }) => {
@@ -305,11 +317,11 @@ const WAYS_OUT: readonly WayOut[] = [
   way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', openEndedInOtherWords, closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', openOrderEndedInOtherWords, async (held) => {
     await closeAsOver(held.payoutId);
-    expect(addAmounts(await freeIn(engine, 'CNY'), `-${held.freeBefore}`)).toBe('2091');
+    expect(addAmounts(await availableIn(engine, 'CNY'), `-${held.availableBefore}`)).toBe('2091');
   }),
   way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', openFailed('failed'), retryPayout()),
   way('ATTEMPT_FAILED', 'retry', 'elsewhere', openFailed('cancelled'), retryPayout(OTHER_DESTINATION)),
-  way('ATTEMPT_FAILED', 'cancel', 'money free', openFailed('failed'), freed('CNY')),
+  way('ATTEMPT_FAILED', 'cancel', 'money available', openFailed('failed'), freed('CNY')),
   way('ATTEMPT_FAILED', 'resolve', 'paid after all', openFailedForNow, adoptPaid),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', openHeldByOperator, async ({ payoutId, deposit }) => {
     await decide(payoutId, 'resume');
@@ -328,7 +340,7 @@ const WAYS_OUT: readonly WayOut[] = [
     await advance(await engine.untilStatus(payoutId, 'in_transit'), 'paid');
     await engine.untilStatus(payoutId, 'paid');
   }),
-  way('TAKEN_BEYOND_LEDGER', 'resume', 'not before it is booked', openTakenBeyond, payWhenCovered),
+  way('DEBIT_EXCEEDS_LEDGER', 'resume', 'not before it is booked', openDebitBeyond, payWhenCovered),
 ];
 
 const hideSingle = (endpoint: string): Promise<Json> =>
@@ -346,12 +358,12 @@ function openUnshown(outcome: string): () => Promise<Json> {
 
 /** QbitPay ended the order filled in part, and does not show it any more. */
 async function openUnshownOrder(): Promise<Json> {
-  const freeBefore = await freeIn(engine, 'CNY');
+  const availableBefore = await availableIn(engine, 'CNY');
   const held = await openHeld('ORDER_UNCLEAR', async (externalOrderId) => {
     await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled: '300', externalOrderId });
     await hideSingle('GET /api/v1/orders/{id}');
   });
-  return { ...held, freeBefore };
+  return { ...held, availableBefore };
 }
 
 /** QbitPay sends the money back, and calls that something else. */
@@ -365,19 +377,19 @@ function openEndedInOtherWords(): Promise<Json> {
 
 async function closeReturned({ payoutId, providerPayoutId }: Json): Promise<void> {
   await expectRefused(payoutId, 'resolve', /does not show its money/, { action: 'close' });
-  const before = await freeIn(engine, 'CNY');
+  const before = await availableIn(engine, 'CNY');
   await untilTaken(engine, `/payouts/${providerPayoutId}/return`, {}, 'its money back');
   await closeAsOver(payoutId);
-  expect(compareAmounts(await freeIn(engine, 'CNY'), before)).toBe(1);
+  expect(compareAmounts(await availableIn(engine, 'CNY'), before)).toBe(1);
 }
 
 async function openOrderEndedInOtherWords(): Promise<Json> {
-  const freeBefore = await freeIn(engine, 'CNY');
+  const availableBefore = await availableIn(engine, 'CNY');
   const held = await openHeld('STATUS_NOT_KNOWN', async (externalOrderId) => {
     await engine.control('POST', '/orders/outcomes', { status: 'cancelled', filled: '300', externalOrderId });
     answerWith(externalOrderId, isOrderOf, { status: 'expired' });
   });
-  return { ...held, freeBefore };
+  return { ...held, availableBefore };
 }
 
 async function adoptPaid({ payoutId, providerPayoutId }: Json): Promise<void> {
@@ -401,7 +413,7 @@ function openOtherOrder(): Promise<Json> {
 
 /** QbitPay took the payout out of another currency than the one asked for. */
 async function openInOtherCurrency(): Promise<Json> {
-  await freeMoney(engine, 'USDT', '6001');
+  await makeAvailable(engine, 'USDT', '6001');
   const held = await openHeld('CURRENCY_DIFFERS', async (payoutId) => {
     await endAs('stuck', payoutId);
     answerWith(payoutId, isPayoutOf, { currency: 'USDT' });
@@ -414,7 +426,7 @@ async function openInOtherCurrency(): Promise<Json> {
 const UNKNOWN_DEPOSIT = '6000';
 
 /** QbitPay takes all that the ledger knows of, and then some of what came in without its knowing. */
-async function openTakenBeyond(): Promise<Json> {
+async function openDebitBeyond(): Promise<Json> {
   const known = (await balanceIn(engine, 'CNY')).ledger;
   const covering = await engine.control('POST', '/deposits', {
     currency: 'CNY',
@@ -422,14 +434,14 @@ async function openTakenBeyond(): Promise<Json> {
     notify: false,
   });
   await engine.control('PATCH', '/settings', { payoutFee: addAmounts(known, '1000') });
-  const held = await openHeld('TAKEN_BEYOND_LEDGER', () => undefined);
+  const held = await openHeld('DEBIT_EXCEEDS_LEDGER', () => undefined);
   expect(held.postings.filter(({ cause }: Json) => cause === 'payout')).toEqual([]);
   return { ...held, covering };
 }
 
 async function payWhenCovered({ payoutId, covering }: Json): Promise<void> {
   await decide(payoutId, 'resume');
-  await untilHeld(payoutId, 'TAKEN_BEYOND_LEDGER');
+  await untilHeld(payoutId, 'DEBIT_EXCEEDS_LEDGER');
   const { id, currency, amount } = covering;
   const data = { id, object: 'deposit', currency, amount, status: 'confirmed' };
   await engine.control('POST', '/events/forge', { type: 'deposit.confirmed', data });

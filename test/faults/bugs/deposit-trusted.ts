@@ -10,7 +10,7 @@ export const DEPOSIT_TRUSTED: Bug = {
   makeActivities: (deps) => ({
     ...createActivities(deps),
     verifyDeposit: async ({ depositKey, notice }) => ({
-      depositKey: await deps.book.deposits.recordVerified({ ...notice, depositKey, proof: 'the notice' }),
+      depositKey: await deps.store.deposits.recordVerified({ ...notice, depositKey, proof: 'the notice' }),
     }),
   }),
 };

@@ -2,7 +2,7 @@ import { BLIND_RETRY } from './blind-retry.js';
 import { BOOKED_TWICE } from './booked-twice.js';
 import type { Bug } from './bug.js';
 import { DEPOSIT_TRUSTED } from './deposit-trusted.js';
-import { FENCE_SKIPPED } from './fence-skipped.js';
+import { GUARD_SKIPPED } from './guard-skipped.js';
 import { GIVES_UP } from './gives-up.js';
 import { NAIVE_PAYOUT } from './naive-payout.js';
 import { STALE_PRICE } from './stale-price.js';
@@ -16,7 +16,7 @@ export const BUG_VARIABLE = 'FAULTS_BUG';
 
 export const BUGS: readonly Bug[] = [
   BLIND_RETRY,
-  FENCE_SKIPPED,
+  GUARD_SKIPPED,
   WEBHOOK_TRUSTED,
   DEPOSIT_TRUSTED,
   STALE_PRICE,

@@ -1,7 +1,7 @@
 import { recordAccepted } from '../../../activities/accepted-payout.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../../activities/index.js';
-import { FENCE_OPERATION } from '../../../src/book/schema.js';
+import { REQUEST_OPERATION } from '../../../src/store/schema.js';
 import { payoutExternalId } from '../../../src/domain/identifiers.js';
 import { postAmountFor } from '../../../src/domain/quote.js';
 import { INVARIANT } from '../world.js';
@@ -10,7 +10,7 @@ import type { Bug } from './bug.js';
 /** What everybody writes first: an activity that posts, and a retry policy of three attempts. The baseline. */
 export const NAIVE_PAYOUT: Bug = {
   name: 'naivePayout',
-  about: 'createPayout without a fence, tried three times by Temporal: the naive baseline',
+  about: 'createPayout without a providerRequest, tried three times by Temporal: the naive baseline',
   found: [
     { seed: 52, by: INVARIANT.PAID_ONCE },
     { seed: 21, by: INVARIANT.PAID_ONCE },
@@ -21,17 +21,17 @@ export const NAIVE_PAYOUT: Bug = {
 
 function createNaivePayout(deps: ActivityDependencies): Activities['createPayout'] {
   return async ({ payoutId }) => {
-    const payout = await deps.book.payouts.get(payoutId);
+    const payout = await deps.store.payouts.get(payoutId);
     const { request, feeTerms, payoutAttempt } = payout;
     const externalOrderId = payoutExternalId(payoutId, payoutAttempt);
-    await deps.book.attempts.enterStep(
+    await deps.store.attempts.enterStep(
       payoutId,
-      { operation: FENCE_OPERATION.PAYOUT, externalOrderId },
+      { operation: REQUEST_OPERATION.PAYOUT, externalOrderId },
       'sending',
     );
     if (feeTerms === null) throw new Error('the payout was never opened');
     const { currency, destination } = request;
-    const own = await deps.book.ledger.fundsOf(payoutId);
+    const own = await deps.store.ledger.fundsOf(payoutId);
     const funds = own.find((one) => one.currency === currency)?.amount ?? '0';
     const amount = postAmountFor(request, funds, feeTerms);
     const answer = await deps.qbitpay.createPayout({ amount, currency, destination, externalOrderId });

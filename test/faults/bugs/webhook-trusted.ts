@@ -1,13 +1,13 @@
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities } from '../../../activities/index.js';
 import type { SettlementInput } from '../../../activities/settlement-reading.js';
-import type { Book } from '../../../src/book/book.js';
+import type { Store } from '../../../src/store/store.js';
 import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
 import { INVARIANT } from '../world.js';
 import type { Bug } from './bug.js';
 
-type Outcome = NonNullable<Parameters<Book['attempts']['recordSettlement']>[1]['outcome']>;
+type Outcome = NonNullable<Parameters<Store['attempts']['recordSettlement']>[1]['outcome']>;
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'payout.paid': { status: PAYOUT_STATUS.PAID, detail: 'the webhook says so' },
@@ -40,25 +40,25 @@ export const WEBHOOK_TRUSTED: Bug = {
 };
 
 async function findAnnouncedEnd(
-  { book }: ActivityDependencies,
+  { store }: ActivityDependencies,
   payoutId: string,
 ): Promise<string | undefined> {
-  const events = await book.webhooks.pendingOf({ payoutId });
-  const rows = await Promise.all(events.map(({ webhookEventId }) => book.webhooks.find(webhookEventId)));
+  const events = await store.webhooks.pendingOf({ payoutId });
+  const rows = await Promise.all(events.map(({ webhookEventId }) => store.webhooks.find(webhookEventId)));
   return rows.map((row) => row?.type ?? '').find((type) => OUTCOMES[type] !== undefined);
 }
 
 async function believe(
-  { book }: ActivityDependencies,
+  { store }: ActivityDependencies,
   { payoutId, providerPayoutId }: SettlementInput,
   type: string | undefined,
 ): Promise<void> {
   const outcome = OUTCOMES[type ?? ''];
-  const { providerPayout, currency } = await book.payouts.get(payoutId);
+  const { providerPayout, currency } = await store.payouts.get(payoutId);
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
   const providerStatus = outcome.status;
-  await book.attempts.recordSettlement(payoutId, {
+  await store.attempts.recordSettlement(payoutId, {
     providerPayoutId,
     currency,
     recipientAmount,

@@ -136,13 +136,13 @@ describe('reads', () => {
   });
 });
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', fence: 'unknown' };
-const INVALID: PostVerdict = { kind: 'invalid', fence: 'rejected' };
-const REFUSED: PostVerdict = { kind: 'refused', fence: 'rejected' };
-const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', fence: 'refused_retryable' };
+const UNKNOWN: PostVerdict = { kind: 'unknown', providerRequest: 'unknown' };
+const INVALID: PostVerdict = { kind: 'invalid', providerRequest: 'refused' };
+const REFUSED: PostVerdict = { kind: 'refused', providerRequest: 'refused' };
+const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', providerRequest: 'retry_later' };
 const notNow = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: number): PostVerdict => ({
   kind: 'notNow',
-  fence: 'refused_retryable',
+  providerRequest: 'retry_later',
   type,
   retryAfterMs,
 });
@@ -200,7 +200,7 @@ describe('requests that move money', () => {
       const error = new QbitPayConnectionError(operation, { sent: false, code: 'ECONNREFUSED' });
       expect(classifyPostError(operation, error)).toEqual({
         kind: 'notNow',
-        fence: 'not_sent',
+        providerRequest: 'not_sent',
         type: 'PROVIDER_UNAVAILABLE',
         retryAfterMs: undefined,
       });

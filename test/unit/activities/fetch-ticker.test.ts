@@ -5,7 +5,7 @@ import { createFetchTicker } from '../../../activities/fetch-ticker.js';
 async function quotedAfter(skewMs: number): Promise<number> {
   const nowMs = Date.now();
   const fetchTicker = createFetchTicker({
-    book: { payouts: { clearWaiting: () => Promise.resolve() } },
+    store: { payouts: { clearWaiting: () => Promise.resolve() } },
     qbitpay: { getTicker: () => Promise.resolve({ timestamp: nowMs + skewMs, price: '6.97' }) },
   } as unknown as ActivityDependencies);
   const result = await fetchTicker({ payoutId: 'p-1', fundingCurrency: 'USDT', currency: 'CNY' });

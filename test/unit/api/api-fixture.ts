@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
-import type { ApiBook } from '../../../src/api/book-port.js';
+import type { ApiStore } from '../../../src/api/store-port.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
-import type { DepositRecord, LedgerEntry } from '../../../src/book/ledger-records.js';
-import type { PayoutRecord } from '../../../src/book/records.js';
+import type { DepositRecord, LedgerEntry } from '../../../src/store/ledger/ledger-records.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
 import type { DepositGateway } from '../../../src/temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../../../src/temporal/payout-gateway.js';
@@ -39,7 +39,7 @@ export const REQUEST: PayoutRequest = {
   description: 'Invoice 2026-0001',
 };
 
-/** A hash that is as good as the book's for telling requests apart. */
+/** A hash that is as good as the store's for telling requests apart. */
 export const hashOf = (request: PayoutRequest): string => `hash:${JSON.stringify(request)}`;
 
 export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
@@ -93,8 +93,8 @@ export function depositOf(changes: Partial<DepositRecord> = {}): DepositRecord {
     currency: 'USDT',
     amount: '100.5',
     address: '0x31C2',
-    status: 'parked',
-    parkReason: 'UNMATCHED_DEPOSIT',
+    status: 'unallocated',
+    unallocatedReason: 'UNMATCHED_DEPOSIT',
     allocations: [],
     verifiedAt: new Date('2026-01-01T03:04:05.678Z'),
     decidedAt: new Date('2026-01-01T03:04:06.000Z'),
@@ -115,7 +115,7 @@ export function entryOf(changes: Partial<LedgerEntry> = {}): LedgerEntry {
     details: { expected: '732.150013' },
     at: new Date('2026-01-01T04:00:00Z'),
     postings: [
-      { account: 'parked', payoutId: null, currency: 'USDT', amount: '732.150013' },
+      { account: 'unallocated', payoutId: null, currency: 'USDT', amount: '732.150013' },
       { account: 'payout', payoutId: REQUEST.payoutId, currency: 'USDT', amount: '-732.150013' },
     ],
     ...changes,
@@ -123,14 +123,14 @@ export function entryOf(changes: Partial<LedgerEntry> = {}): LedgerEntry {
 }
 
 /**
- * A book that holds the payouts it is given, and gateways that know nothing. Their functions are meant to be
- * replaced; `calls` tells what the gateways, the book's lists and its writes were asked.
+ * A store that holds the payouts it is given, and gateways that know nothing. Their functions are meant to be
+ * replaced; `calls` tells what the gateways, the store's lists and its writes were asked.
  */
 export function createFakes(...records: PayoutRecord[]) {
   const kept = new Map(records.map((record) => [record.payoutId, record]));
   const keptDeposits = new Map<string, DepositRecord>();
   const calls: unknown[] = [];
-  const book: Writable<ApiBook> = {
+  const store: Writable<ApiStore> = {
     payouts: {
       find: (payoutId) => Promise.resolve(kept.get(payoutId)),
       list: (request) => {
@@ -176,7 +176,7 @@ export function createFakes(...records: PayoutRecord[]) {
     matchAgain: () => Promise.reject(new Error('matchAgain is not expected')),
   };
   const reconciliation: Writable<ReconciliationGateway> = { run: () => Promise.resolve(undefined) };
-  return { kept, keptDeposits, calls, book, payouts, deposits, reconciliation };
+  return { kept, keptDeposits, calls, store, payouts, deposits, reconciliation };
 }
 
 type Writable<Port> = {
@@ -193,7 +193,7 @@ export async function openApi(fakes: Fakes, changes: Partial<ApiDependencies> = 
   const logLines: string[] = [];
   const logger = pino({ level: 'info' }, { write: (line: string) => logLines.push(line) });
   const app = await createApi({
-    book: fakes.book,
+    store: fakes.store,
     payouts: fakes.payouts,
     deposits: fakes.deposits,
     reconciliation: fakes.reconciliation,

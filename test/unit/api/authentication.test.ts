@@ -34,7 +34,7 @@ const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
       url: '/v1/deposits',
       payload: { txHash: TRANSACTION, currency: 'USDT', amount: '100.50' },
     },
-    { method: 'POST', url: '/v1/deposits/dep_1/assign', payload: { to: 'free' } },
+    { method: 'POST', url: '/v1/deposits/dep_1/assign', payload: { to: 'available' } },
   ],
 };
 const ALL = [...ROUTES.create, ...ROUTES.read, ...ROUTES.operate];
@@ -42,7 +42,7 @@ const EMPTY_REPORT: ReconciliationReport = {
   ranAtMs: 0,
   sinceMs: 0,
   clean: true,
-  differences: [],
+  discrepancies: [],
   outside: [],
   inFlight: 0,
   balances: [],

@@ -1,4 +1,4 @@
-import type { PayoutRecord } from '../../../src/book/records.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
 import { TemporalUnavailableError, type PayoutOpening } from '../../../src/temporal/payout-gateway.js';
@@ -91,14 +91,14 @@ describe('POST /v1/payouts', () => {
   it.each([
     ['conflict', 'PAYOUT_ID_TAKEN'],
     ['ended', 'PAYOUT_ID_TAKEN'],
-  ] as const)('answers 409 when the gateway says %s and the book has nothing', async (kind, code) => {
+  ] as const)('answers 409 when the gateway says %s and the store has nothing', async (kind, code) => {
     const fakes = createFakes();
     fakes.payouts.open = () => Promise.resolve({ kind });
     const { app } = await openApi(fakes);
     expect((await app.inject(create(REQUEST))).json()).toMatchObject({ status: 409, code });
   });
 
-  it('answers an ended payout from the book', async () => {
+  it('answers an ended payout from the store', async () => {
     const fakes = createFakes();
     fakes.payouts.open = () => {
       fakes.kept.set(REQUEST.payoutId, recordOf({ status: 'expired' }));
@@ -152,13 +152,13 @@ describe('POST /v1/payouts', () => {
     }
   });
 
-  it('answers 500 without internals when an opened payout is not in the book', async () => {
+  it('answers 500 without internals when an opened payout is not in the store', async () => {
     const fakes = createFakes();
     fakes.payouts.open = () => Promise.resolve({ kind: 'opened' });
     const { app } = await openApi(fakes);
     const answer = await app.inject(create(REQUEST));
     expect(answer.json()).toMatchObject({ status: 500, code: 'INTERNAL' });
-    expect(answer.body).not.toContain('book');
+    expect(answer.body).not.toContain('store');
   });
 
   it.each<[string, Error]>([

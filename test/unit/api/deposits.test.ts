@@ -1,5 +1,5 @@
-import type { DepositRecord } from '../../../src/book/ledger-records.js';
-import { UnknownCursorError } from '../../../src/book/records.js';
+import type { DepositRecord } from '../../../src/store/ledger/ledger-records.js';
+import { UnknownCursorError } from '../../../src/store/payouts/payout-records.js';
 import type { AssignOutcome } from '../../../src/temporal/deposit-gateway.js';
 import { TemporalUnavailableError } from '../../../src/temporal/payout-gateway.js';
 import { asOps, asShop, closeApis, createFakes, depositOf, openApi, TRANSACTION } from './api-fixture.js';
@@ -29,7 +29,7 @@ describe('GET /v1/deposits', () => {
 
   it('says whether there are more', async () => {
     const fakes = createFakes();
-    fakes.book.deposits.list = () => Promise.resolve({ deposits: [depositOf()], hasMore: true });
+    fakes.store.deposits.list = () => Promise.resolve({ deposits: [depositOf()], hasMore: true });
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/deposits'))).json()).toMatchObject({ hasMore: true });
   });
@@ -37,10 +37,10 @@ describe('GET /v1/deposits', () => {
   it('passes limit, cursor and filter on', async () => {
     const fakes = createFakes();
     const { app } = await openApi(fakes);
-    await app.inject(asShop('GET', `/v1/deposits?limit=100&starting_after=${ID}&status=parked`));
+    await app.inject(asShop('GET', `/v1/deposits?limit=100&starting_after=${ID}&status=unallocated`));
     await app.inject(asShop('GET', '/v1/deposits?limit=1&ending_before=dep%2F1&status=allocated'));
     expect(fakes.calls).toEqual([
-      { limit: 100, startingAfter: ID, status: 'parked' },
+      { limit: 100, startingAfter: ID, status: 'unallocated' },
       { limit: 1, endingBefore: 'dep/1', status: 'allocated' },
     ]);
   });
@@ -62,7 +62,7 @@ describe('GET /v1/deposits', () => {
 
   it('refuses a cursor that names no deposit', async () => {
     const fakes = createFakes();
-    fakes.book.deposits.list = () => Promise.reject(new UnknownCursorError('ending_before'));
+    fakes.store.deposits.list = () => Promise.reject(new UnknownCursorError('ending_before'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/deposits?ending_before=gone'));
     expect(answer.json()).toMatchObject({
@@ -92,7 +92,7 @@ describe('GET /v1/deposits/{depositId}', () => {
       amount: '100.500000',
       address: '0x31C2',
       status: 'allocated',
-      parkReason: 'UNMATCHED_DEPOSIT',
+      unallocatedReason: 'UNMATCHED_DEPOSIT',
       allocations: [
         { payoutId: 'a', amount: '100.000000', matchedBy: 'person' },
         { payoutId: null, amount: '0.500000', matchedBy: 'person' },
@@ -103,11 +103,11 @@ describe('GET /v1/deposits/{depositId}', () => {
   });
 
   it('shows a deposit that nobody has decided about', async () => {
-    const record = depositOf({ status: 'verified', parkReason: null, decidedAt: null });
+    const record = depositOf({ status: 'verified', unallocatedReason: null, decidedAt: null });
     const { app } = await openApi(createDepositFakes(record));
     expect((await app.inject(asShop('GET', `/v1/deposits/${ID}`))).json()).toMatchObject({
       status: 'verified',
-      parkReason: null,
+      unallocatedReason: null,
       allocations: [],
       decidedAt: null,
     });
@@ -157,11 +157,11 @@ describe('POST /v1/deposits', () => {
     expect(fakes.calls).toEqual([{ txHash: TRANSACTION, currency: 'USDT', amount: '100.5' }]);
   });
 
-  it('answers 200 with the deposit that is in the book already, and starts nothing', async () => {
+  it('answers 200 with the deposit that is in the store already, and starts nothing', async () => {
     const { app } = await openApi(createDepositFakes(depositOf({ depositId: 'dep_1' })));
     const answer = await app.inject(record(BODY));
     expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({ depositId: 'dep_1', status: 'parked', txHash: TRANSACTION });
+    expect(answer.json()).toMatchObject({ depositId: 'dep_1', status: 'unallocated', txHash: TRANSACTION });
   });
 
   it('answers 503 when Temporal does not answer, and says to repeat', async () => {
@@ -205,7 +205,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     allocations: parts.map(([payoutId, amount]) => ({ payoutId, amount, matchedBy: 'person' })),
   });
 
-  /** Fakes whose gateway answers with `outcome`, and whose book has the deposit `after` from then on. */
+  /** Fakes whose gateway answers with `outcome`, and whose store has the deposit `after` from then on. */
   function createAssignFakes(outcome: AssignOutcome, after: Partial<DepositRecord> = {}) {
     const fakes = createDepositFakes(depositOf());
     fakes.deposits.assign = (depositId, decision) => {
@@ -216,17 +216,17 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     return fakes;
   }
 
-  it('gives all of it to the free balance, as the actor that the key names', async () => {
+  it('gives all of it to the available balance, as the actor that the key names', async () => {
     const fakes = createAssignFakes({ kind: 'assigned' }, given([null, '100.5']));
     const { app } = await openApi(fakes);
-    const answer = await app.inject(assign('free'));
+    const answer = await app.inject(assign('available'));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({
       depositId: ID,
       status: 'allocated',
       allocations: [{ payoutId: null, amount: '100.500000', matchedBy: 'person' }],
     });
-    expect(fakes.calls).toEqual([{ depositId: ID, to: 'free', actor: 'ops' }]);
+    expect(fakes.calls).toEqual([{ depositId: ID, to: 'available', actor: 'ops' }]);
   });
 
   it('gives it to payouts in parts, and answers with what became of them', async () => {
@@ -243,7 +243,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   });
 
   it.each<[string, Partial<DepositRecord>, unknown]>([
-    ['to the free balance', given([null, '100.5']), 'free'],
+    ['to the available balance', given([null, '100.5']), 'available'],
     [
       'in another order and spelling',
       given(['a', '60.5'], ['b', '40']),
@@ -252,7 +252,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
         { payoutId: 'a', amount: '60.50' },
       ],
     ],
-    ['whose surplus is free', given(['a', '60'], [null, '40.5']), [{ payoutId: 'a', amount: '100.5' }]],
+    ['whose surplus is available', given(['a', '60'], [null, '40.5']), [{ payoutId: 'a', amount: '100.5' }]],
     [
       'given in two rows',
       given(['a', '60'], ['a', '40'], [null, '0.5']),
@@ -266,8 +266,12 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   });
 
   it.each<[string, Partial<DepositRecord>, unknown]>([
-    ['to a payout, asked for free', given(['a', '60'], [null, '40.5']), 'free'],
-    ['to the free balance, asked for a payout', given([null, '100.5']), [{ payoutId: 'a', amount: '100.5' }]],
+    ['to a payout, asked for available', given(['a', '60'], [null, '40.5']), 'available'],
+    [
+      'to the available balance, asked for a payout',
+      given([null, '100.5']),
+      [{ payoutId: 'a', amount: '100.5' }],
+    ],
     ['to another payout', given(['b', '100.5']), [{ payoutId: 'a', amount: '100.5' }]],
     [
       'to fewer payouts',
@@ -313,12 +317,12 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
 
   it('answers 409 when nothing waits for a decision', async () => {
     const { app } = await openApi(createAssignFakes({ kind: 'unknown' }));
-    expect((await app.inject(assign('free'))).json()).toMatchObject({ status: 409, code: 'CONFLICT' });
+    expect((await app.inject(assign('available'))).json()).toMatchObject({ status: 409, code: 'CONFLICT' });
   });
 
-  it('answers 500 when the book does not have what the workflow says', async () => {
+  it('answers 500 when the store does not have what the workflow says', async () => {
     const { app } = await openApi(createAssignFakes({ kind: 'assigned' }));
-    expect((await app.inject(assign('free'))).json()).toMatchObject({ status: 500, code: 'INTERNAL' });
+    expect((await app.inject(assign('available'))).json()).toMatchObject({ status: 500, code: 'INTERNAL' });
   });
 
   it.each<[AssignOutcome, Partial<DepositRecord>, object]>([
@@ -327,14 +331,14 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     [{ kind: 'assigned' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [{ kind: 'unknown' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [{ kind: 'unknown' }, given([null, '100.5']), { status: 'allocated' }],
-  ])('reads the book again after %j', async (outcome, after, expected) => {
+  ])('reads the store again after %j', async (outcome, after, expected) => {
     const { app } = await openApi(createAssignFakes(outcome, after));
-    expect((await app.inject(assign('free'))).json()).toMatchObject(expected);
+    expect((await app.inject(assign('available'))).json()).toMatchObject(expected);
   });
 
-  it('answers 404 for a deposit that is not in the book', async () => {
+  it('answers 404 for a deposit that is not in the store', async () => {
     const { app } = await openApi(createFakes());
-    expect((await app.inject(assign('free'))).json()).toMatchObject({
+    expect((await app.inject(assign('available'))).json()).toMatchObject({
       status: 404,
       code: 'DEPOSIT_NOT_FOUND',
     });
@@ -371,7 +375,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
 
   it('refuses an unknown field beside a good one', async () => {
     const { app } = await openApi(createDepositFakes(depositOf()));
-    const answer = await app.inject(assign('free', { reason: 'x' }));
+    const answer = await app.inject(assign('available', { reason: 'x' }));
     expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'reason' }] });
   });
 

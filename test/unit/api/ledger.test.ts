@@ -1,5 +1,5 @@
-import type { CurrencyBalance } from '../../../src/book/ledger-records.js';
-import { UnknownCursorError } from '../../../src/book/records.js';
+import type { CurrencyBalance } from '../../../src/store/ledger/ledger-records.js';
+import { UnknownCursorError } from '../../../src/store/payouts/payout-records.js';
 import { asShop, closeApis, createFakes, entryOf, openApi } from './api-fixture.js';
 
 afterEach(closeApis);
@@ -7,7 +7,7 @@ afterEach(closeApis);
 describe('GET /v1/ledger', () => {
   it('answers entries with their postings', async () => {
     const fakes = createFakes();
-    fakes.book.ledger.list = () =>
+    fakes.store.ledger.list = () =>
       Promise.resolve({
         entries: [entryOf({ actor: 'ops' }), entryOf({ entryId: '6', payoutId: null, depositId: null })],
         hasMore: true,
@@ -29,7 +29,7 @@ describe('GET /v1/ledger', () => {
           details: { expected: '732.150013' },
           at: '2026-01-01T04:00:00.000Z',
           postings: [
-            { account: 'parked', payoutId: null, currency: 'USDT', amount: '732.150013' },
+            { account: 'unallocated', payoutId: null, currency: 'USDT', amount: '732.150013' },
             { account: 'payout', payoutId: 'inv-2026-0001', currency: 'USDT', amount: '-732.150013' },
           ],
         },
@@ -42,7 +42,7 @@ describe('GET /v1/ledger', () => {
   it('shows amounts with the decimals of their currency', async () => {
     const fakes = createFakes();
     const postings = [{ account: 'provider', payoutId: null, currency: 'CNY', amount: '-5' } as const];
-    fakes.book.ledger.list = () => Promise.resolve({ entries: [entryOf({ postings })], hasMore: false });
+    fakes.store.ledger.list = () => Promise.resolve({ entries: [entryOf({ postings })], hasMore: false });
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/ledger'))).json()).toMatchObject({
       data: [{ postings: [{ amount: '-5.00' }] }],
@@ -101,7 +101,7 @@ describe('GET /v1/ledger', () => {
 
   it('refuses a cursor that names no entry', async () => {
     const fakes = createFakes();
-    fakes.book.ledger.list = () => Promise.reject(new UnknownCursorError('starting_after'));
+    fakes.store.ledger.list = () => Promise.reject(new UnknownCursorError('starting_after'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/ledger?starting_after=99'));
     expect(answer.json()).toMatchObject({
@@ -110,9 +110,9 @@ describe('GET /v1/ledger', () => {
     });
   });
 
-  it('leaves a failure of the book a failure', async () => {
+  it('leaves a failure of the store a failure', async () => {
     const fakes = createFakes();
-    fakes.book.ledger.list = () => Promise.reject(new Error('broken'));
+    fakes.store.ledger.list = () => Promise.reject(new Error('broken'));
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/ledger'))).json()).toMatchObject({ status: 500 });
   });
@@ -122,11 +122,11 @@ describe('GET /v1/balances', () => {
   const BALANCE: CurrencyBalance = {
     fundingAccount: 'main',
     currency: 'USDT',
-    free: '1',
+    available: '1',
     reserved: '2',
     inPayouts: '3',
-    parked: '4',
-    returning: '5',
+    unallocated: '4',
+    returnPending: '5',
     external: '-6',
     rounding: '0.0000007',
     shortfall: '-8',
@@ -137,7 +137,7 @@ describe('GET /v1/balances', () => {
   it('shows whose the money is, what the ledger says of the provider, and what it said itself', async () => {
     const fakes = createFakes();
     const unread: CurrencyBalance = { ...BALANCE, currency: 'CNY', rounding: '0', reading: null };
-    fakes.book.ledger.balances = () => Promise.resolve([BALANCE, unread]);
+    fakes.store.ledger.balances = () => Promise.resolve([BALANCE, unread]);
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/balances'));
     expect(answer.statusCode).toBe(200);
@@ -147,18 +147,18 @@ describe('GET /v1/balances', () => {
         {
           fundingAccount: 'main',
           currency: 'USDT',
-          free: '1.000000',
+          available: '1.000000',
           reserved: '2.000000',
           inPayouts: '3.000000',
-          parked: '4.000000',
-          returning: '5.000000',
+          unallocated: '4.000000',
+          returnPending: '5.000000',
           external: '-6.000000',
           rounding: '0.0000007',
           shortfall: '-8.000000',
           ledger: '9.000000',
           provider: { available: '10.000000', pending: '11.000000', readAt: '2026-01-01T00:00:00.000Z' },
         },
-        expect.objectContaining({ currency: 'CNY', free: '1.00', ledger: '9.00', provider: null }),
+        expect.objectContaining({ currency: 'CNY', available: '1.00', ledger: '9.00', provider: null }),
       ],
       hasMore: false,
     });

@@ -88,14 +88,14 @@ describe('/openapi.json', () => {
     });
   });
 
-  it('shows how a deposit is assigned: to the free balance, or in parts', async () => {
+  it('shows how a deposit is assigned: to the available balance, or in parts', async () => {
     const { paths, components } = await readDocument();
     const body = paths['/v1/deposits/{depositId}/assign']?.['post']?.requestBody?.content['application/json'];
     expect(JSON.stringify(body)).toContain('#/components/schemas/AssignDepositInput');
     expect(components.schemas['AssignDepositInput']).toMatchObject({
       additionalProperties: false,
       required: ['to'],
-      properties: { to: { anyOf: [{ const: 'free' }, { type: 'array', minItems: 1, maxItems: 100 }] } },
+      properties: { to: { anyOf: [{ const: 'available' }, { type: 'array', minItems: 1, maxItems: 100 }] } },
     });
   });
 

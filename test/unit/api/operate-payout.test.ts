@@ -1,4 +1,4 @@
-import type { PayoutRecord } from '../../../src/book/records.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { TemporalUnavailableError, type OperateOutcome } from '../../../src/temporal/payout-gateway.js';
 import {
@@ -33,7 +33,7 @@ const OPERATIONS: readonly [string, object][] = [
 
 const pathOf = (operation: string): string => `/v1/payouts/${ID}/${operation}`;
 
-/** A workflow that answers so, and a book that holds `after` from then on. */
+/** A workflow that answers so, and a store that holds `after` from then on. */
 function createOperateFakes(
   before: PayoutRecord | undefined,
   outcome: OperateOutcome = { kind: 'done' },
@@ -95,7 +95,7 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     });
   });
 
-  it('is refused when nothing runs for the payout, with the status that the book has then', async () => {
+  it('is refused when nothing runs for the payout, with the status that the store has then', async () => {
     const ended = recordOf({ status: 'paid' });
     const { app } = await openApi(createOperateFakes(HELD, { kind: 'notRunning' }, ended));
     const answer = (await app.inject(asOps('POST', pathOf(operation), body))).json<{ detail: string }>();
@@ -103,7 +103,7 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     expect(answer.detail).toContain('"paid"');
   });
 
-  it('is 404 for a payout that neither the book nor a workflow knows', async () => {
+  it('is 404 for a payout that neither the store nor a workflow knows', async () => {
     const fakes = createOperateFakes(undefined);
     const { app } = await openApi(fakes);
     const answer = await app.inject(asOps('POST', pathOf(operation), body));
@@ -111,7 +111,7 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     expect(fakes.calls).toEqual([]);
   });
 
-  it('asks the workflow of a payout that is not in the book yet', async () => {
+  it('asks the workflow of a payout that is not in the store yet', async () => {
     const fakes = createOperateFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
     fakes.payouts.findOpening = (payoutId) =>
       Promise.resolve({
@@ -137,8 +137,8 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     ],
     [
       'the database does not answer',
-      ({ book }) => {
-        book.payouts.find = () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
+      ({ store }) => {
+        store.payouts.find = () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
       },
     ],
   ])('is 503 when %s: whether it took effect is not known', async (_name, breakIt) => {

@@ -1,5 +1,5 @@
-import type { PayoutRecord } from '../../../src/book/records.js';
-import { UnknownCursorError, type DeclarationOutcome } from '../../../src/book/records.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
+import { UnknownCursorError, type DeclarationOutcome } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
 import type { CancelOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
@@ -44,14 +44,14 @@ describe('GET /v1/payouts/{payoutId}', () => {
       },
     });
     const fakes = createFakes(record);
-    fakes.book.ledger.postingsOf = (payoutId) =>
+    fakes.store.ledger.postingsOf = (payoutId) =>
       Promise.resolve([
         entryOf({ payoutId }),
         entryOf({
           entryId: '9',
           cause: 'release',
           at: new Date('2026-01-01T05:00:00Z'),
-          postings: [{ account: 'free', payoutId: null, currency: 'USDT', amount: '-12.05' }],
+          postings: [{ account: 'available', payoutId: null, currency: 'USDT', amount: '-12.05' }],
         }),
       ]);
     const { app } = await openApi(fakes);
@@ -105,7 +105,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '7',
           cause: 'allocation',
           at: '2026-01-01T04:00:00.000Z',
-          account: 'parked',
+          account: 'unallocated',
           currency: 'USDT',
           amount: '732.150013',
         },
@@ -121,7 +121,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '9',
           cause: 'release',
           at: '2026-01-01T05:00:00.000Z',
-          account: 'free',
+          account: 'available',
           currency: 'USDT',
           amount: '-12.050000',
         },
@@ -159,7 +159,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
     expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject(expected);
   });
 
-  it('shows a payout that is not in the book yet from its workflow', async () => {
+  it('shows a payout that is not in the store yet from its workflow', async () => {
     const fakes = createFakes();
     fakes.payouts.findOpening = () => Promise.resolve(OPENING);
     const { app } = await openApi(fakes);
@@ -183,7 +183,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
     });
   });
 
-  it('finds a payout that ended between the look into the book and the one at Temporal', async () => {
+  it('finds a payout that ended between the look into the store and the one at Temporal', async () => {
     const fakes = createFakes();
     fakes.payouts.findOpening = () => {
       fakes.kept.set(ID, recordOf({ status: 'rejected' }));
@@ -257,7 +257,7 @@ describe('GET /v1/payouts', () => {
 
   it('refuses a cursor that names no payout', async () => {
     const fakes = createFakes();
-    fakes.book.payouts.list = () => Promise.reject(new UnknownCursorError('starting_after'));
+    fakes.store.payouts.list = () => Promise.reject(new UnknownCursorError('starting_after'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/payouts?starting_after=gone'));
     expect(answer.json()).toMatchObject({
@@ -270,7 +270,7 @@ describe('GET /v1/payouts', () => {
 describe('POST /v1/payouts/{payoutId}/cancel', () => {
   const cancel = asShop('POST', `/v1/payouts/${ID}/cancel`);
 
-  /** Fakes whose gateway answers with `outcome`, and whose book has `after` from then on. */
+  /** Fakes whose gateway answers with `outcome`, and whose store has `after` from then on. */
   function createCancelFakes(before: PayoutRecord | undefined, outcome: CancelOutcome, after?: PayoutRecord) {
     const fakes = createFakes(...(before === undefined ? [] : [before]));
     fakes.payouts.cancel = (payoutId, actor, reason) => {
@@ -352,12 +352,12 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     ['it was paid', recordOf(), recordOf({ status: 'paid' }), { status: 409, code: 'PAYOUT_ENDED' }],
     ['it stands still', recordOf({ status: 'held' }), undefined, { status: 409, code: 'CANCEL_REFUSED' }],
     ['nobody knows it', undefined, undefined, { status: 404, code: 'PAYOUT_NOT_FOUND' }],
-  ])('reads the book again when no workflow runs: %s', async (_name, before, after, expected) => {
+  ])('reads the store again when no workflow runs: %s', async (_name, before, after, expected) => {
     const { app } = await openApi(createCancelFakes(before, { kind: 'notRunning' }, after));
     expect((await app.inject(cancel)).json()).toMatchObject(expected);
   });
 
-  it('cancels a payout that is opening and never came into the book', async () => {
+  it('cancels a payout that is opening and never came into the store', async () => {
     const { app } = await openApi(createCancelFakes(undefined, { kind: 'cancelled' }));
     const answer = await app.inject(cancel);
     expect(answer.statusCode).toBe(200);
@@ -392,7 +392,7 @@ describe('POST /v1/payouts/{payoutId}/deposit', () => {
     ['unknownPayout', true, 409, 'PAYOUT_OPENING'],
   ])('%s (opening: %s) is answered with %d %s', async (outcome, isOpening, status, code) => {
     const fakes = createFakes();
-    fakes.book.deposits.declareTransaction = () => Promise.resolve(outcome);
+    fakes.store.deposits.declareTransaction = () => Promise.resolve(outcome);
     fakes.payouts.findOpening = () => Promise.resolve(isOpening ? OPENING : undefined);
     const { app } = await openApi(fakes);
     const answer = await app.inject(declare({ txHash: HASH }));

@@ -1,19 +1,19 @@
-import { DIFFERENCES } from '../../../src/domain/difference-descriptions.js';
-import type { Difference, ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import { DISCREPANCIES } from '../../../src/domain/discrepancy-descriptions.js';
+import type { Discrepancy, ReconciliationReport } from '../../../src/domain/reconciliation.js';
 import { TemporalUnavailableError } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, openApi } from './api-fixture.js';
 
 afterEach(closeApis);
 
 const RAN_AT_MS = Date.parse('2026-01-02T00:00:00Z');
-const DIFFERENCE: Difference = {
+const DISCREPANCY: Discrepancy = {
   kind: 'AMOUNT_DIFFERS',
   object: 'payout',
   currency: 'CNY',
   payoutId: 'a',
   externalOrderId: 'a~2',
   providerIds: ['po_1', 'po_2'],
-  book: '5000',
+  store: '5000',
   provider: '4999.5',
   sinceMs: RAN_AT_MS - 90_999,
 };
@@ -21,8 +21,8 @@ const REPORT: ReconciliationReport = {
   ranAtMs: RAN_AT_MS,
   sinceMs: Date.parse('2026-01-01T00:00:00Z'),
   clean: false,
-  differences: [
-    DIFFERENCE,
+  discrepancies: [
+    DISCREPANCY,
     {
       kind: 'BALANCE_OFF',
       object: 'balance',
@@ -30,7 +30,7 @@ const REPORT: ReconciliationReport = {
       payoutId: null,
       externalOrderId: null,
       providerIds: [],
-      book: null,
+      store: null,
       provider: null,
       sinceMs: RAN_AT_MS + 1,
     },
@@ -55,7 +55,7 @@ describe('GET /v1/reconciliation', () => {
       ranAt: '2026-01-02T00:00:00.000Z',
       since: '2026-01-01T00:00:00.000Z',
       clean: false,
-      differences: [
+      discrepancies: [
         {
           kind: 'AMOUNT_DIFFERS',
           object: 'payout',
@@ -63,21 +63,21 @@ describe('GET /v1/reconciliation', () => {
           payoutId: 'a',
           externalOrderId: 'a~2',
           providerIds: ['po_1', 'po_2'],
-          book: '5000',
+          store: '5000',
           provider: '4999.5',
           since: '2026-01-01T23:58:29.001Z',
           ageSeconds: 90,
-          meaning: DIFFERENCES.AMOUNT_DIFFERS.meaning,
-          action: DIFFERENCES.AMOUNT_DIFFERS.action,
+          meaning: DISCREPANCIES.AMOUNT_DIFFERS.meaning,
+          action: DISCREPANCIES.AMOUNT_DIFFERS.action,
         },
         expect.objectContaining({
           kind: 'BALANCE_OFF',
           payoutId: null,
           providerIds: [],
-          book: null,
+          store: null,
           provider: null,
           ageSeconds: 0,
-          action: DIFFERENCES.BALANCE_OFF.action,
+          action: DISCREPANCIES.BALANCE_OFF.action,
         }),
       ],
       outside: [

@@ -160,7 +160,7 @@ describe('errors are problem+json', () => {
 
   it('answers reads with 503 and "try again" during an outage', async () => {
     const fakes = createFakes();
-    fakes.book.payouts.find = () => Promise.reject(new Error('Connection terminated unexpectedly'));
+    fakes.store.payouts.find = () => Promise.reject(new Error('Connection terminated unexpectedly'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/payouts/inv-2026-0001'));
     expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
@@ -183,7 +183,7 @@ describe('health', () => {
   ])('is not ready without %s, and names it', async (_name, parts) => {
     const fakes = createFakes();
     const fail = () => Promise.reject(new Error('postgres://user:canary@db'));
-    if (parts.includes('database')) fakes.book.ping = fail;
+    if (parts.includes('database')) fakes.store.ping = fail;
     if (parts.includes('temporal')) fakes.payouts.ping = fail;
     const { app } = await openApi(fakes);
     const answer = await app.inject('/readyz');
@@ -198,7 +198,7 @@ describe('health', () => {
 
   it('does not wait for a part that never answers', async () => {
     const fakes = createFakes();
-    fakes.book.ping = () => new Promise(() => undefined);
+    fakes.store.ping = () => new Promise(() => undefined);
     const { app } = await openApi(fakes);
     expect((await app.inject('/readyz')).json()).toMatchObject({
       status: 503,

@@ -1,13 +1,13 @@
 import { renderReport } from '../../../src/bin/reconciliation-report.js';
-import { DIFFERENCES } from '../../../src/domain/difference-descriptions.js';
-import type { Difference, ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import { DISCREPANCIES } from '../../../src/domain/discrepancy-descriptions.js';
+import type { Discrepancy, ReconciliationReport } from '../../../src/domain/reconciliation.js';
 
 const RAN_AT_MS = Date.UTC(2026, 2, 1, 10);
 const clean: ReconciliationReport = {
   ranAtMs: RAN_AT_MS,
   sinceMs: Date.UTC(2026, 0, 30, 10),
   clean: true,
-  differences: [],
+  discrepancies: [],
   outside: [],
   inFlight: 2,
   balances: [
@@ -16,21 +16,21 @@ const clean: ReconciliationReport = {
   ],
   compared: { payouts: 3, orders: 1, deposits: 1, balanceTransactions: 6 },
 };
-const missing: Difference = {
+const missing: Discrepancy = {
   kind: 'MISSING_AT_PROVIDER',
   object: 'payout',
   currency: 'CNY',
   payoutId: 'inv-1',
   externalOrderId: 'inv-1',
   providerIds: ['po_1'],
-  book: '5000.00',
+  store: '5000.00',
   provider: null,
   sinceMs: RAN_AT_MS - (3 * 60 + 12) * 60_000 - 7_000,
 };
-const withDifferences = (...differences: Difference[]): string =>
-  renderReport({ ...clean, clean: false, differences });
+const withDiscrepancies = (...discrepancies: Discrepancy[]): string =>
+  renderReport({ ...clean, clean: false, discrepancies });
 const ageShown = (ageMs: number): string | undefined =>
-  /^ {2}for +(.*)$/m.exec(withDifferences({ ...missing, sinceMs: RAN_AT_MS - ageMs }))?.[1];
+  /^ {2}for +(.*)$/m.exec(withDiscrepancies({ ...missing, sinceMs: RAN_AT_MS - ageMs }))?.[1];
 
 describe('a report in the terminal', () => {
   test('that is clean says so first, and shows the balances to the last digit in aligned columns', () => {
@@ -45,41 +45,41 @@ balances
 `);
   });
 
-  test('shows each difference with its ids, both sides, its age and what to do', () => {
-    const text = withDifferences(missing, {
+  test('shows each discrepancy with its ids, both sides, its age and what to do', () => {
+    const text = withDiscrepancies(missing, {
       ...missing,
       kind: 'DUPLICATE_AT_PROVIDER',
       providerIds: ['po_1', 'po_2'],
     });
-    expect(text).toMatch(/^2 differences\n/);
+    expect(text).toMatch(/^2 discrepancies\n/);
     expect(text).toContain(`MISSING_AT_PROVIDER
   object           payout, CNY
   payoutId         inv-1
   externalOrderId  inv-1
   QbitPay ids      po_1
-  book             5000.00
+  store            5000.00
   QbitPay          nothing
   for              3 h 12 min
-  meaning          ${DIFFERENCES.MISSING_AT_PROVIDER.meaning}
-  what to do       ${DIFFERENCES.MISSING_AT_PROVIDER.action}
+  meaning          ${DISCREPANCIES.MISSING_AT_PROVIDER.meaning}
+  what to do       ${DISCREPANCIES.MISSING_AT_PROVIDER.action}
 `);
     expect(text).toContain('QbitPay ids      po_1, po_2\n');
   });
 
-  test('shows what a difference has no word for', () => {
-    const off: Difference = {
+  test('shows what a discrepancy has no word for', () => {
+    const off: Discrepancy = {
       ...missing,
       kind: 'BALANCE_OFF',
       object: 'balance',
       payoutId: null,
       externalOrderId: null,
       providerIds: [],
-      book: null,
+      store: null,
     };
-    const text = withDifferences(off);
-    expect(text).toMatch(/^1 difference\n/);
+    const text = withDiscrepancies(off);
+    expect(text).toMatch(/^1 discrepancy\n/);
     expect(text).toContain('  payoutId         -\n  externalOrderId  -\n  QbitPay ids      -\n');
-    expect(text).toContain('  book             nothing\n');
+    expect(text).toContain('  store            nothing\n');
   });
 
   test.each([

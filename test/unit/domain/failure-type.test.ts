@@ -7,7 +7,7 @@ import {
   isFailureType,
 } from '../../../src/domain/failure-type.js';
 
-test('a failure type is its own name: the word in the book, in the API and in histories', () => {
+test('a failure type is its own name: the word in the store, in the API and in histories', () => {
   for (const [name, word] of Object.entries(FAILURE_TYPE)) expect(word).toBe(name);
   expect(Object.keys(FAILURES).sort()).toEqual([...FAILURE_TYPES].sort());
 });

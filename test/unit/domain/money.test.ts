@@ -18,7 +18,7 @@ import {
 /** Amounts in units of 10⁻⁸, up to 18 digits before the point. */
 const units = fc.bigInt({ min: 1n, max: 10n ** 26n - 1n });
 const amounts = units.map(fromUnits);
-/** Differences too: what is left of an amount may be less than nothing. */
+/** Discrepancies too: what is left of an amount may be less than nothing. */
 const signedUnits = fc.bigInt({ min: -(10n ** 26n), max: 10n ** 26n });
 const DIGITS = Array.from('0123456789');
 const SCALES = { CNY: 2, EUR: 2, BTC: 8, ETH: 8, USDC: 6, USDT: 6, JPY: 0, KRW: 0, VND: 0 };
@@ -46,7 +46,7 @@ function floorDivide(value: bigint, by: bigint): bigint {
 }
 
 describe('exact amounts', () => {
-  test('sums and differences are those of whole numbers', () => {
+  test('sums and discrepancies are those of whole numbers', () => {
     fc.assert(
       fc.property(units, units, (left, right) => {
         const sum = addAmounts(fromUnits(left), fromUnits(right));
@@ -56,7 +56,7 @@ describe('exact amounts', () => {
     );
   });
 
-  test('adding and taking away undo each other, whichever comes first', () => {
+  test('adding and debit away undo each other, whichever comes first', () => {
     fc.assert(
       fc.property(signedUnits, signedUnits, (left, right) => {
         const [one, other] = [fromUnits(left), fromUnits(right)];
@@ -113,8 +113,8 @@ describe('exact amounts', () => {
         const found = toUnits(quotient, Number(scale));
         const exact = floorDivide(value * 10n ** scale, divisor);
         const lastDigit = 10n ** BigInt(Math.max(0, exact.toString().length - 60));
-        const difference = found > exact ? found - exact : exact - found;
-        expect(difference <= lastDigit).toBe(true);
+        const discrepancy = found > exact ? found - exact : exact - found;
+        expect(discrepancy <= lastDigit).toBe(true);
       }),
     );
   });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../../src/domain/money.js';
-import { compareBookWithProvider, type ComparisonResult } from '../../../src/domain/reconcile.js';
+import { compareStoreWithProvider, type ComparisonResult } from '../../../src/domain/reconcile.js';
 import {
-  DIFFERENCE_KINDS,
-  type BookSnapshot,
-  type Difference,
-  type DifferenceKind,
+  DISCREPANCY_KINDS,
+  type StoreSnapshot,
+  type Discrepancy,
+  type DiscrepancyKind,
   type ProviderSnapshot,
 } from '../../../src/domain/reconciliation.js';
 
@@ -23,14 +23,14 @@ type Mutable<T> = T extends readonly (infer E)[]
   : T extends object
     ? { -readonly [K in keyof T]: Mutable<T[K]> }
     : T;
-type Attempt = Mutable<BookSnapshot['attempts'][number]>;
+type Attempt = Mutable<StoreSnapshot['attempts'][number]>;
 type Answer = NonNullable<Attempt['answer']>;
 
 const negated = (amount: string): string => subtractAmounts('0', amount);
 
-/** Book and provider, written side by side: every call moves the money in both. Tests then change one of the two. */
+/** Store and provider, written side by side: every call moves the money in both. Tests then change one of the two. */
 class World {
-  readonly book: Mutable<BookSnapshot> = {
+  readonly store: Mutable<StoreSnapshot> = {
     balances: [],
     attempts: [],
     deposits: [],
@@ -41,8 +41,8 @@ class World {
   readonly provider: Mutable<ProviderSnapshot> = { balances: [], payouts: [], orders: [], transactions: [] };
 
   ledger(currency: string, net: string): void {
-    const balance = this.book.balances.find((one) => one.currency === currency);
-    if (balance === undefined) this.book.balances.push({ currency, provider: net });
+    const balance = this.store.balances.find((one) => one.currency === currency);
+    if (balance === undefined) this.store.balances.push({ currency, provider: net });
     else balance.provider = addAmounts(balance.provider, net);
   }
 
@@ -66,7 +66,7 @@ class World {
 
   deposit(id: string, currency: string, amount: string, atMs = THEN): void {
     this.move('deposit', id, currency, amount, atMs);
-    this.book.deposits.push({
+    this.store.deposits.push({
       depositId: id,
       providerDepositId: id,
       currency,
@@ -80,19 +80,19 @@ class World {
     operation: 'payout' | 'order',
     externalOrderId: string,
     answer: Answer | null,
-    fence: Attempt['fence'] = 'accepted',
+    providerRequest: Attempt['providerRequest'] = 'accepted',
   ): Attempt {
     const [payoutId = ''] = externalOrderId.split('~');
     const attempt: Attempt = {
       operation,
       externalOrderId,
       payoutId,
-      fence,
-      fenceChangedAtMs: THEN,
+      providerRequest,
+      requestChangedAtMs: THEN,
       answer,
       payoutStatus: 'paid',
     };
-    this.book.attempts.push(attempt);
+    this.store.attempts.push(attempt);
     for (const { currency, net } of answer?.booked ?? []) this.ledger(currency, net);
     return attempt;
   }
@@ -214,15 +214,19 @@ class World {
     this.loseTransactions(id);
   }
 
-  /** What the book had for the answer is taken out of it, as if it had never come. */
-  forgetAnswer(attempt: Attempt, fence: Attempt['fence'], fenceChangedAtMs = THEN): void {
+  /** What the store had for the answer is taken out of it, as if it had never come. */
+  forgetAnswer(
+    attempt: Attempt,
+    providerRequest: Attempt['providerRequest'],
+    requestChangedAtMs = THEN,
+  ): void {
     for (const { currency, net } of attempt.answer?.booked ?? []) this.ledger(currency, negated(net));
-    Object.assign(attempt, { answer: null, fence, fenceChangedAtMs });
+    Object.assign(attempt, { answer: null, providerRequest, requestChangedAtMs });
   }
 
   compare(): ComparisonResult {
-    return compareBookWithProvider({
-      book: this.book,
+    return compareStoreWithProvider({
+      store: this.store,
       provider: this.provider,
       sinceMs: SINCE,
       ranAtMs: NOW,
@@ -243,18 +247,18 @@ function cleanWorld(): World {
   return world;
 }
 
-/** The one difference that a world shows; anything else, BALANCE_OFF not least, fails. */
-function only(world: World, kind: DifferenceKind): Difference {
+/** The one discrepancy that a world shows; anything else, BALANCE_OFF not least, fails. */
+function only(world: World, kind: DiscrepancyKind): Discrepancy {
   const { report } = world.compare();
-  expect(report.differences.map((difference) => difference.kind)).toEqual([kind]);
+  expect(report.discrepancies.map((discrepancy) => discrepancy.kind)).toEqual([kind]);
   expect(report.clean).toBe(false);
   expect(report.balances.map(({ off }) => off)).toEqual(report.balances.map(() => '0'));
-  return report.differences[0]!;
+  return report.discrepancies[0]!;
 }
 
 function expectInFlight(world: World, count = 1): void {
   const { report } = world.compare();
-  expect(report.differences).toEqual([]);
+  expect(report.discrepancies).toEqual([]);
   expect(report.inFlight).toBe(count);
 }
 
@@ -271,14 +275,14 @@ beforeEach(() => {
   world = cleanWorld();
 });
 
-describe('a book that is what the provider says', () => {
+describe('a store that is what the provider says', () => {
   test('is clean, and every balance is shown', () => {
     const { report, unseenDeposits, outside } = world.compare();
     expect(report).toEqual({
       ranAtMs: NOW,
       sinceMs: SINCE,
       clean: true,
-      differences: [],
+      discrepancies: [],
       outside: [],
       inFlight: 0,
       balances: [
@@ -330,7 +334,7 @@ describe('a book that is what the provider says', () => {
   });
 
   test('takes what was there before for the opening balance', () => {
-    const before = world.book.openedAtMs - 1;
+    const before = world.store.openedAtMs - 1;
     const read = (type: string, source: string | undefined, net: string): void => {
       world.move(type, source, 'CNY', net, before);
       world.balance('CNY', negated(net));
@@ -351,8 +355,8 @@ describe('a book that is what the provider says', () => {
     expect(world.compare().outside).toMatchObject([{ type: 'payout_failure', net: '90' }]);
   });
 
-  test('takes what the book did before, and never booked, for the opening balance', () => {
-    const attempt = world.payout('early', 'paid', '100.00', '0.50', world.book.openedAtMs - 1);
+  test('takes what the store did before, and never booked, for the opening balance', () => {
+    const attempt = world.payout('early', 'paid', '100.00', '0.50', world.store.openedAtMs - 1);
     expectClean(world);
     attempt.answer.booked = [];
     world.ledger('CNY', '100.5');
@@ -371,7 +375,7 @@ describe('MISSING_AT_PROVIDER', () => {
       payoutId: 'a',
       externalOrderId: 'a',
       providerIds: ['po_a'],
-      book: '100.00',
+      store: '100.00',
       provider: null,
       sinceMs: THEN,
     });
@@ -380,20 +384,20 @@ describe('MISSING_AT_PROVIDER', () => {
   test('an order, of which both currencies are gone', () => {
     world.provider.orders = [];
     world.loseTransactions('or_a');
-    expect(only(world, 'MISSING_AT_PROVIDER')).toMatchObject({ object: 'order', book: '20.000000' });
+    expect(only(world, 'MISSING_AT_PROVIDER')).toMatchObject({ object: 'order', store: '20.000000' });
   });
 
   test('a payout whose return is gone with it', () => {
     world.losePayout('po_b');
-    const kinds = world.compare().report.differences.map(({ kind }) => kind);
+    const kinds = world.compare().report.discrepancies.map(({ kind }) => kind);
     expect(kinds).toEqual(['MISSING_AT_PROVIDER']);
   });
 
   test('is not said of what was accepted just now', () => {
-    world.book.attempts[1]!.answer!.recordedAtMs = JUST_NOW;
+    world.store.attempts[1]!.answer!.recordedAtMs = JUST_NOW;
     world.losePayout('po_a');
     expectInFlight(world);
-    world.book.attempts[1]!.answer!.recordedAtMs = LATELY;
+    world.store.attempts[1]!.answer!.recordedAtMs = LATELY;
     only(world, 'MISSING_AT_PROVIDER');
   });
 
@@ -408,14 +412,14 @@ describe('MISSING_AT_PROVIDER', () => {
 });
 
 describe('UNKNOWN_AT_PROVIDER', () => {
-  test('a payout with an externalOrderId that the book lacks, at once', () => {
+  test('a payout with an externalOrderId that the store lacks, at once', () => {
     world.providerPayout('po_x', 'x', 'pending', NOW);
     expect(only(world, 'UNKNOWN_AT_PROVIDER')).toMatchObject({
       object: 'payout',
       payoutId: null,
       externalOrderId: 'x',
       providerIds: ['po_x'],
-      book: null,
+      store: null,
       provider: '100',
       sinceMs: NOW,
     });
@@ -426,16 +430,16 @@ describe('UNKNOWN_AT_PROVIDER', () => {
     expect(world.compare().outside).toEqual([]);
   });
 
-  test.each(['prepared', 'rejected', 'not_sent', 'refused_retryable'] as const)(
+  test.each(['prepared', 'refused', 'not_sent', 'retry_later'] as const)(
     'a live payout of an attempt that is %s',
-    (fence) => {
-      world.forgetAnswer(world.book.attempts[1]!, fence);
-      expect(only(world, 'UNKNOWN_AT_PROVIDER')).toMatchObject({ payoutId: 'a', book: fence });
+    (providerRequest) => {
+      world.forgetAnswer(world.store.attempts[1]!, providerRequest);
+      expect(only(world, 'UNKNOWN_AT_PROVIDER')).toMatchObject({ payoutId: 'a', store: providerRequest });
     },
   );
 
   test('is not said of a failed payout of a rejected attempt, once its money is back', () => {
-    world.attempt('payout', 'x', null, 'rejected');
+    world.attempt('payout', 'x', null, 'refused');
     world.providerPayout('po_x', 'x', 'failed');
     only(world, 'UNKNOWN_AT_PROVIDER');
     world.move('payout_failure', 'po_x', 'CNY', '100.5');
@@ -448,7 +452,7 @@ describe('UNKNOWN_AT_PROVIDER', () => {
   });
 
   test('a payout that took the place of a failed one from before the window', () => {
-    world.book.attempts[2]!.answer!.recordedAtMs = SINCE - 1;
+    world.store.attempts[2]!.answer!.recordedAtMs = SINCE - 1;
     world.provider.payouts = world.provider.payouts.filter(({ id }) => id !== 'po_b');
     world.providerPayout('po_again', 'b');
     expect(only(world, 'UNKNOWN_AT_PROVIDER').providerIds).toEqual(['po_again']);
@@ -467,33 +471,36 @@ describe('UNKNOWN_AT_PROVIDER', () => {
 
 describe('OUTCOME_NOT_RECORDED', () => {
   test('a request whose outcome is unknown, and which the provider has carried out', () => {
-    world.forgetAnswer(world.book.attempts[1]!, 'unknown', JUST_NOW);
+    world.forgetAnswer(world.store.attempts[1]!, 'unknown', JUST_NOW);
     expect(only(world, 'OUTCOME_NOT_RECORDED')).toMatchObject({
       payoutId: 'a',
       providerIds: ['po_a'],
-      book: 'unknown',
+      store: 'unknown',
       provider: '100',
       sinceMs: JUST_NOW,
     });
   });
 
   test('an order that the provider filled', () => {
-    world.forgetAnswer(world.book.attempts[0]!, 'unknown');
+    world.forgetAnswer(world.store.attempts[0]!, 'unknown');
     only(world, 'OUTCOME_NOT_RECORDED');
   });
 
   test('is not said while the answer may be on its way', () => {
-    world.forgetAnswer(world.book.attempts[1]!, 'sending', JUST_NOW);
+    world.forgetAnswer(world.store.attempts[1]!, 'sending', JUST_NOW);
     expectInFlight(world);
-    world.book.attempts[1]!.fenceChangedAtMs = LATELY;
+    world.store.attempts[1]!.requestChangedAtMs = LATELY;
     only(world, 'OUTCOME_NOT_RECORDED');
   });
 
-  test.each(['sending', 'unknown'] as const)('is not said of what is %s and not at the provider', (fence) => {
-    world.forgetAnswer(world.book.attempts[1]!, fence);
-    world.losePayout('po_a');
-    expectClean(world);
-  });
+  test.each(['sending', 'unknown'] as const)(
+    'is not said of what is %s and not at the provider',
+    (providerRequest) => {
+      world.forgetAnswer(world.store.attempts[1]!, providerRequest);
+      world.losePayout('po_a');
+      expectClean(world);
+    },
+  );
 });
 
 describe('DUPLICATE_AT_PROVIDER', () => {
@@ -502,29 +509,29 @@ describe('DUPLICATE_AT_PROVIDER', () => {
     expect(only(world, 'DUPLICATE_AT_PROVIDER')).toMatchObject({
       payoutId: 'a',
       providerIds: ['po_a', 'po_again'],
-      book: '100.00',
+      store: '100.00',
       provider: '100 + 100',
       sinceMs: NOW,
     });
   });
 
-  test.each(['sending', 'unknown', 'rejected'] as const)('of an attempt that is %s', (fence) => {
-    world.forgetAnswer(world.book.attempts[1]!, fence, JUST_NOW);
+  test.each(['sending', 'unknown', 'refused'] as const)('of an attempt that is %s', (providerRequest) => {
+    world.forgetAnswer(world.store.attempts[1]!, providerRequest, JUST_NOW);
     world.providerPayout('po_again', 'a');
     only(world, 'DUPLICATE_AT_PROVIDER');
   });
 
   test('of an attempt from before the window', () => {
-    world.book.attempts[1]!.answer!.recordedAtMs = SINCE - 1;
+    world.store.attempts[1]!.answer!.recordedAtMs = SINCE - 1;
     world.provider.payouts = world.provider.payouts.filter(({ id }) => id !== 'po_a');
     world.providerPayout('po_again', 'a');
     expect(only(world, 'DUPLICATE_AT_PROVIDER').providerIds).toEqual(['po_again']);
   });
 
-  test('of an externalOrderId that the book lacks, beside being unknown', () => {
+  test('of an externalOrderId that the store lacks, beside being unknown', () => {
     world.providerPayout('po_x', 'x');
     world.providerPayout('po_y', 'x');
-    const kinds = world.compare().report.differences.map(({ kind }) => kind);
+    const kinds = world.compare().report.discrepancies.map(({ kind }) => kind);
     expect(kinds).toEqual(['UNKNOWN_AT_PROVIDER', 'DUPLICATE_AT_PROVIDER']);
   });
 
@@ -547,24 +554,24 @@ describe('AMOUNT_DIFFERS', () => {
     change('amount', '100.25');
     expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({
       object: 'payout',
-      book: '100.00',
+      store: '100.00',
       provider: '100.25',
     });
   });
 
   test('a payout with another fee is FEE_DIFFERS', () => {
     change('fee', '0.75');
-    expect(only(world, 'FEE_DIFFERS')).toMatchObject({ book: '0.50', provider: '0.75' });
+    expect(only(world, 'FEE_DIFFERS')).toMatchObject({ store: '0.50', provider: '0.75' });
   });
 
-  test('a small difference that is said does not hide a large one that is not', () => {
+  test('a small discrepancy that is said does not hide a large one that is not', () => {
     change('fee', '0.75');
     transactionOf(world, 'po_a', 'payout').net = '-600.75';
     world.balance('CNY', '-500');
     const { report } = world.compare();
-    expect(report.differences).toMatchObject([
+    expect(report.discrepancies).toMatchObject([
       { kind: 'FEE_DIFFERS', provider: '0.75' },
-      { kind: 'AMOUNT_DIFFERS', book: '-100.5', provider: '-600.75' },
+      { kind: 'AMOUNT_DIFFERS', store: '-100.5', provider: '-600.75' },
     ]);
   });
 
@@ -574,7 +581,11 @@ describe('AMOUNT_DIFFERS', () => {
     world.provider.transactions.find(({ source, currency }) => source === 'or_a' && currency === 'CNY')!.net =
       '138.9';
     world.balance('CNY', '-1');
-    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ object: 'order', currency: 'CNY', book: '140.00' });
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({
+      object: 'order',
+      currency: 'CNY',
+      store: '140.00',
+    });
   });
 
   test('an order that sold another amount, and one with another fee', () => {
@@ -587,11 +598,11 @@ describe('AMOUNT_DIFFERS', () => {
   test('is not said of an order that ended unfilled, and of which the provider shows what was asked for', () => {
     const [order] = world.provider.orders;
     Object.assign(order!, { amount: '500', status: 'cancelled' });
-    world.book.attempts.find(({ operation }) => operation === 'order')!.answer!.status = 'cancelled';
-    expect(world.compare().report.differences).toEqual([]);
+    world.store.attempts.find(({ operation }) => operation === 'order')!.answer!.status = 'cancelled';
+    expect(world.compare().report.discrepancies).toEqual([]);
     transactionOf(world, order!.id, 'order').net = '-21';
     world.balance('USDT', '-1');
-    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ currency: 'USDT', book: '-20', provider: '-21' });
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ currency: 'USDT', store: '-20', provider: '-21' });
   });
 
   test('a transaction that took another amount than the ledger has', () => {
@@ -599,20 +610,20 @@ describe('AMOUNT_DIFFERS', () => {
     world.balance('CNY', '-0.5');
     expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({
       object: 'payout',
-      book: '-100.5',
+      store: '-100.5',
       provider: '-101',
     });
   });
 
   test('a payout that took nothing', () => {
     world.loseTransactions('po_a');
-    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ book: '-100.5', provider: null });
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ store: '-100.5', provider: null });
   });
 
   test('a return of another amount than was booked', () => {
     transactionOf(world, 'po_b', 'payout_failure').net = '100';
     world.balance('CNY', '-0.5');
-    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ payoutId: 'b', book: '100.5', provider: '100' });
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ payoutId: 'b', store: '100.5', provider: '100' });
   });
 
   test('a deposit of another amount', () => {
@@ -622,19 +633,19 @@ describe('AMOUNT_DIFFERS', () => {
       object: 'deposit',
       payoutId: null,
       providerIds: ['dep_1'],
-      book: '728.156386',
+      store: '728.156386',
       provider: '728',
     });
   });
 
   test('a payout that was paid just now, at once', () => {
-    Object.assign(world.book.attempts[1]!.answer!, { recordedAtMs: JUST_NOW, readAtMs: JUST_NOW });
+    Object.assign(world.store.attempts[1]!.answer!, { recordedAtMs: JUST_NOW, readAtMs: JUST_NOW });
     change('amount', '100.25');
     only(world, 'AMOUNT_DIFFERS');
   });
 
   test('is not said of a young payout that is not settled', () => {
-    const { answer } = world.book.attempts[1]!;
+    const { answer } = world.store.attempts[1]!;
     Object.assign(answer!, { status: 'pending', recordedAtMs: JUST_NOW, readAtMs: JUST_NOW });
     payoutOf(world, 'po_a').status = 'pending';
     change('amount', '100.25');
@@ -649,35 +660,38 @@ describe('STATUS_DIFFERS', () => {
     ['pending', 'paid'],
     ['inTransit', 'paid'],
     ['paid', 'pending'],
-  ])('a payout that is %s in the book and %s at the provider, not read again for long', (book, provider) => {
-    world.book.attempts[1]!.answer!.status = book;
-    payoutOf(world, 'po_a').status = provider;
-    expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ payoutId: 'a', book, provider, sinceMs: THEN });
-  });
+  ])(
+    'a payout that is %s in the store and %s at the provider, not read again for long',
+    (store, provider) => {
+      world.store.attempts[1]!.answer!.status = store;
+      payoutOf(world, 'po_a').status = provider;
+      expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ payoutId: 'a', store, provider, sinceMs: THEN });
+    },
+  );
 
   test.each([
     ['inTransit', 'paid'],
     ['paid', 'inTransit'],
-  ])('is not said of %s and %s just after a reading', (book, provider) => {
-    Object.assign(world.book.attempts[1]!.answer!, { status: book, readAtMs: JUST_NOW });
+  ])('is not said of %s and %s just after a reading', (store, provider) => {
+    Object.assign(world.store.attempts[1]!.answer!, { status: store, readAtMs: JUST_NOW });
     payoutOf(world, 'po_a').status = provider;
     expectInFlight(world);
-    world.book.attempts[1]!.answer!.readAtMs = LATELY;
+    world.store.attempts[1]!.answer!.readAtMs = LATELY;
     only(world, 'STATUS_DIFFERS');
   });
 
   test('two ends that contradict each other, at once', () => {
-    world.book.attempts[1]!.answer!.readAtMs = JUST_NOW;
+    world.store.attempts[1]!.answer!.readAtMs = JUST_NOW;
     payoutOf(world, 'po_a').status = 'failed';
     only(world, 'STATUS_DIFFERS');
     world.move('payout_failure', 'po_a', 'CNY', '100.5', JUST_NOW);
-    expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ book: 'paid', provider: 'failed' });
+    expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ store: 'paid', provider: 'failed' });
   });
 
   test('a paid payout whose money came back', () => {
     world.move('payout_failure', 'po_a', 'CNY', '100.5', JUST_NOW);
     expect(only(world, 'STATUS_DIFFERS')).toMatchObject({
-      book: 'paid',
+      store: 'paid',
       provider: 'returned',
       sinceMs: JUST_NOW,
     });
@@ -686,11 +700,11 @@ describe('STATUS_DIFFERS', () => {
   test('a paid payout that is not paid at the provider, whose money came back, once', () => {
     payoutOf(world, 'po_a').status = 'pending';
     world.move('payout_failure', 'po_a', 'CNY', '100.5');
-    expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ book: 'paid', provider: 'pending' });
+    expect(only(world, 'STATUS_DIFFERS')).toMatchObject({ store: 'paid', provider: 'pending' });
   });
 
   test('an unsettled payout whose money came back, unless it was just now', () => {
-    world.book.attempts[1]!.answer!.status = 'inTransit';
+    world.store.attempts[1]!.answer!.status = 'inTransit';
     payoutOf(world, 'po_a').status = 'inTransit';
     world.move('payout_failure', 'po_a', 'CNY', '100.5', JUST_NOW);
     expectInFlight(world);
@@ -699,20 +713,20 @@ describe('STATUS_DIFFERS', () => {
   });
 
   test('is not said of two words for what is not settled', () => {
-    world.book.attempts[1]!.answer!.status = 'pending';
+    world.store.attempts[1]!.answer!.status = 'pending';
     payoutOf(world, 'po_a').status = 'inTransit';
     expectClean(world);
   });
 
-  test('a failure that the book has not read yet is in flight, with its return', () => {
-    Object.assign(world.book.attempts[1]!.answer!, { status: 'inTransit', readAtMs: JUST_NOW });
+  test('a failure that the store has not read yet is in flight, with its return', () => {
+    Object.assign(world.store.attempts[1]!.answer!, { status: 'inTransit', readAtMs: JUST_NOW });
     payoutOf(world, 'po_a').status = 'failed';
     world.move('payout_failure', 'po_a', 'CNY', '100.5');
     expectInFlight(world);
   });
 
   test('an order that was filled, unless it was read just now', () => {
-    const { answer } = world.book.attempts[0]!;
+    const { answer } = world.store.attempts[0]!;
     for (const { currency, net } of answer!.booked) world.ledger(currency, negated(net));
     Object.assign(answer!, { status: 'pending', quoteAmount: '0', fee: '0', booked: [], readAtMs: JUST_NOW });
     expectInFlight(world);
@@ -722,7 +736,7 @@ describe('STATUS_DIFFERS', () => {
 });
 
 describe('DEPOSIT_UNSEEN', () => {
-  test('a deposit that the book lacks', () => {
+  test('a deposit that the store lacks', () => {
     const id = world.move('deposit', 'dep_x', 'USDT', '12.5', LATELY);
     expect(only(world, 'DEPOSIT_UNSEEN')).toEqual({
       kind: 'DEPOSIT_UNSEEN',
@@ -731,7 +745,7 @@ describe('DEPOSIT_UNSEEN', () => {
       payoutId: null,
       externalOrderId: null,
       providerIds: ['dep_x'],
-      book: null,
+      store: null,
       provider: '12.5',
       sinceMs: LATELY,
     });
@@ -767,11 +781,11 @@ describe('DEPOSIT_MISSING', () => {
       object: 'deposit',
       currency: 'USDT',
       providerIds: ['dep_1'],
-      book: '728.156386',
+      store: '728.156386',
       provider: null,
       sinceMs: THEN,
     });
-    world.book.deposits[0]!.verifiedAtMs = JUST_NOW;
+    world.store.deposits[0]!.verifiedAtMs = JUST_NOW;
     expectInFlight(world);
   });
 
@@ -784,8 +798,8 @@ describe('DEPOSIT_MISSING', () => {
       world.loseTransactions(id);
       world.balance('USDT', net);
     }
-    const { differences, balances } = world.compare().report;
-    expect(differences.map(({ kind, book }) => [kind, book])).toEqual([
+    const { discrepancies, balances } = world.compare().report;
+    expect(discrepancies.map(({ kind, store }) => [kind, store])).toEqual([
       ['DEPOSIT_MISSING', '3'],
       ['DEPOSIT_MISSING', '3'],
       ['DEPOSIT_MISSING', '10'],
@@ -797,23 +811,23 @@ describe('DEPOSIT_MISSING', () => {
     world.deposit('dep_2', 'USDT', '3');
     world.loseTransactions('dep_2');
     world.balance('USDT', '-0.5');
-    const { differences, balances } = world.compare().report;
-    expect(differences.map(({ kind }) => kind)).toEqual(['DEPOSIT_MISSING', 'BALANCE_OFF']);
+    const { discrepancies, balances } = world.compare().report;
+    expect(discrepancies.map(({ kind }) => kind)).toEqual(['DEPOSIT_MISSING', 'BALANCE_OFF']);
     expect(balances).toContainEqual(expect.objectContaining({ explained: '-3', off: '-0.5' }));
   });
 
   test('is not said of a deposit that the balance alone proved', () => {
     world.deposit('dep_2', 'USDT', '3');
-    world.book.deposits[1]!.providerDepositId = null;
+    world.store.deposits[1]!.providerDepositId = null;
     world.provider.transactions.pop();
     expectClean(world);
   });
 });
 
 describe('RETURN_OVERDUE', () => {
-  /** The book knows of the failure, and no more. */
+  /** The store knows of the failure, and no more. */
   const unbookReturn = (readAtMs = THEN): void => {
-    Object.assign(world.book.attempts[2]!.answer!, { returned: null, returnedAtMs: null, readAtMs });
+    Object.assign(world.store.attempts[2]!.answer!, { returned: null, returnedAtMs: null, readAtMs });
     world.ledger('CNY', '-100.5');
   };
 
@@ -823,31 +837,31 @@ describe('RETURN_OVERDUE', () => {
     expect(only(world, 'RETURN_OVERDUE')).toMatchObject({
       payoutId: 'b',
       providerIds: ['po_b'],
-      book: '100.5',
+      store: '100.5',
       provider: null,
       sinceMs: THEN,
     });
-    world.book.attempts[2]!.answer!.readAtMs = JUST_NOW;
+    world.store.attempts[2]!.answer!.readAtMs = JUST_NOW;
     expectInFlight(world);
   });
 
   test('a return that nobody booked, unless it came just now', () => {
     unbookReturn();
-    expect(only(world, 'RETURN_OVERDUE')).toMatchObject({ book: '100.5', provider: '100.5' });
+    expect(only(world, 'RETURN_OVERDUE')).toMatchObject({ store: '100.5', provider: '100.5' });
     transactionOf(world, 'po_b', 'payout_failure').createdAtMs = JUST_NOW;
     expectInFlight(world);
   });
 
   test('a return that was booked and is gone, unless it was booked just now', () => {
     world.loseTransactions('po_b', 'payout_failure');
-    expect(only(world, 'RETURN_OVERDUE')).toMatchObject({ book: '100.5', provider: null });
-    world.book.attempts[2]!.answer!.returnedAtMs = JUST_NOW;
+    expect(only(world, 'RETURN_OVERDUE')).toMatchObject({ store: '100.5', provider: null });
+    world.store.attempts[2]!.answer!.returnedAtMs = JUST_NOW;
     expectInFlight(world);
   });
 
   test('is not said of a payout for which nothing was booked', () => {
     world.losePayout('po_b');
-    const { answer } = world.book.attempts[2]!;
+    const { answer } = world.store.attempts[2]!;
     Object.assign(answer!, { booked: [], returned: null, returnedAtMs: null, recordedAtMs: SINCE - 1 });
     expectClean(world);
   });
@@ -855,7 +869,7 @@ describe('RETURN_OVERDUE', () => {
   test('is not said of an order that failed, which took nothing', () => {
     world.provider.orders[0]!.status = 'failed';
     world.loseTransactions('or_a');
-    const { answer } = world.book.attempts[0]!;
+    const { answer } = world.store.attempts[0]!;
     for (const { currency, net } of answer!.booked) world.ledger(currency, negated(net));
     Object.assign(answer!, { status: 'failed', booked: [] });
     expectClean(world);
@@ -866,7 +880,7 @@ describe('BALANCE_OFF', () => {
   test('a balance that moved by the last digit, and nothing tells why', () => {
     world.balance('USDT', '0.000001');
     const { report } = world.compare();
-    expect(report.differences).toEqual([
+    expect(report.discrepancies).toEqual([
       {
         kind: 'BALANCE_OFF',
         object: 'balance',
@@ -874,7 +888,7 @@ describe('BALANCE_OFF', () => {
         payoutId: null,
         externalOrderId: null,
         providerIds: [],
-        book: '1708.156386',
+        store: '1708.156386',
         provider: '1708.156387',
         sinceMs: NOW,
       },
@@ -885,10 +899,10 @@ describe('BALANCE_OFF', () => {
   test('a currency that only one of the two has', () => {
     world.balance('EUR', '5');
     world.ledger('JPY', '7');
-    const { differences } = world.compare().report;
-    expect(differences).toMatchObject([
-      { kind: 'BALANCE_OFF', currency: 'EUR', book: '0', provider: '5' },
-      { kind: 'BALANCE_OFF', currency: 'JPY', book: '7', provider: '0' },
+    const { discrepancies } = world.compare().report;
+    expect(discrepancies).toMatchObject([
+      { kind: 'BALANCE_OFF', currency: 'EUR', store: '0', provider: '5' },
+      { kind: 'BALANCE_OFF', currency: 'JPY', store: '7', provider: '0' },
     ]);
   });
 
@@ -896,13 +910,13 @@ describe('BALANCE_OFF', () => {
     world.losePayout('po_a');
     world.balance('CNY', '-1');
     const { report } = world.compare();
-    expect(report.differences.map(({ kind }) => kind)).toEqual(['MISSING_AT_PROVIDER', 'BALANCE_OFF']);
+    expect(report.discrepancies.map(({ kind }) => kind)).toEqual(['MISSING_AT_PROVIDER', 'BALANCE_OFF']);
     expect(report.balances[0]).toMatchObject({ currency: 'CNY', explained: '100.5', off: '-1' });
   });
 });
 
 describe('outside activity', () => {
-  test('is listed and no difference: charges, unknown types, what the dashboard paid', () => {
+  test('is listed and no discrepancy: charges, unknown types, what the dashboard paid', () => {
     world.move('charge', 'ch_1', 'USDT', '99.5', NOW);
     world.move('adjustment', undefined, 'USDT', '-1');
     world.move('deposit', undefined, 'USDT', '2');
@@ -911,7 +925,7 @@ describe('outside activity', () => {
     world.provider.orders.push({ ...world.provider.orders[0]!, id: 'or_x', externalOrderId: undefined });
     world.move('order', 'or_x', 'USDT', '-10');
     const { report, outside, unseenDeposits } = world.compare();
-    expect(report).toMatchObject({ clean: true, differences: [], inFlight: 0 });
+    expect(report).toMatchObject({ clean: true, discrepancies: [], inFlight: 0 });
     expect(report.outside).toBe(outside);
     expect(unseenDeposits).toEqual([]);
     expect(outside.map(({ type, currency, net }) => [type, currency, net])).toEqual([
@@ -936,7 +950,7 @@ describe('outside activity', () => {
   });
 
   test('is not listed again once it is booked', () => {
-    world.book.outsideTransactionIds.push(world.move('charge', 'ch_1', 'USDT', '99.5'));
+    world.store.outsideTransactionIds.push(world.move('charge', 'ch_1', 'USDT', '99.5'));
     world.ledger('USDT', '99.5');
     expectClean(world);
     expect(world.compare().outside).toEqual([]);
@@ -952,8 +966,8 @@ describe('outside activity', () => {
     ['unknown', THEN + 60_000],
   ] as const)(
     'is not said of an order without externalOrderId while one is %s',
-    (fence, fenceChangedAtMs) => {
-      world.attempt('order', 'x', null, fence).fenceChangedAtMs = fenceChangedAtMs;
+    (providerRequest, requestChangedAtMs) => {
+      world.attempt('order', 'x', null, providerRequest).requestChangedAtMs = requestChangedAtMs;
       world.provider.orders.push({
         ...world.provider.orders[0]!,
         id: 'or_x',
@@ -966,14 +980,14 @@ describe('outside activity', () => {
     },
   );
 
-  test('that turns out to be the book’s own, booked twice, is found', () => {
-    world.book.outsideTransactionIds.push(transactionOf(world, 'po_a', 'payout').id);
+  test('that turns out to be the store’s own, booked twice, is found', () => {
+    world.store.outsideTransactionIds.push(transactionOf(world, 'po_a', 'payout').id);
     world.ledger('CNY', '-100.5');
     expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ payoutId: 'a', provider: null });
   });
 
   test('at the far end of the reading, a transaction without its payout says nothing', () => {
-    world.book.openedAtMs = SINCE - DAY;
+    world.store.openedAtMs = SINCE - DAY;
     world.move('payout', 'po_cut', 'CNY', '-5', SINCE - 1);
     world.balance('CNY', '5');
     expectClean(world);
@@ -1012,7 +1026,7 @@ describe('any consistent world', () => {
       else if (one.is === 'payout') built.payout(id, one.status, one.amount, one.fee);
       else if (one.is === 'return') built.returnedPayout(id, one.status, one.amount, one.fee);
       else {
-        built.book.outsideTransactionIds.push(built.move('charge', id, 'CNY', one.amount));
+        built.store.outsideTransactionIds.push(built.move('charge', id, 'CNY', one.amount));
         built.ledger('CNY', one.amount);
       }
     });
@@ -1032,117 +1046,118 @@ describe('any consistent world', () => {
   });
 
   /** Each changes one thing of a world, always the last, and says what has to be found. */
-  const CHANGES: Readonly<Record<string, { of: Thing['is']; to: (w: World, id: string) => DifferenceKind }>> =
-    {
-      'a payout is lost': {
-        of: 'payout',
-        to: (w, id) => {
-          w.losePayout(`po_${id}`);
-          return 'MISSING_AT_PROVIDER';
-        },
+  const CHANGES: Readonly<
+    Record<string, { of: Thing['is']; to: (w: World, id: string) => DiscrepancyKind }>
+  > = {
+    'a payout is lost': {
+      of: 'payout',
+      to: (w, id) => {
+        w.losePayout(`po_${id}`);
+        return 'MISSING_AT_PROVIDER';
       },
-      'a failed payout is lost': {
-        of: 'return',
-        to: (w, id) => {
-          w.losePayout(`po_${id}`);
-          return 'MISSING_AT_PROVIDER';
-        },
+    },
+    'a failed payout is lost': {
+      of: 'return',
+      to: (w, id) => {
+        w.losePayout(`po_${id}`);
+        return 'MISSING_AT_PROVIDER';
       },
-      'an order is lost': {
-        of: 'order',
-        to: (w, id) => {
-          w.provider.orders = w.provider.orders.filter((one) => one.id !== `or_${id}`);
-          w.loseTransactions(`or_${id}`);
-          return 'MISSING_AT_PROVIDER';
-        },
+    },
+    'an order is lost': {
+      of: 'order',
+      to: (w, id) => {
+        w.provider.orders = w.provider.orders.filter((one) => one.id !== `or_${id}`);
+        w.loseTransactions(`or_${id}`);
+        return 'MISSING_AT_PROVIDER';
       },
-      'the book forgets a payout': {
-        of: 'payout',
-        to: (w) => {
-          w.forgetAnswer(w.book.attempts.at(-1)!, 'accepted');
-          w.book.attempts.pop();
-          return 'UNKNOWN_AT_PROVIDER';
-        },
+    },
+    'the store forgets a payout': {
+      of: 'payout',
+      to: (w) => {
+        w.forgetAnswer(w.store.attempts.at(-1)!, 'accepted');
+        w.store.attempts.pop();
+        return 'UNKNOWN_AT_PROVIDER';
       },
-      'an outcome becomes unknown': {
-        of: 'order',
-        to: (w) => {
-          w.forgetAnswer(w.book.attempts.at(-1)!, 'unknown');
-          return 'OUTCOME_NOT_RECORDED';
-        },
+    },
+    'an outcome becomes unknown': {
+      of: 'order',
+      to: (w) => {
+        w.forgetAnswer(w.store.attempts.at(-1)!, 'unknown');
+        return 'OUTCOME_NOT_RECORDED';
       },
-      'a payout is there twice': {
-        of: 'payout',
-        to: (w, id) => {
-          w.providerPayout('po_again', id);
-          return 'DUPLICATE_AT_PROVIDER';
-        },
+    },
+    'a payout is there twice': {
+      of: 'payout',
+      to: (w, id) => {
+        w.providerPayout('po_again', id);
+        return 'DUPLICATE_AT_PROVIDER';
       },
-      'a payout grows': {
-        of: 'payout',
-        to: (w, id) => {
-          const payout = payoutOf(w, `po_${id}`);
-          const transaction = transactionOf(w, `po_${id}`, 'payout');
-          payout.amount = addAmounts(payout.amount, '0.01');
-          transaction.net = subtractAmounts(transaction.net, '0.01');
-          w.balance('CNY', '-0.01');
-          return 'AMOUNT_DIFFERS';
-        },
+    },
+    'a payout grows': {
+      of: 'payout',
+      to: (w, id) => {
+        const payout = payoutOf(w, `po_${id}`);
+        const transaction = transactionOf(w, `po_${id}`, 'payout');
+        payout.amount = addAmounts(payout.amount, '0.01');
+        transaction.net = subtractAmounts(transaction.net, '0.01');
+        w.balance('CNY', '-0.01');
+        return 'AMOUNT_DIFFERS';
       },
-      'a fee grows': {
-        of: 'payout',
-        to: (w, id) => {
-          const payout = payoutOf(w, `po_${id}`);
-          const transaction = transactionOf(w, `po_${id}`, 'payout');
-          payout.fee = addAmounts(payout.fee, '0.01');
-          transaction.net = subtractAmounts(transaction.net, '0.01');
-          w.balance('CNY', '-0.01');
-          return 'FEE_DIFFERS';
-        },
+    },
+    'a fee grows': {
+      of: 'payout',
+      to: (w, id) => {
+        const payout = payoutOf(w, `po_${id}`);
+        const transaction = transactionOf(w, `po_${id}`, 'payout');
+        payout.fee = addAmounts(payout.fee, '0.01');
+        transaction.net = subtractAmounts(transaction.net, '0.01');
+        w.balance('CNY', '-0.01');
+        return 'FEE_DIFFERS';
       },
-      'a failed payout is paid after all': {
-        of: 'return',
-        to: (w, id) => {
-          payoutOf(w, `po_${id}`).status = 'paid';
-          w.loseTransactions(`po_${id}`, 'payout_failure');
-          w.loseTransactions(`po_${id}`, 'payout_cancel');
-          return 'STATUS_DIFFERS';
-        },
+    },
+    'a failed payout is paid after all': {
+      of: 'return',
+      to: (w, id) => {
+        payoutOf(w, `po_${id}`).status = 'paid';
+        w.loseTransactions(`po_${id}`, 'payout_failure');
+        w.loseTransactions(`po_${id}`, 'payout_cancel');
+        return 'STATUS_DIFFERS';
       },
-      'the book forgets a deposit': {
-        of: 'deposit',
-        to: (w) => {
-          const { currency, amount } = w.book.deposits.pop()!;
-          w.ledger(currency, negated(amount));
-          return 'DEPOSIT_UNSEEN';
-        },
+    },
+    'the store forgets a deposit': {
+      of: 'deposit',
+      to: (w) => {
+        const { currency, amount } = w.store.deposits.pop()!;
+        w.ledger(currency, negated(amount));
+        return 'DEPOSIT_UNSEEN';
       },
-      'a deposit is lost': {
-        of: 'deposit',
-        to: (w, id) => {
-          w.loseTransactions(id);
-          return 'DEPOSIT_MISSING';
-        },
+    },
+    'a deposit is lost': {
+      of: 'deposit',
+      to: (w, id) => {
+        w.loseTransactions(id);
+        return 'DEPOSIT_MISSING';
       },
-      'a return does not come': {
-        of: 'return',
-        to: (w, id) => {
-          const { answer } = w.book.attempts.at(-1)!;
-          w.ledger('CNY', negated(answer!.returned!));
-          Object.assign(answer!, { returned: null, returnedAtMs: null });
-          w.loseTransactions(`po_${id}`, 'payout_failure');
-          w.loseTransactions(`po_${id}`, 'payout_cancel');
-          return 'RETURN_OVERDUE';
-        },
+    },
+    'a return does not come': {
+      of: 'return',
+      to: (w, id) => {
+        const { answer } = w.store.attempts.at(-1)!;
+        w.ledger('CNY', negated(answer!.returned!));
+        Object.assign(answer!, { returned: null, returnedAtMs: null });
+        w.loseTransactions(`po_${id}`, 'payout_failure');
+        w.loseTransactions(`po_${id}`, 'payout_cancel');
+        return 'RETURN_OVERDUE';
       },
-      'a balance moves by itself': {
-        of: 'outside',
-        to: (w) => {
-          w.balance('USDT', '0.000001');
-          return 'BALANCE_OFF';
-        },
+    },
+    'a balance moves by itself': {
+      of: 'outside',
+      to: (w) => {
+        w.balance('USDT', '0.000001');
+        return 'BALANCE_OFF';
       },
-    };
+    },
+  };
 
   test.each(Object.keys(CHANGES))('%s: it is found by its name, and nothing else with it', (name) => {
     const change = CHANGES[name]!;
@@ -1151,8 +1166,8 @@ describe('any consistent world', () => {
       fc.property(worlds, last, ({ things, opening }, changed) => {
         const built = build([...things, changed], opening);
         const kind = change.to(built, `t${things.length}`);
-        const { differences, balances } = built.compare().report;
-        expect(differences.map((difference) => difference.kind)).toEqual([kind]);
+        const { discrepancies, balances } = built.compare().report;
+        expect(discrepancies.map((discrepancy) => discrepancy.kind)).toEqual([kind]);
         const areExplained = balances.every(({ off }) => compareAmounts(off, '0') === 0);
         expect(areExplained).toBe(kind !== 'BALANCE_OFF');
       }),
@@ -1170,6 +1185,6 @@ describe('any consistent world', () => {
       };
       return change.to(build([samples[change.of]], '1'), 't0');
     });
-    expect(new Set(found)).toEqual(new Set(DIFFERENCE_KINDS));
+    expect(new Set(found)).toEqual(new Set(DISCREPANCY_KINDS));
   });
 });

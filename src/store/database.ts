@@ -1,0 +1,55 @@
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import { Pool } from 'pg';
+import type { StoreSchema } from './schema.js';
+
+export type StoreDatabase = Kysely<StoreSchema>;
+export type StoreTransaction = Transaction<StoreSchema>;
+
+export interface StoreOptions {
+  /** postgres:// URL. */
+  readonly url: string;
+  /** Connections kept at most. @default 20 */
+  readonly maxConnections?: number;
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** A waiting caller learns of a dead database within this time, instead of hanging. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+/** Sessions that are kept for as long as a request to the provider takes: apart, or they would use the others up. */
+const MAX_SENDING_SESSIONS = 50;
+
+export function createStoreDatabase(options: StoreOptions): StoreDatabase {
+  const pool = createPool(options, options.maxConnections ?? 20);
+  return new Kysely<StoreSchema>({ dialect: new PostgresDialect({ pool }) });
+}
+
+export function createSendingSessions(options: StoreOptions): Pool {
+  return createPool(options, MAX_SENDING_SESSIONS);
+}
+
+function createPool(options: StoreOptions, max: number): Pool {
+  const pool = new Pool({
+    connectionString: options.url,
+    max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // Beyond the server's own limit: a server that is gone answers nothing at all.
+    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+    application_name: 'qbitpay-payouts',
+  });
+  pool.on('error', options.onIdleError);
+  // The pool listens to idle connections only. One that ends between two statements of a transaction would, without
+  // a listener, end the process; the transaction learns of it by its next statement.
+  pool.on('connect', (client) => client.on('error', forgetCutConnection));
+  return pool;
+}
+
+function forgetCutConnection(): void {}
+
+export async function pingDatabase(db: StoreDatabase): Promise<void> {
+  await sql`select 1`.execute(db);
+}

@@ -1,0 +1,364 @@
+import { sql } from 'kysely';
+import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { FUNDING } from '../../domain/payout-request.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
+import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { missingDeposit } from '../payouts/funding.js';
+import type { Assignment, DepositAllocation } from '../ledger/ledger-records.js';
+import {
+  addFlag,
+  addTimelineEntry,
+  lockExistingPayout,
+  lockPayout,
+  transitionPayout,
+  type PayoutRow,
+} from '../payouts/payouts.js';
+import { findWaitingForBalance } from '../payouts/reservations.js';
+import type { DepositRow } from './verified-deposits.js';
+
+/** Whose a verified deposit is: decided once, in one transaction, by what is certain or by a person. */
+
+export type AllocationOutcome =
+  | {
+      readonly kind: 'allocated';
+      readonly payoutId: string;
+      readonly payoutStatus: PayoutStatus;
+      /** What the payout still lacks; "0" when it is funded. */
+      readonly missing: string;
+      /** Payouts that wait for the available balance, which may have got a part. */
+      readonly wake: readonly string[];
+    }
+  /** All of it went to the available balance. */
+  | { readonly kind: 'freed'; readonly wake: readonly string[] }
+  | { readonly kind: 'unallocated'; readonly reason: FailureType; readonly payoutId: string | null };
+
+type MatchedBy = DepositAllocation['matchedBy'];
+
+/**
+ * Gives a verified deposit to the payout that declared its transaction, else to the one that expects exactly its
+ * amount, else to nobody. Nothing is guessed; repeating it answers the same. A unallocated deposit is looked at again:
+ * its transaction may have been declared meanwhile.
+ */
+export async function allocateDeposit(db: StoreDatabase, depositKey: string): Promise<AllocationOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const deposit = await lockDeposit(trx, depositKey);
+    if (deposit.status === 'allocated') return toOutcome(trx, deposit);
+    const match = await findMatch(trx, deposit);
+    if (deposit.status === 'unallocated' && !(match.isDeclared && isUnexplained(deposit))) {
+      return toOutcome(trx, deposit);
+    }
+    const payout = match.payoutId === undefined ? undefined : await lockPayout(trx, match.payoutId);
+    const reason = payout === undefined ? FAILURE_TYPE.UNMATCHED_DEPOSIT : refuse(deposit, payout, match);
+    if (payout === undefined || reason !== undefined) {
+      return leaveUnallocated(trx, deposit, reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payout);
+    }
+    await give(trx, deposit, [{ payout, amount: deposit.amount }], {
+      by: match.isDeclared ? 'declaredTransaction' : 'exactAmount',
+      detail: 'confirmed',
+    });
+    return toOutcome(trx, await lockDeposit(trx, depositKey));
+  });
+}
+
+function isUnexplained(deposit: DepositRow): boolean {
+  return deposit.unallocated_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
+}
+
+async function findLocked(trx: StoreTransaction, depositKey: string): Promise<DepositRow | undefined> {
+  return trx
+    .selectFrom('deposits')
+    .selectAll()
+    .where('deposit_key', '=', depositKey)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+async function lockDeposit(trx: StoreTransaction, depositKey: string): Promise<DepositRow> {
+  const deposit = await findLocked(trx, depositKey);
+  if (deposit === undefined) throw new Error(`deposit ${depositKey} is not in the store`);
+  return deposit;
+}
+
+interface Match {
+  readonly payoutId: string | undefined;
+  readonly isDeclared: boolean;
+  /** One payout declared the transaction and another expects exactly this amount. */
+  readonly isContradicted: boolean;
+}
+
+async function findMatch(trx: StoreTransaction, deposit: DepositRow): Promise<Match> {
+  const declared =
+    deposit.tx_hash === null
+      ? undefined
+      : await trx
+          .selectFrom('declared_transactions')
+          .select('payout_id')
+          .where('tx_hash', '=', deposit.tx_hash)
+          .executeTakeFirst();
+  const expected = await trx
+    .selectFrom('expected_amounts')
+    .select('payout_id')
+    .where('currency', '=', deposit.currency)
+    .where('amount', '=', deposit.amount)
+    .executeTakeFirst();
+  return {
+    payoutId: declared?.payout_id ?? expected?.payout_id,
+    isDeclared: declared !== undefined,
+    isContradicted:
+      declared !== undefined && expected !== undefined && declared.payout_id !== expected.payout_id,
+  };
+}
+
+/** Why this deposit is not this payout's after all; undefined when it is. */
+function refuse(deposit: DepositRow, payout: PayoutRow, match: Match): FailureType | undefined {
+  if (match.isContradicted) return FAILURE_TYPE.CONFLICTING_MATCH;
+  if (isFinalStatus(payout.status)) return FAILURE_TYPE.LATE_DEPOSIT;
+  if (payout.funding !== FUNDING.DEPOSIT) return FAILURE_TYPE.UNMATCHED_DEPOSIT;
+  if (deposit.currency !== payout.funding_currency) return FAILURE_TYPE.WRONG_CURRENCY;
+  if (deposit.address !== null && !isSameAddress(deposit.address, payout.deposit_address)) {
+    return FAILURE_TYPE.WRONG_ADDRESS;
+  }
+  return undefined;
+}
+
+/** Hexadecimal addresses differ in case by their checksum only; other chains' addresses are case-sensitive. */
+function isSameAddress(left: string, right: string | null): boolean {
+  const normalise = (address: string): string =>
+    /^0x[0-9a-f]{40}$/i.test(address) ? address.toLowerCase() : address;
+  return right !== null && normalise(left) === normalise(right);
+}
+
+interface Part {
+  readonly payout: PayoutRow;
+  readonly amount: string;
+}
+
+interface Decision {
+  readonly by: MatchedBy;
+  /** How it came about, for the timelines. */
+  readonly detail: string;
+  readonly actor?: string;
+}
+
+/** Gives each payout up to what it lacks; what is beyond that becomes available, and the payout is marked. */
+async function give(
+  trx: StoreTransaction,
+  deposit: DepositRow,
+  parts: readonly Part[],
+  decision: Decision,
+): Promise<void> {
+  const booked: AllocationPart[] = [];
+  let excess = '0';
+  for (const { payout, amount } of parts) {
+    const missing = canStillBeFunded(payout) ? missingDeposit(payout) : '0';
+    const given = compareAmounts(amount, missing) < 0 ? amount : missing;
+    const beyond = subtractAmounts(amount, given);
+    excess = addAmounts(excess, beyond);
+    if (compareAmounts(given, '0') > 0) {
+      booked.push({ payoutId: payout.payout_id, amount: given });
+      await fundPayout(trx, payout, given, `deposit of ${amount} ${deposit.currency} ${decision.detail}`);
+    }
+    if (compareAmounts(beyond, '0') > 0) {
+      const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is in the available balance`;
+      await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
+    }
+  }
+  if (compareAmounts(excess, '0') > 0) booked.push({ payoutId: null, amount: excess });
+  await writeAllocation(trx, deposit, booked, decision);
+}
+
+/** Later its money is on its way already: more of it would only lie there. */
+function canStillBeFunded(payout: PayoutRow): boolean {
+  return (
+    payout.status === PAYOUT_STATUS.AWAITING_DEPOSIT ||
+    (payout.status === PAYOUT_STATUS.HELD && payout.held_from === PAYOUT_STATUS.AWAITING_DEPOSIT)
+  );
+}
+
+async function fundPayout(
+  trx: StoreTransaction,
+  payout: PayoutRow,
+  amount: string,
+  detail: string,
+): Promise<void> {
+  const received = addAmounts(payout.deposit_received, amount);
+  await trx
+    .updateTable('payouts')
+    .set({ deposit_received: received, updated_at: sql<Date>`clock_timestamp()` })
+    .where('payout_id', '=', payout.payout_id)
+    .execute();
+  const missing = missingDeposit({ ...payout, deposit_received: received });
+  const isFunded = compareAmounts(missing, '0') === 0;
+  const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
+  await addTimelineEntry(trx, payout.payout_id, payout.status, progress);
+  // Held because the deadline passed: with all the money there, there is nothing left to decide.
+  if (isFunded && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED) {
+    await transitionPayout(trx, payout, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+      detail: 'the rest of the deposit came in after the deadline',
+      resumes: true,
+    });
+  }
+}
+
+async function writeAllocation(
+  trx: StoreTransaction,
+  deposit: DepositRow,
+  parts: readonly AllocationPart[],
+  { by, actor }: Decision,
+): Promise<void> {
+  const [only] = parts.flatMap(({ payoutId }) => payoutId ?? []);
+  await trx
+    .updateTable('deposits')
+    .set({
+      status: 'allocated',
+      payout_id: only ?? deposit.payout_id,
+      decided_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('deposit_key', '=', deposit.deposit_key)
+    .execute();
+  await trx
+    .insertInto('deposit_allocations')
+    .values(
+      parts.map(({ payoutId, amount }) => ({
+        deposit_key: deposit.deposit_key,
+        payout_id: payoutId,
+        amount,
+        matched_by: by,
+      })),
+    )
+    .execute();
+  await bookAllocation(trx, deposit.deposit_key, deposit.currency, parts, actor);
+}
+
+async function leaveUnallocated(
+  trx: StoreTransaction,
+  deposit: DepositRow,
+  reason: FailureType,
+  payout: PayoutRow | undefined,
+): Promise<AllocationOutcome> {
+  const payoutId = payout?.payout_id ?? null;
+  await trx
+    .updateTable('deposits')
+    .set({
+      status: 'unallocated',
+      unallocated_reason: reason,
+      payout_id: payoutId,
+      decided_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('deposit_key', '=', deposit.deposit_key)
+    .execute();
+  if (payout !== undefined) {
+    await addFlag(
+      trx,
+      payout,
+      reason,
+      `deposit of ${deposit.amount} ${deposit.currency} unallocated: ${reason}`,
+    );
+  }
+  return { kind: 'unallocated', reason, payoutId };
+}
+
+async function toOutcome(trx: StoreTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
+  const { status, unallocated_reason: reason, payout_id: payoutId } = deposit;
+  if (status !== 'allocated') {
+    return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
+  }
+  const [owner] = await ownersOf(trx, deposit.deposit_key);
+  const wake = await findWaitingForBalance(trx, [deposit.currency]);
+  if (owner === undefined) return { kind: 'freed', wake };
+  const payout = await lockExistingPayout(trx, owner);
+  const missing = missingDeposit(payout);
+  return { kind: 'allocated', payoutId: owner, payoutStatus: payout.status, missing, wake };
+}
+
+async function ownersOf(trx: StoreTransaction, depositKey: string): Promise<string[]> {
+  const rows = await trx
+    .selectFrom('deposit_allocations')
+    .select('payout_id')
+    .where('deposit_key', '=', depositKey)
+    .where('payout_id', 'is not', null)
+    .execute();
+  // In the order in which they are locked everywhere, which is no database's collation.
+  return rows.flatMap((row) => row.payout_id ?? []).sort();
+}
+
+export type AssignOutcome =
+  | {
+      readonly kind: 'assigned';
+      readonly payouts: readonly { readonly payoutId: string; readonly missing: string }[];
+      /** Payouts that wait for the available balance. */
+      readonly wake: readonly string[];
+    }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** A person says whose a unallocated deposit is; all of it has to go somewhere. Repeating it answers the same. */
+export async function assignDeposit(
+  db: StoreDatabase,
+  depositKey: string,
+  to: Assignment,
+  actor: string,
+): Promise<AssignOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const deposit = await findLocked(trx, depositKey);
+    if (deposit === undefined) return refused('there is no such deposit');
+    if (deposit.status === 'verified') return refused('the deposit is being matched; try again');
+    if (deposit.status === 'unallocated') {
+      const refusal = await assign(trx, deposit, to, actor);
+      if (refusal !== undefined) return refused(refusal);
+    }
+    return describeAssignment(trx, deposit);
+  });
+}
+
+async function describeAssignment(trx: StoreTransaction, deposit: DepositRow): Promise<AssignOutcome> {
+  const payouts = [];
+  for (const payoutId of await ownersOf(trx, deposit.deposit_key)) {
+    payouts.push({ payoutId, missing: missingDeposit(await lockExistingPayout(trx, payoutId)) });
+  }
+  return { kind: 'assigned', payouts, wake: await findWaitingForBalance(trx, [deposit.currency]) };
+}
+
+function refused(message: string): AssignOutcome {
+  return { kind: 'refused', message };
+}
+
+/** Undefined when it is done, else why not. */
+async function assign(
+  trx: StoreTransaction,
+  deposit: DepositRow,
+  to: Assignment,
+  actor: string,
+): Promise<string | undefined> {
+  const decision = { by: 'person', detail: `assigned by ${actor}`, actor } as const;
+  if (to === 'available') {
+    await writeAllocation(trx, deposit, [{ payoutId: null, amount: deposit.amount }], decision);
+    return undefined;
+  }
+  const total = addAmounts(...to.map(({ amount }) => amount));
+  if (compareAmounts(total, deposit.amount) !== 0) {
+    return `the parts are ${total} ${deposit.currency} together, the deposit is ${deposit.amount}`;
+  }
+  const parts: Part[] = [];
+  // In one order, or two assignments could wait for each other.
+  for (const { payoutId, amount } of to.toSorted((left, right) =>
+    left.payoutId < right.payoutId ? -1 : 1,
+  )) {
+    const payout = await lockPayout(trx, payoutId);
+    const refusal = refuseAssignment(deposit, payout);
+    if (payout === undefined || refusal !== undefined) return `payout ${payoutId} ${refusal ?? ''}`;
+    parts.push({ payout, amount });
+  }
+  await give(trx, deposit, parts, decision);
+  return undefined;
+}
+
+function refuseAssignment(deposit: DepositRow, payout: PayoutRow | undefined): string | undefined {
+  if (payout === undefined) return 'does not exist';
+  if (payout.funding !== FUNDING.DEPOSIT)
+    return 'is funded from the balance: assign the deposit to "available"';
+  if (payout.funding_currency !== deposit.currency) return `is funded in ${payout.funding_currency}`;
+  if (!canStillBeFunded(payout)) return `is ${payout.status} and takes no money any more`;
+  return compareAmounts(missingDeposit(payout), '0') === 0 ? 'has all its money already' : undefined;
+}

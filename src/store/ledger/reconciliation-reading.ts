@@ -1,0 +1,257 @@
+import { sql } from 'kysely';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
+import { addAmounts, compareAmounts } from '../../domain/money.js';
+import { isFinalStatus, PAYOUT_STATUSES } from '../../domain/payout-status.js';
+import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
+import { readAccountOpening } from './account-opening.js';
+import { bookOutsideActivity } from './bookings.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { groupBy } from '../grouping.js';
+import { balanceOf, isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+
+/** What reconciliation compares with the provider, and what it leaves in the store. */
+
+/** What a reading of the provider names: the store has to say what it knows of it, however old that is. */
+export interface MentionedObjects {
+  /** Ids of payouts, orders and deposits. */
+  readonly providerIds: readonly string[];
+  readonly externalOrderIds: readonly string[];
+  readonly balanceTransactionIds: readonly string[];
+}
+
+/**
+ * Attempts and deposits that changed since then, with a margin for clocks, that are still open, or that the provider
+ * mentioned; balances cover everything.
+ */
+export async function readStoreSnapshot(
+  db: StoreDatabase,
+  sinceMs: number,
+  mentioned: MentionedObjects,
+): Promise<StoreSnapshot> {
+  const since = new Date(sinceMs - CLOCK_MARGIN_MS);
+  const { openedAt, depositsFrom } = await readAccountOpening(db);
+  return db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => ({
+      balances: await readProviderBalances(trx),
+      attempts: await readAttempts(trx, since, mentioned),
+      deposits: await readDeposits(trx, since, mentioned),
+      outsideTransactionIds: await readOutsideIds(trx, mentioned),
+      openedAtMs: openedAt.getTime(),
+      depositsFromMs: depositsFrom.getTime(),
+    }));
+}
+
+/** The provider's clock and the store's are never a day apart. */
+const CLOCK_MARGIN_MS = 86_400_000;
+
+const FINAL_STATUSES = PAYOUT_STATUSES.filter(isFinalStatus);
+
+async function readProviderBalances(trx: StoreTransaction): Promise<StoreSnapshot['balances']> {
+  return trx
+    .selectFrom('ledger_accounts')
+    .select(['currency', 'balance as provider'])
+    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
+    .where('kind', '=', ACCOUNT_KIND.PROVIDER)
+    .execute();
+}
+
+type Attempt = StoreSnapshot['attempts'][number];
+
+async function readAttempts(
+  trx: StoreTransaction,
+  since: Date,
+  { providerIds, externalOrderIds }: MentionedObjects,
+): Promise<readonly Attempt[]> {
+  const { rows } = await sql<AttemptRow>`
+    select provider_requests.operation, provider_requests.external_order_id, provider_requests.payout_id, provider_requests.state, provider_requests.updated_at,
+      payouts.status as payout_status,
+      coalesce(po.provider_payout_id, ord.provider_order_id) as provider_id,
+      coalesce(po.recipient_amount, ord.amount) as amount,
+      coalesce(po.currency, split_part(ord.symbol, '/', 1)) as currency,
+      ord.quote_amount, coalesce(po.fee, ord.fee) as fee, coalesce(po.status, ord.status) as status,
+      coalesce(po.recorded_at, ord.recorded_at) as recorded_at,
+      coalesce(po.read_at, ord.read_at) as read_at, po.returned, po.returned_at
+    from provider_requests join payouts using (payout_id)
+    left join provider_payouts po
+      on provider_requests.operation = 'payout' and po.external_order_id = provider_requests.external_order_id
+    left join provider_orders ord
+      on provider_requests.operation = 'order' and ord.external_order_id = provider_requests.external_order_id
+    where provider_requests.updated_at >= ${since} or payouts.updated_at >= ${since}
+      or not (payouts.status = any(${sql.val(FINAL_STATUSES)}::text[]))
+      or (po.status in ('failed', 'cancelled') and po.returned_at is null)
+      or provider_requests.external_order_id = any(${sql.val([...externalOrderIds])}::text[])
+      or po.provider_payout_id = any(${sql.val([...providerIds])}::text[])
+      or ord.provider_order_id = any(${sql.val([...providerIds])}::text[])`.execute(trx);
+  const booked = await readBooked(trx);
+  return rows.map((row) => toAttempt(row, booked.get(`${row.operation} ${row.external_order_id}`) ?? []));
+}
+
+interface AttemptRow {
+  readonly operation: Attempt['operation'];
+  readonly external_order_id: string;
+  readonly payout_id: string;
+  readonly state: Attempt['providerRequest'];
+  readonly updated_at: Date;
+  readonly payout_status: string;
+  readonly provider_id: string | null;
+  readonly amount: string | null;
+  readonly currency: string | null;
+  readonly quote_amount: string | null;
+  readonly fee: string | null;
+  readonly status: string | null;
+  readonly recorded_at: Date | null;
+  readonly read_at: Date | null;
+  readonly returned: string | null;
+  readonly returned_at: Date | null;
+}
+
+function toAttempt(row: AttemptRow, booked: readonly BookedNet[]): Attempt {
+  const { provider_id: providerId, amount, currency, fee, status, recorded_at: recordedAt } = row;
+  const { read_at: readAt } = row;
+  const hasAnswer =
+    providerId !== null &&
+    amount !== null &&
+    currency !== null &&
+    fee !== null &&
+    status !== null &&
+    recordedAt !== null &&
+    readAt !== null;
+  return {
+    operation: row.operation,
+    externalOrderId: row.external_order_id,
+    payoutId: row.payout_id,
+    providerRequest: row.state,
+    requestChangedAtMs: row.updated_at.getTime(),
+    payoutStatus: row.payout_status,
+    answer: hasAnswer
+      ? {
+          providerId,
+          amount,
+          currency,
+          quoteAmount: row.quote_amount,
+          fee,
+          status,
+          recordedAtMs: recordedAt.getTime(),
+          readAtMs: readAt.getTime(),
+          booked: booked.map(({ currency: of, net }) => ({ currency: of, net })),
+          returnedAtMs: row.returned_at?.getTime() ?? null,
+          returned: row.returned,
+        }
+      : null,
+  };
+}
+
+interface BookedNet {
+  readonly key: string;
+  readonly currency: string;
+  readonly net: string;
+}
+
+/** What orders and payout attempts did to the provider account, adjustments included, returns not. */
+async function readBooked(trx: StoreTransaction): Promise<ReadonlyMap<string, readonly BookedNet[]>> {
+  const { rows } = await sql<BookedNet>`
+    select case when cause = ${ENTRY_CAUSE.ORDER} then 'order ' || cause_id
+                else 'payout ' || split_part(cause_id, '#', 1) end as key,
+           currency, sum(amount) as net
+    from ledger_entries join ledger_postings using (entry_id) join ledger_accounts using (account_id)
+    where kind = ${ACCOUNT_KIND.PROVIDER}
+      and cause in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT}, ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT})
+    group by 1, 2`.execute(trx);
+  return groupBy(rows, (row) => row.key);
+}
+
+async function readDeposits(
+  trx: StoreTransaction,
+  since: Date,
+  { providerIds }: MentionedObjects,
+): Promise<StoreSnapshot['deposits']> {
+  const rows = await trx
+    .selectFrom('deposits')
+    .select(['deposit_key', 'provider_deposit_id', 'currency', 'amount', 'verified_at'])
+    .where((eb) =>
+      eb.or([
+        eb('verified_at', '>=', since),
+        eb('provider_deposit_id', '=', sql<string>`any(${[...providerIds]}::text[])`),
+      ]),
+    )
+    .execute();
+  return rows.map((row) => ({
+    depositId: row.deposit_key,
+    providerDepositId: row.provider_deposit_id,
+    currency: row.currency,
+    amount: row.amount,
+    verifiedAtMs: row.verified_at.getTime(),
+  }));
+}
+
+async function readOutsideIds(
+  trx: StoreTransaction,
+  { balanceTransactionIds }: MentionedObjects,
+): Promise<readonly string[]> {
+  const rows = await trx
+    .selectFrom('ledger_entries')
+    .select('cause_id')
+    .where('cause', '=', ENTRY_CAUSE.OUTSIDE)
+    .where('cause_id', '=', sql<string>`any(${[...balanceTransactionIds]}::text[])`)
+    .execute();
+  return rows.map((row) => row.cause_id);
+}
+
+/**
+ * Books, once each, what moved outside of the engine. What took money that the ledger does not have yet (a deposit
+ * that is being followed up) waits for a later run.
+ */
+export async function recordOutsideActivity(
+  db: StoreDatabase,
+  activities: ReconciliationReport['outside'],
+): Promise<void> {
+  for (const { balanceTransactionId, type, currency, net: amount } of activities) {
+    await db.transaction().execute(async (trx) => {
+      await lockLedger(trx);
+      if (await isBooked(trx, ENTRY_CAUSE.OUTSIDE, balanceTransactionId)) return;
+      const held = await balanceOf(trx, { kind: ACCOUNT_KIND.PROVIDER }, currency);
+      if (compareAmounts(addAmounts(held, amount), '0') < 0) return;
+      await bookOutsideActivity(trx, { balanceTransactionId, type, currency, amount });
+    });
+  }
+}
+
+/** Attempts whose money is on its way back, and whose workflow may be gone. */
+export async function findReturnPending(
+  db: StoreDatabase,
+): Promise<readonly { readonly payoutId: string; readonly providerPayoutId: string }[]> {
+  const rows = await db
+    .selectFrom('provider_payouts')
+    .innerJoin('ledger_entries', (join) =>
+      join
+        .onRef('ledger_entries.cause_id', '=', 'provider_payouts.external_order_id')
+        .on('ledger_entries.cause', '=', ENTRY_CAUSE.PAYOUT_FAILURE),
+    )
+    .select(['provider_payouts.payout_id', 'provider_payout_id'])
+    .where('provider_payouts.status', 'in', RETURNED_STATUSES)
+    .where('returned_at', 'is', null)
+    .execute();
+  return rows.map((row) => ({ payoutId: row.payout_id, providerPayoutId: row.provider_payout_id }));
+}
+
+/** Answers with the id that the report is read by. */
+export async function storeReport(db: StoreDatabase, report: ReconciliationReport): Promise<string> {
+  const row = await db
+    .insertInto('reconciliation_reports')
+    .values({ ran_at: new Date(report.ranAtMs), clean: report.clean, report: JSON.stringify(report) })
+    .returning('report_id')
+    .executeTakeFirstOrThrow();
+  return row.report_id;
+}
+
+export async function readReport(db: StoreDatabase, reportId: string): Promise<ReconciliationReport> {
+  const row = await db
+    .selectFrom('reconciliation_reports')
+    .select('report')
+    .where('report_id', '=', reportId)
+    .executeTakeFirstOrThrow();
+  return row.report;
+}

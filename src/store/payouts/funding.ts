@@ -1,0 +1,286 @@
+import { sql } from 'kysely';
+import type { FailureType } from '../../domain/failure-type.js';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { addAmounts, compareAmounts, multiply, smallestUnit, subtractAmounts } from '../../domain/money.js';
+import {
+  canTransition,
+  isFinalStatus,
+  PAYOUT_STATUS,
+  type PayoutStatus,
+} from '../../domain/payout-status.js';
+import type { FeeTerms, ProviderMinimum } from '../../domain/quote.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { releaseFunds } from '../ledger/bookings.js';
+import { whyAtProvider } from '../requests/provider-requests.js';
+import { lockLedger } from '../ledger/ledger.js';
+import { toDeposit } from './payout-reading.js';
+import {
+  addTimelineEntry,
+  insertPayout,
+  lockExistingPayout,
+  lockPayout,
+  transitionPayout,
+  type PayoutOrigin,
+  type PayoutRow,
+} from './payouts.js';
+import { findWaitingForBalance, reserve } from './reservations.js';
+
+/** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
+
+/** What a payout needs, and by which terms that was computed. */
+export interface QuotedTerms {
+  /** In the funding currency; of a deposit before the tail that makes it unique. */
+  readonly baseAmount: string;
+  readonly feeTerms: FeeTerms;
+  /** The bid that the amounts were computed with; null where nothing is sold. */
+  readonly estimatedPrice: string | null;
+  readonly minimum: ProviderMinimum | null;
+}
+
+export interface FundingTerms extends QuotedTerms {
+  readonly network: string;
+  readonly address: string;
+  readonly deadlineSeconds: number;
+}
+
+export type OpenOutcome =
+  | {
+      readonly kind: 'opened';
+      readonly status: PayoutStatus;
+      readonly holdReason: FailureType | null;
+      readonly deposit: ExpectedDeposit | null;
+    }
+  /** Another workflow, long gone, carried a payout of this id. */
+  | { readonly kind: 'usedBefore'; readonly status: PayoutStatus };
+
+/** Opening anew may also find that too many payouts wait for the same amount. */
+export type OpenAnewOutcome = OpenOutcome | { readonly kind: 'noFreeAmount' };
+
+export interface ExpectedDeposit {
+  readonly currency: string;
+  readonly network: string;
+  readonly address: string;
+  readonly amount: string;
+  /** Milliseconds of Unix time. */
+  readonly expiresAtMs: number;
+}
+
+/** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
+const MAX_TAIL_UNITS = 99_999;
+const MAX_TAIL_FRACTION = '0.01';
+
+/** What the store has of a payout that was opened, or ended, before; undefined for one that is new. */
+export async function findOpened(
+  db: StoreDatabase,
+  origin: Pick<PayoutOrigin, 'request' | 'firstExecutionRunId'>,
+): Promise<OpenOutcome | undefined> {
+  const row = await db
+    .selectFrom('payouts')
+    .selectAll()
+    .where('payout_id', '=', origin.request.payoutId)
+    .executeTakeFirst();
+  return row === undefined ? undefined : toOpenOutcome(row, origin);
+}
+
+/** Writes the payout and the amount it expects; repeating it answers with what the store has. */
+export async function openFunding(
+  db: StoreDatabase,
+  origin: PayoutOrigin,
+  terms: FundingTerms,
+): Promise<OpenAnewOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const existing = await lockPayout(trx, origin.request.payoutId);
+    if (existing !== undefined) return toOpenOutcome(existing, origin);
+    const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
+    if (amount === undefined) return { kind: 'noFreeAmount' };
+    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, terms, {
+      deposit_network: terms.network,
+      deposit_address: terms.address,
+      deposit_amount: amount,
+      deposit_expires_at: new Date(origin.startedAt.getTime() + terms.deadlineSeconds * 1_000),
+    });
+    await trx
+      .insertInto('expected_amounts')
+      .values({ currency: row.funding_currency, amount, payout_id: row.payout_id, rests_until: null })
+      .execute();
+    await addTimelineEntry(
+      trx,
+      row.payout_id,
+      PAYOUT_STATUS.AWAITING_DEPOSIT,
+      `waiting for ${amount} ${row.funding_currency}`,
+    );
+    return toOpenOutcome(row, origin);
+  });
+}
+
+/** Writes a payout that the available balance funds, with its reservation if there is enough and nobody waits before it. */
+export async function openFromBalance(
+  db: StoreDatabase,
+  origin: PayoutOrigin,
+  terms: QuotedTerms,
+): Promise<OpenOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const existing = await lockPayout(trx, origin.request.payoutId);
+    if (existing !== undefined) return toOpenOutcome(existing, origin);
+    // First come, first served: payouts get their places in the order in which they are committed.
+    await lockLedger(trx);
+    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_BALANCE, terms, {
+      deposit_amount: terms.baseAmount,
+    });
+    await reserve(trx, row);
+    return toOpenOutcome(await lockExistingPayout(trx, row.payout_id), origin);
+  });
+}
+
+async function insertOpened(
+  trx: StoreTransaction,
+  origin: PayoutOrigin,
+  status: PayoutStatus,
+  { feeTerms, estimatedPrice, minimum }: QuotedTerms,
+  columns: Partial<PayoutRow>,
+): Promise<PayoutRow> {
+  const row = await insertPayout(trx, origin, status, {
+    ...columns,
+    fee_side: feeTerms.side,
+    payout_fee_rate: feeTerms.payoutRate,
+    trade_fee_rate: feeTerms.tradeRate,
+    estimated_price: estimatedPrice,
+    minimum_amount: minimum?.amount ?? null,
+    minimum_currency: minimum?.currency ?? null,
+  });
+  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
+  return row;
+}
+
+function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
+  return row.first_execution_run_id === origin.firstExecutionRunId
+    ? {
+        kind: 'opened',
+        status: row.status,
+        holdReason: row.hold_reason,
+        deposit: toExpectedDeposit(row),
+      }
+    : { kind: 'usedBefore', status: row.status };
+}
+
+function toExpectedDeposit(row: PayoutRow): ExpectedDeposit | null {
+  const deposit = toDeposit(row);
+  if (deposit === null) return null;
+  const { currency, network, address, amount, expiresAt } = deposit;
+  return { currency, network, address, amount, expiresAtMs: expiresAt.getTime() };
+}
+
+/** The lowest amount from the base upwards that no open or resting payout expects; undefined when none is near. */
+async function findFreeAmount(
+  trx: StoreTransaction,
+  currency: string,
+  baseAmount: string,
+): Promise<string | undefined> {
+  // One opening at a time per currency: two would find the same free amount.
+  await sql`select pg_advisory_xact_lock(hashtext('expected_amounts'), hashtext(${currency}))`.execute(trx);
+  await trx
+    .deleteFrom('expected_amounts')
+    .where('currency', '=', currency)
+    .where('rests_until', '<', sql<Date>`clock_timestamp()`)
+    .execute();
+  const unit = smallestUnit(currency);
+  const longestTail = multiply(unit, MAX_TAIL_UNITS);
+  const largestTail = multiply(baseAmount, MAX_TAIL_FRACTION);
+  const tail = compareAmounts(longestTail, largestTail) < 0 ? longestTail : largestTail;
+  const last = addAmounts(baseAmount, tail);
+  const { rows } = await sql<{ amount: string }>`
+    select amount from (
+      select generate_series(${baseAmount}::numeric, ${last}::numeric, ${unit}::numeric) as amount
+    ) as candidate
+    where not exists (
+      select from expected_amounts as taken
+      where taken.funding_account = 'main' and taken.currency = ${currency} and taken.amount = candidate.amount)
+    limit 1`.execute(trx);
+  return rows[0]?.amount;
+}
+
+export interface FundingClosing {
+  readonly origin: PayoutOrigin;
+  readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
+  readonly detail: string;
+  readonly failure?: { readonly type: FailureType; readonly message: string };
+}
+
+export type CloseOutcome =
+  | {
+      readonly kind: 'closed';
+      readonly status: PayoutStatus;
+      /** Payouts that wait for the available balance, which may have got what this one had. */
+      readonly wake: readonly string[];
+    }
+  /** Only an expiry is told so: the deposit had come in time. */
+  | { readonly kind: 'funded'; readonly status: PayoutStatus }
+  /** Too late, or not by itself: the store says how far the payout is. */
+  | {
+      readonly kind: 'refused';
+      readonly status: PayoutStatus;
+      readonly holdReason: FailureType | null;
+      readonly why: string;
+    };
+
+/**
+ * Ends a payout before its money has left; what it has becomes available. Locks the row that allocation locks, so that
+ * a deposit is either in before the end or late. Repeating it answers with what the store has.
+ */
+export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<CloseOutcome> {
+  return db.transaction().execute(async (trx) => {
+    const row =
+      (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
+    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
+      return refused(row, 'another workflow has carried it');
+    }
+    if (row.status === closing.to) return closed(trx, row);
+    if (isFinalStatus(row.status)) return refused(row, `it has ended as ${row.status}`);
+    const atProvider = await whyAtProvider(trx, row.payout_id);
+    if (!canTransition(row.status, closing.to)) return refused(row, atProvider ?? `it is ${row.status}`);
+    if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
+      return isFunded(row) ? { kind: 'funded', status: row.status } : holdUnderfunded(trx, row);
+    }
+    if (atProvider !== undefined) return refused(row, atProvider);
+    await transitionPayout(trx, row, closing.to, closing);
+    await releaseFunds(trx, row.payout_id);
+    return closed(trx, { ...row, status: closing.to });
+  });
+}
+
+function refused({ status, hold_reason: holdReason }: PayoutRow, why: string): CloseOutcome {
+  return { kind: 'refused', status, holdReason, why };
+}
+
+async function closed(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
+  const wake = await findWaitingForBalance(trx, [row.funding_currency, row.currency]);
+  return { kind: 'closed', status: row.status, wake };
+}
+
+/** Somebody's money is there: an end would take it from its payout. */
+async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
+  const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
+  await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
+  return refused(await lockExistingPayout(trx, row.payout_id), detail);
+}
+
+function isFunded(row: PayoutRow): boolean {
+  return row.deposit_amount !== null && compareAmounts(missingDeposit(row), '0') === 0;
+}
+
+/** What a payout still lacks of its expected deposit. */
+export function missingDeposit(row: Pick<PayoutRow, 'deposit_amount' | 'deposit_received'>): string {
+  const missing = subtractAmounts(row.deposit_amount ?? '0', row.deposit_received);
+  return compareAmounts(missing, '0') > 0 ? missing : '0';
+}
+
+/** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
+async function insertUnopened(trx: StoreTransaction, closing: FundingClosing): Promise<PayoutRow> {
+  // Before the row, as when it is opened from the balance at the same moment: each would wait for the other.
+  await lockLedger(trx);
+  const row = await insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
+  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', closing.origin.startedAt);
+  return row;
+}

@@ -1,0 +1,57 @@
+import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../domain/payout-status.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { isCurrentRequest, isOf, type ProviderRequestId } from '../requests/provider-requests.js';
+import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
+import { REQUEST_STATE, type RequestState } from '../schema.js';
+
+export interface Hold {
+  readonly reason: FailureType;
+  /** One line for the timeline. */
+  readonly detail: string;
+  /** The request it was decided about: once that is over, or further, nothing is held. @default none */
+  readonly about?: RequestPosition;
+}
+
+/** Where a request was when something was decided about it. */
+export interface RequestPosition {
+  readonly id: ProviderRequestId;
+  readonly states: readonly RequestState[];
+  /** @default any */
+  readonly sends?: number;
+}
+
+/**
+ * Moves a payout to `held`, or gives a held one the newer reason, where that is legal and what it was decided on still
+ * holds. One that a person put on hold stays that until it is resumed: its step then comes to the same again.
+ */
+export async function holdPayout(
+  db: StoreDatabase,
+  payoutId: string,
+  { reason, detail, about }: Hold,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    if (about !== undefined && !(await isStillAt(trx, row, about))) return;
+    if (row.status === PAYOUT_STATUS.HELD && row.hold_reason === FAILURE_TYPE.HELD_BY_OPERATOR) {
+      await addTimelineEntryOnce(trx, payoutId, row.status, detail);
+    } else await holdFor(trx, row, { detail, holdReason: reason });
+  });
+}
+
+async function isStillAt(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  { id, states, sends }: RequestPosition,
+): Promise<boolean> {
+  if (!isCurrentRequest(row, id)) return false;
+  const providerRequest = await trx
+    .selectFrom('provider_requests')
+    .select(['state', 'sends'])
+    .where(isOf(id))
+    .forUpdate()
+    .executeTakeFirst();
+  // A step that was never entered has prepared nothing yet.
+  const state = providerRequest?.state ?? REQUEST_STATE.PREPARED;
+  return states.includes(state) && (sends === undefined || sends === providerRequest?.sends);
+}

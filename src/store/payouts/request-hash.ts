@@ -1,0 +1,43 @@
+import { createHmac } from 'node:crypto';
+import { amountCurrency } from '../../domain/currency-pair.js';
+import { roundUpToCurrency } from '../../domain/money.js';
+import { FUNDING, type PayoutRequest } from '../../domain/payout-request.js';
+import type { StoreDatabase } from '../database.js';
+import { readSetting } from '../controls/engine-settings.js';
+
+/**
+ * Keyed hash of a payout request: tells the same content from other content without revealing any of it to
+ * those who see workflow memos. The key is made with the store and stays in it, so that it outlives every rotation.
+ */
+export function createRequestHasher(db: StoreDatabase): (request: PayoutRequest) => Promise<string> {
+  let key: string | undefined;
+  return async (request) => {
+    key ??= await readKey(db);
+    return createHmac('sha256', key)
+      .update(canonicalJson(normalise(request)), 'utf8')
+      .digest('hex');
+  };
+}
+
+async function readKey(db: StoreDatabase): Promise<string> {
+  const key = await readSetting(db, 'request_hash_key');
+  if (key === undefined) throw new Error('the store has lost its request_hash_key');
+  return key;
+}
+
+/** "5000" and "5000.00" ask for the same, and so do a default that is named and one that is left out. */
+function normalise({ funding, ...request }: PayoutRequest): PayoutRequest {
+  return {
+    ...request,
+    ...(funding === undefined || funding === FUNDING.DEPOSIT ? {} : { funding }),
+    amount: roundUpToCurrency(request.amount, amountCurrency(request)),
+  };
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([left], [right]) => (left < right ? -1 : 1)))
+      : part,
+  );
+}

@@ -1,0 +1,268 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { Destination } from '../domain/destination.js';
+import type { FailureType } from '../domain/failure-type.js';
+import type { AccountKind, EntryCause } from '../domain/ledger.js';
+import type { AmountMode, Funding } from '../domain/payout-request.js';
+import type { PayoutStatus } from '../domain/payout-status.js';
+import type { FeeSide } from '../domain/quote.js';
+import type { ReconciliationReport } from '../domain/reconciliation.js';
+import type { DepositAllocation, DepositStatus } from './ledger/ledger-records.js';
+
+/** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
+export interface StoreSchema {
+  engine_settings: { name: string; value: string };
+  legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
+  payouts: PayoutTable;
+  payout_transitions: {
+    transition_id: Generated<string>;
+    payout_id: string;
+    status: PayoutStatus;
+    detail: string;
+    at: Timestamp;
+  };
+  expected_amounts: {
+    funding_account: Generated<string>;
+    currency: string;
+    amount: string;
+    payout_id: string;
+    rests_until: Date | null;
+  };
+  declared_transactions: { tx_hash: string; payout_id: string; declared_by: string; declared_at: Timestamp };
+  deposits: DepositTable;
+  deposit_allocations: {
+    deposit_key: string;
+    /** Null: to the available balance. */
+    payout_id: string | null;
+    amount: string;
+    matched_by: DepositAllocation['matchedBy'];
+    allocated_at: Timestamp;
+  };
+  ledger_accounts: {
+    account_id: Generated<string>;
+    funding_account: string;
+    currency: string;
+    kind: AccountKind;
+    payout_id: string | null;
+    debits: Generated<string>;
+    credits: Generated<string>;
+    /** Computed by the database, by the account's normal side. */
+    balance: Generated<string>;
+  };
+  ledger_entries: {
+    entry_id: Generated<string>;
+    cause: EntryCause;
+    cause_id: string;
+    funding_account: string;
+    payout_id: string | null;
+    deposit_key: string | null;
+    actor: string | null;
+    details: JSONColumnType<Readonly<Record<string, string>>>;
+    at: Timestamp;
+  };
+  ledger_postings: { entry_id: string; line: number; account_id: string; amount: string };
+  provider_requests: ProviderRequestTable;
+  provider_orders: {
+    external_order_id: string;
+    payout_id: string;
+    provider_order_id: string;
+    symbol: string;
+    amount: string;
+    price: string;
+    quote_amount: string;
+    fee: string;
+    status: string;
+    /** Since when the provider calls it ended without showing what it moved. */
+    unclear_since: Date | null;
+    /** Since when the provider does not show it. */
+    missing_since: Date | null;
+    recorded_at: Timestamp;
+    /** When the provider's API said last what stands here. */
+    read_at: Timestamp;
+  };
+  provider_payouts: {
+    external_order_id: string;
+    payout_id: string;
+    provider_payout_id: string;
+    currency: string;
+    post_amount: string;
+    recipient_amount: string;
+    fee: string;
+    status: string;
+    /** What the ledger holds as taken. */
+    booked_amount: Generated<string>;
+    booked_fee: Generated<string>;
+    adjustments: Generated<number>;
+    /** What came back after it failed or was cancelled, with the fee where that came back. */
+    returned: string | null;
+    returned_at: Date | null;
+    /** Since when the provider does not show it. */
+    missing_since: Date | null;
+    recorded_at: Timestamp;
+    /** When the provider's API said last what stands here. */
+    read_at: Timestamp;
+  };
+  provider_balance_readings: {
+    funding_account: string;
+    currency: string;
+    available: string;
+    pending: string;
+    read_at: Date;
+  };
+  reconciliation_reports: {
+    report_id: Generated<string>;
+    ran_at: Date;
+    clean: boolean;
+    report: JSONColumnType<ReconciliationReport>;
+  };
+  webhook_inbox: WebhookInboxTable;
+  payout_operations: {
+    payout_id: string;
+    /** Id of the Temporal update: unique among those of one payout. */
+    operation_id: string;
+    action: string;
+    actor: string;
+    reason: string;
+    at: Timestamp;
+  };
+}
+
+/** Filled by the database when left out. */
+type Timestamp = ColumnType<Date, Date | undefined>;
+
+interface PayoutTable {
+  payout_id: string;
+  /** Order of creation: what lists are sorted and paged by. */
+  sequence: Generated<string>;
+  request_hash: string;
+  first_execution_run_id: string;
+  open_request_id: string | null;
+  maker: string;
+  funding_account: Generated<string>;
+  funding: Generated<Funding>;
+  /** What is worth a look without keeping the payout from going on. */
+  flags: Generated<FailureType[]>;
+  amount: string;
+  currency: string;
+  amount_mode: AmountMode;
+  funding_currency: string;
+  destination: JSONColumnType<Destination>;
+  description: string | null;
+  status: PayoutStatus;
+  hold_reason: FailureType | null;
+  /** What a held payout was doing, and goes on with. */
+  held_from: PayoutStatus | null;
+  /** The number of the provider payout, and of the order, that is being made. */
+  payout_attempt: Generated<number>;
+  order_attempt: Generated<number>;
+  failure_type: FailureType | null;
+  failure_message: string | null;
+  deposit_network: string | null;
+  deposit_address: string | null;
+  deposit_amount: string | null;
+  deposit_received: Generated<string>;
+  deposit_expires_at: Date | null;
+  fee_side: FeeSide | null;
+  payout_fee_rate: string | null;
+  trade_fee_rate: string | null;
+  estimated_price: string | null;
+  minimum_amount: string | null;
+  minimum_currency: string | null;
+  created_at: Date;
+  updated_at: Timestamp;
+}
+
+interface DepositTable {
+  deposit_key: string;
+  /** Order of recording: what lists are sorted and paged by. */
+  sequence: Generated<string>;
+  provider_deposit_id: string | null;
+  tx_hash: string | null;
+  /** The place among the deposits of the same transaction. */
+  tx_index: Generated<number>;
+  currency: string;
+  amount: string;
+  address: string | null;
+  proof: string;
+  status: DepositStatus;
+  /** The payout that it matched, also when it could not be given to it. */
+  payout_id: string | null;
+  unallocated_reason: FailureType | null;
+  verified_at: Timestamp;
+  decided_at: Date | null;
+}
+
+interface ProviderRequestTable {
+  operation: RequestOperation;
+  external_order_id: string;
+  payout_id: string;
+  state: RequestState;
+  /** How many times a request was allowed to leave. */
+  sends: Generated<number>;
+  failure_type: FailureType | null;
+  failure_message: string | null;
+  /** What was asked for when it was sent last. */
+  amount: string | null;
+  currency: string | null;
+  price: string | null;
+  first_sent_at: Date | null;
+  /** When it may have left last. */
+  last_sent_at: Date | null;
+  /** How many times all of the provider's list was read without discrepancy it, since it was sent last. */
+  absence_checks: Generated<number>;
+  /** Who said that it may be sent again although its outcome was not known. */
+  resend_by: string | null;
+  /** How many times it was sent again although its outcome was not known. */
+  resends: Generated<number>;
+  updated_at: Timestamp;
+}
+
+export const REQUEST_OPERATION = { ORDER: 'order', PAYOUT: 'payout' } as const;
+export type RequestOperation = (typeof REQUEST_OPERATION)[keyof typeof REQUEST_OPERATION];
+
+export const REQUEST_STATE = {
+  /** Nothing has been sent. */
+  PREPARED: 'prepared',
+  /** A request was allowed to leave; its sender has not written the answer yet. */
+  SENDING: 'sending',
+  /** The provider has it. */
+  ACCEPTED: 'accepted',
+  /** The provider refused it for good. */
+  REFUSED: 'refused',
+  /** Certain that no byte left. */
+  NOT_SENT: 'not_sent',
+  /** The provider refused it in a way that may pass (rate limit, key, price). */
+  RETRY_LATER: 'retry_later',
+  /** It may or may not have taken effect; never sent again by itself. */
+  UNKNOWN: 'unknown',
+} as const;
+export type RequestState = (typeof REQUEST_STATE)[keyof typeof REQUEST_STATE];
+
+interface WebhookInboxTable {
+  webhook_event_id: string;
+  type: string;
+  /** Null when the event does not say. */
+  livemode: boolean | null;
+  /** The provider's object that the event is about; what handling marks rows by. */
+  provider_object_id: string | null;
+  payout_id: string | null;
+  /** The verified bytes, as received. */
+  body: Buffer;
+  state: WebhookState;
+  state_detail: string | null;
+  dispatches: Generated<number>;
+  next_dispatch_at: Date | null;
+  received_at: Timestamp;
+  handled_at: Date | null;
+}
+
+export const WEBHOOK_STATE = {
+  /** Durable, not dispatched yet, or dispatched and not handled yet: the sweeper's work. */
+  PENDING: 'pending',
+  /** An activity that read the provider's API after the event was received has dealt with it. */
+  HANDLED: 'handled',
+  /** Of no consequence: evidence only, another kind of event, or of the other mode. */
+  IGNORED: 'ignored',
+  /** About a payout or deposit that is closed or unknown; for a person to see. */
+  KEPT: 'kept',
+} as const;
+export type WebhookState = (typeof WEBHOOK_STATE)[keyof typeof WEBHOOK_STATE];

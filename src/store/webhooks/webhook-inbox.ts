@@ -1,0 +1,152 @@
+import { sql, type Selectable } from 'kysely';
+import type { StoreDatabase } from '../database.js';
+import { WEBHOOK_STATE, type StoreSchema, type WebhookState } from '../schema.js';
+
+/**
+ * Every authentic webhook event, stored before it is acknowledged. An event counts as handled only when an
+ * activity that read the provider's API after the event came in marks it; the sweeper dispatches the rest again.
+ */
+export interface ReceivedWebhook {
+  readonly webhookEventId: string;
+  readonly type: string;
+  readonly livemode: boolean | null;
+  /** The provider's deposit or payout that the event is about. */
+  readonly providerObjectId: string | null;
+  readonly payoutId: string | null;
+  readonly body: Uint8Array;
+  /** Only pending events are dispatched. */
+  readonly state: Exclude<WebhookState, 'handled'>;
+  readonly stateDetail: string | null;
+}
+
+export type InboxRow = Selectable<StoreSchema['webhook_inbox']>;
+
+/** The first dispatch happens right after the answer; the sweeper leaves it this long. */
+const FIRST_SWEEP_SECONDS = 30;
+/** An event that stays unhandled is dispatched again after twice the time, up to this. */
+const MAX_SWEEP_SECONDS = 3_600;
+
+const MAX_ANNOUNCED = 10;
+
+/** False when an event of this id is stored already: a repetition changes nothing. */
+export async function storeWebhook(db: StoreDatabase, webhook: ReceivedWebhook): Promise<boolean> {
+  const row = await db
+    .insertInto('webhook_inbox')
+    .values({
+      webhook_event_id: webhook.webhookEventId,
+      type: webhook.type,
+      livemode: webhook.livemode,
+      provider_object_id: webhook.providerObjectId,
+      payout_id: webhook.payoutId,
+      body: Buffer.from(webhook.body),
+      state: webhook.state,
+      state_detail: webhook.stateDetail,
+      next_dispatch_at:
+        webhook.state === WEBHOOK_STATE.PENDING
+          ? sql<Date>`clock_timestamp() + make_interval(secs => ${FIRST_SWEEP_SECONDS})`
+          : null,
+    })
+    .onConflict((conflict) => conflict.column('webhook_event_id').doNothing())
+    .returning('webhook_event_id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+export async function findWebhook(db: StoreDatabase, webhookEventId: string): Promise<InboxRow | undefined> {
+  return db
+    .selectFrom('webhook_inbox')
+    .selectAll()
+    .where('webhook_event_id', '=', webhookEventId)
+    .executeTakeFirst();
+}
+
+/** Pending events whose time has come, oldest first. */
+export async function findDueWebhooks(db: StoreDatabase, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('webhook_inbox')
+    .select('webhook_event_id')
+    .where('state', '=', WEBHOOK_STATE.PENDING)
+    .where('next_dispatch_at', '<=', sql<Date>`clock_timestamp()`)
+    .orderBy('next_dispatch_at')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.webhook_event_id);
+}
+
+/** Counts a dispatch and sets the time of the next one, should the event stay unhandled. */
+export async function noteDispatch(db: StoreDatabase, webhookEventId: string): Promise<void> {
+  await db
+    .updateTable('webhook_inbox')
+    .set({
+      dispatches: sql<number>`dispatches + 1`,
+      next_dispatch_at: sql<Date>`clock_timestamp() + make_interval(
+        secs => least(${FIRST_SWEEP_SECONDS} * power(2, least(dispatches, 20)), ${MAX_SWEEP_SECONDS}))`,
+    })
+    .where('webhook_event_id', '=', webhookEventId)
+    .where('state', '=', WEBHOOK_STATE.PENDING)
+    .execute();
+}
+
+/** Keeps an event that nothing open is waiting for, with the reason, for a person to see. */
+export async function keepWebhook(db: StoreDatabase, webhookEventId: string, detail: string): Promise<void> {
+  await db
+    .updateTable('webhook_inbox')
+    .set({ state: WEBHOOK_STATE.KEPT, state_detail: detail, next_dispatch_at: null })
+    .where('webhook_event_id', '=', webhookEventId)
+    .where('state', '=', WEBHOOK_STATE.PENDING)
+    .execute();
+}
+
+/** An event that waits for a reading. */
+export interface PendingWebhook {
+  readonly webhookEventId: string;
+  /** The provider's object that it is about. */
+  readonly providerObjectId: string | null;
+}
+
+/** The events that a reading of the provider's API, made after this call, will deal with. */
+export async function pendingWebhooksOf(
+  db: StoreDatabase,
+  subject: { readonly payoutId: string } | { readonly providerObjectId: string },
+): Promise<PendingWebhook[]> {
+  const pending = db
+    .selectFrom('webhook_inbox')
+    .select(['webhook_event_id as webhookEventId', 'provider_object_id as providerObjectId'])
+    .where('state', '=', WEBHOOK_STATE.PENDING);
+  return (
+    'payoutId' in subject
+      ? pending.where('payout_id', '=', subject.payoutId)
+      : pending.where('provider_object_id', '=', subject.providerObjectId)
+  ).execute();
+}
+
+/** What the provider's events about a payout name, whatever became of them: no more than a few are of interest. */
+export async function announcedObjectsOf(db: StoreDatabase, payoutId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('webhook_inbox')
+    .select('provider_object_id')
+    .distinct()
+    .where('payout_id', '=', payoutId)
+    .where('type', 'like', 'payout.%')
+    .where('provider_object_id', 'is not', null)
+    .limit(MAX_ANNOUNCED)
+    .execute();
+  return rows.flatMap((row) => row.provider_object_id ?? []);
+}
+
+export async function markWebhooksHandled(
+  db: StoreDatabase,
+  events: readonly Pick<PendingWebhook, 'webhookEventId'>[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await db
+    .updateTable('webhook_inbox')
+    .set({ state: WEBHOOK_STATE.HANDLED, handled_at: sql<Date>`clock_timestamp()`, next_dispatch_at: null })
+    .where(
+      'webhook_event_id',
+      'in',
+      events.map(({ webhookEventId }) => webhookEventId),
+    )
+    .where('state', '=', WEBHOOK_STATE.PENDING)
+    .execute();
+}

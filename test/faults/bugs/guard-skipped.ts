@@ -1,0 +1,31 @@
+import { createActivities } from '../../../activities/index.js';
+import { REQUEST_STATE } from '../../../src/store/schema.js';
+import { INVARIANT } from '../world.js';
+import type { Bug } from './bug.js';
+
+/** A provider request that always stands open: who comes again sends again. */
+export const GUARD_SKIPPED: Bug = {
+  name: 'guardSkipped',
+  about: 'takes a request that was sent before for one that was not',
+  found: [
+    { seed: 34, by: INVARIANT.SOLD_ONCE },
+    { seed: 29, by: INVARIANT.SOLD_ONCE },
+    { seed: 52, by: INVARIANT.PAID_ONCE },
+    { seed: 47, by: INVARIANT.PAID_ONCE },
+  ],
+  makeActivities: (deps) => {
+    const { store } = deps;
+    const attempts: typeof store.attempts = {
+      ...store.attempts,
+      findRequest: async (id) => {
+        const providerRequest = await store.attempts.findRequest(id);
+        return providerRequest && { ...providerRequest, state: REQUEST_STATE.PREPARED };
+      },
+      claimSending: async (id, asked) => {
+        const { sends } = await store.attempts.getRequest(id);
+        return (await store.attempts.claimSending(id, asked)) ?? sends;
+      },
+    };
+    return createActivities({ ...deps, store: { ...store, attempts } });
+  },
+};

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { Pool } from 'pg';
+import { openStore, type Store } from '../../src/store/store.js';
+import type { PayoutOrigin } from '../../src/store/payouts/payouts.js';
+import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
+import { createMigratedDatabase } from './engine.js';
+import { payoutRequest } from './engine-client.js';
+
+/** A store of a test's own, with connections beside it that look at what it leaves in PostgreSQL. */
+export interface TestStore {
+  readonly url: string;
+  readonly store: Store;
+  readonly sql: Pool;
+  close(): Promise<void>;
+}
+
+export async function openTestStore(): Promise<TestStore> {
+  return attachTestStore(await createMigratedDatabase(newDatabaseName()));
+}
+
+/** As {@link openTestStore}, on a database that is there. */
+export function attachTestStore(url: string): TestStore {
+  const store = openStore({ url, onIdleError: () => undefined });
+  const sql = new Pool({ connectionString: url, max: 4 });
+  sql.on('error', () => undefined);
+  return {
+    url,
+    store,
+    sql,
+    close: async () => {
+      await sql.end();
+      await store.close();
+    },
+  };
+}
+
+export function newDatabaseName(): string {
+  return `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+}
+
+export const FEE_TERMS: FeeTerms = { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' };
+
+export interface OpeningTerms {
+  /** @default 728.000000 */
+  readonly baseAmount?: string;
+  readonly feeTerms?: FeeTerms;
+}
+
+export interface OpenedPayout {
+  readonly payoutId: string;
+  readonly origin: PayoutOrigin;
+  /** The unique amount it expects; of a payout from the balance, what it would sell. */
+  readonly amount: string;
+}
+
+/** Opens a payout as its workflow would, for its deposit or from the balance, as the request says. */
+export async function openPayout(
+  store: Store,
+  changes: Partial<PayoutRequest> = {},
+  { baseAmount = '728.000000', feeTerms = FEE_TERMS }: OpeningTerms = {},
+): Promise<OpenedPayout> {
+  const request: PayoutRequest = payoutRequest(changes);
+  const { payoutId } = request;
+  const origin = {
+    request,
+    requestHash: await store.hashRequest(request),
+    firstExecutionRunId: `run-of-${payoutId}`,
+    openRequestId: null,
+    maker: 'test',
+    startedAt: new Date(),
+  };
+  const quoted = { baseAmount, feeTerms, estimatedPrice: '6.97', minimum: null };
+  const outcome =
+    request.funding === FUNDING.BALANCE
+      ? await store.payouts.openFromBalance(origin, quoted)
+      : await store.payouts.open(origin, {
+          ...quoted,
+          network: 'TRC20',
+          address: '0xA',
+          deadlineSeconds: 3_600,
+        });
+  if (outcome.kind !== 'opened') throw new Error(`opening answered ${outcome.kind}`);
+  return { payoutId, origin, amount: outcome.deposit?.amount ?? baseAmount };
+}
+
+/** Money comes in under the provider's id, and is given to whom it is certain to be for. Answers with its key. */
+export async function deposit(
+  store: Store,
+  amount: string,
+  { depositKey = `dep-${randomUUID()}`, currency = 'USDT', txHash = null as string | null } = {},
+): Promise<string> {
+  const key = await store.deposits.recordVerified({
+    depositKey,
+    providerDepositId: depositKey,
+    txHash,
+    currency,
+    amount,
+    address: '0xA',
+    proof: `bt-${depositKey}`,
+  });
+  await store.deposits.allocate(key);
+  return key;
+}
+
+/** Puts money into the available balance. */
+export async function addAvailable(store: Store, currency: string, amount: string): Promise<void> {
+  const key = await deposit(store, amount, { currency });
+  await store.deposits.assign(key, 'available', 'test');
+}
+
+export async function availableBalance(store: Store, currency: string): Promise<string> {
+  const balances = await store.ledger.balances();
+  return balances.find((balance) => balance.currency === currency)?.available ?? '0';
+}
+
+/**
+ * As many as the store has connections. More at once wait for one, and are told after 5 s that there is none: on a busy
+ * machine that is soon.
+ */
+const CONNECTIONS = 20;
+
+/**
+ * Runs the tasks in their order, so many at a time, and answers with what each answered.
+ * @throws what the first one that failed threw
+ */
+export async function runConcurrently<T>(
+  tasks: readonly (() => Promise<T>)[],
+  workers = CONNECTIONS,
+): Promise<T[]> {
+  const results: T[] = [];
+  const queue = tasks.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, task] of queue) results[index] = await task();
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+  return results;
+}
