@@ -3,7 +3,7 @@ import type { CrashPoint } from '../src/domain/crash-point.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
-import type { DepositNotice } from './deposit-notice.js';
+import type { DepositNotice } from './deposits/deposit-notice.js';
 
 /** What activities work with; put together in src/bin only. */
 export interface ActivityDependencies {

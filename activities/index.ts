@@ -1,23 +1,23 @@
-import { createAllocateDeposit } from './allocate-deposit.js';
-import { createAssignDeposit } from './assign-deposit.js';
-import { createAwaitProvider } from './await-provider.js';
-import { createAwaitReturn } from './await-return.js';
-import { createCloseFunding } from './close-funding.js';
-import { createCreatePayout } from './create-payout.js';
+import { createAllocateDeposit } from './deposits/allocate-deposit.js';
+import { createAssignDeposit } from './deposits/assign-deposit.js';
+import { createAwaitProvider } from './provider/await-provider.js';
+import { createAwaitReturn } from './payouts/await-return.js';
+import { createCloseFunding } from './payouts/close-funding.js';
+import { createCreatePayout } from './payouts/create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { createDispatchDueWebhooks } from './dispatch-due-webhooks.js';
-import { createFetchTicker } from './fetch-ticker.js';
-import { createGetDepositAddress } from './get-deposit-address.js';
-import { createGetPayout } from './get-payout.js';
-import { createHoldPayout } from './hold-payout.js';
-import { createResolveOutcome } from './resolve-outcome.js';
-import { createOperatePayout } from './operate-payout.js';
-import { createPlaceOrder } from './place-order.js';
-import { createPollOrder } from './poll-order.js';
-import { createPollSettlement } from './poll-settlement.js';
-import { createReconcile } from './reconcile.js';
-import { createPollReservation, createReserveFunds } from './reserve-funds.js';
-import { createVerifyDeposit } from './verify-deposit.js';
+import { createDispatchDueWebhooks } from './webhooks/dispatch-due-webhooks.js';
+import { createFetchTicker } from './payouts/fetch-ticker.js';
+import { createGetDepositAddress } from './payouts/get-deposit-address.js';
+import { createGetPayout } from './payouts/get-payout.js';
+import { createHoldPayout } from './payouts/hold-payout.js';
+import { createResolveOutcome } from './payouts/resolve-outcome.js';
+import { createOperatePayout } from './payouts/operate-payout.js';
+import { createPlaceOrder } from './payouts/place-order.js';
+import { createPollOrder } from './payouts/poll-order.js';
+import { createPollSettlement } from './payouts/poll-settlement.js';
+import { createReconcile } from './reconciliation/reconcile.js';
+import { createPollReservation, createReserveFunds } from './payouts/reserve-funds.js';
+import { createVerifyDeposit } from './deposits/verify-deposit.js';
 
 /** Every effect of the engine's workflows: one API call or one booking each, under the name the Temporal UI shows. */
 export function createActivities(deps: ActivityDependencies) {

@@ -1,5 +1,5 @@
 import { condition } from '@temporalio/workflow';
-import type { ReservationOutcome } from '../activities/reserve-funds.js';
+import type { ReservationOutcome } from '../activities/payouts/reserve-funds.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';
 import { awaitReturn, pollReservation, reserveFunds } from './payout-activities.js';
 import { adopt, adoptState, show, untilAnswered, type PayoutRun } from './payout-run.js';

@@ -5,7 +5,7 @@ import {
   startChild,
   WorkflowIdReusePolicy,
 } from '@temporalio/workflow';
-import type { CloseFundingInput } from '../activities/close-funding.js';
+import type { CloseFundingInput } from '../activities/payouts/close-funding.js';
 import { FAILURES } from '../src/domain/failure-type.js';
 import { depositWorkflowId } from '../src/domain/identifiers.js';
 import { DEPOSIT_WORKFLOW_TYPE, type DepositWorkflowInput } from './deposit-messages.js';

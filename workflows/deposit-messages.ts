@@ -1,5 +1,5 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { AssignDepositInput } from '../activities/assign-deposit.js';
+import type { AssignDepositInput } from '../activities/deposits/assign-deposit.js';
 import type { DepositPolicy } from '../src/domain/policy.js';
 
 /** What `depositWorkflow` is started with. A wire format. */

@@ -9,7 +9,7 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
-import type { AllocationOutcome } from '../activities/allocate-deposit.js';
+import type { AllocationOutcome } from '../activities/deposits/allocate-deposit.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { depositWorkflowId, payoutWorkflowId } from '../src/domain/identifiers.js';

@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
-import type { Price } from '../activities/fetch-ticker.js';
-import type { GetDepositAddressResult } from '../activities/get-deposit-address.js';
+import type { Price } from '../activities/payouts/fetch-ticker.js';
+import type { GetDepositAddressResult } from '../activities/payouts/get-deposit-address.js';
 import { FAILURE_TYPE } from '../src/domain/failure-type.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';
 import { PAYOUT_STATUS } from '../src/domain/payout-status.js';

@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } from '@temporalio/workflow';
-import type { PayoutOperation } from '../activities/operate-payout.js';
+import type { PayoutOperation } from '../activities/payouts/operate-payout.js';
 import { findDestinationProblems } from '../src/domain/destination.js';
 import { isText } from '../src/domain/field-problems.js';
 import { refuseAction } from '../src/domain/hold.js';

@@ -1,7 +1,7 @@
 import { CancellationScope, condition, patched, sleep } from '@temporalio/workflow';
-import type { ResolveOutcomeResult } from '../activities/resolve-outcome.js';
-import type { PlaceOrderResult } from '../activities/place-order.js';
-import type { Settlement } from '../activities/settlement-reading.js';
+import type { ResolveOutcomeResult } from '../activities/payouts/resolve-outcome.js';
+import type { PlaceOrderResult } from '../activities/payouts/place-order.js';
+import type { Settlement } from '../activities/payouts/settlement-reading.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { isSameCurrency } from '../src/domain/currency-pair.js';

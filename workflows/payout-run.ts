@@ -1,5 +1,5 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
-import type { PayoutOriginInput } from '../activities/payout-origin.js';
+import type { PayoutOriginInput } from '../activities/payouts/payout-origin.js';
 import type { PayoutState } from '../activities/payout-state.js';
 import { backoffMs } from '../src/domain/backoff.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { BalancesMovingError } from '../../activities/provider-balances.js';
-import { runReconciliation } from '../../activities/reconciliation-run.js';
+import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
+import { runReconciliation } from '../../activities/reconciliation/reconciliation-run.js';
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';

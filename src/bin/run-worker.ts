@@ -2,7 +2,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
-import { ensureOpeningBalances } from '../../activities/opening-balances.js';
+import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Store } from '../store/store.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';

@@ -1,6 +1,9 @@
-import { toOrderRecord } from '../../activities/order-reading.js';
-import { runReconciliation, type ReconciliationRun } from '../../activities/reconciliation-run.js';
-import { ensureOpeningBalances } from '../../activities/opening-balances.js';
+import { toOrderRecord } from '../../activities/payouts/order-reading.js';
+import {
+  runReconciliation,
+  type ReconciliationRun,
+} from '../../activities/reconciliation/reconciliation-run.js';
+import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import type { RequestOperation } from '../../src/store/schema.js';
 import type { Destination } from '../../src/domain/destination.js';

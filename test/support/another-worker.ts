@@ -1,12 +1,12 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createCreatePayout, type CreatePayoutResult } from '../../activities/create-payout.js';
+import { createCreatePayout, type CreatePayoutResult } from '../../activities/payouts/create-payout.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import {
   createResolveOutcome,
   type ResolveOutcomeInput,
   type ResolveOutcomeResult,
-} from '../../activities/resolve-outcome.js';
-import { createPlaceOrder, type PlaceOrderResult } from '../../activities/place-order.js';
+} from '../../activities/payouts/resolve-outcome.js';
+import { createPlaceOrder, type PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';

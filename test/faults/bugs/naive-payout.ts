@@ -1,4 +1,4 @@
-import { recordAccepted } from '../../../activities/accepted-payout.js';
+import { recordAccepted } from '../../../activities/payouts/accepted-payout.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../../activities/index.js';
 import { REQUEST_OPERATION } from '../../../src/store/schema.js';

@@ -1,6 +1,6 @@
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities } from '../../../activities/index.js';
-import type { SettlementInput } from '../../../activities/settlement-reading.js';
+import type { SettlementInput } from '../../../activities/payouts/settlement-reading.js';
 import type { Store } from '../../../src/store/store.js';
 import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';

@@ -1,5 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createAwaitProvider } from '../../../activities/await-provider.js';
+import { createAwaitProvider } from '../../../activities/provider/await-provider.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { QbitPayRateLimitError } from '../../../src/qbitpay/errors.js';
 

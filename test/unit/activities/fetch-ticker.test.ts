@@ -1,5 +1,5 @@
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
-import { createFetchTicker } from '../../../activities/fetch-ticker.js';
+import { createFetchTicker } from '../../../activities/payouts/fetch-ticker.js';
 
 /** A ticker whose clock is this far from ours; answers with when its price counts as quoted, from now on. */
 async function quotedAfter(skewMs: number): Promise<number> {

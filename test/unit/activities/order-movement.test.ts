@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { movementOf, readMovement } from '../../../activities/order-movement.js';
+import { movementOf, readMovement } from '../../../activities/payouts/order-movement.js';
 import { addAmounts, subtractAmounts } from '../../../src/domain/money.js';
 import type { BalanceTransaction, Order } from '../../../src/qbitpay/schemas.js';
 

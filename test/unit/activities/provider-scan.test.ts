@@ -5,7 +5,7 @@ import {
   scanOrders,
   scanPayouts,
   type Scan,
-} from '../../../activities/provider-scan.js';
+} from '../../../activities/provider/provider-scan.js';
 import {
   QBITPAY_ERROR_TYPE,
   QbitPayConnectionError,

@@ -1,4 +1,4 @@
-import { findShownDeposits } from '../../../activities/shown-deposits.js';
+import { findShownDeposits } from '../../../activities/deposits/shown-deposits.js';
 import type { BalanceTransaction } from '../../../src/qbitpay/schemas.js';
 
 const NOW_MS = Date.parse('2026-11-01T12:00:00Z');

@@ -1,0 +1,17 @@
+import type { AssignOutcome } from '../../src/store/deposits/allocation.js';
+import type { Assignment } from '../../src/store/ledger/ledger-records.js';
+import type { ActivityDependencies } from '../dependencies.js';
+
+export interface AssignDepositInput {
+  readonly depositKey: string;
+  readonly to: Assignment;
+  /** Name of the API key of whoever decided it. */
+  readonly actor: string;
+}
+
+/** Gives a unallocated deposit to whom a person says; run again it answers the same. */
+export function createAssignDeposit({ store }: ActivityDependencies) {
+  return async function assignDeposit({ depositKey, to, actor }: AssignDepositInput): Promise<AssignOutcome> {
+    return store.deposits.assign(depositKey, to, actor);
+  };
+}

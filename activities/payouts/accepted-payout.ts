@@ -1,0 +1,65 @@
+import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import type { AcceptedRequest } from '../../src/store/requests/accepted-requests.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { superseded, type PayoutState } from '../payout-state.js';
+import { persistWithRetry } from '../persist-with-retry.js';
+
+/** The provider has the payout. */
+export interface AcceptedPayout {
+  readonly kind: 'accepted';
+  readonly status: PayoutStatus;
+  readonly providerPayoutId: string;
+}
+
+export interface AcceptedAnswer {
+  readonly answer: Payout;
+  /** What was asked for. */
+  readonly postAmount: string;
+  readonly externalOrderId: string;
+}
+
+/** Writes the provider's payout, as it was answered or found; where it is not what was asked for, a person looks. */
+export async function recordAccepted(
+  deps: ActivityDependencies,
+  { payoutId, request }: PayoutRecord,
+  { answer, postAmount, externalOrderId }: AcceptedAnswer,
+): Promise<AcceptedPayout | PayoutState> {
+  const record = toProviderRecord({ answer, postAmount, externalOrderId });
+  const discrepancy = discrepancyOf(answer, request.currency);
+  const accepted = { payout: record, discrepancy };
+  const status = await persistWithRetry(() => deps.store.attempts.recordProviderPayout(payoutId, accepted));
+  await deps.reached(CRASH_POINT.PAYOUT_RECORDED);
+  if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
+  return { kind: 'accepted', status, providerPayoutId: answer.id };
+}
+
+export function toProviderRecord({
+  answer,
+  postAmount,
+  externalOrderId,
+}: AcceptedAnswer): AcceptedRequest['payout'] {
+  return {
+    externalOrderId,
+    providerPayoutId: answer.id,
+    currency: answer.currency,
+    postAmount,
+    recipientAmount: answer.amount,
+    fee: answer.fee,
+    status: answer.status,
+  };
+}
+
+/** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
+export function discrepancyOf(answer: Payout, currency: string): AcceptedRequest['discrepancy'] {
+  if (answer.trade !== undefined && answer.trade !== null) {
+    const detail = `QbitPay converted by itself for payout ${answer.id}`;
+    return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };
+  }
+  if (answer.currency === currency) return undefined;
+  const detail = `QbitPay has payout ${answer.id} in ${answer.currency}`;
+  return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+}

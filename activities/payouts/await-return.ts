@@ -1,0 +1,51 @@
+import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/settlements.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { compareAmounts } from '../../src/domain/money.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { retryLater } from '../retry-later.js';
+import type { SettlementInput } from './settlement-reading.js';
+import { watched } from '../watched.js';
+
+export interface AwaitReturnInput extends SettlementInput {
+  readonly pollIntervalMs: number;
+}
+
+/** Reads until the provider shows the money of a failed or cancelled payout again: only then it is available. */
+export function createAwaitReturn(deps: ActivityDependencies) {
+  return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
+    const outcome = await watched(deps.store, input.payoutId, () => readReturn(deps, input));
+    if (outcome === undefined) throw retryLater('the money has not come back', input.pollIntervalMs);
+    await deps.reached(CRASH_POINT.RETURN_RECORDED);
+    return outcome;
+  };
+}
+
+/** Books the return if the provider shows it; undefined when it does not. */
+export async function readReturn(
+  { store, qbitpay }: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
+  { payoutId, providerPayoutId }: SettlementInput,
+): Promise<SettlementOutcome | undefined> {
+  const returned = await findReturn(qbitpay, providerPayoutId);
+  return returned === undefined ? undefined : store.attempts.recordReturn(payoutId, returned);
+}
+
+/** The money of a payout that is back (contract, section Balance transactions); undefined when it is not shown. */
+export async function findReturn(
+  qbitpay: ActivityDependencies['qbitpay'],
+  providerPayoutId: string,
+): Promise<ReturnReading | undefined> {
+  for (const type of [BALANCE_TRANSACTION_TYPE.PAYOUT_FAILURE, BALANCE_TRANSACTION_TYPE.PAYOUT_CANCEL]) {
+    const page = await qbitpay.listBalanceTransactions({ source: providerPayoutId, type });
+    const transaction = page.data.find(
+      ({ source, status, amount, net = amount }) =>
+        source === providerPayoutId &&
+        status === BALANCE_TRANSACTION_STATUS.AVAILABLE &&
+        compareAmounts(net, '0') > 0,
+    );
+    if (transaction === undefined) continue;
+    const { id: balanceTransactionId, amount, net = amount } = transaction;
+    return { providerPayoutId, balanceTransactionId, net };
+  }
+  return undefined;
+}

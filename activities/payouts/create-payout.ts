@@ -1,0 +1,136 @@
+import { log } from '@temporalio/activity';
+import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../../src/store/schema.js';
+import { isSameCurrency } from '../../src/domain/currency-pair.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { payoutExternalId } from '../../src/domain/identifiers.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { compareAmounts } from '../../src/domain/money.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
+import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import { recordAccepted, type AcceptedPayout } from './accepted-payout.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { classifyPostError, maskProviderText } from '../failure-mapping.js';
+import { sendGuarded, type NotAccepted } from './guarded-post.js';
+import { heartbeating } from '../heartbeating.js';
+import { isNothing, scanPayouts } from '../provider/provider-scan.js';
+import { hold, type PayoutState } from '../payout-state.js';
+
+export interface CreatePayoutInput {
+  readonly payoutId: string;
+}
+
+export type CreatePayoutResult = AcceptedPayout | NotAccepted;
+
+/**
+ * `POST /payouts`, behind its provider request. The provider knows no idempotency: run again it never sends a second
+ * payout by itself, it goes on from what the provider request says.
+ */
+export function createCreatePayout(deps: ActivityDependencies) {
+  return async function createPayout(input: CreatePayoutInput): Promise<CreatePayoutResult> {
+    return heartbeating(() => create(deps, input));
+  };
+}
+
+async function create(
+  deps: ActivityDependencies,
+  { payoutId }: CreatePayoutInput,
+): Promise<CreatePayoutResult> {
+  const decidedAt = takeMoment();
+  const payout = await deps.store.payouts.get(payoutId);
+  const known = adopt(payout);
+  if (known !== undefined) return known;
+  await deps.reached(CRASH_POINT.PAYOUT_BEFORE_GUARD);
+  const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
+  const providerRequest = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+  return sendGuarded<Payout, AcceptedPayout | PayoutState>(deps, {
+    payoutId,
+    providerRequest,
+    detail: 'sending the payout to QbitPay',
+    decidedAt,
+    crashPoints: {
+      afterGuard: CRASH_POINT.PAYOUT_AFTER_GUARD,
+      afterResponse: CRASH_POINT.PAYOUT_AFTER_RESPONSE,
+    },
+    size: () => sizePayout(deps, payout),
+    uncovered: () =>
+      hold(deps.store, payoutId, {
+        reason: FAILURE_TYPE.SHORT_AFTER_ORDER,
+        detail: 'the order brought in less than needed',
+        about: { id: providerRequest, states: SENDABLE_STATES },
+      }),
+    isAbsent: async (firstSentAt) => {
+      const announced = await deps.store.webhooks.objectsOf(payoutId);
+      return isNothing(await scanPayouts(deps.qbitpay, providerRequest, firstSentAt.getTime(), announced));
+    },
+    send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),
+    isOurs: (answer) => answer.externalOrderId === externalOrderId,
+    accept: (answer, { amount }) => {
+      log.info('payout accepted', { payoutId, providerPayoutId: answer.id });
+      return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
+    },
+    classify: (error) => classifyPostError('createPayout', error),
+    toRejection: (error, verdict) => ({
+      type: verdict.kind === 'invalid' ? invalidTypeOf(payout) : FAILURE_TYPE.PROVIDER_REFUSED,
+      message: maskProviderText(error, payout.request.destination),
+    }),
+    priceRefused: () => ({ kind: 'unknown' }),
+  });
+}
+
+/** The provider has accepted the payout already; undefined when there is something to do. */
+function adopt({ providerPayout, status }: PayoutRecord): AcceptedPayout | undefined {
+  const isAccepted = status === PAYOUT_STATUS.IN_TRANSIT || isFinalStatus(status);
+  if (providerPayout === null || !isAccepted) return undefined;
+  return { kind: 'accepted', status, providerPayoutId: providerPayout.providerPayoutId };
+}
+
+/** Before a conversion an invalid request is the end; after one somebody has to find another way for the money. */
+function invalidTypeOf({ order, payoutAttempt }: PayoutRecord) {
+  return order === null && payoutAttempt === 1
+    ? FAILURE_TYPE.PAYOUT_REFUSED
+    : FAILURE_TYPE.DESTINATION_REFUSED;
+}
+
+/** The POST amount; undefined when the payout's own money does not cover it and its fee. */
+async function sizePayout(
+  { store }: Pick<ActivityDependencies, 'store'>,
+  payout: PayoutRecord,
+): Promise<SentAmount | undefined> {
+  const { feeTerms, request } = payout;
+  const { currency } = request;
+  if (feeTerms === null) throw new Error('the payout was never opened');
+  const own = await store.ledger.fundsOf(payout.payoutId);
+  const funds = own.find((one) => one.currency === currency)?.amount ?? '0';
+  // In send mode exactly the amount is spent; the tail of the deposit is not.
+  const spendable = isSameCurrency(request) && request.amountMode === 'send' ? request.amount : funds;
+  const amount = postAmountFor(request, spendable, feeTerms);
+  const isCovered =
+    compareAmounts(amount, '0') > 0 && compareAmounts(costOfPayout(amount, currency, feeTerms), funds) <= 0;
+  return isCovered ? { amount, currency } : undefined;
+}
+
+/** True when the payout's own money suffices for the request and its fee. */
+export async function isPayoutCovered(
+  deps: Pick<ActivityDependencies, 'store'>,
+  payout: PayoutRecord,
+): Promise<boolean> {
+  return (await sizePayout(deps, payout)) !== undefined;
+}
+
+async function send(
+  { qbitpay }: ActivityDependencies,
+  { request }: PayoutRecord,
+  sending: { readonly amount: string; readonly externalOrderId: string; readonly decidedAt: Moment },
+): Promise<Payout> {
+  const { currency, destination, description } = request;
+  return qbitpay.createPayout({
+    ...sending,
+    currency,
+    destination,
+    ...(description === undefined ? {} : { description }),
+  });
+}

@@ -1,0 +1,55 @@
+import { compareAmounts, CURRENCY_PATTERN } from '../../src/domain/money.js';
+import { quotedAt } from '../../src/domain/price-guard.js';
+import { QbitPayInvalidRequestError, QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
+import { TICKER_SIDE } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { watched } from '../watched.js';
+
+export interface FetchTickerInput {
+  readonly payoutId: string;
+  readonly fundingCurrency: string;
+  readonly currency: string;
+}
+
+/** The price of one unit of the funding currency in the payout currency, to a seller. */
+export interface Price {
+  readonly symbol: string;
+  readonly bid: string;
+  /** Milliseconds of Unix time, never later than our own reading; the price is good for 30 s from then. */
+  readonly quotedAtMs: number;
+}
+
+export type FetchTickerResult =
+  { readonly kind: 'price'; readonly price: Price } | { readonly kind: 'noSuchPair' };
+
+/** `GET /markets/ticker`: selling the funding currency for the payout currency uses the pair's bid. */
+export function createFetchTicker({ store, qbitpay }: ActivityDependencies) {
+  return async function fetchTicker(input: FetchTickerInput): Promise<FetchTickerResult> {
+    // A workflow that was started without the API brings its request unchecked.
+    if (!CURRENCY_PATTERN.test(input.fundingCurrency) || !CURRENCY_PATTERN.test(input.currency)) {
+      return { kind: 'noSuchPair' };
+    }
+    const symbol = `${input.fundingCurrency}/${input.currency}`;
+    return watched(store, input.payoutId, async () => {
+      try {
+        const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
+        assertPositive(ticker.price);
+        const quotedAtMs = quotedAt(ticker.timestamp, Date.now());
+        return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs } };
+      } catch (error) {
+        // Without the provider's own error object a proxy may have answered.
+        if (!(error instanceof QbitPayInvalidRequestError) || !error.hasErrorObject) throw error;
+        return { kind: 'noSuchPair' };
+      }
+    });
+  };
+}
+
+function assertPositive(price: string): void {
+  if (compareAmounts(price, '0') > 0) return;
+  throw new QbitPayResponseError('getTicker', {
+    status: 200,
+    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
+    explanation: 'the price is not positive',
+  });
+}

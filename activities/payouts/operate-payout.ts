@@ -1,0 +1,311 @@
+import type { Store } from '../../src/store/store.js';
+import {
+  DONE_BEFORE,
+  refuseEarly,
+  type Decision,
+  type OperationOutcome,
+} from '../../src/store/controls/decisions.js';
+import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../../src/store/schema.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { refuseAction } from '../../src/domain/hold.js';
+import { OPERATOR_ACTION, type OperatorAction } from '../../src/domain/operator-action.js';
+import type { SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { Destination } from '../../src/domain/destination.js';
+import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
+import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
+import {
+  ORDER_STATUS,
+  PAYOUT_STATUS as PROVIDER_STATUS,
+  type Order,
+  type Payout,
+} from '../../src/qbitpay/schemas.js';
+import { discrepancyOf, toProviderRecord } from './accepted-payout.js';
+import { findReturn } from './await-return.js';
+import { isPayoutCovered } from './create-payout.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { asReadFailure } from '../failure-mapping.js';
+import { heartbeating } from '../heartbeating.js';
+import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
+import { readMovement } from './order-movement.js';
+import { toOrderRecord } from './order-reading.js';
+import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
+import { superseded, type PayoutState } from '../payout-state.js';
+
+/** What a person decided about a payout. */
+export type PayoutOperation = {
+  /** Name of the API key. */
+  readonly actor: string;
+  readonly reason: string;
+} & (
+  | { readonly action: 'hold' | 'resume' | 'resend' | 'close' }
+  | { readonly action: 'adopt'; readonly providerId: string }
+  | { readonly action: 'retry'; readonly destination?: Destination | undefined }
+);
+
+export interface OperatePayoutInput {
+  readonly payoutId: string;
+  /** Id of the Temporal update: what is carried out again under the same one changes nothing. */
+  readonly operationId: string;
+  readonly operation: PayoutOperation;
+  /** How long after it was sent nobody sends a request again. @default 900 */
+  readonly unknownOutcomeWaitSeconds?: number;
+}
+
+export type OperatePayoutResult =
+  /** What the store then says. */
+  | (PayoutState & Pick<Extract<OperationOutcome, { kind: 'done' }>, 'isRepetition'>)
+  | (Omit<PayoutState, 'kind'> & { readonly kind: 'refused'; readonly message: string });
+
+/** Carries out a person's decision, if it makes sense; the store decides that. */
+export function createOperatePayout(deps: ActivityDependencies) {
+  return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
+    const outcome = await heartbeating(() => operate(deps, input));
+    const store = await superseded(deps.store, input.payoutId);
+    return outcome.kind === 'done'
+      ? { ...outcome, ...store }
+      : { ...store, kind: 'refused', message: outcome.message };
+  };
+}
+
+async function operate(
+  deps: ActivityDependencies,
+  { payoutId, operationId, operation, ...input }: OperatePayoutInput,
+): Promise<OperationOutcome> {
+  const { operations } = deps.store;
+  const { actor, reason } = operation;
+  const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds } = input;
+  const decision = { operationId, payoutId, actor, reason };
+  const early = await answerEarly(deps.store, decision, operation.action);
+  if (early !== undefined) return early;
+  switch (operation.action) {
+    case 'hold':
+      return operations.hold(decision);
+    case 'resume':
+      return operations.resume(decision);
+    case 'resend':
+      return operations.resend(decision, unknownOutcomeWaitSeconds);
+    case 'close':
+      return asReadFailure(() => close(deps, decision, unknownOutcomeWaitSeconds));
+    case 'retry':
+      return asReadFailure(() => retry(deps, { ...decision, destination: operation.destination }));
+    case 'adopt':
+      return asReadFailure(() => adopt(deps, { ...decision, providerId: operation.providerId }));
+  }
+}
+
+/** What nothing has to be read for: it was carried out before and its answer was lost, or makes no sense. */
+async function answerEarly(
+  store: Store,
+  { operationId, payoutId }: Decision,
+  action: PayoutOperation['action'],
+): Promise<OperationOutcome | undefined> {
+  if (await store.operations.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
+  const needed = NEEDED_ACTION[action];
+  if (needed === undefined) return undefined;
+  const { status, holdReason } = await store.payouts.get(payoutId);
+  const refusal = refuseAction(status, holdReason, needed);
+  return refusal === undefined ? undefined : refused(refusal);
+}
+
+/** For these the provider is read, before the store decides. */
+const NEEDED_ACTION: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
+  adopt: OPERATOR_ACTION.RESOLVE,
+  close: OPERATOR_ACTION.RESOLVE,
+  retry: OPERATOR_ACTION.RETRY,
+};
+
+type Adoption = Decision & { readonly providerId: string };
+
+/** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
+async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<OperationOutcome> {
+  const payout = await deps.store.payouts.get(adoption.payoutId);
+  return payout.heldFrom === PAYOUT_STATUS.CONVERTING
+    ? adoptOrder(deps, payout, adoption)
+    : adoptPayout(deps, payout, adoption);
+}
+
+async function adoptPayout(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  { providerId, ...decision }: Adoption,
+): Promise<OperationOutcome> {
+  const { payoutId, payoutAttempt } = payout;
+  const id = {
+    operation: REQUEST_OPERATION.PAYOUT,
+    externalOrderId: payoutExternalId(payoutId, payoutAttempt),
+  };
+  const { externalOrderId } = id;
+  const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
+  if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
+  const { asked } = await deps.store.attempts.getRequest(id);
+  const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
+  if ('kind' in others) return others;
+  const postAmount = asked?.amount ?? answer.amount;
+  const record = toProviderRecord({ answer, postAmount, externalOrderId });
+  const discrepancy = discrepancyOf(answer, payout.request.currency);
+  return deps.store.operations.adoptPayout(decision, {
+    payout: record,
+    discrepancy,
+    alsoPaid: others.alsoDone,
+  });
+}
+
+/**
+ * Of two that live, either may be carried out, so that one of them has to go first. Where all were already, nothing of
+ * that can be undone here: the payout goes on with the one that is adopted, and what is beyond it is named.
+ */
+async function readOthers(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  adopted: Order | Payout,
+  done: Order['status'],
+): Promise<{ readonly alsoDone: readonly string[] } | OperationOutcome> {
+  const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
+  const scan = await scanFor(deps, isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
+  const others = scan.found.filter(
+    ({ id, status }) => id !== adopted.id && !RETURNED_STATUSES.includes(status),
+  );
+  const open = others.find(({ status }) => status !== done);
+  if (open !== undefined) return refused(rivalWords(open));
+  if (others[0] !== undefined && adopted.status !== done) {
+    return refused(`QbitPay has ${others[0].id} as ${done}: adopt that`);
+  }
+  return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refused(UNREADABLE);
+}
+
+async function adoptOrder(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  { providerId, ...decision }: Adoption,
+): Promise<OperationOutcome> {
+  const { payoutId, orderAttempt } = payout;
+  const externalOrderId = orderExternalId(payoutId, orderAttempt);
+  const { asked } = await deps.store.attempts.getRequest({
+    operation: REQUEST_OPERATION.ORDER,
+    externalOrderId,
+  });
+  const answer = await orNone(() => deps.qbitpay.getOrder(providerId));
+  if (answer === undefined || !isOrAnswersTo(answer, externalOrderId, asked)) {
+    return notOurs(providerId, externalOrderId);
+  }
+  const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
+  if ('kind' in others) return others;
+  const order = toOrderRecord(externalOrderId, answer);
+  return deps.store.operations.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
+}
+
+/** One that names nobody is taken on a person's word, if it is what was asked for. */
+function isOrAnswersTo(answer: Order, externalOrderId: string, asked: SentAmount | null): boolean {
+  return answer.externalOrderId === undefined
+    ? couldAnswerTo(answer, asked)
+    : answer.externalOrderId === externalOrderId;
+}
+
+/** The attempt before is over only if QbitPay says so still: of two that live, both would be carried out. */
+async function retry(
+  deps: ActivityDependencies,
+  decision: Decision & { readonly destination?: Destination | undefined },
+): Promise<OperationOutcome> {
+  const payout = await deps.store.payouts.get(decision.payoutId);
+  const live = await whyLive(deps, payout);
+  if (live !== undefined) return refused(live);
+  const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
+  return deps.store.operations.retry({ ...decision, isCovered });
+}
+
+/** A preflight check before its money is available: what is there after all must not be closed. */
+async function close(
+  deps: ActivityDependencies,
+  decision: Decision,
+  unknownOutcomeWaitSeconds: number,
+): Promise<OperationOutcome> {
+  const payout = await deps.store.payouts.get(decision.payoutId);
+  if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
+  if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
+  // What QbitPay has more than once is not closed anyhow.
+  if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+    return deps.store.operations.close(decision, unknownOutcomeWaitSeconds);
+  }
+  // Only what is read after the wait for an unknown outcome says that it is not there.
+  const providerRequest = await deps.store.attempts.getRequest(providerRequestIdOf(payout));
+  const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
+  if (early !== undefined) return early;
+  const { found, isComplete, isNamed } = await scanFor(deps, payout);
+  if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
+  if (!isNamed) return refused(UNNAMED);
+  return isComplete ? deps.store.operations.close(decision, unknownOutcomeWaitSeconds) : refused(UNREADABLE);
+}
+
+/** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
+async function closeUnknown(
+  deps: ActivityDependencies,
+  decision: Decision,
+  payout: PayoutRecord,
+): Promise<OperationOutcome> {
+  const { providerPayout, heldFrom } = payout;
+  if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
+  const returned =
+    providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
+  if (returned === undefined) return refused('QbitPay does not show its money again');
+  return deps.store.operations.closeReturned(decision, returned);
+}
+
+/**
+ * What QbitPay shows of an order that has ended is all of it, by a person's word, whatever the order itself states. That
+ * an unknown word is an end is a person's word as well: what it moved has to show, and to be what the order states.
+ */
+async function closeOrder(
+  deps: ActivityDependencies,
+  decision: Decision,
+  payout: PayoutRecord,
+): Promise<OperationOutcome> {
+  const { store, qbitpay } = deps;
+  const { order } = payout;
+  if (order === null) throw new Error('the order was accepted and is not in the store');
+  const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
+  if (answer === undefined) return closeUnshown(deps, decision, payout, order);
+  if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
+  const isEnded = RETURNED_STATUSES.includes(answer.status);
+  const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
+  if (movement === undefined) return refused(NOT_ALL_SHOWN);
+  const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
+  return store.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+}
+
+/**
+ * An order that QbitPay does not show, alone or in its list: by a person's word it is over, and its balance
+ * transactions are all of it. They must be what QbitPay said when it accepted it.
+ */
+async function closeUnshown(
+  deps: ActivityDependencies,
+  decision: Decision,
+  payout: PayoutRecord,
+  order: OrderRecord,
+): Promise<OperationOutcome> {
+  if (payout.holdReason !== FAILURE_TYPE.ORDER_UNCLEAR)
+    return refused('QbitPay does not show the order: resume');
+  const { found, isComplete } = await scanFor(deps, payout);
+  if (found[0] !== undefined) return refused(`QbitPay has the order as ${found[0].id}: resume`);
+  const { providerOrderId: id, symbol, quoteAmount: stated, fee: statedFee } = order;
+  const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
+  if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
+  const { sold: amount, bought: quoteAmount, fee } = moved;
+  const ended = { ...order, amount, quoteAmount, fee, status: ORDER_STATUS.CANCELLED };
+  return deps.store.operations.closeSold(decision, ended);
+}
+
+const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';
+
+/** With an order of these the payout goes on: it may be filled yet, or is. */
+const GOING_ON: readonly string[] = [ORDER_STATUS.PENDING, ORDER_STATUS.FILLED];
+
+function refused(message: string): OperationOutcome {
+  return { kind: 'refused', message };
+}
+
+function notOurs(providerId: string, externalOrderId: string): OperationOutcome {
+  return refused(`QbitPay shows no ${providerId} with the externalOrderId ${externalOrderId}`);
+}

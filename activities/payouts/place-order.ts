@@ -1,0 +1,205 @@
+import { log } from '@temporalio/activity';
+import type { SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { Funds } from '../../src/store/ledger/ledger.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION } from '../../src/store/schema.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { orderExternalId } from '../../src/domain/identifiers.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { compareAmounts } from '../../src/domain/money.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
+import { isPriceUsable, isWithinSlippage, usableUntilMs } from '../../src/domain/price-guard.js';
+import {
+  estimatedPostAmount,
+  isConverted,
+  reachesMinimum,
+  saleFor,
+  type Converted,
+  type FeeTerms,
+} from '../../src/domain/quote.js';
+import { takeMoment } from '../../src/qbitpay/moment.js';
+import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { classifyPostError, maskProviderText, type PostVerdict } from '../failure-mapping.js';
+import { answerFromRequest, sendGuarded, type NotAccepted } from './guarded-post.js';
+import type { Price } from './fetch-ticker.js';
+import { heartbeating } from '../heartbeating.js';
+import { isNothing, scanOrders } from '../provider/provider-scan.js';
+import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
+import { superseded } from '../payout-state.js';
+import { persistWithRetry } from '../persist-with-retry.js';
+import { watched } from '../watched.js';
+
+export interface PlaceOrderInput {
+  readonly payoutId: string;
+  /** Null when the market is gone: what was sent before is asked for all the same. */
+  readonly price: Price | null;
+  /** How far the price may be below the estimate, in basis points. */
+  readonly maxSlippageBps?: number;
+}
+
+export type PlaceOrderResult =
+  | OrderProgress
+  | NotAccepted
+  /** This price cannot be used: too old, or refused by the provider. Take a new one. */
+  | { readonly kind: 'priceUnusable' }
+  /** The price is too far from the estimate, or the payout's money does not buy what was asked for. */
+  | { readonly kind: 'priceMoved' };
+
+/**
+ * `POST /orders`, behind its provider request, and the order read back. Sells what the payout needs of its own money; after an
+ * order that was filled in part, the rest, or nothing where that was all it takes.
+ * Run again it never sends a second order by itself: it goes on from what the provider request says.
+ */
+export function createPlaceOrder(deps: ActivityDependencies) {
+  return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
+    return heartbeating(() => place(deps, input));
+  };
+}
+
+async function place(
+  deps: ActivityDependencies,
+  { payoutId, price, maxSlippageBps = DEFAULT_PAYOUT_POLICY.maxSlippageBps }: PlaceOrderInput,
+): Promise<PlaceOrderResult> {
+  const decidedAt = takeMoment();
+  const { store } = deps;
+  const payout = await store.payouts.get(payoutId);
+  const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
+  if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout, maxSlippageBps);
+  if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(store, payoutId);
+  const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
+  // What was sent comes first, whatever the price is now.
+  const known = await answerFromRequest(deps, payoutId, providerRequest);
+  if (known !== undefined) return known;
+  const done = await readConverted(deps, payout);
+  if (isConverted(payout.request, feeTermsOf(payout), done)) return { kind: 'filled' };
+  if (price === null) return { kind: 'priceUnusable' };
+  if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return { kind: 'priceMoved' };
+  if ((await sizeOrder(deps, payout, price.bid)) === undefined) return { kind: 'priceMoved' };
+  if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
+  await deps.reached(CRASH_POINT.ORDER_BEFORE_GUARD);
+  return sendGuarded<Order, PlaceOrderResult>(deps, {
+    payoutId,
+    providerRequest,
+    detail: `selling at ${price.bid}`,
+    decidedAt,
+    crashPoints: {
+      afterGuard: CRASH_POINT.ORDER_AFTER_GUARD,
+      afterResponse: CRASH_POINT.ORDER_AFTER_RESPONSE,
+    },
+    size: () => sizeOrder(deps, payout, price.bid),
+    uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
+    isAbsent: async (firstSentAt) => {
+      const { asked } = await store.attempts.getRequest(providerRequest);
+      return isNothing(
+        await scanOrders(deps, providerRequest, { firstSentAtMs: firstSentAt.getTime(), asked }),
+      );
+    },
+    send: ({ amount }, since) =>
+      deps.qbitpay.createOrder({
+        symbol: price.symbol,
+        side: ORDER_SIDE.SELL,
+        amount,
+        price: price.bid,
+        externalOrderId,
+        decidedAt: since,
+        latestAtMs: usableUntilMs(price.quotedAtMs),
+      }),
+    // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
+    isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
+    accept: (answer) => accept(deps, payout, { answer, externalOrderId, maxSlippageBps }),
+    classify: (error) => classifyPostError('createOrder', error),
+    toRejection: (error, verdict) => ({
+      type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
+      message: maskProviderText(error, payout.request.destination),
+    }),
+    priceRefused: () => ({ kind: 'priceUnusable' }),
+  });
+}
+
+/** In these the payout's money is still there to be sold. */
+const CONVERTIBLE_STATUSES: readonly PayoutStatus[] = [
+  PAYOUT_STATUS.AWAITING_DEPOSIT,
+  PAYOUT_STATUS.CONVERTING,
+];
+
+function isPriceAcceptable({ estimatedPrice }: PayoutRecord, bid: string, maxSlippageBps: number): boolean {
+  return estimatedPrice === null || isWithinSlippage(bid, estimatedPrice, maxSlippageBps);
+}
+
+/** What earlier orders of this payout moved before they ended unfilled: the one that is placed now is for the rest. */
+async function readConverted(
+  { store }: ActivityDependencies,
+  { payoutId, request }: PayoutRecord,
+): Promise<Converted> {
+  const [sold, own] = await Promise.all([
+    store.attempts.soldByOrders(payoutId, request.fundingCurrency),
+    store.ledger.fundsOf(payoutId),
+  ]);
+  return { sold, proceeds: amountIn(own, request.currency) };
+}
+
+function amountIn(funds: readonly Funds[], currency: string): string {
+  return funds.find((one) => one.currency === currency)?.amount ?? '0';
+}
+
+function feeTermsOf({ feeTerms }: PayoutRecord): FeeTerms {
+  if (feeTerms === null) throw new Error('the payout was never opened');
+  return feeTerms;
+}
+
+/** Once something was converted, a person has to find another way for the money. */
+function isRefusedForGood({ kind }: PostVerdict, { sold }: Converted): boolean {
+  return kind === 'invalid' && compareAmounts(sold, '0') === 0;
+}
+
+/** How much to sell; undefined when the payout's own money does not cover it or it would be below the minimum. */
+async function sizeOrder(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  bid: string,
+): Promise<SentAmount | undefined> {
+  const { request, minimum } = payout;
+  const feeTerms = feeTermsOf(payout);
+  const currency = request.fundingCurrency;
+  const done = await readConverted(deps, payout);
+  const amount = saleFor(request, bid, feeTerms, done);
+  const funds = amountIn(await deps.store.ledger.fundsOf(payout.payoutId), currency);
+  if (compareAmounts(amount, funds) > 0) return undefined;
+  const asked = { amount, currency, price: bid };
+  if (minimum === null) return asked;
+  const postAmount = estimatedPostAmount(request, bid, feeTerms, done);
+  return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : asked;
+}
+
+interface AcceptedOrder {
+  readonly answer: Order;
+  readonly externalOrderId: string;
+  readonly maxSlippageBps: number;
+}
+
+async function accept(
+  deps: ActivityDependencies,
+  { payoutId }: PayoutRecord,
+  { answer, externalOrderId, maxSlippageBps }: AcceptedOrder,
+): Promise<PlaceOrderResult> {
+  log.info('order accepted', { payoutId, providerOrderId: answer.id });
+  await persistWithRetry(() =>
+    deps.store.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
+  );
+  await deps.reached(CRASH_POINT.ORDER_RECORDED);
+  return readBack(deps, await deps.store.payouts.get(payoutId), maxSlippageBps);
+}
+
+async function readBack(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  maxSlippageBps: number,
+): Promise<PlaceOrderResult> {
+  return watched(deps.store, payout.payoutId, async () => {
+    const progress = await readOrder(deps, payout, maxSlippageBps);
+    await deps.reached(CRASH_POINT.ORDER_READ_BACK);
+    return progress;
+  });
+}

@@ -1,0 +1,30 @@
+import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { retryLater } from '../retry-later.js';
+import { holdUnclear, readOrder, type OrderProgress } from './order-reading.js';
+import { watched } from '../watched.js';
+
+export interface PollOrderInput {
+  readonly payoutId: string;
+  readonly pollIntervalMs: number;
+  /** How long an order is waited for that is not shown, or does not show what it moved. @default 900 */
+  readonly unknownOutcomeWaitSeconds?: number;
+  /** How far the executed price may be below the estimate, in basis points; any, where an older input does not say. */
+  readonly maxSlippageBps?: number;
+}
+
+/** Reads an accepted order until it has come to its end, and what it moved is known. */
+export function createPollOrder(deps: ActivityDependencies) {
+  return async function pollOrder(input: PollOrderInput): Promise<OrderProgress> {
+    const { payoutId, pollIntervalMs } = input;
+    const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds, maxSlippageBps } =
+      input;
+    const payout = await deps.store.payouts.get(payoutId);
+    const progress = await watched(deps.store, payoutId, () => readOrder(deps, payout, maxSlippageBps));
+    if (progress.kind !== 'pending') return progress;
+    const { unclear } = progress;
+    if (unclear === undefined) throw retryLater('the order is pending', pollIntervalMs);
+    if (unclear.forMs >= unknownOutcomeWaitSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
+    throw retryLater(unclear.why, pollIntervalMs);
+  };
+}

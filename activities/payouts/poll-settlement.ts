@@ -1,0 +1,27 @@
+import { activityInfo } from '@temporalio/activity';
+import type { FailureType } from '../../src/domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { retryLater } from '../retry-later.js';
+import { readSettlement, type Settlement, type SettlementInput } from './settlement-reading.js';
+
+export interface PollSettlementInput extends SettlementInput {
+  readonly pollIntervalMs: number;
+  /** Why the payout is held while it is polled; another reason is an answer. @default null: it is not */
+  readonly holdReason?: FailureType | null;
+}
+
+/**
+ * Reads an accepted payout until it is settled: the fallback for webhooks, which do get lost. The payout was
+ * accepted a moment ago, so that the first attempt only starts the clock.
+ */
+export function createPollSettlement(deps: ActivityDependencies) {
+  return async function pollSettlement(input: PollSettlementInput): Promise<Settlement> {
+    if (activityInfo().attempt === 1) throw retryLater('just accepted', input.pollIntervalMs);
+    const settlement = await readSettlement(deps, input);
+    const isHeldAnew = settlement.status === PAYOUT_STATUS.HELD && settlement.holdReason !== input.holdReason;
+    if (!settlement.settled && !isHeldAnew)
+      throw retryLater('the payout is not settled', input.pollIntervalMs);
+    return settlement;
+  };
+}

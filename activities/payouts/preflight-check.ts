@@ -1,0 +1,54 @@
+import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import { OPEN_STATES } from '../../src/store/requests/provider-requests.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { providerRequestIdOf, scanFor } from '../provider/provider-scan.js';
+import { printableWord } from '../provider/provider-words.js';
+
+/** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
+
+type LookDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
+
+export const UNNAMED =
+  'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
+export const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
+
+export function rivalWords({ id, status }: Pick<Payout, 'id' | 'status'>): string {
+  return `QbitPay has ${id} as ${printableWord(status)}: have it cancelled first`;
+}
+
+/** Why the request that the payout is, or was, at may still be carried out, or was; undefined when it was not. */
+export async function whyLive(deps: LookDependencies, payout: PayoutRecord): Promise<string | undefined> {
+  const scan = await scanFor(deps, payout);
+  const live = scan.found.find(({ status }) => !RETURNED_STATUSES.includes(status));
+  if (live !== undefined) return rivalWords(live);
+  if (!scan.isNamed) return UNNAMED;
+  return scan.isComplete ? undefined : UNREADABLE;
+}
+
+/**
+ * Why the money of a held payout cannot be available, as QbitPay shows it. Undefined where it can, where nothing was ever
+ * sent, and where the store knows better: a request whose outcome is open is at QbitPay, and so is an order that was
+ * accepted, until all that it moved is booked.
+ */
+export async function whyNotReleasable(
+  deps: LookDependencies,
+  payoutId: string,
+): Promise<string | undefined> {
+  const payout = await deps.store.payouts.find(payoutId);
+  if (payout?.status !== PAYOUT_STATUS.HELD) return undefined;
+  const id = providerRequestIdOf(payout);
+  const providerRequest = await deps.store.attempts.findRequest(id);
+  if (
+    providerRequest === undefined ||
+    providerRequest.sends === 0 ||
+    OPEN_STATES.includes(providerRequest.state)
+  )
+    return undefined;
+  if (id.operation === REQUEST_OPERATION.ORDER && providerRequest.state === REQUEST_STATE.ACCEPTED)
+    return undefined;
+  return whyLive(deps, payout);
+}

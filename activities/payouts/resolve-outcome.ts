@@ -1,0 +1,214 @@
+import { log } from '@temporalio/activity';
+import type { Store } from '../../src/store/store.js';
+import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/provider-requests.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
+import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { isWithinLimit } from '../../src/domain/resend-limits.js';
+import type { Order, Payout } from '../../src/qbitpay/schemas.js';
+import { recordAccepted } from './accepted-payout.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { heartbeating } from '../heartbeating.js';
+import { retryLater } from '../retry-later.js';
+import { toOrderRecord } from './order-reading.js';
+import { providerRequestIdOf, isNothing, scanFor } from '../provider/provider-scan.js';
+import { hold, superseded, type PayoutState } from '../payout-state.js';
+import { persistWithRetry } from '../persist-with-retry.js';
+import { noteWaiting, showingOutages } from '../watched.js';
+
+export interface ResolveOutcomeInput {
+  readonly payoutId: string;
+  /** How long after it was sent a request is still looked for. */
+  readonly unknownOutcomeWaitSeconds: number;
+  /** How many readings without it, at least. */
+  readonly absenceChecks: number;
+  readonly pollIntervalMs: number;
+  /**
+   * A person decides already, for this reason: it is looked for all the same, and only its being found, or what the
+   * store learnt otherwise, changes anything. @default the payout is not held
+   */
+  readonly heldAs?: FailureType | null;
+}
+
+export type ResolveOutcomeResult =
+  /** The step goes on from the store: it was found, or it may be sent again. */
+  { readonly kind: 'continuePayout' } | PayoutState;
+
+/**
+ * Looks for a request whose outcome is not known, until it is found or believed never to have arrived: after the
+ * unknown-outcome wait, by several readings of all of the provider's list. `externalOrderId` alone is identity.
+ */
+export function createResolveOutcome(deps: ActivityDependencies) {
+  return async function resolveOutcome(input: ResolveOutcomeInput): Promise<ResolveOutcomeResult> {
+    const result = await heartbeating(() => lookOnce(deps, input));
+    // The workflow would come back with the same question at once, again and again.
+    if (isNoNews(result, input)) throw retryLater('a person decides', input.pollIntervalMs);
+    return result;
+  };
+}
+
+/** On hold, for the reason that the workflow knows. */
+function isNoNews(result: ResolveOutcomeResult, { heldAs }: ResolveOutcomeInput): boolean {
+  if (heldAs === undefined || result.kind !== 'superseded') return false;
+  const { status, holdReason, providerPayoutId } = result;
+  return status === PAYOUT_STATUS.HELD && holdReason === heldAs && providerPayoutId === null;
+}
+
+async function lookOnce(
+  deps: ActivityDependencies,
+  input: ResolveOutcomeInput,
+): Promise<ResolveOutcomeResult> {
+  const { store } = deps;
+  const { payoutId, pollIntervalMs, heldAs } = input;
+  const isHeld = heldAs !== undefined;
+  const payout = await store.payouts.get(payoutId);
+  // A workflow that was reset may ask about a request of a payout that has ended since.
+  if (isFinalStatus(payout.status)) return superseded(store, payoutId);
+  if (isHeld && (await isElsewhere(store, payout, heldAs))) return superseded(store, payoutId);
+  if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME)
+    throw retryLater('a person decides', pollIntervalMs);
+  const id = providerRequestIdOf(payout);
+  // Before the search: only what is read after the wait for an unknown outcome counts.
+  const providerRequest = await store.attempts.getRequest(id);
+  if (providerRequest.state !== REQUEST_STATE.UNKNOWN)
+    return isHeld ? release(deps, payoutId, id) : { kind: 'continuePayout' };
+  // On hold nothing is sent, whoever allowed it before.
+  if (providerRequest.mayBeResent && !isHeld) return { kind: 'continuePayout' };
+  const result = await showingOutages(store, payoutId, () =>
+    search(deps, payout, { id, providerRequest, input }),
+  );
+  if (result !== undefined) {
+    await store.payouts.clearWaiting(payoutId);
+    return result;
+  }
+  if (!isHeld) await noteWaiting(store, payoutId, FAILURE_TYPE.OUTCOME_LOOKED_UP);
+  throw retryLater('the request is not at QbitPay', pollIntervalMs);
+}
+
+/** The store has learnt something since: whoever waits for a person goes on from that. */
+async function isElsewhere(
+  store: Store,
+  { payoutId, status, holdReason }: PayoutRecord,
+  heldAs: FailureType | null,
+): Promise<boolean> {
+  if (status !== PAYOUT_STATUS.HELD || holdReason !== heldAs) return true;
+  return (await superseded(store, payoutId)).providerPayoutId !== null;
+}
+
+/** Its sender came back: a payout that was held for it goes on from what it wrote. */
+async function release(
+  { store }: ActivityDependencies,
+  payoutId: string,
+  id: ProviderRequestId,
+): Promise<PayoutState> {
+  await store.attempts.releaseKnown(payoutId, id);
+  return superseded(store, payoutId);
+}
+
+interface Search {
+  readonly id: ProviderRequestId;
+  readonly providerRequest: ProviderRequest;
+  readonly input: ResolveOutcomeInput;
+}
+
+async function search(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  { id, providerRequest, input }: Search,
+): Promise<ResolveOutcomeResult | undefined> {
+  const { store } = deps;
+  const { payoutId } = payout;
+  const events = await store.webhooks.pendingOf({ payoutId });
+  const scan = await scanFor(deps, payout);
+  const [first, ...others] = scan.found;
+  if (others.length > 0) {
+    const ids = scan.found.map((one) => one.id).join(', ');
+    return hold(store, payoutId, {
+      reason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER,
+      detail: `QbitPay has ${ids}`,
+      about: { id, states: [REQUEST_STATE.UNKNOWN] },
+    });
+  }
+  if (first !== undefined) return adopt(deps, payout, { id, providerRequest, found: first });
+  if (input.heldAs === undefined) {
+    return scan.isComplete
+      ? concludeAbsent(deps, payoutId, { id, providerRequest, input }, scan.isNamed)
+      : undefined;
+  }
+  if (!isNothing(scan)) return undefined;
+  // What they announce is not there: they stay for whoever decides.
+  for (const { webhookEventId } of events)
+    await store.webhooks.keep(webhookEventId, 'the payout is held, and QbitPay does not show it');
+  return undefined;
+}
+
+async function adopt(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  {
+    id,
+    providerRequest,
+    found,
+  }: {
+    readonly id: ProviderRequestId;
+    readonly providerRequest: ProviderRequest;
+    readonly found: Order | Payout;
+  },
+): Promise<ResolveOutcomeResult> {
+  const { payoutId } = payout;
+  const { externalOrderId } = id;
+  await deps.reached(CRASH_POINT.OUTCOME_FOUND);
+  log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
+  if (isOrder(id, found)) {
+    const order = toOrderRecord(externalOrderId, found);
+    await persistWithRetry(() => deps.store.attempts.recordOrder(payoutId, order));
+    return payout.status === PAYOUT_STATUS.HELD
+      ? superseded(deps.store, payoutId)
+      : { kind: 'continuePayout' };
+  }
+  const accepted = await recordAccepted(deps, payout, {
+    answer: found,
+    postAmount: providerRequest.asked?.amount ?? found.amount,
+    externalOrderId,
+  });
+  if (accepted.kind === 'superseded' || payout.status !== PAYOUT_STATUS.HELD) {
+    return accepted.kind === 'accepted' ? { kind: 'continuePayout' } : accepted;
+  }
+  return superseded(deps.store, payoutId);
+}
+
+function isOrder({ operation }: ProviderRequestId, found: Order | Payout): found is Order {
+  return operation === REQUEST_OPERATION.ORDER && 'symbol' in found;
+}
+
+/** Undefined while it is too early to believe it. */
+async function concludeAbsent(
+  { store, settings }: ActivityDependencies,
+  payoutId: string,
+  { id, providerRequest, input }: Search,
+  isNamed: boolean,
+): Promise<ResolveOutcomeResult | undefined> {
+  const { sends, asked, resends, sentAgoMs } = providerRequest;
+  if ((sentAgoMs ?? 0) < input.unknownOutcomeWaitSeconds * 1_000) return undefined;
+  const { unknownOutcomeWaitSeconds, absenceChecks } = input;
+  const scans = await store.attempts.noteAbsenceCheck(id, { sends, unknownOutcomeWaitSeconds });
+  if (scans < absenceChecks) return undefined;
+  // A second time a person decides: what keeps it from arriving is not a passing fault.
+  const mayResend = isNamed && asked !== null && resends === 0 && isWithinLimit(asked, settings.resendLimits);
+  if (!mayResend) {
+    return hold(store, payoutId, {
+      reason: FAILURE_TYPE.UNKNOWN_OUTCOME,
+      detail: `${id.operation} ${id.externalOrderId} was not found at QbitPay in ${scans} readings`,
+      about: { id, states: [REQUEST_STATE.UNKNOWN], sends },
+    });
+  }
+  // Whoever sent it holds this as long as he can: what he may still do comes before anything else.
+  const granted = await store.whileSending(id, () =>
+    store.attempts.authoriseResend(id, sends, 'engine', absenceChecks),
+  );
+  if (granted === true) return { kind: 'continuePayout' };
+  if (granted === undefined) await store.attempts.withdrawResend(id);
+  return undefined;
+}

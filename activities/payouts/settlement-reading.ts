@@ -1,0 +1,161 @@
+import { REQUEST_OPERATION } from '../../src/store/schema.js';
+import type { PendingWebhook } from '../../src/store/webhooks/webhook-inbox.js';
+import type { SettlementOutcome, SettlementReading } from '../../src/store/requests/settlements.js';
+import { FAILURE_TYPE, FAILURES } from '../../src/domain/failure-type.js';
+import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identifiers.js';
+import { CRASH_POINT } from '../../src/domain/crash-point.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
+import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
+import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../../src/qbitpay/schemas.js';
+import { discrepancyOf, recordAccepted } from './accepted-payout.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { orNone, readAnnounced, type Announced } from '../provider/provider-scan.js';
+import { printableWord } from '../provider/provider-words.js';
+import { watched } from '../watched.js';
+
+export interface SettlementInput {
+  readonly payoutId: string;
+  readonly providerPayoutId: string;
+  /** What becomes of a payout that QbitPay failed or cancelled. @default fail */
+  readonly onFailedAttempt?: 'fail' | 'hold';
+  /** For how long a payout that QbitPay does not show is only waited for. @default 900 */
+  readonly unknownOutcomeWaitSeconds?: number;
+}
+
+/** What the store says after the reading. */
+export interface Settlement extends SettlementOutcome {
+  readonly settled: boolean;
+}
+
+/** The provider's end states and what they are here; every other word means "not settled yet". */
+const OUTCOMES: Readonly<Record<string, NonNullable<SettlementReading['outcome']>>> = {
+  [PROVIDER_STATUS.PAID]: { status: PAYOUT_STATUS.PAID, detail: 'settled' },
+  [PROVIDER_STATUS.FAILED]: failedAs(PAYOUT_STATUS.FAILED, FAILURE_TYPE.PAYOUT_FAILED),
+  [PROVIDER_STATUS.CANCELLED]: failedAs(PAYOUT_STATUS.CANCELLED, FAILURE_TYPE.CANCELLED_BY_PROVIDER),
+};
+
+/**
+ * `GET /payouts/ID`: the only thing that ends an accepted payout. Webhook events that came in before the
+ * reading are dealt with by it.
+ */
+export async function readSettlement(
+  deps: ActivityDependencies,
+  { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
+): Promise<Settlement> {
+  const { store, qbitpay, reached } = deps;
+  return watched(store, payoutId, async () => {
+    const events = await store.webhooks.pendingOf({ payoutId });
+    const { request } = await store.payouts.get(payoutId);
+    // At once: others that do not answer must not use up the time of the one that is settled.
+    const [payout, others] = await Promise.all([
+      orNone(() => qbitpay.getPayout(providerPayoutId)),
+      readOthers(deps, providerPayoutId, events),
+    ]);
+    // First: of two payouts neither ends anything before a person has said which one it is.
+    await recordOthers(deps, payoutId, others);
+    // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
+    // read: the events stay to be dealt with.
+    if (payout === undefined) {
+      const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
+      const missing = await store.attempts.recordMissing(payoutId, {
+        providerPayoutId,
+        unknownOutcomeWaitSeconds,
+      });
+      return { ...missing, settled: isFinalStatus(missing.status) };
+    }
+    const ending = outcomeOf(payout.status, onFailedAttempt);
+    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_READ);
+    const outcome = await store.attempts.recordSettlement(payoutId, {
+      providerPayoutId,
+      currency: payout.currency,
+      recipientAmount: payout.amount,
+      fee: payout.fee,
+      providerStatus: payout.status,
+      outcome: ending,
+      discrepancy: discrepancyOf(payout, request.currency),
+    });
+    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_RECORDED);
+    const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
+    await store.webhooks.markHandled(
+      events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
+    );
+    return { ...outcome, settled: isFinalStatus(outcome.status) };
+  });
+}
+
+/** Another one of the provider's that an event about this payout names; where it was not seen, its events stay. */
+interface Other {
+  readonly id: string;
+  readonly answer: Announced;
+}
+
+async function readOthers(
+  { qbitpay }: ActivityDependencies,
+  providerPayoutId: string,
+  events: readonly PendingWebhook[],
+): Promise<readonly Other[]> {
+  const named = new Set(events.flatMap((event) => event.providerObjectId ?? []));
+  named.delete(providerPayoutId);
+  return Promise.all([...named].map(async (id) => ({ id, answer: await readAnnounced(qbitpay, id) })));
+}
+
+/** There may be two of them. */
+async function recordOthers(
+  deps: ActivityDependencies,
+  payoutId: string,
+  others: readonly Other[],
+): Promise<void> {
+  if (others.length === 0) return;
+  const payout = await deps.store.payouts.get(payoutId);
+  const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
+  const providerRequest = await deps.store.attempts.getRequest({
+    operation: REQUEST_OPERATION.PAYOUT,
+    externalOrderId,
+  });
+  for (const { answer } of others) {
+    if (typeof answer === 'string') continue;
+    if (answer.externalOrderId !== externalOrderId) {
+      await reportIfEarlier(deps, payoutId, answer);
+      continue;
+    }
+    const postAmount = providerRequest.asked?.amount ?? answer.amount;
+    await recordAccepted(deps, payout, { answer, postAmount, externalOrderId });
+  }
+}
+
+/** Another attempt was made because this one was over: that it lives is told even if nobody could stop the other. */
+async function reportIfEarlier(
+  { store }: ActivityDependencies,
+  payoutId: string,
+  { id, externalOrderId = '', status }: Payout,
+): Promise<void> {
+  if (payoutIdOfExternalId(externalOrderId) !== payoutId || RETURNED_STATUSES.includes(status)) return;
+  const which = `payout ${id} as ${printableWord(status)}`;
+  await store.attempts.reportEarlier(payoutId, { externalOrderId, which });
+}
+
+function failedAs(
+  status: PayoutStatus,
+  type: 'PAYOUT_FAILED' | 'CANCELLED_BY_PROVIDER',
+): NonNullable<SettlementReading['outcome']> {
+  const { meaning } = FAILURES[type];
+  return { status, detail: meaning, failure: { type, message: meaning } };
+}
+
+/** Words that say nothing yet. */
+const OPEN_WORDS: readonly string[] = [PROVIDER_STATUS.PENDING, PROVIDER_STATUS.IN_TRANSIT];
+
+function outcomeOf(word: string, onFailedAttempt: 'fail' | 'hold' = 'fail'): SettlementReading['outcome'] {
+  if (OPEN_WORDS.includes(word)) return null;
+  const outcome = OUTCOMES[word];
+  if (outcome === undefined) {
+    return {
+      status: PAYOUT_STATUS.HELD,
+      detail: `QbitPay says "${printableWord(word)}"`,
+      holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN,
+    };
+  }
+  if (outcome.failure === undefined || onFailedAttempt === 'fail') return outcome;
+  return { status: PAYOUT_STATUS.HELD, detail: outcome.detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED };
+}
