@@ -31,7 +31,7 @@ export async function recordAccepted(
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const discrepancy = discrepancyOf(answer, request.currency);
   const accepted = { payout: record, discrepancy };
-  const status = await persistWithRetry(() => deps.store.attempts.recordProviderPayout(payoutId, accepted));
+  const status = await persistWithRetry(() => deps.store.requests.recordProviderPayout(payoutId, accepted));
   await deps.reached(CRASH_POINT.PAYOUT_RECORDED);
   if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
   return { kind: 'accepted', status, providerPayoutId: answer.id };

@@ -27,7 +27,7 @@ export async function readReturn(
   { payoutId, providerPayoutId }: SettlementInput,
 ): Promise<SettlementOutcome | undefined> {
   const returned = await findReturn(qbitpay, providerPayoutId);
-  return returned === undefined ? undefined : store.attempts.recordReturn(payoutId, returned);
+  return returned === undefined ? undefined : store.requests.recordReturn(payoutId, returned);
 }
 
 /** The money of a payout that is back (contract, section Balance transactions); undefined when it is not shown. */

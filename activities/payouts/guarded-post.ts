@@ -72,14 +72,14 @@ export async function sendGuarded<Answer, Result>(
 ): Promise<Result | NotAccepted> {
   const { store } = deps;
   const { payoutId, providerRequest } = post;
-  const step = await store.attempts.enterStep(payoutId, providerRequest, post.detail);
+  const step = await store.requests.prepare(payoutId, providerRequest, post.detail);
   if (step.kind === 'superseded') return superseded(store, payoutId);
   const known = await answerFromRequest(deps, payoutId, providerRequest);
   if (known !== undefined) return known;
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
-  const sent = await store.whileSending(providerRequest, () => sizeAndSend(deps, post));
+  const sent = await store.requests.whileSending(providerRequest, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
-  await store.attempts.withdrawResend(providerRequest);
+  await store.requests.withdrawResend(providerRequest);
   return { kind: 'unknown' };
 }
 
@@ -89,13 +89,13 @@ async function sizeAndSend<Answer, Result>(
 ): Promise<Result | NotAccepted> {
   const { store } = deps;
   const { payoutId, providerRequest } = post;
-  const { mayBeResent, firstSentAt } = await store.attempts.getRequest(providerRequest);
+  const { mayBeResent, firstSentAt } = await store.requests.get(providerRequest);
   let { decidedAt } = post;
   // It was proven absent some time ago: it is sent again only if it is absent still, which may take long to see.
   if (mayBeResent && firstSentAt !== null) {
     const isAbsent = await watched(store, payoutId, () => post.isAbsent(firstSentAt));
     if (!isAbsent) {
-      await store.attempts.withdrawResend(providerRequest);
+      await store.requests.withdrawResend(providerRequest);
       return { kind: 'unknown' };
     }
     decidedAt = takeMoment();
@@ -111,7 +111,7 @@ async function sendOnce<Answer, Result>(
   decidedAt: Moment,
 ): Promise<Result | NotAccepted> {
   const { payoutId, providerRequest } = post;
-  const sends = await deps.store.attempts.claimSending(providerRequest, asked);
+  const sends = await deps.store.requests.claim(providerRequest, asked);
   if (sends === undefined) return notSender(deps, payoutId, providerRequest);
   await deps.reached(post.crashPoints.afterGuard);
   let answer: Answer;
@@ -132,7 +132,7 @@ async function notSender(
   payoutId: string,
   providerRequest: ProviderRequestId,
 ): Promise<PayoutState | Unknown> {
-  const { state } = await deps.store.attempts.getRequest(providerRequest);
+  const { state } = await deps.store.requests.get(providerRequest);
   const isSent = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
   return isSent ? asUnknown(deps, payoutId, providerRequest) : superseded(deps.store, payoutId);
 }
@@ -155,7 +155,7 @@ async function settleRefusal<Answer, Result>(
   const isFinal = verdict.kind === 'invalid' || verdict.kind === 'refused';
   const rejection = post.toRejection(error, verdict);
   const settled = await persistWithRetry(() =>
-    deps.store.attempts.settleRequest(
+    deps.store.requests.settle(
       providerRequest,
       sends,
       verdict.providerRequest,
@@ -187,7 +187,7 @@ export async function answerFromRequest(
   payoutId: string,
   providerRequest: ProviderRequestId,
 ): Promise<Refused | PayoutState | Unknown | undefined> {
-  const found = await deps.store.attempts.findRequest(providerRequest);
+  const found = await deps.store.requests.find(providerRequest);
   if (found === undefined) return undefined;
   const { state, rejection, mayBeResent } = found;
   if (state === REQUEST_STATE.REFUSED && rejection !== null) {
@@ -202,7 +202,7 @@ async function asUnknown(
   payoutId: string,
   providerRequest: ProviderRequestId,
 ): Promise<Unknown> {
-  await persistWithRetry(() => store.attempts.declareUnknown(providerRequest));
+  await persistWithRetry(() => store.requests.declareUnknown(providerRequest));
   log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
   return { kind: 'unknown' };
 }
@@ -214,7 +214,7 @@ async function endUnknown(
   providerRequest: ProviderRequestId,
   sends: number,
 ): Promise<Unknown> {
-  await persistWithRetry(() => store.attempts.endUnknown(providerRequest, sends));
+  await persistWithRetry(() => store.requests.endUnknown(providerRequest, sends));
   log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
   return { kind: 'unknown' };
 }

@@ -23,12 +23,12 @@ export function createHoldPayout({ store }: ActivityDependencies) {
       operation: REQUEST_OPERATION.ORDER,
       externalOrderId: orderExternalId(payoutId, orderAttempt),
     };
-    const providerRequest = await store.attempts.findRequest(id);
+    const providerRequest = await store.requests.find(id);
     if (providerRequest?.mayBeResent !== true) {
       return hold(store, payoutId, { reason, detail, about: { id, states: SENDABLE_STATES } });
     }
     // An earlier sending is unknown still, and there was no price to send it again at.
-    await store.attempts.withdrawResend(id);
+    await store.requests.withdrawResend(id);
     const about = { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends };
     return hold(store, payoutId, { reason: FAILURE_TYPE.UNKNOWN_OUTCOME, detail, about });
   };

@@ -74,7 +74,7 @@ async function operate(
   deps: ActivityDependencies,
   { payoutId, operationId, operation, ...input }: OperatePayoutInput,
 ): Promise<OperationOutcome> {
-  const { operations } = deps.store;
+  const { decisions } = deps.store;
   const { actor, reason } = operation;
   const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds } = input;
   const decision = { operationId, payoutId, actor, reason };
@@ -82,11 +82,11 @@ async function operate(
   if (early !== undefined) return early;
   switch (operation.action) {
     case 'hold':
-      return operations.hold(decision);
+      return decisions.hold(decision);
     case 'resume':
-      return operations.resume(decision);
+      return decisions.resume(decision);
     case 'resend':
-      return operations.resend(decision, unknownOutcomeWaitSeconds);
+      return decisions.resend(decision, unknownOutcomeWaitSeconds);
     case 'close':
       return asReadFailure(() => close(deps, decision, unknownOutcomeWaitSeconds));
     case 'retry':
@@ -102,7 +102,7 @@ async function answerEarly(
   { operationId, payoutId }: Decision,
   action: PayoutOperation['action'],
 ): Promise<OperationOutcome | undefined> {
-  if (await store.operations.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
+  if (await store.decisions.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
   const needed = NEEDED_ACTION[action];
   if (needed === undefined) return undefined;
   const { status, holdReason } = await store.payouts.get(payoutId);
@@ -140,13 +140,13 @@ async function adoptPayout(
   const { externalOrderId } = id;
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
-  const { asked } = await deps.store.attempts.getRequest(id);
+  const { asked } = await deps.store.requests.get(id);
   const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
   if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const discrepancy = discrepancyOf(answer, payout.request.currency);
-  return deps.store.operations.adoptPayout(decision, {
+  return deps.store.decisions.adoptPayout(decision, {
     payout: record,
     discrepancy,
     alsoPaid: others.alsoDone,
@@ -183,7 +183,7 @@ async function adoptOrder(
 ): Promise<OperationOutcome> {
   const { payoutId, orderAttempt } = payout;
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
-  const { asked } = await deps.store.attempts.getRequest({
+  const { asked } = await deps.store.requests.get({
     operation: REQUEST_OPERATION.ORDER,
     externalOrderId,
   });
@@ -194,7 +194,7 @@ async function adoptOrder(
   const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
   if ('kind' in others) return others;
   const order = toOrderRecord(externalOrderId, answer);
-  return deps.store.operations.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
+  return deps.store.decisions.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
 }
 
 /** One that names nobody is taken on a person's word, if it is what was asked for. */
@@ -213,7 +213,7 @@ async function retry(
   const live = await whyLive(deps, payout);
   if (live !== undefined) return refused(live);
   const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
-  return deps.store.operations.retry({ ...decision, isCovered });
+  return deps.store.decisions.retry({ ...decision, isCovered });
 }
 
 /** A preflight check before its money is available: what is there after all must not be closed. */
@@ -227,16 +227,16 @@ async function close(
   if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-    return deps.store.operations.close(decision, unknownOutcomeWaitSeconds);
+    return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
   }
   // Only what is read after the wait for an unknown outcome says that it is not there.
-  const providerRequest = await deps.store.attempts.getRequest(providerRequestIdOf(payout));
+  const providerRequest = await deps.store.requests.get(providerRequestIdOf(payout));
   const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
   if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
   if (!isNamed) return refused(UNNAMED);
-  return isComplete ? deps.store.operations.close(decision, unknownOutcomeWaitSeconds) : refused(UNREADABLE);
+  return isComplete ? deps.store.decisions.close(decision, unknownOutcomeWaitSeconds) : refused(UNREADABLE);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -250,7 +250,7 @@ async function closeUnknown(
   const returned =
     providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
   if (returned === undefined) return refused('QbitPay does not show its money again');
-  return deps.store.operations.closeReturned(decision, returned);
+  return deps.store.decisions.closeReturned(decision, returned);
 }
 
 /**
@@ -272,7 +272,7 @@ async function closeOrder(
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refused(NOT_ALL_SHOWN);
   const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
-  return store.operations.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+  return store.decisions.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
 
 /**
@@ -294,7 +294,7 @@ async function closeUnshown(
   if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
   const ended = { ...order, amount, quoteAmount, fee, status: ORDER_STATUS.CANCELLED };
-  return deps.store.operations.closeSold(decision, ended);
+  return deps.store.decisions.closeSold(decision, ended);
 }
 
 const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';

@@ -41,23 +41,23 @@ export async function readOrder(
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
-    const forMs = await store.attempts.noteOrderMissing(externalOrderId);
+    const forMs = await store.requests.noteOrderMissing(externalOrderId);
     return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
   }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
-  const providerRequest = await store.attempts.getRequest(orderRequestId(externalOrderId));
+  const providerRequest = await store.requests.get(orderRequestId(externalOrderId));
   for (const discrepancy of [
     discrepancyOf(order, payout, providerRequest),
     findPriceBelow(order, payout, maxSlippageBps),
   ]) {
     if (discrepancy === undefined) continue;
-    const noted = await store.attempts.noteOrderDiscrepancy(payout.payoutId, discrepancy);
+    const noted = await store.requests.noteOrderDiscrepancy(payout.payoutId, discrepancy);
     if (noted === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
   }
   const record = toOrderRecord(externalOrderId, order, movement);
-  const status = await store.attempts.upsertOrder(payout.payoutId, record);
+  const status = await store.requests.upsertOrder(payout.payoutId, record);
   if (status === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
   if (order.status === ORDER_STATUS.FILLED) return { kind: 'filled' };
   if (!isEnded)
@@ -65,7 +65,7 @@ export async function readOrder(
       ? { kind: 'pending' }
       : holdUnknown(store, payout, externalOrderId, order);
   if (movement === undefined) {
-    const forMs = await store.attempts.noteUnclear(externalOrderId);
+    const forMs = await store.requests.noteUnclear(externalOrderId);
     const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
     return { kind: 'pending', unclear: { forMs, why } };
   }

@@ -91,7 +91,7 @@ async function place(
     size: () => sizeOrder(deps, payout, price.bid),
     uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
     isAbsent: async (firstSentAt) => {
-      const { asked } = await store.attempts.getRequest(providerRequest);
+      const { asked } = await store.requests.get(providerRequest);
       return isNothing(
         await scanOrders(deps, providerRequest, { firstSentAtMs: firstSentAt.getTime(), asked }),
       );
@@ -134,7 +134,7 @@ async function readConverted(
   { payoutId, request }: PayoutRecord,
 ): Promise<Converted> {
   const [sold, own] = await Promise.all([
-    store.attempts.soldByOrders(payoutId, request.fundingCurrency),
+    store.requests.soldByOrders(payoutId, request.fundingCurrency),
     store.ledger.fundsOf(payoutId),
   ]);
   return { sold, proceeds: amountIn(own, request.currency) };
@@ -186,7 +186,7 @@ async function accept(
 ): Promise<PlaceOrderResult> {
   log.info('order accepted', { payoutId, providerOrderId: answer.id });
   await persistWithRetry(() =>
-    deps.store.attempts.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
+    deps.store.requests.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
   );
   await deps.reached(CRASH_POINT.ORDER_RECORDED);
   return readBack(deps, await deps.store.payouts.get(payoutId), maxSlippageBps);

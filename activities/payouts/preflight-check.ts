@@ -41,7 +41,7 @@ export async function whyNotReleasable(
   const payout = await deps.store.payouts.find(payoutId);
   if (payout?.status !== PAYOUT_STATUS.HELD) return undefined;
   const id = providerRequestIdOf(payout);
-  const providerRequest = await deps.store.attempts.findRequest(id);
+  const providerRequest = await deps.store.requests.find(id);
   if (
     providerRequest === undefined ||
     providerRequest.sends === 0 ||

@@ -71,7 +71,7 @@ async function lookOnce(
     throw retryLater('a person decides', pollIntervalMs);
   const id = providerRequestIdOf(payout);
   // Before the search: only what is read after the wait for an unknown outcome counts.
-  const providerRequest = await store.attempts.getRequest(id);
+  const providerRequest = await store.requests.get(id);
   if (providerRequest.state !== REQUEST_STATE.UNKNOWN)
     return isHeld ? release(deps, payoutId, id) : { kind: 'continuePayout' };
   // On hold nothing is sent, whoever allowed it before.
@@ -103,7 +103,7 @@ async function release(
   payoutId: string,
   id: ProviderRequestId,
 ): Promise<PayoutState> {
-  await store.attempts.releaseKnown(payoutId, id);
+  await store.requests.releaseKnown(payoutId, id);
   return superseded(store, payoutId);
 }
 
@@ -163,7 +163,7 @@ async function adopt(
   log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
   if (isOrder(id, found)) {
     const order = toOrderRecord(externalOrderId, found);
-    await persistWithRetry(() => deps.store.attempts.recordOrder(payoutId, order));
+    await persistWithRetry(() => deps.store.requests.recordOrder(payoutId, order));
     return payout.status === PAYOUT_STATUS.HELD
       ? superseded(deps.store, payoutId)
       : { kind: 'continuePayout' };
@@ -193,7 +193,7 @@ async function concludeAbsent(
   const { sends, asked, resends, sentAgoMs } = providerRequest;
   if ((sentAgoMs ?? 0) < input.unknownOutcomeWaitSeconds * 1_000) return undefined;
   const { unknownOutcomeWaitSeconds, absenceChecks } = input;
-  const scans = await store.attempts.noteAbsenceCheck(id, { sends, unknownOutcomeWaitSeconds });
+  const scans = await store.requests.noteAbsenceCheck(id, { sends, unknownOutcomeWaitSeconds });
   if (scans < absenceChecks) return undefined;
   // A second time a person decides: what keeps it from arriving is not a passing fault.
   const mayResend = isNamed && asked !== null && resends === 0 && isWithinLimit(asked, settings.resendLimits);
@@ -205,10 +205,10 @@ async function concludeAbsent(
     });
   }
   // Whoever sent it holds this as long as he can: what he may still do comes before anything else.
-  const granted = await store.whileSending(id, () =>
-    store.attempts.authoriseResend(id, sends, 'engine', absenceChecks),
+  const granted = await store.requests.whileSending(id, () =>
+    store.requests.authoriseResend(id, sends, 'engine', absenceChecks),
   );
   if (granted === true) return { kind: 'continuePayout' };
-  if (granted === undefined) await store.attempts.withdrawResend(id);
+  if (granted === undefined) await store.requests.withdrawResend(id);
   return undefined;
 }

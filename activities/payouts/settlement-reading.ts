@@ -58,7 +58,7 @@ export async function readSettlement(
     // read: the events stay to be dealt with.
     if (payout === undefined) {
       const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
-      const missing = await store.attempts.recordMissing(payoutId, {
+      const missing = await store.requests.recordMissing(payoutId, {
         providerPayoutId,
         unknownOutcomeWaitSeconds,
       });
@@ -66,7 +66,7 @@ export async function readSettlement(
     }
     const ending = outcomeOf(payout.status, onFailedAttempt);
     if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_READ);
-    const outcome = await store.attempts.recordSettlement(payoutId, {
+    const outcome = await store.requests.recordSettlement(payoutId, {
       providerPayoutId,
       currency: payout.currency,
       recipientAmount: payout.amount,
@@ -109,7 +109,7 @@ async function recordOthers(
   if (others.length === 0) return;
   const payout = await deps.store.payouts.get(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
-  const providerRequest = await deps.store.attempts.getRequest({
+  const providerRequest = await deps.store.requests.get({
     operation: REQUEST_OPERATION.PAYOUT,
     externalOrderId,
   });
@@ -132,7 +132,7 @@ async function reportIfEarlier(
 ): Promise<void> {
   if (payoutIdOfExternalId(externalOrderId) !== payoutId || RETURNED_STATUSES.includes(status)) return;
   const which = `payout ${id} as ${printableWord(status)}`;
-  await store.attempts.reportEarlier(payoutId, { externalOrderId, which });
+  await store.requests.reportEarlier(payoutId, { externalOrderId, which });
 }
 
 function failedAs(

@@ -92,7 +92,7 @@ export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> 
 
 export interface OrderScanDependencies {
   readonly qbitpay: Pick<QbitPayClient, 'iterateOrders'>;
-  readonly store: { readonly attempts: Pick<ActivityDependencies['store']['attempts'], 'knownOrderIds'> };
+  readonly store: { readonly requests: Pick<ActivityDependencies['store']['requests'], 'knownOrderIds'> };
 }
 
 /** [I] Orders have the filter; what it answers is checked all the same. That they carry the id back is inferred, too. */
@@ -108,7 +108,7 @@ export async function scanOrders(
     fromMs,
   );
   const candidates = unnamed.filter((order) => couldAnswerTo(order, asked)).map(({ id }) => id);
-  const known = candidates.length === 0 ? [] : await store.attempts.knownOrderIds(candidates);
+  const known = candidates.length === 0 ? [] : await store.requests.knownOrderIds(candidates);
   return { ...listed, isNamed: candidates.every((id) => known.includes(id)) };
 }
 
@@ -192,7 +192,7 @@ export async function scanFor(
   payout: PayoutRecord,
 ): Promise<Scan<Order | Payout>> {
   const id = providerRequestIdOf(payout);
-  const { firstSentAt, asked } = await deps.store.attempts.getRequest(id);
+  const { firstSentAt, asked } = await deps.store.requests.get(id);
   const fromMs = (firstSentAt ?? payout.createdAt).getTime();
   if (id.operation === REQUEST_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
   const known = payout.providerPayout?.providerPayoutId;

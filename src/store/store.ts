@@ -102,8 +102,14 @@ export function openStore(options: StoreOptions): Store {
 }
 
 function bindStore(db: StoreDatabase, sendingSessions: Pool) {
+  const { requests, ...bound } = bindPayouts(db);
   return {
-    ...bindPayouts(db),
+    ...bound,
+    requests: {
+      ...requests,
+      whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
+        whileSending(sendingSessions, id, send),
+    },
     migrate: () => migrateStore(db),
     assertMigrated: () => assertStoreMigrated(db),
     ping: () => pingDatabase(db),
@@ -111,8 +117,6 @@ function bindStore(db: StoreDatabase, sendingSessions: Pool) {
       await sendingSessions.end();
       await db.destroy();
     },
-    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
-      whileSending(sendingSessions, id, send),
     hashRequest: createRequestHasher(db),
     claimForProvider: (provider: string) => claimForProvider(db, provider),
     deposits: bindAll(db, {
@@ -177,15 +181,15 @@ function bindPayouts(db: StoreDatabase) {
       noteWaiting,
       clearWaiting,
     }),
-    attempts: bindAll(db, {
-      enterStep,
-      claimSending,
-      settleRequest,
+    requests: bindAll(db, {
+      prepare: enterStep,
+      claim: claimSending,
+      settle: settleRequest,
       declareUnknown,
       endUnknown,
       withdrawResend,
-      getRequest,
-      findRequest,
+      get: getRequest,
+      find: findRequest,
       noteAbsenceCheck,
       authoriseResend,
       recordOrder,
@@ -202,7 +206,7 @@ function bindPayouts(db: StoreDatabase) {
       recordSettlement,
       recordReturn,
     }),
-    operations: bindAll(db, {
+    decisions: bindAll(db, {
       hold: holdByOperator,
       resume: resumePayout,
       resend: resendPayout,

@@ -67,7 +67,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
   }, TIMEOUT_MS);
 
   const providerRequestOf = (operation: RequestOperation, externalOrderId: string) =>
-    store.attempts.getRequest({ operation, externalOrderId });
+    store.requests.get({ operation, externalOrderId });
   const expectSent = async (payoutId: string, operation: RequestOperation, times: number): Promise<void> =>
     expect(await requestsTo(engine, ENDPOINTS[operation], payoutId)).toHaveLength(times);
 
@@ -116,7 +116,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         const { payoutId } = await openAndFund(engine);
         for (const operation of ['order', 'payout'] as const) {
           await worker.untilStopped();
-          const hold = await store.operations.hold({
+          const hold = await store.decisions.hold({
             operationId: randomUUID(),
             payoutId,
             actor: 'tester',

@@ -55,7 +55,7 @@ async function preparePayout(): Promise<Prepared> {
   );
   await deposit(store(), amount);
   const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payoutId };
-  await store().attempts.enterStep(payoutId, id, 'sending');
+  await store().requests.prepare(payoutId, id, 'sending');
   return { payoutId, id };
 }
 
@@ -63,21 +63,21 @@ async function prepareOrder(): Promise<Prepared> {
   const { payoutId, amount } = await openPayout(store());
   await deposit(store(), amount);
   const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
-  await store().attempts.enterStep(payoutId, id, 'selling');
+  await store().requests.prepare(payoutId, id, 'selling');
   return { payoutId, id };
 }
 
 /** Sent, and nobody knows what became of it. */
 async function sendUnknown(prepare: () => Promise<Prepared> = preparePayout): Promise<Prepared> {
   const prepared = await prepare();
-  expect(await store().attempts.claimSending(prepared.id, ASKED)).toBe(1);
-  await store().attempts.endUnknown(prepared.id, 1);
+  expect(await store().requests.claim(prepared.id, ASKED)).toBe(1);
+  await store().requests.endUnknown(prepared.id, 1);
   return prepared;
 }
 
 async function resend({ id }: Prepared): Promise<void> {
-  expect(await store().attempts.authoriseResend(id, 1, 'tester')).toBe(true);
-  expect(await store().attempts.claimSending(id, ASKED)).toBe(2);
+  expect(await store().requests.authoriseResend(id, 1, 'tester')).toBe(true);
+  expect(await store().requests.claim(id, ASKED)).toBe(2);
 }
 
 const holdAbout = (
@@ -123,7 +123,7 @@ async function accept(
   ...how: Parameters<typeof accepted> extends [Prepared, ...infer R] ? R : never
 ) {
   const record = accepted(sent, ...how);
-  await store().attempts.recordProviderPayout(sent.payoutId, record);
+  await store().requests.recordProviderPayout(sent.payoutId, record);
   return record.payout.providerPayoutId;
 }
 
@@ -143,7 +143,7 @@ const settle = (
   outcome: SettlementReading['outcome'],
   currency = 'USDT',
 ) =>
-  store().attempts.recordSettlement(payoutId, {
+  store().requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency,
     recipientAmount: '700',
@@ -154,7 +154,7 @@ const settle = (
 
 /** All that an attempt took is there again. */
 const giveBack = (payoutId: string, providerPayoutId: string) =>
-  store().attempts.recordReturn(payoutId, {
+  store().requests.recordReturn(payoutId, {
     providerPayoutId,
     balanceTransactionId: randomUUID(),
     net: '703.5',
@@ -184,12 +184,12 @@ describe('the answer to a sending', () => {
     '%s: what it was, or unknown still where it had been sent before',
     async (state) => {
       const { id } = await sendUnknown();
-      expect(await store().attempts.settleRequest(id, 1, state)).toBe(state);
+      expect(await store().requests.settle(id, 1, state)).toBe(state);
 
       const again = await sendUnknown();
       await resend(again);
-      expect(await store().attempts.settleRequest(again.id, 2, state)).toBe(REQUEST_STATE.UNKNOWN);
-      expect(await store().attempts.claimSending(again.id, ASKED)).toBeUndefined();
+      expect(await store().requests.settle(again.id, 2, state)).toBe(REQUEST_STATE.UNKNOWN);
+      expect(await store().requests.claim(again.id, ASKED)).toBeUndefined();
     },
   );
 
@@ -198,14 +198,14 @@ describe('the answer to a sending', () => {
     const { payoutId, id } = sent;
     await resend(sent);
     const providerPayoutId = await accept(sent);
-    expect(await store().attempts.getRequest(id)).toMatchObject({ state: 'accepted', sends: 2 });
+    expect(await store().requests.get(id)).toMatchObject({ state: 'accepted', sends: 2 });
     // What its own sender says late changes nothing of that.
-    expect(await store().attempts.settleRequest(id, 2, REQUEST_STATE.REFUSED)).toBeUndefined();
-    await store().attempts.endUnknown(id, 2);
+    expect(await store().requests.settle(id, 2, REQUEST_STATE.REFUSED)).toBeUndefined();
+    await store().requests.endUnknown(id, 2);
     await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, providerPayoutId);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
   });
 
   test('accepted is accepted of an order too: one that then ends unfilled is made anew', async () => {
@@ -213,21 +213,21 @@ describe('the answer to a sending', () => {
     const { payoutId, id } = sent;
     await resend(sent);
     const order = orderOf(sent, { status: 'cancelled', quoteAmount: '0' });
-    await store().attempts.recordOrder(payoutId, order);
-    expect(await store().attempts.getRequest(id)).toMatchObject({ state: 'accepted', sends: 2 });
-    await store().attempts.upsertOrder(payoutId, order);
+    await store().requests.recordOrder(payoutId, order);
+    expect(await store().requests.get(id)).toMatchObject({ state: 'accepted', sends: 2 });
+    await store().requests.upsertOrder(payoutId, order);
     await holdAbout(sent, FAILURE_TYPE.ORDER_NOT_FILLED, [REQUEST_STATE.ACCEPTED]);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
   });
 
   test('of an earlier sending says nothing of a later one', async () => {
     const sent = await sendUnknown();
     await resend(sent);
-    expect(await store().attempts.settleRequest(sent.id, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
-    expect(await store().attempts.getRequest(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
-    await store().attempts.endUnknown(sent.id, 1);
-    expect(await store().attempts.getRequest(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
+    expect(await store().requests.settle(sent.id, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
+    expect(await store().requests.get(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
+    await store().requests.endUnknown(sent.id, 1);
+    expect(await store().requests.get(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
   });
 
   test('when the sender itself does not know: the wait for an unknown outcome begins anew, and no permission holds', async () => {
@@ -235,18 +235,18 @@ describe('the answer to a sending', () => {
     const { id } = sent;
     await letTimePass(id);
     const window = { sends: 1, unknownOutcomeWaitSeconds: HOUR_SECONDS };
-    expect(await store().attempts.noteAbsenceCheck(id, window)).toBe(1);
-    expect(await store().attempts.authoriseResend(id, 1, 'engine', 1)).toBe(true);
-    expect((await store().attempts.getRequest(id)).mayBeResent).toBe(true);
+    expect(await store().requests.noteAbsenceCheck(id, window)).toBe(1);
+    expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(true);
+    expect((await store().requests.get(id)).mayBeResent).toBe(true);
 
-    await store().attempts.endUnknown(id, 1);
-    const { sentAgoMs, ...providerRequest } = await store().attempts.getRequest(id);
+    await store().requests.endUnknown(id, 1);
+    const { sentAgoMs, ...providerRequest } = await store().requests.get(id);
     expect(providerRequest).toMatchObject({ state: 'unknown', absenceChecks: 0, mayBeResent: false });
     expect(sentAgoMs).toBeLessThan(HOUR_SECONDS * 1_000);
     // A outcome resolution that began before counts for nothing, and allows nothing.
-    expect(await store().attempts.noteAbsenceCheck(id, window)).toBe(0);
-    expect(await store().attempts.authoriseResend(id, 1, 'engine', 1)).toBe(false);
-    expect(await store().attempts.claimSending(id, ASKED)).toBeUndefined();
+    expect(await store().requests.noteAbsenceCheck(id, window)).toBe(0);
+    expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(false);
+    expect(await store().requests.claim(id, ASKED)).toBeUndefined();
   });
 });
 
@@ -268,7 +268,7 @@ describe('a hold', () => {
     async (state, status) => {
       const sent = await sendUnknown();
       if (state === REQUEST_STATE.ACCEPTED) await accept(sent);
-      else await store().attempts.settleRequest(sent.id, 1, state);
+      else await store().requests.settle(sent.id, 1, state);
       await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
       expect((await read(sent.payoutId)).status).toBe(status);
     },
@@ -277,38 +277,38 @@ describe('a hold', () => {
   test('that was decided on the sending before says nothing of this one', async () => {
     const sent = await sendUnknown();
     await resend(sent);
-    await store().attempts.endUnknown(sent.id, 2);
+    await store().requests.endUnknown(sent.id, 2);
     await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
     expect((await read(sent.payoutId)).status).toBe('paying');
   });
 
   test('for an outcome that nobody knew ends when it is known, and no other one does', async () => {
     const { payoutId, id } = await holdUnknown();
-    await store().attempts.releaseKnown(payoutId, id);
+    await store().requests.releaseKnown(payoutId, id);
     expect((await read(payoutId)).status).toBe('held');
-    await store().attempts.settleRequest(id, 1, REQUEST_STATE.REFUSED);
-    await store().attempts.releaseKnown(payoutId, id);
+    await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
+    await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'paying', holdReason: null });
 
-    expect(await store().operations.hold(decision(payoutId))).toEqual({ kind: 'done' });
-    await store().attempts.releaseKnown(payoutId, id);
+    expect(await store().decisions.hold(decision(payoutId))).toEqual({ kind: 'done' });
+    await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
   });
 
   test('by a person stays that, whatever its step comes to meanwhile, until a person takes it on', async () => {
     const sent = await sendUnknown();
     const { payoutId, id } = sent;
-    await store().operations.hold(decision(payoutId));
+    await store().decisions.hold(decision(payoutId));
     for (let reading = 0; reading < 2; reading += 1) {
       await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
     }
-    await store().attempts.settleRequest(id, 1, REQUEST_STATE.REFUSED);
-    await store().attempts.releaseKnown(payoutId, id);
+    await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
+    await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
     const seen = await rowsOf('select detail from payout_transitions where payout_id = $1', payoutId);
     expect(seen.filter(({ detail }) => detail === 'a test holds it')).toHaveLength(1);
 
-    expect(await store().operations.resume(decision(payoutId))).toEqual({ kind: 'done' });
+    expect(await store().decisions.resume(decision(payoutId))).toEqual({ kind: 'done' });
     expect((await read(payoutId)).status).toBe('paying');
     await holdAbout(sent, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'PROVIDER_REFUSED' });
@@ -320,7 +320,7 @@ describe('a hold', () => {
     expect(await read(payout.payoutId)).toMatchObject({ status: 'in_transit', holdReason: null });
 
     const order = await holdUnknown(prepareOrder);
-    await store().attempts.recordOrder(order.payoutId, orderOf(order));
+    await store().requests.recordOrder(order.payoutId, orderOf(order));
     expect(await read(order.payoutId)).toMatchObject({ status: 'converting', holdReason: null });
   });
 });
@@ -329,11 +329,11 @@ describe('an attempt that is over', () => {
   /** The first one was refused; the second one may be sent. */
   async function retryRefused(): Promise<Prepared> {
     const prepared = await preparePayout();
-    await store().attempts.claimSending(prepared.id, ASKED);
+    await store().requests.claim(prepared.id, ASKED);
     const rejection = { type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no' };
-    await store().attempts.settleRequest(prepared.id, 1, REQUEST_STATE.REFUSED, rejection);
+    await store().requests.settle(prepared.id, 1, REQUEST_STATE.REFUSED, rejection);
     await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
-    expect(await store().operations.retry({ ...decision(prepared.payoutId), isCovered: true })).toEqual({
+    expect(await store().decisions.retry({ ...decision(prepared.payoutId), isCovered: true })).toEqual({
       kind: 'done',
     });
     return prepared;
@@ -342,18 +342,18 @@ describe('an attempt that is over', () => {
   test('is not entered, not sent and not held any more by whoever was frozen since', async () => {
     const stale = await retryRefused();
     const { payoutId, id } = stale;
-    expect(await store().attempts.enterStep(payoutId, id, 'sending')).toEqual({ kind: 'superseded' });
+    expect(await store().requests.prepare(payoutId, id, 'sending')).toEqual({ kind: 'superseded' });
     // Even if its provider request let it.
     await rowsOf(
       `update provider_requests set state = 'not_sent' where external_order_id = $1`,
       id.externalOrderId,
     );
-    expect(await store().attempts.claimSending(id, ASKED)).toBeUndefined();
+    expect(await store().requests.claim(id, ASKED)).toBeUndefined();
     await holdAbout(stale, FAILURE_TYPE.SHORT_AFTER_ORDER, [REQUEST_STATE.NOT_SENT]);
     expect((await read(payoutId)).status).toBe('paying');
     const next = { ...id, externalOrderId: `${payoutId}~2` };
-    expect((await store().attempts.enterStep(payoutId, next, 'sending')).kind).not.toBe('superseded');
-    expect(await store().attempts.claimSending(next, ASKED)).toBe(1);
+    expect((await store().requests.prepare(payoutId, next, 'sending')).kind).not.toBe('superseded');
+    expect(await store().requests.claim(next, ASKED)).toBe(1);
   });
 
   test('says nothing of the one after it, whatever is read of it late', async () => {
@@ -362,7 +362,7 @@ describe('an attempt that is over', () => {
     const first = await accept(sent);
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, first);
-    expect(await store().operations.retry({ ...decision(payoutId), isCovered: true })).toEqual({
+    expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({
       kind: 'done',
     });
     for (const [word, outcome] of [
@@ -411,8 +411,8 @@ describe('a second object of one externalOrderId', () => {
 
   test('of an order: held', async () => {
     const sent = await sendUnknown(prepareOrder);
-    await store().attempts.recordOrder(sent.payoutId, orderOf(sent));
-    await store().attempts.recordOrder(sent.payoutId, orderOf(sent));
+    await store().requests.recordOrder(sent.payoutId, orderOf(sent));
+    await store().requests.recordOrder(sent.payoutId, orderOf(sent));
     expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
   });
 });
@@ -424,13 +424,13 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     const first = await accept(sent);
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
     const second = accepted(sent);
-    await store().attempts.recordProviderPayout(payoutId, second);
+    await store().requests.recordProviderPayout(payoutId, second);
     expect((await read(payoutId)).holdReason).toBe('DUPLICATE_AT_PROVIDER');
     return { payoutId, first, second };
   }
 
   const adopt = (payoutId: string, record: AcceptedRequest) =>
-    store().operations.adoptPayout(decision(payoutId), { ...record, alsoPaid: [] });
+    store().decisions.adoptPayout(decision(payoutId), { ...record, alsoPaid: [] });
 
   const as = (record: AcceptedRequest, changes: Partial<AcceptedRequest['payout']>): AcceptedRequest => ({
     ...record,
@@ -455,7 +455,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
       payoutAttempt: 2,
       providerPayout: { providerPayoutId: secondId, externalOrderId: `${payoutId}~2` },
     });
-    await store().attempts.recordProviderPayout(payoutId, second);
+    await store().requests.recordProviderPayout(payoutId, second);
     expect((await read(payoutId)).status).toBe('in_transit');
 
     const available = await availableBalance(store(), 'USDT');
@@ -483,10 +483,10 @@ describe('a second object of one externalOrderId, once it is booked that the fir
       isReturnPending: true,
     });
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().operations.retry(retry)).toMatchObject({ kind: 'refused' });
+    expect(await store().decisions.retry(retry)).toMatchObject({ kind: 'refused' });
     await giveBack(payoutId, secondId);
     expect(await fundsOf(payoutId)).toEqual(before);
-    expect(await store().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
     expect(await read(payoutId)).toMatchObject({ status: 'paying', payoutAttempt: 3 });
   });
 
@@ -498,7 +498,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     await giveBack(payoutId, first);
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'payout_failure', 'return']);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
   });
 
   test("while the first one was paid after all: what was booked as returning is the recipient's", async () => {
@@ -513,7 +513,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
 
 test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {
   const sent = await holdUnknown();
-  expect(await store().operations.close(decision(sent.payoutId), 0)).toEqual({ kind: 'done' });
+  expect(await store().decisions.close(decision(sent.payoutId), 0)).toEqual({ kind: 'done' });
   await addAvailable(store(), 'USDT', '1000');
   await accept(sent);
   expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_AT_PROVIDER'] });
@@ -551,7 +551,7 @@ describe('what was taken beyond what the ledger knows of', () => {
     const { payoutId } = sent;
     const id = await accept(sent, { currency });
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DEBIT_EXCEEDS_LEDGER' });
-    await store().operations.resume(decision(payoutId));
+    await store().decisions.resume(decision(payoutId));
     expect((await read(payoutId)).status).toBe('in_transit');
     await settle(payoutId, id, 'inTransit', null, currency);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DEBIT_EXCEEDS_LEDGER' });
@@ -575,12 +575,12 @@ describe('what was taken beyond what the ledger knows of', () => {
   test('by an order: held, and booked when it is read again', async () => {
     const sent = await sendUnknown(prepareOrder);
     const order = orderOf(sent, { amount: '900000000' });
-    await store().attempts.recordOrder(sent.payoutId, order);
-    expect(await store().attempts.upsertOrder(sent.payoutId, order)).toBe('held');
+    await store().requests.recordOrder(sent.payoutId, order);
+    expect(await store().requests.upsertOrder(sent.payoutId, order)).toBe('held');
     expect((await read(sent.payoutId)).holdReason).toBe('DEBIT_EXCEEDS_LEDGER');
     expect(await causesOf(sent.payoutId)).toEqual(['allocation']);
     await addAvailable(store(), 'USDT', '900000000');
-    await store().attempts.upsertOrder(sent.payoutId, order);
+    await store().requests.upsertOrder(sent.payoutId, order);
     expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'order']);
   });
 });
@@ -591,9 +591,9 @@ describe('what a person decides', () => {
     const [hold, resume] = [decision(payoutId), decision(payoutId)];
     for (let time = 0; time < 2; time += 1) {
       const done = time === 0 ? { kind: 'done' } : { kind: 'done', isRepetition: true };
-      expect(await store().operations.hold(hold)).toEqual(done);
+      expect(await store().decisions.hold(hold)).toEqual(done);
       expect((await read(payoutId)).status).toBe(time === 0 ? 'held' : 'awaiting_deposit');
-      expect(await store().operations.resume(resume)).toEqual(done);
+      expect(await store().decisions.resume(resume)).toEqual(done);
       expect((await read(payoutId)).status).toBe('awaiting_deposit');
     }
     const operations = await rowsOf('select action from payout_operations where payout_id = $1', payoutId);
@@ -603,7 +603,7 @@ describe('what a person decides', () => {
   test('at once by many who repeat it: once', async () => {
     const { payoutId } = await openPayout(store());
     const hold = decision(payoutId);
-    const outcomes = await Promise.all(Array.from({ length: 8 }, () => store().operations.hold(hold)));
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => store().decisions.hold(hold)));
     expect(outcomes.filter((outcome) => !('isRepetition' in outcome))).toEqual([{ kind: 'done' }]);
     expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => 'done'));
   });
@@ -611,17 +611,17 @@ describe('what a person decides', () => {
   test('what was refused is decided anew when it is asked for again', async () => {
     const { payoutId } = await openPayout(store());
     const resume = decision(payoutId);
-    expect(await store().operations.resume(resume)).toMatchObject({ kind: 'refused' });
-    await store().operations.hold(decision(payoutId));
-    expect(await store().operations.resume(resume)).toEqual({ kind: 'done' });
+    expect(await store().decisions.resume(resume)).toMatchObject({ kind: 'refused' });
+    await store().decisions.hold(decision(payoutId));
+    expect(await store().decisions.resume(resume)).toEqual({ kind: 'done' });
   });
 
   test.each([
-    ['resend', (payoutId: string) => store().operations.resend(decision(payoutId), 0)],
-    ['close', (payoutId: string) => store().operations.close(decision(payoutId), 0)],
+    ['resend', (payoutId: string) => store().decisions.resend(decision(payoutId), 0)],
+    ['close', (payoutId: string) => store().decisions.close(decision(payoutId), 0)],
   ])('%s: not while its sender may be at work', async (_action, operate) => {
     const { payoutId, id } = await holdUnknown();
-    await store().whileSending(id, async () => {
+    await store().requests.whileSending(id, async () => {
       expect(await operate(payoutId)).toEqual(STILL_SENDING);
     });
     expect((await read(payoutId)).status).toBe('held');
@@ -629,8 +629,8 @@ describe('what a person decides', () => {
   });
 
   test.each([
-    ['resend', (payoutId: string) => store().operations.resend(decision(payoutId), 900)],
-    ['close', (payoutId: string) => store().operations.close(decision(payoutId), 900)],
+    ['resend', (payoutId: string) => store().decisions.resend(decision(payoutId), 900)],
+    ['close', (payoutId: string) => store().decisions.close(decision(payoutId), 900)],
   ])(
     '%s: not before the wait for an unknown outcome since the last sending is over',
     async (_action, operate) => {
@@ -638,12 +638,12 @@ describe('what a person decides', () => {
       const outcome = await operate(payoutId);
       const earliest = /not before (\S+)$/.exec(outcome.kind === 'refused' ? outcome.message : '')?.[1] ?? '';
       expect((Date.parse(earliest) - Date.now()) / 1_000).toBeCloseTo(900, -2);
-      expect(await store().attempts.getRequest(id)).toMatchObject({ state: 'unknown', mayBeResent: false });
+      expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', mayBeResent: false });
 
       const past = `update provider_requests set last_sent_at = now() - interval '901 seconds' where external_order_id = $1`;
       await rowsOf(past, id.externalOrderId);
       // A sender that wakes up late, and does not know either, begins it anew.
-      await store().attempts.endUnknown(id, 1);
+      await store().requests.endUnknown(id, 1);
       expect(await operate(payoutId)).toMatchObject({ kind: 'refused' });
       await rowsOf(past, id.externalOrderId);
       expect(await operate(payoutId)).toEqual({ kind: 'done' });
@@ -657,10 +657,10 @@ describe('what a person decides', () => {
     await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, providerPayoutId);
     const retry = { ...decision(payoutId), isCovered: true };
-    await store().whileSending(id, async () => {
-      expect(await store().operations.retry(retry)).toEqual(STILL_SENDING);
+    await store().requests.whileSending(id, async () => {
+      expect(await store().decisions.retry(retry)).toEqual(STILL_SENDING);
     });
-    expect(await store().operations.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
   });
 });
 

@@ -125,20 +125,20 @@ async function bringDeposit(amount: string): Promise<void> {
 }
 
 async function sell(payoutId: string, amount: string): Promise<void> {
-  const { attempts } = testStore.store;
+  const { requests } = testStore.store;
   await claim('order', payoutId);
   const order = await qbitpay.createOrder({
     ...{ symbol: 'USDT/CNY', side: 'sell', amount, price: BID, externalOrderId: payoutId },
   });
-  await attempts.recordOrder(payoutId, toOrderRecord(payoutId, order));
-  await attempts.upsertOrder(payoutId, toOrderRecord(payoutId, order));
+  await requests.recordOrder(payoutId, toOrderRecord(payoutId, order));
+  await requests.upsertOrder(payoutId, toOrderRecord(payoutId, order));
 }
 
 async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: string): Promise<void> {
   const { currency = '', destination = BANK_ACCOUNT } = request;
   await claim('payout', payoutId);
   const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
-  await testStore.store.attempts.recordProviderPayout(payoutId, {
+  await testStore.store.requests.recordProviderPayout(payoutId, {
     payout: {
       externalOrderId: payoutId,
       providerPayoutId: payout.id,
@@ -159,10 +159,10 @@ const BANK_ACCOUNT: Destination = {
 };
 
 async function claim(operation: RequestOperation, externalOrderId: string): Promise<void> {
-  const { attempts } = testStore.store;
+  const { requests } = testStore.store;
   const providerRequest = { operation, externalOrderId };
-  await attempts.enterStep(externalOrderId, providerRequest, 'sending');
-  const sends = await attempts.claimSending(providerRequest, { amount: '1', currency: 'CNY' });
+  await requests.prepare(externalOrderId, providerRequest, 'sending');
+  const sends = await requests.claim(providerRequest, { amount: '1', currency: 'CNY' });
   if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
 }
 
@@ -174,14 +174,14 @@ const OUTCOMES: Readonly<Record<string, SettlementReading['outcome']>> = {
 
 /** What the provider says of each payout, and the money that came back. */
 async function recordEnds(): Promise<void> {
-  const { attempts } = testStore.store;
+  const { requests } = testStore.store;
   const ownerOf = new Map<string, string>();
   const ends: (() => Promise<unknown>)[] = [];
   for await (const { id, externalOrderId = '', currency, amount, fee, status } of qbitpay.iteratePayouts()) {
     ownerOf.set(id, externalOrderId);
     const reading = { providerPayoutId: id, currency, recipientAmount: amount, fee, providerStatus: status };
     const outcome = OUTCOMES[status] ?? null;
-    ends.push(() => attempts.recordSettlement(externalOrderId, { ...reading, outcome }));
+    ends.push(() => requests.recordSettlement(externalOrderId, { ...reading, outcome }));
   }
   await runConcurrently(ends, WORKERS);
   const returns: (() => Promise<unknown>)[] = [];
@@ -190,7 +190,7 @@ async function recordEnds(): Promise<void> {
       type,
     })) {
       const reading = { providerPayoutId: source, balanceTransactionId: id, net };
-      returns.push(() => attempts.recordReturn(ownerOf.get(source) ?? '', reading));
+      returns.push(() => requests.recordReturn(ownerOf.get(source) ?? '', reading));
     }
   }
   await runConcurrently(returns, WORKERS);

@@ -35,7 +35,7 @@ afterAll(async () => {
 async function prepare(): Promise<ProviderRequestId> {
   const { payoutId } = await openPayout(first.store);
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
-  await first.store.attempts.enterStep(payoutId, providerRequest, 'selling');
+  await first.store.requests.prepare(payoutId, providerRequest, 'selling');
   return providerRequest;
 }
 
@@ -44,12 +44,12 @@ const claimWithLock = (
   { store }: TestStore,
   providerRequest: ProviderRequestId,
 ): Promise<number | undefined> =>
-  store.whileSending(providerRequest, () => store.attempts.claimSending(providerRequest, ASKED));
+  store.requests.whileSending(providerRequest, () => store.requests.claim(providerRequest, ASKED));
 
 /** The outcome is not known, and somebody allowed to send it once more. */
 async function allowResend(providerRequest: ProviderRequestId, sends: number): Promise<void> {
-  await second.store.attempts.declareUnknown(providerRequest);
-  expect(await second.store.attempts.authoriseResend(providerRequest, sends, 'tester')).toBe(true);
+  await second.store.requests.declareUnknown(providerRequest);
+  expect(await second.store.requests.authoriseResend(providerRequest, sends, 'tester')).toBe(true);
 }
 
 /** Something that happens once, and can be awaited. */
@@ -70,8 +70,8 @@ test('while a request is on its way nobody else sends it, not even with a re-sen
   const providerRequest = await prepare();
   const sending = signal();
   const answered = signal();
-  const sender = first.store.whileSending(providerRequest, async () => {
-    const sends = await first.store.attempts.claimSending(providerRequest, ASKED);
+  const sender = first.store.requests.whileSending(providerRequest, async () => {
+    const sends = await first.store.requests.claim(providerRequest, ASKED);
     sending.resolve();
     await answered.promise;
     return sends;
@@ -81,7 +81,7 @@ test('while a request is on its way nobody else sends it, not even with a re-sen
 
   expect(await claimWithLock(second, providerRequest)).toBeUndefined();
   expect(await claimWithLock(first, providerRequest)).toBeUndefined();
-  expect(await second.store.attempts.getRequest(providerRequest)).toMatchObject({
+  expect(await second.store.requests.get(providerRequest)).toMatchObject({
     sends: 1,
     mayBeResent: true,
   });
@@ -93,14 +93,18 @@ test('while a request is on its way nobody else sends it, not even with a re-sen
 
 test('a request that fails leaves its lock to the next one', async () => {
   const providerRequest = await prepare();
-  const failing = first.store.whileSending(providerRequest, () => Promise.reject(new Error('no answer')));
+  const failing = first.store.requests.whileSending(providerRequest, () =>
+    Promise.reject(new Error('no answer')),
+  );
   await expect(failing).rejects.toThrow('no answer');
   expect(await untilClaimed(providerRequest)).toBe(1);
 });
 
 test('other requests go on meanwhile', async () => {
   const [providerRequest, other] = [await prepare(), await prepare()];
-  expect(await first.store.whileSending(providerRequest, () => claimWithLock(second, other))).toBe(1);
+  expect(await first.store.requests.whileSending(providerRequest, () => claimWithLock(second, other))).toBe(
+    1,
+  );
 });
 
 test('fifty requests on their way leave the store its connections', async () => {
@@ -109,8 +113,8 @@ test('fifty requests on their way leave the store its connections', async () => 
   const sent: Promise<number | undefined>[] = [];
   for (const providerRequest of provider_requests) {
     const claimed = signal();
-    const sending = first.store.whileSending(providerRequest, async () => {
-      const sends = await first.store.attempts.claimSending(providerRequest, ASKED);
+    const sending = first.store.requests.whileSending(providerRequest, async () => {
+      const sends = await first.store.requests.claim(providerRequest, ASKED);
       claimed.resolve();
       await allSending.promise;
       return sends;
@@ -125,16 +129,16 @@ test('fifty requests on their way leave the store its connections', async () => 
 
 test('a connection that is cut frees the lock, and the sender that lost it still writes its answer', async () => {
   const providerRequest = await prepare();
-  const sender = first.store.whileSending(providerRequest, async () => {
-    await first.store.attempts.claimSending(providerRequest, ASKED);
+  const sender = first.store.requests.whileSending(providerRequest, async () => {
+    await first.store.requests.claim(providerRequest, ASKED);
     await cutLockConnections();
     // Whoever comes next finds the request sent: the lock alone allows nothing.
     expect(await untilLockFree(providerRequest)).toBe('available');
     expect(await claimWithLock(second, providerRequest)).toBeUndefined();
-    return first.store.attempts.settleRequest(providerRequest, 1, REQUEST_STATE.REFUSED);
+    return first.store.requests.settle(providerRequest, 1, REQUEST_STATE.REFUSED);
   });
   expect(await sender).toBe(REQUEST_STATE.REFUSED);
-  expect((await second.store.attempts.getRequest(providerRequest)).state).toBe(REQUEST_STATE.REFUSED);
+  expect((await second.store.requests.get(providerRequest)).state).toBe(REQUEST_STATE.REFUSED);
   // And the next request has a connection that works.
   expect(await claimWithLock(first, await prepare())).toBe(1);
 });
@@ -178,7 +182,7 @@ describe('a sender in a process of its own', () => {
     await end(sender);
     expect(await untilLockFree(providerRequest)).toBe('available');
     expect(await claimWithLock(second, providerRequest)).toBeUndefined();
-    await second.store.attempts.declareUnknown(providerRequest);
+    await second.store.requests.declareUnknown(providerRequest);
     expect(await claimWithLock(second, providerRequest)).toBeUndefined();
     await allowResend(providerRequest, 1);
     expect(await claimWithLock(second, providerRequest)).toBe(2);
@@ -187,7 +191,7 @@ describe('a sender in a process of its own', () => {
 
 const untilLockFree = (providerRequest: ProviderRequestId): Promise<string | undefined> =>
   untilAnswer(
-    () => second.store.whileSending(providerRequest, () => Promise.resolve('available')),
+    () => second.store.requests.whileSending(providerRequest, () => Promise.resolve('available')),
     (answer) => answer !== undefined,
     'the lock free',
   );
@@ -210,8 +214,8 @@ async function startSender(url: string, providerRequest: ProviderRequestId): Pro
     const { openStore } = await import(${JSON.stringify(pathToFileURL(built).href)});
     const store = openStore({ url: ${JSON.stringify(url)}, onIdleError: () => undefined });
     const providerRequest = ${JSON.stringify(providerRequest)};
-    await store.whileSending(providerRequest, async () => {
-      const sends = await store.attempts.claimSending(providerRequest, ${JSON.stringify(ASKED)});
+    await store.requests.whileSending(providerRequest, async () => {
+      const sends = await store.requests.claim(providerRequest, ${JSON.stringify(ASKED)});
       process.stdout.write('claimed ' + sends + '\\n');
       await new Promise(() => setInterval(() => undefined, 1_000));
     });`;

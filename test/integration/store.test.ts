@@ -63,9 +63,9 @@ test('fifty payouts of one amount, opened at once, expect fifty different deposi
 test('of many who want to send one request exactly one may', async () => {
   const { payoutId } = await openPayout();
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
-  await store.attempts.enterStep(payoutId, providerRequest, 'selling');
+  await store.requests.prepare(payoutId, providerRequest, 'selling');
   const claims = await Promise.all(
-    Array.from({ length: 20 }, () => store.attempts.claimSending(providerRequest, ASKED)),
+    Array.from({ length: 20 }, () => store.requests.claim(providerRequest, ASKED)),
   );
   expect(claims.filter((sends) => sends !== undefined)).toEqual([1]);
 });
@@ -75,22 +75,22 @@ test.each([REQUEST_STATE.UNKNOWN, REQUEST_STATE.REFUSED] as const)(
   async (state) => {
     const { payoutId } = await openPayout();
     const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
-    await store.attempts.enterStep(payoutId, providerRequest, 'selling');
-    await store.attempts.claimSending(providerRequest, ASKED);
-    await store.attempts.settleRequest(providerRequest, 1, state);
-    expect(await store.attempts.claimSending(providerRequest, ASKED)).toBeUndefined();
+    await store.requests.prepare(payoutId, providerRequest, 'selling');
+    await store.requests.claim(providerRequest, ASKED);
+    await store.requests.settle(providerRequest, 1, state);
+    expect(await store.requests.claim(providerRequest, ASKED)).toBeUndefined();
   },
 );
 
 test('a late answer settles its own sending only', async () => {
   const { payoutId } = await openPayout();
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
-  await store.attempts.enterStep(payoutId, providerRequest, 'selling');
-  await store.attempts.claimSending(providerRequest, ASKED);
-  await store.attempts.settleRequest(providerRequest, 1, REQUEST_STATE.NOT_SENT);
-  expect(await store.attempts.claimSending(providerRequest, ASKED)).toBe(2);
-  expect(await store.attempts.settleRequest(providerRequest, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
-  expect((await store.attempts.getRequest(providerRequest)).state).toBe(REQUEST_STATE.SENDING);
+  await store.requests.prepare(payoutId, providerRequest, 'selling');
+  await store.requests.claim(providerRequest, ASKED);
+  await store.requests.settle(providerRequest, 1, REQUEST_STATE.NOT_SENT);
+  expect(await store.requests.claim(providerRequest, ASKED)).toBe(2);
+  expect(await store.requests.settle(providerRequest, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
+  expect((await store.requests.get(providerRequest)).state).toBe(REQUEST_STATE.SENDING);
 });
 
 test('the database itself refuses an illegal transition, and any change of the timeline', async () => {

@@ -48,8 +48,8 @@ async function isFunded(payout) {
 /** True when the request has left, now or from a process before. */
 async function send(payoutId, operation) {
   const id = { operation, externalOrderId: payoutId };
-  await store.attempts.enterStep(payoutId, id, operation);
-  const sends = await store.attempts.claimSending(id, { amount: '1', currency: 'CNY' });
+  await store.requests.prepare(payoutId, id, operation);
+  const sends = await store.requests.claim(id, { amount: '1', currency: 'CNY' });
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
 }
 
@@ -65,8 +65,8 @@ async function sell({ payoutId }) {
     fee: '0',
     status: 'filled',
   };
-  await store.attempts.recordOrder(payoutId, order);
-  await store.attempts.upsertOrder(payoutId, order);
+  await store.requests.recordOrder(payoutId, order);
+  await store.requests.upsertOrder(payoutId, order);
   said(`sold ${payoutId}`);
 }
 
@@ -81,12 +81,12 @@ async function pay({ payoutId }) {
     fee: '25.00',
     status: 'processing',
   };
-  await store.attempts.recordProviderPayout(payoutId, { payout });
+  await store.requests.recordProviderPayout(payoutId, { payout });
   said(`accepted ${payoutId}`);
 }
 
 async function settle({ payoutId }) {
-  await store.attempts.recordSettlement(payoutId, {
+  await store.requests.recordSettlement(payoutId, {
     providerPayoutId: `po-${payoutId}`,
     recipientAmount: '5000.00',
     fee: '25.00',

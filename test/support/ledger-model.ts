@@ -232,11 +232,9 @@ export class LedgerModel {
     if (!party.plan.converts || !(await this.isFunded(party))) return;
     const funds = await this.fundsIn(party, 'USDT');
     if (compareAmounts(funds, '0') === 0) return;
-    const { kind } = await this.store.attempts.enterStep(payoutId, id, 'selling');
+    const { kind } = await this.store.requests.prepare(payoutId, id, 'selling');
     const sends =
-      kind === 'entered'
-        ? await this.store.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
-        : undefined;
+      kind === 'entered' ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' }) : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
     const bought = roundUpToCurrency(
@@ -258,9 +256,9 @@ export class LedgerModel {
       status: 'filled',
     };
     await Promise.all([
-      this.store.attempts.recordOrder(payoutId, order),
-      this.store.attempts.upsertOrder(payoutId, order),
-      this.store.attempts.upsertOrder(payoutId, order),
+      this.store.requests.recordOrder(payoutId, order),
+      this.store.requests.upsertOrder(payoutId, order),
+      this.store.requests.upsertOrder(payoutId, order),
     ]);
   }
 
@@ -275,11 +273,9 @@ export class LedgerModel {
     const postAmount = postAmountFor(opened.origin.request, funds, termsOf(plan));
     const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
-    const { kind } = await this.store.attempts.enterStep(payoutId, id, 'paying');
+    const { kind } = await this.store.requests.prepare(payoutId, id, 'paying');
     const sends =
-      kind === 'entered'
-        ? await this.store.attempts.claimSending(id, { amount: '1', currency: 'CNY' })
-        : undefined;
+      kind === 'entered' ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' }) : undefined;
     if (sends === undefined) return;
     const expected = expectedDebit(postAmount, currency, termsOf(plan));
     const fee = addAmounts(expected.fee, cents(plan.feeDiscrepancy));
@@ -294,7 +290,7 @@ export class LedgerModel {
       status: 'processing',
     };
     const record = (): Promise<unknown> =>
-      this.store.attempts.recordProviderPayout(payoutId, { payout: answer });
+      this.store.requests.recordProviderPayout(payoutId, { payout: answer });
     await Promise.all(twice ? [record(), record()] : [record()]);
   }
 
@@ -304,7 +300,7 @@ export class LedgerModel {
     const { providerPayout } = await this.store.payouts.get(opened.payoutId);
     if (party.accepted === undefined || providerPayout === null) return;
     const { amount, fee } = party.accepted;
-    await this.store.attempts.recordSettlement(opened.payoutId, {
+    await this.store.requests.recordSettlement(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
       currency: currencyOf(plan),
       recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDiscrepancy)) : amount,
@@ -323,7 +319,7 @@ export class LedgerModel {
     const nets = { withFee: addAmounts(amount, fee), amount, less: subtractAmounts(amount, '7.31') };
     const net = nets[plan.returned];
     this.moved.set(`return ${opened.payoutId}`, [{ currency: currencyOf(plan), amount: net }]);
-    await this.store.attempts.recordReturn(opened.payoutId, {
+    await this.store.requests.recordReturn(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
       balanceTransactionId: `bt-return-${opened.payoutId}`,
       net,

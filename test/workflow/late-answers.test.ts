@@ -312,7 +312,7 @@ test('as long as its sender may live the engine allows nobody to send it again',
     });
   const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;
   try {
-    await other.store.whileSending(providerRequest, async () => {
+    await other.store.requests.whileSending(providerRequest, async () => {
       await expect(resolveOutcome()).rejects.toMatchObject({ type: 'RETRY_LATER' });
       expect((await providerRequestOf('payout', payoutId)).resend_by).toBeNull();
     });

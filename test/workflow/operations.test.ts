@@ -202,7 +202,7 @@ describe('the wait for an unknown outcome of a request whose outcome is not know
     await untilHeld(payoutId, 'UNKNOWN_OUTCOME');
     const { store, close } = attachTestStore(engine.databaseUrl);
     const id = { operation: 'payout', externalOrderId: payoutId } as const;
-    await store.attempts.endUnknown(id, 1).finally(close);
+    await store.requests.endUnknown(id, 1).finally(close);
     for (const action of ['resend', 'close']) {
       await expectRefused(payoutId, 'resolve', /QbitPay may show it late: not before 2\d/, { action });
     }
@@ -225,7 +225,7 @@ describe('a workflow that the store is ahead of', () => {
   };
   const heldInStore = (): Promise<Json> =>
     toStore((store, payoutId) =>
-      store.operations.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
+      store.decisions.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
     );
 
   test('takes what the store makes possible: whoever decides has read it there', async () => {

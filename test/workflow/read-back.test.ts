@@ -198,7 +198,7 @@ describe('what QbitPay really took, the fee on top', () => {
     const { payoutId, providerPayoutId } = payout;
     const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
     for (const fee of ['0.5', '3']) {
-      await store.attempts.recordSettlement(payoutId, {
+      await store.requests.recordSettlement(payoutId, {
         providerPayoutId,
         currency,
         recipientAmount: '400',

@@ -487,11 +487,11 @@ describe('nothing is sent twice while an outcome is not known', () => {
     const other = openAnotherWorker(engine);
     const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;
     try {
-      expect(await other.store.attempts.authoriseResend(providerRequest, 1, 'tester')).toBe(true);
+      expect(await other.store.requests.authoriseResend(providerRequest, 1, 'tester')).toBe(true);
       const run = () => other.createPayout(payoutId);
       await Promise.all(Array.from({ length: 8 }, run));
       // Whoever finds the lock taken takes the permission back: it is given again, and to one alone.
-      if (await other.store.attempts.authoriseResend(providerRequest, 1, 'tester')) await run();
+      if (await other.store.requests.authoriseResend(providerRequest, 1, 'tester')) await run();
     } finally {
       await other.close();
     }

@@ -15,17 +15,17 @@ export const GUARD_SKIPPED: Bug = {
   ],
   makeActivities: (deps) => {
     const { store } = deps;
-    const attempts: typeof store.attempts = {
-      ...store.attempts,
-      findRequest: async (id) => {
-        const providerRequest = await store.attempts.findRequest(id);
+    const requests: typeof store.requests = {
+      ...store.requests,
+      find: async (id) => {
+        const providerRequest = await store.requests.find(id);
         return providerRequest && { ...providerRequest, state: REQUEST_STATE.PREPARED };
       },
-      claimSending: async (id, asked) => {
-        const { sends } = await store.attempts.getRequest(id);
-        return (await store.attempts.claimSending(id, asked)) ?? sends;
+      claim: async (id, asked) => {
+        const { sends } = await store.requests.get(id);
+        return (await store.requests.claim(id, asked)) ?? sends;
       },
     };
-    return createActivities({ ...deps, store: { ...store, attempts } });
+    return createActivities({ ...deps, store: { ...store, requests } });
   },
 };

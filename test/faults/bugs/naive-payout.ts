@@ -24,7 +24,7 @@ function createNaivePayout(deps: ActivityDependencies): Activities['createPayout
     const payout = await deps.store.payouts.get(payoutId);
     const { request, feeTerms, payoutAttempt } = payout;
     const externalOrderId = payoutExternalId(payoutId, payoutAttempt);
-    await deps.store.attempts.enterStep(
+    await deps.store.requests.prepare(
       payoutId,
       { operation: REQUEST_OPERATION.PAYOUT, externalOrderId },
       'sending',

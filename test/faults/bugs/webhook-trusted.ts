@@ -7,7 +7,7 @@ import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
 import { INVARIANT } from '../world.js';
 import type { Bug } from './bug.js';
 
-type Outcome = NonNullable<Parameters<Store['attempts']['recordSettlement']>[1]['outcome']>;
+type Outcome = NonNullable<Parameters<Store['requests']['recordSettlement']>[1]['outcome']>;
 
 const OUTCOMES: Readonly<Record<string, Outcome>> = {
   'payout.paid': { status: PAYOUT_STATUS.PAID, detail: 'the webhook says so' },
@@ -58,7 +58,7 @@ async function believe(
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
   const providerStatus = outcome.status;
-  await store.attempts.recordSettlement(payoutId, {
+  await store.requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency,
     recipientAmount,

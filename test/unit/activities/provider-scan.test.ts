@@ -277,7 +277,7 @@ test('orders are asked for by their externalOrderId, and the answer is checked a
     return iteratePages('listOrders', () => Promise.resolve({ data, isLast: true }), {});
   };
   const scan = await scanOrders(
-    { qbitpay: { iterateOrders }, store: { attempts: { knownOrderIds: () => Promise.resolve([]) } } },
+    { qbitpay: { iterateOrders }, store: { requests: { knownOrderIds: () => Promise.resolve([]) } } },
     { externalOrderId: OURS },
     { firstSentAtMs: FIRST_SENT_AT_MS, asked: null },
   );
