@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { isOutage } from '../api/outage.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import { OtherProviderError } from '../store/controls/engine-settings.js';
-import { ConfigError } from '../config/config-error.js';
-import { withoutEmptyValues, type Environment } from '../config/config.js';
+
+import { ConfigError, withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
 import { StateDirectoryInUseError } from '../embedded/state-directory.js';
 import { QbitPayError } from '../qbitpay/errors.js';

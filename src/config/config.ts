@@ -1,14 +1,8 @@
+import { inspect } from 'node:util';
 import type { DepositPolicy, PayoutPolicy } from '../domain/policy.js';
-import type { FeeSide } from '../domain/quote.js';
-import type { ResendLimits } from '../domain/resend-limits.js';
-import type { ApiKeyEntry } from '../domain/api-key-entry.js';
-import { ConfigError } from './config-error.js';
-import { describeApiKey, describeConfig, describeQbitPay, frozenAndRedacted } from './describe-config.js';
 import {
   VARIABLE_NAMES,
   VARIABLES,
-  type DepositProof,
-  type LogLevel,
   type Variable,
   type VariableName,
   type VariableValues,
@@ -22,46 +16,9 @@ export type ApiKeySetting =
   /** Read again when QbitPay refuses the key. */
   | { readonly kind: 'file'; readonly path: string };
 
-export interface QbitPayConfig {
-  readonly apiKey?: ApiKeySetting | undefined;
-  readonly baseUrl?: string | undefined;
-  readonly feeSide: FeeSide;
-  /** Currency to network. */
-  readonly networks: Readonly<Record<string, string>>;
-  readonly depositProof: DepositProof;
-  readonly livemode: boolean;
-  readonly webhookAlgorithm: 'md5' | 'hmac-sha256';
-  readonly webhookExtraKeys: readonly string[];
-  readonly depositEventTypes: readonly string[];
-  readonly maxRequestsPerSecond?: number | undefined;
-}
-
 /** All settings of a process, frozen. Printing it or a part of it shows no secret. */
-export interface Config {
-  readonly qbitpay: QbitPayConfig;
-  readonly temporal: {
-    readonly taskQueue: string;
-    /** Set when there is a Temporal server already. The SDK reads it, and all else about the connection, itself. */
-    readonly address?: string | undefined;
-    readonly cliPath?: string | undefined;
-  };
-  readonly databaseUrl?: string | undefined;
-  readonly http: { readonly host: string; readonly port: number };
-  readonly simulatorPort?: number | undefined;
-  readonly simulatorWebhookUrl: string;
-  readonly apiKeys: readonly ApiKeyEntry[];
-  readonly logLevel: LogLevel;
-  readonly payoutPolicy: PayoutPolicy;
-  readonly depositPolicy: DepositPolicy;
-  readonly resendLimits: ResendLimits;
-  readonly webhookSweepIntervalSeconds: number;
-  readonly reconciliation: {
-    readonly intervalSeconds: number;
-    readonly graceSeconds: number;
-    readonly windowDays: number;
-  };
-  readonly shutdownTimeoutSeconds: number;
-}
+export type Config = ReturnType<typeof toConfig>;
+export type QbitPayConfig = ReturnType<typeof toQbitPayConfig>;
 
 /** What a process cannot do without, beyond {@link Config}; `npm start` supplies what is missing. */
 interface NeededParts {
@@ -73,6 +30,20 @@ interface NeededParts {
 }
 export type ProcessName = keyof NeededParts;
 export type ConfigFor<Name extends ProcessName> = Config & Readonly<NeededParts[Name]>;
+
+/**
+ * A setting that keeps a process from starting. The message is one line that names the variable and says what
+ * to do; it never carries the value of a secret. Thrown by `readConfig` only: print the message and exit.
+ */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly variable: string;
+
+  constructor(variable: string, problem: string) {
+    super(`${variable} ${problem}`);
+    this.variable = variable;
+  }
+}
 
 type Need = 'DATABASE_URL' | 'QBITPAY_BASE_URL' | 'QBITPAY_API_KEY';
 const NEEDS: Readonly<Record<ProcessName, readonly Need[]>> = {
@@ -96,7 +67,7 @@ export function readConfig<Name extends ProcessName>(env: Environment, processNa
   if (processName === 'start' || processName === 'worker') assertProviderStated(values, given);
   if (processName === 'start' || processName === 'api') assertNotOpenToAll(values);
   assertNeeds(values, processName);
-  return toConfig(values) as ConfigFor<Name>;
+  return frozenAndRedacted(toConfig(values), describeConfig) as ConfigFor<Name>;
 }
 
 /**
@@ -178,12 +149,30 @@ function missing(need: Need): ConfigError {
   return new ConfigError(need, `${alternative}is not set: it must be ${VARIABLES[need].form}.`);
 }
 
-function toConfig(values: VariableValues): Config {
+function toConfig(values: VariableValues) {
   const { RETRY_INITIAL_MS: retryInitialMs, RETRY_MAX_MS: retryMaxMs } = values;
-  const config: Config = {
-    qbitpay: toQbitPayConfig(values),
+  const payoutPolicy: PayoutPolicy = {
+    depositDeadlineSeconds: values.DEPOSIT_DEADLINE_SECONDS,
+    maxSlippageBps: values.MAX_SLIPPAGE_BPS,
+    convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
+    unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
+    absenceChecks: values.ABSENCE_CHECKS,
+    onFailedAttempt: values.ON_FAILED_ATTEMPT,
+    pollIntervalMs: values.POLL_INTERVAL_MS,
+    retryInitialMs,
+    retryMaxMs,
+  };
+  const depositPolicy: DepositPolicy = {
+    verifyIntervalMs: values.DEPOSIT_VERIFY_INTERVAL_MS,
+    verifyPatienceSeconds: values.DEPOSIT_VERIFY_PATIENCE_SECONDS,
+    retryInitialMs,
+    retryMaxMs,
+  };
+  return {
+    qbitpay: frozenAndRedacted(toQbitPayConfig(values), describeQbitPay),
     temporal: Object.freeze({
       taskQueue: values.TEMPORAL_TASK_QUEUE,
+      /** Set when there is a Temporal server already. The SDK reads it, and all else about the connection, itself. */
       address: values.TEMPORAL_ADDRESS,
       cliPath: values.TEMPORAL_CLI_PATH,
     }),
@@ -193,23 +182,8 @@ function toConfig(values: VariableValues): Config {
     simulatorWebhookUrl: values.SIMULATOR_WEBHOOK_URL,
     apiKeys: Object.freeze((values.PAYOUTS_API_KEYS ?? []).map((entry) => Object.freeze(entry))),
     logLevel: values.LOG_LEVEL,
-    payoutPolicy: Object.freeze({
-      depositDeadlineSeconds: values.DEPOSIT_DEADLINE_SECONDS,
-      maxSlippageBps: values.MAX_SLIPPAGE_BPS,
-      convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
-      unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
-      absenceChecks: values.ABSENCE_CHECKS,
-      onFailedAttempt: values.ON_FAILED_ATTEMPT,
-      pollIntervalMs: values.POLL_INTERVAL_MS,
-      retryInitialMs,
-      retryMaxMs,
-    }),
-    depositPolicy: Object.freeze({
-      verifyIntervalMs: values.DEPOSIT_VERIFY_INTERVAL_MS,
-      verifyPatienceSeconds: values.DEPOSIT_VERIFY_PATIENCE_SECONDS,
-      retryInitialMs,
-      retryMaxMs,
-    }),
+    payoutPolicy: Object.freeze(payoutPolicy),
+    depositPolicy: Object.freeze(depositPolicy),
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({
@@ -219,14 +193,14 @@ function toConfig(values: VariableValues): Config {
     }),
     shutdownTimeoutSeconds: values.SHUTDOWN_TIMEOUT_SECONDS,
   };
-  return frozenAndRedacted(config, describeConfig);
 }
 
-function toQbitPayConfig(values: VariableValues): QbitPayConfig {
-  const qbitpay: QbitPayConfig = {
+function toQbitPayConfig(values: VariableValues) {
+  return {
     apiKey: toApiKeySetting(values),
     baseUrl: values.QBITPAY_BASE_URL,
     feeSide: values.QBITPAY_FEE_SIDE,
+    /** Currency to network. */
     networks: Object.freeze(values.QBITPAY_NETWORKS),
     depositProof: values.QBITPAY_DEPOSIT_PROOF,
     livemode: values.QBITPAY_LIVEMODE,
@@ -235,7 +209,6 @@ function toQbitPayConfig(values: VariableValues): QbitPayConfig {
     depositEventTypes: Object.freeze(values.QBITPAY_DEPOSIT_EVENT_TYPES),
     maxRequestsPerSecond: values.QBITPAY_MAX_REQUESTS_PER_SECOND,
   };
-  return frozenAndRedacted(qbitpay, describeQbitPay);
 }
 
 function toApiKeySetting(values: VariableValues): ApiKeySetting | undefined {
@@ -243,4 +216,43 @@ function toApiKeySetting(values: VariableValues): ApiKeySetting | undefined {
   if (path !== undefined) return frozenAndRedacted({ kind: 'file', path } as const, describeApiKey);
   if (value === undefined) return undefined;
   return frozenAndRedacted({ kind: 'value', value } as const, describeApiKey);
+}
+
+/** A plain object for the log line of a start: everything that is set, and no secret. */
+export function describeConfig(config: Config): Record<string, unknown> {
+  return {
+    ...config,
+    qbitpay: describeQbitPay(config.qbitpay),
+    databaseUrl: config.databaseUrl === undefined ? undefined : describeDatabase(config.databaseUrl),
+    apiKeys: config.apiKeys.map(({ name, scopes }) => `${name}:${scopes.join('+')}`),
+  };
+}
+
+function describeQbitPay(qbitpay: QbitPayConfig): Record<string, unknown> {
+  return {
+    ...qbitpay,
+    apiKey: qbitpay.apiKey === undefined ? undefined : describeApiKey(qbitpay.apiKey),
+    webhookExtraKeys: qbitpay.webhookExtraKeys.length,
+  };
+}
+
+function describeApiKey(apiKey: ApiKeySetting): Record<string, unknown> {
+  return apiKey.kind === 'file' ? { ...apiKey } : { kind: apiKey.kind, value: '[redacted]' };
+}
+
+/** Host, port and name only: user, password and parameters can all be secret. */
+function describeDatabase(databaseUrl: string): string {
+  const { protocol, host, pathname } = new URL(databaseUrl);
+  return `${protocol}//${host}${pathname}`;
+}
+
+/** Freezes a part of the configuration and makes every way of printing it show the description instead. */
+function frozenAndRedacted<Part extends object>(
+  part: Part,
+  describe: (part: Part) => Record<string, unknown>,
+): Part {
+  const print = () => describe(part);
+  Object.defineProperty(part, 'toJSON', { value: print });
+  Object.defineProperty(part, inspect.custom, { value: print });
+  return Object.freeze(part);
 }

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 import { DEFAULT_DEPOSIT_POLICY, DEFAULT_PAYOUT_POLICY } from '../domain/policy.js';
 import { FEE_SIDE } from '../domain/quote.js';
-import { apiKeyEntries } from './api-key-entries.js';
 import {
-  commaList,
   amountsByCurrency,
+  apiKeyEntries,
+  commaList,
   networksByCurrency,
   oneOf,
   positiveNumber,

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
-import { ConfigError } from '../../../src/config/config-error.js';
 import {
+  ConfigError,
+  describeConfig,
   readConfig,
   withoutEmptyValues,
   type Environment,
   type ProcessName,
 } from '../../../src/config/config.js';
-import { describeConfig } from '../../../src/config/describe-config.js';
 import { DEFAULT_DEPOSIT_POLICY, DEFAULT_PAYOUT_POLICY } from '../../../src/domain/policy.js';
 
 const CANARY = 'canary-8d1f2c';
@@ -61,6 +61,7 @@ describe('readConfig', () => {
     expect(config.databaseUrl).toBeUndefined();
     expect(config.qbitpay.maxRequestsPerSecond).toBeUndefined();
     expect(config.simulatorPort).toBeUndefined();
+    expect(config.resendLimits).toEqual({});
   });
 
   it('reads every part of a complete environment', () => {
@@ -76,6 +77,7 @@ describe('readConfig', () => {
         MAX_SLIPPAGE_BPS: '0',
         POLL_INTERVAL_MS: '250',
         RETRY_MAX_MS: '2000',
+        RESEND_MAX_AMOUNT: 'EUR:500, USDT:0.5',
         DEPOSIT_VERIFY_PATIENCE_SECONDS: '7',
       },
       'worker',
@@ -93,6 +95,7 @@ describe('readConfig', () => {
     expect(config.simulatorPort).toBe(9090);
     expect(config.payoutPolicy).toMatchObject({ maxSlippageBps: 0, pollIntervalMs: 250, retryMaxMs: 2000 });
     expect(config.depositPolicy).toMatchObject({ verifyPatienceSeconds: 7, retryMaxMs: 2000 });
+    expect(config.resendLimits).toEqual({ EUR: '500', USDT: '0.5' });
     expect(config.apiKeys).toEqual([
       { name: 'shop', scopes: ['create', 'read'], sha256: sha256('shop') },
       { name: 'ops', scopes: ['operate'], sha256: sha256('ops') },
@@ -175,6 +178,8 @@ describe('a wrong value', () => {
     ['MAX_SLIPPAGE_BPS', '5001'],
     ['MAX_SLIPPAGE_BPS', '1.5'],
     ['CONVERT_TIMEOUT_SECONDS', '0'],
+    ['RESEND_MAX_AMOUNT', 'EUR'],
+    ['RESEND_MAX_AMOUNT', 'EUR:5,EUR:6'],
     ['POLL_INTERVAL_MS', '0'],
     ['RETRY_INITIAL_MS', '0'],
     ['RETRY_MAX_MS', '99999999999999999999'],
