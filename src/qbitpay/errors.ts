@@ -91,7 +91,7 @@ export class QbitPayApiError extends QbitPayProviderError {
 export class QbitPayConnectionError extends QbitPayError {
   override readonly name = 'QbitPayConnectionError';
   /**
-   * False only when it is certain that no byte of the request left: name outcome resolution, connection or TLS
+   * False only when it is certain that no byte of the request left: DNS look-up, connection or TLS
    * failed, or the deadline of a POST had passed. After a POST `true` means: outcome unknown.
    */
   readonly sent: boolean;

@@ -18,7 +18,7 @@ import { createRequestRate } from './request-rate.js';
 
 /** Limits of the phases of one request, in milliseconds. */
 export interface QbitPayTimeouts {
-  /** Name outcome resolution of a read. @default 5000 */
+  /** DNS look-up of a read. @default 5000 */
   readonly lookupMs: number;
   /** TCP connection of a read. @default 5000 */
   readonly connectMs: number;

@@ -243,7 +243,7 @@ describe('the answer to a sending', () => {
     const { sentAgoMs, ...providerRequest } = await store().requests.get(id);
     expect(providerRequest).toMatchObject({ state: 'unknown', absenceChecks: 0, mayBeResent: false });
     expect(sentAgoMs).toBeLessThan(HOUR_SECONDS * 1_000);
-    // A outcome resolution that began before counts for nothing, and allows nothing.
+    // A look for the outcome that began before counts for nothing, and allows nothing.
     expect(await store().requests.noteAbsenceCheck(id, window)).toBe(0);
     expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(false);
     expect(await store().requests.claim(id, ASKED)).toBeUndefined();

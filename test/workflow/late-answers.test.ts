@@ -407,7 +407,7 @@ test('events about what cannot be read do not keep a payout from its end', async
   expect(rows).toEqual([]);
 });
 
-test('a outcome resolution that a reset brings back, of a payout that has ended: answered by the store', async () => {
+test('a look for the outcome that a reset brings back, of a payout that has ended: answered by the store', async () => {
   const { payoutId } = await openAndFund(engine, {});
   await engine.untilStatus(payoutId, 'paid');
   const worker = openAnotherWorker(engine);
