@@ -375,7 +375,7 @@ export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Pr
       select case
           when provider_requests.state <> ${REQUEST_STATE.ACCEPTED} then 'unknown'
           when provider_requests.operation = ${REQUEST_OPERATION.ORDER} then 'order'
-          when provider_payouts.status in ('failed', 'cancelled') then 'return_pending'
+          when provider_payouts.status in ('failed', 'cancelled') then 'returnPending'
           else 'payout' end as what
       from provider_requests
       left join provider_orders on provider_requests.operation = ${REQUEST_OPERATION.ORDER}
