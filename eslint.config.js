@@ -37,7 +37,7 @@ const ROOMS = {
       'node:',
     ],
   },
-  'src/simulator': { rooms: ['src/domain/money'], packages: ['fastify', 'lossless-json', 'node:'] },
+  'src/simulator': { rooms: ['src/domain/money'], packages: ['fastify', 'lossless-json', 'zod', 'node:'] },
   'src/config': { rooms: ['src/domain'], packages: ['zod', 'pino', 'node:'] },
   'src/embedded': {
     rooms: [],

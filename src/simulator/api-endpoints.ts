@@ -1,222 +1,154 @@
 import { createHmac } from 'node:crypto';
-import type { EntityTable, StoredRecord } from './entity-table.js';
+import type { z } from 'zod';
+import { endpoint, type Endpoint } from './endpoint.js';
 import { exactNumber } from './exact-json.js';
-import { listPage, readPageRequest } from './list-page.js';
-import { badRequest, notFound } from './provider-error.js';
-import { type BalanceTransactionRecord, PAYOUT_STATUSES } from './records.js';
-import type { RequestFields } from './request-fields.js';
-import type { SimulatorCore } from './simulator-core.js';
-import {
-  accountView,
-  balanceTransactionView,
-  balanceView,
-  chargeView,
-  orderView,
-  payoutView,
-  shownPayout,
-} from './wire-views.js';
-
-export interface ApiRequest {
-  readonly id: string;
-  readonly query: RequestFields;
-  /** Reads the body; throws 400 when it is no JSON object. */
-  readonly body: () => RequestFields;
-}
-
-export interface ApiAnswer {
-  readonly body: unknown;
-  /** Ids of what the request made. */
-  readonly effects?: readonly string[];
-}
-
-export interface ApiEndpoint {
-  readonly method: 'GET' | 'POST';
-  /** With `{id}` where an id stands. */
-  readonly path: string;
-  readonly serve: (request: ApiRequest) => ApiAnswer;
-}
+import { choice, httpUrl, optional, pageFields, text } from './fields.js';
+import { shownBalances } from './ledger.js';
+import { findRecord, listPage } from './list-page.js';
+import { quotePrice } from './market.js';
+import { orderFields, placeOrder } from './orders.js';
+import { createPayout, payoutFields } from './payouts.js';
+import { notFound } from './provider-error.js';
+import { PAYOUT_STATUSES, type StoredRecord } from './records.js';
+import { isWanted } from './rules.js';
+import type { Simulation } from './simulation.js';
+import type { Store } from './store.js';
+import type { Table } from './table.js';
+import { sendTestEvent } from './webhook-events.js';
+import * as views from './wire-views.js';
 
 /** Every endpoint of the contract that the simulator serves. */
-export function apiEndpoints(core: SimulatorCore): ApiEndpoint[] {
+export function apiEndpoints(simulation: Simulation): Endpoint[] {
   return [
-    ...accountEndpoints(core),
-    ...balanceTransactionEndpoints(core),
-    ...orderEndpoints(core),
-    ...payoutEndpoints(core),
-    ...chargeEndpoints(core),
+    ...accountEndpoints(simulation),
+    ...creatingEndpoints(simulation),
+    ...listEndpoints(simulation.store),
   ];
 }
 
-function accountEndpoints(core: SimulatorCore): ApiEndpoint[] {
-  const { state, settings, market, events } = core;
+function accountEndpoints(simulation: Simulation): Endpoint[] {
+  const { store } = simulation;
   return [
-    get('/api/v1/accessToken', ({ query }) => {
-      query.end();
-      return { accessToken: accessToken(settings.apiKey) };
-    }),
-    get('/api/v1/accounts/show', ({ query }) => {
-      query.end();
-      return accountView(settings.current);
-    }),
-    get('/api/v1/balances/show', ({ query }) => {
-      const currency = query.optionalText('currency');
-      query.end();
-      const balances = core.ledger.shownBalances(settings.currencies());
-      const one = currency === undefined ? balances[0] : state.balances.get(currency);
-      if (one === undefined) throw notFound('balance');
-      if (currency !== undefined || balances.length === 1) return balanceView(one);
-      return { object: 'list', url: '/api/v1/balances/show', data: balances.map(balanceView) };
-    }),
-    get('/api/v1/markets/ticker', ({ query }) => {
-      const symbol = query.text('symbol');
-      const side = query.choice('side', ['bid', 'ask']);
-      query.end();
-      const { price, timestamp } = market.quote(symbol, side);
-      return { symbol, timestamp, [side]: exactNumber(price) };
-    }),
-    get('/api/v1/events/test', ({ query }) => {
-      const target = query.text('cbUrl');
-      query.end();
-      if (!/^https?:\/\//.test(target) || !URL.canParse(target)) throw badRequest('cbUrl is no URL', 'cbUrl');
-      const { id, type } = events.test(target);
-      return { id, object: 'event', type, livemode: false };
-    }),
-  ];
-}
-
-function balanceTransactionEndpoints({ state, settings }: SimulatorCore): ApiEndpoint[] {
-  const url = '/api/v1/balanceTransactions';
-  const isShown = ({ type, forgotten }: BalanceTransactionRecord): boolean =>
-    forgotten !== true && (type !== 'deposit' || settings.current.depositTransactions === 'shown');
-  return [
-    get(url, ({ query }) => {
-      const page = readPageRequest(query);
-      const source = query.optionalText('source');
-      const type = query.optionalText('type');
-      const status = query.optionalChoice('status', ['pending', 'available']);
-      query.end();
-      return listPage(state.balanceTransactions, page, {
-        url,
-        view: balanceTransactionView,
-        filter: {
-          index: source === undefined ? undefined : { field: 'source', value: source },
-          where: (one) =>
-            isShown(one) &&
-            (type === undefined || one.type === type) &&
-            (status === undefined || one.status === status),
-        },
-      });
-    }),
-    get(`${url}/{id}`, ({ id, query }) => {
-      query.end();
-      const found = find(state.balanceTransactions, id, 'balance transaction');
-      if (!isShown(found)) throw notFound('balance transaction');
-      return balanceTransactionView(found);
-    }),
-  ];
-}
-
-function orderEndpoints(core: SimulatorCore): ApiEndpoint[] {
-  const url = '/api/v1/orders';
-  const { orders } = core.state;
-  return [
-    {
-      method: 'POST',
-      path: url,
-      serve: ({ body, query }) => {
-        query.end();
-        const order = core.orders.place(body());
-        return { body: orderView(order), effects: [order.id] };
+    endpoint('GET /api/v1/accessToken', {}, () => ({ accessToken: accessToken(store.apiKey) })),
+    endpoint('GET /api/v1/accounts/show', {}, () => views.accountView(store.settings)),
+    endpoint(
+      'GET /api/v1/balances/show',
+      { query: { currency: optional(text) } },
+      ({ query: { currency } }) => {
+        const balances = shownBalances(store);
+        const one = currency === undefined ? balances[0] : store.balances.get(currency);
+        if (one === undefined) throw notFound('balance');
+        if (currency !== undefined || balances.length === 1) return views.balanceView(one);
+        return { object: 'list', url: '/api/v1/balances/show', data: balances.map(views.balanceView) };
       },
-    },
-    get(url, ({ query }) => {
-      const page = readPageRequest(query);
-      const value = query.optionalText('externalOrderId');
-      query.end();
-      const index = value === undefined ? undefined : { field: 'externalOrderId', value };
-      return listPage(orders, page, { url, view: orderView, filter: { index, where: visible(core) } });
-    }),
-    get(`${url}/{id}`, ({ id, query }) => {
-      query.end();
-      const order = find(orders, id, 'order');
-      if (!visible(core)(order)) throw notFound('order');
-      return orderView(order);
-    }),
-  ];
-}
-
-function payoutEndpoints(core: SimulatorCore): ApiEndpoint[] {
-  const url = '/api/v1/payouts';
-  const { payouts } = core.state;
-  return [
-    {
-      method: 'POST',
-      path: url,
-      serve: ({ body, query }) => {
-        query.end();
-        const payout = core.payouts.create(body());
-        return { body: payoutView(payout), effects: [payout.id] };
+    ),
+    endpoint(
+      'GET /api/v1/markets/ticker',
+      { query: { symbol: text, side: choice(['bid', 'ask']) } },
+      ({ query: { symbol, side } }) => {
+        const { price, timestamp } = quotePrice(store, symbol, side);
+        return { symbol, timestamp, [side]: exactNumber(price) };
       },
-    },
-    get(url, ({ query }) => {
-      const page = readPageRequest(query);
-      const value = query.optionalText('destination');
-      const status = query.optionalChoice('status', PAYOUT_STATUSES);
-      query.end();
-      const isVisible = visible(core);
-      return listPage(payouts, page, {
-        url,
-        view: (one) => payoutView(shownPayout(one)),
-        filter: {
-          index: value === undefined ? undefined : { field: 'destinationId', value },
-          where: (one) => isVisible(one) && (status === undefined || shownPayout(one).status === status),
-        },
-      });
-    }),
-    get(`${url}/{id}`, ({ id, query }) => {
-      query.end();
-      const payout = find(payouts, id, 'payout');
-      if (!visible(core)(payout)) throw notFound('payout');
-      return payoutView(shownPayout(payout));
+    ),
+    endpoint('GET /api/v1/events/test', { query: { cbUrl: httpUrl } }, ({ query: { cbUrl } }) => {
+      const { id, type, livemode } = sendTestEvent(simulation, cbUrl);
+      return { id, object: 'event', type, livemode };
     }),
   ];
 }
 
-function chargeEndpoints({ state }: SimulatorCore): ApiEndpoint[] {
-  const url = '/api/v1/charges';
+function creatingEndpoints(simulation: Simulation): Endpoint[] {
   return [
-    get(url, ({ query }) => {
-      const page = readPageRequest(query);
-      const value = query.optionalText('externalOrderId');
-      query.end();
-      const index = value === undefined ? undefined : { field: 'externalOrderId', value };
-      return listPage(state.charges, page, { url, view: chargeView, filter: { index } });
+    endpoint('POST /api/v1/orders', { body: orderFields }, ({ body, effects }) => {
+      const order = placeOrder(simulation.store, body);
+      effects.push(order.id);
+      return views.orderView(order);
     }),
-    get(`${url}/{id}`, ({ id, query }) => {
-      query.end();
-      return chargeView(find(state.charges, id, 'charge'));
+    endpoint('POST /api/v1/payouts', { body: payoutFields }, ({ body, effects }) => {
+      const payout = createPayout(simulation, body);
+      effects.push(payout.id);
+      return views.payoutView(payout);
     }),
   ];
 }
 
-function get(path: string, read: (request: ApiRequest) => object): ApiEndpoint {
-  return { method: 'GET', path, serve: (request) => ({ body: read(request) }) };
+function listEndpoints(store: Store): Endpoint[] {
+  const { balanceTransactions, orders, payouts, charges } = store;
+  return [
+    ...readEndpoints('balanceTransactions', 'balance transaction', balanceTransactions, {
+      view: views.balanceTransactionView,
+      isShown: ({ forgotten, type }) =>
+        forgotten !== true && (type !== 'deposit' || store.settings.depositTransactions === 'shown'),
+      filters: {
+        source: [text, ({ source }) => source],
+        type: [text, ({ type }) => type],
+        status: [choice(['pending', 'available']), ({ status }) => status],
+      },
+    }),
+    ...readEndpoints('orders', 'order', orders, {
+      view: views.orderView,
+      isShown: (order) => isVisible(store, order),
+      filters: { externalOrderId: [text, ({ externalOrderId }) => externalOrderId] },
+    }),
+    ...readEndpoints('payouts', 'payout', payouts, {
+      view: (payout) => views.payoutView(views.shownPayout(payout)),
+      isShown: (payout) => isVisible(store, payout),
+      filters: {
+        destination: [text, ({ destinationId }) => destinationId],
+        status: [choice(PAYOUT_STATUSES), (payout) => views.shownPayout(payout).status],
+      },
+    }),
+    ...readEndpoints('charges', 'charge', charges, {
+      view: views.chargeView,
+      isShown: () => true,
+      filters: { externalOrderId: [text, ({ externalOrderId }) => externalOrderId] },
+    }),
+  ];
 }
 
-function find<R extends StoredRecord>(table: EntityTable<R>, id: string, what: string): R {
-  const found = table.get(id);
-  if (found === undefined) throw notFound(what);
-  return found;
+interface Readable<R> {
+  readonly view: (record: R) => object;
+  readonly isShown: (record: R) => boolean;
+  /** By parameter: what it may be, and what of the record it is compared with. */
+  readonly filters: Readonly<Record<string, readonly [z.ZodType<string>, (record: R) => string | undefined]>>;
+}
+
+/** The list of a table and its records by id. */
+function readEndpoints<R extends StoredRecord>(
+  path: string,
+  what: string,
+  table: Table<R>,
+  { view, isShown, filters }: Readable<R>,
+): Endpoint[] {
+  const url = `/api/v1/${path}`;
+  const filterFields = Object.fromEntries(
+    Object.entries(filters).map(([name, [schema]]) => [name, optional(schema)]),
+  );
+  return [
+    endpoint(`GET ${url}`, { query: { ...pageFields, ...filterFields } }, ({ query }) => {
+      const matches = (record: R): boolean =>
+        isShown(record) &&
+        Object.entries(filters).every(([name, [, valueOf]]) =>
+          isWanted(query[name as keyof typeof query], valueOf(record)),
+        );
+      return listPage(url, table, query, matches, view);
+    }),
+    endpoint(`GET ${url}/{id}`, {}, ({ id }) => {
+      const record = findRecord(table, id, what);
+      if (!isShown(record)) throw notFound(what);
+      return view(record);
+    }),
+  ];
 }
 
 /** Whether an object can be read: not yet while a setting lets reads lag behind creation, no more once forgotten. */
-function visible(
-  core: SimulatorCore,
-): (record: { createdAt: string; forgotten?: boolean | undefined }) => boolean {
-  const { visibleAfterMs } = core.settings.current;
-  const newest = Date.now() - visibleAfterMs;
-  return ({ createdAt, forgotten }) =>
-    forgotten !== true && (visibleAfterMs === 0 || Date.parse(createdAt) <= newest);
+function isVisible(
+  { settings }: Store,
+  record: { readonly createdAt: string; readonly forgotten?: boolean },
+): boolean {
+  const { visibleAfterMs } = settings;
+  if (record.forgotten === true) return false;
+  return visibleAfterMs === 0 || Date.parse(record.createdAt) <= Date.now() - visibleAfterMs;
 }
 
 /** A JWT in form; it only opens hosted charge pages, which are not simulated. */

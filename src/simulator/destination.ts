@@ -1,67 +1,55 @@
-import { badRequest } from './provider-error.js';
-import type { RequestFields } from './request-fields.js';
+import type { z } from 'zod';
+import { choice, object, optional, text, withoutUndefined } from './fields.js';
+
+const ACCOUNT = ['payerName', 'bankAccountNum'];
 
 /**
- * The payment methods and the fields each requires (contract, "Payment methods"). The contract lists none for
- * Yunshanfu, so only its type is required.
+ * The payment methods with their labels and the fields each requires (contract, "Payment methods"). The contract lists
+ * none for Yunshanfu, so only its type is required.
  */
-const REQUIRED_FIELDS = {
-  bankAccount: ['payerName', 'bankAccountNum', 'bankName'],
-  wallet: ['payerName', 'addr'],
-  Alipay: ['payerName', 'bankAccountNum'],
-  PayPal: ['payerName', 'bankAccountNum'],
-  Yunshanfu: [],
-  'Coins.ph': ['payerName', 'bankAccountNum'],
-  GCash: ['payerName', 'bankAccountNum'],
-} as const satisfies Record<string, readonly string[]>;
+const PAYMENT_METHODS = {
+  bankAccount: { en: 'Bank account', zh: '银行转账', required: [...ACCOUNT, 'bankName'] },
+  wallet: { en: 'Wallet', zh: '钱包', required: ['payerName', 'addr'] },
+  Alipay: { en: 'Alipay', zh: '支付宝', required: ACCOUNT },
+  PayPal: { en: 'PayPal', zh: '贝宝', required: ACCOUNT },
+  Yunshanfu: { en: 'Yunshanfu', zh: '云闪付', required: [] },
+  'Coins.ph': { en: 'Coins.ph', zh: 'Coins.ph', required: ACCOUNT },
+  GCash: { en: 'GCash', zh: 'GCash', required: ACCOUNT },
+} as const satisfies Record<string, { en: string; zh: string; required: readonly string[] }>;
+type PaymentMethod = keyof typeof PAYMENT_METHODS;
 
-type DestinationType = keyof typeof REQUIRED_FIELDS;
+const optionalText = optional(text);
 
-const TYPE_LABELS: Readonly<Record<DestinationType, { en: string; zh: string }>> = {
-  bankAccount: { en: 'Bank account', zh: '银行转账' },
-  wallet: { en: 'Wallet', zh: '钱包' },
-  Alipay: { en: 'Alipay', zh: '支付宝' },
-  PayPal: { en: 'PayPal', zh: '贝宝' },
-  Yunshanfu: { en: 'Yunshanfu', zh: '云闪付' },
-  'Coins.ph': { en: 'Coins.ph', zh: 'Coins.ph' },
-  GCash: { en: 'GCash', zh: 'GCash' },
-};
+/** A payout's destination, its fields in the order in which the provider's example shows them. */
+export const destination = object({
+  payerName: optionalText,
+  bankAccountNum: optionalText,
+  bankRoutingNum: optionalText,
+  bankName: optionalText,
+  bankDetailName: optionalText,
+  bankAddr: optionalText,
+  country: optionalText,
+  state: optionalText,
+  states: optionalText,
+  city: optionalText,
+  addr: optionalText,
+  postalCode: optionalText,
+  swift: optionalText,
+  type: choice(Object.keys(PAYMENT_METHODS) as PaymentMethod[]),
+})
+  .superRefine(assertComplete)
+  .transform((fields): Record<string, string> => withoutUndefined(fields));
 
-/** In the order in which the provider's example shows them. */
-const FIELD_NAMES = [
-  'payerName',
-  'bankAccountNum',
-  'bankRoutingNum',
-  'bankName',
-  'bankDetailName',
-  'bankAddr',
-  'country',
-  'state',
-  'states',
-  'city',
-  'addr',
-  'postalCode',
-  'swift',
-];
-
-/** Reads a payout's destination; throws 400 naming the field that is missing, unknown or not a text. */
-export function readDestination(fields: RequestFields): Record<string, string> {
-  const type = fields.choice('type', Object.keys(REQUIRED_FIELDS) as DestinationType[]);
-  const destination: Record<string, string> = {};
-  for (const name of FIELD_NAMES) {
-    const value = fields.optionalText(name);
-    if (value !== undefined) destination[name] = value;
+function assertComplete(fields: Record<string, string | undefined>, context: z.RefinementCtx): void {
+  const type = fields['type'] as PaymentMethod;
+  for (const name of PAYMENT_METHODS[type].required) {
+    if (fields[name] !== undefined) continue;
+    context.addIssue({ code: 'custom', path: [name], message: `is required for the type ${type}` });
   }
-  const missing = REQUIRED_FIELDS[type].find((name) => destination[name] === undefined);
-  if (missing !== undefined) {
-    throw badRequest(`destination.${missing} is required for the type ${type}`, `destination.${missing}`);
-  }
-  fields.end();
-  return { ...destination, type };
 }
 
 /** The destination as an answer shows it: with its id, its object name and a label of its type. */
-export function destinationView(id: string, destination: Readonly<Record<string, string>>): object {
-  const type = destination['type'] as DestinationType;
-  return { id, object: type, ...destination, typeLabel: TYPE_LABELS[type] };
+export function destinationView(id: string, fields: Readonly<Record<string, string>>): object {
+  const { en, zh } = PAYMENT_METHODS[fields['type'] as PaymentMethod];
+  return { id, object: fields['type'], ...fields, typeLabel: { en, zh } };
 }

@@ -1,4 +1,4 @@
-import { isLosslessNumber, LosslessNumber, parse, stringify } from 'lossless-json';
+import { LosslessNumber, parse, stringify } from 'lossless-json';
 import { addAmounts } from '../domain/money.js';
 
 /** JSON with exact numbers: what goes over the wire never passes through a float, in either direction. */
@@ -16,9 +16,4 @@ export function toExactJson(value: unknown): string {
 /** Parses a body without losing digits; numbers become `LosslessNumber`. Throws on malformed JSON. */
 export function parseExactJson(text: string): unknown {
   return parse(text);
-}
-
-/** The digits of a parsed JSON number as they were sent, or undefined for anything else. */
-export function numberDigits(value: unknown): string | undefined {
-  return isLosslessNumber(value) ? value.toString() : undefined;
 }

@@ -1,108 +1,77 @@
 import {
   addAmounts,
   compareAmounts,
-  isPayableAmount,
   multiply,
   roundDownToCurrency,
   roundUpToCurrency,
   subtractAmounts,
 } from '../domain/money.js';
+import { amount, assertScale, choice, type Fields, optional, text } from './fields.js';
 import { newId } from './identifiers.js';
-import type { Ledger } from './ledger.js';
-import type { Market } from './market.js';
+import { assertAvailable, book } from './ledger.js';
+import { assertQuoted, currentPrice } from './market.js';
 import { badRequest } from './provider-error.js';
-import type { OrderOutcomes } from './order-outcomes.js';
 import type { OrderRecord } from './records.js';
-import type { RequestFields } from './request-fields.js';
-import type { Settings } from './settings.js';
-import type { SimulatorState } from './simulator-state.js';
+import { isWanted, takeRule } from './rules.js';
+import type { Store } from './store.js';
 
-export interface OrderDependencies {
-  readonly state: SimulatorState;
-  readonly settings: Settings;
-  readonly ledger: Ledger;
-  readonly market: Market;
-  readonly outcomes: OrderOutcomes;
+export const orderFields = {
+  symbol: text,
+  side: choice(['buy', 'sell']),
+  amount,
+  price: optional(amount),
+  externalOrderId: optional(text),
+};
+
+/**
+ * Executes an order at once (contract, "Orders", [I]), at the quoted price or at the current one when none is named:
+ * `sell` at the bid, `buy` at the ask. `quoteAmount` is gross; the fee (`feeRates.trade`, in the quote currency) comes
+ * off what a sale brings and on top of what a purchase costs. Where a rule ends the order before, only what it says is
+ * executed.
+ */
+export function placeOrder(store: Store, fields: Fields<typeof orderFields>): OrderRecord {
+  const { symbol, side, externalOrderId } = fields;
+  const priceSide = side === 'sell' ? 'bid' : 'ask';
+  const price = addAmounts(fields.price ?? currentPrice(store, symbol, priceSide));
+  const [base = '', quote = ''] = symbol.split('/');
+  assertScale(fields.amount, base);
+  if (fields.price !== undefined) assertQuoted(store, symbol, priceSide, price);
+  const execute = (executed: string): Pick<OrderRecord, 'quoteAmount' | 'fee'> => {
+    const round = side === 'sell' ? roundDownToCurrency : roundUpToCurrency;
+    const quoteAmount = addAmounts(round(multiply(executed, price), quote));
+    const fee = roundUpToCurrency(multiply(quoteAmount, store.settings.feeRates.trade), quote);
+    return { quoteAmount, fee: addAmounts(fee) };
+  };
+  const whole = execute(fields.amount);
+  if (compareAmounts(whole.quoteAmount, whole.fee) <= 0)
+    throw badRequest('amount is too small to trade', 'amount');
+  if (side === 'sell') assertAvailable(store, base, fields.amount);
+  else assertAvailable(store, quote, addAmounts(whole.quoteAmount, whole.fee));
+
+  const rule = takeRule(store.orderOutcomes, (one) => isWanted(one.externalOrderId, externalOrderId));
+  const isPart = rule !== undefined && compareAmounts(rule.filled, fields.amount) < 0;
+  const executed = isPart ? roundDownToCurrency(rule.filled, base) : fields.amount;
+  const order = store.orders.put({
+    id: newId(),
+    createdAt: store.orders.nextCreatedAt(),
+    symbol,
+    side,
+    amount: addAmounts(fields.amount),
+    price,
+    ...execute(executed),
+    status: rule?.status ?? 'filled',
+    externalOrderId,
+  });
+  if (compareAmounts(executed, '0') > 0) bookOrder(store, order, addAmounts(executed));
+  return order;
 }
 
-/** What executing an amount moves in the quote currency. */
-interface Execution {
-  readonly quoteAmount: string;
-  readonly fee: string;
-}
-
-/** Orders execute at once and the balances move with them (contract, "Orders", [I]). */
-export class Orders {
-  readonly #with: OrderDependencies;
-
-  constructor(dependencies: OrderDependencies) {
-    this.#with = dependencies;
-  }
-
-  /**
-   * Executes at the quoted price, or at the current one when none is named: `sell` at the bid, `buy` at the ask.
-   * `quoteAmount` is gross; the fee (`feeRates.trade`, in the quote currency) comes off what a sale brings and on
-   * top of what a purchase costs. Where a rule ends the order unfilled, only what it says is executed.
-   */
-  place(fields: RequestFields): OrderRecord {
-    const { state, ledger, market, outcomes } = this.#with;
-    const symbol = fields.text('symbol');
-    const side = fields.choice('side', ['buy', 'sell']);
-    const amount = fields.amount('amount');
-    const askedPrice = fields.optionalAmount('price');
-    const externalOrderId = fields.optionalText('externalOrderId');
-    fields.end();
-    const priceSide = side === 'sell' ? 'bid' : 'ask';
-    const currentPrice = market.price(symbol, priceSide);
-    const [base = '', quote = ''] = symbol.split('/');
-    if (!isPayableAmount(amount, base))
-      throw badRequest(`amount has too many decimals for ${base}`, 'amount');
-    if (askedPrice !== undefined) market.assertQuoted(symbol, priceSide, askedPrice);
-    const price = addAmounts(askedPrice ?? currentPrice);
-    const whole = this.#execute(side, multiply(amount, price), quote);
-    if (compareAmounts(whole.quoteAmount, whole.fee) <= 0) {
-      throw badRequest('amount is too small to trade', 'amount');
-    }
-    const given = side === 'sell' ? amount : addAmounts(whole.quoteAmount, whole.fee);
-    ledger.assertAvailable(side === 'sell' ? base : quote, given);
-
-    const rule = outcomes.decide(externalOrderId);
-    const executed = rule === undefined ? amount : executedPart(rule.filled, amount, base);
-    const order = state.orders.put({
-      id: newId(),
-      createdAt: state.orders.nextCreatedAt(),
-      symbol,
-      side,
-      amount: addAmounts(amount),
-      price,
-      ...this.#execute(side, multiply(executed, price), quote),
-      ...(externalOrderId === undefined ? {} : { externalOrderId }),
-      ...(rule === undefined ? {} : { unfilled: rule.status }),
-    });
-    if (compareAmounts(executed, '0') > 0) this.#book(order, addAmounts(executed), base, quote);
-    return order;
-  }
-
-  #execute(side: OrderRecord['side'], value: string, quote: string): Execution {
-    const quoteAmount = side === 'sell' ? roundDownToCurrency(value, quote) : roundUpToCurrency(value, quote);
-    const rate = this.#with.settings.current.feeRates.trade;
-    const fee = roundUpToCurrency(multiply(quoteAmount, rate), quote);
-    return { quoteAmount: addAmounts(quoteAmount), fee: addAmounts(fee) };
-  }
-
-  #book(order: OrderRecord, executed: string, base: string, quote: string): void {
-    const { ledger } = this.#with;
-    const negated = (amount: string): string => subtractAmounts('0', amount);
-    const selling = order.side === 'sell';
-    const shared = { type: 'order', source: order.id, status: 'available' } as const;
-    const description = `${order.side} ${order.symbol}`;
-    const baseAmount = selling ? negated(executed) : executed;
-    const quoteAmount = selling ? order.quoteAmount : negated(order.quoteAmount);
-    ledger.book({ ...shared, currency: base, amount: baseAmount, fee: '0', description });
-    ledger.book({ ...shared, currency: quote, amount: quoteAmount, fee: order.fee, description });
-  }
-}
-
-function executedPart(filled: string, amount: string, base: string): string {
-  return compareAmounts(filled, amount) < 0 ? roundDownToCurrency(filled, base) : amount;
+function bookOrder(store: Store, order: OrderRecord, executed: string): void {
+  const [base = '', quote = ''] = order.symbol.split('/');
+  const sign = (amount: string, isGiven: boolean): string =>
+    isGiven ? subtractAmounts('0', amount) : amount;
+  const isSale = order.side === 'sell';
+  const shared = { type: 'order', source: order.id, description: `${order.side} ${order.symbol}` } as const;
+  book(store, { ...shared, currency: base, amount: sign(executed, isSale), fee: '0' });
+  book(store, { ...shared, currency: quote, amount: sign(order.quoteAmount, !isSale), fee: order.fee });
 }

@@ -1,15 +1,6 @@
-/**
- * The provider's error answers (contract, "Errors"): a status and a body `{ type, message, detail? }`.
- */
-export const ERROR_TYPES = [
-  'invalid_request_error',
-  'authentication_error',
-  'rate_limit_error',
-  'api_error',
-] as const;
-export type ErrorType = (typeof ERROR_TYPES)[number];
+export type ErrorType = 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'api_error';
 
-/** Thrown by whatever serves a request, turned into the answer by the routes; `field` is shown to control calls. */
+/** The provider's error answer (contract, "Errors"). `field` is shown to control calls only. */
 export class ProviderError extends Error {
   readonly status: number;
   readonly type: ErrorType;
@@ -31,23 +22,17 @@ export class ProviderError extends Error {
   }
 
   /** The body of the answer; the detail only when there is one. */
-  body(): { type: ErrorType; message: string; detail?: string } {
-    const { type, message, detail } = this;
-    return { type, message, ...(detail === undefined ? {} : { detail }) };
+  body(): { type: ErrorType; message: string; detail: string | undefined } {
+    return { type: this.type, message: this.message, detail: this.detail };
   }
 }
 
 /** 400: a parameter is missing or wrong. The message names the field and never repeats its value. */
-export function badRequest(message: string, field?: string): ProviderError {
-  return new ProviderError(400, 'invalid_request_error', message, field === undefined ? {} : { field });
+export function badRequest(message: string, field: string): ProviderError {
+  return new ProviderError(400, 'invalid_request_error', message, { field });
 }
 
 /** 404: no such object. */
 export function notFound(what: string): ProviderError {
   return new ProviderError(404, 'invalid_request_error', `no such ${what}`);
-}
-
-/** 402: understood and refused, nothing was done [I]. */
-export function insufficientBalance(currency: string, detail: string): ProviderError {
-  return new ProviderError(402, 'api_error', `insufficient ${currency} balance`, { detail });
 }

@@ -1,11 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import { answerUnknownPath, journalUnserved, registerApi } from './api-routes.js';
-import { registerControl } from './control-routes.js';
-import { sendJson } from './fault-answers.js';
-import { ProviderError } from './provider-error.js';
-import type { StartSettings } from './settings.js';
-import { closeCore, createCore, resumeCore, type SimulatorCore } from './simulator-core.js';
+import { apiEndpoints } from './api-endpoints.js';
+import { ClosableTimers } from './closable-timers.js';
+import { controlEndpoints } from './control-endpoints.js';
+import { resumeDeposits } from './deposits.js';
+import { withoutUndefined } from './fields.js';
+import { ensureBalances } from './ledger.js';
+import { serveApi, serveControl, serveRest } from './serving.js';
+import { resumePayouts } from './settlement.js';
+import type { Simulation } from './simulation.js';
+import { Store } from './store.js';
+import { WebhookDelivery } from './webhook-delivery.js';
 
 const MAX_BODY_BYTES = 1 << 20;
 
@@ -46,27 +51,41 @@ export interface Simulator {
  * An option that is given wins over what an earlier run with the same state directory had set.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const log = options.log ?? ((): void => undefined);
-  const core = await createCore({
-    apiKey: options.apiKey,
-    stateDirectory: options.stateDirectory,
-    start: startSettings(options),
-    log,
-  });
+  const {
+    apiKey,
+    host = '127.0.0.1',
+    port: wantedPort = 0,
+    stateDirectory,
+    log = () => undefined,
+    ...settings
+  } = options;
+  const store = await Store.open(apiKey, stateDirectory);
+  store.changeSettings(withoutUndefined(settings));
+  ensureBalances(store);
+  const timers = new ClosableTimers();
+  const delivery = new WebhookDelivery(store, timers, log);
   const closing = new AbortController();
-  const app = createApp(core, closing.signal, log);
+  const app = createApp({ store, timers, delivery }, closing.signal, log);
+  const closeParts = (): void => {
+    timers.close();
+    delivery.close();
+    store.close();
+  };
   try {
-    await app.listen({ host: options.host ?? '127.0.0.1', port: options.port ?? 0 });
+    await app.listen({ host, port: wantedPort });
   } catch (error) {
-    closeCore(core);
+    closeParts();
     throw error;
   }
-  resumeCore(core);
+  // Every clock that an earlier run left ticking: payouts in flight, pending deposits, undelivered events.
+  resumePayouts({ store, timers, delivery });
+  resumeDeposits({ store, timers, delivery });
+  delivery.resume();
   const { address, port, family } = app.server.address() as AddressInfo;
   const close = async (): Promise<void> => {
     closing.abort();
     await app.close();
-    closeCore(core);
+    closeParts();
   };
   let closed: Promise<void> | undefined;
   return {
@@ -76,33 +95,19 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   };
 }
 
-function createApp(core: SimulatorCore, closing: AbortSignal, log: (line: string) => void): FastifyInstance {
+function createApp(
+  simulation: Simulation,
+  closing: AbortSignal,
+  log: (line: string) => void,
+): FastifyInstance {
+  const { store } = simulation;
   const app = fastify({ bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true, exposeHeadRoutes: false });
-  // Bodies stay text: they are parsed where they are read, without losing digits, and journaled as they were sent.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    if (closing.aborted) return reply.hijack();
-    const status = error.statusCode ?? 500;
-    if (status >= 500) log(`${request.method} ${request.url} failed: ${error.stack ?? error.message}`);
-    journalUnserved(core, request, status);
-    const type = status >= 500 ? 'api_error' : 'invalid_request_error';
-    return sendJson(reply, status, new ProviderError(status, type, error.message).body());
-  });
-  app.setNotFoundHandler((request, reply) => answerUnknownPath(core, request, reply));
-  registerApi(app, core, closing);
-  registerControl(app, core);
+  serveRest(app, store, closing, log);
+  const endpoints = apiEndpoints(simulation);
+  serveApi(app, store, endpoints, closing);
+  const names = endpoints.map(({ name }) => name);
+  serveControl(app, store, controlEndpoints(simulation, names));
   return app;
-}
-
-function startSettings(options: SimulatorOptions): StartSettings {
-  const { feeSide, webhookUrl, webhookAlgorithm, livemode, settleAfterMs, webhookTimeScale } = options;
-  return {
-    ...(feeSide === undefined ? {} : { feeSide }),
-    ...(webhookUrl === undefined ? {} : { webhookUrl }),
-    ...(webhookAlgorithm === undefined ? {} : { webhookAlgorithm }),
-    ...(livemode === undefined ? {} : { livemode }),
-    ...(settleAfterMs === undefined ? {} : { settleAfterMs }),
-    ...(webhookTimeScale === undefined ? {} : { webhookTimeScale }),
-  };
 }

@@ -1,9 +1,63 @@
-import type { SettingsRecord } from './records.js';
-import type { SimulatorState } from './simulator-state.js';
+import {
+  choice,
+  currencyCode,
+  type Fields,
+  flag,
+  httpUrl,
+  integer,
+  listOf,
+  looseAmount,
+  looseDecimal,
+} from './fields.js';
+import { object, optional, text, withDefault } from './fields.js';
+import { z } from 'zod';
+
+/** The longest time a setting takes, in milliseconds: 20 days, within what one timer can wait. */
+const MAX_MS = 20 * 86_400_000;
+const SYMBOL_RULE = 'must be two currency codes such as USDT/CNY';
+const rate = withDefault(looseDecimal, '0');
+
+export const priceFields = {
+  symbol: z.string({ error: 'is required' }).regex(/^[A-Z][A-Z0-9]{1,9}\/[A-Z][A-Z0-9]{1,9}$/, SYMBOL_RULE),
+  bid: looseAmount,
+  ask: looseAmount,
+};
+
+/** What a control call may set; docs/simulator.md says what each means. Latency has a call of its own. */
+export const settingsFields = {
+  feeSide: optional(choice(['added', 'deducted'])),
+  webhookUrl: httpUrl.nullish(),
+  webhookAlgorithm: optional(choice(['md5', 'hmac-sha256'])),
+  livemode: optional(flag),
+  settlement: optional(choice(['automatic', 'manual'])),
+  settleAfterMs: optional(integer(0, MAX_MS)),
+  // 15 minutes times this stay within one timer too.
+  webhookTimeScale: optional(
+    looseDecimal.transform(Number).refine((scale) => scale <= 1000, 'must be at most 1000'),
+  ),
+  webhookRetries: optional(integer(0, 100)),
+  quoteValidityMs: optional(integer(0, MAX_MS)),
+  visibleAfterMs: optional(integer(0, MAX_MS)),
+  depositTransactions: optional(choice(['shown', 'hidden'])),
+  payoutFee: looseDecimal.nullish(),
+  deliverLess: looseDecimal.nullish(),
+  returns: optional(choice(['immediate', 'manual'])),
+  returnFees: optional(flag),
+  feeRates: optional(object({ payout: rate, pay: rate, withdrawToken: rate, trade: rate })),
+  payoutLimit: optional(object({ currency: currencyCode, min: rate })),
+  wallets: optional(listOf({ currency: currencyCode, addr: text })),
+  symbols: optional(listOf(priceFields)),
+};
+
+type Changes = Fields<typeof settingsFields>;
+/** Amounts and prices are decimal strings, times milliseconds. */
+export type Settings = { readonly [Name in keyof Changes]-?: Exclude<Changes[Name], undefined> } & {
+  readonly latencyMs: number;
+  readonly latencyByEndpoint: Readonly<Record<string, number>>;
+};
 
 /** The account of the contract's example, and prices near it. */
-const DEFAULT_SETTINGS: SettingsRecord = {
-  id: 'settings',
+export const DEFAULT_SETTINGS: Settings = {
   feeSide: 'added',
   webhookUrl: null,
   webhookAlgorithm: 'md5',
@@ -24,44 +78,11 @@ const DEFAULT_SETTINGS: SettingsRecord = {
   feeRates: { payout: '0.005', pay: '0', withdrawToken: '0', trade: '0' },
   payoutLimit: { currency: 'USDT', min: '200' },
   wallets: [{ currency: 'USDT', addr: '0x31C27642169B61ceD340Ba99643CC3EAd729321F' }],
-  prices: { 'USDT/CNY': { bid: '6.97', ask: '6.99' } },
+  symbols: [{ symbol: 'USDT/CNY', bid: '6.97', ask: '6.99' }],
 };
 
-/** What the options of a start may set; a given option wins over what an earlier run left. */
-export type StartSettings = Partial<
-  Pick<
-    SettingsRecord,
-    'feeSide' | 'webhookUrl' | 'webhookAlgorithm' | 'livemode' | 'settleAfterMs' | 'webhookTimeScale'
-  >
->;
-
-/**
- * The settings in force. The API key is kept beside them in memory only: it is a secret, never written to the
- * state, so a key rotated by a control call lasts until the process ends.
- */
-export class Settings {
-  apiKey: string;
-  readonly #state: SimulatorState;
-
-  constructor(state: SimulatorState, apiKey: string, start: StartSettings) {
-    this.#state = state;
-    this.apiKey = apiKey;
-    const before = state.settings.get('settings');
-    state.settings.put({ ...DEFAULT_SETTINGS, ...before, ...start });
-  }
-
-  get current(): SettingsRecord {
-    return this.#state.settings.get('settings') ?? DEFAULT_SETTINGS;
-  }
-
-  change(changes: Partial<SettingsRecord>): SettingsRecord {
-    return this.#state.settings.put({ ...this.current, ...changes, id: 'settings' });
-  }
-
-  /** The currencies the account holds a balance in: those of its wallets and of its symbols. */
-  currencies(): string[] {
-    const { wallets, prices } = this.current;
-    const legs = Object.keys(prices).flatMap((symbol) => symbol.split('/'));
-    return [...new Set([...wallets.map((wallet) => wallet.currency), ...legs])];
-  }
+/** The currencies the account holds a balance in: those of its wallets and of its symbols. */
+export function heldCurrencies({ wallets, symbols }: Settings): string[] {
+  const legs = symbols.flatMap(({ symbol }) => symbol.split('/'));
+  return [...new Set([...wallets.map(({ currency }) => currency), ...legs])];
 }

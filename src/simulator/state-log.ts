@@ -2,12 +2,13 @@ import { appendFileSync, closeSync, createReadStream, existsSync, fsyncSync } fr
 import { mkdirSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { StoredRecord } from './records.js';
 
 /** The file in the state directory that holds everything the simulator knows. */
 export const STATE_FILE = 'simulator-state.jsonl';
 
 /** One stored change: the kind of record and the record as it is from now on. */
-export type Upsert = readonly [kind: string, record: unknown];
+export type Upsert = readonly [kind: string, record: StoredRecord];
 
 const WRITE_CHUNK_LENGTH = 1 << 20;
 

@@ -1,9 +1,7 @@
 import type { ClosableTimers } from './closable-timers.js';
-import { eventMembers } from './event-body.js';
-import { toExactJson } from './exact-json.js';
+import { parseExactJson, toExactJson } from './exact-json.js';
 import type { DeliveryAttempt, DeliveryState, EventRecord } from './records.js';
-import type { Settings } from './settings.js';
-import type { SimulatorState } from './simulator-state.js';
+import type { Store } from './store.js';
 import { WebhookPoster } from './webhook-request.js';
 import { SIGNATURE_HEADER, signEvent } from './webhook-signer.js';
 
@@ -24,11 +22,10 @@ interface Delivery {
   readonly done?: (attempt: DeliveryAttempt | null) => void;
 }
 
-export interface DeliveryDependencies {
-  readonly state: SimulatorState;
-  readonly settings: Settings;
-  readonly timers: ClosableTimers;
-  readonly log: (line: string) => void;
+/** An event's members in the order of the contract's example. */
+export function eventMembers({ id, type, createdAt, livemode, data }: EventRecord): Record<string, unknown> {
+  // One URL receives every event, so none is pending besides the delivery itself; the example shows 0 too.
+  return { id, type, createdAt, object: 'event', pendingWebhooks: 0, livemode, data: parseExactJson(data) };
 }
 
 /**
@@ -36,45 +33,40 @@ export interface DeliveryDependencies {
  * apart, until a 2xx. An attempt is recorded after its answer, so a kill in between sends it again.
  */
 export class WebhookDelivery {
-  readonly #with: DeliveryDependencies;
+  readonly #store: Store;
+  readonly #timers: ClosableTimers;
+  readonly #log: (line: string) => void;
   readonly #poster = new WebhookPoster();
-  readonly #waiting = new Set<string>();
-  readonly #held = new Set<string>();
   #queue: Delivery[] = [];
-  #queueHead = 0;
   #underWay = 0;
   #closed = false;
 
-  constructor(dependencies: DeliveryDependencies) {
-    this.#with = dependencies;
+  constructor(store: Store, timers: ClosableTimers, log: (line: string) => void) {
+    this.#store = store;
+    this.#timers = timers;
+    this.#log = log;
   }
 
   /** Takes up, after a start, every event that nobody has acknowledged yet. */
   resume(): void {
-    for (const event of this.#with.state.events.oldestFirst()) this.take(event.id, 1);
-    if (this.#with.settings.current.webhookUrl !== null) this.releaseWaiting();
+    for (const event of this.#store.events) this.take(event.id);
+    if (this.#store.settings.webhookUrl !== null) this.release('waiting');
   }
 
-  /** Delivers a stored event as its record says: now, later, or when something is released. */
-  take(eventId: string, copies: number): void {
-    const event = this.#with.state.events.get(eventId);
-    if (event?.delivery === 'waiting') this.#waiting.add(eventId);
-    if (event?.delivery === 'held') this.#held.add(eventId);
+  /** Delivers a stored event as its record says, now or later; copies beyond the first go out now. */
+  take(eventId: string, copies = 1): void {
+    const event = this.#store.events.get(eventId);
     if (event?.delivery !== 'scheduled') return;
     this.#schedule(event);
     for (let copy = 1; copy < copies; copy += 1) this.#enqueue({ eventId, extra: true, signature: 'valid' });
   }
 
-  /** Delivers what was kept while there was no webhook URL. */
-  releaseWaiting(): void {
-    this.#release(this.#waiting, [...this.#waiting]);
-  }
-
-  /** Delivers what a fault held back, in either order; answers how many. */
-  releaseHeld(newestFirst: boolean): number {
-    const ids = newestFirst ? [...this.#held].reverse() : [...this.#held];
-    this.#release(this.#held, ids);
-    return ids.length;
+  /** Delivers what waited for a webhook URL or what a fault held back, in either order; answers how many. */
+  release(kept: 'waiting' | 'held', newestFirst = false): number {
+    const events = [...this.#store.events].filter(({ delivery }) => delivery === kept);
+    if (newestFirst) events.reverse();
+    for (const event of events) this.#schedule(this.#update(event, 'scheduled', Date.now()));
+    return events.length;
   }
 
   /** Sends an event once, beside its schedule; answers the attempt, or null when there is nowhere to send it. */
@@ -83,11 +75,8 @@ export class WebhookDelivery {
   }
 
   forgetAll(): void {
-    for (const delivery of this.#queue.slice(this.#queueHead)) delivery.done?.(null);
+    for (const delivery of this.#queue) delivery.done?.(null);
     this.#queue = [];
-    this.#queueHead = 0;
-    this.#waiting.clear();
-    this.#held.clear();
   }
 
   /** Cuts what is under way; those attempts stay unrecorded and are made again after the next start. */
@@ -97,20 +86,12 @@ export class WebhookDelivery {
     this.#poster.close();
   }
 
-  #release(kept: Set<string>, ids: readonly string[]): void {
-    for (const id of ids) {
-      kept.delete(id);
-      const event = this.#with.state.events.get(id);
-      if (event !== undefined) this.#schedule(this.#update(event, 'scheduled', Date.now()));
-    }
-  }
-
   #schedule(event: EventRecord): void {
     const delivery: Delivery = { eventId: event.id, extra: false, signature: 'valid' };
     const due = event.nextAttemptAt ?? 0;
     // What is due already skips the timers: they do not keep the order of events.
     if (due <= Date.now()) this.#enqueue(delivery);
-    else this.#with.timers.at(`event ${event.id}`, due, () => this.#enqueue(delivery));
+    else this.#timers.at(timerName(event), due, () => this.#enqueue(delivery));
   }
 
   #enqueue(delivery: Delivery): void {
@@ -120,14 +101,9 @@ export class WebhookDelivery {
   }
 
   #pump(): void {
-    while (this.#underWay < MAX_CONCURRENT && this.#queueHead < this.#queue.length) {
-      const delivery = this.#queue[this.#queueHead];
-      this.#queueHead += 1;
-      if (this.#queueHead === this.#queue.length) {
-        this.#queue = [];
-        this.#queueHead = 0;
-      }
-      if (delivery === undefined) continue;
+    while (this.#underWay < MAX_CONCURRENT) {
+      const delivery = this.#queue.shift();
+      if (delivery === undefined) return;
       this.#underWay += 1;
       void this.#deliver(delivery).then((attempt) => {
         delivery.done?.(attempt);
@@ -138,18 +114,14 @@ export class WebhookDelivery {
   }
 
   async #deliver(delivery: Delivery): Promise<DeliveryAttempt | null> {
-    const { state, settings } = this.#with;
-    const event = state.events.get(delivery.eventId);
+    const event = this.#store.events.get(delivery.eventId);
     if (event === undefined) return null;
-    const url = event.targetUrl ?? settings.current.webhookUrl;
+    const url = event.targetUrl ?? this.#store.settings.webhookUrl;
     if (url === null) {
-      if (!delivery.extra) {
-        this.#update(event, 'waiting', null);
-        this.#waiting.add(event.id);
-      }
+      if (!delivery.extra) this.#update(event, 'waiting', null);
       return null;
     }
-    const members = eventMembers(state, event);
+    const members = eventMembers(event);
     const at = new Date().toISOString();
     const answer = await this.#poster.post(url, toExactJson(members), this.#headers(members, delivery));
     if (this.#closed) return null;
@@ -158,41 +130,42 @@ export class WebhookDelivery {
     return attempt;
   }
 
-  #headers(members: Record<string, unknown>, delivery: Delivery): Record<string, string> {
-    if (delivery.signature === 'none') return {};
-    const { apiKey, current } = this.#with.settings;
-    const key = delivery.signature === 'wrong' ? `${apiKey} but wrong` : apiKey;
-    return { [SIGNATURE_HEADER]: signEvent(members, key, current.webhookAlgorithm) };
+  #headers(members: Record<string, unknown>, { signature }: Delivery): Record<string, string> {
+    if (signature === 'none') return {};
+    const { apiKey, settings } = this.#store;
+    const key = signature === 'wrong' ? `${apiKey} but wrong` : apiKey;
+    return { [SIGNATURE_HEADER]: signEvent(members, key, settings.webhookAlgorithm) };
   }
 
   #settle(delivery: Delivery, attempt: DeliveryAttempt): void {
-    const { state, settings, timers, log } = this.#with;
     // The event may have changed, or been reset away, while the receiver was thinking.
-    const known = state.events.get(delivery.eventId);
+    const known = this.#store.events.get(delivery.eventId);
     if (known === undefined) return;
     const event = { ...known, attempts: [...known.attempts, attempt] };
-    const acknowledged = attempt.status !== null && attempt.status >= 200 && attempt.status < 300;
-    if (acknowledged) {
-      timers.cancel(`event ${event.id}`);
-      this.#held.delete(event.id);
+    const { status, error } = attempt;
+    if (status !== null && status >= 200 && status < 300) {
+      this.#timers.cancel(timerName(event));
       this.#update(event, 'acknowledged', null);
       return;
     }
-    log(`event ${event.id} (${event.type}) was not acknowledged: ${attempt.error ?? String(attempt.status)}`);
+    this.#log(`event ${event.id} (${event.type}) was not acknowledged: ${error ?? String(status)}`);
+    const { webhookRetries, webhookTimeScale } = this.#store.settings;
+    const retries = event.targetUrl === undefined ? webhookRetries : 0;
     if (delivery.extra || event.delivery !== 'scheduled') {
       this.#update(event, event.delivery, event.nextAttemptAt);
-      return;
-    }
-    const retries = event.targetUrl === undefined ? settings.current.webhookRetries : 0;
-    if (event.attempts.filter((one) => !one.extra).length > retries) {
+    } else if (event.attempts.filter(({ extra }) => !extra).length > retries) {
       this.#update(event, 'abandoned', null);
-      return;
+    } else {
+      const nextAttemptAt = Date.now() + RETRY_INTERVAL_MS * webhookTimeScale;
+      this.#schedule(this.#update(event, 'scheduled', nextAttemptAt));
     }
-    const nextAttemptAt = Date.now() + RETRY_INTERVAL_MS * settings.current.webhookTimeScale;
-    this.#schedule(this.#update(event, 'scheduled', nextAttemptAt));
   }
 
   #update(event: EventRecord, delivery: DeliveryState, nextAttemptAt: number | null): EventRecord {
-    return this.#with.state.events.put({ ...event, delivery, nextAttemptAt });
+    return this.#store.events.put({ ...event, delivery, nextAttemptAt });
   }
+}
+
+function timerName({ id }: EventRecord): string {
+  return `event ${id}`;
 }

@@ -1,99 +1,89 @@
 import { toExactJson } from './exact-json.js';
-import type { FaultRegister } from './fault-register.js';
+import { FAULT_KINDS, type FaultEffect } from './fault-kinds.js';
 import { newId } from './identifiers.js';
-import type { DepositRecord, EventRecord, PayoutRecord } from './records.js';
-import type { Settings } from './settings.js';
-import type { SimulatorState } from './simulator-state.js';
-import type { WebhookDelivery } from './webhook-delivery.js';
+import type { DepositRecord, EventRecord, PayoutRecord, PayoutStatus } from './records.js';
+import { isWanted, takeRule } from './rules.js';
+import type { Simulation } from './simulation.js';
+import type { Store } from './store.js';
+import { depositView, payoutView } from './wire-views.js';
 
 /** What a caller decides about an event; the rest is the same for all. */
-type NewEvent = Pick<EventRecord, 'type' | 'subject' | 'overlay'> &
-  Partial<Pick<EventRecord, 'livemode' | 'inlineData' | 'targetUrl' | 'id'>>;
+type NewEvent = Pick<EventRecord, 'type' | 'data'> & Partial<EventRecord>;
 
-/** Records the events that the provider announces and hands them to delivery once they are on disk. */
-export class WebhookEvents {
-  readonly #state: SimulatorState;
-  readonly #settings: Settings;
-  readonly #faults: FaultRegister;
-  readonly #delivery: WebhookDelivery;
+/** The event of each status; `inTransition` is the provider's spelling (contract, "Webhooks"). */
+const PAYOUT_EVENTS: Readonly<Record<PayoutStatus, string>> = {
+  pending: 'payout.pending',
+  inTransit: 'payout.inTransition',
+  paid: 'payout.paid',
+  failed: 'payout.failed',
+  cancelled: 'payout.cancelled',
+};
 
-  constructor(state: SimulatorState, settings: Settings, faults: FaultRegister, delivery: WebhookDelivery) {
-    this.#state = state;
-    this.#settings = settings;
-    this.#faults = faults;
-    this.#delivery = delivery;
-  }
+/** One event for each status change; it keeps what the payout was then. */
+export function announcePayout(simulation: Simulation, payout: PayoutRecord): void {
+  const subject = { kind: 'payout', id: payout.id } as const;
+  announce(simulation, PAYOUT_EVENTS[payout.status], subject, (claims: PayoutStatus = payout.status) =>
+    payoutView({ ...payout, status: claims }),
+  );
+}
 
-  /** One event for each status change; the event keeps the status and date that the payout had then. */
-  payoutChanged(type: string, payout: PayoutRecord): void {
-    this.#announce({
-      type,
-      subject: { kind: 'payout', id: payout.id },
-      overlay: { status: payout.status, arrivalDate: payout.arrivalDate },
-    });
-  }
+export function announceDeposit(simulation: Simulation, deposit: DepositRecord): void {
+  const { id, amount, announcedAmount = amount, status } = deposit;
+  announce(
+    simulation,
+    'deposit.confirmed',
+    { kind: 'deposit', id },
+    (claims: DepositRecord['status'] = status) =>
+      depositView({ ...deposit, amount: announcedAmount, status: claims }),
+  );
+}
 
-  depositConfirmed(deposit: DepositRecord): EventRecord {
-    const amount = deposit.announcedAmount;
-    return this.#announce({
-      type: 'deposit.confirmed',
-      subject: { kind: 'deposit', id: deposit.id },
-      overlay: { status: 'confirmed', ...(amount === undefined ? {} : { amount }) },
-    });
-  }
+/** The test event: `livemode` false, to a URL of its own, not retried (contract, "Webhooks"). */
+export function sendTestEvent({ store, delivery }: Simulation, targetUrl: string): EventRecord {
+  const data = toExactJson({ id: newId(), object: 'test' });
+  const event = putEvent(store, {
+    type: 'event.test',
+    data,
+    livemode: false,
+    targetUrl,
+    nextAttemptAt: Date.now(),
+  });
+  store.afterCommit(() => delivery.take(event.id));
+  return event;
+}
 
-  /** The test event: `livemode` false, to a URL of its own, not retried (contract, "Webhooks"). */
-  test(targetUrl: string): EventRecord {
-    const inlineData = toExactJson({ id: newId(), object: 'test' });
-    return this.#announce({
-      type: 'event.test',
-      subject: null,
-      overlay: {},
-      livemode: false,
-      inlineData,
-      targetUrl,
-    });
-  }
+/** Stores an event, by itself one that is not announced: a forged one, which the caller sends as it likes. */
+export function putEvent(store: Store, event: NewEvent): EventRecord {
+  return store.events.put({
+    id: newId(),
+    createdAt: store.events.nextCreatedAt(),
+    livemode: store.settings.livemode,
+    subject: null,
+    delivery: 'scheduled',
+    attempts: [],
+    nextAttemptAt: null,
+    ...event,
+  });
+}
 
-  /** Stores an event that is not announced by itself: a forged one, which the caller sends as it likes. */
-  forge(event: {
-    type: string;
-    data: unknown;
-    livemode?: boolean | undefined;
-    id?: string | undefined;
-  }): EventRecord {
-    return this.#state.events.put({
-      ...this.#basis({ type: event.type, subject: null, overlay: {}, inlineData: toExactJson(event.data) }),
-      livemode: event.livemode ?? this.#settings.current.livemode,
-      ...(event.id === undefined ? {} : { id: event.id }),
-      delivery: 'manual',
-      nextAttemptAt: null,
-    });
-  }
-
-  #announce(event: NewEvent): EventRecord {
-    const fault = event.targetUrl === undefined ? this.#faults.takeForEvent(event.type) : undefined;
-    const stale = fault?.kind === 'webhookStale' ? { status: 'pending' } : {};
-    const basis = this.#basis({ ...event, overlay: { ...event.overlay, ...stale } });
-    const delivery =
-      fault?.kind === 'webhookLost' ? 'lost' : fault?.kind === 'webhookHeld' ? 'held' : 'scheduled';
-    const delayMs = fault?.kind === 'webhookDelayed' ? (fault.delayMs ?? 0) : 0;
-    const nextAttemptAt = delivery === 'scheduled' ? Date.now() + delayMs : null;
-    const record = this.#state.events.put({ ...basis, delivery, nextAttemptAt });
-    const copies = fault?.kind === 'webhookDoubled' ? 2 : 1;
-    this.#state.afterCommit(() => this.#delivery.take(record.id, copies));
-    return record;
-  }
-
-  #basis(event: NewEvent): EventRecord {
-    return {
-      id: newId(),
-      createdAt: this.#state.events.nextCreatedAt(),
-      livemode: this.#settings.current.livemode,
-      ...event,
-      delivery: 'scheduled',
-      attempts: [],
-      nextAttemptAt: null,
-    };
-  }
+/** Records an event and hands it to delivery once it is on disk, as the fault says that strikes it. */
+function announce(
+  { store, delivery }: Simulation,
+  type: string,
+  subject: EventRecord['subject'],
+  view: (claims?: 'pending') => object,
+): void {
+  const fault = takeRule(
+    store.faults,
+    ({ endpoint, eventType }) => endpoint === null && isWanted(eventType, type),
+  );
+  const effect: Partial<FaultEffect> = fault === undefined ? {} : FAULT_KINDS[fault.kind];
+  const event = putEvent(store, {
+    type,
+    subject,
+    data: toExactJson(view(effect.claims)),
+    delivery: effect.delivery ?? 'scheduled',
+    nextAttemptAt: effect.delivery === undefined ? Date.now() + (fault?.delayMs ?? 0) : null,
+  });
+  store.afterCommit(() => delivery.take(event.id, effect.copies));
 }

@@ -1,50 +1,35 @@
 import { destinationView } from './destination.js';
 import { exactNumber } from './exact-json.js';
-import type {
-  BalanceRecord,
-  BalanceTransactionRecord,
-  ChargeRecord,
-  DepositRecord,
-  EventRecord,
-  OrderRecord,
-  PayoutRecord,
-  SettingsRecord,
-} from './records.js';
+import type * as records from './records.js';
+import type { Settings } from './settings.js';
 
 /** Records as the wire shows them: one function per object of the contract, members in the order of its examples. */
 
-export function accountView(settings: SettingsRecord): object {
-  const { feeRates, payoutLimit, wallets } = settings;
-  const min = (amount: string): object => ({ currency: 'USDT', min: exactNumber(amount) });
+export function accountView({ feeRates, payoutLimit, wallets }: Settings): object {
+  const min = { currency: 'USDT', min: exactNumber('200') };
   return {
-    feeRates: {
-      payout: exactNumber(feeRates.payout),
-      pay: exactNumber(feeRates.pay),
-      withdrawToken: exactNumber(feeRates.withdrawToken),
-      trade: exactNumber(feeRates.trade),
-    },
+    feeRates: ratesView(feeRates),
     limit: {
-      pay: { ...min('5'), max: exactNumber('10000') },
-      payout: { currency: payoutLimit.currency, min: exactNumber(payoutLimit.min) },
-      withdrawToken: min('200'),
+      pay: { currency: 'USDT', min: exactNumber('5'), max: exactNumber('10000') },
+      payout: limitView(payoutLimit),
+      withdrawToken: min,
     },
     wallets,
   };
 }
 
-export function balanceView(balance: BalanceRecord): object {
+export function balanceView({ id, balanceId, available, pending }: records.BalanceRecord): object {
   return {
-    id: balance.balanceId,
+    id: balanceId,
     object: 'balance',
-    currency: balance.id,
-    available: exactNumber(balance.available),
-    pending: exactNumber(balance.pending),
+    currency: id,
+    available: exactNumber(available),
+    pending: exactNumber(pending),
   };
 }
 
-export function balanceTransactionView(transaction: BalanceTransactionRecord): object {
-  const { id, currency, amount, availableOn, createdAt, type, source, status, description, fee, net } =
-    transaction;
+export function balanceTransactionView(transaction: records.BalanceTransactionRecord): object {
+  const { id, currency, amount, availableOn, createdAt, type, source, status, description } = transaction;
   return {
     id,
     object: 'balanceTransaction',
@@ -56,29 +41,29 @@ export function balanceTransactionView(transaction: BalanceTransactionRecord): o
     source,
     status,
     description,
-    fee: exactNumber(fee),
-    net: exactNumber(net),
+    fee: exactNumber(transaction.fee),
+    net: exactNumber(transaction.net),
   };
 }
 
-export function orderView(order: OrderRecord): object {
+export function orderView({ id, createdAt, symbol, side, ...order }: records.OrderRecord): object {
   return {
-    id: order.id,
+    id,
     object: 'order',
-    createdAt: order.createdAt,
-    symbol: order.symbol,
-    side: order.side,
+    createdAt,
+    symbol,
+    side,
     type: 'market',
     amount: exactNumber(order.amount),
     price: exactNumber(order.price),
     quoteAmount: exactNumber(order.quoteAmount),
     fee: exactNumber(order.fee),
-    status: order.unfilled ?? 'filled',
+    status: order.status,
     externalOrderId: order.externalOrderId,
   };
 }
 
-export function payoutView(payout: PayoutRecord): object {
+export function payoutView(payout: records.PayoutRecord): object {
   return {
     id: payout.id,
     object: 'payout',
@@ -96,51 +81,61 @@ export function payoutView(payout: PayoutRecord): object {
 }
 
 /** A payout as the API claims it to be; its events, like its money, keep to the truth. */
-export function shownPayout(payout: PayoutRecord): PayoutRecord {
-  const { shown } = payout;
-  if (shown === undefined) return payout;
-  const { amount = payout.amount, fee = payout.fee, status = payout.status } = shown;
-  return { ...payout, amount, fee, status };
+export function shownPayout(payout: records.PayoutRecord): records.PayoutRecord {
+  return { ...payout, ...payout.shown };
 }
 
 /** The shape of a deposit notice; the contract publishes none [I]. */
-export function depositView(deposit: DepositRecord): object {
+export function depositView(deposit: records.DepositRecord): object {
+  const { id, currency, amount, addr, txHash, confirmations, status, createdAt } = deposit;
   return {
-    id: deposit.id,
+    id,
     object: 'deposit',
-    currency: deposit.currency,
-    amount: exactNumber(deposit.amount),
-    addr: deposit.addr,
-    txHash: deposit.txHash,
-    confirmations: deposit.confirmations,
-    status: deposit.status,
-    createdAt: deposit.createdAt,
+    currency,
+    amount: exactNumber(amount),
+    addr,
+    txHash,
+    confirmations,
+    status,
+    createdAt,
   };
 }
 
-export function chargeView(charge: ChargeRecord): object {
+export function chargeView({ id, createdAt, status, amount, ...charge }: records.ChargeRecord): object {
   return {
-    id: charge.id,
+    id,
     object: 'charge',
-    createdAt: charge.createdAt,
-    paid: charge.status === 'closed',
-    status: charge.status,
-    amount: exactNumber(charge.amount),
+    createdAt,
+    paid: status === 'closed',
+    status,
+    amount: exactNumber(amount),
     currency: charge.currency,
     externalOrderId: charge.externalOrderId,
   };
 }
 
-/** An event as the control surface shows it, with its delivery; the data is what `eventMembers` sends. */
-export function eventControlView(event: EventRecord): object {
+/** The settings in force; the API key is none of them. */
+export function settingsView(settings: Settings): object {
+  const { payoutFee, deliverLess } = settings;
   return {
-    id: event.id,
-    type: event.type,
-    createdAt: event.createdAt,
-    livemode: event.livemode,
-    subject: event.subject,
-    delivery: event.delivery,
-    attempts: event.attempts,
-    nextAttemptAt: event.nextAttemptAt === null ? null : new Date(event.nextAttemptAt).toISOString(),
+    ...settings,
+    id: undefined,
+    payoutFee: payoutFee === null ? null : exactNumber(payoutFee),
+    deliverLess: deliverLess === null ? null : exactNumber(deliverLess),
+    feeRates: ratesView(settings.feeRates),
+    payoutLimit: limitView(settings.payoutLimit),
+    symbols: symbolsView(settings),
   };
+}
+
+export function symbolsView({ symbols }: Settings): object[] {
+  return symbols.map(({ symbol, bid, ask }) => ({ symbol, bid: exactNumber(bid), ask: exactNumber(ask) }));
+}
+
+function limitView({ currency, min }: Settings['payoutLimit']): object {
+  return { currency, min: exactNumber(min) };
+}
+
+function ratesView(rates: Settings['feeRates']): object {
+  return Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, exactNumber(rate)]));
 }

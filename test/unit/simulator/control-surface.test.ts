@@ -37,12 +37,12 @@ describe('the control surface', () => {
     ['PATCH', '/settings', { webhookTimeScale: 1001 }, 'webhookTimeScale'],
     ['PATCH', '/settings', { livemode: 'yes' }, 'livemode'],
     ['PATCH', '/settings', { wallets: [{ currency: 'USDT' }] }, 'wallets[0].addr'],
-    ['PATCH', '/settings', { payoutLimit: { currency: 'usdt', min: 1 } }, 'currency'],
+    ['PATCH', '/settings', { payoutLimit: { currency: 'usdt', min: 1 } }, 'payoutLimit.currency'],
     ['PATCH', '/settings', { payoutFee: '1.9 CNY' }, 'payoutFee'],
     ['PATCH', '/settings', { deliverLess: -1 }, 'deliverLess'],
     ['PATCH', '/settings', { returns: 'never' }, 'returns'],
     ['PATCH', '/settings', { returnFees: 'no' }, 'returnFees'],
-    ['PATCH', '/settings', { feeRates: { payouts: 1 } }, 'payouts'],
+    ['PATCH', '/settings', { feeRates: { payouts: 1 } }, 'feeRates.payouts'],
     ['PATCH', '/settings', [], 'body'],
   ])('%s %s %j names the field %s', async (method, path, body, field) => {
     const client = await startClient();

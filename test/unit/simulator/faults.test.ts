@@ -238,11 +238,11 @@ describe('ordering faults', () => {
 
   test('every kind can be ordered', async () => {
     const client = await startClient();
-    for (const [kind, phase] of Object.entries(FAULT_KINDS)) {
+    for (const [kind, { strikes }] of Object.entries(FAULT_KINDS)) {
       const delays = kind.startsWith('delay') || kind === 'webhookDelayed';
       const fault = {
         kind,
-        ...(phase === 'webhook' ? {} : { endpoint: '*' }),
+        ...(strikes === 'webhook' ? {} : { endpoint: '*' }),
         ...(delays ? { delayMs: 1 } : {}),
       };
       expect([kind, (await client.control('POST', '/faults', fault)).status]).toEqual([kind, 200]);
