@@ -14,7 +14,7 @@ export interface PayoutState {
 }
 
 export async function superseded(store: Store, payoutId: string): Promise<PayoutState> {
-  const { status, holdReason, providerPayout, payoutAttempt } = await store.payouts.get(payoutId);
+  const { status, holdReason, providerPayout, payoutAttempt } = await store.payouts.getPayout(payoutId);
   // An earlier attempt is over: nothing more is to be expected of it.
   const isCurrent = providerPayout?.externalOrderId === payoutExternalId(payoutId, payoutAttempt);
   const providerPayoutId = isCurrent ? providerPayout.providerPayoutId : null;
@@ -23,6 +23,6 @@ export async function superseded(store: Store, payoutId: string): Promise<Payout
 
 /** Puts a payout aside for a person; the answer is what the store then says. */
 export async function hold(store: Store, payoutId: string, decided: Hold): Promise<PayoutState> {
-  await store.payouts.hold(payoutId, decided);
+  await store.payouts.holdPayout(payoutId, decided);
   return superseded(store, payoutId);
 }

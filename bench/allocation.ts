@@ -113,7 +113,7 @@ async function measure(store: Store, round: number): Promise<number> {
   await forAll(names, (name) => openWithDeposit(store, name));
   const startedAt = performance.now();
   await forAll(names, async (name) => {
-    const outcome = await store.deposits.allocate(`dep-${name}`);
+    const outcome = await store.deposits.allocateDeposit(`dep-${name}`);
     if (outcome.kind !== 'allocated') throw new Error(`${name} was ${outcome.kind}`);
   });
   return names.length / ((performance.now() - startedAt) / 1_000);
@@ -135,7 +135,7 @@ async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
     maker: 'bench',
     startedAt: new Date(),
   } as const;
-  const opened = await store.payouts.open(origin, {
+  const opened = await store.payouts.openForDeposit(origin, {
     network: 'TRC20',
     address: '0xA',
     deadlineSeconds: 3_600,
@@ -148,7 +148,7 @@ async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
   const depositKey = `dep-${payoutId}`;
   const { currency, amount } = opened.deposit;
   const names = { depositKey, providerDepositId: depositKey, txHash: `0x${payoutId}` };
-  await store.deposits.recordVerified({
+  await store.deposits.recordVerifiedDeposit({
     ...names,
     currency,
     amount,

@@ -11,7 +11,7 @@ export interface AllocateDepositInput {
 /** Decides in the store whose a verified deposit is; run again it answers the same. */
 export function createAllocateDeposit({ store, reached }: ActivityDependencies) {
   return async function allocateDeposit({ depositKey }: AllocateDepositInput): Promise<AllocationOutcome> {
-    const outcome = await store.deposits.allocate(depositKey);
+    const outcome = await store.deposits.allocateDeposit(depositKey);
     await reached(CRASH_POINT.DEPOSIT_ALLOCATED);
     return outcome;
   };

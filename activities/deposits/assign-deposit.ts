@@ -12,6 +12,6 @@ export interface AssignDepositInput {
 /** Gives a unallocated deposit to whom a person says; run again it answers the same. */
 export function createAssignDeposit({ store }: ActivityDependencies) {
   return async function assignDeposit({ depositKey, to, actor }: AssignDepositInput): Promise<AssignOutcome> {
-    return store.deposits.assign(depositKey, to, actor);
+    return store.deposits.assignDeposit(depositKey, to, actor);
   };
 }

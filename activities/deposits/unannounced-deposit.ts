@@ -17,7 +17,7 @@ const LOOK_AGAIN_MS = 1_000;
  */
 export async function awaitUnannounced(deps: ActivityDependencies, payoutId: string): Promise<void> {
   const { store, settings } = deps;
-  const payout = await store.payouts.find(payoutId);
+  const payout = await store.payouts.findPayout(payoutId);
   // Where the balance alone proves deposits, no single one is shown.
   if (payout?.deposit == null || settings.depositProof === 'available') return;
   const { currency, amount } = payout.deposit;
@@ -47,8 +47,8 @@ async function followUp(
   money: { readonly currency: string; readonly amount: string },
 ): Promise<boolean> {
   const names = { providerDepositId, txHash: null };
-  const key = await store.deposits.findKey({ depositKey: providerDepositId, ...names });
-  const known = key === undefined ? undefined : await store.deposits.find(key);
+  const key = await store.deposits.findDepositKey({ depositKey: providerDepositId, ...names });
+  const known = key === undefined ? undefined : await store.deposits.findDeposit(key);
   if (known !== undefined && known.status !== DEPOSIT_STATUS.VERIFIED) return false;
   // Its workflow runs, as a rule, and then this starts none.
   const depositKey = key ?? providerDepositId;

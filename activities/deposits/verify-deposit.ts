@@ -27,7 +27,7 @@ export interface DepositProof {
 export function createVerifyDeposit(deps: ActivityDependencies) {
   return async function verifyDeposit(input: VerifyDepositInput): Promise<DepositProof> {
     const { store, settings } = deps;
-    const events = await store.webhooks.pendingOf({ providerObjectId: input.depositKey });
+    const events = await store.webhooks.pendingWebhooksOf({ providerObjectId: input.depositKey });
     const depositKey = await asReadFailure(async () => {
       await ensureOpeningBalances(deps);
       return settings.depositProof === 'available'
@@ -38,7 +38,7 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
       throw retryLater('the provider does not show the deposit', input.verifyIntervalMs);
     await deps.reached(CRASH_POINT.DEPOSIT_VERIFIED);
     if (input.notice.txHash === null) await learnFrom(deps, events);
-    await store.webhooks.markHandled(events);
+    await store.webhooks.markWebhooksHandled(events);
     return { depositKey };
   };
 }
@@ -68,7 +68,7 @@ async function proveByTransaction(
   if (Date.parse(transaction.createdAt) < depositsFrom.getTime()) {
     throw hopeless(FAILURE_TYPE.PART_OF_OPENING_BALANCE);
   }
-  return deps.store.deposits.recordVerified({
+  return deps.store.deposits.recordVerifiedDeposit({
     ...toVerified(depositKey, notice, `balanceTransaction ${transaction.id}`),
     providerDepositId: transaction.source ?? null,
     amount: arrivedWith(transaction),
@@ -98,10 +98,12 @@ async function findUnexplained(
 ): Promise<BalanceTransaction | string | undefined> {
   const { providerDepositId, currency, amount } = notice;
   const txHash = notice.txHash === null ? null : normaliseTransactionHash(notice.txHash);
-  const known = await store.deposits.findKey({ depositKey, providerDepositId, txHash });
+  const known = await store.deposits.findDepositKey({ depositKey, providerDepositId, txHash });
   if (known !== undefined) return known;
   const candidates = await findShownDeposits(qbitpay, { currency, amount });
-  const explained = await store.deposits.findExplained(candidates.flatMap(({ source }) => source ?? []));
+  const explained = await store.deposits.findExplainedDeposits(
+    candidates.flatMap(({ source }) => source ?? []),
+  );
   const unexplained = candidates.filter(({ source }) => source !== undefined && !explained.has(source));
   return unexplained.length === 1 ? unexplained[0] : undefined;
 }
@@ -126,7 +128,7 @@ async function proveByBalance(
   const balances = await qbitpay.listBalances({ currency });
   const available = balances.find((balance) => balance.currency === currency)?.available;
   if (available === undefined) return undefined;
-  return store.deposits.recordIfCovered(
+  return store.deposits.recordDepositIfCovered(
     toVerified(depositKey, notice, `available ${available}`),
     claimed,
     available,

@@ -39,10 +39,10 @@ async function close(deps: ActivityDependencies, input: CloseFundingInput): Prom
       ? await asReadFailure(() => whyNotReleasable(deps, payoutId))
       : undefined;
   if (why !== undefined) {
-    const { status, holdReason } = await store.payouts.get(payoutId);
+    const { status, holdReason } = await store.payouts.getPayout(payoutId);
     return { kind: 'refused', status, holdReason, why };
   }
-  return store.payouts.close({
+  return store.payouts.closeFunding({
     origin: await toPayoutOrigin(store, input.origin),
     to: input.to,
     detail: input.detail,

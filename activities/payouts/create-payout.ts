@@ -40,7 +40,7 @@ async function create(
   { payoutId }: CreatePayoutInput,
 ): Promise<CreatePayoutResult> {
   const decidedAt = takeMoment();
-  const payout = await deps.store.payouts.get(payoutId);
+  const payout = await deps.store.payouts.getPayout(payoutId);
   const known = adopt(payout);
   if (known !== undefined) return known;
   await deps.reached(CRASH_POINT.PAYOUT_BEFORE_GUARD);
@@ -63,7 +63,7 @@ async function create(
         about: { id: providerRequest, states: SENDABLE_STATES },
       }),
     isAbsent: async (firstSentAt) => {
-      const announced = await deps.store.webhooks.objectsOf(payoutId);
+      const announced = await deps.store.webhooks.announcedObjectsOf(payoutId);
       return isNothing(await scanPayouts(deps.qbitpay, providerRequest, firstSentAt.getTime(), announced));
     },
     send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),

@@ -91,7 +91,12 @@ export function createGetDepositAddress({ store, qbitpay, settings, reached }: A
       if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
       const { addr: address } = wallet;
       const deadlineSeconds = input.depositDeadlineSeconds;
-      const outcome = await store.payouts.open(origin, { ...terms, network, address, deadlineSeconds });
+      const outcome = await store.payouts.openForDeposit(origin, {
+        ...terms,
+        network,
+        address,
+        deadlineSeconds,
+      });
       await reached(CRASH_POINT.OPENING_BOOKED);
       return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });

@@ -18,7 +18,7 @@ export interface HoldPayoutInput {
 export function createHoldPayout({ store }: ActivityDependencies) {
   return async function holdPayout(input: HoldPayoutInput): Promise<PayoutState> {
     const { payoutId, reason, detail } = input;
-    const { orderAttempt } = await store.payouts.get(payoutId);
+    const { orderAttempt } = await store.payouts.getPayout(payoutId);
     const id = {
       operation: REQUEST_OPERATION.ORDER,
       externalOrderId: orderExternalId(payoutId, orderAttempt),

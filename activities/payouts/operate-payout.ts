@@ -105,7 +105,7 @@ async function answerEarly(
   if (await store.decisions.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
   const needed = NEEDED_ACTION[action];
   if (needed === undefined) return undefined;
-  const { status, holdReason } = await store.payouts.get(payoutId);
+  const { status, holdReason } = await store.payouts.getPayout(payoutId);
   const refusal = refuseAction(status, holdReason, needed);
   return refusal === undefined ? undefined : refused(refusal);
 }
@@ -121,7 +121,7 @@ type Adoption = Decision & { readonly providerId: string };
 
 /** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
 async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<OperationOutcome> {
-  const payout = await deps.store.payouts.get(adoption.payoutId);
+  const payout = await deps.store.payouts.getPayout(adoption.payoutId);
   return payout.heldFrom === PAYOUT_STATUS.CONVERTING
     ? adoptOrder(deps, payout, adoption)
     : adoptPayout(deps, payout, adoption);
@@ -209,7 +209,7 @@ async function retry(
   deps: ActivityDependencies,
   decision: Decision & { readonly destination?: Destination | undefined },
 ): Promise<OperationOutcome> {
-  const payout = await deps.store.payouts.get(decision.payoutId);
+  const payout = await deps.store.payouts.getPayout(decision.payoutId);
   const live = await whyLive(deps, payout);
   if (live !== undefined) return refused(live);
   const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
@@ -222,7 +222,7 @@ async function close(
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
 ): Promise<OperationOutcome> {
-  const payout = await deps.store.payouts.get(decision.payoutId);
+  const payout = await deps.store.payouts.getPayout(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
   if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.

@@ -1,5 +1,5 @@
 import type { Store } from '../../src/store/store.js';
-import type { PayoutOrigin } from '../../src/store/payouts/payouts.js';
+import type { PayoutOrigin } from '../../src/store/payouts/payout-transitions.js';
 import type { PayoutRequest } from '../../src/domain/payout-request.js';
 
 /** A payout's origin as the workflow knows it: plain JSON. */
@@ -16,7 +16,7 @@ export interface PayoutOriginInput {
 export async function toPayoutOrigin(store: Store, origin: PayoutOriginInput): Promise<PayoutOrigin> {
   return {
     request: origin.request,
-    requestHash: await store.hashRequest(origin.request),
+    requestHash: await store.payouts.hashRequest(origin.request),
     firstExecutionRunId: origin.firstExecutionRunId,
     openRequestId: origin.openRequestId,
     maker: origin.maker,

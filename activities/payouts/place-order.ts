@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
 import type { SentAmount } from '../../src/store/requests/provider-requests.js';
-import type { Funds } from '../../src/store/ledger/ledger.js';
+import type { Funds } from '../../src/store/ledger/journal.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
@@ -64,7 +64,7 @@ async function place(
 ): Promise<PlaceOrderResult> {
   const decidedAt = takeMoment();
   const { store } = deps;
-  const payout = await store.payouts.get(payoutId);
+  const payout = await store.payouts.getPayout(payoutId);
   const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
   if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout, maxSlippageBps);
   if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(store, payoutId);
@@ -189,7 +189,7 @@ async function accept(
     deps.store.requests.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
   );
   await deps.reached(CRASH_POINT.ORDER_RECORDED);
-  return readBack(deps, await deps.store.payouts.get(payoutId), maxSlippageBps);
+  return readBack(deps, await deps.store.payouts.getPayout(payoutId), maxSlippageBps);
 }
 
 async function readBack(

@@ -19,7 +19,7 @@ export function createPollOrder(deps: ActivityDependencies) {
     const { payoutId, pollIntervalMs } = input;
     const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds, maxSlippageBps } =
       input;
-    const payout = await deps.store.payouts.get(payoutId);
+    const payout = await deps.store.payouts.getPayout(payoutId);
     const progress = await watched(deps.store, payoutId, () => readOrder(deps, payout, maxSlippageBps));
     if (progress.kind !== 'pending') return progress;
     const { unclear } = progress;

@@ -38,7 +38,7 @@ export async function whyNotReleasable(
   deps: LookDependencies,
   payoutId: string,
 ): Promise<string | undefined> {
-  const payout = await deps.store.payouts.find(payoutId);
+  const payout = await deps.store.payouts.findPayout(payoutId);
   if (payout?.status !== PAYOUT_STATUS.HELD) return undefined;
   const id = providerRequestIdOf(payout);
   const providerRequest = await deps.store.requests.find(id);

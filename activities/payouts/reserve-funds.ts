@@ -13,7 +13,7 @@ export interface ReserveFundsInput {
 /** Takes what a payout needs out of the available balance, if it is its turn and there is enough. */
 export function createReserveFunds({ store, reached }: ActivityDependencies) {
   return async function reserveFunds({ payoutId }: ReserveFundsInput): Promise<ReservationOutcome> {
-    const outcome = await store.payouts.reserve(payoutId);
+    const outcome = await store.payouts.reserveFunds(payoutId);
     if (hasReserved(outcome.status)) await reached(CRASH_POINT.BALANCE_RESERVED);
     return outcome;
   };
@@ -31,7 +31,7 @@ export interface PollReservationInput extends ReserveFundsInput {
 /** As reserveFunds, again and again: for wake-ups that never came. */
 export function createPollReservation({ store, reached }: ActivityDependencies) {
   return async function pollReservation(input: PollReservationInput): Promise<ReservationOutcome> {
-    const outcome = await store.payouts.reserve(input.payoutId);
+    const outcome = await store.payouts.reserveFunds(input.payoutId);
     if (outcome.status === PAYOUT_STATUS.AWAITING_BALANCE) {
       throw retryLater('the available balance does not suffice', input.pollIntervalMs);
     }

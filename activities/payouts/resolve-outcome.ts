@@ -63,7 +63,7 @@ async function lookOnce(
   const { store } = deps;
   const { payoutId, pollIntervalMs, heldAs } = input;
   const isHeld = heldAs !== undefined;
-  const payout = await store.payouts.get(payoutId);
+  const payout = await store.payouts.getPayout(payoutId);
   // A workflow that was reset may ask about a request of a payout that has ended since.
   if (isFinalStatus(payout.status)) return superseded(store, payoutId);
   if (isHeld && (await isElsewhere(store, payout, heldAs))) return superseded(store, payoutId);
@@ -120,7 +120,7 @@ async function search(
 ): Promise<ResolveOutcomeResult | undefined> {
   const { store } = deps;
   const { payoutId } = payout;
-  const events = await store.webhooks.pendingOf({ payoutId });
+  const events = await store.webhooks.pendingWebhooksOf({ payoutId });
   const scan = await scanFor(deps, payout);
   const [first, ...others] = scan.found;
   if (others.length > 0) {
@@ -140,7 +140,7 @@ async function search(
   if (!isNothing(scan)) return undefined;
   // What they announce is not there: they stay for whoever decides.
   for (const { webhookEventId } of events)
-    await store.webhooks.keep(webhookEventId, 'the payout is held, and QbitPay does not show it');
+    await store.webhooks.keepWebhook(webhookEventId, 'the payout is held, and QbitPay does not show it');
   return undefined;
 }
 

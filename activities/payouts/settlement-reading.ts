@@ -45,8 +45,8 @@ export async function readSettlement(
 ): Promise<Settlement> {
   const { store, qbitpay, reached } = deps;
   return watched(store, payoutId, async () => {
-    const events = await store.webhooks.pendingOf({ payoutId });
-    const { request } = await store.payouts.get(payoutId);
+    const events = await store.webhooks.pendingWebhooksOf({ payoutId });
+    const { request } = await store.payouts.getPayout(payoutId);
     // At once: others that do not answer must not use up the time of the one that is settled.
     const [payout, others] = await Promise.all([
       orNone(() => qbitpay.getPayout(providerPayoutId)),
@@ -77,7 +77,7 @@ export async function readSettlement(
     });
     if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_RECORDED);
     const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
-    await store.webhooks.markHandled(
+    await store.webhooks.markWebhooksHandled(
       events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
     );
     return { ...outcome, settled: isFinalStatus(outcome.status) };
@@ -107,7 +107,7 @@ async function recordOthers(
   others: readonly Other[],
 ): Promise<void> {
   if (others.length === 0) return;
-  const payout = await deps.store.payouts.get(payoutId);
+  const payout = await deps.store.payouts.getPayout(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const providerRequest = await deps.store.requests.get({
     operation: REQUEST_OPERATION.PAYOUT,

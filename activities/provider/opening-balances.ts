@@ -23,7 +23,7 @@ export async function ensureOpeningBalances(deps: OpeningDependencies): Promise<
 
 /** False when something was booked between the reading of the provider and the writing: then nothing is written. */
 async function tryOpening({ store, qbitpay }: OpeningDependencies): Promise<boolean> {
-  const bookedBefore = await store.ledger.providerBalances();
+  const bookedBefore = await store.ledger.readProviderBalances();
   const { balances, newest } = await readStandingBalances(qbitpay);
   const transactions = await readAllSince(qbitpay, newest, await store.ledger.readAccountOpening());
   const unbooked = await store.ledger.findUnbooked(

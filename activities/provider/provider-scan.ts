@@ -196,7 +196,7 @@ export async function scanFor(
   const fromMs = (firstSentAt ?? payout.createdAt).getTime();
   if (id.operation === REQUEST_OPERATION.ORDER) return scanOrders(deps, id, { firstSentAtMs: fromMs, asked });
   const known = payout.providerPayout?.providerPayoutId;
-  const announced = await deps.store.webhooks.objectsOf(payout.payoutId);
+  const announced = await deps.store.webhooks.announcedObjectsOf(payout.payoutId);
   const scan = await scanPayouts(
     deps.qbitpay,
     id,

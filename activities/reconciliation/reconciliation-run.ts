@@ -37,7 +37,7 @@ export async function runReconciliation(
   const wake = await bookReturns(deps, onProgress);
   const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS, onProgress);
   // Read last, so that it knows whatever the provider has shown.
-  const snapshot = await store.reconciliation.snapshot(sinceMs, mentionedBy(provider));
+  const snapshot = await store.reconciliation.readStoreSnapshot(sinceMs, mentionedBy(provider));
   const graceMs = settings.reconciliation.graceSeconds * 1_000;
   const { report, unseenDeposits, outside } = compareStoreWithProvider({
     store: snapshot,

@@ -7,7 +7,7 @@ const SWEEP_LIMIT = 200;
 /** Dispatches stored webhook events that nobody has handled: lost between storing and dispatching, or not acted upon. */
 export function createDispatchDueWebhooks({ store, dispatchWebhook }: ActivityDependencies) {
   return async function dispatchDueWebhooks(): Promise<{ readonly dispatched: number }> {
-    const due = await store.webhooks.findDue(SWEEP_LIMIT);
+    const due = await store.webhooks.findDueWebhooks(SWEEP_LIMIT);
     let dispatched = 0;
     for (const webhookEventId of due) {
       try {

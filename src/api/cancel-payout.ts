@@ -51,13 +51,13 @@ async function cancelPayout(
   payoutId: string,
   { actor, reason }: { readonly actor: string; readonly reason: string | undefined },
 ) {
-  const before = await store.payouts.find(payoutId);
+  const before = await store.payouts.findPayout(payoutId);
   if (before !== undefined && isFinalStatus(before.status)) return toAnswer(before);
   const outcome = await payouts.cancel(payoutId, actor, reason);
   if (outcome.kind === 'refused') throw ProblemError.of('CANCEL_REFUSED', outcome.message);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
 
-  const after = await store.payouts.find(payoutId);
+  const after = await store.payouts.findPayout(payoutId);
   if (after !== undefined) return toAnswer(after);
   if (outcome.kind === 'notRunning') throw payoutNotFound();
   // Cancelled before it was open: the store need not ever have heard of it.

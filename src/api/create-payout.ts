@@ -60,8 +60,8 @@ async function createPayout(
   actor: string,
   reply: FastifyReply,
 ) {
-  const requestHash = await store.hashRequest(request);
-  const existing = await store.payouts.find(request.payoutId);
+  const requestHash = await store.payouts.hashRequest(request);
+  const existing = await store.payouts.findPayout(request.payoutId);
   if (existing !== undefined) return sendRecord(reply, existing, requestHash);
 
   const openRequestId = randomUUID();
@@ -76,7 +76,7 @@ async function createPayout(
       throw idTaken();
     case 'opened':
     case 'ended': {
-      const record = await store.payouts.find(request.payoutId);
+      const record = await store.payouts.findPayout(request.payoutId);
       if (record === undefined) throw missingFromStore(outcome);
       return sendRecord(reply, record, requestHash, openRequestId);
     }

@@ -50,10 +50,10 @@ export function addDeclareDeposit(app: ApiServer, dependencies: DeclareDepositDe
       const outcome = await store.deposits.declareTransaction({ payoutId, txHash, actor });
       await assertDeclared(outcome, payoutId, dependencies.payouts);
       // It may have come in before anybody said whose it is, and may be on its way to being unallocated at this moment.
-      for (const { depositId, status } of await store.deposits.findOfTransaction(txHash)) {
+      for (const { depositId, status } of await store.deposits.findDepositsOfTransaction(txHash)) {
         if (status !== DEPOSIT_STATUS.ALLOCATED) await dependencies.deposits.matchAgain(depositId);
       }
-      const record = await store.payouts.find(payoutId);
+      const record = await store.payouts.findPayout(payoutId);
       if (record === undefined) throw payoutNotFound();
       return toPayout(record);
     },

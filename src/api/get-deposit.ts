@@ -38,7 +38,7 @@ export function addGetDeposit(app: ApiServer, { store, authentication }: GetDepo
 
 /** @throws ProblemError 404 for a deposit that is not in the store */
 export async function readDeposit(store: ApiStore, depositId: string): Promise<DepositRecord> {
-  const deposit = await store.deposits.find(depositId);
+  const deposit = await store.deposits.findDeposit(depositId);
   if (deposit !== undefined) return deposit;
   throw ProblemError.of('DEPOSIT_NOT_FOUND', 'There is no deposit with this depositId.');
 }

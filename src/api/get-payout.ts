@@ -54,11 +54,11 @@ export function addGetPayout(
 }
 
 async function readFromStore(store: ApiStore, payoutId: string) {
-  const record = await store.payouts.find(payoutId);
+  const record = await store.payouts.findPayout(payoutId);
   if (record === undefined) return undefined;
   const [timeline, entries] = await Promise.all([
-    store.payouts.timeline(payoutId),
-    store.ledger.postingsOf(payoutId),
+    store.payouts.readTimeline(payoutId),
+    store.ledger.readPostingsOf(payoutId),
   ]);
   return toPayoutWithTimeline(record, timeline, entries);
 }

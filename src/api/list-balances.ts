@@ -27,7 +27,7 @@ export function addListBalances(app: ApiServer, { store, authentication }: ListB
     onRequest: authentication('read'),
     schema: SCHEMA,
     handler: async () => {
-      const balances = await store.ledger.balances();
+      const balances = await store.ledger.readBalances();
       return { object: 'list' as const, data: balances.map(toBalance), hasMore: false };
     },
   });

@@ -29,7 +29,7 @@ export function addListDeposits(app: ApiServer, { store, authentication }: ListD
     handler: async ({ query }) => {
       const { limit, status, starting_after: startingAfter, ending_before: endingBefore } = query;
       const page = await store.deposits
-        .list({ limit, status, startingAfter, endingBefore })
+        .listDeposits({ limit, status, startingAfter, endingBefore })
         .catch(refuseUnknownCursor('deposit'));
       return { object: 'list' as const, data: page.deposits.map(toReceivedDeposit), hasMore: page.hasMore };
     },

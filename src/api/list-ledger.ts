@@ -28,7 +28,7 @@ export function addListLedger(app: ApiServer, { store, authentication }: ListLed
     handler: async ({ query }) => {
       const { starting_after: startingAfter, ending_before: endingBefore, ...filters } = query;
       const page = await store.ledger
-        .list({ ...filters, startingAfter, endingBefore })
+        .listLedgerEntries({ ...filters, startingAfter, endingBefore })
         .catch(refuseUnknownCursor('entry'));
       return { object: 'list' as const, data: page.entries.map(toLedgerEntry), hasMore: page.hasMore };
     },

@@ -28,7 +28,7 @@ export function addListPayouts(app: ApiServer, { store, authentication }: ListPa
     handler: async ({ query }) => {
       const { limit, status, starting_after: startingAfter, ending_before: endingBefore } = query;
       const page = await store.payouts
-        .list({ limit, status, startingAfter, endingBefore })
+        .listPayouts({ limit, status, startingAfter, endingBefore })
         .catch(refuseUnknownCursor('payout'));
       return { object: 'list' as const, data: page.payouts.map(toPayout), hasMore: page.hasMore };
     },

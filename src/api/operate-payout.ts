@@ -89,13 +89,13 @@ async function operate(
   payoutId: string,
   operation: PayoutOperation,
 ) {
-  const before = await store.payouts.find(payoutId);
+  const before = await store.payouts.findPayout(payoutId);
   if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
   const seen = before && { status: before.status, holdReason: before.holdReason };
   const outcome = await payouts.operate(payoutId, { ...operation, seen });
   if (outcome.kind === 'refused') throw refused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
-  const after = await store.payouts.find(payoutId);
+  const after = await store.payouts.findPayout(payoutId);
   if (after === undefined) throw payoutNotFound();
   if (outcome.kind === 'notRunning')
     throw refused(`The payout is "${after.status}" and nothing runs for it.`);

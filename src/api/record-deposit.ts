@@ -38,7 +38,7 @@ export function addRecordDeposit(app: ApiServer, dependencies: RecordDepositDepe
     schema: SCHEMA,
     handler: async ({ body: { currency, amount, ...body } }, reply) => {
       const txHash = normaliseTransactionHash(body.txHash);
-      const [known] = await store.deposits.findOfTransaction(txHash);
+      const [known] = await store.deposits.findDepositsOfTransaction(txHash);
       if (known !== undefined) return toReceivedDeposit(known);
       const told = { txHash, currency, amount };
       const { depositId } = await deposits.record(told);

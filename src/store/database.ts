@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import { Pool } from 'pg';
 import type { StoreSchema } from './schema.js';
 
+/** The pool, or the transaction that the caller is in. */
 export type StoreDatabase = Kysely<StoreSchema>;
 export type StoreTransaction = Transaction<StoreSchema>;
 
@@ -50,6 +51,27 @@ function createPool(options: StoreOptions, max: number): Pool {
 
 function forgetCutConnection(): void {}
 
-export async function pingDatabase(db: StoreDatabase): Promise<void> {
+/** Runs the work in the caller's transaction where there is one, else in one of its own. */
+export async function inTransaction<T>(
+  db: StoreDatabase,
+  work: (trx: StoreTransaction) => Promise<T>,
+): Promise<T> {
+  return isTransaction(db) ? work(db) : db.transaction().execute(work);
+}
+
+/** As {@link inTransaction}; all of its readings show one moment. */
+export async function inSnapshot<T>(
+  db: StoreDatabase,
+  work: (trx: StoreTransaction) => Promise<T>,
+): Promise<T> {
+  if (isTransaction(db)) return work(db);
+  return db.transaction().setIsolationLevel('repeatable read').execute(work);
+}
+
+function isTransaction(db: StoreDatabase): db is StoreTransaction {
+  return db.isTransaction;
+}
+
+export async function ping(db: StoreDatabase): Promise<void> {
   await sql`select 1`.execute(db);
 }

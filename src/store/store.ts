@@ -1,50 +1,5 @@
-import {
-  findUnbooked,
-  readAccountOpening,
-  readProviderBalances,
-  recordOpeningBalances,
-} from './ledger/account-opening.js';
-import { noteOrderDiscrepancy, recordProviderPayout } from './requests/accepted-requests.js';
-import {
-  enterStep,
-  knownOrderIds,
-  noteUnclear,
-  noteOrderMissing,
-  recordOrder,
-  releaseKnown,
-  reportEarlier,
-  soldByOrders,
-  upsertOrder,
-} from './requests/orders.js';
-import { claimedBalance, recordBalanceReading, recordDepositIfCovered } from './ledger/balance-claims.js';
 import type { Pool } from 'pg';
-import {
-  createStoreDatabase,
-  createSendingSessions,
-  pingDatabase,
-  type StoreDatabase,
-  type StoreOptions,
-} from './database.js';
-import { declareTransaction } from './deposits/declarations.js';
-import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposits/deposit-reading.js';
-import { allocateDeposit, assignDeposit } from './deposits/allocation.js';
 import { claimForProvider } from './controls/engine-settings.js';
-import {
-  authoriseResend,
-  claimSending,
-  declareUnknown,
-  endUnknown,
-  getRequest,
-  findRequest,
-  noteAbsenceCheck,
-  settleRequest,
-  withdrawResend,
-  type ProviderRequestId,
-} from './requests/provider-requests.js';
-import { closeFunding, findOpened, openFromBalance, openFunding } from './payouts/funding.js';
-import { fundsOf } from './ledger/ledger.js';
-import { listLedgerEntries, readBalances, readPostingsOf } from './ledger/ledger-reading.js';
-import { assertStoreMigrated, migrateStore } from './migrations/migrator.js';
 import {
   adoptOrder,
   adoptPayout,
@@ -58,178 +13,126 @@ import {
   retryPayout,
 } from './controls/decisions.js';
 import {
-  findPayout,
-  findPayoutIdByProviderId,
-  getPayout,
-  listPayouts,
-  readTimeline,
-} from './payouts/payout-reading.js';
-import { holdPayout } from './payouts/holds.js';
-import { clearWaiting, noteWaiting } from './payouts/payouts.js';
+  createSendingSessions,
+  createStoreDatabase,
+  inTransaction,
+  ping,
+  type StoreDatabase,
+  type StoreOptions,
+} from './database.js';
+import { createDeposits } from './deposits/deposits.js';
+import { createLedger } from './ledger/ledger.js';
+import { createReconciliation } from './ledger/reconciliation-reading.js';
+import { assertMigrated, migrate } from './migrations/migrator.js';
+import { createPayouts } from './payouts/payouts.js';
+import { noteOrderDiscrepancy, recordProviderPayout } from './requests/accepted-requests.js';
 import {
-  findReturnPending,
-  readStoreSnapshot,
-  readReport,
-  recordOutsideActivity,
-  storeReport,
-} from './ledger/reconciliation-reading.js';
+  enterStep,
+  knownOrderIds,
+  noteOrderMissing,
+  noteUnclear,
+  recordOrder,
+  releaseKnown,
+  reportEarlier,
+  soldByOrders,
+  upsertOrder,
+} from './requests/orders.js';
+import {
+  authoriseResend,
+  claimSending,
+  declareUnknown,
+  endUnknown,
+  findRequest,
+  getRequest,
+  noteAbsenceCheck,
+  settleRequest,
+  withdrawResend,
+  type ProviderRequestId,
+} from './requests/provider-requests.js';
 import { whileSending } from './requests/sending-lock.js';
-import { createRequestHasher } from './payouts/request-hash.js';
-import { reserveFunds } from './payouts/reservations.js';
 import { recordMissing, recordReturn, recordSettlement } from './requests/settlements.js';
-import {
-  findDepositKey,
-  findExplainedDeposits,
-  learnTransaction,
-  recordVerifiedDeposit,
-} from './deposits/verified-deposits.js';
-import {
-  announcedObjectsOf,
-  findDueWebhooks,
-  findWebhook,
-  keepWebhook,
-  markWebhooksHandled,
-  noteDispatch,
-  pendingWebhooksOf,
-  storeWebhook,
-} from './webhooks/webhook-inbox.js';
+import { createWebhooks } from './webhooks/webhook-inbox.js';
 
 /** The store of record: every payout, transition, deposit, provider request and webhook event, for ever. */
-export type Store = ReturnType<typeof bindStore>;
+export type Store = ReturnType<typeof createStore>;
+
+/** What the store holds, by aggregate. Every function has the name under which its aggregate offers it. */
+export type Aggregates = ReturnType<typeof createAggregates>;
 
 export function openStore(options: StoreOptions): Store {
-  return bindStore(createStoreDatabase(options), createSendingSessions(options));
+  return createStore(createStoreDatabase(options), createSendingSessions(options));
 }
 
-function bindStore(db: StoreDatabase, sendingSessions: Pool) {
-  const { requests, ...bound } = bindPayouts(db);
+function createStore(db: StoreDatabase, sendingSessions: Pool) {
   return {
-    ...bound,
-    requests: {
-      ...requests,
-      whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
-        whileSending(sendingSessions, id, send),
-    },
-    migrate: () => migrateStore(db),
-    assertMigrated: () => assertStoreMigrated(db),
-    ping: () => pingDatabase(db),
+    ...createAggregates(db, sendingSessions),
+    /** Everything that the work does to these aggregates is committed together, or not at all. */
+    inTransaction: <T>(work: (aggregates: Aggregates) => Promise<T>): Promise<T> =>
+      inTransaction(db, (trx) => work(createAggregates(trx, sendingSessions))),
+    claimForProvider: claimForProvider.bind(null, db),
+    migrate: migrate.bind(null, db),
+    assertMigrated: assertMigrated.bind(null, db),
+    ping: ping.bind(null, db),
     close: async () => {
       await sendingSessions.end();
       await db.destroy();
     },
-    hashRequest: createRequestHasher(db),
-    claimForProvider: (provider: string) => claimForProvider(db, provider),
-    deposits: bindAll(db, {
-      recordVerified: recordVerifiedDeposit,
-      recordIfCovered: recordDepositIfCovered,
-      findKey: findDepositKey,
-      findExplained: findExplainedDeposits,
-      learnTransaction,
-      allocate: allocateDeposit,
-      assign: assignDeposit,
-      declareTransaction,
-      find: findDeposit,
-      findOfTransaction: findDepositsOfTransaction,
-      list: listDeposits,
-    }),
-    ledger: bindAll(db, {
-      list: listLedgerEntries,
-      balances: readBalances,
-      postingsOf: readPostingsOf,
-      fundsOf,
-      claimedBalance,
-      readAccountOpening,
-      providerBalances: readProviderBalances,
-      findUnbooked,
-      recordOpeningBalances,
-      recordBalanceReading,
-    }),
-    reconciliation: bindAll(db, {
-      snapshot: readStoreSnapshot,
-      findReturnPending,
-      recordOutsideActivity,
-      storeReport,
-      readReport,
-    }),
-    webhooks: bindAll(db, {
-      store: storeWebhook,
-      find: findWebhook,
-      findDue: findDueWebhooks,
-      noteDispatch,
-      keep: keepWebhook,
-      pendingOf: pendingWebhooksOf,
-      objectsOf: announcedObjectsOf,
-      markHandled: markWebhooksHandled,
-    }),
   };
 }
 
-function bindPayouts(db: StoreDatabase) {
+function createAggregates(db: StoreDatabase, sendingSessions: Pool) {
   return {
-    payouts: bindAll(db, {
-      find: findPayout,
-      get: getPayout,
-      findIdByProviderId: findPayoutIdByProviderId,
-      list: listPayouts,
-      timeline: readTimeline,
-      findOpened,
-      open: openFunding,
-      openFromBalance,
-      reserve: reserveFunds,
-      close: closeFunding,
-      hold: holdPayout,
-      noteWaiting,
-      clearWaiting,
-    }),
-    requests: bindAll(db, {
-      prepare: enterStep,
-      claim: claimSending,
-      settle: settleRequest,
-      declareUnknown,
-      endUnknown,
-      withdrawResend,
-      get: getRequest,
-      find: findRequest,
-      noteAbsenceCheck,
-      authoriseResend,
-      recordOrder,
-      upsertOrder,
-      noteUnclear,
-      noteOrderMissing,
-      noteOrderDiscrepancy,
-      knownOrderIds,
-      soldByOrders,
-      releaseKnown,
-      reportEarlier,
-      recordProviderPayout,
-      recordMissing,
-      recordSettlement,
-      recordReturn,
-    }),
-    decisions: bindAll(db, {
-      hold: holdByOperator,
-      resume: resumePayout,
-      resend: resendPayout,
-      close: closePayout,
-      closeReturned,
-      closeSold,
-      isCarriedOut,
-      adoptOrder,
-      adoptPayout,
-      retry: retryPayout,
-    }),
+    payouts: createPayouts(db),
+    deposits: createDeposits(db),
+    requests: createRequests(db, sendingSessions),
+    decisions: createDecisions(db),
+    ledger: createLedger(db),
+    reconciliation: createReconciliation(db),
+    webhooks: createWebhooks(db),
   };
 }
 
-type Bound<F> = F extends (db: StoreDatabase, ...rest: infer Rest) => infer Result
-  ? (...rest: Rest) => Result
-  : never;
+function createRequests(db: StoreDatabase, sendingSessions: Pool) {
+  return {
+    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
+      whileSending(sendingSessions, id, send),
+    prepare: enterStep.bind(null, db),
+    claim: claimSending.bind(null, db),
+    settle: settleRequest.bind(null, db),
+    declareUnknown: declareUnknown.bind(null, db),
+    endUnknown: endUnknown.bind(null, db),
+    withdrawResend: withdrawResend.bind(null, db),
+    get: getRequest.bind(null, db),
+    find: findRequest.bind(null, db),
+    noteAbsenceCheck: noteAbsenceCheck.bind(null, db),
+    authoriseResend: authoriseResend.bind(null, db),
+    recordOrder: recordOrder.bind(null, db),
+    upsertOrder: upsertOrder.bind(null, db),
+    noteUnclear: noteUnclear.bind(null, db),
+    noteOrderMissing: noteOrderMissing.bind(null, db),
+    noteOrderDiscrepancy: noteOrderDiscrepancy.bind(null, db),
+    knownOrderIds: knownOrderIds.bind(null, db),
+    soldByOrders: soldByOrders.bind(null, db),
+    releaseKnown: releaseKnown.bind(null, db),
+    reportEarlier: reportEarlier.bind(null, db),
+    recordProviderPayout: recordProviderPayout.bind(null, db),
+    recordMissing: recordMissing.bind(null, db),
+    recordSettlement: recordSettlement.bind(null, db),
+    recordReturn: recordReturn.bind(null, db),
+  };
+}
 
-/** The same functions without their first argument, the database. */
-function bindAll<T extends Record<string, (db: StoreDatabase, ...rest: never[]) => unknown>>(
-  db: StoreDatabase,
-  functions: T,
-): { readonly [Name in keyof T]: Bound<T[Name]> } {
-  const bound = Object.entries(functions).map(([name, fn]) => [name, (...rest: never[]) => fn(db, ...rest)]);
-  return Object.fromEntries(bound) as { readonly [Name in keyof T]: Bound<T[Name]> };
+function createDecisions(db: StoreDatabase) {
+  return {
+    hold: holdByOperator.bind(null, db),
+    resume: resumePayout.bind(null, db),
+    resend: resendPayout.bind(null, db),
+    close: closePayout.bind(null, db),
+    closeReturned: closeReturned.bind(null, db),
+    closeSold: closeSold.bind(null, db),
+    isCarriedOut: isCarriedOut.bind(null, db),
+    adoptOrder: adoptOrder.bind(null, db),
+    adoptPayout: adoptPayout.bind(null, db),
+    retry: retryPayout.bind(null, db),
+  };
 }

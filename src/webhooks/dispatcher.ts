@@ -22,7 +22,7 @@ export interface DispatcherDependencies {
 export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchWebhook {
   const { store, depositEventTypes } = deps;
   return async function dispatchWebhook(webhookEventId) {
-    const row = await store.webhooks.find(webhookEventId);
+    const row = await store.webhooks.findWebhook(webhookEventId);
     if (row?.state !== WEBHOOK_STATE.PENDING) return;
     // Counted first: an event that cannot be dispatched must not stay in front of all others.
     await store.webhooks.noteDispatch(webhookEventId);
@@ -31,7 +31,7 @@ export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchW
       deposit === undefined
         ? await signalPayout(deps, row.payout_id, webhookEventId)
         : await startDeposit(deps, deposit);
-    if (refusal !== undefined) await store.webhooks.keep(webhookEventId, refusal);
+    if (refusal !== undefined) await store.webhooks.keepWebhook(webhookEventId, refusal);
   };
 }
 
@@ -42,7 +42,7 @@ async function signalPayout(
   webhookEventId: string,
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
-  const payout = await store.payouts.find(payoutId);
+  const payout = await store.payouts.findPayout(payoutId);
   const isUnsent = payout?.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
   // A request that was not found is looked for while a person decides: this may be where it is.
   const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;

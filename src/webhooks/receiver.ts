@@ -122,7 +122,7 @@ async function store(
   rawBody: Uint8Array,
 ): Promise<WebhookState | undefined> {
   const classified = await classifyWebhook(store, event, rules);
-  const isNew = await store.webhooks.store({
+  const isNew = await store.webhooks.storeWebhook({
     webhookEventId: event.id,
     type: event.type,
     livemode: event.livemode ?? null,

@@ -41,7 +41,7 @@ export async function classifyWebhook(
     if (payout === undefined) return withoutConsequence('of no concern to payouts');
     const payoutId =
       payout.externalOrderId === undefined
-        ? await store.payouts.findIdByProviderId(payout.providerPayoutId)
+        ? await store.payouts.findPayoutIdByProviderId(payout.providerPayoutId)
         : payoutIdOfExternalId(payout.externalOrderId);
     const subject = { providerObjectId: payout.providerPayoutId, payoutId: payoutId ?? null };
     // Evidence for looking a payout up; only an end is a reason to read.

@@ -1,4 +1,4 @@
-import type { PayoutRow } from '../../src/store/payouts/payouts.js';
+import type { PayoutRow } from '../../src/store/payouts/payout-transitions.js';
 import { coversAll, findUnaffordable, type Account } from './store-watch.js';
 
 const REPORT = { ranAtMs: 2_000, inFlight: 0, discrepancies: [] };

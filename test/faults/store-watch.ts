@@ -1,6 +1,6 @@
 import { Client as PostgresClient } from 'pg';
 import { toFeeTerms, toRequest } from '../../src/store/payouts/payout-reading.js';
-import type { PayoutRow } from '../../src/store/payouts/payouts.js';
+import type { PayoutRow } from '../../src/store/payouts/payout-transitions.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { balanceNeeds } from '../../src/domain/quote.js';

@@ -35,7 +35,7 @@ async function expectAllDoneOnce({ store, sql }: TestStore, payoutIds: readonly 
   expect(await auditLedger(sql)).toEqual([]);
   let leftUsdt = '0';
   for (const payoutId of payoutIds) {
-    const { status, deposit } = await store.payouts.get(payoutId);
+    const { status, deposit } = await store.payouts.getPayout(payoutId);
     expect([payoutId, status]).toEqual([payoutId, 'paid']);
     if (deposit !== null) leftUsdt = addAmounts(leftUsdt, subtractAmounts(deposit.amount, '720'));
   }
@@ -49,7 +49,7 @@ async function expectAllDoneOnce({ store, sql }: TestStore, payoutIds: readonly 
     { cause: 'payout', count: FROM_DEPOSITS + FROM_BALANCE },
     { cause: 'reservation', count: FROM_BALANCE },
   ]);
-  const balances = await store.ledger.balances();
+  const balances = await store.ledger.readBalances();
   // Each order brought in 5040, of which 5025 were paid out.
   const available = { CNY: addAmounts(String(FROM_DEPOSITS * 15)), USDT: leftUsdt };
   for (const { currency, ...balance } of balances) {

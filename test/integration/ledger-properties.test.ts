@@ -102,7 +102,7 @@ async function checkRun(
 }
 
 async function providerBalances(store: TestStore): Promise<{ readonly USDT: string; readonly CNY: string }> {
-  const balances = await store.store.ledger.balances();
+  const balances = await store.store.ledger.readBalances();
   const providerOf = (wanted: string): string =>
     balances.find(({ currency }) => currency === wanted)?.provider ?? '0';
   return { USDT: providerOf('USDT'), CNY: providerOf('CNY') };

@@ -42,15 +42,15 @@ async function waitForUsdt(amount: string): Promise<OpenedPayout> {
 }
 
 async function reserve({ payoutId }: OpenedPayout) {
-  return store.store.payouts.reserve(payoutId);
+  return store.store.payouts.reserveFunds(payoutId);
 }
 
 async function statusOf({ payoutId }: OpenedPayout): Promise<string> {
-  return (await store.store.payouts.get(payoutId)).status;
+  return (await store.store.payouts.getPayout(payoutId)).status;
 }
 
 async function cancel({ origin }: OpenedPayout) {
-  return store.store.payouts.close({ origin, to: 'cancelled', detail: 'by the test' });
+  return store.store.payouts.closeFunding({ origin, to: 'cancelled', detail: 'by the test' });
 }
 
 async function inOrderOfSequence(): Promise<{ payout_id: string; status: string }[]> {
@@ -123,7 +123,10 @@ test('what a cancelled payout gives back is for the next one, who is named', asy
   await addAvailable(store.store, 'CNY', '100.50');
   const [first, next, last] = [await waitFor(), await waitFor(), await waitFor()];
   expect(await statusOf(first)).toBe('paying');
-  await store.store.payouts.hold(first.payoutId, { reason: 'PROVIDER_REFUSED', detail: 'for a person' });
+  await store.store.payouts.holdPayout(first.payoutId, {
+    reason: 'PROVIDER_REFUSED',
+    detail: 'for a person',
+  });
   expect(await cancel(first)).toMatchObject({ kind: 'closed', wake: [next.payoutId] });
   expect(await reserve(last)).toMatchObject({ status: 'awaiting_balance' });
   expect(await reserve(next)).toMatchObject({ status: 'paying', wake: [last.payoutId] });
@@ -131,7 +134,7 @@ test('what a cancelled payout gives back is for the next one, who is named', asy
 
 test('a deposit that becomes available names who is next', async () => {
   const [first] = [await waitForUsdt('10'), await waitForUsdt('10')];
-  const key = await store.store.deposits.recordVerified({
+  const key = await store.store.deposits.recordVerifiedDeposit({
     depositKey: 'dep-available',
     providerDepositId: 'dep-available',
     txHash: null,
@@ -140,8 +143,8 @@ test('a deposit that becomes available names who is next', async () => {
     address: null,
     proof: 'bt-available',
   });
-  await store.store.deposits.allocate(key);
-  expect(await store.store.deposits.assign(key, 'available', 'test')).toMatchObject({
+  await store.store.deposits.allocateDeposit(key);
+  expect(await store.store.deposits.assignDeposit(key, 'available', 'test')).toMatchObject({
     wake: [first.payoutId],
   });
 });
@@ -214,7 +217,7 @@ test('who is opened and ended at the same moment waits for nobody in a circle', 
       };
       return [
         store.store.payouts.openFromBalance(both, terms),
-        store.store.payouts.close({ origin: both, to: 'cancelled', detail: 'by the test' }),
+        store.store.payouts.closeFunding({ origin: both, to: 'cancelled', detail: 'by the test' }),
       ].map((operation) => operation.catch(expectOpenedElsewhere));
     }),
   );

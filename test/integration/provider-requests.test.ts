@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => testStore.close());
 
 const rowsOf = async (query: string, ...values: unknown[]) => (await testStore.sql.query(query, values)).rows;
-const read = (payoutId: string): Promise<PayoutRecord> => store().payouts.get(payoutId);
+const read = (payoutId: string): Promise<PayoutRecord> => store().payouts.getPayout(payoutId);
 const causesOf = async (payoutId: string): Promise<string[]> =>
   (await rowsOf('select cause from ledger_entries where payout_id = $1 order by entry_id', payoutId)).map(
     ({ cause }) => cause,
@@ -86,7 +86,7 @@ const holdAbout = (
   states: readonly RequestState[],
   sends?: number,
 ): Promise<void> =>
-  store().payouts.hold(payoutId, {
+  store().payouts.holdPayout(payoutId, {
     reason,
     detail: 'a test holds it',
     about: { id, states, ...(sends === undefined ? {} : { sends }) },

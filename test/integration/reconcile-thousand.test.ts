@@ -112,7 +112,7 @@ async function payOne(request: Partial<PayoutRequest>): Promise<string> {
 async function bringDeposit(amount: string): Promise<void> {
   const { deposits } = testStore.store;
   const { id } = await control('POST', '/deposits', { currency: 'USDT', amount: Number(amount) });
-  const depositKey = await deposits.recordVerified({
+  const depositKey = await deposits.recordVerifiedDeposit({
     depositKey: id,
     providerDepositId: id,
     txHash: null,
@@ -121,7 +121,7 @@ async function bringDeposit(amount: string): Promise<void> {
     address: null,
     proof: 'balanceTransaction',
   });
-  expect(await deposits.allocate(depositKey)).toMatchObject({ kind: 'allocated', missing: '0' });
+  expect(await deposits.allocateDeposit(depositKey)).toMatchObject({ kind: 'allocated', missing: '0' });
 }
 
 async function sell(payoutId: string, amount: string): Promise<void> {
@@ -266,7 +266,7 @@ test(
   'one digit of one payout, in the middle of all pages, is found',
   async () => {
     const payoutId = payoutIds[515] ?? '';
-    const { providerPayout, currency } = await testStore.store.payouts.get(payoutId);
+    const { providerPayout, currency } = await testStore.store.payouts.getPayout(payoutId);
     const { providerPayoutId = '', recipientAmount = '' } = providerPayout ?? {};
     const provider = addAmounts(recipientAmount, '0.01');
     await control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: Number(provider) });

@@ -30,7 +30,7 @@ function newName(): string {
 }
 
 async function openPayout(request: PayoutRequest = payoutRequest()) {
-  const requestHash = await store.hashRequest(request);
+  const requestHash = await store.payouts.hashRequest(request);
   const origin = {
     request,
     requestHash,
@@ -39,7 +39,7 @@ async function openPayout(request: PayoutRequest = payoutRequest()) {
     maker: 'test',
     startedAt: new Date(),
   };
-  const outcome = await store.payouts.open(origin, {
+  const outcome = await store.payouts.openForDeposit(origin, {
     network: 'TRC20',
     address: '0xA',
     baseAmount: '728.000000',
@@ -107,7 +107,7 @@ test('a payout id belongs to the workflow that opened it, for ever', async () =>
   const { origin } = await openPayout();
   const again = await store.payouts.findOpened({ ...origin, firstExecutionRunId: randomUUID() });
   expect(again).toMatchObject({ kind: 'usedBefore' });
-  const closed = await store.payouts.close({
+  const closed = await store.payouts.closeFunding({
     origin: { ...origin, firstExecutionRunId: randomUUID() },
     to: 'cancelled',
     detail: 'by a stranger',

@@ -67,7 +67,7 @@ async function openAll(): Promise<readonly Payment[]> {
 
 /** Answers with the payout that got it. */
 async function pay({ name, amount, txHash }: Payment): Promise<string> {
-  const key = await store.store.deposits.recordVerified({
+  const key = await store.store.deposits.recordVerifiedDeposit({
     depositKey: name,
     providerDepositId: name,
     txHash,
@@ -76,7 +76,7 @@ async function pay({ name, amount, txHash }: Payment): Promise<string> {
     address: '0xA',
     proof: `bt-${name}`,
   });
-  const outcome = await store.store.deposits.allocate(key);
+  const outcome = await store.store.deposits.allocateDeposit(key);
   return outcome.kind === 'allocated' ? outcome.payoutId : outcome.kind;
 }
 

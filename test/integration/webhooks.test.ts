@@ -322,7 +322,7 @@ test('stored and never dispatched: the sweeper does it, and the payout settles',
   await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
   const event = paidEvent(payoutId, providerPayoutId);
   const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
-  await store.webhooks.store({
+  await store.webhooks.storeWebhook({
     webhookEventId: event.id,
     type: event.type,
     livemode: true,

@@ -18,7 +18,7 @@ const said = (text) => process.stdout.write(`${text}\n`);
 async function isFunded(payout) {
   const { payoutId } = payout;
   if (payout.funding === 'balance') {
-    const { status } = await store.payouts.reserve(payoutId);
+    const { status } = await store.payouts.reserveFunds(payoutId);
     return status !== 'awaiting_balance';
   }
   const { currency, amount } = payout.deposit;
@@ -30,7 +30,7 @@ async function isFunded(payout) {
   // One deposit, announced twice at the same moment, by its two names.
   const keys = await Promise.all(
     [names, { ...names, depositKey: names.txHash, providerDepositId: null }].map((deposit) =>
-      store.deposits.recordVerified({
+      store.deposits.recordVerifiedDeposit({
         ...deposit,
         currency,
         amount,
@@ -40,7 +40,7 @@ async function isFunded(payout) {
     ),
   );
   said(`deposit ${payoutId}`);
-  await Promise.all(keys.map((key) => store.deposits.allocate(key)));
+  await Promise.all(keys.map((key) => store.deposits.allocateDeposit(key)));
   said(`allocated ${payoutId}`);
   return true;
 }
@@ -97,7 +97,7 @@ async function settle({ payoutId }) {
 }
 
 async function carry(payoutId) {
-  const payout = await store.payouts.get(payoutId);
+  const payout = await store.payouts.getPayout(payoutId);
   if (payout.status === 'paid') return;
   if (!(await isFunded(payout))) throw new Error(`${payoutId} is not served`);
   if (payout.funding === 'deposit') await sell(payout);
@@ -107,8 +107,8 @@ async function carry(payoutId) {
 
 // Those who are paid from the balance are served in their order only.
 for (const payoutId of payoutIds) {
-  const { funding } = await store.payouts.get(payoutId);
-  if (funding === 'balance') await store.payouts.reserve(payoutId);
+  const { funding } = await store.payouts.getPayout(payoutId);
+  if (funding === 'balance') await store.payouts.reserveFunds(payoutId);
 }
 const queue = payoutIds.values();
 const work = async () => {

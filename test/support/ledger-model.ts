@@ -115,7 +115,7 @@ export class LedgerModel {
       case 'assign':
         return this.assign(party, deposit, other);
       case 'reserve':
-        await this.store.payouts.reserve(party.opened.payoutId);
+        await this.store.payouts.reserveFunds(party.opened.payoutId);
         return;
       case 'sell':
         return this.sell(party, other);
@@ -129,7 +129,7 @@ export class LedgerModel {
         await this.close(party, other ? 'expired' : 'cancelled');
         return;
       case 'hold':
-        await this.store.payouts.hold(party.opened.payoutId, FOR_A_PERSON);
+        await this.store.payouts.holdPayout(party.opened.payoutId, FOR_A_PERSON);
         return;
       case 'outside':
         return this.moveOutside(deposit, other);
@@ -144,7 +144,7 @@ export class LedgerModel {
       await this.pay(party, false);
       if ((await this.statusOf(party)) === PAYOUT_STATUS.IN_TRANSIT) await this.settle(party, true);
       if (isAtWork(await this.statusOf(party))) {
-        await this.store.payouts.hold(payoutId, FOR_A_PERSON);
+        await this.store.payouts.holdPayout(payoutId, FOR_A_PERSON);
       }
       await this.close(party, 'cancelled');
       await this.giveBack(party);
@@ -161,7 +161,7 @@ export class LedgerModel {
     const amounts = [...this.moved.values()].flat().filter((money) => money.currency === currency);
     let total = addAmounts(...amounts.map(({ amount }) => amount));
     for (const { opened, plan } of this.parties) {
-      const { providerPayout } = await this.store.payouts.get(opened.payoutId);
+      const { providerPayout } = await this.store.payouts.getPayout(opened.payoutId);
       if (providerPayout === null || currencyOf(plan) !== currency) continue;
       total = subtractAmounts(total, addAmounts(providerPayout.recipientAmount, providerPayout.fee));
     }
@@ -169,7 +169,7 @@ export class LedgerModel {
   }
 
   private async statusOf({ opened }: Party): Promise<PayoutStatus> {
-    return (await this.store.payouts.get(opened.payoutId)).status;
+    return (await this.store.payouts.getPayout(opened.payoutId)).status;
   }
 
   private depositOf({ opened }: Party, deposit: number) {
@@ -182,7 +182,7 @@ export class LedgerModel {
   private async announce(party: Party, deposit: number, byHand: boolean): Promise<void> {
     const { name, txHash, amount } = this.depositOf(party, deposit);
     this.moved.set(name, [{ currency: 'USDT', amount }]);
-    const key = await this.store.deposits.recordVerified({
+    const key = await this.store.deposits.recordVerifiedDeposit({
       depositKey: byHand ? txHash : name,
       providerDepositId: byHand ? null : name,
       txHash,
@@ -191,19 +191,23 @@ export class LedgerModel {
       address: byHand ? null : '0xA',
       proof: `bt-${name}`,
     });
-    await this.store.deposits.allocate(key);
+    await this.store.deposits.allocateDeposit(key);
   }
 
   private async declare(party: Party, deposit: number): Promise<void> {
     const { txHash } = this.depositOf(party, deposit);
-    await this.store.payouts.find(party.opened.payoutId);
+    await this.store.payouts.findPayout(party.opened.payoutId);
     await this.store.deposits.declareTransaction({ payoutId: party.opened.payoutId, txHash, actor: 'test' });
   }
 
   /** To the available balance, or half to its payout and half to the next one: refused where these take nothing. */
   private async assign(party: Party, deposit: number, toPayouts: boolean): Promise<void> {
     const { name, txHash, amount } = this.depositOf(party, deposit);
-    const key = await this.store.deposits.findKey({ depositKey: name, providerDepositId: name, txHash });
+    const key = await this.store.deposits.findDepositKey({
+      depositKey: name,
+      providerDepositId: name,
+      txHash,
+    });
     if (key === undefined) return;
     const next = this.parties[(this.parties.indexOf(party) + 1) % this.parties.length]!;
     const half = roundUpToCurrency(multiply(amount, '0.5'), 'USDT');
@@ -211,7 +215,7 @@ export class LedgerModel {
       { payoutId: next.opened.payoutId, amount: subtractAmounts(amount, half) },
       { payoutId: party.opened.payoutId, amount: half },
     ];
-    await this.store.deposits.assign(key, toPayouts ? parts : 'available', 'test');
+    await this.store.deposits.assignDeposit(key, toPayouts ? parts : 'available', 'test');
   }
 
   private async fundsIn(party: Party, currency: string): Promise<string> {
@@ -221,7 +225,7 @@ export class LedgerModel {
 
   private async isFunded({ opened, plan }: Party): Promise<boolean> {
     if (plan.funding === 'balance') return true;
-    const { deposit } = await this.store.payouts.get(opened.payoutId);
+    const { deposit } = await this.store.payouts.getPayout(opened.payoutId);
     return deposit !== null && compareAmounts(deposit.received, deposit.amount) >= 0;
   }
 
@@ -297,7 +301,7 @@ export class LedgerModel {
   /** A reading of the accepted payout: still under way, or as it ended. */
   private async settle(party: Party, ended: boolean): Promise<void> {
     const { plan, opened } = party;
-    const { providerPayout } = await this.store.payouts.get(opened.payoutId);
+    const { providerPayout } = await this.store.payouts.getPayout(opened.payoutId);
     if (party.accepted === undefined || providerPayout === null) return;
     const { amount, fee } = party.accepted;
     await this.store.requests.recordSettlement(opened.payoutId, {
@@ -312,7 +316,7 @@ export class LedgerModel {
 
   private async giveBack(party: Party): Promise<void> {
     const { plan, opened } = party;
-    const { status, providerPayout } = await this.store.payouts.get(opened.payoutId);
+    const { status, providerPayout } = await this.store.payouts.getPayout(opened.payoutId);
     const ended = status === PAYOUT_STATUS.FAILED || status === PAYOUT_STATUS.CANCELLED;
     if (!ended || providerPayout === null) return;
     const { recipientAmount: amount, fee } = providerPayout;
@@ -327,7 +331,7 @@ export class LedgerModel {
   }
 
   private async close({ opened }: Party, to: 'cancelled' | 'expired'): Promise<void> {
-    await this.store.payouts.close({ origin: opened.origin, to, detail: `${to} by the test` });
+    await this.store.payouts.closeFunding({ origin: opened.origin, to, detail: `${to} by the test` });
   }
 
   private async moveOutside(which: number, isCharge: boolean): Promise<void> {

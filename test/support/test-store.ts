@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { openStore, type Store } from '../../src/store/store.js';
-import type { PayoutOrigin } from '../../src/store/payouts/payouts.js';
+import type { PayoutOrigin } from '../../src/store/payouts/payout-transitions.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
 import { createMigratedDatabase } from './engine.js';
@@ -64,7 +64,7 @@ export async function openPayout(
   const { payoutId } = request;
   const origin = {
     request,
-    requestHash: await store.hashRequest(request),
+    requestHash: await store.payouts.hashRequest(request),
     firstExecutionRunId: `run-of-${payoutId}`,
     openRequestId: null,
     maker: 'test',
@@ -74,7 +74,7 @@ export async function openPayout(
   const outcome =
     request.funding === FUNDING.BALANCE
       ? await store.payouts.openFromBalance(origin, quoted)
-      : await store.payouts.open(origin, {
+      : await store.payouts.openForDeposit(origin, {
           ...quoted,
           network: 'TRC20',
           address: '0xA',
@@ -90,7 +90,7 @@ export async function deposit(
   amount: string,
   { depositKey = `dep-${randomUUID()}`, currency = 'USDT', txHash = null as string | null } = {},
 ): Promise<string> {
-  const key = await store.deposits.recordVerified({
+  const key = await store.deposits.recordVerifiedDeposit({
     depositKey,
     providerDepositId: depositKey,
     txHash,
@@ -99,18 +99,18 @@ export async function deposit(
     address: '0xA',
     proof: `bt-${depositKey}`,
   });
-  await store.deposits.allocate(key);
+  await store.deposits.allocateDeposit(key);
   return key;
 }
 
 /** Puts money into the available balance. */
 export async function addAvailable(store: Store, currency: string, amount: string): Promise<void> {
   const key = await deposit(store, amount, { currency });
-  await store.deposits.assign(key, 'available', 'test');
+  await store.deposits.assignDeposit(key, 'available', 'test');
 }
 
 export async function availableBalance(store: Store, currency: string): Promise<string> {
-  const balances = await store.ledger.balances();
+  const balances = await store.ledger.readBalances();
   return balances.find((balance) => balance.currency === currency)?.available ?? '0';
 }
 

@@ -340,7 +340,7 @@ describe('when nobody tells a waiting payout', () => {
   /** Makes money available in the store alone. */
   async function availableUnnoticed(depositId: string): Promise<void> {
     const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
-    const outcome = await store.deposits.assign(depositId, 'available', 'test');
+    const outcome = await store.deposits.assignDeposit(depositId, 'available', 'test');
     await store.close();
     expect(outcome.kind).toBe('assigned');
   }

@@ -34,7 +34,7 @@ import {
   lockPayout,
   transitionPayout,
   type PayoutRow,
-} from '../payouts/payouts.js';
+} from '../payouts/payout-transitions.js';
 import type { OrderRecord } from '../payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
 import { isBeingSent } from '../requests/sending-lock.js';

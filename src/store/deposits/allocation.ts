@@ -4,7 +4,7 @@ import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { missingDeposit } from '../payouts/funding.js';
 import type { Assignment, DepositAllocation } from '../ledger/ledger-records.js';
 import {
@@ -14,7 +14,7 @@ import {
   lockPayout,
   transitionPayout,
   type PayoutRow,
-} from '../payouts/payouts.js';
+} from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import type { DepositRow } from './verified-deposits.js';
 
@@ -42,7 +42,7 @@ type MatchedBy = DepositAllocation['matchedBy'];
  * its transaction may have been declared meanwhile.
  */
 export async function allocateDeposit(db: StoreDatabase, depositKey: string): Promise<AllocationOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const deposit = await lockDeposit(trx, depositKey);
     if (deposit.status === 'allocated') return toOutcome(trx, deposit);
     const match = await findMatch(trx, deposit);
@@ -300,7 +300,7 @@ export async function assignDeposit(
   to: Assignment,
   actor: string,
 ): Promise<AssignOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const deposit = await findLocked(trx, depositKey);
     if (deposit === undefined) return refused('there is no such deposit');
     if (deposit.status === 'verified') return refused('the deposit is being matched; try again');

@@ -1,7 +1,7 @@
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus } from '../../domain/payout-status.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { addTimelineEntry, lockPayout, type PayoutRow } from '../payouts/payouts.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { addTimelineEntry, lockPayout, type PayoutRow } from '../payouts/payout-transitions.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../payouts/payout-records.js';
 
 export interface TransactionDeclaration {
@@ -16,7 +16,7 @@ export async function declareTransaction(
   db: StoreDatabase,
   declaration: TransactionDeclaration,
 ): Promise<DeclarationOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const payout = await lockPayout(trx, declaration.payoutId);
     if (payout === undefined) return DECLARATION_OUTCOME.UNKNOWN_PAYOUT;
     const inserted = takesDeposits(payout) ? await insertDeclaration(trx, declaration) : undefined;

@@ -1,8 +1,8 @@
 import { sql, type Selectable } from 'kysely';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import { addFlag } from '../payouts/payouts.js';
+import { addFlag } from '../payouts/payout-transitions.js';
 import { bookDeposit } from '../ledger/bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { StoreSchema } from '../schema.js';
 
 /** Deposits enter the store once, whoever announces them how often and by which of their names. */
@@ -30,7 +30,7 @@ export interface VerifiedDeposit {
  * when one of the two announcements knew no id. Answers with its key.
  */
 export async function recordVerifiedDeposit(db: StoreDatabase, deposit: VerifiedDeposit): Promise<string> {
-  return db.transaction().execute((trx) => recordInTransaction(trx, deposit));
+  return inTransaction(db, (trx) => recordInTransaction(trx, deposit));
 }
 
 /** As {@link recordVerifiedDeposit}, within the caller's transaction. */
@@ -62,7 +62,7 @@ export async function recordInTransaction(trx: StoreTransaction, deposit: Verifi
 
 /** The row of the same deposit; two ids of the provider are two deposits, even of one transaction. */
 export async function findSameDeposit(
-  db: StoreDatabase | StoreTransaction,
+  db: StoreDatabase,
   names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
 ): Promise<DepositRow | undefined> {
   const { depositKey, providerDepositId, txHash } = names;
@@ -155,7 +155,7 @@ export async function learnTransaction(
   db: StoreDatabase,
   { providerDepositId, txHash }: { readonly providerDepositId: string; readonly txHash: string },
 ): Promise<string | undefined> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
     const row = await trx
       .updateTable('deposits')

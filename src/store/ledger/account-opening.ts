@@ -2,9 +2,9 @@ import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { bookOpeningBalance } from './bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase } from '../database.js';
 import { readSetting, settleSetting } from '../controls/engine-settings.js';
-import { lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+import { lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
 
 /** What the account held before the engine used it, booked once. */
 
@@ -35,7 +35,7 @@ export async function readAccountOpening(db: StoreDatabase): Promise<AccountOpen
 export type ProviderBalances = ReadonlyMap<string, string>;
 
 /** The ledger's provider accounts. */
-export async function readProviderBalances(db: StoreDatabase | StoreTransaction): Promise<ProviderBalances> {
+export async function readProviderBalances(db: StoreDatabase): Promise<ProviderBalances> {
   const rows = await db
     .selectFrom('ledger_accounts')
     .select(['currency', 'balance'])
@@ -55,7 +55,7 @@ export async function recordOpeningBalances(
   balances: readonly { readonly currency: string; readonly held: string; readonly unbooked: string }[],
   bookedBefore: ProviderBalances,
 ): Promise<boolean> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     await lockLedger(trx);
     if ((await readSetting(trx, OPENING_BALANCES)) !== undefined) return true;
     const booked = await readProviderBalances(trx);

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { balanceOf, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+import { inTransaction, type StoreDatabase } from '../database.js';
+import { balanceOf, MAIN_FUNDING_ACCOUNT } from './journal.js';
 import { findSameDeposit, recordInTransaction, type VerifiedDeposit } from '../deposits/verified-deposits.js';
 
 /** What the account holds, as the provider says and as the store accounts for it. */
@@ -38,10 +38,7 @@ export async function recordBalanceReading(
  * The money in a currency that the store accounts for, with what is on its way back. Undefined while it cannot be
  * said: an order's answer is due.
  */
-export async function claimedBalance(
-  db: StoreDatabase | StoreTransaction,
-  currency: string,
-): Promise<string | undefined> {
+export async function claimedBalance(db: StoreDatabase, currency: string): Promise<string | undefined> {
   const { rows } = await sql<{ in_flight: boolean }>`
     select exists (select from provider_requests join payouts using (payout_id)
               where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
@@ -65,7 +62,7 @@ export async function recordDepositIfCovered(
   claimedBefore: string,
   available: string,
 ): Promise<string | undefined> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('claimed_balance'), hashtext(${deposit.currency}))`.execute(
       trx,
     );

@@ -9,7 +9,7 @@ import {
   PROVIDER_ACCOUNT as PROVIDER,
   type AccountRef,
   type Transfer,
-} from './ledger.js';
+} from './journal.js';
 
 /** Every movement of money, as the entry it is in the ledger: which accounts it goes through, and why. */
 

@@ -2,7 +2,7 @@ import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { addAmounts } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
-import type { StoreDatabase } from '../database.js';
+import { inSnapshot, type StoreDatabase } from '../database.js';
 import type {
   CurrencyBalance,
   LedgerEntry,
@@ -128,32 +128,29 @@ async function toEntries(db: StoreDatabase, rows: readonly EntryRow[]): Promise<
 
 /** What every currency's accounts hold, in one snapshot, beside what the provider said last. */
 export async function readBalances(db: StoreDatabase): Promise<readonly CurrencyBalance[]> {
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute(async (trx) => {
-      const totals = await trx
-        .selectFrom('ledger_accounts')
-        .leftJoin('payouts', 'payouts.payout_id', 'ledger_accounts.payout_id')
-        .select(({ fn }) => [
-          'ledger_accounts.funding_account',
-          'ledger_accounts.currency',
-          'kind',
-          sql<boolean>`payouts.funding is not distinct from ${FUNDING.BALANCE}`.as('is_reserved'),
-          fn.sum<string>('balance').as('balance'),
-        ])
-        .groupBy(['ledger_accounts.funding_account', 'ledger_accounts.currency', 'kind', 'is_reserved'])
-        .execute();
-      const readings = await trx.selectFrom('provider_balance_readings').selectAll().execute();
-      const keys = new Set(
-        [...totals, ...readings].map((row) => `${row.funding_account} ${row.currency}`).toSorted(),
-      );
-      return [...keys].map((key) => {
-        const isOfKey = (row: { readonly funding_account: string; readonly currency: string }): boolean =>
-          `${row.funding_account} ${row.currency}` === key;
-        return toBalance(key, totals.filter(isOfKey), readings.find(isOfKey));
-      });
+  return inSnapshot(db, async (trx) => {
+    const totals = await trx
+      .selectFrom('ledger_accounts')
+      .leftJoin('payouts', 'payouts.payout_id', 'ledger_accounts.payout_id')
+      .select(({ fn }) => [
+        'ledger_accounts.funding_account',
+        'ledger_accounts.currency',
+        'kind',
+        sql<boolean>`payouts.funding is not distinct from ${FUNDING.BALANCE}`.as('is_reserved'),
+        fn.sum<string>('balance').as('balance'),
+      ])
+      .groupBy(['ledger_accounts.funding_account', 'ledger_accounts.currency', 'kind', 'is_reserved'])
+      .execute();
+    const readings = await trx.selectFrom('provider_balance_readings').selectAll().execute();
+    const keys = new Set(
+      [...totals, ...readings].map((row) => `${row.funding_account} ${row.currency}`).toSorted(),
+    );
+    return [...keys].map((key) => {
+      const isOfKey = (row: { readonly funding_account: string; readonly currency: string }): boolean =>
+        `${row.funding_account} ${row.currency}` === key;
+      return toBalance(key, totals.filter(isOfKey), readings.find(isOfKey));
     });
+  });
 }
 
 function toBalance(

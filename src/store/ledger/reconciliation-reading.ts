@@ -6,9 +6,9 @@ import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
 import { readAccountOpening } from './account-opening.js';
 import { bookOutsideActivity } from './bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { groupBy } from '../grouping.js';
-import { balanceOf, isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './ledger.js';
+import { balanceOf, isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
 
 /** What reconciliation compares with the provider, and what it leaves in the store. */
 
@@ -31,17 +31,14 @@ export async function readStoreSnapshot(
 ): Promise<StoreSnapshot> {
   const since = new Date(sinceMs - CLOCK_MARGIN_MS);
   const { openedAt, depositsFrom } = await readAccountOpening(db);
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute(async (trx) => ({
-      balances: await readProviderBalances(trx),
-      attempts: await readAttempts(trx, since, mentioned),
-      deposits: await readDeposits(trx, since, mentioned),
-      outsideTransactionIds: await readOutsideIds(trx, mentioned),
-      openedAtMs: openedAt.getTime(),
-      depositsFromMs: depositsFrom.getTime(),
-    }));
+  return inSnapshot(db, async (trx) => ({
+    balances: await readProviderBalances(trx),
+    attempts: await readAttempts(trx, since, mentioned),
+    deposits: await readDeposits(trx, since, mentioned),
+    outsideTransactionIds: await readOutsideIds(trx, mentioned),
+    openedAtMs: openedAt.getTime(),
+    depositsFromMs: depositsFrom.getTime(),
+  }));
 }
 
 /** The provider's clock and the store's are never a day apart. */
@@ -209,7 +206,7 @@ export async function recordOutsideActivity(
   activities: ReconciliationReport['outside'],
 ): Promise<void> {
   for (const { balanceTransactionId, type, currency, net: amount } of activities) {
-    await db.transaction().execute(async (trx) => {
+    await inTransaction(db, async (trx) => {
       await lockLedger(trx);
       if (await isBooked(trx, ENTRY_CAUSE.OUTSIDE, balanceTransactionId)) return;
       const held = await balanceOf(trx, { kind: ACCOUNT_KIND.PROVIDER }, currency);
@@ -254,4 +251,14 @@ export async function readReport(db: StoreDatabase, reportId: string): Promise<R
     .where('report_id', '=', reportId)
     .executeTakeFirstOrThrow();
   return row.report;
+}
+
+export function createReconciliation(db: StoreDatabase) {
+  return {
+    readStoreSnapshot: readStoreSnapshot.bind(null, db),
+    findReturnPending: findReturnPending.bind(null, db),
+    recordOutsideActivity: recordOutsideActivity.bind(null, db),
+    storeReport: storeReport.bind(null, db),
+    readReport: readReport.bind(null, db),
+  };
 }

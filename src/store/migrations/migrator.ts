@@ -13,7 +13,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
 };
 
 /** Brings the database to this version's schema; safe to run at any time and by several processes at once. */
-export async function migrateStore(db: StoreDatabase): Promise<readonly string[]> {
+export async function migrate(db: StoreDatabase): Promise<readonly string[]> {
   const { error, results = [] } = await createMigrator(db).migrateToLatest();
   if (error !== undefined) throw toError(error);
   await writeLegalTransitions(db);
@@ -21,7 +21,7 @@ export async function migrateStore(db: StoreDatabase): Promise<readonly string[]
 }
 
 /** @throws StoreNotMigratedError unless every migration of this version has run. */
-export async function assertStoreMigrated(db: StoreDatabase): Promise<void> {
+export async function assertMigrated(db: StoreDatabase): Promise<void> {
   const migrations = await createMigrator(db).getMigrations();
   const missing = migrations.filter((migration) => migration.executedAt === undefined);
   if (missing.length > 0) throw new StoreNotMigratedError(missing.map((migration) => migration.name));

@@ -9,10 +9,10 @@ import {
   type PayoutStatus,
 } from '../../domain/payout-status.js';
 import type { FeeTerms, ProviderMinimum } from '../../domain/quote.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
 import { whyAtProvider } from '../requests/provider-requests.js';
-import { lockLedger } from '../ledger/ledger.js';
+import { lockLedger } from '../ledger/journal.js';
 import { toDeposit } from './payout-reading.js';
 import {
   addTimelineEntry,
@@ -22,7 +22,7 @@ import {
   transitionPayout,
   type PayoutOrigin,
   type PayoutRow,
-} from './payouts.js';
+} from './payout-transitions.js';
 import { findWaitingForBalance, reserve } from './reservations.js';
 
 /** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
@@ -83,12 +83,12 @@ export async function findOpened(
 }
 
 /** Writes the payout and the amount it expects; repeating it answers with what the store has. */
-export async function openFunding(
+export async function openForDeposit(
   db: StoreDatabase,
   origin: PayoutOrigin,
   terms: FundingTerms,
 ): Promise<OpenAnewOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const existing = await lockPayout(trx, origin.request.payoutId);
     if (existing !== undefined) return toOpenOutcome(existing, origin);
     const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
@@ -119,7 +119,7 @@ export async function openFromBalance(
   origin: PayoutOrigin,
   terms: QuotedTerms,
 ): Promise<OpenOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const existing = await lockPayout(trx, origin.request.payoutId);
     if (existing !== undefined) return toOpenOutcome(existing, origin);
     // First come, first served: payouts get their places in the order in which they are committed.
@@ -229,7 +229,7 @@ export type CloseOutcome =
  * a deposit is either in before the end or late. Repeating it answers with what the store has.
  */
 export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<CloseOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const row =
       (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
     if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {

@@ -1,8 +1,8 @@
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { isCurrentRequest, isOf, type ProviderRequestId } from '../requests/provider-requests.js';
-import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payouts.js';
+import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState } from '../schema.js';
 
 export interface Hold {
@@ -30,7 +30,7 @@ export async function holdPayout(
   payoutId: string,
   { reason, detail, about }: Hold,
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  await inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (about !== undefined && !(await isStillAt(trx, row, about))) return;
     if (row.status === PAYOUT_STATUS.HELD && row.hold_reason === FAILURE_TYPE.HELD_BY_OPERATOR) {

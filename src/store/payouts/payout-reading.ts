@@ -1,7 +1,7 @@
 import type { ExpressionBuilder, Selectable } from 'kysely';
 import { FUNDING, type PayoutRequest } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
-import type { PayoutRow } from './payouts.js';
+import type { PayoutRow } from './payout-transitions.js';
 import {
   UnknownCursorError,
   type OrderRecord,

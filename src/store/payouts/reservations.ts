@@ -6,10 +6,15 @@ import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { balanceNeeds, type BalanceNeed } from '../../domain/quote.js';
 import { bookReservation } from '../ledger/bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { balanceOf, lockLedger } from '../ledger/ledger.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { balanceOf, lockLedger } from '../ledger/journal.js';
 import { toFeeTerms, toRequest } from './payout-reading.js';
-import { addTimelineEntry, lockExistingPayout, transitionPayout, type PayoutRow } from './payouts.js';
+import {
+  addTimelineEntry,
+  lockExistingPayout,
+  transitionPayout,
+  type PayoutRow,
+} from './payout-transitions.js';
 
 /** Payouts that are paid from the available balance: it is theirs from the reservation on, first come, first served. */
 
@@ -23,7 +28,7 @@ export interface ReservationOutcome {
 
 /** Takes what a waiting payout needs out of the available balance, all of it or nothing. */
 export async function reserveFunds(db: StoreDatabase, payoutId: string): Promise<ReservationOutcome> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (row.status === PAYOUT_STATUS.AWAITING_BALANCE) await reserve(trx, row);
     const { status, hold_reason: holdReason } = await lockExistingPayout(trx, payoutId);

@@ -14,7 +14,7 @@ import {
   transitionPayout,
   type PayoutRow,
   type TransitionDetail,
-} from '../payouts/payouts.js';
+} from '../payouts/payout-transitions.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../schema.js';
 import {

@@ -3,7 +3,7 @@ import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
 import { acceptPayout, type AcceptedRequest } from './accepted-requests.js';
 import type { StoreTransaction } from '../database.js';
 import { currentRequest, prepareRequest } from './provider-requests.js';
-import { holdFor, lockExistingPayout, type PayoutRow } from '../payouts/payouts.js';
+import { holdFor, lockExistingPayout, type PayoutRow } from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
 import { DecisionRefusedError, settleAfterAll } from './settlements.js';
 import type { AttemptRow } from './provider-debits.js';

@@ -14,14 +14,14 @@ import {
   STATUS_OF_OPERATION,
   type ProviderRequestId,
 } from './provider-requests.js';
-import { isBooked, isCovered, lockLedger } from '../ledger/ledger.js';
+import { isBooked, isCovered, lockLedger } from '../ledger/journal.js';
 import {
   addFlag,
   holdFor,
   lockExistingPayout,
   transitionPayout,
   type PayoutRow,
-} from '../payouts/payouts.js';
+} from '../payouts/payout-transitions.js';
 import type { OrderRecord } from '../payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
 

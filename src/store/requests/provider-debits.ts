@@ -7,9 +7,9 @@ import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
 import { expectedDebit } from '../../domain/quote.js';
 import { bookAdjustment, bookPayout, type ProviderDebit } from '../ledger/bookings.js';
 import type { StoreTransaction } from '../database.js';
-import { isBooked, isCovered } from '../ledger/ledger.js';
+import { isBooked, isCovered } from '../ledger/journal.js';
 import { toFeeTerms } from '../payouts/payout-reading.js';
-import { addFlag, type PayoutRow } from '../payouts/payouts.js';
+import { addFlag, type PayoutRow } from '../payouts/payout-transitions.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
 import type { StoreSchema } from '../schema.js';
 

@@ -4,7 +4,7 @@ import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
-import type { PayoutRow } from '../payouts/payouts.js';
+import type { PayoutRow } from '../payouts/payout-transitions.js';
 import {
   REQUEST_OPERATION,
   REQUEST_STATE,

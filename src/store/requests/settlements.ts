@@ -7,14 +7,14 @@ import { noteDiscrepancy, type ObjectDiscrepancy } from './accepted-requests.js'
 import { bookFailure, bookFailureReversed, bookReturn, releaseFunds } from '../ledger/bookings.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import { isCurrentRequest } from './provider-requests.js';
-import { isBooked, lockLedger } from '../ledger/ledger.js';
+import { isBooked, lockLedger } from '../ledger/journal.js';
 import {
   addTimelineEntry,
   changeHold,
   lockExistingPayout,
   transitionPayout,
   type PayoutRow,
-} from '../payouts/payouts.js';
+} from '../payouts/payout-transitions.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import { REQUEST_OPERATION } from '../schema.js';

@@ -150,3 +150,16 @@ export async function markWebhooksHandled(
     .where('state', '=', WEBHOOK_STATE.PENDING)
     .execute();
 }
+
+export function createWebhooks(db: StoreDatabase) {
+  return {
+    storeWebhook: storeWebhook.bind(null, db),
+    findWebhook: findWebhook.bind(null, db),
+    findDueWebhooks: findDueWebhooks.bind(null, db),
+    noteDispatch: noteDispatch.bind(null, db),
+    keepWebhook: keepWebhook.bind(null, db),
+    pendingWebhooksOf: pendingWebhooksOf.bind(null, db),
+    announcedObjectsOf: announcedObjectsOf.bind(null, db),
+    markWebhooksHandled: markWebhooksHandled.bind(null, db),
+  };
+}

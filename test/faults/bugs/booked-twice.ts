@@ -15,7 +15,7 @@ export const BOOKED_TWICE: Bug = {
         const proof = await activities.verifyDeposit(input);
         const { currency, amount } = input.notice;
         const names = { depositKey: `${input.depositKey}-again`, providerDepositId: null, txHash: null };
-        await deps.store.deposits.recordVerified({
+        await deps.store.deposits.recordVerifiedDeposit({
           ...names,
           currency,
           amount,

@@ -10,7 +10,11 @@ export const DEPOSIT_TRUSTED: Bug = {
   makeActivities: (deps) => ({
     ...createActivities(deps),
     verifyDeposit: async ({ depositKey, notice }) => ({
-      depositKey: await deps.store.deposits.recordVerified({ ...notice, depositKey, proof: 'the notice' }),
+      depositKey: await deps.store.deposits.recordVerifiedDeposit({
+        ...notice,
+        depositKey,
+        proof: 'the notice',
+      }),
     }),
   }),
 };

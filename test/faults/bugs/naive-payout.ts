@@ -21,7 +21,7 @@ export const NAIVE_PAYOUT: Bug = {
 
 function createNaivePayout(deps: ActivityDependencies): Activities['createPayout'] {
   return async ({ payoutId }) => {
-    const payout = await deps.store.payouts.get(payoutId);
+    const payout = await deps.store.payouts.getPayout(payoutId);
     const { request, feeTerms, payoutAttempt } = payout;
     const externalOrderId = payoutExternalId(payoutId, payoutAttempt);
     await deps.store.requests.prepare(

@@ -13,7 +13,7 @@ export const STALE_PRICE: Bug = {
       ...activities,
       fetchTicker: async (input) => {
         const answer = await activities.fetchTicker(input);
-        const bid = (await deps.store.payouts.find(input.payoutId))?.estimatedPrice ?? undefined;
+        const bid = (await deps.store.payouts.findPayout(input.payoutId))?.estimatedPrice ?? undefined;
         return answer.kind === 'price' && bid !== undefined
           ? { ...answer, price: { ...answer.price, bid } }
           : answer;

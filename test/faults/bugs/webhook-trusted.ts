@@ -43,8 +43,10 @@ async function findAnnouncedEnd(
   { store }: ActivityDependencies,
   payoutId: string,
 ): Promise<string | undefined> {
-  const events = await store.webhooks.pendingOf({ payoutId });
-  const rows = await Promise.all(events.map(({ webhookEventId }) => store.webhooks.find(webhookEventId)));
+  const events = await store.webhooks.pendingWebhooksOf({ payoutId });
+  const rows = await Promise.all(
+    events.map(({ webhookEventId }) => store.webhooks.findWebhook(webhookEventId)),
+  );
   return rows.map((row) => row?.type ?? '').find((type) => OUTCOMES[type] !== undefined);
 }
 
@@ -54,7 +56,7 @@ async function believe(
   type: string | undefined,
 ): Promise<void> {
   const outcome = OUTCOMES[type ?? ''];
-  const { providerPayout, currency } = await store.payouts.get(payoutId);
+  const { providerPayout, currency } = await store.payouts.getPayout(payoutId);
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
   const providerStatus = outcome.status;

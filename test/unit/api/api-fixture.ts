@@ -132,35 +132,35 @@ export function createFakes(...records: PayoutRecord[]) {
   const calls: unknown[] = [];
   const store: Writable<ApiStore> = {
     payouts: {
-      find: (payoutId) => Promise.resolve(kept.get(payoutId)),
-      list: (request) => {
+      findPayout: (payoutId) => Promise.resolve(kept.get(payoutId)),
+      listPayouts: (request) => {
         calls.push(request);
         return Promise.resolve({ payouts: [...kept.values()], hasMore: false });
       },
-      timeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
+      hashRequest: (request) => Promise.resolve(hashOf(request)),
+      readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
       declareTransaction: (declaration) => {
         calls.push(declaration);
         return Promise.resolve('declared');
       },
-      find: (depositId) => Promise.resolve(keptDeposits.get(depositId)),
-      findOfTransaction: (txHash) =>
+      findDeposit: (depositId) => Promise.resolve(keptDeposits.get(depositId)),
+      findDepositsOfTransaction: (txHash) =>
         Promise.resolve([...keptDeposits.values()].filter((deposit) => deposit.txHash === txHash)),
-      list: (request) => {
+      listDeposits: (request) => {
         calls.push(request);
         return Promise.resolve({ deposits: [...keptDeposits.values()], hasMore: false });
       },
     },
     ledger: {
-      list: (request) => {
+      listLedgerEntries: (request) => {
         calls.push(request);
         return Promise.resolve({ entries: [], hasMore: false });
       },
-      balances: () => Promise.resolve([]),
-      postingsOf: () => Promise.resolve([]),
+      readBalances: () => Promise.resolve([]),
+      readPostingsOf: () => Promise.resolve([]),
     },
-    hashRequest: (request) => Promise.resolve(hashOf(request)),
     ping: () => Promise.resolve(),
   };
   const payouts: Writable<PayoutGateway> = {

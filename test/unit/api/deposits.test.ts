@@ -29,7 +29,7 @@ describe('GET /v1/deposits', () => {
 
   it('says whether there are more', async () => {
     const fakes = createFakes();
-    fakes.store.deposits.list = () => Promise.resolve({ deposits: [depositOf()], hasMore: true });
+    fakes.store.deposits.listDeposits = () => Promise.resolve({ deposits: [depositOf()], hasMore: true });
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/deposits'))).json()).toMatchObject({ hasMore: true });
   });
@@ -62,7 +62,7 @@ describe('GET /v1/deposits', () => {
 
   it('refuses a cursor that names no deposit', async () => {
     const fakes = createFakes();
-    fakes.store.deposits.list = () => Promise.reject(new UnknownCursorError('ending_before'));
+    fakes.store.deposits.listDeposits = () => Promise.reject(new UnknownCursorError('ending_before'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/deposits?ending_before=gone'));
     expect(answer.json()).toMatchObject({

@@ -7,7 +7,7 @@ afterEach(closeApis);
 describe('GET /v1/ledger', () => {
   it('answers entries with their postings', async () => {
     const fakes = createFakes();
-    fakes.store.ledger.list = () =>
+    fakes.store.ledger.listLedgerEntries = () =>
       Promise.resolve({
         entries: [entryOf({ actor: 'ops' }), entryOf({ entryId: '6', payoutId: null, depositId: null })],
         hasMore: true,
@@ -42,7 +42,8 @@ describe('GET /v1/ledger', () => {
   it('shows amounts with the decimals of their currency', async () => {
     const fakes = createFakes();
     const postings = [{ account: 'provider', payoutId: null, currency: 'CNY', amount: '-5' } as const];
-    fakes.store.ledger.list = () => Promise.resolve({ entries: [entryOf({ postings })], hasMore: false });
+    fakes.store.ledger.listLedgerEntries = () =>
+      Promise.resolve({ entries: [entryOf({ postings })], hasMore: false });
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/ledger'))).json()).toMatchObject({
       data: [{ postings: [{ amount: '-5.00' }] }],
@@ -101,7 +102,7 @@ describe('GET /v1/ledger', () => {
 
   it('refuses a cursor that names no entry', async () => {
     const fakes = createFakes();
-    fakes.store.ledger.list = () => Promise.reject(new UnknownCursorError('starting_after'));
+    fakes.store.ledger.listLedgerEntries = () => Promise.reject(new UnknownCursorError('starting_after'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/ledger?starting_after=99'));
     expect(answer.json()).toMatchObject({
@@ -112,7 +113,7 @@ describe('GET /v1/ledger', () => {
 
   it('leaves a failure of the store a failure', async () => {
     const fakes = createFakes();
-    fakes.store.ledger.list = () => Promise.reject(new Error('broken'));
+    fakes.store.ledger.listLedgerEntries = () => Promise.reject(new Error('broken'));
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/ledger'))).json()).toMatchObject({ status: 500 });
   });
@@ -137,7 +138,7 @@ describe('GET /v1/balances', () => {
   it('shows whose the money is, what the ledger says of the provider, and what it said itself', async () => {
     const fakes = createFakes();
     const unread: CurrencyBalance = { ...BALANCE, currency: 'CNY', rounding: '0', reading: null };
-    fakes.store.ledger.balances = () => Promise.resolve([BALANCE, unread]);
+    fakes.store.ledger.readBalances = () => Promise.resolve([BALANCE, unread]);
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/balances'));
     expect(answer.statusCode).toBe(200);

@@ -138,7 +138,8 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     [
       'the database does not answer',
       ({ store }) => {
-        store.payouts.find = () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
+        store.payouts.findPayout = () =>
+          Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
       },
     ],
   ])('is 503 when %s: whether it took effect is not known', async (_name, breakIt) => {

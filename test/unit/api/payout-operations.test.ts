@@ -44,7 +44,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
       },
     });
     const fakes = createFakes(record);
-    fakes.store.ledger.postingsOf = (payoutId) =>
+    fakes.store.ledger.readPostingsOf = (payoutId) =>
       Promise.resolve([
         entryOf({ payoutId }),
         entryOf({
@@ -257,7 +257,7 @@ describe('GET /v1/payouts', () => {
 
   it('refuses a cursor that names no payout', async () => {
     const fakes = createFakes();
-    fakes.store.payouts.list = () => Promise.reject(new UnknownCursorError('starting_after'));
+    fakes.store.payouts.listPayouts = () => Promise.reject(new UnknownCursorError('starting_after'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/payouts?starting_after=gone'));
     expect(answer.json()).toMatchObject({

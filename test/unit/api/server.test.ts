@@ -160,7 +160,7 @@ describe('errors are problem+json', () => {
 
   it('answers reads with 503 and "try again" during an outage', async () => {
     const fakes = createFakes();
-    fakes.store.payouts.find = () => Promise.reject(new Error('Connection terminated unexpectedly'));
+    fakes.store.payouts.findPayout = () => Promise.reject(new Error('Connection terminated unexpectedly'));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asShop('GET', '/v1/payouts/inv-2026-0001'));
     expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });

@@ -1,0 +1,185 @@
+import { sql } from 'kysely';
+import { ACCOUNT_KIND, type AccountKind, type EntryCause } from '../../domain/ledger.js';
+import { compareAmounts } from '../../domain/money.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+
+/**
+ * The journal of the double-entry ledger. The database holds its rules: an entry is unique per cause, its postings
+ * sum to zero per currency, nothing is changed later, running balances move with postings only, and no account but
+ * `shortfall` falls below zero. Which entries there are, bookings.ts says.
+ */
+
+/** Whose money it is; every row carries it, so that more owners need no other schema. */
+export const MAIN_FUNDING_ACCOUNT = 'main';
+
+export type AccountRef =
+  | { readonly kind: Exclude<AccountKind, 'payout'> }
+  | { readonly kind: typeof ACCOUNT_KIND.PAYOUT; readonly payoutId: string };
+
+/** What the engine knows to be in the account at QbitPay. */
+export const PROVIDER_ACCOUNT: AccountRef = { kind: ACCOUNT_KIND.PROVIDER };
+
+/** Debits one account and credits another. @see ACCOUNT_KIND for which side raises which balance */
+export interface Transfer {
+  readonly debit: AccountRef;
+  readonly credit: AccountRef;
+  readonly currency: string;
+  /** Zero is left out of the entry. */
+  readonly amount: string;
+}
+
+export interface EntryDraft {
+  readonly cause: EntryCause;
+  readonly causeId: string;
+  readonly payoutId?: string | undefined;
+  readonly depositKey?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly details?: Readonly<Record<string, string>> | undefined;
+  readonly transfers: readonly Transfer[];
+}
+
+/**
+ * One booking at a time, in commit order, so that what a booking is computed from does not move under it, and
+ * transactions never wait for each other's accounts in a circle. Rows of payouts and deposits are locked before.
+ */
+export async function lockLedger(trx: StoreTransaction): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('ledger'))`.execute(trx);
+}
+
+/** True when an entry of this cause was booked before. */
+export async function isBooked(db: StoreDatabase, cause: EntryCause, causeId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('ledger_entries')
+    .select('entry_id')
+    .where('cause', '=', cause)
+    .where('cause_id', '=', causeId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * Books an entry, in the caller's transaction. One that moves nothing is left out.
+ * @throws when the cause was booked before: whoever may repeat himself asks {@link isBooked} under the ledger's lock
+ */
+export async function postEntry(trx: StoreTransaction, draft: EntryDraft): Promise<void> {
+  const transfers = draft.transfers.filter(({ amount }) => compareAmounts(amount, '0') !== 0);
+  if (transfers.length === 0) return;
+  await lockLedger(trx);
+  const { entry_id: entryId } = await trx
+    .insertInto('ledger_entries')
+    .values({
+      cause: draft.cause,
+      cause_id: draft.causeId,
+      funding_account: MAIN_FUNDING_ACCOUNT,
+      payout_id: draft.payoutId ?? null,
+      deposit_key: draft.depositKey ?? null,
+      actor: draft.actor ?? null,
+      details: JSON.stringify(draft.details ?? {}),
+    })
+    .returning('entry_id')
+    .executeTakeFirstOrThrow();
+  const accountIds = await findOrCreateAccounts(trx, transfers);
+  await trx
+    .insertInto('ledger_postings')
+    .values(
+      transfers.flatMap(({ debit, credit, currency, amount }, index) => [
+        {
+          entry_id: entryId,
+          line: 2 * index + 1,
+          account_id: accountIds(debit, currency),
+          amount,
+        },
+        {
+          entry_id: entryId,
+          line: 2 * index + 2,
+          account_id: accountIds(credit, currency),
+          amount: sql<string>`-${amount}::numeric`,
+        },
+      ]),
+    )
+    .execute();
+}
+
+async function findOrCreateAccounts(
+  trx: StoreTransaction,
+  transfers: readonly Transfer[],
+): Promise<(ref: AccountRef, currency: string) => string> {
+  const wanted = new Map(
+    transfers
+      .flatMap(({ debit, credit, currency }) => [toRow(debit, currency), toRow(credit, currency)])
+      .map((row) => [keyOf(row), row]),
+  );
+  const rows = [...wanted.values()];
+  await trx
+    .insertInto('ledger_accounts')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const found = await trx
+    .selectFrom('ledger_accounts')
+    .select(['account_id', 'currency', 'kind', 'payout_id'])
+    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
+    .where('currency', 'in', [...new Set(rows.map((row) => row.currency))])
+    .where((eb) =>
+      eb.or([
+        eb.and([eb('payout_id', 'is', null), eb('kind', 'in', [...new Set(rows.map((row) => row.kind))])]),
+        eb('payout_id', 'in', [...new Set(rows.map((row) => row.payout_id ?? ''))]),
+      ]),
+    )
+    .execute();
+  const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
+  return (ref, currency) => {
+    const id = ids.get(keyOf(toRow(ref, currency)));
+    if (id === undefined) throw new Error(`the ledger has no ${ref.kind} account in ${currency}`);
+    return id;
+  };
+}
+
+function toRow(ref: AccountRef, currency: string) {
+  return {
+    funding_account: MAIN_FUNDING_ACCOUNT,
+    currency,
+    kind: ref.kind,
+    payout_id: ref.kind === ACCOUNT_KIND.PAYOUT ? ref.payoutId : null,
+  };
+}
+
+function keyOf(row: { readonly currency: string; readonly kind: string; readonly payout_id: string | null }) {
+  return `${row.currency} ${row.kind} ${row.payout_id ?? ''}`;
+}
+
+/** What an account holds, on its normal side; zero where nothing was ever booked. */
+export async function balanceOf(db: StoreDatabase, ref: AccountRef, currency: string): Promise<string> {
+  const { payout_id: payoutId } = toRow(ref, currency);
+  const row = await db
+    .selectFrom('ledger_accounts')
+    .select('balance')
+    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
+    .where('currency', '=', currency)
+    .where('kind', '=', ref.kind)
+    .where('payout_id', payoutId === null ? 'is' : '=', payoutId)
+    .executeTakeFirst();
+  return row?.balance ?? '0';
+}
+
+export interface Funds {
+  readonly currency: string;
+  readonly amount: string;
+}
+
+/** The money that is a payout's own, in every currency it has some of. */
+export async function fundsOf(db: StoreDatabase, payoutId: string): Promise<readonly Funds[]> {
+  return db
+    .selectFrom('ledger_accounts')
+    .select(['currency', 'balance as amount'])
+    .where('payout_id', '=', payoutId)
+    .where('balance', '>', '0')
+    .orderBy('currency')
+    .execute();
+}
+
+/** True when the ledger knows of as much money in the account at QbitPay. */
+export async function isCovered(trx: StoreTransaction, currency: string, amount: string): Promise<boolean> {
+  await lockLedger(trx);
+  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
+}

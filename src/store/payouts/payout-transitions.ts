@@ -1,0 +1,249 @@
+import { sql, type Selectable } from 'kysely';
+import type { FailureType } from '../../domain/failure-type.js';
+import { FAILURE_KIND, failureTypesOfKind } from '../../domain/failure-type.js';
+import { fundingOf, type PayoutRequest } from '../../domain/payout-request.js';
+import {
+  canTransition,
+  isFinalStatus,
+  PAYOUT_STATUS,
+  type PayoutStatus,
+} from '../../domain/payout-status.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import type { StoreSchema } from '../schema.js';
+
+export type PayoutRow = Selectable<StoreSchema['payouts']>;
+
+/** An expected amount cannot be given to another payout for this long after its own has closed. */
+const EXPECTED_AMOUNT_REST_DAYS = 30;
+
+/** Who asked for what, and which workflow run carries it: fixed from the first moment on. */
+export interface PayoutOrigin {
+  readonly request: PayoutRequest;
+  readonly requestHash: string;
+  readonly firstExecutionRunId: string;
+  readonly openRequestId: string | null;
+  readonly maker: string;
+  readonly startedAt: Date;
+}
+
+export interface TransitionDetail {
+  /** One line for the timeline; never personal data. */
+  readonly detail: string;
+  readonly holdReason?: FailureType;
+  readonly failure?: { readonly type: FailureType; readonly message: string };
+  /** Takes a held payout on: decided by a person, or by the money that was missing. */
+  readonly resumes?: true;
+}
+
+/** Adds the payout in its first status; undefined when the id is in the store already. */
+export async function insertPayout(
+  trx: StoreTransaction,
+  origin: PayoutOrigin,
+  status: PayoutStatus,
+  columns: Partial<PayoutRow>,
+): Promise<PayoutRow | undefined> {
+  const { request } = origin;
+  return trx
+    .insertInto('payouts')
+    .values({
+      ...columns,
+      payout_id: request.payoutId,
+      request_hash: origin.requestHash,
+      first_execution_run_id: origin.firstExecutionRunId,
+      open_request_id: origin.openRequestId,
+      maker: origin.maker,
+      amount: request.amount,
+      currency: request.currency,
+      amount_mode: request.amountMode,
+      funding_currency: request.fundingCurrency,
+      funding: fundingOf(request),
+      destination: JSON.stringify(request.destination),
+      description: request.description ?? null,
+      status,
+      created_at: origin.startedAt,
+    })
+    .onConflict((conflict) => conflict.column('payout_id').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
+export async function lockPayout(trx: StoreTransaction, payoutId: string): Promise<PayoutRow | undefined> {
+  return trx
+    .selectFrom('payouts')
+    .selectAll()
+    .where('payout_id', '=', payoutId)
+    .forUpdate()
+    .executeTakeFirst();
+}
+
+/** As {@link lockPayout}, for payouts that must be there. */
+export async function lockExistingPayout(trx: StoreTransaction, payoutId: string): Promise<PayoutRow> {
+  const row = await lockPayout(trx, payoutId);
+  if (row === undefined) throw new Error(`payout ${payoutId} is not in the store`);
+  return row;
+}
+
+/**
+ * Moves a locked payout on, if the table of legal transitions allows it, and answers with the status that the
+ * store has afterwards: the caller adopts it. Repeating a transition changes nothing.
+ */
+export async function transitionPayout(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  to: PayoutStatus,
+  { detail, holdReason, failure, resumes }: TransitionDetail,
+): Promise<PayoutStatus> {
+  if (row.status === to || !canTransition(row.status, to)) return row.status;
+  // What a step does by itself must not take a payout out of a person's hands; an end that was read does.
+  if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
+  await trx
+    .updateTable('payouts')
+    .set({
+      status: to,
+      hold_reason: holdReason ?? null,
+      held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
+      failure_type: failure?.type ?? null,
+      failure_message: failure?.message ?? null,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  await addTimelineEntry(trx, row.payout_id, to, detail);
+  if (isFinalStatus(to)) await restExpectedAmount(trx, row.payout_id);
+  return to;
+}
+
+export async function addTimelineEntry(
+  trx: StoreTransaction,
+  payoutId: string,
+  status: PayoutStatus,
+  detail: string,
+  at?: Date,
+): Promise<void> {
+  await trx
+    .insertInto('payout_transitions')
+    .values({ payout_id: payoutId, status, detail, ...(at === undefined ? {} : { at }) })
+    .execute();
+}
+
+/** Marks a payout, whatever its status: something about it is worth a look. */
+export async function addFlag(
+  trx: StoreTransaction,
+  { payout_id: payoutId, status }: Pick<PayoutRow, 'payout_id' | 'status'>,
+  flag: FailureType,
+  detail: string,
+): Promise<void> {
+  await trx
+    .updateTable('payouts')
+    .set({
+      flags: sql<FailureType[]>`case when ${flag} = any(flags) then flags else flags || ${flag}::text end`,
+      updated_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('payout_id', '=', payoutId)
+    .execute();
+  await addTimelineEntryOnce(trx, payoutId, status, detail);
+}
+
+/** A provider that comes and goes must not fill the timeline with the same line. */
+export async function addTimelineEntryOnce(
+  trx: StoreTransaction,
+  payoutId: string,
+  status: PayoutStatus,
+  detail: string,
+): Promise<void> {
+  const last = await trx
+    .selectFrom('payout_transitions')
+    .select('detail')
+    .where('payout_id', '=', payoutId)
+    .orderBy('transition_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (last?.detail !== detail) await addTimelineEntry(trx, payoutId, status, detail);
+}
+
+export async function isInTimeline(
+  trx: StoreTransaction,
+  payoutId: string,
+  detail: string,
+): Promise<boolean> {
+  const entry = await trx
+    .selectFrom('payout_transitions')
+    .select('transition_id')
+    .where('payout_id', '=', payoutId)
+    .where('detail', '=', detail)
+    .executeTakeFirst();
+  return entry !== undefined;
+}
+
+async function restExpectedAmount(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await trx
+    .updateTable('expected_amounts')
+    .set({
+      rests_until: sql<Date>`clock_timestamp() + make_interval(days => ${EXPECTED_AMOUNT_REST_DAYS})`,
+    })
+    .where('payout_id', '=', payoutId)
+    .execute();
+}
+
+/** Holds a payout, or gives a held one another reason to be held. */
+export async function holdFor(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  hold: TransitionDetail & { readonly holdReason: FailureType },
+): Promise<PayoutStatus> {
+  if (await changeHold(trx, row, hold)) return row.status;
+  return transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
+}
+
+/** A held payout has another reason to be held now; false when nothing changes. */
+export async function changeHold(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  { detail, holdReason }: TransitionDetail,
+): Promise<boolean> {
+  if (row.status !== PAYOUT_STATUS.HELD || holdReason === undefined || holdReason === row.hold_reason) {
+    return false;
+  }
+  await trx
+    .updateTable('payouts')
+    .set({ hold_reason: holdReason, updated_at: sql<Date>`clock_timestamp()` })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  await addTimelineEntry(trx, row.payout_id, row.status, detail);
+  return true;
+}
+
+/** A payout that was put on hold came further meanwhile: that is what it goes on with. */
+export async function changeHeldFrom(
+  trx: StoreTransaction,
+  payoutId: string,
+  heldFrom: PayoutStatus,
+): Promise<void> {
+  await trx.updateTable('payouts').set({ held_from: heldFrom }).where('payout_id', '=', payoutId).execute();
+}
+
+/** Shows what an open payout waits for; the status stays. */
+export async function noteWaiting(db: StoreDatabase, payoutId: string, reason: FailureType): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const row = await lockPayout(trx, payoutId);
+    if (row === undefined || isFinalStatus(row.status) || row.status === PAYOUT_STATUS.HELD) return;
+    if (row.hold_reason === reason) return;
+    await trx
+      .updateTable('payouts')
+      .set({ hold_reason: reason, updated_at: sql<Date>`clock_timestamp()` })
+      .where('payout_id', '=', payoutId)
+      .execute();
+    await addTimelineEntryOnce(trx, payoutId, row.status, `waiting: ${reason}`);
+  });
+}
+
+/** Ends what {@link noteWaiting} showed; a hold that needs a person stays. */
+export async function clearWaiting(db: StoreDatabase, payoutId: string): Promise<void> {
+  await db
+    .updateTable('payouts')
+    .set({ hold_reason: null, updated_at: sql<Date>`clock_timestamp()` })
+    .where('payout_id', '=', payoutId)
+    .where('hold_reason', 'in', [...failureTypesOfKind(FAILURE_KIND.WAITING)])
+    .execute();
+}
