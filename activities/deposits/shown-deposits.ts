@@ -1,10 +1,7 @@
 import { compareAmounts } from '../../src/domain/money.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
-import {
-  BALANCE_TRANSACTION_STATUS,
-  BALANCE_TRANSACTION_TYPE,
-  type BalanceTransaction,
-} from '../../src/qbitpay/schemas.js';
+import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
 
 /** Transactions that are looked through for deposits of one amount, of whenever. */
 const SEARCH_LIMIT = 2_000;

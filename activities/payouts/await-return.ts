@@ -1,7 +1,7 @@
 import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/settlements.js';
 import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { compareAmounts } from '../../src/domain/money.js';
-import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/qbitpay/schemas.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { retryLater } from '../retry-later.js';
 import type { SettlementInput } from './settlement-reading.js';

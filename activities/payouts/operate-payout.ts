@@ -15,13 +15,14 @@ import type { Destination } from '../../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
-import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
 import {
-  ORDER_STATUS,
-  PAYOUT_STATUS as PROVIDER_STATUS,
-  type Order,
-  type Payout,
-} from '../../src/qbitpay/schemas.js';
+  isFailedOrCancelled,
+  PROVIDER_ORDER_STATUS,
+  PROVIDER_PAYOUT_STATUS,
+  type ProviderOrderStatus,
+  type ProviderStatus,
+} from '../../src/domain/provider-status.js';
+import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { discrepancyOf, toProviderRecord } from './accepted-payout.js';
 import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
@@ -141,7 +142,7 @@ async function adoptPayout(
   const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
   const { asked } = await deps.store.requests.get(id);
-  const others = await readOthers(deps, payout, answer, PROVIDER_STATUS.PAID);
+  const others = await readOthers(deps, payout, answer, PROVIDER_PAYOUT_STATUS.PAID);
   if ('kind' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
@@ -161,13 +162,11 @@ async function readOthers(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   adopted: Order | Payout,
-  done: Order['status'],
+  done: ProviderStatus,
 ): Promise<{ readonly alsoDone: readonly string[] } | OperationOutcome> {
   const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
   const scan = await scanFor(deps, isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
-  const others = scan.found.filter(
-    ({ id, status }) => id !== adopted.id && !RETURNED_STATUSES.includes(status),
-  );
+  const others = scan.found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
   if (open !== undefined) return refused(rivalWords(open));
   if (others[0] !== undefined && adopted.status !== done) {
@@ -191,7 +190,7 @@ async function adoptOrder(
   if (answer === undefined || !isOrAnswersTo(answer, externalOrderId, asked)) {
     return notOurs(providerId, externalOrderId);
   }
-  const others = await readOthers(deps, payout, answer, ORDER_STATUS.FILLED);
+  const others = await readOthers(deps, payout, answer, PROVIDER_ORDER_STATUS.FILLED);
   if ('kind' in others) return others;
   const order = toOrderRecord(externalOrderId, answer);
   return deps.store.decisions.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
@@ -268,10 +267,10 @@ async function closeOrder(
   const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
   if (answer === undefined) return closeUnshown(deps, decision, payout, order);
   if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
-  const isEnded = RETURNED_STATUSES.includes(answer.status);
+  const isEnded = isFailedOrCancelled(answer.status);
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refused(NOT_ALL_SHOWN);
-  const ended = { ...answer, status: ORDER_STATUS.CANCELLED };
+  const ended = { ...answer, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return store.decisions.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
 
@@ -293,14 +292,17 @@ async function closeUnshown(
   const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
   if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
-  const ended = { ...order, amount, quoteAmount, fee, status: ORDER_STATUS.CANCELLED };
+  const ended = { ...order, amount, quoteAmount, fee, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return deps.store.decisions.closeSold(decision, ended);
 }
 
 const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';
 
 /** With an order of these the payout goes on: it may be filled yet, or is. */
-const GOING_ON: readonly string[] = [ORDER_STATUS.PENDING, ORDER_STATUS.FILLED];
+const GOING_ON: readonly ProviderOrderStatus[] = [
+  PROVIDER_ORDER_STATUS.PENDING,
+  PROVIDER_ORDER_STATUS.FILLED,
+];
 
 function refused(message: string): OperationOutcome {
   return { kind: 'refused', message };

@@ -1,11 +1,7 @@
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
-import {
-  BALANCE_TRANSACTION_STATUS,
-  BALANCE_TRANSACTION_TYPE,
-  type BalanceTransaction,
-  type Order,
-} from '../../src/qbitpay/schemas.js';
+import type { BalanceTransaction, Order } from '../../src/qbitpay/schemas.js';
 
 /** What an order really did to the balances; all three are zero where it moved nothing. */
 export interface OrderMovement {

@@ -6,13 +6,14 @@ import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { isFailedOrCancelled, PROVIDER_ORDER_STATUS } from '../../src/domain/provider-status.js';
 import { leastProceeds } from '../../src/domain/price-guard.js';
 import { QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
-import { ORDER_SIDE, ORDER_STATUS, type Order } from '../../src/qbitpay/schemas.js';
+import { printableWord } from '../../src/qbitpay/printable-word.js';
+import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
 import { orNone } from '../provider/provider-scan.js';
-import { printableWord } from '../provider/provider-words.js';
 import { hold, superseded, type PayoutState } from '../payout-state.js';
 
 export type OrderProgress =
@@ -59,9 +60,9 @@ export async function readOrder(
   const record = toOrderRecord(externalOrderId, order, movement);
   const status = await store.requests.upsertOrder(payout.payoutId, record);
   if (status === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
-  if (order.status === ORDER_STATUS.FILLED) return { kind: 'filled' };
+  if (order.status === PROVIDER_ORDER_STATUS.FILLED) return { kind: 'filled' };
   if (!isEnded)
-    return order.status === ORDER_STATUS.PENDING
+    return order.status === PROVIDER_ORDER_STATUS.PENDING
       ? { kind: 'pending' }
       : holdUnknown(store, payout, externalOrderId, order);
   if (movement === undefined) {
@@ -100,7 +101,7 @@ function findPriceBelow(
   { estimatedPrice }: Pick<PayoutRecord, 'estimatedPrice'>,
   maxSlippageBps: number | undefined,
 ): ObjectDiscrepancy | undefined {
-  if (status !== ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
+  if (status !== PROVIDER_ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
   if (estimatedPrice === null || maxSlippageBps === undefined) return undefined;
   const [base = '', quote = ''] = symbol.split('/').map(printableWord);
   const least = leastProceeds(amount, estimatedPrice, maxSlippageBps, quote);
@@ -132,9 +133,9 @@ async function holdUnknown(
   store: Store,
   { payoutId }: PayoutRecord,
   externalOrderId: string,
-  { id, status }: Order,
+  { id, statusText }: Order,
 ): Promise<PayoutState> {
-  const detail = `QbitPay says "${printableWord(status)}" of order ${id}`;
+  const detail = `QbitPay says "${statusText}" of order ${id}`;
   const about = { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] };
   return hold(store, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
 }
@@ -160,7 +161,7 @@ export function toOrderRecord(externalOrderId: string, answer: Order, movement?:
     amount: order.amount,
     quoteAmount: order.quoteAmount ?? '0',
     fee: order.fee ?? '0',
-    status: isEndedUnfilled(order) ? ORDER_STATUS.PENDING : order.status,
+    status: isEndedUnfilled(order) ? PROVIDER_ORDER_STATUS.PENDING : order.status,
   };
 }
 
@@ -174,7 +175,7 @@ function asSale(order: Order): Order {
 }
 
 function isEndedUnfilled({ status }: Order): boolean {
-  return status === ORDER_STATUS.CANCELLED || status === ORDER_STATUS.FAILED;
+  return isFailedOrCancelled(status);
 }
 
 function describeEnd({ providerOrderId, symbol, amount, quoteAmount, fee, status }: OrderRecord): string {
@@ -185,7 +186,7 @@ function describeEnd({ providerOrderId, symbol, amount, quoteAmount, fee, status
 
 /** A filled order that does not say what it brought in cannot be paid out from. */
 function assertComplete(order: Order): void {
-  if (order.status !== ORDER_STATUS.FILLED || order.quoteAmount !== undefined) return;
+  if (order.status !== PROVIDER_ORDER_STATUS.FILLED || order.quoteAmount !== undefined) return;
   throw new QbitPayResponseError('getOrder', {
     status: 200,
     reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,

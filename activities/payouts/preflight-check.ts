@@ -2,11 +2,10 @@ import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { OPEN_STATES } from '../../src/store/requests/provider-requests.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
+import { isFailedOrCancelled } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { providerRequestIdOf, scanFor } from '../provider/provider-scan.js';
-import { printableWord } from '../provider/provider-words.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
 
@@ -16,14 +15,14 @@ export const UNNAMED =
   'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
 export const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
 
-export function rivalWords({ id, status }: Pick<Payout, 'id' | 'status'>): string {
-  return `QbitPay has ${id} as ${printableWord(status)}: have it cancelled first`;
+export function rivalWords({ id, statusText }: Pick<Payout, 'id' | 'statusText'>): string {
+  return `QbitPay has ${id} as ${statusText}: have it cancelled first`;
 }
 
 /** Why the request that the payout is, or was, at may still be carried out, or was; undefined when it was not. */
 export async function whyLive(deps: LookDependencies, payout: PayoutRecord): Promise<string | undefined> {
   const scan = await scanFor(deps, payout);
-  const live = scan.found.find(({ status }) => !RETURNED_STATUSES.includes(status));
+  const live = scan.found.find(({ status }) => !isFailedOrCancelled(status));
   if (live !== undefined) return rivalWords(live);
   if (!scan.isNamed) return UNNAMED;
   return scan.isComplete ? undefined : UNREADABLE;

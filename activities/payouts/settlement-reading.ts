@@ -6,12 +6,11 @@ import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identif
 import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
-import { RETURNED_STATUSES } from '../../src/domain/provider-objects.js';
-import { PAYOUT_STATUS as PROVIDER_STATUS, type Payout } from '../../src/qbitpay/schemas.js';
+import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
 import { discrepancyOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { orNone, readAnnounced, type Announced } from '../provider/provider-scan.js';
-import { printableWord } from '../provider/provider-words.js';
 import { watched } from '../watched.js';
 
 export interface SettlementInput {
@@ -27,13 +26,6 @@ export interface SettlementInput {
 export interface Settlement extends SettlementOutcome {
   readonly settled: boolean;
 }
-
-/** The provider's end states and what they are here; every other word means "not settled yet". */
-const OUTCOMES: Readonly<Record<string, NonNullable<SettlementReading['outcome']>>> = {
-  [PROVIDER_STATUS.PAID]: { status: PAYOUT_STATUS.PAID, detail: 'settled' },
-  [PROVIDER_STATUS.FAILED]: failedAs(PAYOUT_STATUS.FAILED, FAILURE_TYPE.PAYOUT_FAILED),
-  [PROVIDER_STATUS.CANCELLED]: failedAs(PAYOUT_STATUS.CANCELLED, FAILURE_TYPE.CANCELLED_BY_PROVIDER),
-};
 
 /**
  * `GET /payouts/ID`: the only thing that ends an accepted payout. Webhook events that came in before the
@@ -64,7 +56,7 @@ export async function readSettlement(
       });
       return { ...missing, settled: isFinalStatus(missing.status) };
     }
-    const ending = outcomeOf(payout.status, onFailedAttempt);
+    const ending = outcomeOf(payout, onFailedAttempt);
     if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_READ);
     const outcome = await store.requests.recordSettlement(payoutId, {
       providerPayoutId,
@@ -128,34 +120,42 @@ async function recordOthers(
 async function reportIfEarlier(
   { store }: ActivityDependencies,
   payoutId: string,
-  { id, externalOrderId = '', status }: Payout,
+  { id, externalOrderId = '', status, statusText }: Payout,
 ): Promise<void> {
-  if (payoutIdOfExternalId(externalOrderId) !== payoutId || RETURNED_STATUSES.includes(status)) return;
-  const which = `payout ${id} as ${printableWord(status)}`;
+  if (payoutIdOfExternalId(externalOrderId) !== payoutId || isFailedOrCancelled(status)) return;
+  const which = `payout ${id} as ${statusText}`;
   await store.requests.reportEarlier(payoutId, { externalOrderId, which });
+}
+
+/** What QbitPay's status means for the payout; null while it means nothing yet. */
+function outcomeOf(
+  { status, statusText }: Pick<Payout, 'status' | 'statusText'>,
+  onFailedAttempt: 'fail' | 'hold' = 'fail',
+): SettlementReading['outcome'] {
+  switch (status) {
+    case PROVIDER_PAYOUT_STATUS.PENDING:
+    case PROVIDER_PAYOUT_STATUS.IN_TRANSIT:
+      return null;
+    case PROVIDER_PAYOUT_STATUS.PAID:
+      return { status: PAYOUT_STATUS.PAID, detail: 'settled' };
+    case PROVIDER_PAYOUT_STATUS.FAILED:
+      return failedAs(PAYOUT_STATUS.FAILED, FAILURE_TYPE.PAYOUT_FAILED, onFailedAttempt);
+    case PROVIDER_PAYOUT_STATUS.CANCELLED:
+      return failedAs(PAYOUT_STATUS.CANCELLED, FAILURE_TYPE.CANCELLED_BY_PROVIDER, onFailedAttempt);
+    case PROVIDER_PAYOUT_STATUS.UNKNOWN: {
+      const detail = `QbitPay says "${statusText}"`;
+      return { status: PAYOUT_STATUS.HELD, detail, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN };
+    }
+  }
 }
 
 function failedAs(
   status: PayoutStatus,
   type: 'PAYOUT_FAILED' | 'CANCELLED_BY_PROVIDER',
+  onFailedAttempt: 'fail' | 'hold',
 ): NonNullable<SettlementReading['outcome']> {
   const { meaning } = FAILURES[type];
-  return { status, detail: meaning, failure: { type, message: meaning } };
-}
-
-/** Words that say nothing yet. */
-const OPEN_WORDS: readonly string[] = [PROVIDER_STATUS.PENDING, PROVIDER_STATUS.IN_TRANSIT];
-
-function outcomeOf(word: string, onFailedAttempt: 'fail' | 'hold' = 'fail'): SettlementReading['outcome'] {
-  if (OPEN_WORDS.includes(word)) return null;
-  const outcome = OUTCOMES[word];
-  if (outcome === undefined) {
-    return {
-      status: PAYOUT_STATUS.HELD,
-      detail: `QbitPay says "${printableWord(word)}"`,
-      holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN,
-    };
-  }
-  if (outcome.failure === undefined || onFailedAttempt === 'fail') return outcome;
-  return { status: PAYOUT_STATUS.HELD, detail: outcome.detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED };
+  return onFailedAttempt === 'fail'
+    ? { status, detail: meaning, failure: { type, message: meaning } }
+    : { status: PAYOUT_STATUS.HELD, detail: meaning, holdReason: FAILURE_TYPE.ATTEMPT_FAILED };
 }

@@ -1,6 +1,7 @@
 import type { MovedLeg } from '../../src/store/ledger/account-opening.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { BALANCE_TRANSACTION_TYPE, type BalanceTransaction } from '../../src/qbitpay/schemas.js';
+import { legOfType } from '../../src/domain/provider-status.js';
+import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readStandingBalances } from './provider-balances.js';
 
@@ -67,14 +68,6 @@ async function readAllSince(
   return recent;
 }
 
-const LEGS: Readonly<Record<string, MovedLeg>> = {
-  [BALANCE_TRANSACTION_TYPE.DEPOSIT]: 'deposit',
-  [BALANCE_TRANSACTION_TYPE.ORDER]: 'order',
-  [BALANCE_TRANSACTION_TYPE.PAYOUT]: 'payout',
-  [BALANCE_TRANSACTION_TYPE.PAYOUT_FAILURE]: 'return',
-  [BALANCE_TRANSACTION_TYPE.PAYOUT_CANCEL]: 'return',
-};
-
 function legOf({ type }: BalanceTransaction): MovedLeg {
-  return LEGS[type] ?? 'outside';
+  return legOfType(type) ?? 'outside';
 }

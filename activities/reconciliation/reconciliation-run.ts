@@ -122,8 +122,8 @@ function createdAtMsOf({ createdAt }: Pick<Dated, 'createdAt'>): number {
 }
 
 function toTransaction(transaction: BalanceTransaction): ProviderSnapshot['transactions'][number] {
-  const { id, type, source, currency, amount, net = amount, status } = transaction;
-  return { id, type, source, currency, net, status, createdAtMs: createdAtMsOf(transaction) };
+  const { id, type, typeText, source, currency, amount, net = amount, status } = transaction;
+  return { id, type, typeText, source, currency, net, status, createdAtMs: createdAtMsOf(transaction) };
 }
 
 function toPayout(payout: Payout): ProviderSnapshot['payouts'][number] {

@@ -18,6 +18,7 @@ import {
 } from '../domain/payout-request.js';
 import { OPERATOR_ACTION } from '../domain/operator-action.js';
 import { PAYOUT_STATUSES } from '../domain/payout-status.js';
+import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
 import {
   currency,
   decimal,
@@ -174,7 +175,7 @@ const order = z
     price: decimal,
     quoteAmount: decimal.meta({ description: 'Brought in, before the fee.' }),
     fee: decimal,
-    status: z.string().meta({ description: "The provider's word." }),
+    status: z.enum(Object.values(PROVIDER_ORDER_STATUS)),
   })
   .register(namedSchemas, { id: 'Order' });
 

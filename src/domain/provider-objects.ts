@@ -1,3 +1,4 @@
+import { isFailedOrCancelled, legOfType, type Leg, type ProviderStatus } from './provider-status.js';
 import type { Nets } from './reconciliation-discrepancies.js';
 import { sumNets } from './reconciliation-discrepancies.js';
 import type { ProviderSnapshot } from './reconciliation.js';
@@ -17,7 +18,7 @@ export interface ProviderObject {
   readonly quote: { readonly currency: string; readonly amount: string } | null;
   readonly fee: string;
   readonly feeCurrency: string;
-  readonly status: string;
+  readonly status: ProviderStatus;
   readonly createdAtMs: number;
 }
 
@@ -34,35 +35,13 @@ export function toProviderObjects({ payouts, orders }: ProviderSnapshot): Provid
   ];
 }
 
-/** The provider's words for a payout that took no money for good. */
-export const RETURNED_STATUSES: readonly string[] = ['failed', 'cancelled'];
-const FINAL_STATUSES: Readonly<Record<Operation, readonly string[]>> = {
-  payout: ['paid', ...RETURNED_STATUSES],
-  order: ['filled', ...RETURNED_STATUSES],
-};
-
-export function isFinal(operation: Operation, status: string): boolean {
-  return FINAL_STATUSES[operation].includes(status);
-}
-
 /** True for an object that takes money, or may yet. */
 export function isLive({ status }: ProviderObject): boolean {
-  return !RETURNED_STATUSES.includes(status);
+  return !isFailedOrCancelled(status);
 }
 
-/** What a transaction did to the object that is its source. */
-export type Leg = Operation | 'return' | 'deposit';
-
-const LEG_OF_TYPE: ReadonlyMap<string, Leg> = new Map([
-  ['payout', 'payout'],
-  ['order', 'order'],
-  ['payout_failure', 'return'],
-  ['payout_cancel', 'return'],
-  ['deposit', 'deposit'],
-]);
-
 export function legOf({ type, source }: Transaction): Leg | undefined {
-  return source === undefined ? undefined : LEG_OF_TYPE.get(type);
+  return source === undefined ? undefined : legOfType(type);
 }
 
 /**

@@ -1,7 +1,11 @@
 import {
-  isFinal,
+  isEndAtProvider,
+  isFailedOrCancelled,
+  PROVIDER_ORDER_STATUS,
+  type ProviderStatus,
+} from './provider-status.js';
+import {
   netsShown,
-  RETURNED_STATUSES,
   type ProviderObject,
   type Transaction,
   type TransactionIndex,
@@ -128,8 +132,10 @@ function reportAbsence(record: AttemptRecord, { answer, discrepancies }: AnswerC
 function compareObject(record: AttemptRecord, comparison: AnswerComparison, own: ProviderObject): void {
   const { attempt, answer, discrepancies } = comparison;
   const { operation } = attempt;
-  const areBothFilled = answer.status === 'filled' && own.status === 'filled';
-  const mayStillChange = !isFinal(operation, answer.status) && discrepancies.isYoung(answer.recordedAtMs);
+  const areBothFilled = [answer.status, own.status].every(
+    (status) => status === PROVIDER_ORDER_STATUS.FILLED,
+  );
+  const mayStillChange = !isEndAtProvider(answer.status) && discrepancies.isYoung(answer.recordedAtMs);
   /** `taken`: more of it is less in the balance. */
   const compare = (
     kind: DiscrepancyKind,
@@ -150,7 +156,7 @@ function compareObject(record: AttemptRecord, comparison: AnswerComparison, own:
     );
   };
   // The store has what an order that ended unfilled really moved, the provider may show what was asked for.
-  const isEndedUnfilled = operation === 'order' && RETURNED_STATUSES.includes(answer.status);
+  const isEndedUnfilled = operation === 'order' && isFailedOrCancelled(answer.status);
   if (!isEndedUnfilled) compare(DISCREPANCY_KIND.AMOUNT_DIFFERS, own.currency, answer.amount, own.amount);
   if (areBothFilled && answer.quoteAmount !== null && own.quote !== null) {
     compare(DISCREPANCY_KIND.AMOUNT_DIFFERS, own.quote.currency, answer.quoteAmount, own.quote.amount, false);
@@ -165,11 +171,11 @@ function compareObject(record: AttemptRecord, comparison: AnswerComparison, own:
 /** Words for what is not settled yet may differ; of the two ends of a settlement one side may know a little later. */
 function compareStatus(
   record: AttemptRecord,
-  { attempt, answer, discrepancies }: AnswerComparison,
-  status: string,
+  { answer, discrepancies }: AnswerComparison,
+  status: ProviderStatus,
 ): void {
-  const isStoreFinal = isFinal(attempt.operation, answer.status);
-  const isProviderFinal = isFinal(attempt.operation, status);
+  const isStoreFinal = isEndAtProvider(answer.status);
+  const isProviderFinal = isEndAtProvider(status);
   if (status === answer.status || (!isStoreFinal && !isProviderFinal)) return;
   const isContradiction = isStoreFinal && isProviderFinal;
   if (!isContradiction && discrepancies.isYoung(answer.readAtMs)) record.wait();
@@ -218,7 +224,7 @@ function compareReturned(record: AttemptRecord, comparison: AnswerComparison): v
 
 /** The store waits for money that was taken, and the provider has given nothing back. */
 function compareDueReturn(record: AttemptRecord, { answer, discrepancies }: AnswerComparison): void {
-  if (!RETURNED_STATUSES.includes(answer.status) || answer.booked.length === 0) return;
+  if (!isFailedOrCancelled(answer.status) || answer.booked.length === 0) return;
   if (discrepancies.isYoung(answer.readAtMs)) record.wait();
   else reportOverdue(record, { store: amountDue(answer), provider: null, sinceMs: answer.readAtMs });
 }
@@ -226,18 +232,18 @@ function compareDueReturn(record: AttemptRecord, { answer, discrepancies }: Answ
 /** The provider has given something back that the store does not have. */
 function compareUnbookedReturn(
   record: AttemptRecord,
-  { attempt, answer, own, discrepancies }: AnswerComparison,
+  { answer, own, discrepancies }: AnswerComparison,
   shown: Nets,
   returns: readonly Transaction[],
 ): void {
   const sinceMs = Math.max(...returns.map(({ createdAtMs }) => createdAtMs));
   const isYoung = discrepancies.isYoung(sinceMs);
-  if (RETURNED_STATUSES.includes(answer.status)) {
+  if (isFailedOrCancelled(answer.status)) {
     const provider = shown.get(answer.currency) ?? null;
     if (isYoung) record.wait();
     else reportOverdue(record, { store: amountDue(answer), provider, sinceMs });
-  } else if (!RETURNED_STATUSES.includes(own?.status ?? '') && !hasStatusDiscrepancy(record)) {
-    if (isYoung && !isFinal(attempt.operation, answer.status)) record.wait();
+  } else if (!(own !== undefined && isFailedOrCancelled(own.status)) && !hasStatusDiscrepancy(record)) {
+    if (isYoung && !isEndAtProvider(answer.status)) record.wait();
     else
       record.report(DISCREPANCY_KIND.STATUS_DIFFERS, { store: answer.status, provider: 'returned', sinceMs });
   }

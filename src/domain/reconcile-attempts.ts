@@ -2,11 +2,11 @@ import { compareAnswer, type Attempt } from './reconcile-answer.js';
 import {
   isLive,
   netsShown,
-  RETURNED_STATUSES,
   type Operation,
   type ProviderObject,
   type TransactionIndex,
 } from './provider-objects.js';
+import { isFailedOrCancelled } from './provider-status.js';
 import { isZero, NO_NETS, type Discrepancies, type Nets } from './reconciliation-discrepancies.js';
 import { DISCREPANCY_KIND, type StoreSnapshot, type Discrepancy } from './reconciliation.js';
 
@@ -140,7 +140,8 @@ function reportExtras(
   if (extras.length === 0) return;
   const moved = explain(comparison, extras);
   const liveExtras = extras.filter(isLive);
-  const isOwnLive = !RETURNED_STATUSES.includes(own?.status ?? attempt.answer?.status ?? '');
+  const ownStatus = own?.status ?? attempt.answer?.status;
+  const isOwnLive = ownStatus === undefined || !isFailedOrCancelled(ownStatus);
   if (liveExtras.length + (isOwnLive ? 1 : 0) > 1) {
     const live = own !== undefined && isOwnLive ? [own, ...liveExtras] : liveExtras;
     reportObjects(comparison, DISCREPANCY_KIND.DUPLICATE_AT_PROVIDER, live, attempt);

@@ -1,4 +1,5 @@
 import { netsShown, type Transaction, type TransactionIndex } from './provider-objects.js';
+import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from './provider-status.js';
 import { isZero, subtractNets, sumNets, type Discrepancies } from './reconciliation-discrepancies.js';
 import { DISCREPANCY_KIND, type StoreSnapshot, type Discrepancy } from './reconciliation.js';
 
@@ -61,10 +62,15 @@ function findUnseen({ store, transactions, discrepancies }: DepositComparison): 
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
-    if (type !== 'deposit' || source === undefined || createdAtMs < store.depositsFromMs) continue;
+    if (
+      type !== BALANCE_TRANSACTION_TYPE.DEPOSIT ||
+      source === undefined ||
+      createdAtMs < store.depositsFromMs
+    )
+      continue;
     transactions.take('deposit', source);
     discrepancies.explain(sumNets([transaction]));
-    const isAvailable = status === 'available';
+    const isAvailable = status === BALANCE_TRANSACTION_STATUS.AVAILABLE;
     if (isAvailable) {
       unseen.push({ balanceTransactionId: id, providerDepositId: source, currency, net, createdAtMs });
     }

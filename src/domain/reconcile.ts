@@ -1,5 +1,6 @@
 import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
 import { legOf, TransactionIndex, toProviderObjects } from './provider-objects.js';
+import { BALANCE_TRANSACTION_TYPE } from './provider-status.js';
 import { compareAttempts } from './reconcile-attempts.js';
 import { compareDeposits, type UnseenDeposit } from './reconcile-deposits.js';
 import { Discrepancies, isZero, sumNets, type Nets } from './reconciliation-discrepancies.js';
@@ -89,7 +90,7 @@ function findOutsideActivity(
   const read = new Set([...provider.payouts, ...provider.orders].map(({ id }) => id));
   const outside: OutsideActivity[] = [];
   for (const transaction of transactions.untaken) {
-    const { id, type, source, currency, net, createdAtMs } = transaction;
+    const { id, typeText: type, source, currency, net, createdAtMs } = transaction;
     const leg = legOf(transaction);
     // At the far end of the reading a transaction may be there without its payout, which then says nothing about it.
     const isCutOff =
@@ -152,7 +153,7 @@ function countCompared({
   return {
     payouts: payouts.length,
     orders: orders.length,
-    deposits: transactions.filter(({ type }) => type === 'deposit').length,
+    deposits: transactions.filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.DEPOSIT).length,
     balanceTransactions: transactions.length,
   };
 }

@@ -1,3 +1,11 @@
+import type {
+  BalanceTransactionStatus,
+  BalanceTransactionType,
+  ProviderOrderStatus,
+  ProviderPayoutStatus,
+  ProviderStatus,
+} from './provider-status.js';
+
 /** What the engine's store and the provider are compared by: see docs/operations.md, one section per kind of discrepancy. */
 
 export const DISCREPANCY_KIND = {
@@ -100,7 +108,7 @@ export interface ProviderSnapshot {
     readonly currency: string;
     readonly amount: string;
     readonly fee: string;
-    readonly status: string;
+    readonly status: ProviderPayoutStatus;
     readonly createdAtMs: number;
   }[];
   readonly orders: readonly {
@@ -110,18 +118,20 @@ export interface ProviderSnapshot {
     readonly amount: string;
     readonly quoteAmount: string;
     readonly fee: string;
-    readonly status: string;
+    readonly status: ProviderOrderStatus;
     readonly createdAtMs: number;
   }[];
   /** Oldest first: in the order in which outside activity is to be booked. */
   readonly transactions: readonly {
     readonly id: string;
-    readonly type: string;
+    readonly type: BalanceTransactionType;
+    /** QbitPay's word. */
+    readonly typeText: string;
     readonly source: string | undefined;
     readonly currency: string;
     /** Signed: what it does to the balance. */
     readonly net: string;
-    readonly status: string;
+    readonly status: BalanceTransactionStatus;
     readonly createdAtMs: number;
   }[];
 }
@@ -148,8 +158,8 @@ export interface StoreSnapshot {
       /** Order only: what it brought in, before the fee. */
       readonly quoteAmount: string | null;
       readonly fee: string;
-      /** The provider's word, as it was read last. */
-      readonly status: string;
+      /** As it was read last. */
+      readonly status: ProviderStatus;
       /** When the answer came into the store. */
       readonly recordedAtMs: number;
       /** When the provider was last read about it: never before `recordedAtMs`, and after an end no more. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Destination } from '../domain/destination.js';
+import type { BalanceTransactionType, ProviderPayoutStatus } from '../domain/provider-status.js';
 import { readJson, readShape } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
 import type { Cursor, Page, PageRequest } from './pagination.js';
@@ -30,6 +31,7 @@ import {
   type TransportOptions,
   type TransportRequest,
 } from './transport.js';
+import { PAYOUT_STATUS_WORDS, TRANSACTION_TYPE_WORDS } from './wire-words.js';
 
 export type QbitPayClientOptions = TransportOptions;
 
@@ -40,8 +42,7 @@ export interface BalanceFilter {
 export interface BalanceTransactionFilter {
   /** Id of the object that moved the balance; the provider wants `type` with it. */
   readonly source?: string | undefined;
-  readonly type?: string | undefined;
-  readonly status?: string | undefined;
+  readonly type?: Exclude<BalanceTransactionType, 'other'> | undefined;
 }
 
 export interface NewOrder {
@@ -82,7 +83,7 @@ export interface NewPayout {
 
 /** The provider has no filter on `externalOrderId` (contract, section Payouts). */
 export interface PayoutFilter {
-  readonly status?: string | undefined;
+  readonly status?: Exclude<ProviderPayoutStatus, 'unknown'> | undefined;
   /** Id of a payment method, as an earlier payout's `destination.id` names it. */
   readonly destination?: string | undefined;
 }
@@ -161,6 +162,7 @@ function createAccountCalls(transport: Transport) {
     listOperation: 'listBalanceTransactions',
     path: PATH.BALANCE_TRANSACTIONS,
     schema: balanceTransactionSchema,
+    toQuery: ({ type, ...filter }) => ({ ...filter, type: type && TRANSACTION_TYPE_WORDS.toWire(type) }),
   });
   return {
     async createAccessToken() {
@@ -217,6 +219,7 @@ function createPayoutCalls(transport: Transport) {
     listOperation: 'listPayouts',
     path: PATH.PAYOUTS,
     schema: payoutSchema,
+    toQuery: ({ status, ...filter }) => ({ ...filter, status: status && PAYOUT_STATUS_WORDS.toWire(status) }),
   });
   return {
     async createPayout({

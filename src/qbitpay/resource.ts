@@ -12,12 +12,24 @@ export interface Resource<T, Filter> {
   readonly iterate: (filter?: Filter, cursor?: Cursor) => AsyncIterable<T>;
 }
 
-/** The filter's members go into the query under their own names. */
+/** The filter's members go into the query under their own names, unless `toQuery` says otherwise. */
 export function createResource<T extends { id: string }, Filter extends object>(
   transport: Transport,
-  settings: { getOperation: string; listOperation: string; path: string; schema: z.ZodType<T> },
+  settings: {
+    getOperation: string;
+    listOperation: string;
+    path: string;
+    schema: z.ZodType<T>;
+    toQuery?: (filter: Filter) => TransportRequest['query'];
+  },
 ): Resource<T, Filter> {
-  const { getOperation, listOperation, path, schema } = settings;
+  const {
+    getOperation,
+    listOperation,
+    path,
+    schema,
+    toQuery = (filter) => filter as TransportRequest['query'],
+  } = settings;
 
   async function getOne(id: string): Promise<T> {
     const request = { operation: getOperation, method: 'GET', path: `${path}/${toSegment(id)}` } as const;
@@ -30,7 +42,7 @@ export function createResource<T extends { id: string }, Filter extends object>(
   async function listPage(filter?: Filter & PageRequest): Promise<Page<T>> {
     const { limit, startingAfter, endingBefore, ...rest } = { ...filter } as PageRequest & Filter;
     const page = toPageQuery({ limit, startingAfter, endingBefore });
-    const query = { ...(rest as TransportRequest['query']), ...page };
+    const query = { ...toQuery(rest as Filter), ...page };
     const answer = await transport.send({ operation: listOperation, method: 'GET', path, query });
     const data = readShape(answer, readJson(answer), listSchema(schema));
     return { data, isLast: data.length < page.limit };

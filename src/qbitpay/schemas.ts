@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import { MAX_DECIMAL_LENGTH, PLAIN_DECIMAL_PATTERN } from './decimal-json.js';
+import { printableWord } from './printable-word.js';
+import {
+  ORDER_STATUS_WORDS,
+  PAYOUT_STATUS_WORDS,
+  TRANSACTION_STATUS_WORDS,
+  TRANSACTION_TYPE_WORDS,
+} from './wire-words.js';
 
 /**
- * The provider's objects, in the provider's words. What decisions and bookings rest on is required; every
- * member that is not named here is kept as it came, numbers as decimal strings. Amounts are decimal strings
- * with the digits of the wire, timestamps without another word are ISO 8601.
+ * The provider's objects. What decisions and bookings rest on is required; every member that is not named here is kept
+ * as it came, numbers as decimal strings. Amounts are decimal strings with the digits of the wire, timestamps without
+ * another word are ISO 8601. A `status` is one of our words; `statusText` is QbitPay's, for messages.
  */
 
 const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
@@ -56,36 +63,30 @@ export const balanceSchema = z.looseObject({
 });
 export type Balance = z.infer<typeof balanceSchema>;
 
-/** The balance transaction types known so far; `deposit` and `order` are expected, not documented [I]. */
-export const BALANCE_TRANSACTION_TYPE = {
-  CHARGE: 'charge',
-  PAYOUT: 'payout',
-  PAYOUT_CANCEL: 'payout_cancel',
-  PAYOUT_FAILURE: 'payout_failure',
-  DEPOSIT: 'deposit',
-  ORDER: 'order',
-} as const;
-
-export const BALANCE_TRANSACTION_STATUS = { PENDING: 'pending', AVAILABLE: 'available' } as const;
-
 /**
  * Contract, section Balance transactions: `amount` excludes the fee, `net` includes it, `source` is the id
- * of the object that moved the balance. [I] Unknown types are kept, so `type` is any word, and what only
- * the documented types are sure to carry is optional.
+ * of the object that moved the balance. [I] There may be further types, whose word is kept in `typeText`, and what
+ * only the documented types are sure to carry is optional.
  */
-export const balanceTransactionSchema = z.looseObject({
-  id,
-  currency: text,
-  amount: decimal,
-  type: text,
-  status: text,
-  createdAt: text,
-  availableOn: optional(text),
-  source: optional(text),
-  description: optional(text),
-  fee: optional(decimal),
-  net: optional(decimal),
-});
+export const balanceTransactionSchema = z
+  .looseObject({
+    id,
+    currency: text,
+    amount: decimal,
+    type: text,
+    status: text,
+    createdAt: text,
+    availableOn: optional(text),
+    source: optional(text),
+    description: optional(text),
+    fee: optional(decimal),
+    net: optional(decimal),
+  })
+  .transform((transaction) => {
+    const type = TRANSACTION_TYPE_WORDS.fromWire(transaction.type);
+    const status = TRANSACTION_STATUS_WORDS.fromWire(transaction.status);
+    return { ...transaction, type, typeText: printableWord(transaction.type), status };
+  });
 export type BalanceTransaction = z.infer<typeof balanceTransactionSchema>;
 
 /** `ask` is the price to a buyer, `bid` to a seller (contract, section Markets). */
@@ -117,71 +118,57 @@ export function tickerSchema(symbol: string, side: TickerSide) {
 export const ORDER_SIDE = { BUY: 'buy', SELL: 'sell' } as const;
 export type OrderSide = (typeof ORDER_SIDE)[keyof typeof ORDER_SIDE];
 
-export const ORDER_STATUS = {
-  PENDING: 'pending',
-  FILLED: 'filled',
-  CANCELLED: 'cancelled',
-  FAILED: 'failed',
-} as const;
-
 /**
  * [I] The provider published no reference page for orders: this shape, the words of its status and the path
  * in the client are inferred from its other objects (contract, section Orders).
  */
-export const orderSchema = z.looseObject({
-  id,
-  symbol: text,
-  side: text,
-  /** In the base currency of the symbol. */
-  amount: decimal,
-  status: text,
-  createdAt: optional(text),
-  type: optional(text),
-  price: optional(decimal),
-  /** What the order moved in the quote currency, before the fee. */
-  quoteAmount: optional(decimal),
-  fee: optional(decimal),
-  externalOrderId: optional(text),
-});
+export const orderSchema = z
+  .looseObject({
+    id,
+    symbol: text,
+    side: text,
+    /** In the base currency of the symbol. */
+    amount: decimal,
+    status: text,
+    createdAt: optional(text),
+    type: optional(text),
+    price: optional(decimal),
+    /** What the order moved in the quote currency, before the fee. */
+    quoteAmount: optional(decimal),
+    fee: optional(decimal),
+    externalOrderId: optional(text),
+  })
+  .transform((order) => {
+    const status = ORDER_STATUS_WORDS.fromWire(order.status);
+    return { ...order, status, statusText: printableWord(order.status) };
+  });
 export type Order = z.infer<typeof orderSchema>;
-
-export const PAYOUT_STATUS = {
-  PENDING: 'pending',
-  IN_TRANSIT: 'inTransit',
-  PAID: 'paid',
-  CANCELLED: 'cancelled',
-  FAILED: 'failed',
-} as const;
 
 /**
  * Contract, section Payouts. `amount` and `fee` are what was really taken; `arrivalDate` is evidence of
  * nothing. `trade` is kept as it came: [I] its presence means that the provider converted by itself.
  * `destination` is personal data.
  */
-export const payoutSchema = z.looseObject({
-  id,
-  createdAt: text,
-  amount: decimal,
-  fee: decimal,
-  currency: text,
-  status: text,
-  type: optional(text),
-  description: optional(text),
-  arrivalDate: optional(text),
-  externalOrderId: optional(text),
-  destination: optional(z.looseObject({ id: optional(text) })),
-  trade: z.unknown().optional(),
-});
+export const payoutSchema = z
+  .looseObject({
+    id,
+    createdAt: text,
+    amount: decimal,
+    fee: decimal,
+    currency: text,
+    status: text,
+    type: optional(text),
+    description: optional(text),
+    arrivalDate: optional(text),
+    externalOrderId: optional(text),
+    destination: optional(z.looseObject({ id: optional(text) })),
+    trade: z.unknown().optional(),
+  })
+  .transform((payout) => {
+    const status = PAYOUT_STATUS_WORDS.fromWire(payout.status);
+    return { ...payout, status, statusText: printableWord(payout.status) };
+  });
 export type Payout = z.infer<typeof payoutSchema>;
-
-export const CHARGE_STATUS = {
-  PENDING: 'pending',
-  BUYER_PAID: 'buyerPaid',
-  SELLER_CONFIRMED: 'sellerConfirmed',
-  CLOSED: 'closed',
-  CANCELLED: 'cancelled',
-  DISPUTE: 'dispute',
-} as const;
 
 /** Contract, section Charges: an older part of the API that payouts do not use. */
 export const chargeSchema = z.looseObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AMOUNT_PATTERN, compareAmounts, CURRENCY_PATTERN } from '../domain/money.js';
+import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../domain/provider-status.js';
 import { parseDecimalJson } from './decimal-json.js';
 import { QbitPayWebhookFormatError } from './errors.js';
 
@@ -16,18 +17,6 @@ export interface WebhookEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-export const PAYOUT_EVENT_TYPE = {
-  PENDING: 'payout.pending',
-  /** Sic: the status it announces is spelled `inTransit`. */
-  IN_TRANSITION: 'payout.inTransition',
-  PAID: 'payout.paid',
-  FAILED: 'payout.failed',
-  CANCELLED: 'payout.cancelled',
-} as const;
-
-export const PAYOUT_OUTCOME = { PAID: 'paid', FAILED: 'failed', CANCELLED: 'cancelled' } as const;
-export type PayoutOutcome = (typeof PAYOUT_OUTCOME)[keyof typeof PAYOUT_OUTCOME];
-
 /** [I] The provider publishes neither type nor shape of its deposit notification; the types are a setting. */
 export const DEFAULT_DEPOSIT_EVENT_TYPES = ['deposit.confirmed'];
 
@@ -35,7 +24,7 @@ export interface PayoutNotice {
   readonly providerPayoutId: string;
   readonly externalOrderId: string | undefined;
   /** Undefined when the event announces no end: pending, in transit, or a type that is new. */
-  readonly outcome: PayoutOutcome | undefined;
+  readonly outcome: ProviderPayoutStatus | undefined;
 }
 
 export interface DepositNotice {
@@ -96,10 +85,11 @@ export function parseWebhookEvent(rawBody: Uint8Array): WebhookEvent {
   return parseFields(envelopeSchema, json, []);
 }
 
-const OUTCOMES: Readonly<Record<string, PayoutOutcome>> = {
-  [PAYOUT_EVENT_TYPE.PAID]: PAYOUT_OUTCOME.PAID,
-  [PAYOUT_EVENT_TYPE.FAILED]: PAYOUT_OUTCOME.FAILED,
-  [PAYOUT_EVENT_TYPE.CANCELLED]: PAYOUT_OUTCOME.CANCELLED,
+/** The types that announce an end. The others are `payout.pending` and, sic, `payout.inTransition`. */
+const OUTCOMES: Readonly<Record<string, ProviderPayoutStatus>> = {
+  'payout.paid': PROVIDER_PAYOUT_STATUS.PAID,
+  'payout.failed': PROVIDER_PAYOUT_STATUS.FAILED,
+  'payout.cancelled': PROVIDER_PAYOUT_STATUS.CANCELLED,
 };
 
 /**

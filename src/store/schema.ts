@@ -4,6 +4,7 @@ import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
 import type { AmountMode, Funding } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
+import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
 import type { FeeSide } from '../domain/quote.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 import type { DepositAllocation, DepositStatus } from './ledger/ledger-records.js';
@@ -70,7 +71,7 @@ export interface StoreSchema {
     price: string;
     quote_amount: string;
     fee: string;
-    status: string;
+    status: ProviderOrderStatus;
     /** Since when the provider calls it ended without showing what it moved. */
     unclear_since: Date | null;
     /** Since when the provider does not show it. */
@@ -87,7 +88,7 @@ export interface StoreSchema {
     post_amount: string;
     recipient_amount: string;
     fee: string;
-    status: string;
+    status: ProviderPayoutStatus;
     /** What the ledger holds as taken. */
     booked_amount: Generated<string>;
     booked_fee: Generated<string>;

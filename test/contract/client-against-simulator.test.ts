@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/client.js';
 import {
@@ -180,8 +181,11 @@ describe('against the simulator', () => {
         externalOrderId: 'pay-1',
       });
       const destination = payout.destination!.id!;
-      for (const status of ['inTransit', 'paid']) {
-        await control('POST', `/payouts/${payout.id}/advance`, `{"status":"${status}"}`);
+      for (const [word, status] of [
+        ['inTransit', 'in_transit'],
+        ['paid', 'paid'],
+      ]) {
+        await control('POST', `/payouts/${payout.id}/advance`, `{"status":"${word}"}`);
         expect(await client.getPayout(payout.id)).toMatchObject({ status, externalOrderId: 'pay-1' });
       }
       expect((await client.listPayouts({ status: 'paid', destination })).data).toMatchObject([
@@ -198,7 +202,7 @@ describe('against the simulator', () => {
     test('a balance transaction belongs to what moved the balance', async () => {
       await deposit('CNY', '10000');
       const { id } = await pay('2000');
-      const filter = { source: id, type: 'payout' };
+      const filter = { source: id, type: BALANCE_TRANSACTION_TYPE.PAYOUT };
       const [transaction] = await collect(client.iterateBalanceTransactions(filter));
       expect(transaction).toMatchObject({ type: 'payout', source: id, amount: '-2000' });
       expect(await client.getBalanceTransaction(transaction!.id)).toEqual(transaction);

@@ -8,6 +8,7 @@ import type { SettlementReading } from '../../src/store/requests/settlements.js'
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { addAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import type { ProviderPayoutStatus } from '../../src/domain/provider-status.js';
 import {
   addAvailable,
   deposit,
@@ -139,7 +140,7 @@ const HELD_AS_FAILED = {
 const settle = (
   payoutId: string,
   providerPayoutId: string,
-  providerStatus: string,
+  providerStatus: ProviderPayoutStatus,
   outcome: SettlementReading['outcome'],
   currency = 'USDT',
 ) =>
@@ -368,7 +369,7 @@ describe('an attempt that is over', () => {
     for (const [word, outcome] of [
       ['paid', PAID],
       ['failed', FAILED],
-      ['inReview', { ...HELD_AS_FAILED, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN }],
+      ['unknown', { ...HELD_AS_FAILED, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN }],
     ] as const) {
       expect(await settle(payoutId, first, word, outcome)).toMatchObject({ status: 'paying' });
     }
@@ -533,7 +534,7 @@ describe('what was taken beyond what the ledger knows of', () => {
     const sent = await sendUnknown();
     const { payoutId } = sent;
     const id = await accept(sent, { currency }, DIFFERS);
-    expect(await settle(payoutId, id, 'inTransit', null, currency)).toMatchObject({ status: 'held' });
+    expect(await settle(payoutId, id, 'in_transit', null, currency)).toMatchObject({ status: 'held' });
     expect((await read(payoutId)).holdReason).toBe('CURRENCY_DIFFERS');
     // Not even a paid one ends before it is booked.
     expect(await settle(payoutId, id, 'paid', PAID, currency)).toMatchObject({ status: 'held' });
@@ -553,10 +554,10 @@ describe('what was taken beyond what the ledger knows of', () => {
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DEBIT_EXCEEDS_LEDGER' });
     await store().decisions.resume(decision(payoutId));
     expect((await read(payoutId)).status).toBe('in_transit');
-    await settle(payoutId, id, 'inTransit', null, currency);
+    await settle(payoutId, id, 'in_transit', null, currency);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DEBIT_EXCEEDS_LEDGER' });
     await addAvailable(store(), currency, '1000');
-    await settle(payoutId, id, 'inTransit', null, currency);
+    await settle(payoutId, id, 'in_transit', null, currency);
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout']);
   });
 

@@ -185,7 +185,7 @@ async function recordEnds(): Promise<void> {
   }
   await runConcurrently(ends, WORKERS);
   const returns: (() => Promise<unknown>)[] = [];
-  for (const type of ['payout_failure', 'payout_cancel']) {
+  for (const type of ['payout_failure', 'payout_cancel'] as const) {
     for await (const { id, source = '', amount, net = amount } of qbitpay.iterateBalanceTransactions({
       type,
     })) {

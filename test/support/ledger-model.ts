@@ -8,6 +8,7 @@ import {
   roundUpToCurrency,
   subtractAmounts,
 } from '../../src/domain/money.js';
+import { PROVIDER_ORDER_STATUS, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
 import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { costOfPayout, expectedDebit, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
@@ -257,7 +258,7 @@ export class LedgerModel {
       price: PRICE,
       quoteAmount: bought,
       fee: '1.25',
-      status: 'filled',
+      status: PROVIDER_ORDER_STATUS.FILLED,
     };
     await Promise.all([
       this.store.requests.recordOrder(payoutId, order),
@@ -291,7 +292,7 @@ export class LedgerModel {
       postAmount,
       recipientAmount: expected.amount,
       fee,
-      status: 'processing',
+      status: PROVIDER_PAYOUT_STATUS.IN_TRANSIT,
     };
     const record = (): Promise<unknown> =>
       this.store.requests.recordProviderPayout(payoutId, { payout: answer });
@@ -309,7 +310,7 @@ export class LedgerModel {
       currency: currencyOf(plan),
       recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDiscrepancy)) : amount,
       fee: ended ? addAmounts(fee, cents(2 * plan.laterDiscrepancy)) : fee,
-      providerStatus: ended ? plan.outcome : 'processing',
+      providerStatus: ended ? plan.outcome : PROVIDER_PAYOUT_STATUS.IN_TRANSIT,
       outcome: ended ? { status: plan.outcome, detail: `QbitPay says ${plan.outcome}` } : null,
     });
   }

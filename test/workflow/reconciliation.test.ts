@@ -213,7 +213,7 @@ describe('every kind of discrepancy, with no grace time', () => {
       }),
       'paid here, under way there': async () => ({
         ...(await overwritten({ status: 'inTransit' })),
-        ...{ store: 'paid', provider: 'inTransit' },
+        ...{ store: 'paid', provider: 'in_transit' },
       }),
     },
     DEPOSIT_UNSEEN: {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Leg } from '../../domain/provider-status.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { bookOpeningBalance } from './bookings.js';
@@ -73,7 +74,7 @@ export async function recordOpeningBalances(
 }
 
 /** What a balance transaction is a part of. */
-export type MovedLeg = 'deposit' | 'order' | 'payout' | 'return' | 'outside';
+export type MovedLeg = Leg | 'outside';
 
 export interface Moved {
   /** Of the balance transaction. */

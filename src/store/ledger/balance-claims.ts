@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
+import { ORDER_ENDS } from '../../domain/provider-status.js';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { inTransaction, type StoreDatabase } from '../database.js';
 import { balanceOf, MAIN_FUNDING_ACCOUNT } from './journal.js';
@@ -43,7 +44,7 @@ export async function claimedBalance(db: StoreDatabase, currency: string): Promi
     select exists (select from provider_requests join payouts using (payout_id)
               where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
       or exists (select from provider_orders where split_part(symbol, '/', 2) = ${currency}
-                 and status not in ('filled', 'failed', 'cancelled')) as in_flight`.execute(db);
+                 and status not in (${sql.join(ORDER_ENDS)})) as in_flight`.execute(db);
   if (rows[0]?.in_flight !== false) return undefined;
   return addAmounts(
     await balanceOf(db, { kind: ACCOUNT_KIND.PROVIDER }, currency),

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUSES } from '../../domain/payout-status.js';
-import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import { FAILED_OR_CANCELLED, type ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
 import { readAccountOpening } from './account-opening.js';
 import { bookOutsideActivity } from './bookings.js';
@@ -78,7 +78,7 @@ async function readAttempts(
       on provider_requests.operation = 'order' and ord.external_order_id = provider_requests.external_order_id
     where provider_requests.updated_at >= ${since} or payouts.updated_at >= ${since}
       or not (payouts.status = any(${sql.val(FINAL_STATUSES)}::text[]))
-      or (po.status in ('failed', 'cancelled') and po.returned_at is null)
+      or (po.status in (${sql.join(FAILED_OR_CANCELLED)}) and po.returned_at is null)
       or provider_requests.external_order_id = any(${sql.val([...externalOrderIds])}::text[])
       or po.provider_payout_id = any(${sql.val([...providerIds])}::text[])
       or ord.provider_order_id = any(${sql.val([...providerIds])}::text[])`.execute(trx);
@@ -98,7 +98,7 @@ interface AttemptRow {
   readonly currency: string | null;
   readonly quote_amount: string | null;
   readonly fee: string | null;
-  readonly status: string | null;
+  readonly status: ProviderStatus | null;
   readonly recorded_at: Date | null;
   readonly read_at: Date | null;
   readonly returned: string | null;
@@ -228,7 +228,7 @@ export async function findReturnPending(
         .on('ledger_entries.cause', '=', ENTRY_CAUSE.PAYOUT_FAILURE),
     )
     .select(['provider_payouts.payout_id', 'provider_payout_id'])
-    .where('provider_payouts.status', 'in', RETURNED_STATUSES)
+    .where('provider_payouts.status', 'in', FAILED_OR_CANCELLED)
     .where('returned_at', 'is', null)
     .execute();
   return rows.map((row) => ({ payoutId: row.payout_id, providerPayoutId: row.provider_payout_id }));

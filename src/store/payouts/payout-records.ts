@@ -1,6 +1,7 @@
 import type { FailureType } from '../../domain/failure-type.js';
 import type { AmountMode, Funding, PayoutRequest } from '../../domain/payout-request.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
+import type { ProviderOrderStatus, ProviderPayoutStatus } from '../../domain/provider-status.js';
 import type { FeeTerms, ProviderMinimum } from '../../domain/quote.js';
 
 /** What the store knows of a payout. Amounts are decimal strings, times are Dates. */
@@ -66,8 +67,7 @@ export interface OrderRecord {
   /** Brought in, before the fee, in the payout currency. */
   readonly quoteAmount: string;
   readonly fee: string;
-  /** The provider's word. */
-  readonly status: string;
+  readonly status: ProviderOrderStatus;
 }
 
 /** A payout attempt as the provider's answer states it. */
@@ -79,8 +79,7 @@ export interface ProviderPayoutRecord {
   /** What the recipient gets, as the provider's answer says. */
   readonly recipientAmount: string;
   readonly fee: string;
-  /** The provider's word. */
-  readonly status: string;
+  readonly status: ProviderPayoutStatus;
 }
 
 export interface TimelineEntry {

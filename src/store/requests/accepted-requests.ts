@@ -1,6 +1,6 @@
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import { isFailedOrCancelled } from '../../domain/provider-status.js';
 import { reportSecond } from './orders.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import { acceptRequest } from './provider-requests.js';
@@ -125,7 +125,7 @@ async function acceptAgain(
 ): Promise<PayoutStatus> {
   if (await isKnown(trx, providerPayoutId)) return row.status;
   // One that QbitPay has given up is no second payout: that is what it was asked for.
-  if (RETURNED_STATUSES.includes(status)) return row.status;
+  if (isFailedOrCancelled(status)) return row.status;
   await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
   return (await lockExistingPayout(trx, row.payout_id)).status;
 }

@@ -1,5 +1,5 @@
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import { isFailedOrCancelled } from '../../domain/provider-status.js';
 import { acceptPayout, type AcceptedRequest } from './accepted-requests.js';
 import type { StoreTransaction } from '../database.js';
 import { currentRequest, prepareRequest } from './provider-requests.js';
@@ -23,7 +23,7 @@ export async function adoptAfterFailure(
   const { payout } = accepted;
   if (payout.providerPayoutId !== failed.provider_payout_id) {
     await adoptAsNext(trx, row, failed, accepted, detail);
-  } else if (RETURNED_STATUSES.includes(payout.status) && row.hold_reason !== FAILURE_TYPE.ATTEMPT_FAILED) {
+  } else if (isFailedOrCancelled(payout.status) && row.hold_reason !== FAILURE_TYPE.ATTEMPT_FAILED) {
     await holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED });
   } else await settleAfterAll(trx, row, failed, payout, detail);
 }

@@ -3,6 +3,7 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { compareAmounts, multiply, roundDownToCurrency } from '../../domain/money.js';
+import { isFailedOrCancelled, ORDER_ENDS, PROVIDER_ORDER_STATUS } from '../../domain/provider-status.js';
 import { bookOrder } from '../ledger/bookings.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import {
@@ -102,7 +103,7 @@ export async function acceptOrder(
     return false;
   }
   // An end counts when it was read, not when a request was answered so.
-  await writeOrder(trx, row.payout_id, { ...order, status: PENDING });
+  await writeOrder(trx, row.payout_id, { ...order, status: PROVIDER_ORDER_STATUS.PENDING });
   if (isFinalStatus(row.status)) {
     const detail = `order accepted by QbitPay as ${order.providerOrderId}, after the end`;
     await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, detail);
@@ -154,7 +155,7 @@ export async function forgetUnclear(trx: StoreTransaction, payoutId: string): Pr
 export async function replaceOrder(trx: StoreTransaction, row: PayoutRow, order: OrderRecord): Promise<void> {
   await trx
     .updateTable('provider_orders')
-    .set({ provider_order_id: order.providerOrderId, status: PENDING })
+    .set({ provider_order_id: order.providerOrderId, status: PROVIDER_ORDER_STATUS.PENDING })
     .where('external_order_id', '=', order.externalOrderId)
     .execute();
   await acceptOrder(trx, row, order);
@@ -239,14 +240,11 @@ async function noteSince(
   return row.for_ms;
 }
 
-/** The provider's words for an order: not ended, ended as a whole, or before all of it was executed. */
-const PENDING = 'pending';
-const FILLED = 'filled';
-const UNFILLED_WORDS = ['cancelled', 'failed'];
-const ORDER_ENDS = [FILLED, ...UNFILLED_WORDS];
-
 function hasMoved({ status, quoteAmount }: OrderRecord): boolean {
-  return status === FILLED || (UNFILLED_WORDS.includes(status) && compareAmounts(quoteAmount, '0') > 0);
+  return (
+    status === PROVIDER_ORDER_STATUS.FILLED ||
+    (isFailedOrCancelled(status) && compareAmounts(quoteAmount, '0') > 0)
+  );
 }
 
 /** How much of a currency a payout's orders have sold, as far as it is booked: as all of it is once they have ended. */

@@ -3,7 +3,7 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
-import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import { isFailedOrCancelled } from '../../domain/provider-status.js';
 import { expectedDebit } from '../../domain/quote.js';
 import { bookAdjustment, bookPayout, type ProviderDebit } from '../ledger/bookings.js';
 import type { StoreTransaction } from '../database.js';
@@ -33,7 +33,7 @@ type DebitAnswer = Pick<ProviderPayoutRecord, 'recipientAmount' | 'fee' | 'statu
 
 /** What a failed payout shows as its amount and fee was not taken from anybody: its balance transactions say that. */
 function isGivenBack({ status }: DebitAnswer): boolean {
-  return RETURNED_STATUSES.includes(status);
+  return isFailedOrCancelled(status);
 }
 
 /**

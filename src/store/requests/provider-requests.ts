@@ -3,6 +3,7 @@ import type { FailureType } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
+import { FAILED_OR_CANCELLED, ORDER_ENDS, PROVIDER_ORDER_STATUS } from '../../domain/provider-status.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import type { PayoutRow } from '../payouts/payout-transitions.js';
 import {
@@ -353,8 +354,8 @@ export async function authoriseResend(
 
 /** Of a row of `provider_orders`: the order has ended, and what it moved is booked, or it moved nothing. */
 export const IS_ORDER_OVER = sql<boolean>`
-  (provider_orders.status in ('filled', 'cancelled', 'failed')
-    and ((provider_orders.status <> 'filled' and provider_orders.quote_amount = 0)
+  (provider_orders.status in (${sql.join(ORDER_ENDS)})
+    and ((provider_orders.status <> ${PROVIDER_ORDER_STATUS.FILLED} and provider_orders.quote_amount = 0)
       or exists (select from ledger_entries
         where cause = ${ENTRY_CAUSE.ORDER} and cause_id = provider_orders.external_order_id)))`;
 
@@ -375,7 +376,7 @@ export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Pr
       select case
           when provider_requests.state <> ${REQUEST_STATE.ACCEPTED} then 'unknown'
           when provider_requests.operation = ${REQUEST_OPERATION.ORDER} then 'order'
-          when provider_payouts.status in ('failed', 'cancelled') then 'returnPending'
+          when provider_payouts.status in (${sql.join(FAILED_OR_CANCELLED)}) then 'returnPending'
           else 'payout' end as what
       from provider_requests
       left join provider_orders on provider_requests.operation = ${REQUEST_OPERATION.ORDER}
@@ -386,7 +387,7 @@ export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Pr
         and (provider_requests.state in (${REQUEST_STATE.SENDING}, ${REQUEST_STATE.UNKNOWN})
           or (provider_requests.state = ${REQUEST_STATE.ACCEPTED}
             and not coalesce(case provider_requests.operation when ${REQUEST_OPERATION.ORDER} then ${IS_ORDER_OVER}
-              else provider_payouts.status in ('failed', 'cancelled') and provider_payouts.returned_at is not null end, false)))
+              else provider_payouts.status in (${sql.join(FAILED_OR_CANCELLED)}) and provider_payouts.returned_at is not null end, false)))
       order by what desc limit 1`.execute(trx);
   return rows[0] && AT_PROVIDER[rows[0].what];
 }

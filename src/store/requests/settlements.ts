@@ -2,7 +2,11 @@ import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { RETURNED_STATUSES } from '../../domain/provider-objects.js';
+import {
+  isFailedOrCancelled,
+  PROVIDER_PAYOUT_STATUS,
+  type ProviderPayoutStatus,
+} from '../../domain/provider-status.js';
 import { noteDiscrepancy, type ObjectDiscrepancy } from './accepted-requests.js';
 import { bookFailure, bookFailureReversed, bookReturn, releaseFunds } from '../ledger/bookings.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
@@ -36,8 +40,7 @@ export interface SettlementReading {
   readonly recipientAmount: string;
   readonly fee: string;
   readonly discrepancy?: ObjectDiscrepancy | undefined;
-  /** The provider's word. */
-  readonly providerStatus: string;
+  readonly providerStatus: ProviderPayoutStatus;
   /** What it means for the payout; null while it is not settled. */
   readonly outcome: {
     readonly status: PayoutStatus;
@@ -78,7 +81,7 @@ export async function recordSettlement(
       await noteDiscrepancy(trx, row, reading.discrepancy, { ends: reading.outcome !== null });
     }
     if (reading.outcome !== null) {
-      await applyOutcome(trx, row, attempt, reading.outcome, RETURNED_STATUSES.includes(status));
+      await applyOutcome(trx, row, attempt, reading.outcome, isFailedOrCancelled(status));
     }
     await noteStatus(trx, attempt, status);
     return describe(trx, payoutId, attempt);
@@ -233,7 +236,8 @@ export async function settleAfterAll(
   payout: ProviderPayoutRecord & { readonly currency: string },
   detail: string,
 ): Promise<void> {
-  if (payout.status !== PAID_WORD) throw new DecisionRefusedError('QbitPay does not say that it was paid');
+  if (payout.status !== PROVIDER_PAYOUT_STATUS.PAID)
+    throw new DecisionRefusedError('QbitPay does not say that it was paid');
   if (!(await isReturnPending(trx, attempt))) {
     throw new DecisionRefusedError('its money is back: QbitPay cannot have paid it as well');
   }
@@ -247,15 +251,11 @@ export async function settleAfterAll(
   await noteStatus(trx, attempt, payout.status);
 }
 
-/** The provider's words for a payout that has arrived, and for one that came back. */
-const PAID_WORD = 'paid';
-const FAILED_WORD = 'failed';
-
 /** What the API said of the attempt, and that it was read. */
 async function noteStatus(
   trx: StoreTransaction,
   { external_order_id: externalOrderId }: AttemptRow,
-  status: string,
+  status: ProviderPayoutStatus,
 ): Promise<void> {
   await trx
     .updateTable('provider_payouts')
@@ -296,7 +296,7 @@ export async function bookUnannouncedReturn(
   await lockLedger(trx);
   await bookFailure(trx, toProviderDebit(attempt));
   await bookReturned(trx, row, attempt, reading);
-  await noteStatus(trx, attempt, FAILED_WORD);
+  await noteStatus(trx, attempt, PROVIDER_PAYOUT_STATUS.FAILED);
   return true;
 }
 

@@ -4,6 +4,7 @@ import type { SettlementInput } from '../../../activities/payouts/settlement-rea
 import type { Store } from '../../../src/store/store.js';
 import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
+import type { ProviderPayoutStatus } from '../../../src/domain/provider-status.js';
 import { INVARIANT } from '../world.js';
 import type { Bug } from './bug.js';
 
@@ -59,7 +60,7 @@ async function believe(
   const { providerPayout, currency } = await store.payouts.getPayout(payoutId);
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
-  const providerStatus = outcome.status;
+  const providerStatus = outcome.status as ProviderPayoutStatus;
   await store.requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency,

@@ -3,7 +3,14 @@ import { movementOf, readMovement } from '../../../activities/payouts/order-move
 import { addAmounts, subtractAmounts } from '../../../src/domain/money.js';
 import type { BalanceTransaction, Order } from '../../../src/qbitpay/schemas.js';
 
-const ORDER: Order = { id: 'o', symbol: 'USDT/CNY', side: 'sell', amount: '500', status: 'cancelled' };
+const ORDER: Order = {
+  id: 'o',
+  symbol: 'USDT/CNY',
+  side: 'sell',
+  amount: '500',
+  status: 'cancelled',
+  statusText: 'cancelled',
+};
 
 let transactions = 0;
 const transaction = (
@@ -15,6 +22,7 @@ const transaction = (
   currency,
   amount,
   type: 'order',
+  typeText: 'order',
   source: 'o',
   status: 'available',
   createdAt: '2026-01-01T00:00:00.000Z',
@@ -72,9 +80,9 @@ describe('the movement of an order', () => {
   test('is read from all pages, of this order alone, each once', async () => {
     const asked: unknown[] = [];
     const qbitpay = {
-      async *iterateBalanceTransactions(filter?: unknown) {
+      async *iterateBalanceTransactions(filter?: unknown): AsyncGenerator<BalanceTransaction> {
         await Promise.resolve(asked.push(filter));
-        yield* [BOUGHT, { ...SOLD, id: 'x', source: 'other' }, { ...SOLD, id: 'y', type: 'charge' }];
+        yield* [BOUGHT, { ...SOLD, id: 'x', source: 'other' }, { ...SOLD, id: 'y', type: 'other' }];
         yield* [BOUGHT, SOLD];
       },
     };

@@ -10,6 +10,7 @@ const ORDER: Order = {
   quoteAmount: '1394',
   fee: '1',
   status: 'filled',
+  statusText: 'filled',
 };
 
 test('an order that sells is the sale that it states', () => {

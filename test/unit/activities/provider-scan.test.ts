@@ -110,6 +110,7 @@ function payout(id: string, createdAtMs: number, externalOrderId = 'p-theirs'): 
     fee: '0',
     currency: 'CNY',
     status: 'pending',
+    statusText: 'pending',
   };
 }
 

@@ -13,6 +13,7 @@ function listOf(count: number): { readonly reads: () => number; readonly qbitpay
         id: `bt-${age}`,
         object: 'balanceTransaction',
         type: 'deposit',
+        typeText: 'deposit',
         status: 'available',
         currency: 'USDT',
         amount: age === count ? '720' : '1',

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../../src/domain/money.js';
+import type { BalanceTransactionType, ProviderPayoutStatus } from '../../../src/domain/provider-status.js';
 import { compareStoreWithProvider, type ComparisonResult } from '../../../src/domain/reconcile.js';
 import {
   DISCREPANCY_KINDS,
@@ -52,9 +53,17 @@ class World {
     else balance.available = addAmounts(balance.available, net);
   }
 
-  move(type: string, source: string | undefined, currency: string, net: string, createdAtMs = THEN): string {
+  move(
+    type: BalanceTransactionType,
+    source: string | undefined,
+    currency: string,
+    net: string,
+    createdAtMs = THEN,
+    typeText: string = type,
+  ): string {
     const id = `bt${this.provider.transactions.length}`;
-    this.provider.transactions.push({ id, type, source, currency, net, status: 'available', createdAtMs });
+    const status = 'available';
+    this.provider.transactions.push({ id, type, typeText, source, currency, net, status, createdAtMs });
     this.balance(currency, net);
     return id;
   }
@@ -97,7 +106,12 @@ class World {
     return attempt;
   }
 
-  providerPayout(id: string, externalOrderId: string | undefined, status = 'paid', createdAtMs = THEN): void {
+  providerPayout(
+    id: string,
+    externalOrderId: string | undefined,
+    status: ProviderPayoutStatus = 'paid',
+    createdAtMs = THEN,
+  ): void {
     this.provider.payouts.push({
       id,
       externalOrderId,
@@ -112,7 +126,7 @@ class World {
 
   payout(
     externalOrderId: string,
-    status = 'paid',
+    status: ProviderPayoutStatus = 'paid',
     amount = '100.00',
     fee = '0.50',
     atMs = THEN,
@@ -146,7 +160,12 @@ class World {
   }
 
   /** A failed or cancelled payout whose money is back. */
-  returnedPayout(externalOrderId: string, status = 'failed', amount = '100.00', fee = '0.50'): Attempt {
+  returnedPayout(
+    externalOrderId: string,
+    status: ProviderPayoutStatus = 'failed',
+    amount = '100.00',
+    fee = '0.50',
+  ): Attempt {
     const attempt = this.payout(externalOrderId, status, amount, fee);
     const cost = addAmounts(amount, fee);
     this.move(
@@ -335,11 +354,11 @@ describe('a store that is what the provider says', () => {
 
   test('takes what was there before for the opening balance', () => {
     const before = world.store.openedAtMs - 1;
-    const read = (type: string, source: string | undefined, net: string): void => {
+    const read = (type: BalanceTransactionType, source: string | undefined, net: string): void => {
       world.move(type, source, 'CNY', net, before);
       world.balance('CNY', negated(net));
     };
-    read('charge', 'ch_0', '70');
+    read('other', 'ch_0', '70');
     read('deposit', 'dep_0', '80');
     read('payout', 'po_0', '-90');
     read('order', undefined, '-1');
@@ -656,9 +675,9 @@ describe('AMOUNT_DIFFERS', () => {
 });
 
 describe('STATUS_DIFFERS', () => {
-  test.each([
+  test.each<[ProviderPayoutStatus, ProviderPayoutStatus]>([
     ['pending', 'paid'],
-    ['inTransit', 'paid'],
+    ['in_transit', 'paid'],
     ['paid', 'pending'],
   ])(
     'a payout that is %s in the store and %s at the provider, not read again for long',
@@ -669,9 +688,9 @@ describe('STATUS_DIFFERS', () => {
     },
   );
 
-  test.each([
-    ['inTransit', 'paid'],
-    ['paid', 'inTransit'],
+  test.each<[ProviderPayoutStatus, ProviderPayoutStatus]>([
+    ['in_transit', 'paid'],
+    ['paid', 'in_transit'],
   ])('is not said of %s and %s just after a reading', (store, provider) => {
     Object.assign(world.store.attempts[1]!.answer!, { status: store, readAtMs: JUST_NOW });
     payoutOf(world, 'po_a').status = provider;
@@ -704,8 +723,8 @@ describe('STATUS_DIFFERS', () => {
   });
 
   test('an unsettled payout whose money came back, unless it was just now', () => {
-    world.store.attempts[1]!.answer!.status = 'inTransit';
-    payoutOf(world, 'po_a').status = 'inTransit';
+    world.store.attempts[1]!.answer!.status = 'in_transit';
+    payoutOf(world, 'po_a').status = 'in_transit';
     world.move('payout_failure', 'po_a', 'CNY', '100.5', JUST_NOW);
     expectInFlight(world);
     transactionOf(world, 'po_a', 'payout_failure').createdAtMs = LATELY;
@@ -714,12 +733,12 @@ describe('STATUS_DIFFERS', () => {
 
   test('is not said of two words for what is not settled', () => {
     world.store.attempts[1]!.answer!.status = 'pending';
-    payoutOf(world, 'po_a').status = 'inTransit';
+    payoutOf(world, 'po_a').status = 'in_transit';
     expectClean(world);
   });
 
   test('a failure that the store has not read yet is in flight, with its return', () => {
-    Object.assign(world.store.attempts[1]!.answer!, { status: 'inTransit', readAtMs: JUST_NOW });
+    Object.assign(world.store.attempts[1]!.answer!, { status: 'in_transit', readAtMs: JUST_NOW });
     payoutOf(world, 'po_a').status = 'failed';
     world.move('payout_failure', 'po_a', 'CNY', '100.5');
     expectInFlight(world);
@@ -917,8 +936,8 @@ describe('BALANCE_OFF', () => {
 
 describe('outside activity', () => {
   test('is listed and no discrepancy: charges, unknown types, what the dashboard paid', () => {
-    world.move('charge', 'ch_1', 'USDT', '99.5', NOW);
-    world.move('adjustment', undefined, 'USDT', '-1');
+    world.move('other', 'ch_1', 'USDT', '99.5', NOW, 'charge');
+    world.move('other', undefined, 'USDT', '-1', THEN, 'adjustment');
     world.move('deposit', undefined, 'USDT', '2');
     world.move('payout_failure', 'po_unread', 'CNY', '4');
     world.providerPayout('po_x', undefined);
@@ -950,14 +969,14 @@ describe('outside activity', () => {
   });
 
   test('is not listed again once it is booked', () => {
-    world.store.outsideTransactionIds.push(world.move('charge', 'ch_1', 'USDT', '99.5'));
+    world.store.outsideTransactionIds.push(world.move('other', 'ch_1', 'USDT', '99.5'));
     world.ledger('USDT', '99.5');
     expectClean(world);
     expect(world.compare().outside).toEqual([]);
   });
 
   test('leaves out what moved nothing', () => {
-    world.move('adjustment', undefined, 'USDT', '0');
+    world.move('other', undefined, 'USDT', '0');
     expect(world.compare().outside).toEqual([]);
   });
 
@@ -1002,7 +1021,7 @@ describe('any consistent world', () => {
     fc.record({ is: fc.constant('order' as const), sold: millionths, brought: cents, fee: cents }),
     fc.record({
       is: fc.constant('payout' as const),
-      status: fc.constantFrom('pending', 'inTransit', 'paid'),
+      status: fc.constantFrom('pending', 'in_transit', 'paid'),
       amount: cents,
       fee: cents,
     }),
@@ -1026,7 +1045,7 @@ describe('any consistent world', () => {
       else if (one.is === 'payout') built.payout(id, one.status, one.amount, one.fee);
       else if (one.is === 'return') built.returnedPayout(id, one.status, one.amount, one.fee);
       else {
-        built.store.outsideTransactionIds.push(built.move('charge', id, 'CNY', one.amount));
+        built.store.outsideTransactionIds.push(built.move('other', id, 'CNY', one.amount));
         built.ledger('CNY', one.amount);
       }
     });

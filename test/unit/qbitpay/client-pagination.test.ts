@@ -134,7 +134,7 @@ test('every list can be walked under its own operation', async () => {
   expect(server.requests.map(({ url }) => url)).toEqual([
     '/api/v1/balanceTransactions?limit=100',
     '/api/v1/orders?limit=100',
-    '/api/v1/payouts?status=pending&destination=m1&limit=100',
+    '/api/v1/payouts?destination=m1&status=pending&limit=100',
     '/api/v1/charges?limit=100',
   ]);
 });
