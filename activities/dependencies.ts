@@ -1,5 +1,4 @@
 import type { Store } from '../src/store/store.js';
-import type { CrashPoint } from '../src/domain/crash-point.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
@@ -10,8 +9,6 @@ export interface ActivityDependencies {
   readonly store: Store;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
-  /** Called at every crash point of the work: the fault campaign ends processes there. */
-  readonly reached: (crashPoint: CrashPoint) => Promise<void>;
   /** Starts the workflow of a deposit that nobody announced. */
   readonly startDeposit: (deposit: {
     readonly depositKey: string;

@@ -3,7 +3,6 @@ import type { VerifiedDeposit } from '../../src/store/deposits/verified-deposits
 import type { PendingWebhook } from '../../src/store/webhooks/webhook-inbox.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { normaliseTransactionHash } from '../../src/domain/identifiers.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -37,7 +36,6 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
     });
     if (depositKey === undefined)
       throw retryLater('the provider does not show the deposit', input.verifyIntervalMs);
-    await deps.reached(CRASH_POINT.DEPOSIT_VERIFIED);
     if (input.notice.txHash === null) await learnFrom(deps, events);
     await store.webhooks.markWebhooksHandled(events);
     return { depositKey };

@@ -1,7 +1,6 @@
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import type { AcceptedRequest } from '../../src/store/requests/accepted-requests.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -32,7 +31,6 @@ export async function recordAccepted(
   const discrepancy = discrepancyOf(answer, request.currency);
   const accepted = { payout: record, discrepancy };
   const status = await persistWithRetry(() => deps.store.requests.recordProviderPayout(payoutId, accepted));
-  await deps.reached(CRASH_POINT.PAYOUT_RECORDED);
   if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
   return { kind: 'accepted', status, providerPayoutId: answer.id };
 }

@@ -1,5 +1,4 @@
 import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/settlements.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -16,7 +15,6 @@ export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
     const outcome = await watched(deps.store, input.payoutId, () => readReturn(deps, input));
     if (outcome === undefined) throw retryLater('the money has not come back', input.pollIntervalMs);
-    await deps.reached(CRASH_POINT.RETURN_RECORDED);
     return outcome;
   };
 }

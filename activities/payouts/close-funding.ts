@@ -1,6 +1,5 @@
 import type { CloseOutcome } from '../../src/store/payouts/funding.js';
 import type { FailureType } from '../../src/domain/failure-type.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { asReadFailure } from '../failure-mapping.js';
@@ -24,9 +23,7 @@ export interface CloseFundingInput {
  */
 export function createCloseFunding(deps: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
-    const outcome = await heartbeating(() => close(deps, input));
-    await deps.reached(CRASH_POINT.FUNDING_CLOSED);
-    return outcome;
+    return heartbeating(() => close(deps, input));
   };
 }
 

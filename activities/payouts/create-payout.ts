@@ -5,7 +5,6 @@ import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { payoutExternalId } from '../../src/domain/identifiers.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
@@ -43,7 +42,6 @@ async function create(
   const payout = await deps.store.payouts.getPayout(payoutId);
   const known = adopt(payout);
   if (known !== undefined) return known;
-  await deps.reached(CRASH_POINT.PAYOUT_BEFORE_GUARD);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const providerRequest = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
   return sendGuarded<Payout, AcceptedPayout | PayoutState>(deps, {
@@ -51,10 +49,6 @@ async function create(
     providerRequest,
     detail: 'sending the payout to QbitPay',
     decidedAt,
-    crashPoints: {
-      afterGuard: CRASH_POINT.PAYOUT_AFTER_GUARD,
-      afterResponse: CRASH_POINT.PAYOUT_AFTER_RESPONSE,
-    },
     size: () => sizePayout(deps, payout),
     uncovered: () =>
       hold(deps.store, payoutId, {

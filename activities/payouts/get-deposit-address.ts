@@ -2,7 +2,6 @@ import type { Store } from '../../src/store/store.js';
 import type { OpenOutcome } from '../../src/store/payouts/funding.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import {
   findPayoutRequestProblems,
@@ -22,7 +21,6 @@ import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
-import { hasReserved } from './reserve-funds.js';
 import { superseded } from '../payout-state.js';
 import { watched } from '../watched.js';
 
@@ -54,7 +52,7 @@ async function withProviderPayout(
 }
 
 /** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
-export function createGetDepositAddress({ store, qbitpay, settings, reached }: ActivityDependencies) {
+export function createGetDepositAddress({ store, qbitpay, settings }: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
     const { request } = input.origin;
     const problems = findPayoutRequestProblems(request);
@@ -80,10 +78,7 @@ export function createGetDepositAddress({ store, qbitpay, settings, reached }: A
       };
       const origin = await toPayoutOrigin(store, input.origin);
       if (fundingOf(request) === FUNDING.BALANCE) {
-        const opened = await store.payouts.openFromBalance(origin, terms);
-        if (opened.kind === 'opened' && hasReserved(opened.status))
-          await reached(CRASH_POINT.BALANCE_RESERVED);
-        return opened;
+        return store.payouts.openFromBalance(origin, terms);
       }
       const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
       if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
@@ -97,7 +92,6 @@ export function createGetDepositAddress({ store, qbitpay, settings, reached }: A
         address,
         deadlineSeconds,
       });
-      await reached(CRASH_POINT.OPENING_BOOKED);
       return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
     });
   };

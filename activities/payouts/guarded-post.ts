@@ -2,7 +2,6 @@ import { log } from '@temporalio/activity';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/provider-requests.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_KIND, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
-import type { CrashPoint } from '../../src/domain/crash-point.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { PostVerdict } from '../failure-mapping.js';
@@ -46,7 +45,6 @@ export interface GuardedPost<Answer, Result> {
   readonly detail: string;
   /** All that the request is decided on was read after it: a process that was frozen since must not send. */
   readonly decidedAt: Moment;
-  readonly crashPoints: { readonly afterGuard: CrashPoint; readonly afterResponse: CrashPoint };
   /** What is asked for; undefined when the payout's own money does not cover it: `uncovered` answers then. */
   readonly size: () => Promise<SentAmount | undefined>;
   readonly uncovered: () => Promise<Result | PayoutState>;
@@ -113,14 +111,12 @@ async function sendOnce<Answer, Result>(
   const { payoutId, providerRequest } = post;
   const sends = await deps.store.requests.claim(providerRequest, asked);
   if (sends === undefined) return notSender(deps, payoutId, providerRequest);
-  await deps.reached(post.crashPoints.afterGuard);
   let answer: Answer;
   try {
     answer = await post.send(asked, decidedAt);
   } catch (error) {
     return settleRefusal(deps, post, sends, error);
   }
-  await deps.reached(post.crashPoints.afterResponse);
   return post.isOurs(answer)
     ? post.accept(answer, asked)
     : endUnknown(deps, payoutId, providerRequest, sends);

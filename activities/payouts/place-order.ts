@@ -5,7 +5,6 @@ import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
@@ -78,16 +77,11 @@ async function place(
   if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return { kind: 'priceMoved' };
   if ((await sizeOrder(deps, payout, price.bid)) === undefined) return { kind: 'priceMoved' };
   if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
-  await deps.reached(CRASH_POINT.ORDER_BEFORE_GUARD);
   return sendGuarded<Order, PlaceOrderResult>(deps, {
     payoutId,
     providerRequest,
     detail: `selling at ${price.bid}`,
     decidedAt,
-    crashPoints: {
-      afterGuard: CRASH_POINT.ORDER_AFTER_GUARD,
-      afterResponse: CRASH_POINT.ORDER_AFTER_RESPONSE,
-    },
     size: () => sizeOrder(deps, payout, price.bid),
     uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
     isAbsent: async (firstSentAt) => {
@@ -188,7 +182,6 @@ async function accept(
   await persistWithRetry(() =>
     deps.store.requests.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
   );
-  await deps.reached(CRASH_POINT.ORDER_RECORDED);
   return readBack(deps, await deps.store.payouts.getPayout(payoutId), maxSlippageBps);
 }
 
@@ -197,9 +190,5 @@ async function readBack(
   payout: PayoutRecord,
   maxSlippageBps: number,
 ): Promise<PlaceOrderResult> {
-  return watched(deps.store, payout.payoutId, async () => {
-    const progress = await readOrder(deps, payout, maxSlippageBps);
-    await deps.reached(CRASH_POINT.ORDER_READ_BACK);
-    return progress;
-  });
+  return watched(deps.store, payout.payoutId, () => readOrder(deps, payout, maxSlippageBps));
 }

@@ -4,7 +4,6 @@ import type { ProviderRequest, ProviderRequestId } from '../../src/store/request
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isWithinLimit } from '../../src/domain/resend-limits.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
@@ -159,7 +158,6 @@ async function adopt(
 ): Promise<ResolveOutcomeResult> {
   const { payoutId } = payout;
   const { externalOrderId } = id;
-  await deps.reached(CRASH_POINT.OUTCOME_FOUND);
   log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
   if (isOrder(id, found)) {
     const order = toOrderRecord(externalOrderId, found);

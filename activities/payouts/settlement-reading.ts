@@ -3,7 +3,6 @@ import type { PendingWebhook } from '../../src/store/webhooks/webhook-inbox.js';
 import type { SettlementOutcome, SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../../src/domain/failure-type.js';
 import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identifiers.js';
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
@@ -35,7 +34,7 @@ export async function readSettlement(
   deps: ActivityDependencies,
   { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
 ): Promise<Settlement> {
-  const { store, qbitpay, reached } = deps;
+  const { store, qbitpay } = deps;
   return watched(store, payoutId, async () => {
     const events = await store.webhooks.pendingWebhooksOf({ payoutId });
     const { request } = await store.payouts.getPayout(payoutId);
@@ -57,7 +56,6 @@ export async function readSettlement(
       return { ...missing, settled: isFinalStatus(missing.status) };
     }
     const ending = outcomeOf(payout, onFailedAttempt);
-    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_READ);
     const outcome = await store.requests.recordSettlement(payoutId, {
       providerPayoutId,
       currency: payout.currency,
@@ -67,7 +65,6 @@ export async function readSettlement(
       outcome: ending,
       discrepancy: discrepancyOf(payout, request.currency),
     });
-    if (ending !== null) await reached(CRASH_POINT.SETTLEMENT_RECORDED);
     const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
     await store.webhooks.markWebhooksHandled(
       events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
-import type { CrashPoint } from '../domain/crash-point.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
@@ -9,19 +8,22 @@ import { createDepositGateway } from '../temporal/create-deposit-gateway.js';
 import { createReconciliationRunner } from '../temporal/create-reconciliation-runner.js';
 import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
-import { registerWebhookReceiver } from '../webhooks/receiver.js';
+import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
 import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
 import { VERSION } from './version.js';
 
 export type ApiConfig = ConfigFor<'api'>;
 
-/** Starts the API with the webhook receiver; answers when it listens. */
+/** What the webhook receiver works with. */
+export type ReceiverParts = Pick<WebhookReceiverOptions, 'store' | 'dispatchWebhook'>;
+
+/** Starts the API with the webhook receiver; answers when it listens. The fault campaign wraps the receiver's parts. */
 export async function startApi(
   config: ApiConfig,
   temporal: TemporalAccess,
   logger: Logger,
-  reached: (crashPoint: CrashPoint) => Promise<void> = () => Promise.resolve(),
+  wrapParts: (parts: ReceiverParts) => ReceiverParts = (parts) => parts,
 ): Promise<RunningPart> {
   const store = await openMigratedStore(config.databaseUrl, logger);
   const { client } = temporal;
@@ -47,13 +49,14 @@ export async function startApi(
     version: VERSION,
     register: (server) =>
       registerWebhookReceiver(server, {
-        store,
-        dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
+        ...wrapParts({
+          store,
+          dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
+        }),
         apiKey,
         extraKeys: webhookExtraKeys,
         algorithm: webhookAlgorithm,
         rules: { livemode, depositEventTypes },
-        reached,
       }),
   });
   const close = async (): Promise<void> => {

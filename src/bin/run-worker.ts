@@ -6,7 +6,6 @@ import { ensureOpeningBalances } from '../../activities/provider/opening-balance
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Store } from '../store/store.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
-import type { CrashPoint } from '../domain/crash-point.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createNoticeGateway } from '../temporal/notice-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
@@ -30,8 +29,6 @@ export interface WorkerVariations extends EngineVariations {
 
 /** For the fault campaign, which ends processes on purpose and plants mistakes to see that they are found. */
 interface EngineVariations {
-  /** Called at every crash point of the work. */
-  readonly reached?: (crashPoint: CrashPoint) => Promise<void>;
   /** Where the workflows are. @default the bundle of the build */
   readonly workflowBundlePath?: string;
   /** Makes the activities. */
@@ -148,7 +145,6 @@ async function createWorker(
         reconciliation: config.reconciliation,
         resendLimits: config.resendLimits,
       },
-      reached: parts.reached ?? (() => Promise.resolve()),
       startDeposit: (deposit) => notices.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
     }),

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { CRASH_POINT, type CrashPoint } from '../domain/crash-point.js';
 import type { Store } from '../store/store.js';
 import { WEBHOOK_STATE, type WebhookState } from '../store/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
@@ -14,8 +13,6 @@ import type { DispatchWebhook } from './dispatcher.js';
 import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
 
 export interface WebhookReceiverOptions {
-  /** Called at every crash point of the work: the fault campaign ends the process there. */
-  readonly reached: (crashPoint: CrashPoint) => Promise<void>;
   readonly store: Store;
   readonly dispatchWebhook: DispatchWebhook;
   readonly apiKey: ApiKeySource;
@@ -69,7 +66,6 @@ export async function registerWebhookReceiver(
         }
         const event = readEvent(rawBody);
         const state = await store(options, event, rawBody);
-        await options.reached(CRASH_POINT.WEBHOOK_STORED);
         if (state === WEBHOOK_STATE.KEPT)
           request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
         if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatch(options, event, request));
@@ -133,13 +129,12 @@ async function store(
 }
 
 async function dispatch(
-  { dispatchWebhook, reached }: WebhookReceiverOptions,
+  { dispatchWebhook }: WebhookReceiverOptions,
   event: WebhookEvent,
   request: FastifyRequest,
 ): Promise<void> {
   try {
     await dispatchWebhook(event.id);
-    await reached(CRASH_POINT.WEBHOOK_DISPATCHED);
   } catch (error) {
     request.log.warn({ webhookEventId: event.id, err: error }, 'not dispatched; the sweeper will');
   }

@@ -1,11 +1,9 @@
 import { existsSync, writeSync } from 'node:fs';
-import type { CrashPoint } from '../../src/domain/crash-point.js';
 import { CALM_VARIABLE, CRASH_LINE, CRASHES_VARIABLE, type Crash } from './crash-points.js';
+import type { CrashHook } from './with-crash-points.js';
 
 /** Counts how often this process comes to each crash point, and ends or freezes it where the plan says so. */
-export function createCrashHook(
-  env: Readonly<Record<string, string | undefined>>,
-): (crashPoint: CrashPoint) => Promise<void> {
+export function createCrashHook(env: Readonly<Record<string, string | undefined>>): CrashHook {
   const crashes = JSON.parse(env[CRASHES_VARIABLE] ?? '[]') as readonly Crash[];
   const arrivals = new Map<string, number>();
   return (crashPoint) => {

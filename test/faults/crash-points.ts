@@ -1,18 +1,43 @@
-import {
-  CRASH_POINT,
-  CRASH_POINTS as ENGINE_CRASH_POINTS,
-  type CrashPoint as EngineCrashPoint,
-} from '../../src/domain/crash-point.js';
+/**
+ * The moments of the engine's work at which a process may die and something only it knew is lost: around the requests
+ * that move money, the bookings and the signals. with-crash-points.ts says where each of them is.
+ */
+export const CRASH_POINT = {
+  OPENING_BOOKED: 'openingBooked',
+  ORDER_BEFORE_GUARD: 'orderBeforeGuard',
+  ORDER_AFTER_GUARD: 'orderAfterGuard',
+  ORDER_AFTER_RESPONSE: 'orderAfterResponse',
+  ORDER_RECORDED: 'orderRecorded',
+  ORDER_READ_BACK: 'orderReadBack',
+  PAYOUT_BEFORE_GUARD: 'payoutBeforeGuard',
+  PAYOUT_AFTER_GUARD: 'payoutAfterGuard',
+  PAYOUT_AFTER_RESPONSE: 'payoutAfterResponse',
+  PAYOUT_RECORDED: 'payoutRecorded',
+  SETTLEMENT_READ: 'settlementRead',
+  SETTLEMENT_RECORDED: 'settlementRecorded',
+  RETURN_RECORDED: 'returnRecorded',
+  DEPOSIT_VERIFIED: 'depositVerified',
+  DEPOSIT_ALLOCATED: 'depositAllocated',
+  BALANCE_RESERVED: 'balanceReserved',
+  FUNDING_CLOSED: 'fundingClosed',
+  OUTCOME_FOUND: 'outcomeFound',
+  WEBHOOK_STORED: 'webhookStored',
+  WEBHOOK_DISPATCHED: 'webhookDispatched',
+} as const;
+export type CallPoint = (typeof CRASH_POINT)[keyof typeof CRASH_POINT];
 
 /**
- * Where processes are ended: at the engine's own crash points, and at one more that it cannot see itself, the moment in
- * which all of a request that moves money has left and its answer has not come.
+ * One more that the process cannot see itself: the moment in which all of a request that moves money has left and its
+ * answer has not come. provider-gate.ts watches for it.
  */
 export const BYTES_SENT = { ORDER: 'orderBytesSent', PAYOUT: 'payoutBytesSent' } as const;
 export type BytesSent = (typeof BYTES_SENT)[keyof typeof BYTES_SENT];
 
-export type CrashPoint = EngineCrashPoint | BytesSent;
-export const CRASH_POINTS: readonly CrashPoint[] = [...ENGINE_CRASH_POINTS, ...Object.values(BYTES_SENT)];
+export type CrashPoint = CallPoint | BytesSent;
+export const CRASH_POINTS: readonly CrashPoint[] = [
+  ...Object.values(CRASH_POINT),
+  ...Object.values(BYTES_SENT),
+];
 
 /** The API's crash points; all others are the worker's. */
 const OF_THE_API: readonly CrashPoint[] = [CRASH_POINT.WEBHOOK_STORED, CRASH_POINT.WEBHOOK_DISPATCHED];

@@ -1,5 +1,4 @@
-import { CRASH_POINT } from '../../src/domain/crash-point.js';
-import { CRASH_POINTS, BYTES_SENT, type Crash, type CrashPoint } from './crash-points.js';
+import { BYTES_SENT, CRASH_POINT, CRASH_POINTS, type Crash, type CrashPoint } from './crash-points.js';
 import { accountNumberOf, CANARY_PROVIDER_KEY } from './canaries.js';
 import { createRandom, type Random } from './random.js';
 

@@ -9,6 +9,7 @@ import { BUG_VARIABLE, findBug } from './bugs/index.js';
 import { BUNDLE_VARIABLE } from './campaign-bundle.js';
 import { withShortTimeouts } from './campaign-client.js';
 import { createCrashHook } from './crash-hook.js';
+import { withCrashPoints } from './with-crash-points.js';
 
 /** A worker as `npm run worker` starts it, but that it may die at a crash point, or have a planted mistake. */
 await runMain(async (env) => {
@@ -17,9 +18,9 @@ await runMain(async (env) => {
   installTemporalRuntime(logger);
   const makeActivities = findBug(env[BUG_VARIABLE])?.makeActivities ?? createActivities;
   const worker = await startWorker(config, createTemporalAccess(env), logger, {
-    reached: createCrashHook(env),
     workflowBundlePath: env[BUNDLE_VARIABLE] ?? '',
-    makeActivities: (deps) => makeActivities(withShortTimeouts(deps, env)),
+    makeActivities: (deps) =>
+      makeActivities(withCrashPoints(withShortTimeouts(deps, env), 'worker', createCrashHook(env))),
   });
   await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
 });

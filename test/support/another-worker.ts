@@ -11,6 +11,7 @@ import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
+import { withCrashPoints, type CrashHook } from '../faults/with-crash-points.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 
 /** A second worker of an engine, of which only its steps are of interest: each is run as Temporal hands it out. */
@@ -25,34 +26,37 @@ export interface AnotherWorker {
 
 export interface AnotherWorkerOptions {
   /** @default nothing happens */
-  readonly reached?: ActivityDependencies['reached'];
+  readonly onCrashPoint?: CrashHook;
   /** @default none */
   readonly resendLimits?: ResendLimits;
 }
 
 export function openAnotherWorker(
   engine: Pick<TestEngine, 'databaseUrl' | 'env'>,
-  { reached = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
+  { onCrashPoint = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
 ): AnotherWorker {
   const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
   const qbitpay = createQbitPayClient({
     baseUrl: engine.env['QBITPAY_BASE_URL'] ?? '',
     apiKey: createStaticApiKey(CANARY_API_KEY),
   });
-  const deps: ActivityDependencies = {
-    store,
-    qbitpay,
-    settings: {
-      feeSide: 'added',
-      networks: { USDT: 'TRC20' },
-      depositProof: 'balance_transaction',
-      reconciliation: { graceSeconds: 60, windowDays: 1 },
-      resendLimits,
+  const deps = withCrashPoints<ActivityDependencies>(
+    {
+      store,
+      qbitpay,
+      settings: {
+        feeSide: 'added',
+        networks: { USDT: 'TRC20' },
+        depositProof: 'balance_transaction',
+        reconciliation: { graceSeconds: 60, windowDays: 1 },
+        resendLimits,
+      },
+      startDeposit: () => Promise.reject(new Error('no deposit is expected')),
+      dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },
-    reached,
-    startDeposit: () => Promise.reject(new Error('no deposit is expected')),
-    dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
-  };
+    'worker',
+    onCrashPoint,
+  );
   function run<Input, Result>(step: (input: Input) => Promise<Result>, input: Input): Promise<Result> {
     return new MockActivityEnvironment().run(step, input);
   }

@@ -8,6 +8,7 @@ import { readConfig } from '../../dist/src/config/config.js';
 import { createLogger } from '../../dist/src/config/logger.js';
 import { createStaticApiKey } from '../../dist/src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
+import { withCrashPoints } from '../../dist/test/faults/with-crash-points.js';
 
 /**
  * A worker as `npm run worker` starts it, for tests, in a process of its own: it freezes at the crash point that stands
@@ -50,9 +51,13 @@ await runMain(async (env) => {
   const logger = createLogger({ level: config.logLevel, name: 'worker' });
   installTemporalRuntime(logger);
   const worker = await startWorker(config, createTemporalAccess(env), logger, {
-    reached: (crashPoint) => Promise.resolve(freezeIfToldTo(crashPoint, env.STOP_FILE)),
     workflowBundlePath: env.WORKFLOW_BUNDLE,
-    makeActivities: (deps) => createActivities({ ...deps, qbitpay: createTalkingClient(env) }),
+    makeActivities: (deps) =>
+      createActivities(
+        withCrashPoints({ ...deps, qbitpay: createTalkingClient(env) }, 'worker', (crashPoint) =>
+          Promise.resolve(freezeIfToldTo(crashPoint, env.STOP_FILE)),
+        ),
+      ),
   });
   await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
 });

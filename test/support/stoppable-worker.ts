@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import type { Environment } from '../../src/config/config.js';
-import type { CrashPoint } from '../../src/domain/crash-point.js';
+import type { CallPoint } from '../faults/crash-points.js';
 import { untilAnswer } from './payout-workflows.js';
 
 /** A worker in a process of its own that freezes at crash points, by SIGSTOP, when it is told to. */
@@ -16,7 +16,7 @@ export interface StoppableWorker {
   /** As Temporal knows it. */
   readonly identity: string;
   /** It stops the next time that it comes to the crash point; also when it is frozen now. */
-  stopAt(crashPoint: CrashPoint): Promise<void>;
+  stopAt(crashPoint: CallPoint): Promise<void>;
   /** Resolves when it has stopped where it was told to. */
   untilStopped(): Promise<void>;
   /** SIGSTOP; resolves when it is frozen. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
-import { CRASH_POINT, type CrashPoint } from '../../src/domain/crash-point.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
+import { CRASH_POINT, type CallPoint } from '../faults/crash-points.js';
 import { openAnotherWorker, type AnotherWorker } from '../support/another-worker.js';
 import { expectBooksToBalance } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
@@ -96,7 +96,7 @@ interface FrozenSender {
 }
 
 /** Another worker that has the right to send the request, and is frozen at a moment of it; its payout is held by now. */
-async function freezeSender(operation: Operation, payoutId: string, at: CrashPoint): Promise<FrozenSender> {
+async function freezeSender(operation: Operation, payoutId: string, at: CallPoint): Promise<FrozenSender> {
   await orderFault(engine, 'rate_limit_error', ENDPOINTS[operation], {
     externalOrderId: payoutId,
     times: ALWAYS,
@@ -112,7 +112,7 @@ async function freezeSender(operation: Operation, payoutId: string, at: CrashPoi
   await hide(payoutId);
   const [frozen, woken] = [signal(), signal()];
   const sender: AnotherWorker = openAnotherWorker(engine, {
-    reached: async (crashPoint) => {
+    onCrashPoint: async (crashPoint) => {
       if (crashPoint !== at) return;
       frozen.resolve();
       await woken.promise;
@@ -167,7 +167,7 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
       await engine.until(payoutId, ({ holdReason }) => holdReason === 'DESTINATION_REFUSED', 'refused');
       await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
     }
-    expect((await providerRequestOf(operation, payoutId)).state).toBe('rejected');
+    expect((await providerRequestOf(operation, payoutId)).state).toBe('refused');
     const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
     expect(requests.flatMap(({ effects }) => effects)).toEqual([]);
   });

@@ -35,7 +35,6 @@ function createNaivePayout(deps: ActivityDependencies): Activities['createPayout
     const funds = own.find((one) => one.currency === currency)?.amount ?? '0';
     const amount = postAmountFor(request, funds, feeTerms);
     const answer = await deps.qbitpay.createPayout({ amount, currency, destination, externalOrderId });
-    await deps.reached('payoutAfterResponse');
     return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
   };
 }

@@ -1,0 +1,88 @@
+import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
+import { createQbitPayClient } from '../../src/qbitpay/client.js';
+import { openStore } from '../../src/store/store.js';
+import { withCrashPoints } from './with-crash-points.js';
+
+/** The engine's own parts: nothing of them is called before it is replaced. */
+const store = openStore({ url: 'postgres://nobody@127.0.0.1:1/none', onIdleError: () => undefined });
+const qbitpay = createQbitPayClient({
+  baseUrl: 'http://127.0.0.1:1',
+  apiKey: createStaticApiKey('sk_test_none'),
+});
+const dispatchWebhook = (): Promise<void> => Promise.resolve();
+const parts = { store, qbitpay, dispatchWebhook };
+
+afterAll(async () => {
+  qbitpay.close();
+  await store.close();
+});
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+/** The same parts, whose call answers so; and what happened, in order. */
+function watch<Group extends 'requests' | 'payouts'>(
+  group: Group,
+  call: keyof (typeof store)[Group],
+  answer: unknown,
+) {
+  const happened: string[] = [];
+  const answered = (): Promise<unknown> => {
+    happened.push('call');
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+  };
+  const watched = { ...parts, store: { ...store, [group]: { ...store[group], [call]: answered } } };
+  const note = (point: string): Promise<void> => Promise.resolve(void happened.push(point));
+  return { happened, ...withCrashPoints(watched, 'worker', note) };
+}
+
+const ORDER = { operation: 'order', externalOrderId: 'p-1' } as const;
+const PAYOUT = { operation: 'payout', externalOrderId: 'p-1' } as const;
+const ASKED = { amount: '1', currency: 'CNY' };
+
+test('each crash point is at a call that the engine makes', () => {
+  expect(() => withCrashPoints(parts, 'worker', nothing)).not.toThrow();
+  expect(() => withCrashPoints({ store, dispatchWebhook }, 'api', nothing)).not.toThrow();
+});
+
+test('parts that have no such call are refused', () => {
+  const { reserveFunds, ...payouts } = store.payouts;
+  expect(reserveFunds).toBeDefined();
+  const without = { ...parts, store: { ...store, payouts } as typeof store };
+  expect(() => withCrashPoints(without, 'worker', nothing)).toThrow(
+    /store\.payouts\.reserveFunds: no such call/,
+  );
+});
+
+test('a process comes before a call, or after it, as its operation says', async () => {
+  const guard = watch('requests', 'claim', 1);
+  await guard.store.requests.claim(ORDER, ASKED);
+  await guard.store.requests.claim(PAYOUT, ASKED);
+  expect(guard.happened).toEqual(['call', 'orderAfterGuard', 'call', 'payoutAfterGuard']);
+
+  const entered = watch('requests', 'prepare', { kind: 'superseded' });
+  await entered.store.requests.prepare('p-1', PAYOUT, 'sending');
+  expect(entered.happened).toEqual(['payoutBeforeGuard', 'call']);
+});
+
+test('a call that came to nothing is no crash point', async () => {
+  const refused = watch('requests', 'claim', undefined);
+  await refused.store.requests.claim(PAYOUT, ASKED);
+  expect(refused.happened).toEqual(['call']);
+
+  const waiting = watch('payouts', 'reserveFunds', { status: 'awaiting_balance' });
+  await waiting.store.payouts.reserveFunds('p-1');
+  expect(waiting.happened).toEqual(['call']);
+
+  const failed = watch('payouts', 'reserveFunds', new Error('no database'));
+  await expect(failed.store.payouts.reserveFunds('p-1')).rejects.toThrow('no database');
+  expect(failed.happened).toEqual(['call']);
+});
+
+test('each process has crash points of its own', async () => {
+  const dispatched: string[] = [];
+  const note = (point: string): Promise<void> => Promise.resolve(void dispatched.push(point));
+  await withCrashPoints(parts, 'worker', note).dispatchWebhook();
+  expect(dispatched).toEqual([]);
+  await withCrashPoints(parts, 'api', note).dispatchWebhook();
+  expect(dispatched).toEqual(['webhookDispatched']);
+});
