@@ -1,6 +1,11 @@
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Store } from '../store/store.js';
+import type { DepositGateway } from '../temporal/deposit-gateway.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.js';
+import type { Authentication } from './authentication.js';
 
 /** The server as the routes of this room see it: with zod schemas. */
 export type ApiServer = FastifyInstance<
@@ -10,3 +15,25 @@ export type ApiServer = FastifyInstance<
   FastifyBaseLogger,
   ZodTypeProvider
 >;
+
+/** What the API needs of the store. */
+export interface ApiStore extends Pick<Store, 'ping'> {
+  readonly payouts: Pick<Store['payouts'], 'findPayout' | 'listPayouts' | 'readTimeline' | 'hashRequest'>;
+  readonly deposits: Pick<
+    Store['deposits'],
+    'declareTransaction' | 'findDeposit' | 'findDepositsOfTransaction' | 'listDeposits'
+  >;
+  readonly ledger: Pick<Store['ledger'], 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'>;
+}
+
+/** What answers the API's questions. */
+export interface ApiBackends {
+  readonly store: ApiStore;
+  readonly payouts: PayoutGateway;
+  readonly deposits: Pick<DepositGateway, 'record' | 'assign' | 'matchAgain'>;
+  readonly reconciliation: ReconciliationGateway;
+}
+
+export interface RouteDependencies extends ApiBackends {
+  readonly authentication: Authentication;
+}

@@ -41,7 +41,7 @@ type KnownKey = { readonly entry: ApiKeyEntry; readonly hash: Buffer };
 function findEntry(known: readonly KnownKey[], authorization: string | undefined): ApiKeyEntry {
   const key = BEARER.exec(authorization ?? '')?.[1];
   if (key === undefined) {
-    throw ProblemError.of('UNAUTHENTICATED', 'Send the key as "Authorization: Bearer <key>".', {
+    throw new ProblemError('UNAUTHENTICATED', 'Send the key as "Authorization: Bearer <key>".', {
       headers: { 'www-authenticate': CHALLENGE },
     });
   }
@@ -51,14 +51,14 @@ function findEntry(known: readonly KnownKey[], authorization: string | undefined
     if (timingSafeEqual(candidate.hash, hash)) found = candidate.entry;
   }
   if (found !== undefined) return found;
-  throw ProblemError.of('UNAUTHENTICATED', 'The key is not known.', {
+  throw new ProblemError('UNAUTHENTICATED', 'The key is not known.', {
     headers: { 'www-authenticate': `${CHALLENGE}, error="invalid_token"` },
   });
 }
 
 function assertScope(entry: ApiKeyEntry, scope: ApiScope): void {
   if (entry.scopes.includes(scope)) return;
-  throw ProblemError.of('SCOPE_MISSING', `The key "${entry.name}" lacks the scope "${scope}".`, {
+  throw new ProblemError('SCOPE_MISSING', `The key "${entry.name}" lacks the scope "${scope}".`, {
     headers: { 'www-authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
   });
 }
@@ -69,7 +69,7 @@ function assertScope(entry: ApiKeyEntry, scope: ApiScope): void {
  */
 function assertLocal(hostname: string, origin: string | undefined): void {
   if (LOOPBACK_NAME.test(hostname) && (origin === undefined || isLocalOrigin(origin))) return;
-  throw ProblemError.of(
+  throw new ProblemError(
     'HOST_REFUSED',
     'Without PAYOUTS_API_KEYS only requests to and from localhost are answered. Set PAYOUTS_API_KEYS.',
   );

@@ -1,7 +1,7 @@
-import { answer, notReady } from './answers.js';
+import { z } from 'zod';
 import type { ApiServer } from './api-server.js';
-import { ProblemError } from './problem.js';
-import { health } from './schemas.js';
+import { problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { answer, namedSchemas } from './schemas.js';
 
 interface HealthDependencies {
   readonly store: { ping(): Promise<void> };
@@ -13,43 +13,41 @@ interface HealthDependencies {
 /** Shorter than the time-outs of usual probes, so that the answer still names the part that hangs. */
 const PING_TIMEOUT_MS = 2_000;
 
-export function addHealth(app: ApiServer, dependencies: HealthDependencies): void {
+const health = z
+  .object({ status: z.enum(['alive', 'ready']), version: z.string() })
+  .register(namedSchemas, { id: 'Health' });
+
+const LIVENESS = {
+  operationId: 'getLiveness',
+  summary: 'Whether the process runs',
+  tags: ['health'],
+  security: [],
+  response: { 200: answer('It runs.', health) },
+};
+
+const READINESS = {
+  operationId: 'getReadiness',
+  summary: 'Whether the process can do its work',
+  tags: ['health'],
+  security: [],
+  response: {
+    200: answer('It can.', health),
+    503: problemAnswer('It is stopping, or a part that it needs does not answer.'),
+  },
+};
+
+export function addHealthRoutes(app: ApiServer, dependencies: HealthDependencies): void {
   const { version } = dependencies;
-  app.route({
-    method: 'GET',
-    url: '/livez',
-    schema: {
-      operationId: 'getLiveness',
-      summary: 'Whether the process runs',
-      tags: ['health'],
-      security: [],
-      response: { 200: answer('It runs.', health) },
-    },
-    handler: () => Promise.resolve({ status: 'alive' as const, version }),
-  });
-  app.route({
-    method: 'GET',
-    url: '/readyz',
-    schema: {
-      operationId: 'getReadiness',
-      summary: 'Whether the process can do its work',
-      tags: ['health'],
-      security: [],
-      response: {
-        200: answer('It can.', health),
-        ...notReady('It is stopping, or a part that it needs does not answer.'),
-      },
-    },
-    handler: async () => {
-      await assertReady(dependencies);
-      return { status: 'ready' as const, version };
-    },
+  app.get('/livez', { schema: LIVENESS }, () => Promise.resolve({ status: 'alive' as const, version }));
+  app.get('/readyz', { schema: READINESS }, async () => {
+    await assertReady(dependencies);
+    return { status: 'ready' as const, version };
   });
 }
 
 async function assertReady(dependencies: HealthDependencies): Promise<void> {
-  const headers = { 'retry-after': '1' };
-  if (dependencies.isDraining()) throw ProblemError.of('NOT_READY', 'The process is stopping.', { headers });
+  if (dependencies.isDraining())
+    throw new ProblemError('NOT_READY', 'The process is stopping.', retryAfter(1));
   const parts = {
     database: answersInTime(dependencies.store.ping()),
     temporal: answersInTime(dependencies.payouts.ping()),
@@ -59,8 +57,8 @@ async function assertReady(dependencies: HealthDependencies): Promise<void> {
     if (!(await answers)) silent.push(part);
   }
   if (silent.length === 0) return;
-  throw ProblemError.of('NOT_READY', `No answer from: ${silent.join(', ')}.`, {
-    headers,
+  throw new ProblemError('NOT_READY', `No answer from: ${silent.join(', ')}.`, {
+    ...retryAfter(1),
     errors: silent.map((field) => ({ field, message: 'does not answer' })),
   });
 }

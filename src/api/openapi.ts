@@ -2,7 +2,7 @@ import { fastifySwagger, type SwaggerTransformObject } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { namedSchemas } from './schema-parts.js';
+import { namedSchemas } from './schemas.js';
 
 const TITLE = 'QbitPay payouts';
 const DOCUMENTATION = {

@@ -1,4 +1,4 @@
-import { TemporalUnavailableError } from '../temporal/payout-gateway.js';
+import { TemporalUnavailableError } from '../temporal/connection.js';
 
 /** What a broken connection looks like: system error codes of the socket. */
 const CONNECTION_ERROR_CODES = new Set([

@@ -1,4 +1,12 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import { DESTINATION_TYPES } from '../domain/destination.js';
+import { FAILURES, type FailureType } from '../domain/failure-type.js';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
+import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
+import { OPERATOR_ACTION } from '../domain/operator-action.js';
+import { AMOUNT_MODE, FUNDING, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
+import { PAYOUT_STATUS, PAYOUT_STATUSES } from '../domain/payout-status.js';
+import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
 import type { LedgerEntry } from '../store/ledger/ledger-records.js';
 import type {
   OrderRecord,
@@ -6,78 +14,190 @@ import type {
   PayoutRecord,
   TimelineEntry,
 } from '../store/payouts/payout-records.js';
-import { FAILURES, type FailureType } from '../domain/failure-type.js';
-import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { AMOUNT_MODE, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
-import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { OpeningPayout } from '../temporal/payout-gateway.js';
-import type { openedPayout, payout, payoutWithTimeline, startedPayout, unbookedPayout } from './schemas.js';
+import {
+  decimal,
+  failureType,
+  listOf,
+  namedSchemas,
+  payoutId,
+  signedPosting,
+  time,
+  withScaledAmount,
+} from './schemas.js';
 
-/*
- * What callers see of a payout. Every member is named here one by one, so that nothing else of a record,
- * least of all its destination, can slip into an answer.
- */
+/* What callers see of a payout. */
 
-export function toOpenedPayout(record: PayoutRecord): z.output<typeof openedPayout> {
-  return {
-    ...toBasics(record),
-    status: record.status,
-    deposit: toDeposit(record.deposit),
-    createdAt: record.createdAt.toISOString(),
-  };
-}
+export const amountMode = z.enum(AMOUNT_MODE).meta({
+  description:
+    'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
+});
+export const funding = z.enum(FUNDING).meta({
+  description: 'deposit: a deposit is made for the payout. balance: it is paid from the available balance.',
+});
+export const payoutStatus = z.enum(PAYOUT_STATUSES);
+
+const deposit = z
+  .object({
+    currency: z.string(),
+    network: z.string().meta({ description: 'Money sent over another network is lost.' }),
+    address: z.string(),
+    amount: decimal.meta({ description: 'Send exactly this: the amount says whose deposit it is.' }),
+    received: decimal,
+    missing: decimal.meta({ description: 'What has still to come.' }),
+    expiresAt: time,
+  })
+  .register(namedSchemas, { id: 'Deposit' });
+
+const order = z
+  .object({
+    providerOrderId: z.string(),
+    symbol: z.string(),
+    amount: decimal.meta({ description: 'Sold, in the funding currency.' }),
+    price: decimal,
+    quoteAmount: decimal.meta({ description: 'Brought in, before the fee.' }),
+    fee: decimal,
+    status: z.enum(Object.values(PROVIDER_ORDER_STATUS)),
+  })
+  .register(namedSchemas, { id: 'Order' });
+
+const hold = z
+  .object({
+    reason: failureType,
+    meaning: z.string().meta({ description: 'What happened.' }),
+    action: z.string().meta({ description: 'What to do about it.' }),
+    actions: z
+      .array(z.enum(Object.values(OPERATOR_ACTION)))
+      .meta({ description: 'The calls that are possible now; empty while it goes on by itself.' }),
+  })
+  .register(namedSchemas, { id: 'Hold' });
+
+const failure = z
+  .object({ type: failureType, message: z.string() })
+  .register(namedSchemas, { id: 'Failure' });
+
+const timelineEntry = z
+  .object({ status: payoutStatus, at: time, detail: z.string() })
+  .register(namedSchemas, { id: 'TimelineEntry' });
+
+const payoutPosting = z
+  .object({
+    entryId: z.string(),
+    cause: z.enum(ENTRY_CAUSE),
+    at: time,
+    account: z.enum(ACCOUNT_KIND),
+    currency: z.string(),
+    amount: signedPosting,
+  })
+  .register(namedSchemas, { id: 'PayoutPosting' });
+
+const basics = {
+  payoutId,
+  status: payoutStatus,
+  amount: decimal,
+  currency: z.string(),
+  amountMode,
+  fundingCurrency: z.string(),
+  funding,
+  description: z.string().optional(),
+};
+const progress = {
+  updatedAt: time,
+  providerPayoutId: z.string().nullable(),
+  order: order.nullable(),
+  fee: decimal.nullable().meta({ description: "The provider's fee, in the payout currency." }),
+  recipientAmount: decimal
+    .nullable()
+    .meta({ description: "What the recipient gets, by the provider's answer." }),
+  holdReason: failureType.nullable(),
+  hold: hold.nullable().meta({ description: 'What the payout waits for, and what to do about it.' }),
+  failure: failure.nullable().meta({ description: 'Why the payout ended without paying.' }),
+  flags: z
+    .array(failureType)
+    .meta({ description: 'What is worth a look, and keeps the payout from nothing.' }),
+};
+const history = {
+  timeline: z.array(timelineEntry).meta({ description: 'Oldest first.' }),
+  postings: z.array(payoutPosting).meta({ description: 'What the ledger booked for it, oldest first.' }),
+};
+
+/** The answer to a create request. */
+export const openedPayout = z
+  .object({
+    ...basics,
+    deposit: deposit.nullable().meta({ description: 'What to deposit, and where.' }),
+    createdAt: time,
+  })
+  .register(namedSchemas, { id: 'OpenedPayout' });
+
+/** The answer to a create request whose payout is not open yet. */
+export const startedPayout = z
+  .object({ ...basics, status: z.literal('opening'), deposit: z.null() })
+  .register(namedSchemas, { id: 'StartedPayout' });
+
+export const payout = z
+  .object({
+    ...basics,
+    destinationType: z.enum(DESTINATION_TYPES),
+    deposit: deposit.nullable(),
+    createdAt: time,
+    ...progress,
+  })
+  .register(namedSchemas, { id: 'Payout' });
+
+export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
+
+/** A payout that is not in the store: what is known of it comes from its workflow. */
+export const unbookedPayout = z
+  .object({
+    ...basics,
+    status: z.enum(['opening', 'cancelled']),
+    amount: decimal.nullable(),
+    currency: z.string().nullable(),
+    amountMode: amountMode.nullable(),
+    fundingCurrency: z.string().nullable(),
+    funding: funding.nullable(),
+    destinationType: z.null(),
+    deposit: z.null(),
+    createdAt: time.nullable(),
+    ...progress,
+    updatedAt: time.nullable(),
+    ...history,
+  })
+  .register(namedSchemas, { id: 'UnbookedPayout' });
+
+export const payoutList = listOf(payout).register(namedSchemas, { id: 'PayoutList' });
 
 export function toStartedPayout(request: PayoutRequest): z.output<typeof startedPayout> {
-  const { payoutId, amount, currency, amountMode, fundingCurrency, description } = request;
-  return {
-    payoutId,
-    status: PAYOUT_STATUS.OPENING,
-    amount,
-    currency,
-    amountMode,
-    fundingCurrency,
-    funding: fundingOf(request),
-    ...(description === undefined ? {} : { description }),
-    deposit: null,
-  };
+  return { ...request, status: PAYOUT_STATUS.OPENING, funding: fundingOf(request), deposit: null };
 }
 
-export function toPayout(record: PayoutRecord): z.output<typeof payout> {
-  const { order, providerPayout, failure } = record;
+/** The request stays behind: its destination is personal data. */
+export function toPayout({ request, ...record }: PayoutRecord): z.output<typeof payout> {
+  const { currency, providerPayout } = record;
   return {
-    ...toOpenedPayout(record),
-    destinationType: record.request.destination.type,
-    updatedAt: record.updatedAt.toISOString(),
+    ...record,
+    description: request.description,
+    destinationType: request.destination.type,
+    deposit: record.deposit && toDeposit(record.deposit),
     providerPayoutId: providerPayout?.providerPayoutId ?? null,
-    order: order === null ? null : toOrder(order, record),
-    fee: providerPayout === null ? null : atCurrencyScale(providerPayout.fee, record.currency),
-    recipientAmount:
-      providerPayout === null ? null : atCurrencyScale(providerPayout.recipientAmount, record.currency),
-    holdReason: record.holdReason,
+    order: record.order && toOrder(record.order, record),
+    fee: providerPayout && atCurrencyScale(providerPayout.fee, currency),
+    recipientAmount: providerPayout && atCurrencyScale(providerPayout.recipientAmount, currency),
     hold: toHold(record.holdReason),
-    failure: failure === null ? null : { type: failure.type, message: failure.message },
     flags: [...record.flags],
   };
 }
 
 export function toPayoutWithTimeline(
   record: PayoutRecord,
-  steps: readonly TimelineEntry[],
+  timeline: readonly TimelineEntry[],
   entries: readonly LedgerEntry[],
 ): z.output<typeof payoutWithTimeline> {
-  const timeline = steps.map(({ status, at, detail }) => ({ status, at: at.toISOString(), detail }));
-  return { ...toPayout(record), timeline, postings: entries.flatMap(toPostings) };
-}
-
-function toPostings({ entryId, cause, at, postings }: LedgerEntry) {
-  return postings.map(({ account, currency, amount }) => ({
-    entryId,
-    cause,
-    at: at.toISOString(),
-    account,
-    currency,
-    amount: atCurrencyScale(amount, currency),
-  }));
+  const postings = entries.flatMap(({ entryId, cause, at, postings }) =>
+    postings.map((posting) => ({ ...withScaledAmount(posting), entryId, cause, at })),
+  );
+  return { ...toPayout(record), timeline: [...timeline], postings };
 }
 
 /** What is not known is null, so that the answer has the members of any other payout. */
@@ -86,20 +206,19 @@ export function toUnbookedPayout(
   status: 'opening' | 'cancelled',
   opening?: OpeningPayout,
 ): z.output<typeof unbookedPayout> {
-  const startedAt = opening?.startedAt.toISOString() ?? null;
   const holdReason = opening?.holdReason ?? null;
   return {
     payoutId,
     status,
     amount: opening?.amount ?? null,
     currency: opening?.currency ?? null,
-    amountMode: toAmountMode(opening?.amountMode),
+    amountMode: Object.values(AMOUNT_MODE).find((mode) => mode === opening?.amountMode) ?? null,
     fundingCurrency: null,
     funding: null,
     destinationType: null,
     deposit: null,
-    createdAt: startedAt,
-    updatedAt: startedAt,
+    createdAt: opening?.startedAt ?? null,
+    updatedAt: opening?.startedAt ?? null,
     providerPayoutId: null,
     order: null,
     fee: null,
@@ -113,46 +232,30 @@ export function toUnbookedPayout(
   };
 }
 
-function toBasics(record: PayoutRecord) {
-  const { payoutId, amount, currency, amountMode, fundingCurrency, funding, request } = record;
-  const description = request.description === undefined ? {} : { description: request.description };
-  return { payoutId, amount, currency, amountMode, fundingCurrency, funding, ...description };
-}
-
-function toDeposit(deposit: PayoutDepositRecord | null) {
-  if (deposit === null) return null;
-  const { currency, network, address, expiresAt } = deposit;
-  const missing = subtractAmounts(deposit.amount, deposit.received);
+function toDeposit(record: PayoutDepositRecord): z.output<typeof deposit> {
+  const { amount, received, currency } = record;
+  const missing = subtractAmounts(amount, received);
   return {
-    currency,
-    network,
-    address,
-    amount: atCurrencyScale(deposit.amount, currency),
-    received: atCurrencyScale(deposit.received, currency),
+    ...withScaledAmount(record),
+    received: atCurrencyScale(received, currency),
     missing: atCurrencyScale(compareAmounts(missing, '0') < 0 ? '0' : missing, currency),
-    expiresAt: expiresAt.toISOString(),
   };
 }
 
-function toOrder(order: OrderRecord, { currency, fundingCurrency }: PayoutRecord) {
-  const { providerOrderId, symbol, price, status } = order;
+function toOrder(
+  record: OrderRecord,
+  { currency, fundingCurrency }: Pick<PayoutRecord, 'currency' | 'fundingCurrency'>,
+): z.output<typeof order> {
   return {
-    providerOrderId,
-    symbol,
-    amount: atCurrencyScale(order.amount, fundingCurrency),
-    price,
-    quoteAmount: atCurrencyScale(order.quoteAmount, currency),
-    fee: atCurrencyScale(order.fee, currency),
-    status,
+    ...record,
+    amount: atCurrencyScale(record.amount, fundingCurrency),
+    quoteAmount: atCurrencyScale(record.quoteAmount, currency),
+    fee: atCurrencyScale(record.fee, currency),
   };
 }
 
-function toHold(reason: FailureType | null) {
+function toHold(reason: FailureType | null): z.output<typeof hold> | null {
   if (reason === null) return null;
   const { meaning, action, actions } = FAILURES[reason];
   return { reason, meaning, action, actions: [...actions] };
-}
-
-function toAmountMode(word: string | undefined) {
-  return Object.values(AMOUNT_MODE).find((mode) => mode === word) ?? null;
 }

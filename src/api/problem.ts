@@ -1,5 +1,8 @@
+import { z } from 'zod';
 import type { FailureType } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
+import { UnknownCursorError } from '../store/payouts/payout-records.js';
+import { namedSchemas } from './schemas.js';
 
 /** Every kind of error answer (RFC 9457); a payout that was rejected is answered with its failure type instead. */
 export const PROBLEMS = {
@@ -35,17 +38,16 @@ export const PROBLEMS = {
 export type ProblemName = keyof typeof PROBLEMS;
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
-const REJECTED = { status: 422, title: 'The payout was rejected' };
+const PAYOUT_REJECTED = { status: 422, title: 'The payout was rejected' };
 
 interface ProblemExtras {
   readonly errors?: readonly FieldProblem[];
-  /** Headers of the answer, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
  * An error answer. Thrown by whoever handles a request and turned into problem+json in one place; the detail
- * is shown to the caller.
+ * is shown to the caller. A failure type says what kept a payout from being opened.
  */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
@@ -55,58 +57,85 @@ export class ProblemError extends Error {
   readonly errors: readonly FieldProblem[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  private constructor(
-    code: ProblemName | FailureType,
-    kind: { readonly status: number; readonly title: string },
-    detail: string,
-    { errors, headers = {} }: ProblemExtras,
-  ) {
+  constructor(code: ProblemName | FailureType, detail: string, { errors, headers = {} }: ProblemExtras = {}) {
     super(detail);
+    const { status, title } = code in PROBLEMS ? PROBLEMS[code as ProblemName] : PAYOUT_REJECTED;
     this.code = code;
-    this.status = kind.status;
-    this.title = kind.title;
+    this.status = status;
+    this.title = title;
     this.errors = errors;
     this.headers = headers;
   }
-
-  static of(name: ProblemName, detail: string, extras: ProblemExtras = {}): ProblemError {
-    return new ProblemError(name, PROBLEMS[name], detail, extras);
-  }
-
-  /** The answer for a payout that ended as `rejected`: what kept it from being opened, and what to do. */
-  static rejected(type: FailureType, detail: string): ProblemError {
-    return new ProblemError(type, REJECTED, detail, {});
-  }
 }
 
-/** The members of a problem+json body. */
-export interface ProblemBody {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly instance: string;
-  readonly code: string;
-  readonly requestId: string;
-  readonly errors?: readonly FieldProblem[];
+/** For a problem that may be over after so many seconds. */
+export function retryAfter(seconds: number) {
+  return { headers: { 'retry-after': String(seconds) } };
 }
+
+/** Turns the error of a list whose cursor names nothing into 400; all other errors stay what they are. */
+export function explainUnknownCursor(thing: 'payout' | 'deposit' | 'entry') {
+  return (error: unknown): never => {
+    if (!(error instanceof UnknownCursorError)) throw error;
+    throw new ProblemError('VALIDATION_FAILED', `The cursor names no ${thing}.`, {
+      errors: [{ field: error.field, message: `names no ${thing}` }],
+    });
+  };
+}
+
+const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z
+      .string()
+      .meta({ description: 'For programs: the kind of problem, or the failure type of a payout.' }),
+    requestId: z.string(),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'Every field that is wrong.' }),
+  })
+  .register(namedSchemas, { id: 'Problem' });
 
 /** `url` is the request's; its query is left out of the answer. */
 export function toProblemBody(
-  problem: ProblemError,
+  { code, status, title, message: detail, errors }: ProblemError,
   request: { readonly url: string; readonly id: string },
-): ProblemBody {
-  const { code, status, title, message: detail, errors } = problem;
+): z.output<typeof problem> {
   const [instance = ''] = request.url.split('?');
   const type = `urn:problem-type:qbitpay-payouts:${code.toLowerCase().replaceAll('_', '-')}`;
-  return {
-    type,
-    title,
-    status,
-    detail,
-    instance,
-    code,
-    requestId: request.id,
-    ...(errors === undefined ? {} : { errors }),
-  };
+  const body = { type, title, status, detail, instance, code, requestId: request.id };
+  return errors === undefined ? body : { ...body, errors: [...errors] };
 }
+
+/** One documented error answer of a route. */
+export function problemAnswer(description: string) {
+  return { description, content: { [PROBLEM_CONTENT_TYPE]: { schema: problem } } };
+}
+
+/** What every route with a key can answer, beside what it documents itself. */
+export const COMMON_PROBLEMS = {
+  401: problemAnswer('No key, or one that is not known.'),
+  403: problemAnswer('The key lacks the scope; or no keys are set and the request is not local.'),
+  500: problemAnswer('The engine failed.'),
+  503: problemAnswer(
+    'The database or Temporal does not answer (see Retry-After). It is not known whether the request took effect: repeat it, with the same ids.',
+  ),
+};
+
+/** The same of a route that reads a path or a query. */
+export const INPUT_PROBLEMS = {
+  400: problemAnswer('The request is not valid; errors names every field that is wrong.'),
+  ...COMMON_PROBLEMS,
+};
+
+/** The same of a route that reads a body. */
+export const BODY_PROBLEMS = {
+  413: problemAnswer('The body is larger than 64 KiB.'),
+  415: problemAnswer('The body is not JSON.'),
+  ...INPUT_PROBLEMS,
+};

@@ -1,309 +1,101 @@
 import { z } from 'zod';
-import {
-  DESTINATION_FIELDS,
-  DESTINATION_TYPES,
-  findDestinationProblems,
-  REQUIRED_DESTINATION_FIELDS,
-  type DestinationType,
-} from '../domain/destination.js';
-import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
-import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
-import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
-import { AMOUNT_PATTERN } from '../domain/money.js';
-import {
-  AMOUNT_MODE,
-  findPayoutRequestProblems,
-  FUNDING,
-  type PayoutRequest,
-} from '../domain/payout-request.js';
-import { OPERATOR_ACTION } from '../domain/operator-action.js';
-import { PAYOUT_STATUSES } from '../domain/payout-status.js';
-import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
-import {
-  currency,
-  decimal,
-  failureType,
-  hasOneCursor,
-  listOf,
-  namedSchemas,
-  pageFields,
-  payoutId,
-  time,
-  TWO_CURSORS,
-  txHash,
-} from './schema-parts.js';
+import { FAILURE_TYPES } from '../domain/failure-type.js';
+import { PAYOUT_ID_PATTERN, TRANSACTION_HASH_PATTERN } from '../domain/identifiers.js';
+import { atCurrencyScale, CURRENCY_PATTERN } from '../domain/money.js';
 
-const amountMode = z.enum(AMOUNT_MODE).meta({
-  description:
-    'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
-});
-const funding = z.enum(FUNDING).meta({
-  description: 'deposit: a deposit is made for the payout. balance: it is paid from the available balance.',
-});
-const text = z.string().min(1).max(MAX_TEXT_LENGTH);
-
-function destinationOf(type: DestinationType) {
-  const required: readonly string[] = REQUIRED_DESTINATION_FIELDS[type];
-  const fields = DESTINATION_FIELDS.map((name) => [name, required.includes(name) ? text : text.optional()]);
-  return z.strictObject({ type: z.literal(type), ...(Object.fromEntries(fields) as object) });
-}
-type DestinationSchema = ReturnType<typeof destinationOf>;
-const destination = z
-  .discriminatedUnion(
-    'type',
-    DESTINATION_TYPES.map(destinationOf) as [DestinationSchema, ...DestinationSchema[]],
-  )
-  .meta({ description: 'Where the money goes. Personal data: no answer ever contains it.' });
-
-const documentedCreatePayout = z
-  .strictObject({
-    payoutId,
-    amount: z
-      .string()
-      .regex(AMOUNT_PATTERN)
-      .meta({
-        description: 'Decimal string, no more decimal places than the currency has.',
-        examples: ['5000.00'],
-      }),
-    currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
-    amountMode,
-    fundingCurrency: currency.meta({
-      description: 'What is deposited, or sold of the available balance.',
-      examples: ['USDT'],
-    }),
-    funding: funding.optional().meta({ description: 'Where the money comes from; deposit when left out.' }),
-    destination,
-    description: text.optional(),
-  })
-  .register(namedSchemas, { id: 'CreatePayout' });
-
-/**
- * The body of a create request. What is accepted is decided by the domain, which knows more rules than a schema
- * can say and tells all problems at once; the schema behind it is what OpenAPI shows. A test keeps it from
- * refusing what the domain accepts.
+/*
+ * What the schemas of several resources have in common. An answer holds what its schema names and nothing else of the
+ * record that it is made from: the schema is the list of what callers see.
  */
-export const createPayoutBody = z.preprocess((body, context) => {
-  for (const { field, message } of findPayoutRequestProblems(body)) {
-    context.addIssue({ code: 'custom', path: field === '' ? [] : field.split('.'), message });
-  }
-  return body;
-}, documentedCreatePayout) satisfies z.ZodType<PayoutRequest>;
 
-export const declareDepositBody = z
-  .strictObject({
-    txHash: txHash.meta({ description: 'The transaction that brings the deposit.' }),
-  })
-  .register(namedSchemas, { id: 'DeclareDeposit' });
+/** The schemas that OpenAPI shows by name. */
+export const namedSchemas = z.registry<{ id: string }>();
 
-const reason = z
-  .string('must be a string')
-  .trim()
-  .min(1, 'must say why')
-  .max(MAX_TEXT_LENGTH)
-  .regex(PRINTABLE, 'must have no control characters')
-  .meta({ description: 'Why; written in the timeline beside the name of the key.' });
-
-export const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });
-
-/** Cancelling needs no body: whoever asks for a payout may take it back. */
-export const cancellationBody = z
-  .strictObject({ reason: reason.optional() })
-  .nullish()
-  .register(namedSchemas, { id: 'Cancellation' });
-
-export const resolveBody = z
-  .strictObject({
-    action: z.enum(['adopt', 'resend', 'close']).meta({
-      description:
-        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
-    }),
-    providerPayoutId: z
-      .string()
-      .regex(PROVIDER_ID_PATTERN, 'must be an id as QbitPay shows it, and not "." or ".."')
-      .optional(),
-    reason,
-  })
-  .refine((body) => (body.action === 'adopt') === (body.providerPayoutId !== undefined), {
-    path: ['providerPayoutId'],
-    message: 'is needed to adopt, and only then',
-  })
-  .register(namedSchemas, { id: 'Resolution' });
-
-export const retryBody = z
-  .strictObject({ destination: destination.optional(), reason })
-  .superRefine((body, context) => {
-    if (body.destination === undefined) return;
-    for (const { field, message } of findDestinationProblems(body.destination)) {
-      context.addIssue({ code: 'custom', path: field.split('.'), message });
-    }
-  })
-  .register(namedSchemas, { id: 'Retry' });
-
-export const operationHeaders = z.object({
-  'idempotency-key': z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A–Z a–z 0–9 . _ -')
-    .optional()
-    .meta({ description: 'A name of your own for this decision: repeated under it, it changes nothing.' }),
-});
-
+export const payoutId = z
+  .string()
+  .regex(PAYOUT_ID_PATTERN, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
+  .meta({ description: 'Chosen by the caller, one per payout.', examples: ['inv-2026-0001'] });
 export const payoutParams = z.strictObject({ payoutId });
 
-export const listQuery = z
-  .strictObject({ ...pageFields(payoutId, 'payouts'), status: z.enum(PAYOUT_STATUSES).optional() })
-  .refine(hasOneCursor, TWO_CURSORS);
+/** Wider than what the engine makes: the provider's ids are part of it, and every deposit must be readable. */
+const DEPOSIT_ID_PATTERN = /^[!-~]{1,200}$/;
+export const depositId = z
+  .string()
+  .regex(DEPOSIT_ID_PATTERN, 'must be 1 to 200 printable ASCII characters without spaces')
+  .meta({
+    description: 'The provider\'s id of the deposit, else "tx:" and the hash of its transaction.',
+    examples: ['dep_8c1f'],
+  });
 
-const status = z.enum(PAYOUT_STATUSES);
+export const currency = z
+  .string('must be a string')
+  .regex(CURRENCY_PATTERN, 'must be an upper-case currency code, such as "CNY" or "USDT"');
+export const txHash = z
+  .string('must be a string')
+  .regex(TRANSACTION_HASH_PATTERN, 'must be 16 to 128 letters and digits');
 
-const deposit = z
-  .object({
-    currency: z.string(),
-    network: z.string().meta({ description: 'Money sent over another network is lost.' }),
-    address: z.string(),
-    amount: decimal.meta({ description: 'Send exactly this: the amount says whose deposit it is.' }),
-    received: decimal,
-    missing: decimal.meta({ description: 'What has still to come.' }),
-    expiresAt: time,
-  })
-  .register(namedSchemas, { id: 'Deposit' });
+export const failureType = z.enum(FAILURE_TYPES);
+export const decimal = z
+  .string()
+  .regex(/^-?\d+(?:\.\d+)?$/)
+  .meta({ description: 'Decimal string.' });
+export const signedPosting = decimal.meta({ description: 'Positive: a debit. Negative: a credit.' });
+/** Of an answer. JSON writes a Date as ISO 8601. */
+export const time = z.date().meta({ description: 'ISO 8601, UTC.' });
 
-const order = z
-  .object({
-    providerOrderId: z.string(),
-    symbol: z.string(),
-    amount: decimal.meta({ description: 'Sold, in the funding currency.' }),
-    price: decimal,
-    quoteAmount: decimal.meta({ description: 'Brought in, before the fee.' }),
-    fee: decimal,
-    status: z.enum(Object.values(PROVIDER_ORDER_STATUS)),
-  })
-  .register(namedSchemas, { id: 'Order' });
+/** The same with its amount as callers see it: with all decimals of its currency. */
+export function withScaledAmount<T extends { readonly amount: string; readonly currency: string }>(
+  thing: T,
+): T {
+  return { ...thing, amount: atCurrencyScale(thing.amount, thing.currency) };
+}
 
-const hold = z
-  .object({
-    reason: failureType,
-    meaning: z.string().meta({ description: 'What happened.' }),
-    action: z.string().meta({ description: 'What to do about it.' }),
-    actions: z
-      .array(z.enum(Object.values(OPERATOR_ACTION)))
-      .meta({ description: 'The calls that are possible now; empty while it goes on by itself.' }),
-  })
-  .register(namedSchemas, { id: 'Hold' });
+/** One documented answer of a route. */
+export function answer<Schema extends z.ZodType>(description: string, schema: Schema) {
+  return { description, content: { 'application/json': { schema } } };
+}
 
-const failure = z
-  .object({ type: failureType, message: z.string() })
-  .register(namedSchemas, { id: 'Failure' });
+/** Decimal digits only: neither "1e1" nor "" is a number here. */
+function toWholeNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+}
 
-const timelineEntry = z
-  .object({ status, at: time, detail: z.string() })
-  .register(namedSchemas, { id: 'TimelineEntry' });
+/** The part of a list's query that says which page; {@link hasOneCursor} is the rule between its fields. */
+export function pageFields<Cursor extends z.ZodType>(cursor: Cursor, things: string) {
+  return {
+    limit: z
+      .preprocess(toWholeNumber, z.int('must be a whole number from 1 to 100').min(1).max(100))
+      .default(10),
+    starting_after: cursor
+      .meta({ description: `Answers the ${things} after (older than) this one.` })
+      .optional(),
+    ending_before: cursor
+      .meta({ description: `Answers the ${things} before (newer than) this one.` })
+      .optional(),
+  };
+}
 
-const payoutPosting = z
-  .object({
-    entryId: z.string(),
-    cause: z.enum(ENTRY_CAUSE),
-    at: time,
-    account: z.enum(ACCOUNT_KIND),
-    currency: z.string(),
-    amount: decimal.meta({ description: 'Positive: a debit. Negative: a credit.' }),
-  })
-  .register(namedSchemas, { id: 'PayoutPosting' });
+export function hasOneCursor(query: { readonly starting_after?: unknown; readonly ending_before?: unknown }) {
+  return query.starting_after === undefined || query.ending_before === undefined;
+}
 
-const basics = {
-  payoutId,
-  status,
-  amount: decimal,
-  currency: z.string(),
-  amountMode,
-  fundingCurrency: z.string(),
-  funding,
-  description: z.string().optional(),
-};
-const progress = {
-  updatedAt: time,
-  providerPayoutId: z.string().nullable(),
-  order: order.nullable(),
-  fee: decimal.nullable().meta({ description: "The provider's fee, in the payout currency." }),
-  recipientAmount: decimal
-    .nullable()
-    .meta({ description: "What the recipient gets, by the provider's answer." }),
-  holdReason: failureType.nullable(),
-  hold: hold.nullable().meta({ description: 'What the payout waits for, and what to do about it.' }),
-  failure: failure.nullable().meta({ description: 'Why the payout ended without paying.' }),
-  flags: z
-    .array(failureType)
-    .meta({ description: 'What is worth a look, and keeps the payout from nothing.' }),
-};
-const history = {
-  timeline: z.array(timelineEntry).meta({ description: 'Oldest first.' }),
-  postings: z.array(payoutPosting).meta({ description: 'What the ledger booked for it, oldest first.' }),
-};
+export const TWO_CURSORS = { path: ['ending_before'], message: 'cannot be combined with starting_after' };
 
-/** The answer to a create request. */
-export const openedPayout = z
-  .object({
-    ...basics,
-    deposit: deposit.nullable().meta({ description: 'What to deposit, and where.' }),
-    createdAt: time,
-  })
-  .register(namedSchemas, { id: 'OpenedPayout' });
+/** A page's query as the store's lists take it. */
+export function toListRequest<
+  Query extends { readonly starting_after?: string | undefined; readonly ending_before?: string | undefined },
+>({ starting_after: startingAfter, ending_before: endingBefore, ...query }: Query) {
+  return { ...query, startingAfter, endingBefore };
+}
 
-/** The answer to a create request whose payout is not open yet. */
-export const startedPayout = z
-  .object({ ...basics, status: z.literal('opening'), deposit: z.null() })
-  .register(namedSchemas, { id: 'StartedPayout' });
+export function listOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    object: z.literal('list'),
+    data: z.array(item),
+    hasMore: z.boolean().meta({ description: 'True when there are more in the direction of reading.' }),
+  });
+}
 
-export const payout = z
-  .object({
-    ...basics,
-    destinationType: z.enum(DESTINATION_TYPES),
-    deposit: deposit.nullable(),
-    createdAt: time,
-    ...progress,
-  })
-  .register(namedSchemas, { id: 'Payout' });
-
-export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
-
-/** A payout that is not in the store: what is known of it comes from its workflow. */
-export const unbookedPayout = z
-  .object({
-    ...basics,
-    status: z.enum(['opening', 'cancelled']),
-    amount: decimal.nullable(),
-    currency: z.string().nullable(),
-    amountMode: amountMode.nullable(),
-    fundingCurrency: z.string().nullable(),
-    funding: funding.nullable(),
-    destinationType: z.null(),
-    deposit: z.null(),
-    createdAt: time.nullable(),
-    ...progress,
-    updatedAt: time.nullable(),
-    ...history,
-  })
-  .register(namedSchemas, { id: 'UnbookedPayout' });
-
-export const payoutList = listOf(payout).register(namedSchemas, { id: 'PayoutList' });
-
-export const health = z
-  .object({ status: z.enum(['alive', 'ready']), version: z.string() })
-  .register(namedSchemas, { id: 'Health' });
-
-export const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    instance: z.string(),
-    code: z
-      .string()
-      .meta({ description: 'For programs: the kind of problem, or the failure type of a payout.' }),
-    requestId: z.string(),
-    errors: z
-      .array(z.object({ field: z.string(), message: z.string() }))
-      .optional()
-      .meta({ description: 'Every field that is wrong.' }),
-  })
-  .register(namedSchemas, { id: 'Problem' });
+export function toList<Item>(data: Item[], hasMore: boolean) {
+  return { object: 'list' as const, data, hasMore };
+}

@@ -1,38 +1,20 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { DepositGateway } from '../temporal/deposit-gateway.js';
-import type { PayoutGateway } from '../temporal/payout-gateway.js';
-import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.js';
-import type { ApiServer } from './api-server.js';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
-import { addAssignDeposit } from './assign-deposit.js';
+import type { ApiBackends, ApiServer } from './api-server.js';
 import { createAuthentication } from './authentication.js';
-import type { ApiStore } from './store-port.js';
-import { addCancelPayout } from './cancel-payout.js';
-import { addCreatePayout } from './create-payout.js';
-import { addDeclareDeposit } from './declare-deposit.js';
-import { addGetDeposit } from './get-deposit.js';
-import { addGetPayout } from './get-payout.js';
-import { addGetReconciliation } from './get-reconciliation.js';
-import { addHealth } from './health.js';
-import { readJsonBodiesOnly } from './json-body.js';
-import { addListBalances } from './list-balances.js';
-import { addListDeposits } from './list-deposits.js';
-import { addListLedger } from './list-ledger.js';
-import { addOperatePayout } from './operate-payout.js';
-import { addListPayouts } from './list-payouts.js';
+import { addDepositRoutes } from './deposits.js';
+import { answerClientError, answerError } from './error-handler.js';
+import { addHealthRoutes } from './health.js';
+import { addRequestHooks, answerUnknownRoutes, createRequestId, readJsonBodiesOnly } from './hooks.js';
+import { addLedgerRoutes } from './ledger.js';
 import { addOpenApi } from './openapi.js';
-import { answerClientError, answerError } from './problem-answers.js';
-import { addRecordDeposit } from './record-deposit.js';
-import { addRequestHooks, createRequestId } from './request-hooks.js';
-import { answerUnknownRoutes } from './unknown-routes.js';
+import { addPayoutDecisionRoutes } from './payout-decisions.js';
+import { addPayoutRoutes } from './payouts.js';
+import { addReconciliationRoute } from './reconciliation.js';
 
-export interface ApiDependencies {
-  readonly store: ApiStore;
-  readonly payouts: PayoutGateway;
-  readonly deposits: DepositGateway;
-  readonly reconciliation: ReconciliationGateway;
+export interface ApiDependencies extends ApiBackends {
   /** Empty: no key is needed, and only local requests are answered. */
   readonly apiKeys: readonly ApiKeyEntry[];
   readonly logger: Logger;
@@ -91,20 +73,11 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   readJsonBodiesOnly(app);
-  const authentication = createAuthentication(dependencies.apiKeys);
-  const parts = { ...dependencies, authentication };
-  addHealth(app, dependencies);
-  addCreatePayout(app, parts);
-  addListPayouts(app, parts);
-  addGetPayout(app, parts);
-  addCancelPayout(app, parts);
-  addOperatePayout(app, parts);
-  addDeclareDeposit(app, parts);
-  addListDeposits(app, parts);
-  addRecordDeposit(app, parts);
-  addGetDeposit(app, parts);
-  addAssignDeposit(app, parts);
-  addListBalances(app, parts);
-  addListLedger(app, parts);
-  addGetReconciliation(app, parts);
+  const parts = { ...dependencies, authentication: createAuthentication(dependencies.apiKeys) };
+  addHealthRoutes(app, dependencies);
+  addPayoutRoutes(app, parts);
+  addPayoutDecisionRoutes(app, parts);
+  addDepositRoutes(app, parts);
+  addLedgerRoutes(app, parts);
+  addReconciliationRoute(app, parts);
 }

@@ -5,7 +5,7 @@ import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 import { createQbitPayClient } from '../qbitpay/client.js';
-import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { createApiKeySource, createTemporalAccess, openMigratedStore } from './create-parts.js';
 import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
 import { runMain } from './main.js';
@@ -41,7 +41,7 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   const { baseUrl, maxRequestsPerSecond, feeSide, networks, depositProof } = config.qbitpay;
   await store.claimForProvider(providerName ?? baseUrl);
   const { taskQueue } = config.temporal;
-  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const qbitpay = createQbitPayClient({
     baseUrl,
     apiKey: await createApiKeySource(config.qbitpay.apiKey),
@@ -51,7 +51,7 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   const settings = { feeSide, networks, depositProof, reconciliation, resendLimits };
   try {
     const { report } = await runReconciliation(
-      { store, qbitpay, settings, startDeposit: (deposit) => notices.startDeposit(deposit) },
+      { store, qbitpay, settings, startDeposit: (deposit) => deposits.startDeposit(deposit) },
       () => undefined,
     );
     return report;

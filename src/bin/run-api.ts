@@ -3,10 +3,9 @@ import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
-import { createNoticeGateway } from '../temporal/notice-gateway.js';
-import { createDepositGateway } from '../temporal/create-deposit-gateway.js';
-import { createReconciliationRunner } from '../temporal/create-reconciliation-runner.js';
-import { createPayoutGateway } from '../temporal/create-payout-gateway.js';
+import { createDepositGateway } from '../temporal/deposit-gateway.js';
+import { createPayoutGateway } from '../temporal/payout-gateway.js';
+import { createReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
 import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
@@ -29,20 +28,18 @@ export async function startApi(
   const { client } = temporal;
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;
-  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
-  const reconcile = createReconciliationRunner({ client, taskQueue });
+  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   let draining = false;
   const app = await createApi({
     store,
     payouts: createPayoutGateway({ client, taskQueue, policy: config.payoutPolicy }),
-    deposits: createDepositGateway({ client, taskQueue, notices }),
-    reconciliation: {
-      run: async () => {
-        const reportId = await reconcile();
-        return reportId === undefined ? undefined : store.reconciliation.readReport(reportId);
-      },
-    },
+    deposits,
+    reconciliation: createReconciliationGateway({
+      client,
+      taskQueue,
+      readReport: (reportId) => store.reconciliation.readReport(reportId),
+    }),
     apiKeys: config.apiKeys,
     logger,
     isDraining: () => draining,
@@ -51,7 +48,7 @@ export async function startApi(
       registerWebhookReceiver(server, {
         ...wrapParts({
           store,
-          dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
+          dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
         }),
         apiKey,
         extraKeys: webhookExtraKeys,

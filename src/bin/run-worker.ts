@@ -7,7 +7,7 @@ import type { Config, ConfigFor } from '../config/config.js';
 import type { Store } from '../store/store.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
-import { createNoticeGateway } from '../temporal/notice-gateway.js';
+import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
 import { ensureSchedules } from '../temporal/schedules.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
@@ -128,7 +128,7 @@ async function createWorker(
     makeActivities = createActivities,
   } = parts;
   const { taskQueue } = config.temporal;
-  const notices = createNoticeGateway({ client, taskQueue, policy: config.depositPolicy });
+  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const { depositEventTypes, feeSide, networks, depositProof } = config.qbitpay;
   return Worker.create({
     connection,
@@ -145,8 +145,8 @@ async function createWorker(
         reconciliation: config.reconciliation,
         resendLimits: config.resendLimits,
       },
-      startDeposit: (deposit) => notices.startDeposit(deposit),
-      dispatchWebhook: createWebhookDispatcher({ store, notices, depositEventTypes }),
+      startDeposit: (deposit) => deposits.startDeposit(deposit),
+      dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

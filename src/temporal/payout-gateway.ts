@@ -1,23 +1,48 @@
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+  type WorkflowExecutionDescription,
+} from '@temporalio/client';
+import {
+  ApplicationFailure,
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  type SearchAttributePair,
+} from '@temporalio/common';
+import type { payoutWorkflow } from '../../workflows/index.js';
+import {
+  CANCEL_REFUSED,
+  cancelPayout,
+  holdPayout,
+  openPayout,
+  OPERATION_REFUSED,
+  PAYOUT_WORKFLOW_TYPE,
+  REQUEST_CONFLICT,
+  resolvePayout,
+  resumePayout,
+  retryPayout,
+  type SeenInStore,
+} from '../../workflows/payout-messages.js';
+import { amountCurrency } from '../domain/currency-pair.js';
 import type { Destination } from '../domain/destination.js';
-import type { FailureType } from '../domain/failure-type.js';
+import { FAILURE_KIND, failureTypesOfKind, isFailureType, type FailureType } from '../domain/failure-type.js';
+import { payoutWorkflowId } from '../domain/identifiers.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
-import type { PayoutStatus } from '../domain/payout-status.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { PayoutPolicy } from '../domain/policy.js';
+import type { SearchAttributeName } from '../domain/search-attributes.js';
+import { callTemporal, TemporalUnavailableError } from './connection.js';
 
-/** What can be asked of payout workflows from outside; the API's only way to Temporal. */
-export interface PayoutGateway {
-  /**
-   * Starts the payout workflow, or finds the one that runs, and waits up to 10 s for it to be open.
-   * @throws TemporalUnavailableError when it is not known whether anything was started.
-   */
-  open(opening: PayoutOpening): Promise<OpenOutcome>;
-  /** The running workflow of a payout that the store does not know yet. @throws TemporalUnavailableError */
-  findOpening(payoutId: string): Promise<OpeningPayout | undefined>;
-  /** @throws TemporalUnavailableError */
-  cancel(payoutId: string, actor: string, reason?: string): Promise<CancelOutcome>;
-  /** Carries out what a person decided. @throws TemporalUnavailableError */
-  operate(payoutId: string, operation: PayoutOperation): Promise<OperateOutcome>;
-  /** Rejects when Temporal cannot be reached. */
-  ping(): Promise<void>;
+/** Every function throws a TemporalUnavailableError when it is not known whether the call took effect. */
+export type PayoutGateway = ReturnType<typeof createPayoutGateway>;
+
+export interface PayoutGatewayOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly policy: PayoutPolicy;
 }
 
 export interface PayoutOpening {
@@ -31,18 +56,16 @@ export interface PayoutOpening {
 
 export type OpenOutcome =
   /** The workflow answered; the store has the payout (also when it was rejected). */
-  | { readonly kind: 'opened' }
+  | 'opened'
   /** Started and not open yet: no worker, or the provider does not answer. */
-  | { readonly kind: 'opening' }
+  | 'opening'
   /** The id belongs to a payout with other content. */
-  | { readonly kind: 'conflict' }
+  | 'conflict'
   /** A workflow with this id has ended. The store says how. */
-  | { readonly kind: 'ended' };
+  | 'ended';
 
 /** What is known of a payout before it is in the store: from the workflow's memo and search attributes. */
 export interface OpeningPayout {
-  readonly payoutId: string;
-  readonly requestHash: string | undefined;
   readonly amount: string | undefined;
   readonly currency: string | undefined;
   readonly amountMode: string | undefined;
@@ -50,17 +73,8 @@ export interface OpeningPayout {
   readonly startedAt: Date;
 }
 
-/**
- * `actor` is the name of the API key; it and the reason are written in the timeline. `seen` is what the store says of
- * the payout, where it is there: the workflow may not know it yet.
- */
-export type PayoutOperation = {
-  /** Of its caller: the same one again changes nothing. @default a new one */
-  readonly idempotencyKey?: string | undefined;
-  readonly actor: string;
-  readonly reason: string;
-  readonly seen?: { readonly status: PayoutStatus; readonly holdReason: FailureType | null } | undefined;
-} & (
+/** What a person decided about a payout; the reason is written in its timeline. */
+export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'hold' | 'resume' }
   | {
       readonly operation: 'resolve';
@@ -71,7 +85,16 @@ export type PayoutOperation = {
   | { readonly operation: 'retry'; readonly destination?: Destination | undefined }
 );
 
-export type OperateOutcome =
+export type PayoutDecision = DecisionContent & {
+  /** Name of the API key, for the timeline. */
+  readonly actor: string;
+  /** Of its caller: the same one again changes nothing. @default a new one */
+  readonly idempotencyKey?: string | undefined;
+  /** What the store says of the payout, where it has it: the workflow may not know it yet. */
+  readonly seen?: SeenInStore | undefined;
+};
+
+export type DecisionOutcome =
   | { readonly kind: 'done' }
   /** It makes no sense for this payout now; the message says why. */
   | { readonly kind: 'refused'; readonly message: string }
@@ -80,16 +103,198 @@ export type OperateOutcome =
   /** No workflow runs under this id; the store knows the rest. */
   | { readonly kind: 'notRunning' };
 
-export type CancelOutcome =
-  | { readonly kind: 'cancelled' }
-  /** The payout cannot be cancelled any more; the message says why. */
-  | { readonly kind: 'refused'; readonly message: string }
-  /** What may be at the provider could not be read there; nothing was changed. */
-  | { readonly kind: 'unreadable'; readonly message: string }
-  /** No workflow runs under this id; the store knows the rest. */
-  | { readonly kind: 'notRunning' };
+/** How long a caller is kept waiting for the payout to be open. */
+const OPEN_TIMEOUT_MS = 10_000;
+const READ_TIMEOUT_MS = 3_000;
+/** What a person decides may have to wait for QbitPay, to read what it is about. */
+const DECISION_TIMEOUT_MS = 15_000;
 
-/** Temporal did not answer: whether the request took effect is not known. */
-export class TemporalUnavailableError extends Error {
-  override readonly name = 'TemporalUnavailableError';
+/** What can be asked of payout workflows from outside; the API's only way to Temporal. */
+export function createPayoutGateway(options: PayoutGatewayOptions) {
+  const { client } = options;
+  const handleOf = (payoutId: string) => client.workflow.getHandle(payoutWorkflowId(payoutId));
+  const decideWithin = (send: () => Promise<unknown>): Promise<DecisionOutcome> =>
+    toDecisionOutcome(() => callTemporal(client, DECISION_TIMEOUT_MS, send));
+  return {
+    /** Starts the payout workflow, or finds the one that runs, and waits up to 10 s for it to be open. */
+    open: (opening: PayoutOpening): Promise<OpenOutcome> => openPayoutWorkflow(options, opening),
+    /** The running workflow of a payout that the store does not know yet. */
+    findOpening: async (payoutId: string): Promise<OpeningPayout | undefined> => {
+      const description = await describePayout(client, payoutId);
+      return description?.status.name === 'RUNNING' ? toOpeningPayout(description) : undefined;
+    },
+    cancel: (payoutId: string, actor: string, reason?: string): Promise<DecisionOutcome> => {
+      const cancellation = reason === undefined ? { actor } : { actor, reason };
+      return decideWithin(() => handleOf(payoutId).executeUpdate(cancelPayout, { args: [cancellation] }));
+    },
+    /** Carries out what a person decided. */
+    decide: (payoutId: string, decision: PayoutDecision): Promise<DecisionOutcome> =>
+      decideWithin(() => sendDecision(handleOf(payoutId), decision)),
+    /** Rejects when Temporal cannot be reached. */
+    ping: async (): Promise<void> => {
+      const { namespace } = client.options;
+      await callTemporal(client, READ_TIMEOUT_MS, () =>
+        client.workflowService.describeNamespace({ namespace }),
+      );
+    },
+  };
+}
+
+async function openPayoutWorkflow(
+  options: PayoutGatewayOptions,
+  opening: PayoutOpening,
+): Promise<OpenOutcome> {
+  const { client } = options;
+  const start = toStartOperation(options, opening);
+  // Also reported by the call below; unhandled here it would end the process.
+  start.workflowHandle().catch(() => undefined);
+  try {
+    await callTemporal(client, OPEN_TIMEOUT_MS, () =>
+      client.workflow.executeUpdateWithStart(openPayout, {
+        args: [{ requestHash: opening.requestHash }],
+        updateId: `open:${opening.requestHash}`,
+        startWorkflowOperation: start,
+      }),
+    );
+    return 'opened';
+  } catch (error) {
+    if (isFailedUpdate(error, [REQUEST_CONFLICT])) return 'conflict';
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'ended';
+    const isUndecided =
+      error instanceof TemporalUnavailableError || error instanceof WorkflowUpdateFailedError;
+    if (!isUndecided) throw error;
+    return findStarted(client, opening, error);
+  }
+}
+
+function toStartOperation({ taskQueue, policy }: PayoutGatewayOptions, opening: PayoutOpening) {
+  const { request, requestHash, maker, openRequestId } = opening;
+  const { amount, currency, amountMode, fundingCurrency } = request;
+  return new WithStartWorkflowOperation<typeof payoutWorkflow>(PAYOUT_WORKFLOW_TYPE, {
+    workflowId: payoutWorkflowId(request.payoutId),
+    taskQueue,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [{ request, requestHash, openRequestId, maker, policy }],
+    memo: { requestHash, amount, currency, amountMode },
+    typedSearchAttributes: firstSearchAttributes(request),
+    staticSummary: `${amountMode} ${amount} ${amountCurrency(request)}: ${fundingCurrency} to ${currency}`,
+  });
+}
+
+const keywordKey = (name: SearchAttributeName) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+const HOLD_REASON = keywordKey('PayoutHoldReason');
+const AMOUNT = defineSearchAttributeKey(
+  'PayoutAmount' satisfies SearchAttributeName,
+  SearchAttributeType.DOUBLE,
+);
+
+/** As the workflow itself would write them: given at the start they cost no event of the history. */
+function firstSearchAttributes(request: PayoutRequest): SearchAttributePair[] {
+  return [
+    { key: keywordKey('PayoutStatus'), value: PAYOUT_STATUS.OPENING },
+    { key: keywordKey('PayoutCurrency'), value: request.currency },
+    { key: keywordKey('FundingCurrency'), value: request.fundingCurrency },
+    { key: AMOUNT, value: Number(request.amount) },
+  ];
+}
+
+/** No answer in time: was the workflow started? Only then may the caller be told that it is opening. */
+async function findStarted(client: Client, opening: PayoutOpening, cause: unknown): Promise<OpenOutcome> {
+  const description = await describePayout(client, opening.request.payoutId);
+  if (description === undefined) {
+    throw new TemporalUnavailableError('Temporal did not start the payout in time', { cause });
+  }
+  if (description.status.name !== 'RUNNING') return 'ended';
+  const { requestHash } = description.memo ?? {};
+  return requestHash === undefined || requestHash === opening.requestHash ? 'opening' : 'conflict';
+}
+
+async function describePayout(
+  client: Client,
+  payoutId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await callTemporal(client, READ_TIMEOUT_MS, () =>
+      client.workflow.getHandle(payoutWorkflowId(payoutId)).describe(),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+function toOpeningPayout({
+  memo = {},
+  typedSearchAttributes,
+  startTime,
+}: WorkflowExecutionDescription): OpeningPayout {
+  const holdReason = typedSearchAttributes.get(HOLD_REASON);
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return {
+    amount: text(memo['amount']),
+    currency: text(memo['currency']),
+    amountMode: text(memo['amountMode']),
+    holdReason: holdReason !== undefined && isFailureType(holdReason) ? holdReason : undefined,
+    startedAt: startTime,
+  };
+}
+
+type PayoutHandle = ReturnType<Client['workflow']['getHandle']>;
+
+async function sendDecision(handle: PayoutHandle, decided: PayoutDecision): Promise<unknown> {
+  const { actor, reason, seen, idempotencyKey: key } = decided;
+  const what = decided.operation === 'resolve' ? decided.action : decided.operation;
+  const decision = {
+    actor,
+    reason,
+    ...(seen === undefined ? {} : { seen }),
+    // Not the id of the update: under that, Temporal would answer a first refusal for ever.
+    ...(key === undefined ? {} : { operationId: `${what}:${key}` }),
+  };
+  switch (decided.operation) {
+    case 'hold':
+      return handle.executeUpdate(holdPayout, { args: [decision] });
+    case 'resume':
+      return handle.executeUpdate(resumePayout, { args: [decision] });
+    case 'resolve': {
+      const { action, providerPayoutId = '' } = decided;
+      const resolution = action === 'adopt' ? { action, providerPayoutId } : { action };
+      return handle.executeUpdate(resolvePayout, { args: [{ ...decision, ...resolution }] });
+    }
+    case 'retry': {
+      const { destination } = decided;
+      return handle.executeUpdate(retryPayout, {
+        args: [destination === undefined ? decision : { ...decision, destination }],
+      });
+    }
+  }
+}
+
+/** Failure types of updates whose subject could not be read at the provider. */
+const UNREADABLE = failureTypesOfKind(FAILURE_KIND.WAITING);
+
+async function toDecisionOutcome(send: () => Promise<unknown>): Promise<DecisionOutcome> {
+  try {
+    await send();
+    return { kind: 'done' };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };
+    if (isFailedUpdate(error, [CANCEL_REFUSED, OPERATION_REFUSED])) {
+      return { kind: 'refused', message: error.cause.message };
+    }
+    if (isFailedUpdate(error, UNREADABLE)) return { kind: 'unreadable', message: error.cause.message };
+    throw error;
+  }
+}
+
+function isFailedUpdate(
+  error: unknown,
+  types: readonly string[],
+): error is WorkflowUpdateFailedError & { readonly cause: ApplicationFailure } {
+  return (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    types.includes(error.cause.type ?? '')
+  );
 }

@@ -4,14 +4,14 @@ import { FAILURE_TYPE } from '../domain/failure-type.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
-import type { NoticeGateway } from '../temporal/notice-gateway.js';
+import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import { depositKeyOf } from './webhook-reading.js';
 
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
 export interface DispatcherDependencies {
   readonly store: Store;
-  readonly notices: NoticeGateway;
+  readonly gateway: Pick<DepositGateway, 'signalPayout' | 'startDeposit' | 'matchAgain'>;
   readonly depositEventTypes: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchW
 
 /** Both answer with the reason why nothing is waiting for the event, if so. */
 async function signalPayout(
-  { store, notices }: DispatcherDependencies,
+  { store, gateway }: DispatcherDependencies,
   payoutId: string | null,
   webhookEventId: string,
 ): Promise<string | undefined> {
@@ -47,17 +47,17 @@ async function signalPayout(
   // A request that was not found is looked for while a person decides: this may be where it is.
   const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
   if (isUnsent && !isLookedFor) return 'the payout is held: evidence for whoever decides';
-  return (await notices.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
+  return (await gateway.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
 }
 
 async function startDeposit(
-  { store, notices }: DispatcherDependencies,
+  { store, gateway }: DispatcherDependencies,
   deposit: DepositNotice,
 ): Promise<string | undefined> {
   const known = await learnTransaction(store, deposit);
-  if (known !== undefined) await notices.matchAgain(known);
+  if (known !== undefined) await gateway.matchAgain(known);
   const depositKey = depositKeyOf(deposit);
-  const started = await notices.startDeposit({
+  const started = await gateway.startDeposit({
     depositKey,
     notice: {
       providerDepositId: deposit.providerDepositId ?? null,

@@ -2,14 +2,11 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
-import type { ApiStore } from '../../../src/api/store-port.js';
+import type { ApiBackends } from '../../../src/api/api-server.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
 import type { DepositRecord, LedgerEntry } from '../../../src/store/ledger/ledger-records.js';
 import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
-import type { DepositGateway } from '../../../src/temporal/deposit-gateway.js';
-import type { PayoutGateway } from '../../../src/temporal/payout-gateway.js';
-import type { ReconciliationGateway } from '../../../src/temporal/reconciliation-gateway.js';
 
 export const ACCOUNT_NUMBER = 'canary-account-6222';
 export const KEYS = { shop: 'key-of-the-shop', viewer: 'key-of-the-viewer', ops: 'key-of-ops' } as const;
@@ -130,7 +127,7 @@ export function createFakes(...records: PayoutRecord[]) {
   const kept = new Map(records.map((record) => [record.payoutId, record]));
   const keptDeposits = new Map<string, DepositRecord>();
   const calls: unknown[] = [];
-  const store: Writable<ApiStore> = {
+  const store: Writable<ApiBackends['store']> = {
     payouts: {
       findPayout: (payoutId) => Promise.resolve(kept.get(payoutId)),
       listPayouts: (request) => {
@@ -163,19 +160,19 @@ export function createFakes(...records: PayoutRecord[]) {
     },
     ping: () => Promise.resolve(),
   };
-  const payouts: Writable<PayoutGateway> = {
+  const payouts: Writable<ApiBackends['payouts']> = {
     open: () => Promise.reject(new Error('open is not expected')),
     findOpening: () => Promise.resolve(undefined),
     cancel: () => Promise.reject(new Error('cancel is not expected')),
-    operate: () => Promise.reject(new Error('operate is not expected')),
+    decide: () => Promise.reject(new Error('decide is not expected')),
     ping: () => Promise.resolve(),
   };
-  const deposits: Writable<DepositGateway> = {
+  const deposits: Writable<ApiBackends['deposits']> = {
     record: () => Promise.reject(new Error('record is not expected')),
     assign: () => Promise.reject(new Error('assign is not expected')),
     matchAgain: () => Promise.reject(new Error('matchAgain is not expected')),
   };
-  const reconciliation: Writable<ReconciliationGateway> = { run: () => Promise.resolve(undefined) };
+  const reconciliation: Writable<ApiBackends['reconciliation']> = { run: () => Promise.resolve(undefined) };
   return { kept, keptDeposits, calls, store, payouts, deposits, reconciliation };
 }
 

@@ -1,7 +1,8 @@
 import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
-import { TemporalUnavailableError, type PayoutOpening } from '../../../src/temporal/payout-gateway.js';
+import { TemporalUnavailableError } from '../../../src/temporal/connection.js';
+import type { PayoutOpening } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, openApi, recordOf, REQUEST } from './api-fixture.js';
 
 afterEach(closeApis);
@@ -16,7 +17,7 @@ function createOpeningFakes(changes: Partial<PayoutRecord> = {}) {
     openings.push(opening);
     const { openRequestId, requestHash, request } = opening;
     fakes.kept.set(request.payoutId, recordOf({ openRequestId, requestHash, request, ...changes }));
-    return Promise.resolve({ kind: 'opened' });
+    return Promise.resolve('opened');
   };
   return { fakes, openings };
 }
@@ -93,7 +94,7 @@ describe('POST /v1/payouts', () => {
     ['ended', 'PAYOUT_ID_TAKEN'],
   ] as const)('answers 409 when the gateway says %s and the store has nothing', async (kind, code) => {
     const fakes = createFakes();
-    fakes.payouts.open = () => Promise.resolve({ kind });
+    fakes.payouts.open = () => Promise.resolve(kind);
     const { app } = await openApi(fakes);
     expect((await app.inject(create(REQUEST))).json()).toMatchObject({ status: 409, code });
   });
@@ -102,7 +103,7 @@ describe('POST /v1/payouts', () => {
     const fakes = createFakes();
     fakes.payouts.open = () => {
       fakes.kept.set(REQUEST.payoutId, recordOf({ status: 'expired' }));
-      return Promise.resolve({ kind: 'ended' });
+      return Promise.resolve('ended');
     };
     const { app } = await openApi(fakes);
     const answer = await app.inject(create(REQUEST));
@@ -111,11 +112,12 @@ describe('POST /v1/payouts', () => {
 
   it('answers 202 while the payout is opening', async () => {
     const fakes = createFakes();
-    fakes.payouts.open = () => Promise.resolve({ kind: 'opening' });
+    fakes.payouts.open = () => Promise.resolve('opening');
     const { app } = await openApi(fakes);
     const answer = await app.inject(create(REQUEST));
     expect(answer.statusCode).toBe(202);
     expect(answer.headers).toMatchObject({ location: '/v1/payouts/inv-2026-0001', 'retry-after': '1' });
+    expect(answer.body).not.toContain('canary');
     expect(answer.json()).toMatchObject({
       payoutId: 'inv-2026-0001',
       status: 'opening',
@@ -130,7 +132,7 @@ describe('POST /v1/payouts', () => {
     const request = { ...REQUEST, funding: 'balance' };
     expect((await app.inject(create(request))).json()).toMatchObject({ funding: 'balance', deposit: null });
     expect(openings[0]?.request).toEqual(request);
-    fakes.payouts.open = () => Promise.resolve({ kind: 'opening' });
+    fakes.payouts.open = () => Promise.resolve('opening');
     fakes.kept.clear();
     expect((await app.inject(create(request))).json()).toMatchObject({
       status: 'opening',
@@ -154,7 +156,7 @@ describe('POST /v1/payouts', () => {
 
   it('answers 500 without internals when an opened payout is not in the store', async () => {
     const fakes = createFakes();
-    fakes.payouts.open = () => Promise.resolve({ kind: 'opened' });
+    fakes.payouts.open = () => Promise.resolve('opened');
     const { app } = await openApi(fakes);
     const answer = await app.inject(create(REQUEST));
     expect(answer.json()).toMatchObject({ status: 500, code: 'INTERNAL' });

@@ -1,6 +1,7 @@
 import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
-import { TemporalUnavailableError, type OperateOutcome } from '../../../src/temporal/payout-gateway.js';
+import { TemporalUnavailableError } from '../../../src/temporal/connection.js';
+import type { DecisionOutcome } from '../../../src/temporal/payout-gateway.js';
 import {
   ACCOUNT_NUMBER,
   asOps,
@@ -36,11 +37,11 @@ const pathOf = (operation: string): string => `/v1/payouts/${ID}/${operation}`;
 /** A workflow that answers so, and a store that holds `after` from then on. */
 function createOperateFakes(
   before: PayoutRecord | undefined,
-  outcome: OperateOutcome = { kind: 'done' },
+  outcome: DecisionOutcome = { kind: 'done' },
   after?: PayoutRecord,
 ) {
   const fakes = createFakes(...(before === undefined ? [] : [before]));
-  fakes.payouts.operate = (payoutId, operation) => {
+  fakes.payouts.decide = (payoutId, operation) => {
     fakes.calls.push({ payoutId, ...operation });
     if (after !== undefined) fakes.kept.set(ID, after);
     return Promise.resolve(outcome);
@@ -113,10 +114,8 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
 
   it('asks the workflow of a payout that is not in the store yet', async () => {
     const fakes = createOperateFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
-    fakes.payouts.findOpening = (payoutId) =>
+    fakes.payouts.findOpening = () =>
       Promise.resolve({
-        payoutId,
-        requestHash: undefined,
         amount: undefined,
         currency: undefined,
         amountMode: undefined,
@@ -132,7 +131,7 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
     [
       'Temporal does not answer',
       ({ payouts }) => {
-        payouts.operate = () => Promise.reject(new TemporalUnavailableError('away'));
+        payouts.decide = () => Promise.reject(new TemporalUnavailableError('away'));
       },
     ],
     [

@@ -2,15 +2,13 @@ import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js'
 import { UnknownCursorError, type DeclarationOutcome } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
-import type { CancelOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
+import type { DecisionOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, entryOf, openApi, recordOf } from './api-fixture.js';
 
 afterEach(closeApis);
 
 const ID = 'inv-2026-0001';
 const OPENING: OpeningPayout = {
-  payoutId: ID,
-  requestHash: 'h',
   amount: '5000.00',
   currency: 'CNY',
   amountMode: 'receive',
@@ -271,7 +269,11 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
   const cancel = asShop('POST', `/v1/payouts/${ID}/cancel`);
 
   /** Fakes whose gateway answers with `outcome`, and whose store has `after` from then on. */
-  function createCancelFakes(before: PayoutRecord | undefined, outcome: CancelOutcome, after?: PayoutRecord) {
+  function createCancelFakes(
+    before: PayoutRecord | undefined,
+    outcome: DecisionOutcome,
+    after?: PayoutRecord,
+  ) {
     const fakes = createFakes(...(before === undefined ? [] : [before]));
     fakes.payouts.cancel = (payoutId, actor, reason) => {
       fakes.calls.push({ payoutId, actor, reason });
@@ -282,7 +284,7 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
   }
 
   it('cancels, as the actor that the key names', async () => {
-    const fakes = createCancelFakes(recordOf(), { kind: 'cancelled' }, recordOf({ status: 'cancelled' }));
+    const fakes = createCancelFakes(recordOf(), { kind: 'done' }, recordOf({ status: 'cancelled' }));
     const { app } = await openApi(fakes);
     const answer = await app.inject(cancel);
     expect([answer.statusCode, answer.json<{ status: string }>().status]).toEqual([200, 'cancelled']);
@@ -293,7 +295,7 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     [{ reason: ' the supplier is gone ' }, 'the supplier is gone'],
     [{}, undefined],
   ])('takes a reason: %j', async (body, reason) => {
-    const fakes = createCancelFakes(recordOf(), { kind: 'cancelled' }, recordOf({ status: 'cancelled' }));
+    const fakes = createCancelFakes(recordOf(), { kind: 'done' }, recordOf({ status: 'cancelled' }));
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('POST', `/v1/payouts/${ID}/cancel`, body))).statusCode).toBe(200);
     expect(fakes.calls).toEqual([{ payoutId: ID, actor: 'shop', reason }]);
@@ -358,7 +360,7 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
   });
 
   it('cancels a payout that is opening and never came into the store', async () => {
-    const { app } = await openApi(createCancelFakes(undefined, { kind: 'cancelled' }));
+    const { app } = await openApi(createCancelFakes(undefined, { kind: 'done' }));
     const answer = await app.inject(cancel);
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({ payoutId: ID, status: 'cancelled', deposit: null });

@@ -1,17 +1,26 @@
 import { z } from 'zod';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
-import { depositId } from './deposit-schemas.js';
+import { atCurrencyScale } from '../domain/money.js';
+import type { CurrencyBalance, LedgerEntry } from '../store/ledger/ledger-records.js';
+import type { ApiServer, RouteDependencies } from './api-server.js';
+import { COMMON_PROBLEMS, explainUnknownCursor, INPUT_PROBLEMS } from './problem.js';
 import {
+  answer,
   currency,
   decimal,
+  depositId,
   hasOneCursor,
   listOf,
   namedSchemas,
   pageFields,
   payoutId,
+  signedPosting,
   time,
+  toList,
+  toListRequest,
   TWO_CURSORS,
-} from './schema-parts.js';
+  withScaledAmount,
+} from './schemas.js';
 
 /** What PostgreSQL's bigint holds in any case. */
 const ENTRY_ID_PATTERN = /^[1-9]\d{0,17}$/;
@@ -25,7 +34,7 @@ const moment = z.iso
   })
   .transform((text) => new Date(text));
 
-export const ledgerQuery = z
+const ledgerQuery = z
   .strictObject({
     ...pageFields(entryCursor, 'entries'),
     payoutId: payoutId.meta({ description: 'Entries about this payout.' }).optional(),
@@ -45,11 +54,11 @@ const ledgerPosting = z
     account: z.enum(ACCOUNT_KIND),
     payoutId: z.string().nullable().meta({ description: "Whose funds the account is, if a payout's." }),
     currency: z.string(),
-    amount: decimal.meta({ description: 'Positive: a debit. Negative: a credit.' }),
+    amount: signedPosting,
   })
   .register(namedSchemas, { id: 'LedgerPosting' });
 
-export const ledgerEntry = z
+const ledgerEntry = z
   .object({
     entryId: z.string().meta({ description: 'A number that grows with every entry.' }),
     cause: z.enum(ENTRY_CAUSE),
@@ -69,13 +78,11 @@ export const ledgerEntry = z
   })
   .register(namedSchemas, { id: 'LedgerEntry' });
 
-export const ledgerEntryList = listOf(ledgerEntry).register(namedSchemas, { id: 'LedgerEntryList' });
-
 const providerBalance = z
   .object({ available: decimal, pending: decimal, readAt: time })
   .register(namedSchemas, { id: 'ProviderBalance' });
 
-export const balance = z
+const balance = z
   .object({
     fundingAccount: z.string(),
     currency: z.string(),
@@ -98,4 +105,65 @@ export const balance = z
   })
   .register(namedSchemas, { id: 'Balance' });
 
-export const balanceList = listOf(balance).register(namedSchemas, { id: 'BalanceList' });
+function toLedgerEntry(entry: LedgerEntry): z.output<typeof ledgerEntry> {
+  return { ...entry, details: { ...entry.details }, postings: entry.postings.map(withScaledAmount) };
+}
+
+function toBalance({ fundingAccount, currency, reading, provider, ...amounts }: CurrencyBalance) {
+  const scaled = (amount: string): string => atCurrencyScale(amount, currency);
+  return {
+    fundingAccount,
+    currency,
+    available: scaled(amounts.available),
+    reserved: scaled(amounts.reserved),
+    inPayouts: scaled(amounts.inPayouts),
+    unallocated: scaled(amounts.unallocated),
+    returnPending: scaled(amounts.returnPending),
+    external: scaled(amounts.external),
+    rounding: scaled(amounts.rounding),
+    shortfall: scaled(amounts.shortfall),
+    ledger: scaled(provider),
+    provider: reading && {
+      available: scaled(reading.available),
+      pending: scaled(reading.pending),
+      readAt: reading.readAt,
+    },
+  };
+}
+
+const BALANCES = {
+  operationId: 'listBalances',
+  summary: 'Whose the money is, by currency',
+  tags: ['ledger'],
+  response: {
+    200: answer(
+      'The balances of all currencies, on one page.',
+      listOf(balance).register(namedSchemas, { id: 'BalanceList' }),
+    ),
+    ...COMMON_PROBLEMS,
+  },
+};
+
+const ENTRIES = {
+  operationId: 'listLedger',
+  summary: 'List the entries of the ledger, newest first',
+  tags: ['ledger'],
+  querystring: ledgerQuery,
+  response: {
+    200: answer('A page of entries.', listOf(ledgerEntry).register(namedSchemas, { id: 'LedgerEntryList' })),
+    ...INPUT_PROBLEMS,
+  },
+};
+
+export function addLedgerRoutes(app: ApiServer, { store, authentication }: RouteDependencies): void {
+  const onRequest = authentication('read');
+  app.get('/v1/balances', { onRequest, schema: BALANCES }, async () =>
+    toList((await store.ledger.readBalances()).map(toBalance), false),
+  );
+  app.get('/v1/ledger', { onRequest, schema: ENTRIES }, async ({ query }) => {
+    const page = await store.ledger
+      .listLedgerEntries(toListRequest(query))
+      .catch(explainUnknownCursor('entry'));
+    return toList(page.entries.map(toLedgerEntry), page.hasMore);
+  });
+}

@@ -1,15 +1,20 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-import type { ConnectionError } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FieldProblem } from '../domain/field-problems.js';
 import { isOutage } from './outage.js';
-import { PROBLEM_CONTENT_TYPE, ProblemError, toProblemBody, type ProblemName } from './problem.js';
+import {
+  PROBLEM_CONTENT_TYPE,
+  ProblemError,
+  retryAfter,
+  toProblemBody,
+  type ProblemName,
+} from './problem.js';
 
 /** An outage is mostly a restart or a failover; both take seconds. */
-const OUTAGE_RETRY_AFTER_SECONDS = '2';
+const OUTAGE_RETRY_AFTER_SECONDS = 2;
 
 /** What an error with a status, of the framework or of another room, is answered with. */
 const PROBLEMS_BY_STATUS: Readonly<Record<number, readonly [ProblemName, string]>> = {
@@ -42,7 +47,7 @@ function toProblem(error: unknown, request: FastifyRequest): ProblemError {
   if (error instanceof ProblemError) return error;
   if (isOutage(error)) return outage(request);
   if (hasZodFastifySchemaValidationErrors(error)) {
-    return ProblemError.of('VALIDATION_FAILED', 'Nothing was changed.', {
+    return new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', {
       errors: error.validation.flatMap(toFieldProblems),
     });
   }
@@ -50,7 +55,7 @@ function toProblem(error: unknown, request: FastifyRequest): ProblemError {
     'INTERNAL',
     'The engine failed; see its log.',
   ];
-  return ProblemError.of(name, ownWords(error) ?? detail);
+  return new ProblemError(name, ownWords(error) ?? detail);
 }
 
 function outage(request: FastifyRequest): ProblemError {
@@ -58,7 +63,7 @@ function outage(request: FastifyRequest): ProblemError {
   const detail = isRead
     ? 'The database or Temporal does not answer: try again.'
     : 'The database or Temporal does not answer; it is not known whether the request took effect. Repeat the same request, with the same ids.';
-  return ProblemError.of('UNAVAILABLE', detail, { headers: { 'retry-after': OUTAGE_RETRY_AFTER_SECONDS } });
+  return new ProblemError('UNAVAILABLE', detail, retryAfter(OUTAGE_RETRY_AFTER_SECONDS));
 }
 
 interface SchemaIssue {
@@ -99,7 +104,7 @@ export function answerClientError(error: ConnectionError, socket: Socket): void 
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const status = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }[error.code] ?? 400;
     const [name, detail] = PROBLEMS_BY_STATUS[status] ?? ['BAD_REQUEST', ''];
-    const problem = toProblemBody(ProblemError.of(name, detail), { url: '', id: randomUUID() });
+    const problem = toProblemBody(new ProblemError(name, detail), { url: '', id: randomUUID() });
     const body = JSON.stringify(problem);
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,

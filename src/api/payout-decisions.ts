@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { findDestinationProblems } from '../domain/destination.js';
+import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
+import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
+import type { PayoutRecord } from '../store/payouts/payout-records.js';
+import type { DecisionContent } from '../temporal/payout-gateway.js';
+import type { ApiServer, RouteDependencies } from './api-server.js';
+import { payout, toPayout, toUnbookedPayout, unbookedPayout } from './payout-resource.js';
+import { destination, NO_SUCH_PAYOUT, payoutNotFound, readPayout } from './payouts.js';
+import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { answer, namedSchemas, payoutParams } from './schemas.js';
+
+const reason = z
+  .string('must be a string')
+  .trim()
+  .min(1, 'must say why')
+  .max(MAX_TEXT_LENGTH)
+  .regex(PRINTABLE, 'must have no control characters')
+  .meta({ description: 'Why; written in the timeline beside the name of the key.' });
+
+/** Cancelling needs no body: whoever asks for a payout may take it back. */
+const cancellationBody = z
+  .strictObject({ reason: reason.optional() })
+  .nullish()
+  .register(namedSchemas, { id: 'Cancellation' });
+
+const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });
+
+const resolveBody = z
+  .strictObject({
+    action: z.enum(['adopt', 'resend', 'close']).meta({
+      description:
+        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
+    }),
+    providerPayoutId: z
+      .string()
+      .regex(PROVIDER_ID_PATTERN, 'must be an id as QbitPay shows it, and not "." or ".."')
+      .optional(),
+    reason,
+  })
+  .refine((body) => (body.action === 'adopt') === (body.providerPayoutId !== undefined), {
+    path: ['providerPayoutId'],
+    message: 'is needed to adopt, and only then',
+  })
+  .register(namedSchemas, { id: 'Resolution' });
+
+const retryBody = z
+  .strictObject({ destination: destination.optional(), reason })
+  .superRefine((body, context) => {
+    if (body.destination === undefined) return;
+    for (const { field, message } of findDestinationProblems(body.destination)) {
+      context.addIssue({ code: 'custom', path: field.split('.'), message });
+    }
+  })
+  .register(namedSchemas, { id: 'Retry' });
+
+const decisionHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A–Z a–z 0–9 . _ -')
+    .optional()
+    .meta({ description: 'A name of your own for this decision: repeated under it, it changes nothing.' }),
+});
+
+const CANCEL = {
+  operationId: 'cancelPayout',
+  summary: 'Cancel a payout before its money leaves',
+  description: 'Can be repeated: a payout that is cancelled already is answered as it is.',
+  tags: ['payouts'],
+  params: payoutParams,
+  body: cancellationBody,
+  response: {
+    200: answer('The payout is cancelled.', z.union([payout, unbookedPayout])),
+    404: NO_SUCH_PAYOUT,
+    409: problemAnswer('The payout has ended, or its money may have left.'),
+    ...BODY_PROBLEMS,
+  },
+};
+
+function describeDecision<Body extends z.ZodType>(operationId: string, summary: string, body: Body) {
+  return {
+    operationId,
+    summary,
+    tags: ['payouts'],
+    description: 'With an Idempotency-Key it is carried out once, however often it is sent.',
+    params: payoutParams,
+    headers: decisionHeaders,
+    body,
+    response: {
+      200: answer('Done; the payout as it is now.', payout),
+      404: NO_SUCH_PAYOUT,
+      409: problemAnswer('It makes no sense for this payout now; the detail says why.'),
+      ...BODY_PROBLEMS,
+    },
+  };
+}
+const HOLD = describeDecision('holdPayout', 'Put a payout on hold', decisionBody);
+const RESUME = describeDecision('resumePayout', 'Take a held payout on', decisionBody);
+const RESOLVE = describeDecision(
+  'resolvePayout',
+  'Say what became of a request whose outcome is not known',
+  resolveBody,
+);
+const RETRY = describeDecision(
+  'retryPayout',
+  'Make a new attempt, to another destination if need be',
+  retryBody,
+);
+
+/** What people decide about payouts. Each call is refused, with the reason, where it makes no sense. */
+export function addPayoutDecisionRoutes(app: ApiServer, dependencies: RouteDependencies): void {
+  const { authentication } = dependencies;
+  app.post(
+    '/v1/payouts/:payoutId/cancel',
+    { onRequest: authentication('create'), schema: CANCEL },
+    async ({ params: { payoutId }, body, actor }) =>
+      cancelPayout(dependencies, payoutId, { actor, reason: body?.reason }),
+  );
+  const onRequest = authentication('operate');
+  app.post('/v1/payouts/:payoutId/hold', { onRequest, schema: HOLD }, async (request) =>
+    decidePayout(dependencies, request, { operation: 'hold', ...request.body }),
+  );
+  app.post('/v1/payouts/:payoutId/resume', { onRequest, schema: RESUME }, async (request) =>
+    decidePayout(dependencies, request, { operation: 'resume', ...request.body }),
+  );
+  app.post('/v1/payouts/:payoutId/resolve', { onRequest, schema: RESOLVE }, async (request) =>
+    decidePayout(dependencies, request, { operation: 'resolve', ...request.body }),
+  );
+  app.post('/v1/payouts/:payoutId/retry', { onRequest, schema: RETRY }, async (request) =>
+    decidePayout(dependencies, request, { operation: 'retry', ...request.body }),
+  );
+}
+
+async function cancelPayout(
+  { store, payouts }: RouteDependencies,
+  payoutId: string,
+  { actor, reason }: { readonly actor: string; readonly reason: string | undefined },
+) {
+  const before = await store.payouts.findPayout(payoutId);
+  if (before !== undefined && isFinalStatus(before.status)) return toCancelledPayout(before);
+  const outcome = await payouts.cancel(payoutId, actor, reason);
+  if (outcome.kind === 'refused') throw new ProblemError('CANCEL_REFUSED', outcome.message);
+  if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
+  const after = await store.payouts.findPayout(payoutId);
+  if (after !== undefined) return toCancelledPayout(after);
+  if (outcome.kind === 'notRunning') throw payoutNotFound();
+  // Cancelled before it was open: the store need not ever have heard of it.
+  return toUnbookedPayout(payoutId, PAYOUT_STATUS.CANCELLED);
+}
+
+function toCancelledPayout(record: PayoutRecord) {
+  const { status } = record;
+  if (status === PAYOUT_STATUS.CANCELLED) return toPayout(record);
+  if (isFinalStatus(status)) throw new ProblemError('PAYOUT_ENDED', `The payout has ended as "${status}".`);
+  throw new ProblemError(
+    'CANCEL_REFUSED',
+    `The payout is "${status}" and its workflow did not take the request; read it again.`,
+  );
+}
+
+interface DecisionRequest {
+  readonly params: z.output<typeof payoutParams>;
+  readonly headers: z.output<typeof decisionHeaders>;
+  readonly actor: string;
+}
+
+async function decidePayout(
+  { store, payouts }: RouteDependencies,
+  { params: { payoutId }, headers, actor }: DecisionRequest,
+  decided: DecisionContent,
+) {
+  const before = await store.payouts.findPayout(payoutId);
+  if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
+  const seen = before && { status: before.status, holdReason: before.holdReason };
+  const idempotencyKey = headers['idempotency-key'];
+  const outcome = await payouts.decide(payoutId, { ...decided, actor, idempotencyKey, seen });
+  if (outcome.kind === 'refused') throw decisionRefused(`Refused: ${outcome.message}.`);
+  if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
+  const after = await readPayout(store, payoutId);
+  if (outcome.kind === 'done') return toPayout(after);
+  throw decisionRefused(`The payout is "${after.status}" and nothing runs for it.`);
+}
+
+function decisionRefused(detail: string): ProblemError {
+  return new ProblemError('OPERATION_REFUSED', detail);
+}
+
+const PROVIDER_RETRY_AFTER_SECONDS = 10;
+
+/** What a person decides about has to be read at QbitPay first, and could not be. */
+function providerUnreadable(message: string): ProblemError {
+  const detail = `${message} Nothing was changed: try again later.`;
+  return new ProblemError('UNAVAILABLE', detail, retryAfter(PROVIDER_RETRY_AFTER_SECONDS));
+}

@@ -1,0 +1,330 @@
+import type { FastifyReply } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import {
+  DESTINATION_FIELDS,
+  DESTINATION_TYPES,
+  REQUIRED_DESTINATION_FIELDS,
+  type DestinationType,
+} from '../domain/destination.js';
+import { FAILURES, FAILURE_TYPE } from '../domain/failure-type.js';
+import { MAX_TEXT_LENGTH } from '../domain/field-problems.js';
+import { normaliseTransactionHash } from '../domain/identifiers.js';
+import { AMOUNT_PATTERN } from '../domain/money.js';
+import { findPayoutRequestProblems, type PayoutRequest } from '../domain/payout-request.js';
+import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import { DEPOSIT_STATUS } from '../store/ledger/ledger-records.js';
+import {
+  DECLARATION_OUTCOME,
+  type DeclarationOutcome,
+  type PayoutRecord,
+} from '../store/payouts/payout-records.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
+import {
+  amountMode,
+  funding,
+  openedPayout,
+  payout,
+  payoutList,
+  payoutStatus,
+  payoutWithTimeline,
+  startedPayout,
+  toPayout,
+  toPayoutWithTimeline,
+  toStartedPayout,
+  toUnbookedPayout,
+  unbookedPayout,
+} from './payout-resource.js';
+import {
+  BODY_PROBLEMS,
+  explainUnknownCursor,
+  INPUT_PROBLEMS,
+  problemAnswer,
+  ProblemError,
+  retryAfter,
+} from './problem.js';
+import {
+  answer,
+  currency,
+  hasOneCursor,
+  namedSchemas,
+  pageFields,
+  payoutId,
+  payoutParams,
+  toList,
+  toListRequest,
+  TWO_CURSORS,
+  txHash,
+} from './schemas.js';
+
+const text = z.string().min(1).max(MAX_TEXT_LENGTH);
+
+function destinationOf(type: DestinationType) {
+  const required: readonly string[] = REQUIRED_DESTINATION_FIELDS[type];
+  const fields = DESTINATION_FIELDS.map((name) => [name, required.includes(name) ? text : text.optional()]);
+  return z.strictObject({ type: z.literal(type), ...(Object.fromEntries(fields) as object) });
+}
+type DestinationSchema = ReturnType<typeof destinationOf>;
+export const destination = z
+  .discriminatedUnion(
+    'type',
+    DESTINATION_TYPES.map(destinationOf) as [DestinationSchema, ...DestinationSchema[]],
+  )
+  .meta({ description: 'Where the money goes. Personal data: no answer ever contains it.' });
+
+const documentedCreatePayout = z
+  .strictObject({
+    payoutId,
+    amount: z
+      .string()
+      .regex(AMOUNT_PATTERN)
+      .meta({
+        description: 'Decimal string, no more decimal places than the currency has.',
+        examples: ['5000.00'],
+      }),
+    currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
+    amountMode,
+    fundingCurrency: currency.meta({
+      description: 'What is deposited, or sold of the available balance.',
+      examples: ['USDT'],
+    }),
+    funding: funding.optional().meta({ description: 'Where the money comes from; deposit when left out.' }),
+    destination,
+    description: text.optional(),
+  })
+  .register(namedSchemas, { id: 'CreatePayout' });
+
+/**
+ * The body of a create request. The domain decides what is accepted: it knows more rules than a schema can say, and
+ * tells all problems at once. The schema behind it is what OpenAPI shows. A test keeps it from refusing what the
+ * domain accepts.
+ */
+const createPayoutBody = z.preprocess((body, context) => {
+  for (const { field, message } of findPayoutRequestProblems(body)) {
+    context.addIssue({ code: 'custom', path: field === '' ? [] : field.split('.'), message });
+  }
+  return body;
+}, documentedCreatePayout) satisfies z.ZodType<PayoutRequest>;
+
+const declareDepositBody = z
+  .strictObject({
+    txHash: txHash.meta({ description: 'The transaction that brings the deposit.' }),
+  })
+  .register(namedSchemas, { id: 'DeclareDeposit' });
+
+const CREATE = {
+  operationId: 'createPayout',
+  summary: 'Ask for a payout',
+  description:
+    'Answers with the deposit to make. The same request can be repeated at any time, with the same payoutId: it is one payout.',
+  tags: ['payouts'],
+  body: createPayoutBody,
+  response: {
+    200: answer('The payout was there already, as it is now.', openedPayout),
+    201: answer('The payout is open: make the deposit.', openedPayout),
+    202: answer(
+      'Started, and not open yet: repeat the same request after Retry-After seconds.',
+      startedPayout,
+    ),
+    409: problemAnswer('The payoutId belongs to a payout with other content.'),
+    422: problemAnswer(
+      'The payout cannot be carried out; code is its failure type. A new payoutId is needed.',
+    ),
+    ...BODY_PROBLEMS,
+  },
+};
+
+const LIST = {
+  operationId: 'listPayouts',
+  summary: 'List payouts, newest first',
+  tags: ['payouts'],
+  querystring: z
+    .strictObject({ ...pageFields(payoutId, 'payouts'), status: payoutStatus.optional() })
+    .refine(hasOneCursor, TWO_CURSORS),
+  response: { 200: answer('A page of payouts.', payoutList), ...INPUT_PROBLEMS },
+};
+
+export const NO_SUCH_PAYOUT = problemAnswer('There is no payout with this id.');
+
+const GET = {
+  operationId: 'getPayout',
+  summary: 'Read one payout',
+  tags: ['payouts'],
+  params: payoutParams,
+  response: {
+    200: answer(
+      'The payout and everything that happened to it.',
+      z.union([payoutWithTimeline, unbookedPayout]),
+    ),
+    404: NO_SUCH_PAYOUT,
+    ...INPUT_PROBLEMS,
+  },
+};
+
+const DECLARE_DEPOSIT = {
+  operationId: 'declareDeposit',
+  summary: 'Say which transaction brings the deposit',
+  description: 'A transaction belongs to one payout. Can be repeated with the same hash.',
+  tags: ['payouts'],
+  params: payoutParams,
+  body: declareDepositBody,
+  response: {
+    200: answer('Declared: a deposit of this transaction can only be for this payout.', payout),
+    404: NO_SUCH_PAYOUT,
+    409: problemAnswer(
+      'Another payout declared the transaction; or the payout has ended, is not open yet, or expects no deposit.',
+    ),
+    ...BODY_PROBLEMS,
+  },
+};
+
+export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies): void {
+  const { store, authentication } = dependencies;
+  app.post(
+    '/v1/payouts',
+    { onRequest: authentication('create'), schema: CREATE },
+    async ({ body, actor }, reply) => createPayout(dependencies, body, actor, reply),
+  );
+  app.get('/v1/payouts', { onRequest: authentication('read'), schema: LIST }, async ({ query }) => {
+    const page = await store.payouts.listPayouts(toListRequest(query)).catch(explainUnknownCursor('payout'));
+    return toList(page.payouts.map(toPayout), page.hasMore);
+  });
+  app.get(
+    '/v1/payouts/:payoutId',
+    { onRequest: authentication('read'), schema: GET },
+    async ({ params: { payoutId } }) => getPayout(dependencies, payoutId),
+  );
+  app.post(
+    '/v1/payouts/:payoutId/deposit',
+    { onRequest: authentication('create'), schema: DECLARE_DEPOSIT },
+    async ({ params: { payoutId }, body: { txHash }, actor }) =>
+      declareDeposit(dependencies, { payoutId, txHash: normaliseTransactionHash(txHash), actor }),
+  );
+}
+
+/** Soon enough to be worth a wait, late enough for a worker to have taken the task. */
+const OPENING_RETRY_AFTER_SECONDS = 1;
+
+async function createPayout(
+  { store, payouts }: RouteDependencies,
+  request: PayoutRequest,
+  actor: string,
+  reply: FastifyReply,
+) {
+  const requestHash = await store.payouts.hashRequest(request);
+  const existing = await store.payouts.findPayout(request.payoutId);
+  if (existing !== undefined) return sendRecord(reply, existing, requestHash);
+
+  const openRequestId = randomUUID();
+  const outcome = await payouts.open({ request, requestHash, maker: actor, openRequestId });
+  if (outcome === 'conflict') throw payoutIdTaken();
+  if (outcome === 'opening') {
+    const { headers } = retryAfter(OPENING_RETRY_AFTER_SECONDS);
+    reply.code(202).headers({ location: locationOf(request.payoutId), ...headers });
+    return reply.send(toStartedPayout(request));
+  }
+  const record = await store.payouts.findPayout(request.payoutId);
+  if (record !== undefined) return sendRecord(reply, record, requestHash, openRequestId);
+  if (outcome === 'opened') throw new Error('a payout was opened and is not in the store');
+  throw new ProblemError(
+    'PAYOUT_ID_TAKEN',
+    'This payoutId was used before, for a payout that was never opened. Use a new payoutId.',
+  );
+}
+
+/** Only the call that really started the payout is told that it was created. */
+function sendRecord(reply: FastifyReply, record: PayoutRecord, requestHash: string, openRequestId?: string) {
+  if (record.requestHash !== requestHash) throw payoutIdTaken();
+  if (record.status === PAYOUT_STATUS.REJECTED) throw payoutRejected(record);
+  const isCreated = openRequestId !== undefined && record.openRequestId === openRequestId;
+  if (isCreated) reply.code(201).header('location', locationOf(record.payoutId));
+  return reply.send(toPayout(record));
+}
+
+function payoutRejected({ failure }: PayoutRecord): ProblemError {
+  const type = failure?.type ?? FAILURE_TYPE.INVALID_REQUEST;
+  const { meaning, action } = FAILURES[type];
+  const message = failure?.message ?? meaning;
+  return new ProblemError(type, `${message}${/[.!?]$/.test(message) ? '' : '.'} ${action}`);
+}
+
+function payoutIdTaken(): ProblemError {
+  return new ProblemError(
+    'PAYOUT_ID_TAKEN',
+    'A payout with this payoutId and other content exists. Use a new payoutId for another payout.',
+  );
+}
+
+function locationOf(payoutId: string): string {
+  return `/v1/payouts/${payoutId}`;
+}
+
+async function getPayout({ store, payouts }: RouteDependencies, payoutId: string) {
+  const stored = await readFromStore(store, payoutId);
+  if (stored !== undefined) return stored;
+  const opening = await payouts.findOpening(payoutId);
+  if (opening !== undefined) return toUnbookedPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
+  // It may have been opened and ended between the two looks.
+  const ended = await readFromStore(store, payoutId);
+  if (ended === undefined) throw payoutNotFound();
+  return ended;
+}
+
+async function readFromStore(store: ApiStore, payoutId: string) {
+  const record = await store.payouts.findPayout(payoutId);
+  if (record === undefined) return undefined;
+  const [timeline, entries] = await Promise.all([
+    store.payouts.readTimeline(payoutId),
+    store.ledger.readPostingsOf(payoutId),
+  ]);
+  return toPayoutWithTimeline(record, timeline, entries);
+}
+
+/** @throws ProblemError 404 for a payout that is not in the store */
+export async function readPayout(store: ApiStore, payoutId: string): Promise<PayoutRecord> {
+  const record = await store.payouts.findPayout(payoutId);
+  if (record === undefined) throw payoutNotFound();
+  return record;
+}
+
+export function payoutNotFound(): ProblemError {
+  return new ProblemError('PAYOUT_NOT_FOUND', 'There is no payout with this payoutId.');
+}
+
+async function declareDeposit(
+  { store, payouts, deposits }: RouteDependencies,
+  declaration: { readonly payoutId: string; readonly txHash: string; readonly actor: string },
+) {
+  const { payoutId, txHash } = declaration;
+  await assertDeclared(await store.deposits.declareTransaction(declaration), payoutId, payouts);
+  // The deposit may have come before anybody said whose it is, and may become unallocated at this moment.
+  for (const { depositId, status } of await store.deposits.findDepositsOfTransaction(txHash)) {
+    if (status !== DEPOSIT_STATUS.ALLOCATED) await deposits.matchAgain(depositId);
+  }
+  return toPayout(await readPayout(store, payoutId));
+}
+
+async function assertDeclared(
+  outcome: DeclarationOutcome,
+  payoutId: string,
+  payouts: PayoutGateway,
+): Promise<void> {
+  switch (outcome) {
+    case DECLARATION_OUTCOME.DECLARED:
+      return;
+    case DECLARATION_OUTCOME.DECLARED_ELSEWHERE:
+      throw new ProblemError('TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.');
+    case DECLARATION_OUTCOME.PAYOUT_ENDED:
+      throw new ProblemError('PAYOUT_ENDED', 'The payout has ended; money for it would be unallocated.');
+    case DECLARATION_OUTCOME.FUNDED_FROM_BALANCE:
+      throw new ProblemError('NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.');
+    case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
+      if ((await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
+      throw new ProblemError(
+        'PAYOUT_OPENING',
+        'The payout is still opening: repeat the request.',
+        retryAfter(OPENING_RETRY_AFTER_SECONDS),
+      );
+  }
+}
