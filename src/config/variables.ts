@@ -44,8 +44,7 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Accepted when a deposit is verified: its own balance transaction, or what is available in all. */
-export const DEPOSIT_PROOF = { BALANCE_TRANSACTION: 'balance_transaction', AVAILABLE: 'available' } as const;
-export type DepositProof = (typeof DEPOSIT_PROOF)[keyof typeof DEPOSIT_PROOF];
+const DEPOSIT_PROOF = { BALANCE_TRANSACTION: 'balance_transaction', AVAILABLE: 'available' } as const;
 
 const QBITPAY = {
   QBITPAY_API_KEY: {

@@ -1,7 +1,8 @@
 /**
  * The words of the double-entry ledger. Per currency and funding account there is one account of each kind, and one
  * of kind `payout` for every payout. A posting is signed: positive debits its account, negative credits it, and the
- * postings of an entry sum to zero per currency.
+ * postings of an entry sum to zero per currency. `provider` and `return_pending` say where the money is: debits less
+ * credits. All others say whose it is: credits less debits.
  */
 export const ACCOUNT_KIND = {
   /** What QbitPay holds for the account, available and pending. */
@@ -26,14 +27,6 @@ export const ACCOUNT_KIND = {
   SHORTFALL: 'shortfall',
 } as const;
 export type AccountKind = (typeof ACCOUNT_KIND)[keyof typeof ACCOUNT_KIND];
-
-export const ACCOUNT_KINDS = Object.values(ACCOUNT_KIND);
-
-/** Their balance is debits less credits: where the money is. All others say whose it is, credits less debits. */
-export const DEBIT_ACCOUNT_KINDS: readonly AccountKind[] = [
-  ACCOUNT_KIND.PROVIDER,
-  ACCOUNT_KIND.RETURN_PENDING,
-];
 
 /** Why an entry was booked. With the id of its cause it is unique: nothing can be booked twice. */
 export const ENTRY_CAUSE = {

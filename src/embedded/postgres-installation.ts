@@ -35,7 +35,7 @@ export interface PostgresInstallation {
 }
 
 /** PostgreSQL refuses to run as root: as root everything moves out of the clone, and to another account. */
-export function isRoot(): boolean {
+function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 

@@ -1,7 +1,7 @@
 import { QbitPayResponseError, RESPONSE_FLAW } from './errors.js';
 
 /** The largest page the provider gives, and what is asked for unless a caller wants less (section Lists). */
-export const MAX_PAGE_SIZE = 100;
+const MAX_PAGE_SIZE = 100;
 
 /** Where a walk starts: after an item towards older ones, or before it towards newer ones; never both. */
 export interface Cursor {

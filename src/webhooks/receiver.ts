@@ -80,7 +80,7 @@ export async function registerWebhookReceiver(
 }
 
 /** Carries the status that the server's error handler answers with. */
-export class WebhookRefusedError extends Error {
+class WebhookRefusedError extends Error {
   override readonly name = 'WebhookRefusedError';
   readonly statusCode: 400 | 401;
 

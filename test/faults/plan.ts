@@ -90,7 +90,7 @@ export interface PriceChange {
   readonly ask: string;
 }
 
-export const ENDPOINT = {
+const ENDPOINT = {
   TICKER: 'GET /api/v1/markets/ticker',
   ACCOUNT: 'GET /api/v1/accounts/show',
   BALANCES: 'GET /api/v1/balances/show',

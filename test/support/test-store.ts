@@ -35,7 +35,7 @@ export function attachTestStore(url: string): TestStore {
   };
 }
 
-export function newDatabaseName(): string {
+function newDatabaseName(): string {
   return `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
 }
 

@@ -15,7 +15,7 @@ const entry = (name: keyof typeof KEYS, scopes: ApiKeyEntry['scopes']): ApiKeyEn
   scopes,
   sha256: createHash('sha256').update(KEYS[name]).digest('hex'),
 });
-export const API_KEYS = [
+const API_KEYS = [
   entry('shop', ['create', 'read']),
   entry('viewer', ['read']),
   entry('ops', ['operate']),
@@ -37,7 +37,7 @@ export const REQUEST: PayoutRequest = {
 };
 
 /** A hash that is as good as the store's for telling requests apart. */
-export const hashOf = (request: PayoutRequest): string => `hash:${JSON.stringify(request)}`;
+const hashOf = (request: PayoutRequest): string => `hash:${JSON.stringify(request)}`;
 
 export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
   const { payoutId, amount, currency, amountMode, fundingCurrency } = REQUEST;
