@@ -36,17 +36,17 @@ const ROWS = [
      deposit_expires_at, fee_side, payout_fee_rate, trade_fee_rate, estimated_price, created_at)
    select id, md5(id), 'run-of-' || id, 'bench', 5000, 'CNY', 'receive', 'USDT', '{"type": "bankAccount"}', 'paid',
      'TRC20', '0xA', amount, amount, now(), 'added', 0.005, 0, 7, now() from ${NUMBERS}`,
-  `insert into payout_transitions (payout_id, status, detail)
+  `insert into payout_timeline (payout_id, status, detail)
    select id, status, 'as the engine writes it, about as long as this' from ${NUMBERS},
      unnest(array['opening', 'awaiting_deposit', 'converting', 'paying', 'in_transit', 'paid']) as status`,
-  `insert into expected_amounts (currency, amount, payout_id, rests_until)
+  `insert into expected_deposits (currency, amount, payout_id, rests_until)
    select 'USDT', amount, id, now() + interval '30 days' from ${NUMBERS}`,
   `insert into declared_transactions (tx_hash, payout_id, declared_by) select '0x' || id, id, 'bench' from ${NUMBERS}`,
-  `insert into deposits (deposit_key, provider_deposit_id, tx_hash, currency, amount, address, proof, status,
+  `insert into deposits (deposit_id, provider_deposit_id, tx_hash, currency, amount, address, proof, status,
      payout_id, decided_at)
    select 'dep-' || id, 'dep-' || id, '0x' || id, 'USDT', amount, '0xA', 'bt-' || id, 'allocated', id, now()
    from ${NUMBERS}`,
-  `insert into deposit_allocations (deposit_key, payout_id, amount, matched_by)
+  `insert into deposit_allocations (deposit_id, payout_id, amount, matched_by)
    select 'dep-' || id, id, amount, 'declaredTransaction' from ${NUMBERS}`,
   `insert into provider_requests (operation, external_order_id, payout_id, state, sends)
    select operation, id, id, 'accepted', 1 from ${NUMBERS}, unnest(array['order', 'payout']) as operation`,
@@ -60,7 +60,7 @@ const ROWS = [
 ];
 
 const ENTRIES = `
-  insert into ledger_entries (cause, cause_id, funding_account, payout_id, deposit_key)
+  insert into ledger_entries (cause, cause_id, funding_account, payout_id, deposit_id)
   select cause, case when cause in ('deposit', 'allocation') then 'dep-' || id
                      when cause = 'release' then id || '#1' else id end, 'main',
     case when cause <> 'deposit' then id end,

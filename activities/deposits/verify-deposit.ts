@@ -63,8 +63,8 @@ async function proveByTransaction(
       ? await findUnexplained(deps, depositKey, notice)
       : await findTransactionOf(deps, notice.providerDepositId);
   if (typeof transaction === 'string' || transaction === undefined) return transaction;
-  const { depositsFrom } = await deps.store.ledger.readAccountOpening();
-  if (Date.parse(transaction.createdAt) < depositsFrom.getTime()) {
+  const { openedAt } = await deps.store.ledger.readAccountOpening();
+  if (Date.parse(transaction.createdAt) < openedAt.getTime()) {
     throw hopeless(FAILURE_TYPE.PART_OF_OPENING_BALANCE);
   }
   return deps.store.deposits.recordVerifiedDeposit({

@@ -54,10 +54,10 @@ async function tryOpening({ store, qbitpay }: OpeningDependencies): Promise<bool
 async function readAllSince(
   qbitpay: OpeningDependencies['qbitpay'],
   newest: readonly BalanceTransaction[],
-  { depositsFrom }: { readonly depositsFrom: Date },
+  { openedAt }: { readonly openedAt: Date },
 ): Promise<BalanceTransaction[]> {
   const isRecent = ({ createdAt }: BalanceTransaction): boolean =>
-    Date.parse(createdAt) >= depositsFrom.getTime();
+    Date.parse(createdAt) >= openedAt.getTime();
   const recent = newest.filter(isRecent);
   const last = newest.at(-1);
   if (last === undefined || !isRecent(last)) return recent;

@@ -62,12 +62,8 @@ function findUnseen({ store, transactions, discrepancies }: DepositComparison): 
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
-    if (
-      type !== BALANCE_TRANSACTION_TYPE.DEPOSIT ||
-      source === undefined ||
-      createdAtMs < store.depositsFromMs
-    )
-      continue;
+    const isDeposit = type === BALANCE_TRANSACTION_TYPE.DEPOSIT && source !== undefined;
+    if (!isDeposit || createdAtMs < store.openedAtMs) continue;
     transactions.take('deposit', source);
     discrepancies.explain(sumNets([transaction]));
     const isAvailable = status === BALANCE_TRANSACTION_STATUS.AVAILABLE;

@@ -187,6 +187,4 @@ export interface StoreSnapshot {
   readonly outsideTransactionIds: readonly string[];
   /** When the engine began to use the account, what it held then is its opening balance. */
   readonly openedAtMs: number;
-  /** From when on deposits are deposits, and not part of the opening balance. */
-  readonly depositsFromMs: number;
 }

@@ -14,14 +14,14 @@ export interface StoreSchema {
   engine_settings: { name: string; value: string };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
-  payout_transitions: {
-    transition_id: Generated<string>;
+  payout_timeline: {
+    entry_id: Generated<string>;
     payout_id: string;
     status: PayoutStatus;
     detail: string;
     at: Timestamp;
   };
-  expected_amounts: {
+  expected_deposits: {
     funding_account: Generated<string>;
     currency: string;
     amount: string;
@@ -31,7 +31,7 @@ export interface StoreSchema {
   declared_transactions: { tx_hash: string; payout_id: string; declared_by: string; declared_at: Timestamp };
   deposits: DepositTable;
   deposit_allocations: {
-    deposit_key: string;
+    deposit_id: string;
     /** Null: to the available balance. */
     payout_id: string | null;
     amount: string;
@@ -55,7 +55,7 @@ export interface StoreSchema {
     cause_id: string;
     funding_account: string;
     payout_id: string | null;
-    deposit_key: string | null;
+    deposit_id: string | null;
     actor: string | null;
     details: JSONColumnType<Readonly<Record<string, string>>>;
     at: Timestamp;
@@ -94,7 +94,7 @@ export interface StoreSchema {
     booked_fee: Generated<string>;
     adjustments: Generated<number>;
     /** What came back after it failed or was cancelled, with the fee where that came back. */
-    returned: string | null;
+    returned_amount: string | null;
     returned_at: Date | null;
     /** Since when the provider does not show it. */
     missing_since: Date | null;
@@ -116,7 +116,7 @@ export interface StoreSchema {
     report: JSONColumnType<ReconciliationReport>;
   };
   webhook_inbox: WebhookInboxTable;
-  payout_operations: {
+  payout_decisions: {
     payout_id: string;
     /** Id of the Temporal update: unique among those of one payout. */
     operation_id: string;
@@ -173,7 +173,7 @@ interface PayoutTable {
 }
 
 interface DepositTable {
-  deposit_key: string;
+  deposit_id: string;
   /** Order of recording: what lists are sorted and paged by. */
   sequence: Generated<string>;
   provider_deposit_id: string | null;

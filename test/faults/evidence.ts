@@ -152,8 +152,8 @@ const STORE_QUERIES = {
   payouts: `select p.payout_id, p.status, p.hold_reason, p.amount, p.currency, p.deposit_address, p.deposit_amount,
       (select provider_payout_id from provider_payouts a where a.payout_id = p.payout_id
        order by recorded_at desc limit 1) as provider_payout_id from payouts p`,
-  transitions: `select payout_id, status, at from payout_transitions order by transition_id`,
-  deposits: `select deposit_key, provider_deposit_id, currency, amount, status, verified_at from deposits`,
+  transitions: `select payout_id, status, at from payout_timeline order by entry_id`,
+  deposits: `select deposit_id, provider_deposit_id, currency, amount, status, verified_at from deposits`,
   attempts: `select external_order_id, payout_id, provider_payout_id, recipient_amount, fee, status from provider_payouts`,
   orders: `select external_order_id, o.payout_id, provider_order_id, amount, quote_amount, at from provider_orders o
       left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
@@ -172,7 +172,7 @@ function toExpectedDeposit(row: Row): StoreWorld['payouts'][number]['deposit'] {
 
 /** What was written down for people to read, some of it in the provider's words. */
 const FAILURE_QUERY = `select 'failure of ' || payout_id as place, failure_message as words from payouts
-  union all select 'timeline of ' || payout_id, detail from payout_transitions
+  union all select 'timeline of ' || payout_id, detail from payout_timeline
   union all select 'providerRequest of ' || external_order_id, failure_message from provider_requests
   union all select 'webhook ' || webhook_event_id, state_detail from webhook_inbox`;
 
@@ -221,7 +221,7 @@ async function readTables(
       atMs: (row['at'] as Date).getTime(),
     })),
     deposits: await read('deposits', (row) => ({
-      depositKey: text(row, 'deposit_key'),
+      depositKey: text(row, 'deposit_id'),
       providerDepositId: textOrNull(row, 'provider_deposit_id'),
       currency: text(row, 'currency'),
       amount: text(row, 'amount'),

@@ -49,7 +49,7 @@ export async function readStorePicture(databaseUrl: string, actedAtMs: number): 
 
 async function isReconciled(client: PostgresClient, actedAtMs: number): Promise<boolean> {
   const { rows: changes } = await client.query<{ readonly at: Date | null }>(
-    `select greatest((select max(at) from payout_transitions), (select max(at) from ledger_entries),
+    `select greatest((select max(at) from payout_timeline), (select max(at) from ledger_entries),
        (select max(verified_at) from deposits)) as at`,
   );
   const { rows: reports } = await client.query<{ readonly report: ReconciliationReport }>(

@@ -306,7 +306,7 @@ describe('a hold', () => {
     await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
     await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
-    const seen = await rowsOf('select detail from payout_transitions where payout_id = $1', payoutId);
+    const seen = await rowsOf('select detail from payout_timeline where payout_id = $1', payoutId);
     expect(seen.filter(({ detail }) => detail === 'a test holds it')).toHaveLength(1);
 
     expect(await store().decisions.resume(decision(payoutId))).toEqual({ kind: 'done' });
@@ -388,7 +388,7 @@ describe('a second object of one externalOrderId', () => {
       providerPayout: { providerPayoutId: first },
     });
     const timeline = await rowsOf(
-      'select detail from payout_transitions where payout_id = $1',
+      'select detail from payout_timeline where payout_id = $1',
       sent.payoutId,
     );
     expect(timeline.at(-1).detail).toBe(`QbitPay has payout ${second} beside ${first}`);
@@ -597,7 +597,7 @@ describe('what a person decides', () => {
       expect(await store().decisions.resume(resume)).toEqual(done);
       expect((await read(payoutId)).status).toBe('awaiting_deposit');
     }
-    const operations = await rowsOf('select action from payout_operations where payout_id = $1', payoutId);
+    const operations = await rowsOf('select action from payout_decisions where payout_id = $1', payoutId);
     expect(operations.map(({ action }) => action)).toEqual(['hold', 'resume']);
   });
 

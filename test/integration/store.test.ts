@@ -98,7 +98,7 @@ test('the database itself refuses an illegal transition, and any change of the t
   await expect(
     sql.query(`update payouts set status = 'paid' where payout_id = $1`, [payoutId]),
   ).rejects.toThrow('cannot go from awaiting_deposit to paid');
-  await expect(sql.query(`delete from payout_transitions where payout_id = $1`, [payoutId])).rejects.toThrow(
+  await expect(sql.query(`delete from payout_timeline where payout_id = $1`, [payoutId])).rejects.toThrow(
     'append-only',
   );
 });

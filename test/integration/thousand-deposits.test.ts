@@ -30,15 +30,15 @@ test('a thousand deposits, in any order and twenty at a time, each find the payo
   );
 
   expect(payments.filter(({ payoutId }) => found.get(payoutId) !== payoutId)).toEqual([]);
-  const { rows } = await store.sql.query<{ payout_id: string; deposit_key: string; amount: string }>(
-    `select part.payout_id, part.deposit_key, part.amount from deposit_allocations as part`,
+  const { rows } = await store.sql.query<{ payout_id: string; deposit_id: string; amount: string }>(
+    `select part.payout_id, part.deposit_id, part.amount from deposit_allocations as part`,
   );
   expect(rows).toHaveLength(PAYOUTS);
   const given = new Map(rows.map((row) => [row.payout_id, row]));
   for (const { payoutId, name, amount } of payments) {
     expect(given.get(payoutId)).toEqual({
       payout_id: payoutId,
-      deposit_key: name,
+      deposit_id: name,
       amount: addAmounts(amount),
     });
   }

@@ -23,10 +23,10 @@ const RULES: Readonly<Record<string, string>> = {
   'one entry per cause': `
     select cause, cause_id from ledger_entries group by cause, cause_id having count(*) > 1`,
   'every deposit is booked once, with its amount': `
-    select deposit_key, deposits.amount, booked.amount as booked from deposits
+    select deposit_id, deposits.amount, booked.amount as booked from deposits
     left join lateral (select sum(amount) as amount from ledger_postings
       join ledger_entries using (entry_id) join ledger_accounts using (account_id)
-      where cause = 'deposit' and cause_id = deposits.deposit_key and kind = 'provider') as booked on true
+      where cause = 'deposit' and cause_id = deposits.deposit_id and kind = 'provider') as booked on true
     where booked.amount is distinct from deposits.amount`,
   'what is unallocated are the deposits that nobody was given': `
     select currency, sum(balance) from (
@@ -34,16 +34,16 @@ const RULES: Readonly<Record<string, string>> = {
       union all select currency, -amount from deposits where status <> 'allocated') as unallocated
     group by currency having sum(balance) <> 0`,
   'the parts of a deposit that was given away are the deposit': `
-    select deposit_key, status, amount, given from deposits left join lateral (
+    select deposit_id, status, amount, given from deposits left join lateral (
       select sum(amount) as given from deposit_allocations as part
-      where part.deposit_key = deposits.deposit_key) as parts on true
+      where part.deposit_id = deposits.deposit_id) as parts on true
     where case when status = 'allocated' then given is distinct from amount else given is not null end`,
   'the ledger gives every part to the same owner': `
-    select deposit_key, payout_id, part.amount from deposit_allocations as part
+    select deposit_id, payout_id, part.amount from deposit_allocations as part
     where payout_id is not null and part.amount is distinct from (
       select -sum(posting.amount) from ledger_postings as posting
       join ledger_entries using (entry_id) join ledger_accounts using (account_id)
-      where cause = 'allocation' and cause_id = part.deposit_key and ledger_accounts.payout_id = part.payout_id)`,
+      where cause = 'allocation' and cause_id = part.deposit_id and ledger_accounts.payout_id = part.payout_id)`,
   'a payout received the parts it was given, and no more than it expected': `
     select payouts.payout_id, deposit_received, deposit_amount from payouts
     where funding = 'deposit' and (deposit_received > coalesce(deposit_amount, 0)

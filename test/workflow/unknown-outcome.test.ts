@@ -161,7 +161,7 @@ describe('with what is not found left to a person', () => {
     test('only after the wait for an unknown outcome, by so many readings', async () => {
       const { rows } = await database.query(
         `select absence_checks, held.at >= last_sent_at + make_interval(secs => $3) as settled
-         from provider_requests join payout_transitions held on held.payout_id = provider_requests.payout_id and held.status = 'held'
+         from provider_requests join payout_timeline held on held.payout_id = provider_requests.payout_id and held.status = 'held'
          where operation = $1 and external_order_id = any($2)`,
         [operation, payoutIds, UNKNOWN_OUTCOME_WAIT_SECONDS],
       );

@@ -296,7 +296,7 @@ async function decide(
     const outcome = await step(trx, row);
     if (outcome.kind === 'done') {
       const values = { operation_id: operationId, payout_id: payoutId, action, actor, reason };
-      await trx.insertInto('payout_operations').values(values).execute();
+      await trx.insertInto('payout_decisions').values(values).execute();
     }
     return outcome;
   });
@@ -313,7 +313,7 @@ export async function isCarriedOut(
   operationId: string,
 ): Promise<boolean> {
   const row = await trx
-    .selectFrom('payout_operations')
+    .selectFrom('payout_decisions')
     .select('operation_id')
     .where('payout_id', '=', payoutId)
     .where('operation_id', '=', operationId)

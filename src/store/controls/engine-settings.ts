@@ -44,7 +44,7 @@ function normaliseProvider(provider: string): string {
 /** A store without payouts and deposits, as a mistyped address leaves it, is anybody's. */
 async function holdsMoney(db: StoreDatabase): Promise<boolean> {
   const payout = await db.selectFrom('payouts').select('payout_id').limit(1).executeTakeFirst();
-  const deposit = await db.selectFrom('deposits').select('deposit_key').limit(1).executeTakeFirst();
+  const deposit = await db.selectFrom('deposits').select('deposit_id').limit(1).executeTakeFirst();
   return payout !== undefined || deposit !== undefined;
 }
 

@@ -70,7 +70,7 @@ async function findLocked(trx: StoreTransaction, depositKey: string): Promise<De
   return trx
     .selectFrom('deposits')
     .selectAll()
-    .where('deposit_key', '=', depositKey)
+    .where('deposit_id', '=', depositKey)
     .forUpdate()
     .executeTakeFirst();
 }
@@ -98,7 +98,7 @@ async function findMatch(trx: StoreTransaction, deposit: DepositRow): Promise<Ma
           .where('tx_hash', '=', deposit.tx_hash)
           .executeTakeFirst();
   const expected = await trx
-    .selectFrom('expected_amounts')
+    .selectFrom('expected_deposits')
     .select('payout_id')
     .where('currency', '=', deposit.currency)
     .where('amount', '=', deposit.amount)
@@ -216,20 +216,20 @@ async function writeAllocation(
       payout_id: only ?? deposit.payout_id,
       decided_at: sql<Date>`clock_timestamp()`,
     })
-    .where('deposit_key', '=', deposit.deposit_key)
+    .where('deposit_id', '=', deposit.deposit_id)
     .execute();
   await trx
     .insertInto('deposit_allocations')
     .values(
       parts.map(({ payoutId, amount }) => ({
-        deposit_key: deposit.deposit_key,
+        deposit_id: deposit.deposit_id,
         payout_id: payoutId,
         amount,
         matched_by: by,
       })),
     )
     .execute();
-  await bookAllocation(trx, deposit.deposit_key, deposit.currency, parts, actor);
+  await bookAllocation(trx, deposit.deposit_id, deposit.currency, parts, actor);
 }
 
 async function leaveUnallocated(
@@ -247,7 +247,7 @@ async function leaveUnallocated(
       payout_id: payoutId,
       decided_at: sql<Date>`clock_timestamp()`,
     })
-    .where('deposit_key', '=', deposit.deposit_key)
+    .where('deposit_id', '=', deposit.deposit_id)
     .execute();
   if (payout !== undefined) {
     await addFlag(
@@ -265,7 +265,7 @@ async function toOutcome(trx: StoreTransaction, deposit: DepositRow): Promise<Al
   if (status !== 'allocated') {
     return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
   }
-  const [owner] = await ownersOf(trx, deposit.deposit_key);
+  const [owner] = await ownersOf(trx, deposit.deposit_id);
   const wake = await findWaitingForBalance(trx, [deposit.currency]);
   if (owner === undefined) return { kind: 'freed', wake };
   const payout = await lockExistingPayout(trx, owner);
@@ -277,7 +277,7 @@ async function ownersOf(trx: StoreTransaction, depositKey: string): Promise<stri
   const rows = await trx
     .selectFrom('deposit_allocations')
     .select('payout_id')
-    .where('deposit_key', '=', depositKey)
+    .where('deposit_id', '=', depositKey)
     .where('payout_id', 'is not', null)
     .execute();
   // In the order in which they are locked everywhere, which is no database's collation.
@@ -314,7 +314,7 @@ export async function assignDeposit(
 
 async function describeAssignment(trx: StoreTransaction, deposit: DepositRow): Promise<AssignOutcome> {
   const payouts = [];
-  for (const payoutId of await ownersOf(trx, deposit.deposit_key)) {
+  for (const payoutId of await ownersOf(trx, deposit.deposit_id)) {
     payouts.push({ payoutId, missing: missingDeposit(await lockExistingPayout(trx, payoutId)) });
   }
   return { kind: 'assigned', payouts, wake: await findWaitingForBalance(trx, [deposit.currency]) };

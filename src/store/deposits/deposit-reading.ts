@@ -38,14 +38,14 @@ async function findCursor(db: StoreDatabase, request: DepositListRequest): Promi
   const row = await db
     .selectFrom('deposits')
     .select('sequence')
-    .where('deposit_key', '=', depositKey)
+    .where('deposit_id', '=', depositKey)
     .executeTakeFirst();
   if (row !== undefined) return row.sequence;
   throw new UnknownCursorError(request.startingAfter === undefined ? 'ending_before' : 'starting_after');
 }
 
 export async function findDeposit(db: StoreDatabase, depositId: string): Promise<DepositRecord | undefined> {
-  const rows = await db.selectFrom('deposits').selectAll().where('deposit_key', '=', depositId).execute();
+  const rows = await db.selectFrom('deposits').selectAll().where('deposit_id', '=', depositId).execute();
   return (await toDeposits(db, rows))[0];
 }
 
@@ -69,15 +69,15 @@ async function toDeposits(db: StoreDatabase, rows: readonly DepositRow[]): Promi
     .selectFrom('deposit_allocations')
     .selectAll()
     .where(
-      'deposit_key',
+      'deposit_id',
       'in',
-      rows.map((row) => row.deposit_key),
+      rows.map((row) => row.deposit_id),
     )
     .orderBy('payout_id')
     .execute();
-  const allocationsOf = groupBy(allocations, (allocation) => allocation.deposit_key);
+  const allocationsOf = groupBy(allocations, (allocation) => allocation.deposit_id);
   return rows.map((row) => ({
-    depositId: row.deposit_key,
+    depositId: row.deposit_id,
     providerDepositId: row.provider_deposit_id,
     txHash: row.tx_hash,
     currency: row.currency,
@@ -85,7 +85,7 @@ async function toDeposits(db: StoreDatabase, rows: readonly DepositRow[]): Promi
     address: row.address,
     status: row.status,
     unallocatedReason: row.unallocated_reason,
-    allocations: (allocationsOf.get(row.deposit_key) ?? []).map(
+    allocations: (allocationsOf.get(row.deposit_id) ?? []).map(
       ({ payout_id: payoutId, amount, matched_by: matchedBy }): DepositAllocation => ({
         payoutId,
         amount,

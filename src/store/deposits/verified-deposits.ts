@@ -40,12 +40,12 @@ export async function recordInTransaction(trx: StoreTransaction, deposit: Verifi
   const known = await findSameDeposit(trx, deposit);
   if (known !== undefined) {
     await learnNames(trx, known, deposit);
-    return known.deposit_key;
+    return known.deposit_id;
   }
   await trx
     .insertInto('deposits')
     .values({
-      deposit_key: deposit.depositKey,
+      deposit_id: deposit.depositKey,
       provider_deposit_id: deposit.providerDepositId,
       tx_hash: deposit.txHash,
       tx_index: await countDepositsOf(trx, deposit.txHash),
@@ -71,7 +71,7 @@ export async function findSameDeposit(
     .selectAll()
     .where((eb) =>
       eb.or([
-        eb('deposit_key', '=', depositKey),
+        eb('deposit_id', '=', depositKey),
         ...(providerDepositId === null ? [] : [eb('provider_deposit_id', '=', providerDepositId)]),
         ...(txHash === null
           ? []
@@ -105,7 +105,7 @@ async function learnNames(trx: StoreTransaction, known: DepositRow, deposit: Ver
       tx_index: known.tx_hash !== txHash ? await countDepositsOf(trx, txHash) : known.tx_index,
       address: known.address ?? deposit.address,
     })
-    .where('deposit_key', '=', known.deposit_key)
+    .where('deposit_id', '=', known.deposit_id)
     .execute();
 }
 
@@ -115,10 +115,10 @@ async function flagOwners(trx: StoreTransaction, known: DepositRow, txHash: stri
     .selectFrom('deposit_allocations')
     .innerJoin('payouts', 'payouts.payout_id', 'deposit_allocations.payout_id')
     .select(['payouts.payout_id', 'payouts.status'])
-    .where('deposit_key', '=', known.deposit_key)
+    .where('deposit_id', '=', known.deposit_id)
     .execute();
   for (const owner of owners) {
-    const detail = `deposit ${known.deposit_key} came in with transaction ${txHash}, not with the one that was recorded by hand`;
+    const detail = `deposit ${known.deposit_id} came in with transaction ${txHash}, not with the one that was recorded by hand`;
     await addFlag(trx, owner, FAILURE_TYPE.CONFLICTING_MATCH, detail);
   }
 }
@@ -162,9 +162,9 @@ export async function learnTransaction(
       .set({ tx_hash: txHash, tx_index: await countDepositsOf(trx, txHash) })
       .where('provider_deposit_id', '=', providerDepositId)
       .where('tx_hash', 'is', null)
-      .returning('deposit_key')
+      .returning('deposit_id')
       .executeTakeFirst();
-    return row?.deposit_key;
+    return row?.deposit_id;
   });
 }
 
@@ -173,5 +173,5 @@ export async function findDepositKey(
   db: StoreDatabase,
   names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
 ): Promise<string | undefined> {
-  return (await findSameDeposit(db, names))?.deposit_key;
+  return (await findSameDeposit(db, names))?.deposit_id;
 }

@@ -14,20 +14,14 @@ const OPENING_BALANCES = 'opening_balances_recorded';
 export interface AccountOpening {
   /** Outside activity from then on is booked; what was before is in the opening balance. */
   readonly openedAt: Date;
-  /** Deposits from then on are deposits: earlier than `openedAt` where payouts were there before the ledger. */
-  readonly depositsFrom: Date;
   readonly isRecorded: boolean;
 }
 
 export async function readAccountOpening(db: StoreDatabase): Promise<AccountOpening> {
   const openedAt = await readSetting(db, 'account_opened_at');
-  const depositsFrom = await readSetting(db, 'deposits_from');
-  if (openedAt === undefined || depositsFrom === undefined) {
-    throw new Error('the store has lost the time at which its account was opened');
-  }
+  if (openedAt === undefined) throw new Error('the store has lost the time at which its account was opened');
   return {
     openedAt: new Date(openedAt),
-    depositsFrom: new Date(depositsFrom),
     isRecorded: (await readSetting(db, OPENING_BALANCES)) !== undefined,
   };
 }
@@ -106,7 +100,7 @@ export async function findUnbooked(
       (entry.cause, entry.cause_id) = (case leg when 'order' then ${ENTRY_CAUSE.ORDER}
         when 'return' then ${ENTRY_CAUSE.RETURN} else ${ENTRY_CAUSE.OUTSIDE} end,
         case leg when 'order' then ord.external_order_id else moved.id end)
-    where deposits.deposit_key is null and entry.entry_id is null and not (leg = 'payout' and po.payout_id is not null)
+    where deposits.deposit_id is null and entry.entry_id is null and not (leg = 'payout' and po.payout_id is not null)
       and (leg = 'deposit' or ord.payout_id is not null or po.payout_id is not null or moved.at >= ${openedAt})
   `.execute(db);
   return new Set(rows.map((row) => row.id));

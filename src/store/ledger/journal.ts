@@ -72,7 +72,7 @@ export async function postEntry(trx: StoreTransaction, draft: EntryDraft): Promi
       cause_id: draft.causeId,
       funding_account: MAIN_FUNDING_ACCOUNT,
       payout_id: draft.payoutId ?? null,
-      deposit_key: draft.depositKey ?? null,
+      deposit_id: draft.depositKey ?? null,
       actor: draft.actor ?? null,
       details: JSON.stringify(draft.details ?? {}),
     })

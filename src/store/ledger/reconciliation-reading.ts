@@ -30,14 +30,13 @@ export async function readStoreSnapshot(
   mentioned: MentionedObjects,
 ): Promise<StoreSnapshot> {
   const since = new Date(sinceMs - CLOCK_MARGIN_MS);
-  const { openedAt, depositsFrom } = await readAccountOpening(db);
+  const { openedAt } = await readAccountOpening(db);
   return inSnapshot(db, async (trx) => ({
     balances: await readProviderBalances(trx),
     attempts: await readAttempts(trx, since, mentioned),
     deposits: await readDeposits(trx, since, mentioned),
     outsideTransactionIds: await readOutsideIds(trx, mentioned),
     openedAtMs: openedAt.getTime(),
-    depositsFromMs: depositsFrom.getTime(),
   }));
 }
 
@@ -70,7 +69,7 @@ async function readAttempts(
       coalesce(po.currency, split_part(ord.symbol, '/', 1)) as currency,
       ord.quote_amount, coalesce(po.fee, ord.fee) as fee, coalesce(po.status, ord.status) as status,
       coalesce(po.recorded_at, ord.recorded_at) as recorded_at,
-      coalesce(po.read_at, ord.read_at) as read_at, po.returned, po.returned_at
+      coalesce(po.read_at, ord.read_at) as read_at, po.returned_amount, po.returned_at
     from provider_requests join payouts using (payout_id)
     left join provider_payouts po
       on provider_requests.operation = 'payout' and po.external_order_id = provider_requests.external_order_id
@@ -101,7 +100,7 @@ interface AttemptRow {
   readonly status: ProviderStatus | null;
   readonly recorded_at: Date | null;
   readonly read_at: Date | null;
-  readonly returned: string | null;
+  readonly returned_amount: string | null;
   readonly returned_at: Date | null;
 }
 
@@ -135,7 +134,7 @@ function toAttempt(row: AttemptRow, booked: readonly BookedNet[]): Attempt {
           readAtMs: readAt.getTime(),
           booked: booked.map(({ currency: of, net }) => ({ currency: of, net })),
           returnedAtMs: row.returned_at?.getTime() ?? null,
-          returned: row.returned,
+          returned: row.returned_amount,
         }
       : null,
   };
@@ -167,7 +166,7 @@ async function readDeposits(
 ): Promise<StoreSnapshot['deposits']> {
   const rows = await trx
     .selectFrom('deposits')
-    .select(['deposit_key', 'provider_deposit_id', 'currency', 'amount', 'verified_at'])
+    .select(['deposit_id', 'provider_deposit_id', 'currency', 'amount', 'verified_at'])
     .where((eb) =>
       eb.or([
         eb('verified_at', '>=', since),
@@ -176,7 +175,7 @@ async function readDeposits(
     )
     .execute();
   return rows.map((row) => ({
-    depositId: row.deposit_key,
+    depositId: row.deposit_id,
     providerDepositId: row.provider_deposit_id,
     currency: row.currency,
     amount: row.amount,

@@ -1,15 +1,11 @@
 import { Migrator, sql, type Migration } from 'kysely';
 import { LEGAL_TRANSITIONS, PAYOUT_STATUSES } from '../../domain/payout-status.js';
 import type { StoreDatabase } from '../database.js';
-import * as quickstart from './0001-quickstart.js';
-import * as ledger from './0002-ledger.js';
-import * as operations from './0003-operations.js';
+import * as schema from './0001-schema.js';
 
 /** In order; a name that has run anywhere is never changed. Migrations only go forward. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
-  '0001-quickstart': quickstart,
-  '0002-ledger': ledger,
-  '0003-operations': operations,
+  '0001-schema': schema,
 };
 
 /** Brings the database to this version's schema; safe to run at any time and by several processes at once. */

@@ -100,7 +100,7 @@ export async function openForDeposit(
       deposit_expires_at: new Date(origin.startedAt.getTime() + terms.deadlineSeconds * 1_000),
     });
     await trx
-      .insertInto('expected_amounts')
+      .insertInto('expected_deposits')
       .values({ currency: row.funding_currency, amount, payout_id: row.payout_id, rests_until: null })
       .execute();
     await addTimelineEntry(
@@ -178,9 +178,9 @@ async function findFreeAmount(
   baseAmount: string,
 ): Promise<string | undefined> {
   // One opening at a time per currency: two would find the same free amount.
-  await sql`select pg_advisory_xact_lock(hashtext('expected_amounts'), hashtext(${currency}))`.execute(trx);
+  await sql`select pg_advisory_xact_lock(hashtext('expected_deposits'), hashtext(${currency}))`.execute(trx);
   await trx
-    .deleteFrom('expected_amounts')
+    .deleteFrom('expected_deposits')
     .where('currency', '=', currency)
     .where('rests_until', '<', sql<Date>`clock_timestamp()`)
     .execute();
@@ -194,7 +194,7 @@ async function findFreeAmount(
       select generate_series(${baseAmount}::numeric, ${last}::numeric, ${unit}::numeric) as amount
     ) as candidate
     where not exists (
-      select from expected_amounts as taken
+      select from expected_deposits as taken
       where taken.funding_account = 'main' and taken.currency = ${currency} and taken.amount = candidate.amount)
     limit 1`.execute(trx);
   return rows[0]?.amount;

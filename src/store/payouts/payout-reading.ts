@@ -85,10 +85,10 @@ async function findCursor(db: StoreDatabase, request: PayoutListRequest): Promis
 
 export async function readTimeline(db: StoreDatabase, payoutId: string): Promise<TimelineEntry[]> {
   return db
-    .selectFrom('payout_transitions')
+    .selectFrom('payout_timeline')
     .select(['status', 'at', 'detail'])
     .where('payout_id', '=', payoutId)
-    .orderBy('transition_id')
+    .orderBy('entry_id')
     .execute();
 }
 

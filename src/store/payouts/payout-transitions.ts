@@ -122,7 +122,7 @@ export async function addTimelineEntry(
   at?: Date,
 ): Promise<void> {
   await trx
-    .insertInto('payout_transitions')
+    .insertInto('payout_timeline')
     .values({ payout_id: payoutId, status, detail, ...(at === undefined ? {} : { at }) })
     .execute();
 }
@@ -153,10 +153,10 @@ export async function addTimelineEntryOnce(
   detail: string,
 ): Promise<void> {
   const last = await trx
-    .selectFrom('payout_transitions')
+    .selectFrom('payout_timeline')
     .select('detail')
     .where('payout_id', '=', payoutId)
-    .orderBy('transition_id', 'desc')
+    .orderBy('entry_id', 'desc')
     .limit(1)
     .executeTakeFirst();
   if (last?.detail !== detail) await addTimelineEntry(trx, payoutId, status, detail);
@@ -168,8 +168,8 @@ export async function isInTimeline(
   detail: string,
 ): Promise<boolean> {
   const entry = await trx
-    .selectFrom('payout_transitions')
-    .select('transition_id')
+    .selectFrom('payout_timeline')
+    .select('entry_id')
     .where('payout_id', '=', payoutId)
     .where('detail', '=', detail)
     .executeTakeFirst();
@@ -178,7 +178,7 @@ export async function isInTimeline(
 
 async function restExpectedAmount(trx: StoreTransaction, payoutId: string): Promise<void> {
   await trx
-    .updateTable('expected_amounts')
+    .updateTable('expected_deposits')
     .set({
       rests_until: sql<Date>`clock_timestamp() + make_interval(days => ${EXPECTED_AMOUNT_REST_DAYS})`,
     })

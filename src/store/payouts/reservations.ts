@@ -96,8 +96,8 @@ export async function findWaitingForBalance(
 /** Polls ask again and again; the timeline says it once. */
 async function noteOnce(trx: StoreTransaction, row: PayoutRow, detail: string): Promise<void> {
   const entry = await trx
-    .selectFrom('payout_transitions')
-    .select('transition_id')
+    .selectFrom('payout_timeline')
+    .select('entry_id')
     .where('payout_id', '=', row.payout_id)
     .where('detail', '=', detail)
     .executeTakeFirst();

@@ -180,7 +180,7 @@ async function bookEnd(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRo
 async function endUndebited(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
   await trx
     .updateTable('provider_payouts')
-    .set({ returned: '0', returned_at: sql<Date>`clock_timestamp()` })
+    .set({ returned_amount: '0', returned_at: sql<Date>`clock_timestamp()` })
     .where('external_order_id', '=', attempt.external_order_id)
     .execute();
   if (isFinalStatus(row.status)) await releaseFunds(trx, row.payout_id);
@@ -311,7 +311,7 @@ async function bookReturned(
   await bookReturn(trx, { balanceTransactionId, payoutId, currency, expected: attempt.booked_amount, net });
   await trx
     .updateTable('provider_payouts')
-    .set({ returned: net, returned_at: sql<Date>`clock_timestamp()` })
+    .set({ returned_amount: net, returned_at: sql<Date>`clock_timestamp()` })
     .where('external_order_id', '=', attempt.external_order_id)
     .execute();
   await addTimelineEntry(trx, payoutId, row.status, `${net} ${currency} came back from QbitPay`);

@@ -37,7 +37,6 @@ class World {
     deposits: [],
     outsideTransactionIds: [],
     openedAtMs: NOW - 20 * DAY,
-    depositsFromMs: NOW - 20 * DAY,
   };
   readonly provider: Mutable<ProviderSnapshot> = { balances: [], payouts: [], orders: [], transactions: [] };
 

@@ -1,0 +1,349 @@
+import { sql, type Kysely } from 'kysely';
+
+/** The whole schema, by aggregate. Amounts are numeric: PostgreSQL compares and adds them exactly. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const aggregate of [SETTINGS, PAYOUTS, DEPOSITS, REQUESTS, LEDGER, RECONCILIATION, WEBHOOKS]) {
+    await sql.raw(aggregate).execute(db);
+  }
+}
+
+const SETTINGS = `
+create table engine_settings (name text primary key, value text not null);
+
+insert into engine_settings (name, value) values
+  -- Two random UUIDs are 244 random bits, without an extension.
+  ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text),
+  -- What moves from now on is booked for its own reason; what was there before is the opening balance.
+  ('account_opened_at', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+  raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+end $$;
+`;
+
+const PAYOUTS = `
+create table payouts (
+  payout_id text primary key,
+  sequence bigint generated always as identity unique,
+  request_hash text not null,
+  first_execution_run_id text not null,
+  open_request_id text,
+  maker text not null,
+  funding_account text not null default 'main',
+  funding text not null default 'deposit' check (funding in ('deposit', 'balance')),
+  amount numeric not null check (amount > 0),
+  currency text not null,
+  amount_mode text not null check (amount_mode in ('receive', 'send')),
+  funding_currency text not null,
+  destination jsonb not null,
+  description text,
+  status text not null,
+  hold_reason text,
+  held_from text,
+  flags text[] not null default '{}',
+  failure_type text,
+  failure_message text,
+  order_attempt integer not null default 1,
+  payout_attempt integer not null default 1,
+  deposit_network text,
+  deposit_address text,
+  deposit_amount numeric check (deposit_amount > 0),
+  deposit_received numeric not null default 0 check (deposit_received >= 0),
+  deposit_expires_at timestamptz,
+  fee_side text check (fee_side in ('added', 'deducted')),
+  payout_fee_rate numeric,
+  trade_fee_rate numeric,
+  estimated_price numeric,
+  minimum_amount numeric,
+  minimum_currency text,
+  created_at timestamptz not null,
+  updated_at timestamptz not null default clock_timestamp(),
+  -- Nobody can take on a payout that is held for a reason unknown.
+  check (status <> 'held' or hold_reason is not null));
+create index payouts_by_status on payouts (status, sequence desc);
+create index payouts_awaiting_balance on payouts (sequence) where status = 'awaiting_balance';
+
+-- Written by every migration from the table in the domain: a bug, or a person with psql, cannot revive an ended payout.
+create table legal_payout_transitions (
+  from_status text not null,
+  to_status text not null,
+  primary key (from_status, to_status));
+create function refuse_illegal_payout_transition() returns trigger language plpgsql as $$
+begin
+  if not exists (select from legal_payout_transitions
+                 where from_status = old.status and to_status = new.status) then
+    raise exception 'payout % cannot go from % to %', old.payout_id, old.status, new.status
+      using errcode = 'check_violation';
+  end if;
+  return new;
+end $$;
+create trigger payouts_legal_transition before update of status on payouts
+  for each row when (old.status is distinct from new.status)
+  execute function refuse_illegal_payout_transition();
+
+create table payout_timeline (
+  entry_id bigint generated always as identity primary key,
+  payout_id text not null references payouts,
+  status text not null,
+  detail text not null,
+  at timestamptz not null default clock_timestamp());
+create index payout_timeline_by_payout on payout_timeline (payout_id, entry_id);
+create trigger payout_timeline_append_only before update or delete on payout_timeline
+  for each row execute function refuse_change();
+
+-- What persons decided, once each: a decision that is carried out again (its answer was lost) changes nothing.
+create table payout_decisions (
+  payout_id text not null references payouts,
+  operation_id text not null,
+  action text not null,
+  actor text not null,
+  reason text not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (payout_id, operation_id));
+`;
+
+const DEPOSITS = `
+-- No two payouts expect the same amount, nor does one that an ended payout expected a while ago: money may come late.
+create table expected_deposits (
+  funding_account text not null default 'main',
+  currency text not null,
+  amount numeric not null,
+  payout_id text not null unique references payouts,
+  rests_until timestamptz,
+  primary key (funding_account, currency, amount));
+create index expected_deposits_resting on expected_deposits (rests_until) where rests_until is not null;
+
+create table declared_transactions (
+  tx_hash text primary key,
+  payout_id text not null references payouts,
+  declared_by text not null,
+  declared_at timestamptz not null default clock_timestamp());
+
+create table deposits (
+  deposit_id text primary key,
+  sequence bigint generated always as identity unique,
+  provider_deposit_id text unique,
+  tx_hash text,
+  -- One transaction can bring several deposits; each is known by its place among them.
+  tx_index integer not null default 0,
+  currency text not null,
+  amount numeric not null check (amount > 0),
+  address text,
+  proof text not null,
+  status text not null check (status in ('verified', 'allocated', 'unallocated')),
+  payout_id text references payouts,
+  unallocated_reason text,
+  verified_at timestamptz not null default clock_timestamp(),
+  decided_at timestamptz,
+  check (status <> 'unallocated' or unallocated_reason is not null));
+create unique index deposits_by_transaction on deposits (tx_hash, tx_index);
+create index deposits_by_payout on deposits (payout_id);
+create index deposits_by_currency on deposits (currency);
+create index deposits_by_status on deposits (status, sequence);
+
+create table deposit_allocations (
+  deposit_id text not null references deposits,
+  payout_id text references payouts,
+  amount numeric not null check (amount > 0),
+  matched_by text not null check (matched_by in ('declaredTransaction', 'exactAmount', 'person')),
+  allocated_at timestamptz not null default clock_timestamp(),
+  unique nulls not distinct (deposit_id, payout_id));
+create index deposit_allocations_by_payout on deposit_allocations (payout_id);
+`;
+
+const REQUESTS = `
+create table provider_requests (
+  operation text not null check (operation in ('order', 'payout')),
+  external_order_id text not null,
+  payout_id text not null references payouts,
+  state text not null check (state in
+    ('prepared', 'sending', 'accepted', 'refused', 'not_sent', 'retry_later', 'unknown')),
+  sends integer not null default 0,
+  failure_type text,
+  failure_message text,
+  amount numeric,
+  currency text,
+  price numeric,
+  first_sent_at timestamptz,
+  last_sent_at timestamptz,
+  absence_checks integer not null default 0,
+  resend_by text,
+  resends integer not null default 0,
+  updated_at timestamptz not null default clock_timestamp(),
+  -- The row that the compare-and-set of a sending finds: there is never a second one to send by.
+  primary key (operation, external_order_id));
+create index provider_requests_by_payout on provider_requests (payout_id);
+
+create table provider_orders (
+  external_order_id text primary key,
+  payout_id text not null references payouts,
+  -- One object of QbitPay's is never two payouts' own.
+  provider_order_id text not null unique,
+  symbol text not null,
+  amount numeric not null,
+  price numeric not null,
+  quote_amount numeric not null,
+  fee numeric not null,
+  status text not null,
+  unclear_since timestamptz,
+  missing_since timestamptz,
+  recorded_at timestamptz not null default clock_timestamp(),
+  read_at timestamptz not null default clock_timestamp());
+create index provider_orders_by_payout on provider_orders (payout_id);
+
+create table provider_payouts (
+  external_order_id text primary key,
+  payout_id text not null references payouts,
+  provider_payout_id text not null unique,
+  currency text not null,
+  post_amount numeric not null,
+  recipient_amount numeric not null,
+  fee numeric not null,
+  status text not null,
+  booked_amount numeric not null default 0,
+  booked_fee numeric not null default 0,
+  adjustments integer not null default 0,
+  returned_amount numeric,
+  returned_at timestamptz,
+  missing_since timestamptz,
+  recorded_at timestamptz not null default clock_timestamp(),
+  read_at timestamptz not null default clock_timestamp());
+create index provider_payouts_by_payout on provider_payouts (payout_id);
+`;
+
+const LEDGER = `
+-- Debits and credits are kept apart, so that accounts that money only passes through show how much it was.
+create table ledger_accounts (
+  account_id bigint generated always as identity primary key,
+  funding_account text not null,
+  currency text not null,
+  kind text not null check (kind in ('provider', 'return_pending', 'available', 'unallocated', 'payout', 'external',
+    'rounding', 'fees', 'conversion', 'shortfall')),
+  payout_id text references payouts,
+  debits numeric not null default 0 check (debits >= 0),
+  credits numeric not null default 0 check (credits >= 0),
+  balance numeric generated always as
+    (case when kind in ('provider', 'return_pending') then debits - credits else credits - debits end) stored,
+  check ((kind = 'payout') = (payout_id is not null)),
+  -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account.
+  constraint ledger_accounts_never_below_zero check (kind = 'shortfall' or balance >= 0),
+  constraint ledger_accounts_shortfall_never_above_zero check (kind <> 'shortfall' or balance <= 0),
+  unique nulls not distinct (payout_id, funding_account, currency, kind));
+
+create table ledger_entries (
+  entry_id bigint generated always as identity primary key,
+  cause text not null,
+  cause_id text not null,
+  funding_account text not null,
+  payout_id text references payouts,
+  deposit_id text references deposits,
+  actor text,
+  details jsonb not null default '{}',
+  at timestamptz not null default clock_timestamp(),
+  -- The same movement of money, read twice, is booked once.
+  constraint ledger_entries_once_per_cause unique (cause, cause_id));
+create index ledger_entries_by_payout on ledger_entries (payout_id, entry_id);
+create index ledger_entries_by_deposit on ledger_entries (deposit_id, entry_id);
+
+create table ledger_postings (
+  entry_id bigint not null references ledger_entries,
+  line integer not null,
+  account_id bigint not null references ledger_accounts,
+  -- Positive: a debit. Negative: a credit.
+  amount numeric not null check (amount <> 0),
+  primary key (entry_id, line));
+create index ledger_postings_by_account on ledger_postings (account_id, entry_id);
+
+-- All postings of an entry come in one statement: they sum to zero then, or none of them is there.
+create function balance_ledger_postings() returns trigger language plpgsql as $$
+begin
+  if exists (select from added join ledger_accounts using (account_id)
+             group by entry_id, currency having sum(amount) <> 0) then
+    raise exception 'the postings of a ledger entry do not sum to zero' using errcode = 'check_violation';
+  end if;
+  if (select count(*) from ledger_postings where entry_id in (select entry_id from added))
+     <> (select count(*) from added) then
+    raise exception 'a ledger entry gets no postings later' using errcode = 'restrict_violation';
+  end if;
+  update ledger_accounts set debits = ledger_accounts.debits + moved.debits,
+                             credits = ledger_accounts.credits + moved.credits
+    from (select account_id, coalesce(sum(amount) filter (where amount > 0), 0) as debits,
+                 coalesce(-sum(amount) filter (where amount < 0), 0) as credits
+          from added group by account_id) as moved
+    where ledger_accounts.account_id = moved.account_id;
+  return null;
+end $$;
+create trigger ledger_postings_balanced after insert on ledger_postings
+  referencing new table as added for each statement execute function balance_ledger_postings();
+
+-- Checked at the commit: the postings come after their entry.
+create function refuse_empty_ledger_entry() returns trigger language plpgsql as $$
+begin
+  if not exists (select from ledger_postings where entry_id = new.entry_id) then
+    raise exception 'ledger entry % has no postings', new.entry_id using errcode = 'check_violation';
+  end if;
+  return null;
+end $$;
+create constraint trigger ledger_entries_not_empty after insert on ledger_entries
+  deferrable initially deferred for each row execute function refuse_empty_ledger_entry();
+
+-- What was booked stays: a mistake is put right by another entry.
+create trigger ledger_entries_append_only before update or delete on ledger_entries
+  for each row execute function refuse_change();
+create trigger ledger_entries_never_emptied before truncate on ledger_entries
+  for each statement execute function refuse_change();
+create trigger ledger_postings_append_only before update or delete on ledger_postings
+  for each row execute function refuse_change();
+create trigger ledger_postings_never_emptied before truncate on ledger_postings
+  for each statement execute function refuse_change();
+
+-- An update of balances counts only from within the trigger on the postings.
+create function refuse_balance_without_posting() returns trigger language plpgsql as $$
+begin
+  if pg_trigger_depth() < 2 then
+    raise exception 'the balance of a ledger account moves by postings only' using errcode = 'restrict_violation';
+  end if;
+  return new;
+end $$;
+create trigger ledger_accounts_by_postings_only before update on ledger_accounts
+  for each row execute function refuse_balance_without_posting();
+create trigger ledger_accounts_never_deleted before delete on ledger_accounts
+  for each row execute function refuse_change();
+`;
+
+const RECONCILIATION = `
+create table provider_balance_readings (
+  funding_account text not null,
+  currency text not null,
+  available numeric not null,
+  pending numeric not null,
+  read_at timestamptz not null,
+  primary key (funding_account, currency));
+
+create table reconciliation_reports (
+  report_id bigint generated always as identity primary key,
+  ran_at timestamptz not null,
+  clean boolean not null,
+  report jsonb not null);
+`;
+
+const WEBHOOKS = `
+create table webhook_inbox (
+  webhook_event_id text primary key,
+  type text not null,
+  livemode boolean,
+  provider_object_id text,
+  payout_id text,
+  body bytea not null,
+  state text not null check (state in ('pending', 'handled', 'ignored', 'kept')),
+  state_detail text,
+  dispatches integer not null default 0,
+  next_dispatch_at timestamptz,
+  received_at timestamptz not null default clock_timestamp(),
+  handled_at timestamptz);
+-- Most events are handled soon: what is looked for among the rest must not read them all.
+create index webhook_inbox_due on webhook_inbox (next_dispatch_at) where state = 'pending';
+create index webhook_inbox_by_object on webhook_inbox (provider_object_id) where state = 'pending';
+create index webhook_inbox_by_payout on webhook_inbox (payout_id) where state = 'pending';
+`;
