@@ -1,7 +1,10 @@
+/** Jest as `npm test` runs it. docs/testing.md says what is where. */
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // jest.proofs.config.js runs these.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/proofs/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../../src/config/config.js';
 import { DISCREPANCIES } from '../../src/domain/discrepancy-descriptions.js';
-import { CANARY_API_KEY, createDatabase, startTestEngine, type TestEngine } from '../support/engine.js';
+import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
+import { createDatabase } from '../support/test-database.js';
 import { openAndFund } from '../support/provider-requests.js';
 
 /** As `npm run reconcile` starts it. */

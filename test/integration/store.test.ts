@@ -4,7 +4,7 @@ import { openStore, type Store } from '../../src/store/store.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { FEE_SIDE } from '../../src/domain/quote.js';
-import { createDatabase, createMigratedDatabase } from '../support/engine.js';
+import { createDatabase, createMigratedDatabase } from '../support/test-database.js';
 import { payoutRequest } from '../support/engine-client.js';
 import { runConcurrently } from '../support/test-store.js';
 

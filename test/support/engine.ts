@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Runtime } from '@temporalio/worker';
-import { Client as PostgresClient } from 'pg';
 import { readConfig, type Environment } from '../../src/config/config.js';
 import { createLogger } from '../../src/config/logger.js';
-import { openStore } from '../../src/store/store.js';
 import { createTemporalAccess, type TemporalAccess } from '../../src/bin/create-parts.js';
 import { startApi } from '../../src/bin/run-api.js';
 import { installTemporalRuntime, startWorker, type RunningWorker } from '../../src/bin/run-worker.js';
@@ -12,6 +9,8 @@ import type { RunningPart } from '../../src/bin/running-part.js';
 import { choosePort, PortUnavailableError } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
 import { createEngineClient, type EngineClient } from './engine-client.js';
+import { sharedServer } from './shared-servers.js';
+import { createMigratedDatabase, newDatabaseName } from './test-database.js';
 
 /** The key of the simulated provider: no log line, history, error or answer may ever show it. */
 export const CANARY_API_KEY = 'qbitpay-canary-key-4f9c2b7e';
@@ -66,7 +65,7 @@ export async function startTestEngine(options: TestEngineOptions = {}): Promise<
 }
 
 async function startOnce(options: TestEngineOptions): Promise<TestEngine> {
-  const name = `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const name = newDatabaseName();
   const databaseUrl = await createMigratedDatabase(name);
   const port = await choosePort({ variable: 'PORT' });
   const apiUrl = `http://127.0.0.1:${port}`;
@@ -163,32 +162,6 @@ async function testLogger(): Promise<Logger> {
     await Runtime.instance().shutdown();
   }
   return logger;
-}
-
-/** Address of a server that the global set-up started. */
-export function sharedServer(variable: 'TEST_POSTGRES_URL' | 'TEST_TEMPORAL_ADDRESS'): string {
-  const address = process.env[variable];
-  if (address === undefined) throw new Error(`${variable} is not set: the global set-up starts the servers`);
-  return address;
-}
-
-/** A database of this version's schema, of its own. */
-export async function createMigratedDatabase(name: string): Promise<string> {
-  const url = await createDatabase(name);
-  const store = openStore({ url, onIdleError: () => undefined });
-  await store.migrate();
-  await store.close();
-  return url;
-}
-
-export async function createDatabase(name: string): Promise<string> {
-  const admin = new PostgresClient({ connectionString: sharedServer('TEST_POSTGRES_URL') });
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  await admin.end();
-  const url = new URL(sharedServer('TEST_POSTGRES_URL'));
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 /** Schedules outlive their workers; on a shared server they would pile up. */

@@ -1,6 +1,7 @@
 import './typescript-suffixes.mjs';
 import { constants } from 'node:os';
 import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
+import { createTemplateDatabase } from './template-database.js';
 import { startTestServers, type TestServers } from './test-servers.js';
 
 declare global {
@@ -28,6 +29,7 @@ export default async function globalSetup(selection: Selection): Promise<void> {
   globalThis.testServers = servers;
   process.env['TEST_POSTGRES_URL'] = servers.postgresUrl;
   process.env['TEST_TEMPORAL_ADDRESS'] = servers.temporalAddress;
+  process.env['TEST_TEMPLATE_DATABASE'] = await createTemplateDatabase();
 }
 
 /** `jest test/unit/money` need not wait for servers that it does not use. */

@@ -4,8 +4,8 @@ import { openStore, type Store } from '../../src/store/store.js';
 import type { PayoutOrigin } from '../../src/store/payouts/payout-transitions.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
-import { createMigratedDatabase } from './engine.js';
 import { payoutRequest } from './engine-client.js';
+import { createMigratedDatabase, newDatabaseName } from './test-database.js';
 
 /** A store of a test's own, with connections beside it that look at what it leaves in PostgreSQL. */
 export interface TestStore {
@@ -33,10 +33,6 @@ export function attachTestStore(url: string): TestStore {
       await store.close();
     },
   };
-}
-
-function newDatabaseName(): string {
-  return `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
 }
 
 export const FEE_TERMS: FeeTerms = { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' };

@@ -1,12 +1,7 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
 import { balanceIn } from '../support/balances.js';
-import {
-  expectAvailableOrUnallocated,
-  expectMoneyInOrder,
-  untilAllocated,
-  untilUnallocated,
-} from '../support/deposit-workflows.js';
+import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { untilAnswer } from '../support/payout-workflows.js';
@@ -215,30 +210,5 @@ describe('cancelling a payout', () => {
       }),
     );
     for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
-  });
-
-  test('cancelling and depositing at once ends either cancelled, with available or unallocated money, or paid', async () => {
-    const opened = await Promise.all(Array.from({ length: 24 }, () => engine.open()));
-    await Promise.all(
-      opened.map(async (payout, index) => {
-        let deposit: Json;
-        let answer: Answer | undefined;
-        const fund = async () => (deposit = await engine.fund(payout));
-        const stop = async () => (answer = await cancel(payout));
-        if (index % 3 === 0) await Promise.all([fund(), stop()]);
-        else if (index % 3 === 1) await stop().then(fund);
-        else await fund().then(stop);
-
-        if (answer?.status === 200) {
-          await engine.untilStatus(payout.payoutId, 'cancelled');
-          expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
-          await expectAvailableOrUnallocated(engine, payout, deposit);
-        } else {
-          expect(answer?.status).toBe(409);
-          await expectPaidOnce(payout);
-          await untilAllocated(engine, deposit.id);
-        }
-      }),
-    );
   });
 });

@@ -1,12 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
-import {
-  expectAvailableOrUnallocated,
-  expectMoneyInOrder,
-  untilAllocated,
-  untilUnallocated,
-} from '../support/deposit-workflows.js';
+import { expectMoneyInOrder, untilUnallocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
@@ -74,58 +68,10 @@ describe('the deadline of a deposit', () => {
     expect((await engine.untilStatus(payout.payoutId, 'expired')).holdReason).toBeNull();
   });
 
-  test('a payout that cancel, its deadline and its deposit reach at once has one end', async () => {
-    const opened = await Promise.all(Array.from({ length: 20 }, () => engine.open()));
-    await Promise.all(
-      opened.map(async (payout, index) => {
-        const { payoutId } = payout;
-        await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (index - 14) * 8);
-        const [deposit] = await Promise.all([
-          engine.fund(payout),
-          engine.api('POST', `/v1/payouts/${payoutId}/cancel`),
-        ]);
-        const { status } = await resultOf(payout);
-        expect(['paid', 'cancelled', 'expired']).toContain(status);
-        await engine.untilStatus(payoutId, status);
-        await expectOneOwner(payout, status, deposit);
-      }),
-    );
-  });
-
   test('its amount rests: the next payout of the same amount expects another one', async () => {
     const first = await engine.open({ amount: '3000.00' });
     await engine.untilStatus(first.payoutId, 'expired');
     const second = await engine.open({ amount: '3000.00' });
     expect(second.deposit.amount).not.toBe(first.deposit.amount);
   });
-
-  test('a deposit at the deadline either pays the payout or is unallocated, never both', async () => {
-    // Around the deadline, by milliseconds: which side each falls on does not matter.
-    const offsetsMs = Array.from({ length: 20 }, (_, index) => (index - 14) * 8);
-    const ends: string[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      const opened = await Promise.all(offsetsMs.map(() => engine.open()));
-      await Promise.all(
-        opened.map(async (payout, index) => {
-          await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (offsetsMs[index] ?? 0));
-          const deposit = await engine.fund(payout);
-          const { status } = await resultOf(payout);
-          expect(['paid', 'expired']).toContain(status);
-          await engine.untilStatus(payout.payoutId, status);
-          await expectOneOwner(payout, status, deposit);
-          ends.push(status);
-        }),
-      );
-    }
-    expect(ends).toHaveLength(40);
-  });
-
-  async function expectOneOwner(payout: Json, status: string, deposit: Json): Promise<void> {
-    if (status === 'paid') {
-      await expectConvertedAndPaidOnce(engine, payout.payoutId);
-      await untilAllocated(engine, deposit.id);
-    } else {
-      await expectAvailableOrUnallocated(engine, payout, deposit);
-    }
-  }
 });

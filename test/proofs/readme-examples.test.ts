@@ -9,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { choosePort } from '../../src/embedded/choose-port.js';
-import { createDatabase, sharedServer } from '../support/engine.js';
+import { sharedServer } from '../support/shared-servers.js';
+import { createDatabase } from '../support/test-database.js';
 
 /*
  * The examples of the README, as pasted, against the engine as `npm start` runs it: in a folder of its own, on the

@@ -12,7 +12,8 @@ import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-b
 import { CRASH_POINT } from '../faults/crash-points.js';
 import { expectBooksToBalance, makeAvailable } from '../support/balances.js';
 import { startConnectionGate, type ConnectionGate } from '../support/connection-gate.js';
-import { sharedServer, startTestEngine, type TestEngine } from '../support/engine.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
 import { describePayout, untilAnswer } from '../support/payout-workflows.js';
 import { openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator } from '../../src/simulator/server.js';
-import { CANARY_API_KEY, createMigratedDatabase, sharedServer } from '../support/engine.js';
+import { CANARY_API_KEY } from '../support/engine.js';
+import { sharedServer } from '../support/shared-servers.js';
+import { createMigratedDatabase } from '../support/test-database.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startPart, type PartProcess } from '../support/processes.js';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { sharedServer } from '../support/engine.js';
-import { BUGS, type Bug } from './bugs/index.js';
-import { writeCampaignBundles, type CampaignBundles } from './campaign-bundle.js';
-import type { Job } from './judgement.js';
-import { createPlan } from './plan.js';
-import { readRegressionSeeds } from './regression-seeds.js';
-import { runSeed, type SeedResult } from './seed-run.js';
-import type { Servers } from './servers.js';
+import { sharedServer } from '../support/shared-servers.js';
+import { BUGS, type Bug } from '../faults/bugs/index.js';
+import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-bundle.js';
+import type { Job } from '../faults/judgement.js';
+import { createPlan } from '../faults/plan.js';
+import { readRegressionSeeds } from '../faults/regression-seeds.js';
+import { runSeed, type SeedResult } from '../faults/seed-run.js';
+import type { Servers } from '../faults/servers.js';
 
 /*
  * A small part of the campaign that `npm run faults` plays. The servers are those of all tests, so that they are not

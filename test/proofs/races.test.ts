@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import {
+  expectAvailableOrUnallocated,
+  expectMoneyInOrder,
+  untilAllocated,
+} from '../support/deposit-workflows.js';
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import type { Answer, Json } from '../support/engine-client.js';
+import { untilAnswer } from '../support/payout-workflows.js';
+import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
+
+/** A deposit, a cancellation and the deadline that meet: many times, and around every moment. */
+
+let engine: TestEngine;
+afterEach(async () => {
+  await expectMoneyInOrder(engine);
+  await engine.stop();
+});
+
+const resultOf = ({ payoutId }: Json): Promise<Json> =>
+  engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).result();
+/** A caller is kept waiting for 10 s, as long as a busy machine may take; he repeats his request then. */
+const cancel = ({ payoutId }: Json): Promise<Answer> =>
+  untilAnswer(
+    () => engine.api('POST', `/v1/payouts/${payoutId}/cancel`),
+    ({ status }) => status !== 503,
+    'an answer to the cancellation',
+  );
+
+describe('at the deadline', () => {
+  beforeEach(async () => {
+    engine = await startTestEngine({ env: { DEPOSIT_DEADLINE_SECONDS: '1' } });
+  });
+
+  test('a payout that cancel, its deadline and its deposit reach at once has one end', async () => {
+    const opened = await Promise.all(Array.from({ length: 20 }, () => engine.open()));
+    await Promise.all(
+      opened.map(async (payout, index) => {
+        const { payoutId } = payout;
+        await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (index - 14) * 8);
+        const [deposit] = await Promise.all([
+          engine.fund(payout),
+          engine.api('POST', `/v1/payouts/${payoutId}/cancel`),
+        ]);
+        const { status } = await resultOf(payout);
+        expect(['paid', 'cancelled', 'expired']).toContain(status);
+        await engine.untilStatus(payoutId, status);
+        await expectOneOwner(payout, status, deposit);
+      }),
+    );
+  });
+
+  test('a deposit at the deadline either pays the payout or is unallocated, never both', async () => {
+    // Around the deadline, by milliseconds: which side each falls on does not matter.
+    const offsetsMs = Array.from({ length: 20 }, (_, index) => (index - 14) * 8);
+    const ends: string[] = [];
+    for (let round = 0; round < 2; round += 1) {
+      const opened = await Promise.all(offsetsMs.map(() => engine.open()));
+      await Promise.all(
+        opened.map(async (payout, index) => {
+          await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (offsetsMs[index] ?? 0));
+          const deposit = await engine.fund(payout);
+          const { status } = await resultOf(payout);
+          expect(['paid', 'expired']).toContain(status);
+          await engine.untilStatus(payout.payoutId, status);
+          await expectOneOwner(payout, status, deposit);
+          ends.push(status);
+        }),
+      );
+    }
+    expect(ends).toHaveLength(40);
+  });
+
+  async function expectOneOwner(payout: Json, status: string, deposit: Json): Promise<void> {
+    if (status === 'paid') {
+      await expectConvertedAndPaidOnce(engine, payout.payoutId);
+      await untilAllocated(engine, deposit.id);
+    } else {
+      await expectAvailableOrUnallocated(engine, payout, deposit);
+    }
+  }
+});
+
+describe('before the deadline', () => {
+  beforeEach(async () => {
+    engine = await startTestEngine();
+  });
+
+  test('cancelling and depositing at once ends either cancelled, with available or unallocated money, or paid', async () => {
+    const opened = await Promise.all(Array.from({ length: 24 }, () => engine.open()));
+    await Promise.all(
+      opened.map(async (payout, index) => {
+        let deposit: Json;
+        let answer: Answer | undefined;
+        const fund = async () => (deposit = await engine.fund(payout));
+        const stop = async () => (answer = await cancel(payout));
+        if (index % 3 === 0) await Promise.all([fund(), stop()]);
+        else if (index % 3 === 1) await stop().then(fund);
+        else await fund().then(stop);
+
+        if (answer?.status === 200) {
+          await engine.untilStatus(payout.payoutId, 'cancelled');
+          expect(await resultOf(payout)).toMatchObject({ status: 'cancelled' });
+          await expectAvailableOrUnallocated(engine, payout, deposit);
+        } else {
+          expect(answer?.status).toBe(409);
+          await engine.untilStatus(payout.payoutId, 'paid');
+          await expectConvertedAndPaidOnce(engine, payout.payoutId);
+          await untilAllocated(engine, deposit.id);
+        }
+      }),
+    );
+  });
+});
