@@ -10,6 +10,7 @@ import {
   QbitPayProviderError,
   QbitPayRateLimitError,
 } from '../src/qbitpay/errors.js';
+import { spread, type RetryLaterError } from './retry-later.js';
 
 /**
  * The one place where a provider error becomes what the engine does about it. Reads are repeated: a few
@@ -56,13 +57,25 @@ export function toReadFailure(error: QbitPayError): ApplicationFailure {
   });
 }
 
-/** Runs a reading of the provider of which the store shows nothing: why there is no answer is in the failure alone. */
-export async function asReadFailure<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw error instanceof QbitPayError ? toReadFailure(error) : error;
-  }
+/** For an activity that waits until the provider answers: every attempt is one more, for as long as it takes. */
+export function toWaitingFailure(error: QbitPayError): ApplicationFailure {
+  const { type, retryAfterMs } = classifyReadError(error);
+  return ApplicationFailure.create({
+    type,
+    message: `${type}: still waiting for QbitPay`,
+    category: 'BENIGN',
+    ...(retryAfterMs === undefined ? {} : { nextRetryDelay: spread(retryAfterMs) }),
+  });
+}
+
+/** Benign: otherwise every poll would be logged as a failure. */
+export function toRetryLaterFailure({ message, afterMs }: RetryLaterError): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: 'RETRY_LATER',
+    message,
+    ...(afterMs === undefined ? {} : { nextRetryDelay: afterMs }),
+    category: 'BENIGN',
+  });
 }
 
 export type PostVerdict =

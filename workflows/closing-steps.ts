@@ -28,7 +28,8 @@ export async function closeAs(
   failure: CloseFundingInput['failure'] = null,
   detail: string = failure === null ? DETAILS[to] : `${DETAILS[to]}: ${failure.message}`,
 ): Promise<string | undefined> {
-  const outcome = await closeFunding({ origin: run.origin, to, detail, failure });
+  const { payoutId } = run.input.request;
+  const outcome = await closeFunding({ payoutId, origin: run.origin, to, detail, failure });
   // The provider's own words stay in the store: they may name the recipient.
   const shown = failure === null ? detail : `${DETAILS[to]}: ${FAILURES[failure.type].meaning}`;
   if (outcome.kind === 'closed') {

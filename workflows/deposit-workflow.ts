@@ -62,7 +62,7 @@ export async function depositWorkflow(input: DepositWorkflowInput): Promise<Depo
   };
   handleMessages(run);
   if (notice !== undefined) run.depositKey = await verify(run, input, notice);
-  await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
+  await adoptAllocation(run, await allocateDeposit({ payoutId: null, depositKey: run.depositKey }));
   await condition(allHandlersFinished);
   const payoutIds = run.payoutIds ?? [];
   return { payoutId: payoutIds[0] ?? null, payoutIds };
@@ -74,7 +74,7 @@ function handleMessages(run: DepositRun): void {
   });
   setHandler(assignDeposit, async ({ to, actor }) => {
     const { depositKey } = run;
-    const outcome = await assignInStore({ depositKey, to, actor });
+    const outcome = await assignInStore({ payoutId: null, depositKey, to, actor });
     if (outcome.kind === 'refused') return { refusal: outcome.message };
     for (const { payoutId, missing } of outcome.payouts) await tellPayout(payoutId, depositKey, missing);
     await wakeWaiting(outcome);
@@ -89,7 +89,7 @@ async function adoptAllocation(run: DepositRun, first: AllocationOutcome): Promi
     const { payoutId, missing } = allocation;
     if (!(await tellPayout(payoutId, run.depositKey, missing))) {
       // Nobody is there to be told. If the payout was closed meanwhile, its money became available with it.
-      allocation = await allocateDeposit({ depositKey: run.depositKey });
+      allocation = await allocateDeposit({ payoutId: null, depositKey: run.depositKey });
       const isOpen = allocation.kind === 'allocated' && !isFinalStatus(allocation.payoutStatus);
       if (isOpen) return waitForPerson(run, FAILURE_TYPE.PAYOUT_NOT_RUNNING);
     }
@@ -126,7 +126,12 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
   );
   for (let attempt = 1; verifiedAs === undefined; attempt += 1) {
     try {
-      const proof = await verifyDeposit({ depositKey, notice, verifyIntervalMs: policy.verifyIntervalMs });
+      const proof = await verifyDeposit({
+        payoutId: null,
+        depositKey,
+        notice,
+        verifyIntervalMs: policy.verifyIntervalMs,
+      });
       // Answers recorded before deposits had several names say nothing of it.
       verifiedAs = (proof as Partial<typeof proof>).depositKey ?? depositKey;
     } catch (error) {
@@ -184,7 +189,7 @@ async function waitForPerson(run: DepositRun, reason: FailureType): Promise<void
     return;
   }
   run.unreadDeclarations = 0;
-  await adoptAllocation(run, await allocateDeposit({ depositKey: run.depositKey }));
+  await adoptAllocation(run, await allocateDeposit({ payoutId: null, depositKey: run.depositKey }));
 }
 
 /**

@@ -13,9 +13,10 @@ import { adopt, adoptState, show, untilAnswered, type PayoutRun } from './payout
 /** Prices the payout and writes it, with its deposit address and amount, into the store. */
 export async function open(run: PayoutRun): Promise<void> {
   const price = isSameCurrency(run.input.request) ? null : await takePrice(run);
+  const { payoutId } = run.input.request;
   const { maxSlippageBps, depositDeadlineSeconds } = run.policy;
   const opened = await untilAnswered(run, () =>
-    getDepositAddress({ origin: run.origin, price, maxSlippageBps, depositDeadlineSeconds }),
+    getDepositAddress({ payoutId, origin: run.origin, price, maxSlippageBps, depositDeadlineSeconds }),
   );
   await adoptOpening(run, opened);
 }

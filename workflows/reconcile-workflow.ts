@@ -11,7 +11,7 @@ const { reconcile } = proxyActivities<Activities>({
 
 /** One comparison of the store with the provider; answers with the id of its report in the store. */
 export async function reconcileWorkflow(): Promise<{ readonly reportId: string }> {
-  const { reportId, discrepancies, kinds, wake } = await reconcile();
+  const { reportId, discrepancies, kinds, wake } = await reconcile({ payoutId: null });
   const summary = discrepancies === 0 ? 'clean' : `**${discrepancies} discrepancies**: ${kinds.join(', ')}`;
   createPublisher()({}, summary);
   await wakeWaiting({ wake });

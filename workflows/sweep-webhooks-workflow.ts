@@ -6,5 +6,5 @@ const { dispatchDueWebhooks } = proxyActivities<Activities>(SWEEP_PROFILE);
 
 /** One sweep over the webhook inbox; a Temporal Schedule starts it. */
 export async function sweepWebhooksWorkflow(): Promise<void> {
-  await dispatchDueWebhooks();
+  await dispatchDueWebhooks({ payoutId: null });
 }

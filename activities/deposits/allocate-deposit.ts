@@ -4,6 +4,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 export type { AllocationOutcome };
 
 export interface AllocateDepositInput {
+  readonly payoutId: null;
   readonly depositKey: string;
 }
 

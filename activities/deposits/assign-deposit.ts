@@ -3,6 +3,7 @@ import type { Assignment } from '../../src/store/ledger/ledger-records.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
 export interface AssignDepositInput {
+  readonly payoutId: null;
   readonly depositKey: string;
   readonly to: Assignment;
   /** Name of the API key of whoever decided it. */

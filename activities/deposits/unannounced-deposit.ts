@@ -3,17 +3,16 @@ import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { QbitPayError } from '../../src/qbitpay/errors.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyReadError } from '../failure-mapping.js';
-import { retryLater, spread } from '../retry-later.js';
+import { RetryLaterError, spread } from '../retry-later.js';
 import { CLOCK_MARGIN_MS } from '../provider/provider-scan.js';
 import { findShownDeposits } from './shown-deposits.js';
-import { noteWaiting } from '../watched.js';
 
 const LOOK_AGAIN_MS = 1_000;
 
 /**
  * Before a payout expires: QbitPay may have its deposit, and its notice may have been lost, or the engine been away. The
  * deposit is then followed up, and the deadline waits until it is in the store.
- * @throws ApplicationFailure to be called again, while a deposit is on its way there, or QbitPay does not answer
+ * @throws RetryLaterError to be called again, while a deposit is on its way there, or QbitPay does not answer
  */
 export async function awaitUnannounced(deps: ActivityDependencies, payoutId: string): Promise<void> {
   const { store, settings } = deps;
@@ -26,16 +25,19 @@ export async function awaitUnannounced(deps: ActivityDependencies, payoutId: str
     const shown = await findShownDeposits(deps.qbitpay, { currency, amount, sinceMs });
     for (const { source } of shown) {
       if (source !== undefined && (await followUp(deps, source, { currency, amount }))) {
-        await noteWaiting(store, payoutId, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
-        throw retryLater('a deposit came in, and is not decided about yet', LOOK_AGAIN_MS);
+        throw new RetryLaterError('a deposit came in, and is not decided about yet', {
+          afterMs: LOOK_AGAIN_MS,
+          waitsFor: FAILURE_TYPE.DEPOSIT_UNVERIFIED,
+        });
       }
     }
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
     const { type, retryAfterMs } = classifyReadError(error);
-    await noteWaiting(store, payoutId, type);
-    const pauseMs = retryAfterMs === undefined ? undefined : spread(retryAfterMs);
-    throw retryLater('QbitPay does not say whether the deposit came in', pauseMs);
+    throw new RetryLaterError('QbitPay does not say whether the deposit came in', {
+      afterMs: retryAfterMs === undefined ? undefined : spread(retryAfterMs),
+      waitsFor: type,
+    });
   }
   await store.payouts.clearWaiting(payoutId);
 }

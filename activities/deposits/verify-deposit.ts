@@ -7,12 +7,12 @@ import { BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { DepositNotice } from './deposit-notice.js';
-import { asReadFailure } from '../failure-mapping.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 import { ensureOpeningBalances } from '../provider/opening-balances.js';
 import { arrivedWith, findShownDeposits, isThere } from './shown-deposits.js';
 
 export interface VerifyDepositInput {
+  readonly payoutId: null;
   readonly depositKey: string;
   readonly notice: DepositNotice;
   readonly verifyIntervalMs: number;
@@ -28,14 +28,14 @@ export function createVerifyDeposit(deps: ActivityDependencies) {
   return async function verifyDeposit(input: VerifyDepositInput): Promise<DepositProof> {
     const { store, settings } = deps;
     const events = await store.webhooks.pendingWebhooksOf({ providerObjectId: input.depositKey });
-    const depositKey = await asReadFailure(async () => {
-      await ensureOpeningBalances(deps);
-      return settings.depositProof === 'available'
-        ? proveByBalance(deps, input)
-        : proveByTransaction(deps, input);
-    });
-    if (depositKey === undefined)
-      throw retryLater('the provider does not show the deposit', input.verifyIntervalMs);
+    await ensureOpeningBalances(deps);
+    const prove = settings.depositProof === 'available' ? proveByBalance : proveByTransaction;
+    const depositKey = await prove(deps, input);
+    if (depositKey === undefined) {
+      throw new RetryLaterError('the provider does not show the deposit', {
+        afterMs: input.verifyIntervalMs,
+      });
+    }
     if (input.notice.txHash === null) await learnFrom(deps, events);
     await store.webhooks.markWebhooksHandled(events);
     return { depositKey };

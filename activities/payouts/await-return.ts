@@ -2,9 +2,8 @@ import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/
 import { compareAmounts } from '../../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 import type { SettlementInput } from './settlement-reading.js';
-import { watched } from '../watched.js';
 
 export interface AwaitReturnInput extends SettlementInput {
   readonly pollIntervalMs: number;
@@ -13,8 +12,10 @@ export interface AwaitReturnInput extends SettlementInput {
 /** Reads until the provider shows the money of a failed or cancelled payout again: only then it is available. */
 export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
-    const outcome = await watched(deps.store, input.payoutId, () => readReturn(deps, input));
-    if (outcome === undefined) throw retryLater('the money has not come back', input.pollIntervalMs);
+    const outcome = await readReturn(deps, input);
+    if (outcome === undefined) {
+      throw new RetryLaterError('the money has not come back', { afterMs: input.pollIntervalMs });
+    }
     return outcome;
   };
 }

@@ -2,13 +2,12 @@ import type { CloseOutcome } from '../../src/store/payouts/funding.js';
 import type { FailureType } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { asReadFailure } from '../failure-mapping.js';
-import { heartbeating } from '../heartbeating.js';
 import { whyNotReleasable } from './preflight-check.js';
 import { awaitUnannounced } from '../deposits/unannounced-deposit.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 
 export interface CloseFundingInput {
+  readonly payoutId: string;
   readonly origin: PayoutOriginInput;
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   /** One line for the timeline. */
@@ -23,18 +22,15 @@ export interface CloseFundingInput {
  */
 export function createCloseFunding(deps: ActivityDependencies) {
   return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
-    return heartbeating(() => close(deps, input));
+    return close(deps, input);
   };
 }
 
 async function close(deps: ActivityDependencies, input: CloseFundingInput): Promise<CloseOutcome> {
   const { store } = deps;
-  const { payoutId } = input.origin.request;
+  const { payoutId } = input;
   if (input.to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
-  const why =
-    input.to === PAYOUT_STATUS.CANCELLED
-      ? await asReadFailure(() => whyNotReleasable(deps, payoutId))
-      : undefined;
+  const why = input.to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
   if (why !== undefined) {
     const { status, holdReason } = await store.payouts.getPayout(payoutId);
     return { kind: 'refused', status, holdReason, why };

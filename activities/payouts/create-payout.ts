@@ -14,7 +14,6 @@ import { recordAccepted, type AcceptedPayout } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { sendGuarded, type NotAccepted } from './guarded-post.js';
-import { heartbeating } from '../heartbeating.js';
 import { isNothing, scanPayouts } from '../provider/provider-scan.js';
 import { hold, type PayoutState } from '../payout-state.js';
 
@@ -30,7 +29,7 @@ export type CreatePayoutResult = AcceptedPayout | NotAccepted;
  */
 export function createCreatePayout(deps: ActivityDependencies) {
   return async function createPayout(input: CreatePayoutInput): Promise<CreatePayoutResult> {
-    return heartbeating(() => create(deps, input));
+    return create(deps, input);
   };
 }
 

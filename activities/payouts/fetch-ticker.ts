@@ -3,7 +3,6 @@ import { quotedAt } from '../../src/domain/price-guard.js';
 import { QbitPayInvalidRequestError, QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
 import { TICKER_SIDE } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { watched } from '../watched.js';
 
 export interface FetchTickerInput {
   readonly payoutId: string;
@@ -23,25 +22,23 @@ export type FetchTickerResult =
   { readonly kind: 'price'; readonly price: Price } | { readonly kind: 'noSuchPair' };
 
 /** `GET /markets/ticker`: selling the funding currency for the payout currency uses the pair's bid. */
-export function createFetchTicker({ store, qbitpay }: ActivityDependencies) {
+export function createFetchTicker({ qbitpay }: ActivityDependencies) {
   return async function fetchTicker(input: FetchTickerInput): Promise<FetchTickerResult> {
     // A workflow that was started without the API brings its request unchecked.
     if (!CURRENCY_PATTERN.test(input.fundingCurrency) || !CURRENCY_PATTERN.test(input.currency)) {
       return { kind: 'noSuchPair' };
     }
     const symbol = `${input.fundingCurrency}/${input.currency}`;
-    return watched(store, input.payoutId, async () => {
-      try {
-        const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
-        assertPositive(ticker.price);
-        const quotedAtMs = quotedAt(ticker.timestamp, Date.now());
-        return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs } };
-      } catch (error) {
-        // Without the provider's own error object a proxy may have answered.
-        if (!(error instanceof QbitPayInvalidRequestError) || !error.hasErrorObject) throw error;
-        return { kind: 'noSuchPair' };
-      }
-    });
+    try {
+      const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
+      assertPositive(ticker.price);
+      const quotedAtMs = quotedAt(ticker.timestamp, Date.now());
+      return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs } };
+    } catch (error) {
+      // Without the provider's own error object a proxy may have answered.
+      if (!(error instanceof QbitPayInvalidRequestError) || !error.hasErrorObject) throw error;
+      return { kind: 'noSuchPair' };
+    }
   };
 }
 

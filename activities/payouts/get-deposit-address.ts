@@ -22,9 +22,9 @@ import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 import { superseded } from '../payout-state.js';
-import { watched } from '../watched.js';
 
 export interface GetDepositAddressInput {
+  readonly payoutId: string;
   readonly origin: PayoutOriginInput;
   /** Null where nothing is sold, or where no market sells it. */
   readonly price: Price | null;
@@ -63,37 +63,33 @@ export function createGetDepositAddress({ store, qbitpay, settings }: ActivityDe
     const before = await store.payouts.findOpened(input.origin);
     if (before !== undefined) return withProviderPayout(store, request.payoutId, before);
     if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
-    return watched(store, request.payoutId, async () => {
-      const account = await qbitpay.getAccount();
-      const feeTerms = readFeeTerms(account, settings.feeSide);
-      const minimum = readMinimum(account);
-      const bid = input.price?.bid ?? '1';
-      const refusal = refuseAmount(request, bid, feeTerms, minimum);
-      if (refusal !== undefined) return rejected(refusal);
-      const terms = {
-        baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
-        feeTerms,
-        estimatedPrice: input.price?.bid ?? null,
-        minimum: minimum ?? null,
-      };
-      const origin = await toPayoutOrigin(store, input.origin);
-      if (fundingOf(request) === FUNDING.BALANCE) {
-        return store.payouts.openFromBalance(origin, terms);
-      }
-      const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
-      if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
-      const network = settings.networks[request.fundingCurrency];
-      if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
-      const { addr: address } = wallet;
-      const deadlineSeconds = input.depositDeadlineSeconds;
-      const outcome = await store.payouts.openForDeposit(origin, {
-        ...terms,
-        network,
-        address,
-        deadlineSeconds,
-      });
-      return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
+    const account = await qbitpay.getAccount();
+    const feeTerms = readFeeTerms(account, settings.feeSide);
+    const minimum = readMinimum(account);
+    const bid = input.price?.bid ?? '1';
+    const refusal = refuseAmount(request, bid, feeTerms, minimum);
+    if (refusal !== undefined) return rejected(refusal);
+    const terms = {
+      baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
+      feeTerms,
+      estimatedPrice: input.price?.bid ?? null,
+      minimum: minimum ?? null,
+    };
+    const origin = await toPayoutOrigin(store, input.origin);
+    if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(origin, terms);
+    const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
+    if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
+    const network = settings.networks[request.fundingCurrency];
+    if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
+    const { addr: address } = wallet;
+    const deadlineSeconds = input.depositDeadlineSeconds;
+    const outcome = await store.payouts.openForDeposit(origin, {
+      ...terms,
+      network,
+      address,
+      deadlineSeconds,
     });
+    return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
   };
 }
 

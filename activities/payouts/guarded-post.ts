@@ -7,7 +7,6 @@ import type { ActivityDependencies } from '../dependencies.js';
 import type { PostVerdict } from '../failure-mapping.js';
 import { hold, superseded, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { noteWaiting, watched } from '../watched.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
 
@@ -86,13 +85,12 @@ async function sizeAndSend<Answer, Result>(
   post: GuardedPost<Answer, Result>,
 ): Promise<Result | NotAccepted> {
   const { store } = deps;
-  const { payoutId, providerRequest } = post;
+  const { providerRequest } = post;
   const { mayBeResent, firstSentAt } = await store.requests.get(providerRequest);
   let { decidedAt } = post;
   // It was proven absent some time ago: it is sent again only if it is absent still, which may take long to see.
   if (mayBeResent && firstSentAt !== null) {
-    const isAbsent = await watched(store, payoutId, () => post.isAbsent(firstSentAt));
-    if (!isAbsent) {
+    if (!(await post.isAbsent(firstSentAt))) {
       await store.requests.withdrawResend(providerRequest);
       return { kind: 'unknown' };
     }
@@ -161,7 +159,6 @@ async function settleRefusal<Answer, Result>(
   if (settled !== verdict.providerRequest) return notSender(deps, payoutId, providerRequest);
   if (verdict.kind === 'priceRefused') return post.priceRefused();
   if (verdict.kind !== 'notNow') return answerRejection(deps, payoutId, providerRequest, rejection);
-  await noteWaiting(deps.store, payoutId, verdict.type);
   return { kind: 'notNow', reason: verdict.type, retryAfterMs: verdict.retryAfterMs ?? 0 };
 }
 

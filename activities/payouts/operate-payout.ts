@@ -27,8 +27,6 @@ import { discrepancyOf, toProviderRecord } from './accepted-payout.js';
 import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { asReadFailure } from '../failure-mapping.js';
-import { heartbeating } from '../heartbeating.js';
 import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
@@ -63,7 +61,7 @@ export type OperatePayoutResult =
 /** Carries out a person's decision, if it makes sense; the store decides that. */
 export function createOperatePayout(deps: ActivityDependencies) {
   return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
-    const outcome = await heartbeating(() => operate(deps, input));
+    const outcome = await operate(deps, input);
     const store = await superseded(deps.store, input.payoutId);
     return outcome.kind === 'done'
       ? { ...outcome, ...store }
@@ -89,11 +87,11 @@ async function operate(
     case 'resend':
       return decisions.resend(decision, unknownOutcomeWaitSeconds);
     case 'close':
-      return asReadFailure(() => close(deps, decision, unknownOutcomeWaitSeconds));
+      return close(deps, decision, unknownOutcomeWaitSeconds);
     case 'retry':
-      return asReadFailure(() => retry(deps, { ...decision, destination: operation.destination }));
+      return retry(deps, { ...decision, destination: operation.destination });
     case 'adopt':
-      return asReadFailure(() => adopt(deps, { ...decision, providerId: operation.providerId }));
+      return adopt(deps, { ...decision, providerId: operation.providerId });
   }
 }
 

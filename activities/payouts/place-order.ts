@@ -23,12 +23,10 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText, type PostVerdict } from '../failure-mapping.js';
 import { answerFromRequest, sendGuarded, type NotAccepted } from './guarded-post.js';
 import type { Price } from './fetch-ticker.js';
-import { heartbeating } from '../heartbeating.js';
 import { isNothing, scanOrders } from '../provider/provider-scan.js';
 import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
 import { superseded } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { watched } from '../watched.js';
 
 export interface PlaceOrderInput {
   readonly payoutId: string;
@@ -53,7 +51,7 @@ export type PlaceOrderResult =
  */
 export function createPlaceOrder(deps: ActivityDependencies) {
   return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
-    return heartbeating(() => place(deps, input));
+    return place(deps, input);
   };
 }
 
@@ -190,5 +188,5 @@ async function readBack(
   payout: PayoutRecord,
   maxSlippageBps: number,
 ): Promise<PlaceOrderResult> {
-  return watched(deps.store, payout.payoutId, () => readOrder(deps, payout, maxSlippageBps));
+  return readOrder(deps, payout, maxSlippageBps);
 }

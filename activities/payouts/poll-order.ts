@@ -1,8 +1,7 @@
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 import { holdUnclear, readOrder, type OrderProgress } from './order-reading.js';
-import { watched } from '../watched.js';
 
 export interface PollOrderInput {
   readonly payoutId: string;
@@ -20,11 +19,11 @@ export function createPollOrder(deps: ActivityDependencies) {
     const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds, maxSlippageBps } =
       input;
     const payout = await deps.store.payouts.getPayout(payoutId);
-    const progress = await watched(deps.store, payoutId, () => readOrder(deps, payout, maxSlippageBps));
+    const progress = await readOrder(deps, payout, maxSlippageBps);
     if (progress.kind !== 'pending') return progress;
     const { unclear } = progress;
-    if (unclear === undefined) throw retryLater('the order is pending', pollIntervalMs);
+    if (unclear === undefined) throw new RetryLaterError('the order is pending', { afterMs: pollIntervalMs });
     if (unclear.forMs >= unknownOutcomeWaitSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
-    throw retryLater(unclear.why, pollIntervalMs);
+    throw new RetryLaterError(unclear.why, { afterMs: pollIntervalMs });
   };
 }

@@ -2,7 +2,7 @@ import { activityInfo } from '@temporalio/activity';
 import type { FailureType } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 import { readSettlement, type Settlement, type SettlementInput } from './settlement-reading.js';
 
 export interface PollSettlementInput extends SettlementInput {
@@ -17,11 +17,12 @@ export interface PollSettlementInput extends SettlementInput {
  */
 export function createPollSettlement(deps: ActivityDependencies) {
   return async function pollSettlement(input: PollSettlementInput): Promise<Settlement> {
-    if (activityInfo().attempt === 1) throw retryLater('just accepted', input.pollIntervalMs);
+    const afterMs = input.pollIntervalMs;
+    if (activityInfo().attempt === 1) throw new RetryLaterError('just accepted', { afterMs });
     const settlement = await readSettlement(deps, input);
     const isHeldAnew = settlement.status === PAYOUT_STATUS.HELD && settlement.holdReason !== input.holdReason;
     if (!settlement.settled && !isHeldAnew)
-      throw retryLater('the payout is not settled', input.pollIntervalMs);
+      throw new RetryLaterError('the payout is not settled', { afterMs });
     return settlement;
   };
 }

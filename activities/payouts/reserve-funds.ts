@@ -1,7 +1,7 @@
 import type { ReservationOutcome } from '../../src/store/payouts/reservations.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 
 export type { ReservationOutcome };
 
@@ -25,7 +25,7 @@ export function createPollReservation({ store }: ActivityDependencies) {
   return async function pollReservation(input: PollReservationInput): Promise<ReservationOutcome> {
     const outcome = await store.payouts.reserveFunds(input.payoutId);
     if (outcome.status === PAYOUT_STATUS.AWAITING_BALANCE) {
-      throw retryLater('the available balance does not suffice', input.pollIntervalMs);
+      throw new RetryLaterError('the available balance does not suffice', { afterMs: input.pollIntervalMs });
     }
     return outcome;
   };

@@ -9,13 +9,11 @@ import { isWithinLimit } from '../../src/domain/resend-limits.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { heartbeating } from '../heartbeating.js';
-import { retryLater } from '../retry-later.js';
+import { RetryLaterError } from '../retry-later.js';
 import { toOrderRecord } from './order-reading.js';
 import { providerRequestIdOf, isNothing, scanFor } from '../provider/provider-scan.js';
 import { hold, superseded, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { noteWaiting, showingOutages } from '../watched.js';
 
 export interface ResolveOutcomeInput {
   readonly payoutId: string;
@@ -41,9 +39,9 @@ export type ResolveOutcomeResult =
  */
 export function createResolveOutcome(deps: ActivityDependencies) {
   return async function resolveOutcome(input: ResolveOutcomeInput): Promise<ResolveOutcomeResult> {
-    const result = await heartbeating(() => lookOnce(deps, input));
+    const result = await lookOnce(deps, input);
     // The workflow would come back with the same question at once, again and again.
-    if (isNoNews(result, input)) throw retryLater('a person decides', input.pollIntervalMs);
+    if (isNoNews(result, input)) throw aPersonDecides(input);
     return result;
   };
 }
@@ -66,8 +64,7 @@ async function lookOnce(
   // A workflow that was reset may ask about a request of a payout that has ended since.
   if (isFinalStatus(payout.status)) return superseded(store, payoutId);
   if (isHeld && (await isElsewhere(store, payout, heldAs))) return superseded(store, payoutId);
-  if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME)
-    throw retryLater('a person decides', pollIntervalMs);
+  if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) throw aPersonDecides(input);
   const id = providerRequestIdOf(payout);
   // Before the search: only what is read after the wait for an unknown outcome counts.
   const providerRequest = await store.requests.get(id);
@@ -75,15 +72,16 @@ async function lookOnce(
     return isHeld ? release(deps, payoutId, id) : { kind: 'continuePayout' };
   // On hold nothing is sent, whoever allowed it before.
   if (providerRequest.mayBeResent && !isHeld) return { kind: 'continuePayout' };
-  const result = await showingOutages(store, payoutId, () =>
-    search(deps, payout, { id, providerRequest, input }),
-  );
-  if (result !== undefined) {
-    await store.payouts.clearWaiting(payoutId);
-    return result;
-  }
-  if (!isHeld) await noteWaiting(store, payoutId, FAILURE_TYPE.OUTCOME_LOOKED_UP);
-  throw retryLater('the request is not at QbitPay', pollIntervalMs);
+  const result = await search(deps, payout, { id, providerRequest, input });
+  if (result !== undefined) return result;
+  throw new RetryLaterError('the request is not at QbitPay', {
+    afterMs: pollIntervalMs,
+    ...(isHeld ? {} : { waitsFor: FAILURE_TYPE.OUTCOME_LOOKED_UP }),
+  });
+}
+
+function aPersonDecides({ pollIntervalMs }: ResolveOutcomeInput): RetryLaterError {
+  return new RetryLaterError('a person decides', { afterMs: pollIntervalMs });
 }
 
 /** The store has learnt something since: whoever waits for a person goes on from that. */

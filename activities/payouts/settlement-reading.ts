@@ -10,7 +10,6 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import { discrepancyOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { orNone, readAnnounced, type Announced } from '../provider/provider-scan.js';
-import { watched } from '../watched.js';
 
 export interface SettlementInput {
   readonly payoutId: string;
@@ -35,42 +34,40 @@ export async function readSettlement(
   { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
 ): Promise<Settlement> {
   const { store, qbitpay } = deps;
-  return watched(store, payoutId, async () => {
-    const events = await store.webhooks.pendingWebhooksOf({ payoutId });
-    const { request } = await store.payouts.getPayout(payoutId);
-    // At once: others that do not answer must not use up the time of the one that is settled.
-    const [payout, others] = await Promise.all([
-      orNone(() => qbitpay.getPayout(providerPayoutId)),
-      readOthers(deps, providerPayoutId, events),
-    ]);
-    // First: of two payouts neither ends anything before a person has said which one it is.
-    await recordOthers(deps, payoutId, others);
-    // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
-    // read: the events stay to be dealt with.
-    if (payout === undefined) {
-      const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
-      const missing = await store.requests.recordMissing(payoutId, {
-        providerPayoutId,
-        unknownOutcomeWaitSeconds,
-      });
-      return { ...missing, settled: isFinalStatus(missing.status) };
-    }
-    const ending = outcomeOf(payout, onFailedAttempt);
-    const outcome = await store.requests.recordSettlement(payoutId, {
+  const events = await store.webhooks.pendingWebhooksOf({ payoutId });
+  const { request } = await store.payouts.getPayout(payoutId);
+  // At once: others that do not answer must not use up the time of the one that is settled.
+  const [payout, others] = await Promise.all([
+    orNone(() => qbitpay.getPayout(providerPayoutId)),
+    readOthers(deps, providerPayoutId, events),
+  ]);
+  // First: of two payouts neither ends anything before a person has said which one it is.
+  await recordOthers(deps, payoutId, others);
+  // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
+  // read: the events stay to be dealt with.
+  if (payout === undefined) {
+    const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
+    const missing = await store.requests.recordMissing(payoutId, {
       providerPayoutId,
-      currency: payout.currency,
-      recipientAmount: payout.amount,
-      fee: payout.fee,
-      providerStatus: payout.status,
-      outcome: ending,
-      discrepancy: discrepancyOf(payout, request.currency),
+      unknownOutcomeWaitSeconds,
     });
-    const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
-    await store.webhooks.markWebhooksHandled(
-      events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
-    );
-    return { ...outcome, settled: isFinalStatus(outcome.status) };
+    return { ...missing, settled: isFinalStatus(missing.status) };
+  }
+  const ending = outcomeOf(payout, onFailedAttempt);
+  const outcome = await store.requests.recordSettlement(payoutId, {
+    providerPayoutId,
+    currency: payout.currency,
+    recipientAmount: payout.amount,
+    fee: payout.fee,
+    providerStatus: payout.status,
+    outcome: ending,
+    discrepancy: discrepancyOf(payout, request.currency),
   });
+  const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
+  await store.webhooks.markWebhooksHandled(
+    events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
+  );
+  return { ...outcome, settled: isFinalStatus(outcome.status) };
 }
 
 /** Another one of the provider's that an event about this payout names; where it was not seen, its events stay. */

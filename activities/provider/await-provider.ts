@@ -1,9 +1,6 @@
-import { activityInfo, ApplicationFailure } from '@temporalio/activity';
-import { QbitPayError } from '../../src/qbitpay/errors.js';
+import { activityInfo } from '@temporalio/activity';
 import type { ActivityDependencies } from '../dependencies.js';
-import { classifyReadError } from '../failure-mapping.js';
-import { retryLater, spread } from '../retry-later.js';
-import { noteWaiting } from '../watched.js';
+import { RetryLaterError, spread } from '../retry-later.js';
 
 export interface AwaitProviderInput {
   /** Whose reason for waiting is kept up to date in the store; null when it is not a payout that waits. */
@@ -16,24 +13,11 @@ export interface AwaitProviderInput {
  * Reads the account until the provider answers with the key that is in force. Its retry policy is the wait, so
  * that an outage of days adds attempts and no events.
  */
-export function createAwaitProvider({ store, qbitpay }: ActivityDependencies) {
-  return async function awaitProvider(input: AwaitProviderInput): Promise<void> {
-    const { payoutId, leaveAloneMs = 0 } = input;
+export function createAwaitProvider({ qbitpay }: ActivityDependencies) {
+  return async function awaitProvider({ leaveAloneMs = 0 }: AwaitProviderInput): Promise<void> {
     if (leaveAloneMs > 0 && activityInfo().attempt === 1) {
-      throw retryLater('QbitPay asked to be left alone', spread(leaveAloneMs));
+      throw new RetryLaterError('QbitPay asked to be left alone', { afterMs: spread(leaveAloneMs) });
     }
-    try {
-      await qbitpay.getAccount();
-    } catch (error) {
-      if (!(error instanceof QbitPayError)) throw error;
-      const { type, retryAfterMs } = classifyReadError(error);
-      if (payoutId !== null) await noteWaiting(store, payoutId, type);
-      throw ApplicationFailure.create({
-        type,
-        message: `${type}: still waiting for QbitPay`,
-        category: 'BENIGN',
-        ...(retryAfterMs === undefined ? {} : { nextRetryDelay: spread(retryAfterMs) }),
-      });
-    }
+    await qbitpay.getAccount();
   };
 }

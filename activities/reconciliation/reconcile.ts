@@ -1,7 +1,4 @@
-import { heartbeat } from '@temporalio/activity';
-import { QbitPayError } from '../../src/qbitpay/errors.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { toReadFailure } from '../failure-mapping.js';
 import { runReconciliation } from './reconciliation-run.js';
 
 /** What a comparison came to; the report itself is in the store. */
@@ -14,14 +11,12 @@ export interface ReconcileResult {
 }
 
 /** Compares ledger and payouts with what QbitPay says, both ways. */
-export function createReconcile(deps: ActivityDependencies) {
-  return async function reconcile(): Promise<ReconcileResult> {
-    try {
-      const { reportId, report, wake } = await runReconciliation(deps, () => heartbeat());
-      const kinds = [...new Set(report.discrepancies.map(({ kind }) => kind))];
-      return { reportId, kinds, discrepancies: report.discrepancies.length, wake };
-    } catch (error) {
-      throw error instanceof QbitPayError ? toReadFailure(error) : error;
-    }
+export function createReconcile(
+  deps: ActivityDependencies,
+): (input: { readonly payoutId: null }) => Promise<ReconcileResult> {
+  return async function reconcile() {
+    const { reportId, report, wake } = await runReconciliation(deps);
+    const kinds = [...new Set(report.discrepancies.map(({ kind }) => kind))];
+    return { reportId, kinds, discrepancies: report.discrepancies.length, wake };
   };
 }

@@ -24,18 +24,14 @@ export type ReconciliationDependencies = Pick<
 /**
  * Compares the store with the provider both ways, books what nobody else would (outside activity, returned money
  * whose workflow is gone), starts the workflows of deposits nobody announced, and keeps the report.
- * `onProgress` is called again and again while the provider's lists are read.
  */
-export async function runReconciliation(
-  deps: ReconciliationDependencies,
-  onProgress: () => void,
-): Promise<ReconciliationRun> {
+export async function runReconciliation(deps: ReconciliationDependencies): Promise<ReconciliationRun> {
   const { store, settings } = deps;
   const ranAtMs = Date.now();
   const sinceMs = ranAtMs - settings.reconciliation.windowDays * DAY_MS;
   await ensureOpeningBalances(deps);
-  const wake = await bookReturns(deps, onProgress);
-  const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS, onProgress);
+  const wake = await bookReturns(deps);
+  const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS);
   // Read last, so that it knows whatever the provider has shown.
   const snapshot = await store.reconciliation.readStoreSnapshot(sinceMs, mentionedBy(provider));
   const graceMs = settings.reconciliation.graceSeconds * 1_000;
@@ -65,15 +61,11 @@ function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): Menti
   };
 }
 
-async function bookReturns(
-  deps: ReconciliationDependencies,
-  onProgress: () => void,
-): Promise<readonly string[]> {
+async function bookReturns(deps: ReconciliationDependencies): Promise<readonly string[]> {
   const wake = new Set<string>();
   for (const attempt of await deps.store.reconciliation.findReturnPending()) {
     const outcome = await readReturn(deps, attempt);
     outcome?.wake.forEach((payoutId) => wake.add(payoutId));
-    onProgress();
   }
   return [...wake];
 }
@@ -81,7 +73,6 @@ async function bookReturns(
 async function readProvider(
   { store, qbitpay }: ReconciliationDependencies,
   fromMs: number,
-  onProgress: () => void,
 ): Promise<ProviderSnapshot> {
   const { balances, newest } = await readStandingBalances(qbitpay);
   await store.ledger.recordBalanceReading(balances);
@@ -90,9 +81,9 @@ async function readProvider(
     olderThan === undefined ? [] : qbitpay.iterateBalanceTransactions({}, { startingAfter: olderThan });
   return {
     balances,
-    transactions: [...newest, ...(await readSince(older, fromMs, onProgress))].reverse().map(toTransaction),
-    payouts: (await readSince(qbitpay.iteratePayouts(), fromMs, onProgress)).map(toPayout),
-    orders: (await readSince(qbitpay.iterateOrders(), fromMs, onProgress)).map(toOrder),
+    transactions: [...newest, ...(await readSince(older, fromMs))].reverse().map(toTransaction),
+    payouts: (await readSince(qbitpay.iteratePayouts(), fromMs)).map(toPayout),
+    orders: (await readSince(qbitpay.iterateOrders(), fromMs)).map(toOrder),
   };
 }
 
@@ -105,13 +96,11 @@ interface Dated {
 async function readSince<T extends Dated>(
   items: AsyncIterable<T> | Iterable<T>,
   fromMs: number,
-  onProgress: () => void,
 ): Promise<T[]> {
   const found = new Map<string, T>();
   for await (const item of items) {
     if (item.createdAt !== undefined && Date.parse(item.createdAt) < fromMs) break;
     found.set(item.id, item);
-    onProgress();
   }
   return [...found.values()];
 }

@@ -5,8 +5,11 @@ import type { ActivityDependencies } from '../dependencies.js';
 const SWEEP_LIMIT = 200;
 
 /** Dispatches stored webhook events that nobody has handled: lost between storing and dispatching, or not acted upon. */
-export function createDispatchDueWebhooks({ store, dispatchWebhook }: ActivityDependencies) {
-  return async function dispatchDueWebhooks(): Promise<{ readonly dispatched: number }> {
+export function createDispatchDueWebhooks({
+  store,
+  dispatchWebhook,
+}: ActivityDependencies): (input: { readonly payoutId: null }) => Promise<{ readonly dispatched: number }> {
+  return async function dispatchDueWebhooks() {
     const due = await store.webhooks.findDueWebhooks(SWEEP_LIMIT);
     let dispatched = 0;
     for (const webhookEventId of due) {

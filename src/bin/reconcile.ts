@@ -50,10 +50,12 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   const { reconciliation, resendLimits } = config;
   const settings = { feeSide, networks, depositProof, reconciliation, resendLimits };
   try {
-    const { report } = await runReconciliation(
-      { store, qbitpay, settings, startDeposit: (deposit) => deposits.startDeposit(deposit) },
-      () => undefined,
-    );
+    const { report } = await runReconciliation({
+      store,
+      qbitpay,
+      settings,
+      startDeposit: (deposit) => deposits.startDeposit(deposit),
+    });
     return report;
   } catch (error) {
     throw error instanceof BalancesMovingError ? new StartError(error.message) : error;

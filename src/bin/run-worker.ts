@@ -2,6 +2,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
+import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Store } from '../store/store.js';
@@ -135,6 +136,7 @@ async function createWorker(
     namespace: settings.namespace,
     taskQueue,
     workflowBundle: { codePath: workflowBundlePath },
+    interceptors: { activity: [createActivityInterceptor(store)] },
     activities: makeActivities({
       store,
       qbitpay,

@@ -198,21 +198,18 @@ async function recordEnds(): Promise<void> {
 
 async function reconcile(): Promise<ReconciliationRun & { readonly started: readonly string[] }> {
   const started: string[] = [];
-  const run = await runReconciliation(
-    {
-      store: testStore.store,
-      qbitpay,
-      settings: {
-        feeSide: 'added',
-        networks: { USDT: 'TRC20' },
-        depositProof: 'balance_transaction',
-        reconciliation: { graceSeconds: 0, windowDays: 30 },
-        resendLimits: {},
-      },
-      startDeposit: ({ depositKey }) => Promise.resolve(started.push(depositKey)),
+  const run = await runReconciliation({
+    store: testStore.store,
+    qbitpay,
+    settings: {
+      feeSide: 'added',
+      networks: { USDT: 'TRC20' },
+      depositProof: 'balance_transaction',
+      reconciliation: { graceSeconds: 0, windowDays: 30 },
+      resendLimits: {},
     },
-    () => undefined,
-  );
+    startDeposit: ({ depositKey }) => Promise.resolve(started.push(depositKey)),
+  });
   return { ...run, started };
 }
 

@@ -1,12 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createCreatePayout, type CreatePayoutResult } from '../../activities/payouts/create-payout.js';
+import type { CreatePayoutResult } from '../../activities/payouts/create-payout.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
-import {
-  createResolveOutcome,
-  type ResolveOutcomeInput,
-  type ResolveOutcomeResult,
-} from '../../activities/payouts/resolve-outcome.js';
-import { createPlaceOrder, type PlaceOrderResult } from '../../activities/payouts/place-order.js';
+import { createActivities, type Activities } from '../../activities/index.js';
+import { createActivityInterceptor } from '../../activities/interceptor.js';
+import type { ResolveOutcomeInput, ResolveOutcomeResult } from '../../activities/payouts/resolve-outcome.js';
+import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
@@ -57,18 +55,24 @@ export function openAnotherWorker(
     'worker',
     onCrashPoint,
   );
-  function run<Input, Result>(step: (input: Input) => Promise<Result>, input: Input): Promise<Result> {
-    return new MockActivityEnvironment().run(step, input);
+  const activities = createActivities(deps);
+  const interceptors = [createActivityInterceptor(store)];
+  function run<Input, Result>(
+    activityType: keyof Activities,
+    step: (input: Input) => Promise<Result>,
+    input: Input,
+  ): Promise<Result> {
+    return new MockActivityEnvironment({ activityType }, { interceptors }).run(step, input);
   }
   return {
     store,
-    createPayout: (payoutId) => run(createCreatePayout(deps), { payoutId }),
+    createPayout: (payoutId) => run('createPayout', activities.createPayout, { payoutId }),
     placeOrder: (payoutId) =>
-      run(createPlaceOrder(deps), {
+      run('placeOrder', activities.placeOrder, {
         payoutId,
         price: { symbol: 'USDT/CNY', bid: '6.97', quotedAtMs: Date.now() },
       }),
-    resolveOutcome: (input) => run(createResolveOutcome(deps), input),
+    resolveOutcome: (input) => run('resolveOutcome', activities.resolveOutcome, input),
     close: async () => {
       qbitpay.close();
       await store.close();

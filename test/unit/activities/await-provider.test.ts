@@ -1,6 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createAwaitProvider } from '../../../activities/provider/await-provider.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
+import { createActivityInterceptor } from '../../../activities/interceptor.js';
+import type { Store } from '../../../src/store/store.js';
 import { QbitPayRateLimitError } from '../../../src/qbitpay/errors.js';
 
 const ASKED_MS = 10_000;
@@ -8,8 +10,9 @@ const WAITERS = 200;
 
 async function pausesOf(getAccount: () => Promise<never>, leaveAloneMs: number): Promise<readonly number[]> {
   const awaitProvider = createAwaitProvider({ qbitpay: { getAccount } } as unknown as ActivityDependencies);
+  const interceptors = [createActivityInterceptor({} as Store)];
   const wait = async (): Promise<number> => {
-    const failure = await new MockActivityEnvironment()
+    const failure = await new MockActivityEnvironment({ activityType: 'awaitProvider' }, { interceptors })
       .run(awaitProvider, { payoutId: null, leaveAloneMs })
       .then(
         () => undefined,

@@ -5,7 +5,6 @@ import { createFetchTicker } from '../../../activities/payouts/fetch-ticker.js';
 async function quotedAfter(skewMs: number): Promise<number> {
   const nowMs = Date.now();
   const fetchTicker = createFetchTicker({
-    store: { payouts: { clearWaiting: () => Promise.resolve() } },
     qbitpay: { getTicker: () => Promise.resolve({ timestamp: nowMs + skewMs, price: '6.97' }) },
   } as unknown as ActivityDependencies);
   const result = await fetchTicker({ payoutId: 'p-1', fundingCurrency: 'USDT', currency: 'CNY' });
