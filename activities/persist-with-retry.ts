@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { log } from '@temporalio/activity';
-import { backoffMs } from '../src/domain/backoff.js';
+import pRetry from 'p-retry';
 
 /** Well within the time that a request which moves money has as an activity. */
 const PATIENCE_MS = 100_000;
@@ -8,21 +7,21 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Writes what only this process knows: the provider's answer to a request that is never sent again. A database
- * that is away for a moment must not turn a known outcome into an unknown one.
+ * Writes what only this process knows: the provider's answer to a request that is never sent again. A database that is
+ * away for a moment must not turn a known outcome into an unknown one.
  */
 export async function persistWithRetry<T>(write: () => Promise<T>): Promise<T> {
-  const givesUpAtMs = performance.now() + PATIENCE_MS;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await write();
-    } catch (error) {
-      if (performance.now() > givesUpAtMs) throw error;
+  return pRetry(write, {
+    retries: Infinity,
+    minTimeout: FIRST_PAUSE_MS,
+    maxTimeout: LONGEST_PAUSE_MS,
+    maxRetryTime: PATIENCE_MS,
+    randomize: true,
+    onFailedAttempt: ({ attemptNumber: attempt, error }) => {
       log.warn('the store did not take an answer of the provider; trying again', {
         attempt,
-        error: error instanceof Error ? error.message : 'unknown',
+        error: error.message,
       });
-      await delay(backoffMs(attempt, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, Math.random()));
-    }
-  }
+    },
+  });
 }
