@@ -1,17 +1,55 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { openStore, type Store } from '../store/store.js';
-import { StoreNotMigratedError } from '../store/migrations/migrator.js';
-import type { ApiKeySetting, Environment } from '../config/config.js';
-import { withoutEmptyValues } from '../config/config.js';
+import type { ActivitySettings } from '../../activities/dependencies.js';
+import {
+  withoutEmptyValues,
+  type ApiKeySetting,
+  type Config,
+  type ConfigFor,
+  type Environment,
+} from '../config/config.js';
 import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbitpay/api-key.js';
+import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import { StoreNotMigratedError } from '../store/migrations/migrator.js';
+import { openStore, type Store } from '../store/store.js';
 import { createTemporalClient, readTemporalSettings, type TemporalSettings } from '../temporal/connection.js';
-import { StartError } from './start-error.js';
+import { StartError } from './main.js';
 
-/** What worker and API both stand on. */
+/* What the processes are made of, as the configuration says it. */
 
 export async function createApiKeySource(setting: ApiKeySetting): Promise<ApiKeySource> {
   return setting.kind === 'file' ? createApiKeyFile(setting.path) : createStaticApiKey(setting.value);
+}
+
+export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Promise<QbitPayClient> {
+  const { baseUrl, maxRequestsPerSecond } = qbitpay;
+  return createQbitPayClient({
+    baseUrl,
+    apiKey: await createApiKeySource(qbitpay.apiKey),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+  });
+}
+
+export function toActivitySettings({ qbitpay, reconciliation, resendLimits }: Config): ActivitySettings {
+  const { feeSide, networks, depositProof } = qbitpay;
+  return { feeSide, networks, depositProof, reconciliation, resendLimits };
+}
+
+function openLoggedStore(url: string, logger: Logger): Store {
+  return openStore({
+    url,
+    onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
+  });
+}
+
+/** Brings the database to this version; answers what was applied. */
+export async function migrateDatabase(url: string, logger: Logger): Promise<readonly string[]> {
+  const store = openLoggedStore(url, logger);
+  try {
+    return await store.migrate();
+  } finally {
+    await store.close();
+  }
 }
 
 /**
@@ -19,10 +57,7 @@ export async function createApiKeySource(setting: ApiKeySetting): Promise<ApiKey
  * @throws StartError when it does not answer, or refuses
  */
 export async function openMigratedStore(url: string, logger: Logger): Promise<Store> {
-  const store = openStore({
-    url,
-    onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
-  });
+  const store = openLoggedStore(url, logger);
   try {
     await store.assertMigrated();
     return store;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PROJECT_ROOT } from './project-files.js';
-import { StartError } from './start-error.js';
+import { StartError } from './main.js';
 
 /** Where the demo goes: the engine's API and the simulator, never a provider with real money. */
 export interface DemoTargets {

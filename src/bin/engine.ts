@@ -1,17 +1,15 @@
 import type { Logger } from 'pino';
-import { openStore } from '../store/store.js';
 import type { ApiKeySetting, Config, Environment } from '../config/config.js';
 import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { startEmbeddedPostgres } from '../embedded/postgres.js';
 import { startTemporalDevServer } from '../embedded/temporal-dev-server.js';
-import { createTemporalAccess } from './create-parts.js';
-import { EMBEDDED_SIMULATOR } from './local-engine.js';
+import { createTemporalAccess, migrateDatabase } from './create-parts.js';
+import { EMBEDDED_SIMULATOR, readOrCreateKey } from './local-engine.js';
+import { StartError } from './main.js';
 import { startApi } from './run-api.js';
 import { startConfiguredSimulator } from './run-simulator.js';
 import { startWorker, type RunningWorker } from './run-worker.js';
-import { StartError } from './start-error.js';
-import { readOrCreateKey } from './state-secrets.js';
 
 /** Where everything of a started engine is; what `.payouts/endpoints.json` says. */
 export interface Endpoints {
@@ -49,7 +47,7 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
   const port = await choosePort({ variable: 'PORT', wanted, host });
   const apiUrl = `http://${nameInUrl(host)}:${port}`;
   const [databaseUrl, temporal] = await bothOrNeither(provideDatabase(start), provideTemporal(start));
-  await migrate(databaseUrl, logger);
+  await migrateDatabase(databaseUrl, logger);
   const provider = await provideProvider(start, `${apiUrl}/webhooks/qbitpay`);
   const parts = {
     ...config,
@@ -107,27 +105,19 @@ export async function stopStarted(started: Started, logger: Logger): Promise<voi
   }
 }
 
-async function provideDatabase({
-  config,
-  stateDirectory,
-  logger,
-  say,
-  started,
-}: EngineStart): Promise<string> {
+async function provideDatabase(start: EngineStart): Promise<string> {
+  const { config, stateDirectory, logger, say, started } = start;
   if (config.databaseUrl !== undefined) return config.databaseUrl;
   say('Starting PostgreSQL');
-  const postgres = await startEmbeddedPostgres({ stateDirectory, log: toEmbeddedLog(logger) });
+  const postgres = await startEmbeddedPostgres({ stateDirectory, log: logger });
   started.push({ name: 'PostgreSQL', stop: () => postgres.stop() });
   return postgres.url;
 }
 
-async function provideTemporal({
-  config,
-  stateDirectory,
-  logger,
-  say,
-  started,
-}: EngineStart): Promise<{ readonly address: string; readonly uiUrl?: string }> {
+async function provideTemporal(
+  start: EngineStart,
+): Promise<{ readonly address: string; readonly uiUrl?: string }> {
+  const { config, stateDirectory, logger, say, started } = start;
   const { address, cliPath } = config.temporal;
   if (address !== undefined) return { address };
   if (cliPath === undefined) {
@@ -138,7 +128,7 @@ async function provideTemporal({
     cliPath,
     stateDirectory,
     searchAttributes: SEARCH_ATTRIBUTES,
-    log: toEmbeddedLog(logger),
+    log: logger,
   });
   started.push({ name: 'Temporal', stop: () => server.stop() });
   return server;
@@ -160,34 +150,13 @@ async function provideProvider(start: EngineStart, webhookUrl: string): Promise<
   }
   say('Starting the QbitPay simulator');
   const key = await readOrCreateKey(stateDirectory, 'simulator-key');
-  const simulator = await startConfiguredSimulator({
-    qbitpay: config.qbitpay,
+  const simulator = await startConfiguredSimulator(config.qbitpay, logger.child({ part: 'simulator' }), {
     apiKey: key,
     host: '127.0.0.1',
     port: await choosePort({ variable: 'SIMULATOR_PORT', wanted: config.simulatorPort }),
     stateDirectory,
     webhookUrl,
-    logger: logger.child({ part: 'simulator' }),
   });
   started.push({ name: 'simulator', stop: () => simulator.close() });
   return { baseUrl: simulator.url, apiKey: { kind: 'value', value: key }, simulatorUrl: simulator.url };
-}
-
-async function migrate(databaseUrl: string, logger: Logger): Promise<void> {
-  const store = openStore({
-    url: databaseUrl,
-    onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
-  });
-  try {
-    await store.migrate();
-  } finally {
-    await store.close();
-  }
-}
-
-function toEmbeddedLog(logger: Logger) {
-  return {
-    info: (line: string) => logger.info(line),
-    warn: (line: string) => logger.warn(line),
-  };
 }

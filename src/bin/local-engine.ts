@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../config/config.js';
 import { readEndpoints } from '../embedded/endpoints.js';
@@ -49,6 +50,21 @@ async function withPassword(databaseUrl: string, stateDirectory: string): Promis
   return url.href;
 }
 
-async function readState(stateDirectory: string, name: string): Promise<string> {
-  return (await readFile(join(stateDirectory, name), 'utf8')).trim();
+async function readState(stateDirectory: string, fileName: string): Promise<string> {
+  return (await readFile(join(stateDirectory, fileName), 'utf8')).trim();
+}
+
+/** A random key in the state directory, made at the first start and readable by its owner only. */
+export async function readOrCreateKey(stateDirectory: string, fileName: string): Promise<string> {
+  const path = join(stateDirectory, fileName);
+  try {
+    return await readState(stateDirectory, fileName);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const key = randomBytes(24).toString('base64url');
+    // Renamed into place: a start that is killed leaves no empty key behind.
+    await writeFile(`${path}.new`, `${key}\n`, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+    return key;
+  }
 }

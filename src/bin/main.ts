@@ -8,7 +8,11 @@ import { PortUnavailableError } from '../embedded/choose-port.js';
 import { StateDirectoryInUseError } from '../embedded/state-directory.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { MissingSearchAttributesError } from '../temporal/search-attribute-setup.js';
-import { StartError } from './start-error.js';
+
+/** A start that cannot go on, with a message for whoever started it. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+}
 
 /** Faults of the surroundings: their message says what to do, a stack would only hide it. */
 const EXPLAINED_ERRORS = [

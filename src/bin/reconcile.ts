@@ -4,13 +4,16 @@ import { runReconciliation } from '../../activities/reconciliation/reconciliatio
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
-import { createQbitPayClient } from '../qbitpay/client.js';
 import { createDepositGateway } from '../temporal/deposit-gateway.js';
-import { createApiKeySource, createTemporalAccess, openMigratedStore } from './create-parts.js';
+import {
+  createProviderClient,
+  createTemporalAccess,
+  openMigratedStore,
+  toActivitySettings,
+} from './create-parts.js';
 import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
-import { runMain } from './main.js';
+import { runMain, StartError } from './main.js';
 import { renderReport } from './reconciliation-report.js';
-import { StartError } from './start-error.js';
 
 /** `npm run reconcile [-- --json]` */
 const EXIT_CODE = { CLEAN: 0, DISCREPANCIES: 1, COULD_NOT_RUN: 2 } as const;
@@ -38,17 +41,11 @@ async function reconcile({ env, providerName }: LocalEnvironment): Promise<Recon
   // Standard output is the report's alone.
   const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
   const store = await openMigratedStore(config.databaseUrl, logger);
-  const { baseUrl, maxRequestsPerSecond, feeSide, networks, depositProof } = config.qbitpay;
-  await store.claimForProvider(providerName ?? baseUrl);
+  await store.claimForProvider(providerName ?? config.qbitpay.baseUrl);
   const { taskQueue } = config.temporal;
   const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
-  const qbitpay = createQbitPayClient({
-    baseUrl,
-    apiKey: await createApiKeySource(config.qbitpay.apiKey),
-    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
-  });
-  const { reconciliation, resendLimits } = config;
-  const settings = { feeSide, networks, depositProof, reconciliation, resendLimits };
+  const qbitpay = await createProviderClient(config);
+  const settings = toActivitySettings(config);
   try {
     const { report } = await runReconciliation({
       store,

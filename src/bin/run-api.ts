@@ -10,7 +10,7 @@ import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
 import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
-import { VERSION } from './version.js';
+import { VERSION } from './project-files.js';
 
 export type ApiConfig = ConfigFor<'api'>;
 

@@ -1,4 +1,4 @@
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
@@ -6,13 +6,18 @@ import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import type { Store } from '../store/store.js';
-import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
 import { ensureSchedules } from '../temporal/schedules.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
-import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
+import {
+  createProviderClient,
+  openMigratedStore,
+  toActivitySettings,
+  type TemporalAccess,
+} from './create-parts.js';
 import type { RunningPart } from './running-part.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
@@ -24,15 +29,12 @@ export interface RunningWorker extends RunningPart {
 }
 
 /** What may be different from a worker as `npm run worker` starts it. */
-export interface WorkerVariations extends EngineVariations {
+export interface WorkerVariations {
+  /** What the store calls the provider. @default its URL */
   readonly providerName?: string;
-}
-
-/** For the fault campaign, which ends processes on purpose and plants mistakes to see that they are found. */
-interface EngineVariations {
   /** Where the workflows are. @default the bundle of the build */
   readonly workflowBundlePath?: string;
-  /** Makes the activities. */
+  /** Makes the activities: the fault campaign ends processes on purpose and plants mistakes to see that they are found. */
   readonly makeActivities?: (deps: ActivityDependencies) => Activities;
 }
 
@@ -48,12 +50,7 @@ export async function startWorker(
   { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
   const store = await openMigratedStore(config.databaseUrl, logger);
-  const { baseUrl, maxRequestsPerSecond } = config.qbitpay;
-  const qbitpay = createQbitPayClient({
-    baseUrl,
-    apiKey: await createApiKeySource(config.qbitpay.apiKey),
-    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
-  });
+  const qbitpay = await createProviderClient(config);
   let connection: NativeConnection | undefined;
   /** Also after a start or a drain that failed: what stays open would keep the process from ending. */
   const release = async (): Promise<void> => {
@@ -111,42 +108,26 @@ async function prepareTemporal(
   });
 }
 
-interface WorkerParts extends EngineVariations {
-  readonly store: Store;
-  readonly qbitpay: QbitPayClient;
-}
-
 async function createWorker(
   config: WorkerConfig,
   { client, settings }: TemporalAccess,
   connection: NativeConnection,
-  parts: WorkerParts,
+  parts: Omit<WorkerVariations, 'providerName'> & { readonly store: Store; readonly qbitpay: QbitPayClient },
 ): Promise<Worker> {
-  const {
-    store,
-    qbitpay,
-    workflowBundlePath = WORKFLOW_BUNDLE_PATH,
-    makeActivities = createActivities,
-  } = parts;
+  const { store, qbitpay, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
   const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
-  const { depositEventTypes, feeSide, networks, depositProof } = config.qbitpay;
+  const { depositEventTypes } = config.qbitpay;
   return Worker.create({
     connection,
     namespace: settings.namespace,
     taskQueue,
-    workflowBundle: { codePath: workflowBundlePath },
+    workflowBundle: { codePath: parts.workflowBundlePath ?? WORKFLOW_BUNDLE_PATH },
     interceptors: { activity: [createActivityInterceptor(store)] },
     activities: makeActivities({
       store,
       qbitpay,
-      settings: {
-        feeSide,
-        networks,
-        depositProof,
-        reconciliation: config.reconciliation,
-        resendLimits: config.resendLimits,
-      },
+      settings: toActivitySettings(config),
       startDeposit: (deposit) => deposits.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
     }),
@@ -166,19 +147,11 @@ async function createWorker(
 /** Once per process: the SDK's own messages go where the others go, and signals are the engine's business. */
 export function installTemporalRuntime(logger: Logger): void {
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-  type Level = keyof typeof levels;
-  const write = (level: Level, message: string, meta?: object): void =>
-    logger[levels[level]](meta ?? {}, message);
   Runtime.install({
     shutdownSignals: [],
-    logger: {
-      log: (level, message, meta) => write(level, message, meta),
-      trace: (message, meta) => write('TRACE', message, meta),
-      debug: (message, meta) => write('DEBUG', message, meta),
-      info: (message, meta) => write('INFO', message, meta),
-      warn: (message, meta) => write('WARN', message, meta),
-      error: (message, meta) => write('ERROR', message, meta),
-    },
+    logger: new DefaultLogger('TRACE', ({ level, message, meta }) =>
+      logger[levels[level]](meta ?? {}, message),
+    ),
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
   });
 }

@@ -13,18 +13,13 @@ await runMain(async (env) => {
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   const { host } = config.http;
   // Its own folder and lock: `npm start` may run beside it.
-  const directory = await openStateDirectory({
-    path: '.payouts-simulator',
-    log: { info: (line) => logger.info(line), warn: (line) => logger.warn(line) },
-  });
-  const simulator = await startConfiguredSimulator({
-    qbitpay: config.qbitpay,
+  const directory = await openStateDirectory({ path: '.payouts-simulator', log: logger });
+  const simulator = await startConfiguredSimulator(config.qbitpay, logger, {
     apiKey: apiKey.current(),
     host,
     port: await choosePort({ variable: 'SIMULATOR_PORT', wanted: config.simulatorPort, host }),
     stateDirectory: directory.path,
     webhookUrl: config.simulatorWebhookUrl,
-    logger,
   });
   logger.info({ url: simulator.url }, 'simulator listens');
   await runUntilSignal(logger, config.shutdownTimeoutSeconds, {

@@ -1,31 +1,29 @@
 import { createHash } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
-import { readConfig, type Config, type Environment } from '../config/config.js';
+import { readConfig, type Config } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import { removeEndpoints, writeEndpoints } from '../embedded/endpoints.js';
 import { openStateDirectory } from '../embedded/state-directory.js';
 import { runDemoPayout } from './demo-payout.js';
 import { startEngine, stopStarted, type Endpoints, type Engine, type Started } from './engine.js';
-import { STATE_DIRECTORY } from './local-engine.js';
-import { runMain } from './main.js';
+import { readOrCreateKey, STATE_DIRECTORY } from './local-engine.js';
+import { runMain, StartError } from './main.js';
 import { nextSignal } from './running-part.js';
 import { installTemporalRuntime } from './run-worker.js';
-import { StartError } from './start-error.js';
-import { readStartOptions, type StartOptions } from './start-options.js';
-import { readOrCreateKey } from './state-secrets.js';
 
 const LOG_FILE = `${STATE_DIRECTORY}/engine.log`;
+const USAGE = 'usage: npm start [-- [--once] [--no-demo] [--fresh]]';
 
 /** `npm start`: the whole engine in one process, with what the environment does not name embedded. */
 await runMain(async (env) => {
   const options = readStartOptions(process.argv.slice(2));
   const given = readConfig(env, 'start');
   const say = (line: string): void => console.log(line);
-  const embeddedLog = { info: say, warn: say };
   const directory = await openStateDirectory({
     path: STATE_DIRECTORY,
     fresh: options.fresh,
-    log: embeddedLog,
+    log: { info: say, warn: say },
   });
   // The screen belongs to the demo's timeline; the log has a file of its own.
   const logger = createLogger({ level: given.logLevel, name: 'engine' }, pino.destination(LOG_FILE));
@@ -40,17 +38,7 @@ await runMain(async (env) => {
     if (typeof engine === 'string') {
       await starting.catch(() => undefined);
       if (options.once) throw interruptedBeforePaid(engine);
-    } else
-      await runStarted({
-        engine,
-        options,
-        config,
-        apiKey,
-        directory: stateDirectory,
-        env,
-        interruption,
-        say,
-      });
+    } else await runStarted({ engine, options, apiKey, stateDirectory, interruption, say });
   } finally {
     say('Stopping');
     await stopStarted(started, logger);
@@ -59,13 +47,35 @@ await runMain(async (env) => {
   }
 });
 
+interface StartOptions {
+  /** Exit when the demo payout is paid. */
+  readonly once: boolean;
+  /** Begin with empty state. */
+  readonly fresh: boolean;
+  readonly demo: boolean;
+}
+
+/** @throws StartError for anything unknown or contradictory */
+function readStartOptions(args: readonly string[]): StartOptions {
+  const values = parseFlags(args);
+  if (values.once && values['no-demo']) throw new StartError(`--once waits for the demo payout: ${USAGE}`);
+  return { once: values.once, fresh: values.fresh, demo: !values['no-demo'] };
+}
+
+function parseFlags(args: readonly string[]) {
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ args: [...args], options: { once: flag, 'no-demo': flag, fresh: flag } }).values;
+  } catch (error) {
+    throw new StartError(`${error instanceof Error ? error.message : 'unknown option'}: ${USAGE}`);
+  }
+}
+
 interface RunStarted {
   readonly engine: Engine;
   readonly options: StartOptions;
-  readonly config: Config;
   readonly apiKey: string | undefined;
-  readonly directory: string;
-  readonly env: Environment;
+  readonly stateDirectory: string;
   readonly interruption: Promise<NodeJS.Signals>;
   readonly say: (line: string) => void;
 }
@@ -73,7 +83,7 @@ interface RunStarted {
 async function runStarted(run: RunStarted): Promise<void> {
   const { engine, options, say, interruption } = run;
   const { endpoints } = engine;
-  await writeEndpoints(run.directory, { ...endpoints });
+  await writeEndpoints(run.stateDirectory, { ...endpoints });
   announce(endpoints, run.apiKey, say);
   const demo = options.demo ? startDemo(run) : undefined;
   if (options.once) {
