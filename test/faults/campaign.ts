@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BUGS, NAIVE_PAYOUT } from './bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from './campaign-bundle.js';
 import { judge, type CampaignRun, type Done, type Job } from './judgement.js';
-import { createPlan } from './plan.js';
+import { createPlan } from './create-plan.js';
 import { hashPlan } from './regression-seeds.js';
 import { brokenResult, runSeed, type SeedResult } from './seed-run.js';
 import { removeLeftovers, startServers, type Servers } from './servers.js';

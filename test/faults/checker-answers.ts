@@ -1,12 +1,11 @@
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { INVARIANT, type AnsweredPayout, type StorePayout, type Violation, type World } from './world.js';
+import type { AnsweredPayout, Finding, StorePayout, World } from './world.js';
 
 type Answer = World['answers'][number];
 
 /** The API never contradicts the store, nor itself. */
-export function findContradictions({ answers, store }: World): readonly Violation[] {
-  const subjects = new Set(answers.map(({ payoutId }) => payoutId));
-  return [...subjects].flatMap((subject) => {
+export function* findContradictions({ answers, store }: World): Iterable<Finding> {
+  for (const subject of new Set(answers.map(({ payoutId }) => payoutId))) {
     const own = answers.filter(({ payoutId }) => payoutId === subject);
     // Answers to creates cross each other.
     const readings = own.filter(({ kind }) => kind === 'read');
@@ -17,8 +16,8 @@ export function findContradictions({ answers, store }: World): readonly Violatio
       ...findDenials(own),
       ...(row === undefined ? [] : compareLast(own, row)),
     ];
-    return faults.map((detail) => ({ invariant: INVARIANT.API_TELLS_THE_STORE, subject, detail }));
-  });
+    for (const detail of faults) yield [subject, detail];
+  }
 }
 
 function findStatusesOutOfOrder(readings: readonly Answer[], told: readonly string[]): readonly string[] {

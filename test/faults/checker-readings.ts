@@ -1,4 +1,4 @@
-import { INVARIANT, type Violation, type World } from './world.js';
+import type { Finding, World } from './world.js';
 
 /** What money is believed by, and when: the engine must have read it from the provider before. */
 
@@ -7,91 +7,86 @@ const SAME_MOMENT_MS = 50;
 /** What the engine cannot have read: the answer was no answer. */
 export const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
 
-export function findUnread({ provider, store }: World): readonly Violation[] {
-  const wasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number): boolean =>
-    provider.journal.some(
-      (entry) =>
-        entry.endpoint.startsWith('GET ') &&
-        entry.status === 200 &&
-        !UNREADABLE_FAULTS.includes(entry.fault ?? '') &&
-        entry.atMs >= fromMs - SAME_MOMENT_MS &&
-        entry.atMs <= untilMs &&
-        path(entry.path),
-    );
-  const money = { provider, store };
-  return [
-    ...findUnreadEnds(money, wasRead),
-    ...findUnreadDeposits(money, wasRead),
-    ...findUnreadOrders(money, wasRead),
-    ...findUnreadReturns(money, wasRead),
-  ];
+type Money = Pick<World, 'provider' | 'store'>;
+
+export function* findUnread(world: Money): Iterable<Finding> {
+  yield* findUnreadEnds(world);
+  yield* findUnreadDeposits(world);
+  yield* findUnreadOrders(world);
+  yield* findUnreadReturns(world);
+}
+
+function wasRead(
+  { provider }: Money,
+  isAboutIt: (path: string) => boolean,
+  fromMs: number,
+  untilMs: number,
+): boolean {
+  return provider.journal.some(
+    ({ endpoint, path, status, fault, atMs }) =>
+      endpoint.startsWith('GET ') &&
+      status === 200 &&
+      !UNREADABLE_FAULTS.includes(fault ?? '') &&
+      atMs >= fromMs - SAME_MOMENT_MS &&
+      atMs <= untilMs &&
+      isAboutIt(path),
+  );
 }
 
 /** A reading of what came from this object, or of all that is of its kind; everything is read now and then anyway. */
-const isOfTransactionsOf =
-  ({ source, type }: Money['provider']['transactions'][number]) =>
-  (path: string): boolean => {
+function isOfTransactionsOf({ source, type }: Money['provider']['transactions'][number]) {
+  return (path: string): boolean => {
     const { pathname, searchParams } = new URL(path, 'http://provider');
     if (pathname !== '/api/v1/balanceTransactions') return false;
     const of = searchParams.get('source');
     return of === null ? searchParams.get('type') === type : of === source;
   };
-
-type WasRead = (path: (path: string) => boolean, fromMs: number, untilMs: number) => boolean;
-type Money = Pick<World, 'provider' | 'store'>;
-
-function findUnreadEnds({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
-  const violations: Violation[] = [];
-  const words: Readonly<Record<string, string>> = { paid: 'paid', failed: 'failed', cancelled: 'cancelled' };
-  for (const { payoutId, providerPayoutId, status } of store.payouts) {
-    const word = words[status];
-    if (word === undefined || providerPayoutId === null) continue;
-    const violate = (detail: string): void =>
-      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: payoutId, detail });
-    const end = provider.ends.find((one) => one.providerPayoutId === providerPayoutId && one.status === word);
-    const written = store.transitions.find((one) => one.payoutId === payoutId && one.status === status);
-    if (end === undefined) violate(`${status} in the store, and never ${word} at the provider`);
-    else if (!wasRead((path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0)) {
-      violate(`${status} in the store, and nobody had read that from the provider`);
-    }
-  }
-  return violations;
 }
 
-function findUnreadDeposits({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
-  const violations: Violation[] = [];
-  for (const { depositKey, providerDepositId, verifiedAtMs } of store.deposits) {
-    const violate = (detail: string): void =>
-      void violations.push({ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject: depositKey, detail });
-    const money = provider.transactions.find(
+/** Ends of which QbitPay and the store have the same words. */
+const ENDS: readonly string[] = ['paid', 'failed', 'cancelled'];
+
+function* findUnreadEnds(world: Money): Iterable<Finding> {
+  const { provider, store } = world;
+  for (const { payoutId, providerPayoutId, status } of store.payouts) {
+    if (!ENDS.includes(status) || providerPayoutId === null) continue;
+    const end = provider.ends.find(
+      (one) => one.providerPayoutId === providerPayoutId && one.status === status,
+    );
+    const written = store.transitions.find((one) => one.payoutId === payoutId && one.status === status);
+    if (end === undefined) yield [payoutId, `${status} in the store, and never ${status} at the provider`];
+    else if (!wasRead(world, (path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0))
+      yield [payoutId, `${status} in the store, and nobody had read that from the provider`];
+  }
+}
+
+function* findUnreadDeposits(world: Money): Iterable<Finding> {
+  for (const { depositKey, providerDepositId, verifiedAtMs } of world.store.deposits) {
+    const money = world.provider.transactions.find(
       ({ type, source }) => type === 'deposit' && source === providerDepositId,
     );
-    if (money === undefined) violate('in the store, and no money came in for it');
-    else if (!wasRead(isOfTransactionsOf(money), money.createdAtMs, verifiedAtMs))
-      violate('booked before it was read');
+    if (money === undefined) yield [depositKey, 'in the store, and no money came in for it'];
+    else if (!wasRead(world, isOfTransactionsOf(money), money.createdAtMs, verifiedAtMs))
+      yield [depositKey, 'booked before it was read'];
   }
-  return violations;
 }
 
 /** An answer to the request itself is no reading: a filled order is booked as the API shows it. */
-function findUnreadOrders({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
-  return store.orders.flatMap(({ externalOrderId: subject, providerOrderId, bookedAtMs }) => {
-    if (bookedAtMs === null) return [];
-    const moved = provider.transactions.filter(({ source }) => source === providerOrderId);
+function* findUnreadOrders(world: Money): Iterable<Finding> {
+  for (const { externalOrderId, providerOrderId, bookedAtMs } of world.store.orders) {
+    if (bookedAtMs === null) continue;
+    const moved = world.provider.transactions.filter(({ source }) => source === providerOrderId);
     const fromMs = Math.min(...moved.map(({ createdAtMs }) => createdAtMs));
     const isAboutIt = (path: string): boolean =>
       path === `/api/v1/orders/${providerOrderId}` || path.startsWith('/api/v1/orders?');
-    return wasRead(isAboutIt, fromMs, bookedAtMs)
-      ? []
-      : [{ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject, detail: 'an order was booked unread' }];
-  });
+    if (!wasRead(world, isAboutIt, fromMs, bookedAtMs)) yield [externalOrderId, 'an order was booked unread'];
+  }
 }
 
-function findUnreadReturns({ provider, store }: Money, wasRead: WasRead): readonly Violation[] {
-  return store.returns.flatMap(({ balanceTransactionId: subject, atMs }) => {
-    const money = provider.transactions.find(({ id }) => id === subject);
-    return money !== undefined && wasRead(isOfTransactionsOf(money), money.createdAtMs, atMs)
-      ? []
-      : [{ invariant: INVARIANT.READ_BEFORE_BELIEVED, subject, detail: 'a return was booked unread' }];
-  });
+function* findUnreadReturns(world: Money): Iterable<Finding> {
+  for (const { balanceTransactionId, atMs } of world.store.returns) {
+    const money = world.provider.transactions.find(({ id }) => id === balanceTransactionId);
+    if (money === undefined || !wasRead(world, isOfTransactionsOf(money), money.createdAtMs, atMs))
+      yield [balanceTransactionId, 'a return was booked unread'];
+  }
 }

@@ -2,19 +2,17 @@ import { payoutIdOfExternalId } from '../../src/domain/identifiers.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { INVARIANT, type StorePayout, type Violation, type World } from './world.js';
+import type { Finding, StorePayout, World } from './world.js';
 
 /**
  * An engine that gives payouts up, or holds them all, pays nobody twice either: what is not paid has to have a reason
  * that the provider's journal, its balance transactions or a caller's request shows.
  */
-export function findUnreasoned(world: World): readonly Violation[] {
-  return world.store.payouts.flatMap((payout) => {
-    const detail = findLack(world, payout);
-    return detail === undefined
-      ? []
-      : [{ invariant: INVARIANT.HAS_A_REASON, subject: payout.payoutId, detail }];
-  });
+export function* findUnreasoned(world: World): Iterable<Finding> {
+  for (const payout of world.store.payouts) {
+    const lack = findLack(world, payout);
+    if (lack !== undefined) yield [payout.payoutId, lack];
+  }
 }
 
 function findLack(world: World, payout: StorePayout): string | undefined {
@@ -44,7 +42,7 @@ function findLackOfHold(world: World, payout: StorePayout): string | undefined {
       ? undefined
       : `held for ${holdReason ?? 'nothing'}, and the provider refused nothing of it`;
   }
-  const unknown = world.store.provider_requests.find(
+  const unknown = world.store.requests.find(
     ({ payoutId, state }) => payoutId === payout.payoutId && state === 'unknown',
   );
   if (unknown === undefined) return 'held for an unknown outcome, and all of its requests have one';

@@ -1,34 +1,45 @@
 import { depositWorkflowId, payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { findContradictions } from './checker-answers.js';
-import { findMoneyViolations } from './checker-money.js';
+import { findMoneyDifferences } from './checker-money.js';
 import { findUnread, UNREADABLE_FAULTS } from './checker-readings.js';
 import { findUnreasoned } from './checker-reasons.js';
-import { INVARIANT, isEnd, type Violation, type World } from './world.js';
+import {
+  acceptedIds,
+  INVARIANT,
+  INVARIANTS,
+  isEnd,
+  type Finding,
+  type Invariant,
+  type Violation,
+  type World,
+} from './world.js';
+
+const FINDERS: Readonly<Record<Invariant, (world: World) => Iterable<Finding>>> = {
+  [INVARIANT.PAID_ONCE]: findDuplicates,
+  [INVARIANT.SOLD_ONCE]: findSecondOrders,
+  [INVARIANT.HAS_A_REASON]: findUnreasoned,
+  [INVARIANT.MONEY_AGREES]: findMoneyDifferences,
+  [INVARIANT.COMES_TO_AN_END]: findUnfinished,
+  [INVARIANT.READ_BEFORE_BELIEVED]: findUnread,
+  [INVARIANT.SAME_REQUEST_SAME_PAYOUT]: findChangedAnswers,
+  [INVARIANT.API_TELLS_THE_STORE]: findContradictions,
+  [INVARIANT.HISTORY_REPLAYS]: findReplayErrors,
+  [INVARIANT.NOTHING_LEAKS]: findLeaks,
+  [INVARIANT.PRICE_IS_FRESH]: findStalePrices,
+  [INVARIANT.WAS_PLAYED]: findIdleness,
+};
 
 /** Judges what is left of a seed, by its evidence alone: it knows neither the faults nor the engine's rules. */
 export function findViolations(world: World): readonly Violation[] {
-  return [
-    ...findDuplicates(world),
-    ...findSecondOrders(world),
-    ...findUnreasoned(world),
-    ...findMoneyViolations(world),
-    ...findUnfinished(world),
-    ...findUnread(world),
-    ...findChangedAnswers(world),
-    ...findContradictions(world),
-    ...findReplayErrors(world),
-    ...findLeaks(world),
-    ...findStalePrices(world),
-    ...findIdleness(world),
-  ];
+  return INVARIANTS.flatMap((invariant) =>
+    Array.from(FINDERS[invariant](world), ([subject, detail]) => ({ invariant, subject, detail })),
+  );
 }
-
-const NOTHING_MOVED: readonly string[] = ['failed', 'cancelled'];
 
 function groupByPayout<T extends { readonly externalOrderId: string }>(
   objects: readonly T[],
-): Map<string, T[]> {
+): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const object of objects) {
     const payoutId = payoutIdOfExternalId(object.externalOrderId) ?? object.externalOrderId;
@@ -37,85 +48,63 @@ function groupByPayout<T extends { readonly externalOrderId: string }>(
   return groups;
 }
 
-function findDuplicates({ provider, store }: World): readonly Violation[] {
-  const violations: Violation[] = [];
-  const violate = (subject: string, detail: string): void =>
-    void violations.push({ invariant: INVARIANT.PAID_ONCE, subject, detail });
-  const byPayout = groupByPayout(provider.payouts);
+const NOTHING_MOVED: readonly string[] = ['failed', 'cancelled'];
+
+/** By payout of the engine, the provider's payouts that moved money. */
+function payoutsThatCount({
+  provider,
+}: World): ReturnType<typeof groupByPayout<World['provider']['payouts'][0]>> {
+  return groupByPayout(provider.payouts.filter(({ status }) => !NOTHING_MOVED.includes(status)));
+}
+
+function* findDuplicates(world: World): Iterable<Finding> {
+  const byPayout = payoutsThatCount(world);
   for (const [payoutId, payouts] of byPayout) {
-    const real = payouts.filter(({ status }) => !NOTHING_MOVED.includes(status));
-    if (real.length > 1) violate(payoutId, `the provider has ${real.length} payouts: ${describe(real)}`);
+    const names = payouts.map(({ id, status }) => `${id} (${status})`).join(', ');
+    if (payouts.length > 1) yield [payoutId, `the provider has ${payouts.length} payouts: ${names}`];
   }
-  for (const { payoutId, status } of store.payouts) {
+  for (const { payoutId, status } of world.store.payouts) {
     if (status !== PAYOUT_STATUS.PAID) continue;
     const paid = (byPayout.get(payoutId) ?? []).filter((payout) => payout.status === 'paid');
     if (paid.length !== 1)
-      violate(payoutId, `reported paid, and the provider has ${paid.length} paid payouts`);
+      yield [payoutId, `reported paid, and the provider has ${paid.length} paid payouts`];
   }
-  return violations;
-}
-
-function findSecondOrders({ provider }: World): readonly Violation[] {
-  return [...groupByPayout(provider.orders)]
-    .filter(([, orders]) => orders.length > 1)
-    .map(([subject, { length }]) => ({
-      invariant: INVARIANT.SOLD_ONCE,
-      subject,
-      detail: `the provider has ${length} orders`,
-    }));
 }
 
 /** How many payouts the provider made beyond the first that counts. */
-export function countDuplicates({ provider }: World): number {
-  return [...groupByPayout(provider.payouts).values()]
-    .map((payouts) => payouts.filter(({ status }) => !NOTHING_MOVED.includes(status)).length)
-    .reduce((sum, count) => sum + Math.max(0, count - 1), 0);
+export function countDuplicates(world: World): number {
+  return [...payoutsThatCount(world).values()].reduce((sum, { length }) => sum + length - 1, 0);
 }
 
-function describe(payouts: readonly { readonly id: string; readonly status: string }[]): string {
-  return payouts.map(({ id, status }) => `${id} (${status})`).join(', ');
-}
-
-function acceptedIds(answers: World['answers']): readonly string[] {
-  const accepted = answers.filter(({ kind, payout }) => kind === 'create' && payout !== undefined);
-  return [...new Set(accepted.map(({ payoutId }) => payoutId))];
+function* findSecondOrders({ provider }: World): Iterable<Finding> {
+  for (const [payoutId, { length }] of groupByPayout(provider.orders)) {
+    if (length > 1) yield [payoutId, `the provider has ${length} orders`];
+  }
 }
 
 /** Requests that were answered as accepted and are neither at an end nor held. */
-export function findStuck({ answers, store }: World): readonly string[] {
+export function findStuck({ answers, store }: World): readonly Finding[] {
   const statuses = new Map(store.payouts.map(({ payoutId, status }) => [payoutId, status]));
-  return acceptedIds(answers).filter((payoutId) => {
+  return acceptedIds(answers).flatMap((payoutId): readonly Finding[] => {
     const status = statuses.get(payoutId);
-    return status === undefined || (status !== PAYOUT_STATUS.HELD && !isEnd(status));
+    if (status === undefined) return [[payoutId, 'accepted, and not in the store']];
+    return status === PAYOUT_STATUS.HELD || isEnd(status) ? [] : [[payoutId, `still ${status}`]];
   });
 }
 
-function findUnfinished(world: World): readonly Violation[] {
-  const invariant = INVARIANT.COMES_TO_AN_END;
-  const statuses = new Map(world.store.payouts.map(({ payoutId, status }) => [payoutId, status]));
-  const stuck = findStuck(world).map((subject) => {
-    const status = statuses.get(subject);
-    return {
-      invariant,
-      subject,
-      detail: status === undefined ? 'accepted, and not in the store' : `still ${status}`,
-    };
-  });
+function* findUnfinished(world: World): Iterable<Finding> {
+  yield* findStuck(world);
   const ends = new Map<string, string>();
-  const changed: Violation[] = [];
-  for (const { payoutId: subject, status } of world.store.transitions) {
-    const end = ends.get(subject);
-    if (end !== undefined && status !== end)
-      changed.push({ invariant, subject, detail: `${end} became ${status}` });
-    if (isEnd(status)) ends.set(subject, status);
+  for (const { payoutId, status } of world.store.transitions) {
+    const end = ends.get(payoutId);
+    if (end !== undefined && status !== end) yield [payoutId, `${end} became ${status}`];
+    if (isEnd(status)) ends.set(payoutId, status);
   }
-  const failed = world.histories.flatMap(({ workflowId: subject, failure }) =>
-    failure === null || isRunInOutage(subject, failure)
-      ? []
-      : [{ invariant, subject, detail: `its workflow failed: ${failure}` }],
-  );
-  const missing = world.missing.map((detail) => ({ invariant, subject: 'the end', detail }));
-  return [...stuck, ...changed, ...failed, ...missing];
+  for (const { workflowId, failure } of world.histories) {
+    if (failure !== null && !isRunInOutage(workflowId, failure))
+      yield [workflowId, `its workflow failed: ${failure}`];
+  }
+  for (const detail of world.missing) yield ['the end', detail];
 }
 
 /** A run of the schedule that compares store and provider; the next one is its retry. */
@@ -133,83 +122,66 @@ function fixedPart({ payout }: World['answers'][number]): string | undefined {
   return JSON.stringify({ payoutId, amount, currency, deposit });
 }
 
-function findChangedAnswers({ answers }: World): readonly Violation[] {
-  const invariant = INVARIANT.SAME_REQUEST_SAME_PAYOUT;
+function* findChangedAnswers({ answers }: World): Iterable<Finding> {
   const first = new Map<string, string>();
   const created = new Set<string>();
-  return answers.flatMap((answer): readonly Violation[] => {
-    const { kind, payoutId: subject, httpStatus } = answer;
+  for (const answer of answers) {
+    const { kind, payoutId, httpStatus } = answer;
     if (kind === 'conflict') {
       const isRefused = httpStatus === 409 || httpStatus >= 500;
-      return isRefused
-        ? []
-        : [{ invariant, subject, detail: `other content was answered with ${httpStatus}` }];
+      if (!isRefused) yield [payoutId, `other content was answered with ${httpStatus}`];
+      continue;
     }
-    if (kind === 'create' && httpStatus === 409) {
-      return [{ invariant, subject, detail: 'the same request was answered with 409' }];
-    }
+    if (kind === 'create' && httpStatus === 409) yield [payoutId, 'the same request was answered with 409'];
     if (kind === 'create' && httpStatus === 201) {
-      if (created.has(subject)) return [{ invariant, subject, detail: 'created twice' }];
-      created.add(subject);
+      if (created.has(payoutId)) yield [payoutId, 'created twice'];
+      created.add(payoutId);
     }
     const part = fixedPart(answer);
-    if (part === undefined) return [];
-    const before = first.get(subject) ?? part;
-    first.set(subject, before);
-    return part === before ? [] : [{ invariant, subject, detail: `answered ${before}, then ${part}` }];
-  });
+    if (part === undefined) continue;
+    const before = first.get(payoutId) ?? part;
+    first.set(payoutId, before);
+    if (part !== before) yield [payoutId, `answered ${before}, then ${part}`];
+  }
 }
 
-function findReplayErrors({ histories, answers, store }: World): readonly Violation[] {
-  const invariant = INVARIANT.HISTORY_REPLAYS;
+function* findReplayErrors({ histories, answers, store }: World): Iterable<Finding> {
+  for (const { workflowId, replayError } of histories) {
+    if (replayError !== null) yield [workflowId, replayError];
+  }
   const known = new Set(histories.map(({ workflowId }) => workflowId));
   const due = [
     ...acceptedIds(answers).map(payoutWorkflowId),
     ...store.deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
   ];
-  return [
-    ...histories.flatMap(({ workflowId: subject, replayError: detail }) =>
-      detail === null ? [] : [{ invariant, subject, detail }],
-    ),
-    ...due
-      .filter((workflowId) => !known.has(workflowId))
-      .map((subject) => ({ invariant, subject, detail: 'has no history' })),
-  ];
+  for (const workflowId of due) {
+    if (!known.has(workflowId)) yield [workflowId, 'has no history'];
+  }
 }
 
 /** A seed in which nothing happened shows nothing. */
-function findIdleness(world: World): readonly Violation[] {
-  const { planned, answers, store, provider, histories, texts } = world;
+function* findIdleness({ planned, answers, store, provider, histories, texts }: World): Iterable<Finding> {
   const opened = new Set(
     answers
       .filter(({ kind, httpStatus }) => kind === 'create' && (httpStatus === 200 || httpStatus === 201))
       .map(({ payoutId }) => payoutId),
   );
-  const faults: readonly (readonly [boolean, string])[] = [
-    [planned.length > 0, 'asks for no payout'],
-    [store.payouts.some(({ status }) => status === PAYOUT_STATUS.PAID), 'has paid nobody'],
-    [provider.journal.length > 0, 'made no request of the provider'],
-    [histories.length > 0, 'has no history'],
-    [texts.some(({ where }) => where === 'log'), 'has no log'],
-  ];
-  const violation = (subject: string, detail: string): Violation => ({
-    invariant: INVARIANT.WAS_PLAYED,
-    subject,
-    detail,
-  });
-  return [
-    ...planned.filter((payoutId) => !opened.has(payoutId)).map((id) => violation(id, 'was never opened')),
-    ...faults.filter(([isFine]) => !isFine).map(([, detail]) => violation('the seed', detail)),
-  ];
+  for (const payoutId of planned) {
+    if (!opened.has(payoutId)) yield [payoutId, 'was never opened'];
+  }
+  const subject = 'the seed';
+  if (planned.length === 0) yield [subject, 'asks for no payout'];
+  if (!store.payouts.some(({ status }) => status === PAYOUT_STATUS.PAID)) yield [subject, 'has paid nobody'];
+  if (provider.journal.length === 0) yield [subject, 'made no request of the provider'];
+  if (histories.length === 0) yield [subject, 'has no history'];
+  if (!texts.some(({ where }) => where === 'log')) yield [subject, 'has no log'];
 }
 
-function findLeaks({ texts, canaries }: World): readonly Violation[] {
+function* findLeaks({ texts, canaries }: World): Iterable<Finding> {
   const encoded = canaries.flatMap((canary) => [canary, Buffer.from(`${canary}:`).toString('base64')]);
-  return texts.flatMap(({ where: subject, text }) =>
-    encoded.some((canary) => text.includes(canary))
-      ? [{ invariant: INVARIANT.NOTHING_LEAKS, subject, detail: 'shows a secret or an account number' }]
-      : [],
-  );
+  for (const { where, text } of texts) {
+    if (encoded.some((canary) => text.includes(canary))) yield [where, 'shows a secret or an account number'];
+  }
 }
 
 const PRICE_VALIDITY_MS = 30_000;
@@ -218,12 +190,12 @@ const PRICE_TOLERANCE_MS = 2_500;
 /** From the note of a new price to its being in force. */
 const CHANGE_MS = 1_000;
 
-function findStalePrices({ provider }: World): readonly Violation[] {
+function* findStalePrices({ provider }: World): Iterable<Finding> {
   const bidAt = (atMs: number): string | undefined =>
     provider.bids.findLast(({ sinceMs }) => sinceMs <= atMs)?.bid;
-  return provider.orders.flatMap(({ id, externalOrderId: subject, price }) => {
+  for (const { id, externalOrderId, price } of provider.orders) {
     const sent = provider.journal.find(({ effects }) => effects.includes(id));
-    const quoted = provider.journal.some(
+    const isQuoted = provider.journal.some(
       ({ endpoint, status, fault, atMs }) =>
         endpoint.endsWith('/markets/ticker') &&
         status === 200 &&
@@ -233,8 +205,6 @@ function findStalePrices({ provider }: World): readonly Violation[] {
         atMs >= sent.atMs - PRICE_VALIDITY_MS - PRICE_TOLERANCE_MS &&
         [bidAt(atMs), bidAt(atMs - CHANGE_MS)].includes(price),
     );
-    return quoted
-      ? []
-      : [{ invariant: INVARIANT.PRICE_IS_FRESH, subject, detail: `sold at ${price}, not quoted of late` }];
-  });
+    if (!isQuoted) yield [externalOrderId, `sold at ${price}, not quoted of late`];
+  }
 }

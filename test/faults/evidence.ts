@@ -1,4 +1,3 @@
-import { Client as PostgresClient } from 'pg';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
@@ -9,6 +8,7 @@ import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canar
 import type { Plan } from './plan.js';
 import type { SeedWorld } from './seed-world.js';
 import { isOwnReading, type SimulatorClient } from './simulator-client.js';
+import { withDatabase } from './with-database.js';
 import type { StoreWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
 
 export interface Played {
@@ -76,6 +76,8 @@ const textOrNull = (row: Row, name: string): string | null => {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 };
 const timeMs = (row: Row, name: string): number => Date.parse(text(row, name));
+const pick = <Name extends string>(row: Row, ...names: readonly Name[]): Record<Name, string> =>
+  Object.fromEntries(names.map((name) => [name, text(row, name)])) as Record<Name, string>;
 
 async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
   const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
@@ -85,27 +87,10 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
   const orders = await simulator.listAll('/api/v1/orders');
   const transactions = await simulator.listAll('/api/v1/balanceTransactions');
   return {
-    payouts: payouts.map((row) => ({
-      id: text(row, 'id'),
-      externalOrderId: text(row, 'externalOrderId'),
-      currency: text(row, 'currency'),
-      amount: text(row, 'amount'),
-      fee: text(row, 'fee'),
-      status: text(row, 'status'),
-    })),
-    orders: orders.map((row) => ({
-      id: text(row, 'id'),
-      externalOrderId: text(row, 'externalOrderId'),
-      amount: text(row, 'amount'),
-      quoteAmount: text(row, 'quoteAmount'),
-      price: text(row, 'price'),
-    })),
+    payouts: payouts.map((row) => pick(row, 'id', 'externalOrderId', 'currency', 'amount', 'fee', 'status')),
+    orders: orders.map((row) => pick(row, 'id', 'externalOrderId', 'amount', 'quoteAmount', 'price')),
     transactions: transactions.map((row) => ({
-      id: text(row, 'id'),
-      type: text(row, 'type'),
-      source: text(row, 'source'),
-      currency: text(row, 'currency'),
-      net: text(row, 'net'),
+      ...pick(row, 'id', 'type', 'source', 'currency', 'net'),
       createdAtMs: timeMs(row, 'createdAt'),
     })),
     balances: (balances as Row[]).map((row) => ({
@@ -148,121 +133,53 @@ function toUnannounced(row: Row): readonly string[] {
   return isDeposit && row['delivery'] !== 'acknowledged' ? [subject.id] : [];
 }
 
-const STORE_QUERIES = {
-  payouts: `select p.payout_id, p.status, p.hold_reason, p.amount, p.currency, p.deposit_address, p.deposit_amount,
+const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+
+/** The tables of the world, in its words. */
+const STORE_QUERIES: Readonly<Record<keyof StoreWorld, string>> = {
+  payouts: `select p.payout_id as "payoutId", p.status, p.hold_reason as "holdReason", p.amount, p.currency,
+      case when p.deposit_address is not null
+        then json_build_object('address', p.deposit_address, 'amount', p.deposit_amount::text) end as deposit,
       (select provider_payout_id from provider_payouts a where a.payout_id = p.payout_id
-       order by recorded_at desc limit 1) as provider_payout_id from payouts p`,
-  transitions: `select payout_id, status, at from payout_timeline order by entry_id`,
-  deposits: `select deposit_id, provider_deposit_id, currency, amount, status, verified_at from deposits`,
-  attempts: `select external_order_id, payout_id, provider_payout_id, recipient_amount, fee, status from provider_payouts`,
-  orders: `select external_order_id, o.payout_id, provider_order_id, amount, quote_amount, at from provider_orders o
-      left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
-  returns: `select cause_id, at from ledger_entries where cause = 'return'`,
-  provider_requests: `select operation, external_order_id, payout_id, state, sends from provider_requests`,
-  accounts: `select a.kind, a.currency, a.payout_id, a.balance,
+       order by recorded_at desc limit 1) as "providerPayoutId" from payouts p`,
+  transitions: `select payout_id as "payoutId", status, ${ms('at')} as "atMs" from payout_timeline
+      order by entry_id`,
+  deposits: `select deposit_id as "depositKey", provider_deposit_id as "providerDepositId", currency, amount,
+      status, ${ms('verified_at')} as "verifiedAtMs" from deposits`,
+  attempts: `select external_order_id as "externalOrderId", payout_id as "payoutId",
+      provider_payout_id as "providerPayoutId", recipient_amount as amount, fee, status from provider_payouts`,
+  orders: `select external_order_id as "externalOrderId", o.payout_id as "payoutId",
+      provider_order_id as "providerOrderId", amount, quote_amount as "quoteAmount", ${ms('at')} as "bookedAtMs"
+      from provider_orders o left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
+  returns: `select cause_id as "balanceTransactionId", ${ms('at')} as "atMs" from ledger_entries
+      where cause = 'return'`,
+  requests: `select operation, external_order_id as "externalOrderId", payout_id as "payoutId", state, sends
+      from provider_requests`,
+  accounts: `select a.kind, a.currency, a.payout_id as "payoutId", a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
         * case when a.kind in ('provider', 'return_pending') then 1 else -1 end as posted from ledger_accounts a`,
-} as const;
+};
 
-/** Payouts that the available balance funds name an amount, and no address. */
-function toExpectedDeposit(row: Row): StoreWorld['payouts'][number]['deposit'] {
-  const [address, amount] = [textOrNull(row, 'deposit_address'), textOrNull(row, 'deposit_amount')];
-  return address === null || amount === null ? null : { address, amount };
-}
-
-/** What was written down for people to read, some of it in the provider's words. */
-const FAILURE_QUERY = `select 'failure of ' || payout_id as place, failure_message as words from payouts
-  union all select 'timeline of ' || payout_id, detail from payout_timeline
-  union all select 'providerRequest of ' || external_order_id, failure_message from provider_requests
-  union all select 'webhook ' || webhook_event_id, state_detail from webhook_inbox`;
-
-async function readFailureTexts(databaseUrl: string): Promise<readonly PublicText[]> {
-  return withDatabase(databaseUrl, async (client) => {
-    const { rows } = await client.query<Row>(FAILURE_QUERY);
-    return rows.map((row) => ({ where: text(row, 'place'), text: text(row, 'words') }));
+async function readStore(databaseUrl: string): Promise<StoreWorld> {
+  return withDatabase(databaseUrl, async (database) => {
+    const tables: Record<string, readonly unknown[]> = {};
+    for (const [name, query] of Object.entries(STORE_QUERIES))
+      tables[name] = (await database.query(query)).rows;
+    return tables as unknown as StoreWorld;
   });
 }
 
-async function readStore(databaseUrl: string): Promise<StoreWorld> {
-  return withDatabase(databaseUrl, (client) =>
-    readTables(async (query, map) => {
-      const { rows } = await client.query<Row>(STORE_QUERIES[query]);
-      return rows.map(map);
-    }),
+/** What was written down for people to read, some of it in the provider's words. */
+const FAILURE_QUERY = `select 'failure of ' || payout_id as "where", failure_message as text from payouts
+  union all select 'timeline of ' || payout_id, detail from payout_timeline
+  union all select 'request of ' || external_order_id, failure_message from provider_requests
+  union all select 'webhook ' || webhook_event_id, state_detail from webhook_inbox`;
+
+async function readFailureTexts(databaseUrl: string): Promise<readonly PublicText[]> {
+  const { rows } = await withDatabase(databaseUrl, (database) =>
+    database.query<PublicText>(`select * from (${FAILURE_QUERY}) as written where text is not null`),
   );
-}
-
-async function withDatabase<T>(url: string, use: (client: PostgresClient) => Promise<T>): Promise<T> {
-  const client = new PostgresClient({ connectionString: url });
-  await client.connect();
-  try {
-    return await use(client);
-  } finally {
-    await client.end();
-  }
-}
-
-async function readTables(
-  read: <T>(query: keyof typeof STORE_QUERIES, map: (row: Row) => T) => Promise<readonly T[]>,
-): Promise<StoreWorld> {
-  return {
-    payouts: await read('payouts', (row) => ({
-      payoutId: text(row, 'payout_id'),
-      status: text(row, 'status'),
-      holdReason: textOrNull(row, 'hold_reason'),
-      providerPayoutId: textOrNull(row, 'provider_payout_id'),
-      amount: text(row, 'amount'),
-      currency: text(row, 'currency'),
-      deposit: toExpectedDeposit(row),
-    })),
-    transitions: await read('transitions', (row) => ({
-      payoutId: text(row, 'payout_id'),
-      status: text(row, 'status'),
-      atMs: (row['at'] as Date).getTime(),
-    })),
-    deposits: await read('deposits', (row) => ({
-      depositKey: text(row, 'deposit_id'),
-      providerDepositId: textOrNull(row, 'provider_deposit_id'),
-      currency: text(row, 'currency'),
-      amount: text(row, 'amount'),
-      status: text(row, 'status'),
-      verifiedAtMs: (row['verified_at'] as Date).getTime(),
-    })),
-    attempts: await read('attempts', (row) => ({
-      externalOrderId: text(row, 'external_order_id'),
-      payoutId: text(row, 'payout_id'),
-      providerPayoutId: text(row, 'provider_payout_id'),
-      amount: text(row, 'recipient_amount'),
-      fee: text(row, 'fee'),
-      status: text(row, 'status'),
-    })),
-    orders: await read('orders', (row) => ({
-      externalOrderId: text(row, 'external_order_id'),
-      payoutId: text(row, 'payout_id'),
-      providerOrderId: text(row, 'provider_order_id'),
-      amount: text(row, 'amount'),
-      quoteAmount: text(row, 'quote_amount'),
-      bookedAtMs: (row['at'] as Date | null)?.getTime() ?? null,
-    })),
-    returns: await read('returns', (row) => ({
-      balanceTransactionId: text(row, 'cause_id'),
-      atMs: (row['at'] as Date).getTime(),
-    })),
-    provider_requests: await read('provider_requests', (row) => ({
-      operation: text(row, 'operation'),
-      externalOrderId: text(row, 'external_order_id'),
-      payoutId: text(row, 'payout_id'),
-      state: text(row, 'state'),
-      sends: Number(text(row, 'sends')),
-    })),
-    accounts: await read('accounts', (row) => ({
-      kind: text(row, 'kind'),
-      currency: text(row, 'currency'),
-      payoutId: textOrNull(row, 'payout_id'),
-      balance: text(row, 'balance'),
-      posted: text(row, 'posted'),
-    })),
-  };
+  return rows;
 }
 
 type History = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>;

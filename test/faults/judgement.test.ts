@@ -2,7 +2,7 @@ import type { Bug } from './bugs/bug.js';
 import { BUGS } from './bugs/index.js';
 import { CRASH_POINTS } from './crash-points.js';
 import { judge, type Done, type Job } from './judgement.js';
-import { createPlan } from './plan.js';
+import { createPlan } from './create-plan.js';
 import { INVARIANT, type Invariant } from './world.js';
 import { brokenResult, type SeedResult } from './seed-run.js';
 

@@ -1,6 +1,6 @@
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import type { Caller } from './caller.js';
-import type { AnsweredPayout } from './world.js';
+import { acceptedIds, type AnsweredPayout } from './world.js';
 
 /** How far the payouts of a seed have come, as its caller sees them. */
 export class Progress {
@@ -25,7 +25,7 @@ export class Progress {
 
   /** Reads every payout, also those that have ended: an end must stay one. */
   async look(): Promise<void> {
-    for (const payoutId of this.acceptedIds()) {
+    for (const payoutId of acceptedIds(this.#caller.answers)) {
       const payout = await this.#caller.read(payoutId);
       if (payout !== undefined) this.#lastSeen.set(payoutId, payout);
     }
@@ -41,17 +41,9 @@ export class Progress {
     return this.#lastSeen.get(payoutId);
   }
 
-  /** Whoever was answered that a payout exists may count on it. */
-  acceptedIds(): readonly string[] {
-    const accepted = this.#caller.answers.filter(
-      ({ kind, payout }) => kind === 'create' && payout !== undefined,
-    );
-    return [...new Set(accepted.map(({ payoutId }) => payoutId))];
-  }
-
   /** Accepted, and neither at an end nor held. */
   unfinished(): readonly { readonly payoutId: string; readonly status: string }[] {
-    return this.acceptedIds()
+    return acceptedIds(this.#caller.answers)
       .map((payoutId) => ({ payoutId, status: this.#lastSeen.get(payoutId)?.status ?? 'not seen' }))
       .filter(({ status }) => !isDone(status));
   }

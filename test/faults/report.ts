@@ -40,23 +40,25 @@ function summarise(
   ].join('\n');
 }
 
+const sum =
+  (of: (result: SeedResult) => number) =>
+  (results: readonly SeedResult[]): string =>
+    String(total(results, of));
+
 /** What stands in each line of the summary. */
 const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => string])[] = [
   ['seeds', (results) => String(results.length)],
-  ['payouts', (results) => String(total(results, ({ payouts }) => payouts))],
+  ['payouts', sum(({ payouts }) => payouts)],
   ['their ends', (results) => describeCounts(results.map(({ ends }) => ends))],
   ['why they are held', (results) => describeCounts(results.map(({ holds }) => holds))],
-  ['process deaths and returns', (results) => String(total(results, ({ interruptions }) => interruptions))],
-  ['servers struck', (results) => String(total(results, ({ serverFaults }) => serverFaults))],
-  [
-    'requests that a fault struck',
-    (results) => String(total(results, ({ providerFaults }) => providerFaults)),
-  ],
-  ['forged events', (results) => String(total(results, ({ forgeries }) => forgeries))],
-  ['**duplicated**', (results) => String(total(results, ({ duplicated }) => duplicated))],
-  ['**lost**', (results) => String(total(results, ({ lost }) => lost))],
-  ['**stuck**', (results) => String(total(results, ({ stuck }) => stuck))],
-  ['violations', (results) => String(total(results, ({ violations }) => violations.length))],
+  ['process deaths and returns', sum(({ interruptions }) => interruptions)],
+  ['servers struck', sum(({ serverFaults }) => serverFaults)],
+  ['requests that a fault struck', sum(({ providerFaults }) => providerFaults)],
+  ['forged events', sum(({ forgeries }) => forgeries)],
+  ['**duplicated**', sum(({ duplicated }) => duplicated)],
+  ['**lost**', sum(({ lost }) => lost)],
+  ['**stuck**', sum(({ stuck }) => stuck)],
+  ['violations', sum(({ violations }) => violations.length)],
   ['failing seeds', (results) => String(results.filter(({ violations }) => violations.length > 0).length)],
   ['recovery, p50 and p99', describeRecovery],
 ];

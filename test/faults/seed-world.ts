@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Client as PostgresClient } from 'pg';
 import type { Environment } from '../../src/config/config.js';
 import { openStore } from '../../src/store/store.js';
 import { choosePort } from '../../src/embedded/choose-port.js';
@@ -13,6 +12,7 @@ import { startProviderGate } from './provider-gate.js';
 import type { Servers } from './servers.js';
 import { createSimulatorClient, type SimulatorClient } from './simulator-client.js';
 import { createSupervisor, type Supervisor } from './supervisor.js';
+import { withDatabase } from './with-database.js';
 
 export interface SeedOptions {
   readonly plan: Plan;
@@ -128,7 +128,7 @@ const SHORT_WAITS: Environment = {
 };
 
 async function createMigratedDatabase(serverUrl: string, name: string): Promise<string> {
-  await onServer(serverUrl, `create database ${name}`);
+  await withDatabase(serverUrl, (database) => database.query(`create database ${name}`));
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const store = openStore({ url: url.href, onIdleError: () => undefined });
@@ -138,15 +138,5 @@ async function createMigratedDatabase(serverUrl: string, name: string): Promise<
 }
 
 async function dropDatabase(serverUrl: string, name: string): Promise<void> {
-  await onServer(serverUrl, `drop database if exists ${name} with (force)`);
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new PostgresClient({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+  await withDatabase(serverUrl, (database) => database.query(`drop database if exists ${name} with (force)`));
 }

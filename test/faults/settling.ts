@@ -40,7 +40,7 @@ export class Settling {
     this.#actedAtMs = Date.now();
     progress.startAnew();
     for (;;) {
-      const missing = await this.#continuePayout();
+      const missing = await this.#look();
       if (missing.length === 0 || !this.#mayTakeLonger()) return missing;
       await delay(LOOK_MS);
     }
@@ -53,7 +53,7 @@ export class Settling {
   }
 
   /** One look at everything, and what only people would do; answers with what is still to come. */
-  async #continuePayout(): Promise<readonly string[]> {
+  async #look(): Promise<readonly string[]> {
     const { world, progress } = this.#options;
     await progress.look();
     await this.#endStuck();

@@ -109,9 +109,7 @@ function soundStore(): World['store'] {
       },
     ],
     returns: [{ balanceTransactionId: 'T6', atMs: OPENED_MS + 7_500 }],
-    provider_requests: [
-      { operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 },
-    ],
+    requests: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 }],
     accounts: [
       account('provider', 'USDT', '1020'),
       account('available', 'USDT', '1020'),

@@ -1,10 +1,11 @@
-import { Client as PostgresClient } from 'pg';
+import type { Client } from 'pg';
 import { toFeeTerms, toRequest } from '../../src/store/payouts/payout-reading.js';
 import type { PayoutRow } from '../../src/store/payouts/payout-transitions.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { balanceNeeds } from '../../src/domain/quote.js';
 import { DISCREPANCY_KIND, type ReconciliationReport } from '../../src/domain/reconciliation.js';
+import { withDatabase } from './with-database.js';
 
 /**
  * What the campaign waits for, by SQL: a call of the engine would do what the engine's own schedules have to do
@@ -24,35 +25,26 @@ const OPEN_DISCREPANCIES: readonly string[] = [
   DISCREPANCY_KIND.DEPOSIT_UNSEEN,
   DISCREPANCY_KIND.RETURN_OVERDUE,
 ];
-const QUERY_TIMEOUT_MS = 15_000;
 
 /** `actedAtMs`: when the campaign itself last changed something. */
 export async function readStorePicture(databaseUrl: string, actedAtMs: number): Promise<StorePicture> {
-  const client = new PostgresClient({
-    connectionString: databaseUrl,
-    connectionTimeoutMillis: QUERY_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-  });
-  await client.connect();
-  try {
+  return withDatabase(databaseUrl, async (database) => {
     // One snapshot: what waits is compared with the balance of the same moment.
-    await client.query('begin isolation level repeatable read read only');
+    await database.query('begin isolation level repeatable read read only');
     return {
-      isReconciled: await isReconciled(client, actedAtMs),
-      providerIds: await readProviderIds(client),
-      unaffordable: await readUnaffordable(client),
+      isReconciled: await isReconciled(database, actedAtMs),
+      providerIds: await readProviderIds(database),
+      unaffordable: await readUnaffordable(database),
     };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
-async function isReconciled(client: PostgresClient, actedAtMs: number): Promise<boolean> {
-  const { rows: changes } = await client.query<{ readonly at: Date | null }>(
+async function isReconciled(database: Client, actedAtMs: number): Promise<boolean> {
+  const { rows: changes } = await database.query<{ readonly at: Date | null }>(
     `select greatest((select max(at) from payout_timeline), (select max(at) from ledger_entries),
        (select max(verified_at) from deposits)) as at`,
   );
-  const { rows: reports } = await client.query<{ readonly report: ReconciliationReport }>(
+  const { rows: reports } = await database.query<{ readonly report: ReconciliationReport }>(
     'select report from reconciliation_reports order by ran_at desc limit 1',
   );
   return coversAll(reports[0]?.report, Math.max(actedAtMs, changes[0]?.at?.getTime() ?? 0));
@@ -67,19 +59,19 @@ export function coversAll(
   return report.inFlight === 0 && !report.discrepancies.some(({ kind }) => OPEN_DISCREPANCIES.includes(kind));
 }
 
-async function readProviderIds(client: PostgresClient): Promise<ReadonlySet<string>> {
-  const { rows } = await client.query<{ readonly id: string }>(
+async function readProviderIds(database: Client): Promise<ReadonlySet<string>> {
+  const { rows } = await database.query<{ readonly id: string }>(
     `select provider_payout_id as id from provider_payouts
      union select provider_order_id from provider_orders`,
   );
   return new Set(rows.map(({ id }) => id));
 }
 
-async function readUnaffordable(client: PostgresClient): Promise<ReadonlySet<string>> {
-  const { rows: waiting } = await client.query<PayoutRow>('select * from payouts where status = $1', [
+async function readUnaffordable(database: Client): Promise<ReadonlySet<string>> {
+  const { rows: waiting } = await database.query<PayoutRow>('select * from payouts where status = $1', [
     PAYOUT_STATUS.AWAITING_BALANCE,
   ]);
-  const { rows: accounts } = await client.query<Account>(
+  const { rows: accounts } = await database.query<Account>(
     `select kind, currency, balance from ledger_accounts where kind in ('available', 'shortfall')`,
   );
   return new Set(findUnaffordable(waiting, accounts));

@@ -46,6 +46,9 @@ export interface Violation {
   readonly detail: string;
 }
 
+/** A violation of the invariant that is being looked at: its subject, and the detail. */
+export type Finding = readonly [subject: string, detail: string];
+
 export interface World {
   /** Ids of the payouts that the plan asks for; each of its requests can be carried out. */
   readonly planned: readonly string[];
@@ -130,7 +133,7 @@ export interface StoreWorld {
   readonly deposits: readonly StoreDeposit[];
   readonly attempts: readonly StoreAttempt[];
   readonly orders: readonly StoreOrder[];
-  readonly provider_requests: readonly StoreRequest[];
+  readonly requests: readonly StoreRequest[];
   readonly accounts: readonly StoreAccount[];
   /** Money of failed attempts that was booked as being back. */
   readonly returns: readonly { readonly balanceTransactionId: string; readonly atMs: number }[];
@@ -202,6 +205,12 @@ export interface CallerAnswer {
   readonly httpStatus: number;
   /** Of a payout; undefined for a problem. */
   readonly payout: AnsweredPayout | undefined;
+}
+
+/** The payouts of which a caller was answered that they exist: it may count on them. */
+export function acceptedIds(answers: readonly CallerAnswer[]): readonly string[] {
+  const accepted = answers.filter(({ kind, payout }) => kind === 'create' && payout !== undefined);
+  return [...new Set(accepted.map(({ payoutId }) => payoutId))];
 }
 
 export interface AnsweredPayout {

@@ -4,7 +4,7 @@ import { sharedServer } from '../support/shared-servers.js';
 import { BUGS, type Bug } from '../faults/bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-bundle.js';
 import type { Job } from '../faults/judgement.js';
-import { createPlan } from '../faults/plan.js';
+import { createPlan } from '../faults/create-plan.js';
 import { readRegressionSeeds } from '../faults/regression-seeds.js';
 import { runSeed, type SeedResult } from '../faults/seed-run.js';
 import type { Servers } from '../faults/servers.js';

@@ -102,7 +102,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         await worker.untilStopped();
         await expectSent(payoutId, operation, 0);
         await delay(LONGER_THAN_THE_DEADLINE_MS);
-        worker.continuePayout();
+        worker.continue();
         expect(await worker.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         await engine.untilStatus(payoutId, 'paid');
         await expectSentLater(payoutId, [operation]);
@@ -127,7 +127,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
           // Of the second round, which comes once the payout goes on.
           if (operation === 'order') await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
           await delay(LONGER_THAN_THE_DEADLINE_MS);
-          worker.continuePayout();
+          worker.continue();
           await untilAnswer(
             () => providerRequestOf(operation, payoutId),
             ({ state }) => state === 'not_sent',
@@ -159,13 +159,13 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
           const { payoutId } = await openAndFund(engine);
           await worker.untilStopped();
           const held = gate?.holdNextHandshake();
-          worker.continuePayout();
-          const continuePayout = await held;
+          worker.continue();
+          const letGo = await held;
           await worker.stop();
           await delay(LONGER_THAN_THE_DEADLINE_MS);
-          continuePayout?.();
+          letGo?.();
           await expectSent(payoutId, 'payout', 0);
-          worker.continuePayout();
+          worker.continue();
           expect(await worker.outcomeOf('createPayout')).toBe(TOO_LATE);
           await engine.untilStatus(payoutId, 'paid');
           await expectSentLater(payoutId, ['payout']);
@@ -230,7 +230,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
         await expectSent(payoutId, operation, 1);
 
-        frozen.continuePayout();
+        frozen.continue();
         expect(await frozen.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
         // What it was doing comes to its end.
         expect(await frozen.terminate()).toBe(0);

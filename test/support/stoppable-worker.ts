@@ -22,7 +22,7 @@ export interface StoppableWorker {
   /** SIGSTOP; resolves when it is frozen. */
   stop(): Promise<void>;
   /** SIGCONT. */
-  continuePayout(): void;
+  continue(): void;
   /** What becomes of the next such POST: `accepted`, or `failed: ` and why. */
   outcomeOf(operation: 'createOrder' | 'createPayout'): Promise<string>;
   /** SIGTERM: what it is doing comes to its end. Resolves with the exit code. */
@@ -86,7 +86,7 @@ export async function startStoppableWorker(
       child.kill('SIGSTOP');
       await untilFrozen(child);
     },
-    continuePayout: () => void child.kill('SIGCONT'),
+    continue: () => void child.kill('SIGCONT'),
     outcomeOf: async (operation) => {
       const line = await said.next((one) => one.startsWith(`${operation} `));
       return line.slice(operation.length + 1);

@@ -35,14 +35,14 @@ export async function startTlsGate(targetPort: number): Promise<TlsGate> {
   });
   // Whoever gives up in the middle of a handshake is no failure of the gate.
   tls.on('tlsClientError', () => undefined);
-  let held: ((continuePayout: () => void) => void) | undefined;
+  let held: ((letGo: () => void) => void) | undefined;
   const tcp = createTcpServer((socket) => {
     keep(socket);
-    const continuePayout = (): void => void tls.emit('connection', socket);
+    const letGo = (): void => void tls.emit('connection', socket);
     const hold = held;
     held = undefined;
-    if (hold === undefined) continuePayout();
-    else hold(continuePayout);
+    if (hold === undefined) letGo();
+    else hold(letGo);
   });
   const port = await listen(tcp);
   return {

@@ -92,7 +92,7 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
 
 interface FrozenSender {
   /** It wakes, and does the rest of its step. */
-  continuePayout(): Promise<void>;
+  wake(): Promise<void>;
 }
 
 /** Another worker that has the right to send the request, and is frozen at a moment of it; its payout is held by now. */
@@ -126,7 +126,7 @@ async function freezeSender(operation: Operation, payoutId: string, at: CallPoin
   await engine.startWorker();
   await untilHeldAsUnknown(payoutId);
   return {
-    continuePayout: async () => {
+    wake: async () => {
       woken.resolve();
       await step;
       await sender.close();
@@ -144,7 +144,7 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
       payoutId,
       isOrder ? CRASH_POINT.ORDER_AFTER_RESPONSE : CRASH_POINT.PAYOUT_AFTER_RESPONSE,
     );
-    await sender.continuePayout();
+    await sender.wake();
     await engine.untilStatus(payoutId, 'paid');
     await expectConvertedAndPaidOnce(engine, payoutId);
     expect((await providerRequestOf(operation, payoutId)).state).toBe('accepted');
@@ -158,7 +158,7 @@ describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
       isOrder ? CRASH_POINT.ORDER_AFTER_GUARD : CRASH_POINT.PAYOUT_AFTER_GUARD,
     );
     await orderFault(engine, 'invalid_request_error', ENDPOINTS[operation], { externalOrderId: payoutId });
-    await sender.continuePayout();
+    await sender.wake();
     if (isOrder) {
       expect(await engine.untilStatus(payoutId, 'failed')).toMatchObject({
         failure: { type: 'ORDER_REFUSED' },
