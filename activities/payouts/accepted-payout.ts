@@ -1,5 +1,5 @@
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
-import type { AcceptedRequest } from '../../src/store/requests/accepted-requests.js';
+import type { PayoutRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-records.js';
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
@@ -29,8 +29,7 @@ export async function recordAccepted(
 ): Promise<AcceptedPayout | PayoutState> {
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const discrepancy = discrepancyOf(answer, request.currency);
-  const accepted = { payout: record, discrepancy };
-  const status = await persistWithRetry(() => deps.store.requests.recordProviderPayout(payoutId, accepted));
+  const status = await persistWithRetry(() => deps.store.requests.accept(payoutId, record, discrepancy));
   if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
   return { kind: 'accepted', status, providerPayoutId: answer.id };
 }
@@ -39,7 +38,7 @@ export function toProviderRecord({
   answer,
   postAmount,
   externalOrderId,
-}: AcceptedAnswer): AcceptedRequest['payout'] {
+}: AcceptedAnswer): ProviderPayoutRecord {
   return {
     externalOrderId,
     providerPayoutId: answer.id,
@@ -52,7 +51,7 @@ export function toProviderRecord({
 }
 
 /** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
-export function discrepancyOf(answer: Payout, currency: string): AcceptedRequest['discrepancy'] {
+export function discrepancyOf(answer: Payout, currency: string): Discrepancy | undefined {
   if (answer.trade !== undefined && answer.trade !== null) {
     const detail = `QbitPay converted by itself for payout ${answer.id}`;
     return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };

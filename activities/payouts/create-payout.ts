@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/provider-requests.js';
+import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/send-guard.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';

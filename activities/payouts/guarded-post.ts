@@ -1,5 +1,6 @@
 import { log } from '@temporalio/activity';
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_KIND, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
@@ -69,8 +70,8 @@ export async function sendGuarded<Answer, Result>(
 ): Promise<Result | NotAccepted> {
   const { store } = deps;
   const { payoutId, providerRequest } = post;
-  const step = await store.requests.prepare(payoutId, providerRequest, post.detail);
-  if (step.kind === 'superseded') return superseded(store, payoutId);
+  const isPrepared = await store.requests.prepare(payoutId, providerRequest, post.detail);
+  if (!isPrepared) return superseded(store, payoutId);
   const known = await answerFromRequest(deps, payoutId, providerRequest);
   if (known !== undefined) return known;
   // Nobody else sends it as long as this process lives, and its connection with the database stands.

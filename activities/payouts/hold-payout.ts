@@ -1,4 +1,4 @@
-import { SENDABLE_STATES } from '../../src/store/requests/provider-requests.js';
+import { SENDABLE_STATES } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';

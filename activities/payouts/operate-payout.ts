@@ -3,14 +3,15 @@ import {
   DONE_BEFORE,
   refuseEarly,
   type Decision,
-  type OperationOutcome,
+  type DecisionOutcome,
 } from '../../src/store/controls/decisions.js';
+import { refuse, type Refusal } from '../../src/store/outcome.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { refuseAction } from '../../src/domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../../src/domain/operator-action.js';
-import type { SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -55,7 +56,7 @@ export interface OperatePayoutInput {
 
 export type OperatePayoutResult =
   /** What the store then says. */
-  | (PayoutState & Pick<Extract<OperationOutcome, { kind: 'done' }>, 'isRepetition'>)
+  | (PayoutState & Pick<Extract<DecisionOutcome, { ok: true }>, 'isRepetition'>)
   | (Omit<PayoutState, 'kind'> & { readonly kind: 'refused'; readonly message: string });
 
 /** Carries out a person's decision, if it makes sense; the store decides that. */
@@ -63,16 +64,15 @@ export function createOperatePayout(deps: ActivityDependencies) {
   return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
     const outcome = await operate(deps, input);
     const store = await superseded(deps.store, input.payoutId);
-    return outcome.kind === 'done'
-      ? { ...outcome, ...store }
-      : { ...store, kind: 'refused', message: outcome.message };
+    if (!outcome.ok) return { ...store, kind: 'refused', message: outcome.message };
+    return outcome.isRepetition === true ? { ...store, isRepetition: true } : store;
   };
 }
 
 async function operate(
   deps: ActivityDependencies,
   { payoutId, operationId, operation, ...input }: OperatePayoutInput,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const { decisions } = deps.store;
   const { actor, reason } = operation;
   const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds } = input;
@@ -100,13 +100,13 @@ async function answerEarly(
   store: Store,
   { operationId, payoutId }: Decision,
   action: PayoutOperation['action'],
-): Promise<OperationOutcome | undefined> {
+): Promise<DecisionOutcome | undefined> {
   if (await store.decisions.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
   const needed = NEEDED_ACTION[action];
   if (needed === undefined) return undefined;
   const { status, holdReason } = await store.payouts.getPayout(payoutId);
   const refusal = refuseAction(status, holdReason, needed);
-  return refusal === undefined ? undefined : refused(refusal);
+  return refusal === undefined ? undefined : refuse(refusal);
 }
 
 /** For these the provider is read, before the store decides. */
@@ -119,7 +119,7 @@ const NEEDED_ACTION: Readonly<Partial<Record<PayoutOperation['action'], Operator
 type Adoption = Decision & { readonly providerId: string };
 
 /** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
-async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<OperationOutcome> {
+async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<DecisionOutcome> {
   const payout = await deps.store.payouts.getPayout(adoption.payoutId);
   return payout.heldFrom === PAYOUT_STATUS.CONVERTING
     ? adoptOrder(deps, payout, adoption)
@@ -130,7 +130,7 @@ async function adoptPayout(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   { providerId, ...decision }: Adoption,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const { payoutId, payoutAttempt } = payout;
   const id = {
     operation: REQUEST_OPERATION.PAYOUT,
@@ -141,15 +141,11 @@ async function adoptPayout(
   if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
   const { asked } = await deps.store.requests.get(id);
   const others = await readOthers(deps, payout, answer, PROVIDER_PAYOUT_STATUS.PAID);
-  if ('kind' in others) return others;
+  if ('message' in others) return others;
   const postAmount = asked?.amount ?? answer.amount;
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const discrepancy = discrepancyOf(answer, payout.request.currency);
-  return deps.store.decisions.adoptPayout(decision, {
-    payout: record,
-    discrepancy,
-    alsoPaid: others.alsoDone,
-  });
+  return deps.store.decisions.adopt(decision, { object: record, discrepancy, ...others });
 }
 
 /**
@@ -161,23 +157,23 @@ async function readOthers(
   payout: PayoutRecord,
   adopted: Order | Payout,
   done: ProviderStatus,
-): Promise<{ readonly alsoDone: readonly string[] } | OperationOutcome> {
+): Promise<{ readonly alsoDone: readonly string[] } | Refusal> {
   const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
   const scan = await scanFor(deps, isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
   const others = scan.found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
-  if (open !== undefined) return refused(rivalWords(open));
+  if (open !== undefined) return refuse(rivalWords(open));
   if (others[0] !== undefined && adopted.status !== done) {
-    return refused(`QbitPay has ${others[0].id} as ${done}: adopt that`);
+    return refuse(`QbitPay has ${others[0].id} as ${done}: adopt that`);
   }
-  return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refused(UNREADABLE);
+  return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refuse(UNREADABLE);
 }
 
 async function adoptOrder(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   { providerId, ...decision }: Adoption,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const { payoutId, orderAttempt } = payout;
   const externalOrderId = orderExternalId(payoutId, orderAttempt);
   const { asked } = await deps.store.requests.get({
@@ -189,9 +185,8 @@ async function adoptOrder(
     return notOurs(providerId, externalOrderId);
   }
   const others = await readOthers(deps, payout, answer, PROVIDER_ORDER_STATUS.FILLED);
-  if ('kind' in others) return others;
-  const order = toOrderRecord(externalOrderId, answer);
-  return deps.store.decisions.adoptOrder(decision, { order, alsoFilled: others.alsoDone });
+  if ('message' in others) return others;
+  return deps.store.decisions.adopt(decision, { object: toOrderRecord(externalOrderId, answer), ...others });
 }
 
 /** One that names nobody is taken on a person's word, if it is what was asked for. */
@@ -205,10 +200,10 @@ function isOrAnswersTo(answer: Order, externalOrderId: string, asked: SentAmount
 async function retry(
   deps: ActivityDependencies,
   decision: Decision & { readonly destination?: Destination | undefined },
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const payout = await deps.store.payouts.getPayout(decision.payoutId);
   const live = await whyLive(deps, payout);
-  if (live !== undefined) return refused(live);
+  if (live !== undefined) return refuse(live);
   const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
   return deps.store.decisions.retry({ ...decision, isCovered });
 }
@@ -218,7 +213,7 @@ async function close(
   deps: ActivityDependencies,
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const payout = await deps.store.payouts.getPayout(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
   if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
@@ -231,9 +226,9 @@ async function close(
   const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
   const { found, isComplete, isNamed } = await scanFor(deps, payout);
-  if (found[0] !== undefined) return refused(`QbitPay has it as ${found[0].id}: adopt that`);
-  if (!isNamed) return refused(UNNAMED);
-  return isComplete ? deps.store.decisions.close(decision, unknownOutcomeWaitSeconds) : refused(UNREADABLE);
+  if (found[0] !== undefined) return refuse(`QbitPay has it as ${found[0].id}: adopt that`);
+  if (!isNamed) return refuse(UNNAMED);
+  return isComplete ? deps.store.decisions.close(decision, unknownOutcomeWaitSeconds) : refuse(UNREADABLE);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -241,12 +236,12 @@ async function closeUnknown(
   deps: ActivityDependencies,
   decision: Decision,
   payout: PayoutRecord,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const { providerPayout, heldFrom } = payout;
   if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
   const returned =
     providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
-  if (returned === undefined) return refused('QbitPay does not show its money again');
+  if (returned === undefined) return refuse('QbitPay does not show its money again');
   return deps.store.decisions.closeReturned(decision, returned);
 }
 
@@ -258,16 +253,16 @@ async function closeOrder(
   deps: ActivityDependencies,
   decision: Decision,
   payout: PayoutRecord,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   const { store, qbitpay } = deps;
   const { order } = payout;
   if (order === null) throw new Error('the order was accepted and is not in the store');
   const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
   if (answer === undefined) return closeUnshown(deps, decision, payout, order);
-  if (GOING_ON.includes(answer.status)) return refused(`QbitPay calls the order ${answer.status}: resume`);
+  if (GOING_ON.includes(answer.status)) return refuse(`QbitPay calls the order ${answer.status}: resume`);
   const isEnded = isFailedOrCancelled(answer.status);
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
-  if (movement === undefined) return refused(NOT_ALL_SHOWN);
+  if (movement === undefined) return refuse(NOT_ALL_SHOWN);
   const ended = { ...answer, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return store.decisions.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
@@ -281,14 +276,14 @@ async function closeUnshown(
   decision: Decision,
   payout: PayoutRecord,
   order: OrderRecord,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   if (payout.holdReason !== FAILURE_TYPE.ORDER_UNCLEAR)
-    return refused('QbitPay does not show the order: resume');
+    return refuse('QbitPay does not show the order: resume');
   const { found, isComplete } = await scanFor(deps, payout);
-  if (found[0] !== undefined) return refused(`QbitPay has the order as ${found[0].id}: resume`);
+  if (found[0] !== undefined) return refuse(`QbitPay has the order as ${found[0].id}: resume`);
   const { providerOrderId: id, symbol, quoteAmount: stated, fee: statedFee } = order;
   const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
-  if (moved === undefined || !isComplete) return refused(NOT_ALL_SHOWN);
+  if (moved === undefined || !isComplete) return refuse(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
   const ended = { ...order, amount, quoteAmount, fee, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return deps.store.decisions.closeSold(decision, ended);
@@ -302,10 +297,6 @@ const GOING_ON: readonly ProviderOrderStatus[] = [
   PROVIDER_ORDER_STATUS.FILLED,
 ];
 
-function refused(message: string): OperationOutcome {
-  return { kind: 'refused', message };
-}
-
-function notOurs(providerId: string, externalOrderId: string): OperationOutcome {
-  return refused(`QbitPay shows no ${providerId} with the externalOrderId ${externalOrderId}`);
+function notOurs(providerId: string, externalOrderId: string): Refusal {
+  return refuse(`QbitPay shows no ${providerId} with the externalOrderId ${externalOrderId}`);
 }

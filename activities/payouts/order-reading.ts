@@ -1,6 +1,7 @@
 import type { Store } from '../../src/store/store.js';
-import type { ObjectDiscrepancy } from '../../src/store/requests/accepted-requests.js';
-import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/provider-requests.js';
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
@@ -42,23 +43,19 @@ export async function readOrder(
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
-    const forMs = await store.requests.noteOrderMissing(externalOrderId);
+    const forMs = await store.requests.noteMissing(orderRequestId(externalOrderId));
     return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
   }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
   const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
   const providerRequest = await store.requests.get(orderRequestId(externalOrderId));
-  for (const discrepancy of [
+  const discrepancies = [
     discrepancyOf(order, payout, providerRequest),
     findPriceBelow(order, payout, maxSlippageBps),
-  ]) {
-    if (discrepancy === undefined) continue;
-    const noted = await store.requests.noteOrderDiscrepancy(payout.payoutId, discrepancy);
-    if (noted === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
-  }
+  ].filter((discrepancy) => discrepancy !== undefined);
   const record = toOrderRecord(externalOrderId, order, movement);
-  const status = await store.requests.upsertOrder(payout.payoutId, record);
+  const status = await store.requests.recordExecution(payout.payoutId, record, discrepancies);
   if (status === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
   if (order.status === PROVIDER_ORDER_STATUS.FILLED) return { kind: 'filled' };
   if (!isEnded)
@@ -82,7 +79,7 @@ function discrepancyOf(
   order: Order,
   { request }: Pick<PayoutRecord, 'request'>,
   { asked }: Pick<ProviderRequest, 'asked'>,
-): ObjectDiscrepancy | undefined {
+): Discrepancy | undefined {
   const { id, side, symbol, amount } = order;
   const pair = `${request.fundingCurrency}/${request.currency}`;
   const due = asked === null || isEndedUnfilled(order) ? amount : asked.amount;
@@ -100,7 +97,7 @@ function findPriceBelow(
   { id, status, symbol, amount, quoteAmount }: Order,
   { estimatedPrice }: Pick<PayoutRecord, 'estimatedPrice'>,
   maxSlippageBps: number | undefined,
-): ObjectDiscrepancy | undefined {
+): Discrepancy | undefined {
   if (status !== PROVIDER_ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
   if (estimatedPrice === null || maxSlippageBps === undefined) return undefined;
   const [base = '', quote = ''] = symbol.split('/').map(printableWord);

@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import type { SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Funds } from '../../src/store/ledger/journal.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
@@ -177,9 +177,7 @@ async function accept(
   { answer, externalOrderId, maxSlippageBps }: AcceptedOrder,
 ): Promise<PlaceOrderResult> {
   log.info('order accepted', { payoutId, providerOrderId: answer.id });
-  await persistWithRetry(() =>
-    deps.store.requests.recordOrder(payoutId, toOrderRecord(externalOrderId, answer)),
-  );
+  await persistWithRetry(() => deps.store.requests.accept(payoutId, toOrderRecord(externalOrderId, answer)));
   return readBack(deps, await deps.store.payouts.getPayout(payoutId), maxSlippageBps);
 }
 

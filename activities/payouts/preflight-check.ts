@@ -1,5 +1,5 @@
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
-import { OPEN_STATES } from '../../src/store/requests/provider-requests.js';
+import { OPEN_STATES } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled } from '../../src/domain/provider-status.js';

@@ -1,6 +1,7 @@
 import { log } from '@temporalio/activity';
 import type { Store } from '../../src/store/store.js';
-import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/provider-requests.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
@@ -159,7 +160,7 @@ async function adopt(
   log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
   if (isOrder(id, found)) {
     const order = toOrderRecord(externalOrderId, found);
-    await persistWithRetry(() => deps.store.requests.recordOrder(payoutId, order));
+    await persistWithRetry(() => deps.store.requests.accept(payoutId, order));
     return payout.status === PAYOUT_STATUS.HELD
       ? superseded(deps.store, payoutId)
       : { kind: 'continuePayout' };

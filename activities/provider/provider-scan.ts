@@ -1,4 +1,5 @@
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/provider-requests.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
@@ -14,7 +15,7 @@ import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
-/** ObjectDiscrepancy a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
+/** Discrepancy a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
 
 /** How far before the first sending the list is read: the two clocks are never further apart. */
 export const CLOCK_MARGIN_MS = 10 * 60_000;

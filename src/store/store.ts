@@ -1,17 +1,6 @@
 import type { Pool } from 'pg';
 import { claimForProvider } from './controls/engine-settings.js';
-import {
-  adoptOrder,
-  adoptPayout,
-  closePayout,
-  closeReturned,
-  closeSold,
-  holdByOperator,
-  isCarriedOut,
-  resendPayout,
-  resumePayout,
-  retryPayout,
-} from './controls/decisions.js';
+import { createDecisions } from './controls/decisions.js';
 import {
   createSendingSessions,
   createStoreDatabase,
@@ -25,32 +14,7 @@ import { createLedger } from './ledger/ledger.js';
 import { createReconciliation } from './ledger/reconciliation-reading.js';
 import { assertMigrated, migrate } from './migrations/migrator.js';
 import { createPayouts } from './payouts/payouts.js';
-import { noteOrderDiscrepancy, recordProviderPayout } from './requests/accepted-requests.js';
-import {
-  enterStep,
-  knownOrderIds,
-  noteOrderMissing,
-  noteUnclear,
-  recordOrder,
-  releaseKnown,
-  reportEarlier,
-  soldByOrders,
-  upsertOrder,
-} from './requests/orders.js';
-import {
-  authoriseResend,
-  claimSending,
-  declareUnknown,
-  endUnknown,
-  findRequest,
-  getRequest,
-  noteAbsenceCheck,
-  settleRequest,
-  withdrawResend,
-  type ProviderRequestId,
-} from './requests/provider-requests.js';
-import { whileSending } from './requests/sending-lock.js';
-import { recordMissing, recordReturn, recordSettlement } from './requests/settlements.js';
+import { createRequests } from './requests/requests.js';
 import { createWebhooks } from './webhooks/webhook-inbox.js';
 
 /** The store of record: every payout, transition, deposit, provider request and webhook event, for ever. */
@@ -89,50 +53,5 @@ function createAggregates(db: StoreDatabase, sendingSessions: Pool) {
     ledger: createLedger(db),
     reconciliation: createReconciliation(db),
     webhooks: createWebhooks(db),
-  };
-}
-
-function createRequests(db: StoreDatabase, sendingSessions: Pool) {
-  return {
-    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
-      whileSending(sendingSessions, id, send),
-    prepare: enterStep.bind(null, db),
-    claim: claimSending.bind(null, db),
-    settle: settleRequest.bind(null, db),
-    declareUnknown: declareUnknown.bind(null, db),
-    endUnknown: endUnknown.bind(null, db),
-    withdrawResend: withdrawResend.bind(null, db),
-    get: getRequest.bind(null, db),
-    find: findRequest.bind(null, db),
-    noteAbsenceCheck: noteAbsenceCheck.bind(null, db),
-    authoriseResend: authoriseResend.bind(null, db),
-    recordOrder: recordOrder.bind(null, db),
-    upsertOrder: upsertOrder.bind(null, db),
-    noteUnclear: noteUnclear.bind(null, db),
-    noteOrderMissing: noteOrderMissing.bind(null, db),
-    noteOrderDiscrepancy: noteOrderDiscrepancy.bind(null, db),
-    knownOrderIds: knownOrderIds.bind(null, db),
-    soldByOrders: soldByOrders.bind(null, db),
-    releaseKnown: releaseKnown.bind(null, db),
-    reportEarlier: reportEarlier.bind(null, db),
-    recordProviderPayout: recordProviderPayout.bind(null, db),
-    recordMissing: recordMissing.bind(null, db),
-    recordSettlement: recordSettlement.bind(null, db),
-    recordReturn: recordReturn.bind(null, db),
-  };
-}
-
-function createDecisions(db: StoreDatabase) {
-  return {
-    hold: holdByOperator.bind(null, db),
-    resume: resumePayout.bind(null, db),
-    resend: resendPayout.bind(null, db),
-    close: closePayout.bind(null, db),
-    closeReturned: closeReturned.bind(null, db),
-    closeSold: closeSold.bind(null, db),
-    isCarriedOut: isCarriedOut.bind(null, db),
-    adoptOrder: adoptOrder.bind(null, db),
-    adoptPayout: adoptPayout.bind(null, db),
-    retry: retryPayout.bind(null, db),
   };
 }

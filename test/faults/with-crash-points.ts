@@ -55,8 +55,10 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     after('store.requests.claim', ([{ operation }], sends) => operation === ORDER && sends !== undefined),
   ],
   [CRASH_POINT.ORDER_AFTER_RESPONSE]: [after('qbitpay.createOrder')],
-  [CRASH_POINT.ORDER_RECORDED]: [after('store.requests.recordOrder')],
-  [CRASH_POINT.ORDER_READ_BACK]: [after('store.requests.upsertOrder')],
+  [CRASH_POINT.ORDER_RECORDED]: [
+    after('store.requests.accept', ([, accepted]) => 'providerOrderId' in accepted),
+  ],
+  [CRASH_POINT.ORDER_READ_BACK]: [after('store.requests.recordExecution')],
   [CRASH_POINT.PAYOUT_BEFORE_GUARD]: [
     before('store.requests.prepare', ([, { operation }]) => operation === PAYOUT),
   ],
@@ -64,7 +66,9 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     after('store.requests.claim', ([{ operation }], sends) => operation === PAYOUT && sends !== undefined),
   ],
   [CRASH_POINT.PAYOUT_AFTER_RESPONSE]: [after('qbitpay.createPayout')],
-  [CRASH_POINT.PAYOUT_RECORDED]: [after('store.requests.recordProviderPayout')],
+  [CRASH_POINT.PAYOUT_RECORDED]: [
+    after('store.requests.accept', ([, accepted]) => 'providerPayoutId' in accepted),
+  ],
   [CRASH_POINT.SETTLEMENT_READ]: [
     before('store.requests.recordSettlement', ([, { outcome }]) => outcome !== null),
   ],
@@ -82,10 +86,7 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     after('store.payouts.reserveFunds', (_args, { status }) => hasMoney(status)),
   ],
   [CRASH_POINT.FUNDING_CLOSED]: [after('store.payouts.closeFunding')],
-  [CRASH_POINT.OUTCOME_FOUND]: [
-    before('store.requests.recordOrder', () => isDoneBy('resolveOutcome')),
-    before('store.requests.recordProviderPayout', () => isDoneBy('resolveOutcome')),
-  ],
+  [CRASH_POINT.OUTCOME_FOUND]: [before('store.requests.accept', () => isDoneBy('resolveOutcome'))],
   [CRASH_POINT.WEBHOOK_STORED]: [after('store.webhooks.storeWebhook')],
   [CRASH_POINT.WEBHOOK_DISPATCHED]: [after('dispatchWebhook')],
 };

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { ProviderRequestId } from '../../src/store/requests/provider-requests.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { Decision } from '../../src/store/controls/decisions.js';
-import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
+import type {
+  OrderRecord,
+  PayoutRecord,
+  ProviderPayoutRecord,
+} from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type RequestState } from '../../src/store/schema.js';
-import type { AcceptedRequest } from '../../src/store/requests/accepted-requests.js';
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { addAmounts } from '../../src/domain/money.js';
@@ -100,32 +104,26 @@ async function holdUnknown(prepare?: () => Promise<Prepared>): Promise<Prepared>
   return sent;
 }
 
-const accepted = (
-  { id }: Prepared,
-  changes: Partial<AcceptedRequest['payout']> = {},
-  discrepancy?: AcceptedRequest['discrepancy'],
-): AcceptedRequest => ({
-  payout: {
-    externalOrderId: id.externalOrderId,
-    providerPayoutId: randomUUID(),
-    currency: 'USDT',
-    postAmount: '700',
-    recipientAmount: '700',
-    fee: '3.5',
-    status: 'pending',
-    ...changes,
-  },
-  discrepancy,
+const accepted = ({ id }: Prepared, changes: Partial<ProviderPayoutRecord> = {}): ProviderPayoutRecord => ({
+  externalOrderId: id.externalOrderId,
+  providerPayoutId: randomUUID(),
+  currency: 'USDT',
+  postAmount: '700',
+  recipientAmount: '700',
+  fee: '3.5',
+  status: 'pending',
+  ...changes,
 });
 
 /** QbitPay has it; answers with its id there. */
 async function accept(
   sent: Prepared,
-  ...how: Parameters<typeof accepted> extends [Prepared, ...infer R] ? R : never
-) {
-  const record = accepted(sent, ...how);
-  await store().requests.recordProviderPayout(sent.payoutId, record);
-  return record.payout.providerPayoutId;
+  changes: Partial<ProviderPayoutRecord> = {},
+  discrepancy?: Discrepancy,
+): Promise<string> {
+  const payout = accepted(sent, changes);
+  await store().requests.accept(sent.payoutId, payout, discrepancy);
+  return payout.providerPayoutId;
 }
 
 const PAID = { status: PAYOUT_STATUS.PAID, detail: 'settled' };
@@ -206,7 +204,7 @@ describe('the answer to a sending', () => {
     await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, providerPayoutId);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
 
   test('accepted is accepted of an order too: one that then ends unfilled is made anew', async () => {
@@ -214,12 +212,12 @@ describe('the answer to a sending', () => {
     const { payoutId, id } = sent;
     await resend(sent);
     const order = orderOf(sent, { status: 'cancelled', quoteAmount: '0' });
-    await store().requests.recordOrder(payoutId, order);
+    await store().requests.accept(payoutId, order);
     expect(await store().requests.get(id)).toMatchObject({ state: 'accepted', sends: 2 });
-    await store().requests.upsertOrder(payoutId, order);
+    await store().requests.recordExecution(payoutId, order);
     await holdAbout(sent, FAILURE_TYPE.ORDER_NOT_FILLED, [REQUEST_STATE.ACCEPTED]);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
 
   test('of an earlier sending says nothing of a later one', async () => {
@@ -291,7 +289,7 @@ describe('a hold', () => {
     await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'paying', holdReason: null });
 
-    expect(await store().decisions.hold(decision(payoutId))).toEqual({ kind: 'done' });
+    expect(await store().decisions.hold(decision(payoutId))).toEqual({ ok: true });
     await store().requests.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
   });
@@ -309,7 +307,7 @@ describe('a hold', () => {
     const seen = await rowsOf('select detail from payout_timeline where payout_id = $1', payoutId);
     expect(seen.filter(({ detail }) => detail === 'a test holds it')).toHaveLength(1);
 
-    expect(await store().decisions.resume(decision(payoutId))).toEqual({ kind: 'done' });
+    expect(await store().decisions.resume(decision(payoutId))).toEqual({ ok: true });
     expect((await read(payoutId)).status).toBe('paying');
     await holdAbout(sent, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'PROVIDER_REFUSED' });
@@ -321,7 +319,7 @@ describe('a hold', () => {
     expect(await read(payout.payoutId)).toMatchObject({ status: 'in_transit', holdReason: null });
 
     const order = await holdUnknown(prepareOrder);
-    await store().requests.recordOrder(order.payoutId, orderOf(order));
+    await store().requests.accept(order.payoutId, orderOf(order));
     expect(await read(order.payoutId)).toMatchObject({ status: 'converting', holdReason: null });
   });
 });
@@ -335,7 +333,7 @@ describe('an attempt that is over', () => {
     await store().requests.settle(prepared.id, 1, REQUEST_STATE.REFUSED, rejection);
     await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
     expect(await store().decisions.retry({ ...decision(prepared.payoutId), isCovered: true })).toEqual({
-      kind: 'done',
+      ok: true,
     });
     return prepared;
   }
@@ -343,7 +341,7 @@ describe('an attempt that is over', () => {
   test('is not entered, not sent and not held any more by whoever was frozen since', async () => {
     const stale = await retryRefused();
     const { payoutId, id } = stale;
-    expect(await store().requests.prepare(payoutId, id, 'sending')).toEqual({ kind: 'superseded' });
+    expect(await store().requests.prepare(payoutId, id, 'sending')).toBe(false);
     // Even if its provider request let it.
     await rowsOf(
       `update provider_requests set state = 'not_sent' where external_order_id = $1`,
@@ -353,7 +351,7 @@ describe('an attempt that is over', () => {
     await holdAbout(stale, FAILURE_TYPE.SHORT_AFTER_ORDER, [REQUEST_STATE.NOT_SENT]);
     expect((await read(payoutId)).status).toBe('paying');
     const next = { ...id, externalOrderId: `${payoutId}~2` };
-    expect((await store().requests.prepare(payoutId, next, 'sending')).kind).not.toBe('superseded');
+    expect(await store().requests.prepare(payoutId, next, 'sending')).toBe(true);
     expect(await store().requests.claim(next, ASKED)).toBe(1);
   });
 
@@ -364,7 +362,7 @@ describe('an attempt that is over', () => {
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, first);
     expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({
-      kind: 'done',
+      ok: true,
     });
     for (const [word, outcome] of [
       ['paid', PAID],
@@ -412,51 +410,46 @@ describe('a second object of one externalOrderId', () => {
 
   test('of an order: held', async () => {
     const sent = await sendUnknown(prepareOrder);
-    await store().requests.recordOrder(sent.payoutId, orderOf(sent));
-    await store().requests.recordOrder(sent.payoutId, orderOf(sent));
+    await store().requests.accept(sent.payoutId, orderOf(sent));
+    await store().requests.accept(sent.payoutId, orderOf(sent));
     expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
   });
 });
 
 describe('a second object of one externalOrderId, once it is booked that the first one failed', () => {
-  async function holdSecond(): Promise<{ payoutId: string; first: string; second: AcceptedRequest }> {
+  async function holdSecond(): Promise<{ payoutId: string; first: string; second: ProviderPayoutRecord }> {
     const sent = await sendUnknown();
     const { payoutId } = sent;
     const first = await accept(sent);
     await settle(payoutId, first, 'failed', HELD_AS_FAILED);
     const second = accepted(sent);
-    await store().requests.recordProviderPayout(payoutId, second);
+    await store().requests.accept(payoutId, second);
     expect((await read(payoutId)).holdReason).toBe('DUPLICATE_AT_PROVIDER');
     return { payoutId, first, second };
   }
 
-  const adopt = (payoutId: string, record: AcceptedRequest) =>
-    store().decisions.adoptPayout(decision(payoutId), { ...record, alsoPaid: [] });
-
-  const as = (record: AcceptedRequest, changes: Partial<AcceptedRequest['payout']>): AcceptedRequest => ({
-    ...record,
-    payout: { ...record.payout, ...changes },
-  });
+  const adopt = (payoutId: string, object: ProviderPayoutRecord) =>
+    store().decisions.adopt(decision(payoutId), { object, alsoDone: [] });
 
   const fundsOf = async (payoutId: string): Promise<readonly string[]> =>
     (await store().ledger.fundsOf(payoutId)).map(({ amount }) => amount);
 
   test('adopted, it is another attempt, with a debit of its own, and whatever is heard of it late', async () => {
     const { payoutId, first, second } = await holdSecond();
-    const secondId = second.payout.providerPayoutId;
+    const secondId = second.providerPayoutId;
     expect(await adopt(payoutId, second)).toEqual({
-      kind: 'refused',
+      ok: false,
       message: `the money of ${first}, which failed, has not come back from QbitPay yet`,
     });
     await giveBack(payoutId, first);
     const before = await fundsOf(payoutId);
-    expect(await adopt(payoutId, second)).toEqual({ kind: 'done' });
+    expect(await adopt(payoutId, second)).toEqual({ ok: true });
     expect(await read(payoutId)).toMatchObject({
       status: 'in_transit',
       payoutAttempt: 2,
       providerPayout: { providerPayoutId: secondId, externalOrderId: `${payoutId}~2` },
     });
-    await store().requests.recordProviderPayout(payoutId, second);
+    await store().requests.accept(payoutId, second);
     expect((await read(payoutId)).status).toBe('in_transit');
 
     const available = await availableBalance(store(), 'USDT');
@@ -474,38 +467,38 @@ describe('a second object of one externalOrderId, once it is booked that the fir
 
   test('adopted and failed as well, it can be tried again once its own money is back', async () => {
     const { payoutId, first, second } = await holdSecond();
-    const secondId = second.payout.providerPayoutId;
+    const secondId = second.providerPayoutId;
     await giveBack(payoutId, first);
     const before = await fundsOf(payoutId);
     // What a failed one shows as its amount was not taken.
-    const failed = as(second, { status: 'failed', recipientAmount: '0', fee: '0' });
-    expect(await adopt(payoutId, failed)).toEqual({ kind: 'done' });
+    const failed: ProviderPayoutRecord = { ...second, status: 'failed', recipientAmount: '0', fee: '0' };
+    expect(await adopt(payoutId, failed)).toEqual({ ok: true });
     expect(await settle(payoutId, secondId, 'failed', HELD_AS_FAILED)).toMatchObject({
       isReturnPending: true,
     });
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().decisions.retry(retry)).toMatchObject({ kind: 'refused' });
+    expect(await store().decisions.retry(retry)).toMatchObject({ ok: false });
     await giveBack(payoutId, secondId);
     expect(await fundsOf(payoutId)).toEqual(before);
-    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ ok: true });
     expect(await read(payoutId)).toMatchObject({ status: 'paying', payoutAttempt: 3 });
   });
 
   test('cancelled by QbitPay: the first one stays what failed, and its money is booked once', async () => {
     const { payoutId, first, second } = await holdSecond();
-    const own = as(second, { providerPayoutId: first, status: 'failed' });
-    expect(await adopt(payoutId, own)).toEqual({ kind: 'done' });
+    const own: ProviderPayoutRecord = { ...second, providerPayoutId: first, status: 'failed' };
+    expect(await adopt(payoutId, own)).toEqual({ ok: true });
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'ATTEMPT_FAILED' });
     await giveBack(payoutId, first);
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout', 'payout_failure', 'return']);
     const retry = { ...decision(payoutId), isCovered: true };
-    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
 
   test("while the first one was paid after all: what was booked as returning is the recipient's", async () => {
     const { payoutId, first, second } = await holdSecond();
-    const own = as(second, { providerPayoutId: first, status: 'paid' });
-    expect(await adopt(payoutId, own)).toEqual({ kind: 'done' });
+    const own: ProviderPayoutRecord = { ...second, providerPayoutId: first, status: 'paid' };
+    expect(await adopt(payoutId, own)).toEqual({ ok: true });
     expect((await read(payoutId)).status).toBe('paid');
     const reversed = ['payout', 'payout_failure', 'payout_failure_reversed'];
     expect(await causesOf(payoutId)).toEqual(['allocation', ...reversed, 'release']);
@@ -514,7 +507,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
 
 test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {
   const sent = await holdUnknown();
-  expect(await store().decisions.close(decision(sent.payoutId), 0)).toEqual({ kind: 'done' });
+  expect(await store().decisions.close(decision(sent.payoutId), 0)).toEqual({ ok: true });
   await addAvailable(store(), 'USDT', '1000');
   await accept(sent);
   expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_AT_PROVIDER'] });
@@ -576,12 +569,12 @@ describe('what was taken beyond what the ledger knows of', () => {
   test('by an order: held, and booked when it is read again', async () => {
     const sent = await sendUnknown(prepareOrder);
     const order = orderOf(sent, { amount: '900000000' });
-    await store().requests.recordOrder(sent.payoutId, order);
-    expect(await store().requests.upsertOrder(sent.payoutId, order)).toBe('held');
+    await store().requests.accept(sent.payoutId, order);
+    expect(await store().requests.recordExecution(sent.payoutId, order)).toBe('held');
     expect((await read(sent.payoutId)).holdReason).toBe('DEBIT_EXCEEDS_LEDGER');
     expect(await causesOf(sent.payoutId)).toEqual(['allocation']);
     await addAvailable(store(), 'USDT', '900000000');
-    await store().requests.upsertOrder(sent.payoutId, order);
+    await store().requests.recordExecution(sent.payoutId, order);
     expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'order']);
   });
 });
@@ -591,7 +584,7 @@ describe('what a person decides', () => {
     const { payoutId } = await openPayout(store());
     const [hold, resume] = [decision(payoutId), decision(payoutId)];
     for (let time = 0; time < 2; time += 1) {
-      const done = time === 0 ? { kind: 'done' } : { kind: 'done', isRepetition: true };
+      const done = time === 0 ? { ok: true } : { ok: true, isRepetition: true };
       expect(await store().decisions.hold(hold)).toEqual(done);
       expect((await read(payoutId)).status).toBe(time === 0 ? 'held' : 'awaiting_deposit');
       expect(await store().decisions.resume(resume)).toEqual(done);
@@ -605,16 +598,16 @@ describe('what a person decides', () => {
     const { payoutId } = await openPayout(store());
     const hold = decision(payoutId);
     const outcomes = await Promise.all(Array.from({ length: 8 }, () => store().decisions.hold(hold)));
-    expect(outcomes.filter((outcome) => !('isRepetition' in outcome))).toEqual([{ kind: 'done' }]);
-    expect(outcomes.map(({ kind }) => kind)).toEqual(outcomes.map(() => 'done'));
+    expect(outcomes.filter((outcome) => !('isRepetition' in outcome))).toEqual([{ ok: true }]);
+    expect(outcomes.map(({ ok }) => ok)).toEqual(outcomes.map(() => true));
   });
 
   test('what was refused is decided anew when it is asked for again', async () => {
     const { payoutId } = await openPayout(store());
     const resume = decision(payoutId);
-    expect(await store().decisions.resume(resume)).toMatchObject({ kind: 'refused' });
+    expect(await store().decisions.resume(resume)).toMatchObject({ ok: false });
     await store().decisions.hold(decision(payoutId));
-    expect(await store().decisions.resume(resume)).toEqual({ kind: 'done' });
+    expect(await store().decisions.resume(resume)).toEqual({ ok: true });
   });
 
   test.each([
@@ -626,7 +619,7 @@ describe('what a person decides', () => {
       expect(await operate(payoutId)).toEqual(STILL_SENDING);
     });
     expect((await read(payoutId)).status).toBe('held');
-    expect(await operate(payoutId)).toEqual({ kind: 'done' });
+    expect(await operate(payoutId)).toEqual({ ok: true });
   });
 
   test.each([
@@ -637,7 +630,7 @@ describe('what a person decides', () => {
     async (_action, operate) => {
       const { payoutId, id } = await holdUnknown();
       const outcome = await operate(payoutId);
-      const earliest = /not before (\S+)$/.exec(outcome.kind === 'refused' ? outcome.message : '')?.[1] ?? '';
+      const earliest = /not before (\S+)$/.exec(outcome.ok ? '' : outcome.message)?.[1] ?? '';
       expect((Date.parse(earliest) - Date.now()) / 1_000).toBeCloseTo(900, -2);
       expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', mayBeResent: false });
 
@@ -645,9 +638,9 @@ describe('what a person decides', () => {
       await rowsOf(past, id.externalOrderId);
       // A sender that wakes up late, and does not know either, begins it anew.
       await store().requests.endUnknown(id, 1);
-      expect(await operate(payoutId)).toMatchObject({ kind: 'refused' });
+      expect(await operate(payoutId)).toMatchObject({ ok: false });
       await rowsOf(past, id.externalOrderId);
-      expect(await operate(payoutId)).toEqual({ kind: 'done' });
+      expect(await operate(payoutId)).toEqual({ ok: true });
     },
   );
 
@@ -661,11 +654,11 @@ describe('what a person decides', () => {
     await store().requests.whileSending(id, async () => {
       expect(await store().decisions.retry(retry)).toEqual(STILL_SENDING);
     });
-    expect(await store().decisions.retry(retry)).toEqual({ kind: 'done' });
+    expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
 });
 
 const STILL_SENDING = {
-  kind: 'refused',
+  ok: false,
   message: 'its sender may still be at work: try again in a minute',
 };

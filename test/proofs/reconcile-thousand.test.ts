@@ -130,24 +130,22 @@ async function sell(payoutId: string, amount: string): Promise<void> {
   const order = await qbitpay.createOrder({
     ...{ symbol: 'USDT/CNY', side: 'sell', amount, price: BID, externalOrderId: payoutId },
   });
-  await requests.recordOrder(payoutId, toOrderRecord(payoutId, order));
-  await requests.upsertOrder(payoutId, toOrderRecord(payoutId, order));
+  await requests.accept(payoutId, toOrderRecord(payoutId, order));
+  await requests.recordExecution(payoutId, toOrderRecord(payoutId, order));
 }
 
 async function pay(payoutId: string, request: Partial<PayoutRequest>, amount: string): Promise<void> {
   const { currency = '', destination = BANK_ACCOUNT } = request;
   await claim('payout', payoutId);
   const payout = await qbitpay.createPayout({ amount, currency, destination, externalOrderId: payoutId });
-  await testStore.store.requests.recordProviderPayout(payoutId, {
-    payout: {
-      externalOrderId: payoutId,
-      providerPayoutId: payout.id,
-      currency,
-      postAmount: amount,
-      recipientAmount: payout.amount,
-      fee: payout.fee,
-      status: payout.status,
-    },
+  await testStore.store.requests.accept(payoutId, {
+    externalOrderId: payoutId,
+    providerPayoutId: payout.id,
+    currency,
+    postAmount: amount,
+    recipientAmount: payout.amount,
+    fee: payout.fee,
+    status: payout.status,
   });
 }
 

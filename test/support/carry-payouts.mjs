@@ -65,8 +65,8 @@ async function sell({ payoutId }) {
     fee: '0',
     status: 'filled',
   };
-  await store.requests.recordOrder(payoutId, order);
-  await store.requests.upsertOrder(payoutId, order);
+  await store.requests.accept(payoutId, order);
+  await store.requests.recordExecution(payoutId, order);
   said(`sold ${payoutId}`);
 }
 
@@ -81,7 +81,7 @@ async function pay({ payoutId }) {
     fee: '25.00',
     status: 'processing',
   };
-  await store.requests.recordProviderPayout(payoutId, { payout });
+  await store.requests.accept(payoutId, payout);
   said(`accepted ${payoutId}`);
 }
 

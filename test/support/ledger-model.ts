@@ -237,9 +237,10 @@ export class LedgerModel {
     if (!party.plan.converts || !(await this.isFunded(party))) return;
     const funds = await this.fundsIn(party, 'USDT');
     if (compareAmounts(funds, '0') === 0) return;
-    const { kind } = await this.store.requests.prepare(payoutId, id, 'selling');
-    const sends =
-      kind === 'entered' ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' }) : undefined;
+    const isPrepared = await this.store.requests.prepare(payoutId, id, 'selling');
+    const sends = isPrepared
+      ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' })
+      : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
     const bought = roundUpToCurrency(
@@ -261,9 +262,9 @@ export class LedgerModel {
       status: PROVIDER_ORDER_STATUS.FILLED,
     };
     await Promise.all([
-      this.store.requests.recordOrder(payoutId, order),
-      this.store.requests.upsertOrder(payoutId, order),
-      this.store.requests.upsertOrder(payoutId, order),
+      this.store.requests.accept(payoutId, order),
+      this.store.requests.recordExecution(payoutId, order),
+      this.store.requests.recordExecution(payoutId, order),
     ]);
   }
 
@@ -278,9 +279,10 @@ export class LedgerModel {
     const postAmount = postAmountFor(opened.origin.request, funds, termsOf(plan));
     const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
-    const { kind } = await this.store.requests.prepare(payoutId, id, 'paying');
-    const sends =
-      kind === 'entered' ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' }) : undefined;
+    const isPrepared = await this.store.requests.prepare(payoutId, id, 'paying');
+    const sends = isPrepared
+      ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' })
+      : undefined;
     if (sends === undefined) return;
     const expected = expectedDebit(postAmount, currency, termsOf(plan));
     const fee = addAmounts(expected.fee, cents(plan.feeDiscrepancy));
@@ -294,8 +296,7 @@ export class LedgerModel {
       fee,
       status: PROVIDER_PAYOUT_STATUS.IN_TRANSIT,
     };
-    const record = (): Promise<unknown> =>
-      this.store.requests.recordProviderPayout(payoutId, { payout: answer });
+    const record = (): Promise<unknown> => this.store.requests.accept(payoutId, answer);
     await Promise.all(twice ? [record(), record()] : [record()]);
   }
 

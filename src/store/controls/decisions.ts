@@ -4,48 +4,40 @@ import { FAILURE_TYPE, FAILURES } from '../../domain/failure-type.js';
 import { refuseAction } from '../../domain/hold.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../../domain/operator-action.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import {
-  acceptPayout,
-  noteDiscrepancy,
-  replaceAttempt,
-  type AcceptedRequest,
-} from '../requests/accepted-requests.js';
-import {
-  forgetUnclear,
-  isOrderOfAnother,
-  isSaleCovered,
-  replaceOrder,
-  writeExecuted,
-} from '../requests/orders.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { adoptAfterFailure } from '../requests/failed-attempts.js';
-import {
-  authoriseResend,
-  currentRequest,
-  getRequest,
-  IS_ORDER_OVER,
-  type ProviderRequest,
-  type ProviderRequestId,
-} from '../requests/provider-requests.js';
-import {
-  addFlag,
-  lockExistingPayout,
-  lockPayout,
-  transitionPayout,
-  type PayoutRow,
-} from '../payouts/payout-transitions.js';
+import { DONE, refuse, type Refusal } from '../outcome.js';
+import type { Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord } from '../payouts/payout-records.js';
-import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
-import { isBeingSent } from '../requests/sending-lock.js';
+import { addFlag, lockPayout, transitionPayout, type PayoutRow } from '../payouts/payout-transitions.js';
+import { forgetUnclear, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
+import { adoptObject } from '../requests/adoptions.js';
+import { writeExecution } from '../requests/orders.js';
 import {
-  bookUnannouncedReturn,
-  DecisionRefusedError,
-  findFailedAttempt,
-  type ReturnReading,
-} from '../requests/settlements.js';
+  currentRequest,
+  OBJECT_END,
+  REQUEST_KIND,
+  type ProviderRequestId,
+} from '../requests/request-kind.js';
+import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
+import { isBeingSent } from '../requests/sending-lock.js';
+import { bookUnannouncedReturn, type ReturnReading } from '../requests/settlements.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
+export function createDecisions(db: StoreDatabase) {
+  return {
+    hold: hold.bind(null, db),
+    resume: resume.bind(null, db),
+    resend: resend.bind(null, db),
+    close: close.bind(null, db),
+    closeReturned: closeReturned.bind(null, db),
+    closeSold: closeSold.bind(null, db),
+    adopt: adopt.bind(null, db),
+    retry: retry.bind(null, db),
+    isCarriedOut: isCarriedOut.bind(null, db),
+  };
+}
 
 export interface Decision {
   /** Carried out once: the same one again changes nothing. */
@@ -56,29 +48,20 @@ export interface Decision {
   readonly reason: string;
 }
 
-export type OperationOutcome =
-  | {
-      readonly kind: 'done';
-      /** It was carried out before: its answer was lost. @default false */
-      readonly isRepetition?: true;
-    }
-  | { readonly kind: 'refused'; readonly message: string };
+export type DecisionOutcome =
+  /** `isRepetition`: it was carried out before, and its answer was lost. @default false */
+  { readonly ok: true; readonly isRepetition?: true } | Refusal;
 
-const DONE: OperationOutcome = { kind: 'done' };
-export const DONE_BEFORE: OperationOutcome = { kind: 'done', isRepetition: true };
-
-function refused(message: string): OperationOutcome {
-  return { kind: 'refused', message };
-}
+export const DONE_BEFORE: DecisionOutcome = { ok: true, isRepetition: true };
 
 /** Puts a payout that has not ended on hold; a request that is on its way is not stopped by it. */
-export async function holdByOperator(db: StoreDatabase, decision: Decision): Promise<OperationOutcome> {
+async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
   return decide(db, decision, 'hold', async (trx, row) => {
     if (row.status === PAYOUT_STATUS.HELD)
-      return refused(`the payout is held already: ${row.hold_reason ?? ''}`);
-    if (!canTransition(row.status, PAYOUT_STATUS.HELD)) return refused(`the payout is ${row.status}`);
+      return refuse(`the payout is held already: ${row.hold_reason ?? ''}`);
+    if (!canTransition(row.status, PAYOUT_STATUS.HELD)) return refuse(`the payout is ${row.status}`);
     await transitionPayout(trx, row, PAYOUT_STATUS.HELD, {
-      detail: `held by ${describe(decision)}`,
+      detail: `held by ${wordsOf(decision)}`,
       holdReason: FAILURE_TYPE.HELD_BY_OPERATOR,
     });
     return DONE;
@@ -86,233 +69,191 @@ export async function holdByOperator(db: StoreDatabase, decision: Decision): Pro
 }
 
 /** The payout goes on with what it was doing. */
-export async function resumePayout(db: StoreDatabase, decision: Decision): Promise<OperationOutcome> {
+async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
     await forgetUnclear(trx, row.payout_id);
-    await continuePayout(trx, row, row.held_from, `resumed by ${describe(decision)}`);
+    await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
   });
 }
 
 /**
- * A request whose outcome is not known may be sent again, once, by the decision of a person: not before the settle
- * window is over, in which QbitPay may have it without showing it.
+ * A request whose outcome is not known may be sent again, once, by the decision of a person: not before the wait for an
+ * unknown outcome is over, in which QbitPay may have it without showing it.
  */
-export async function resendPayout(
+async function resend(
   db: StoreDatabase,
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
-    const providerRequest = await openRequest(trx, row);
-    if (await isBeingSent(trx, providerRequest.id)) return refused(STILL_SENDING);
+    const request = await readUnsent(trx, row, unknownOutcomeWaitSeconds);
+    if ('message' in request) return request;
     // Where its sender wrote an outcome meanwhile, the step goes on from that.
-    if (providerRequest.state === REQUEST_STATE.UNKNOWN) {
-      const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
-      if (early !== undefined) return early;
-      await authoriseResend(trx, providerRequest.id, providerRequest.sends, decision.actor);
+    if (request.state === REQUEST_STATE.UNKNOWN) {
+      await authoriseResend(trx, request.id, request.sends, decision.actor);
     }
-    await continuePayout(trx, row, row.held_from, `to be sent again as not sent, says ${describe(decision)}`);
+    await continuePayout(trx, row, row.held_from, `to be sent again as not sent, says ${wordsOf(decision)}`);
     return DONE;
   });
 }
 
-/** Ends a payout whose request was not found, not before the wait for an unknown outcome is over; what it has is available. */
-export async function closePayout(
+/** Ends a payout whose request was not found, not before the wait for an unknown outcome is over. */
+async function close(
   db: StoreDatabase,
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return refused(AT_PROVIDER);
-    const providerRequest = await openRequest(trx, row);
-    if (await isBeingSent(trx, providerRequest.id)) return refused(STILL_SENDING);
-    if (providerRequest.state === REQUEST_STATE.ACCEPTED) return refused('QbitPay has accepted it by now');
-    const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
-    if (early !== undefined) return early;
+    const request = await readUnsent(trx, row, unknownOutcomeWaitSeconds);
+    if ('message' in request) return request;
+    if (request.state === REQUEST_STATE.ACCEPTED) return refuse('QbitPay has accepted it by now');
     return closeAs(trx, row, decision);
   });
 }
 
+/** The request of a payout that is held for its unknown outcome; refused while it may have left a moment ago. */
+async function readUnsent(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  unknownOutcomeWaitSeconds: number,
+): Promise<CurrentRequest | Refusal> {
+  if (row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+    return refuse('QbitPay has it: it can neither be sent again nor be closed as not sent');
+  }
+  const request = await readCurrent(trx, row);
+  if (await isBeingSent(trx, request.id)) return STILL_SENDING;
+  return refuseEarly(request, unknownOutcomeWaitSeconds) ?? request;
+}
+
 /** Ends a payout of which QbitPay shows that its money is back, in words that the engine does not know. */
-export async function closeReturned(
+async function closeReturned(
   db: StoreDatabase,
   decision: Decision,
   returned: ReturnReading,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (!(await bookUnannouncedReturn(trx, row, returned)))
-      return refused('its money is not booked as taken');
-    return closeAs(trx, row, decision);
+    const booked = await bookUnannouncedReturn(trx, row, returned);
+    return booked.ok ? closeAs(trx, row, decision) : booked;
   });
 }
 
 /** The same of an order: what it moved is the payout's, and available. */
-export async function closeSold(
+async function closeSold(
   db: StoreDatabase,
   decision: Decision,
   order: OrderRecord,
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (!(await isSaleCovered(trx, order))) return refused('what it moved is more than the ledger knows of');
-    await writeExecuted(trx, row, order);
-    return closeAs(trx, row, decision);
+    const booked = await writeExecution(trx, row, order);
+    return booked.ok ? closeAs(trx, row, decision) : booked;
   });
 }
 
 /** What the payout has is available. */
-async function closeAs(trx: StoreTransaction, row: PayoutRow, decision: Decision): Promise<OperationOutcome> {
+async function closeAs(trx: StoreTransaction, row: PayoutRow, decision: Decision): Promise<DecisionOutcome> {
   const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
   await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {
-    detail: `closed by ${describe(decision)}`,
+    detail: `closed by ${wordsOf(decision)}`,
     failure: { type, message: FAILURES[type].meaning },
   });
   await releaseFunds(trx, row.payout_id);
   return DONE;
 }
 
-/**
- * The payout that QbitPay has is this one's: it goes on as if its answer had come. Where it is booked that the attempt
- * failed, see {@link adoptAfterFailure}.
- */
-export async function adoptPayout(
-  db: StoreDatabase,
-  decision: Decision,
-  accepted: AcceptedRequest & {
-    /** Ids of what QbitPay paid under the same `externalOrderId` as well. */
-    readonly alsoPaid: readonly string[];
-  },
-): Promise<OperationOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    const detail = `${accepted.payout.providerPayoutId} adopted by ${describe(decision)}`;
-    if (accepted.alsoPaid.length > 0) {
-      const paid = `QbitPay paid ${accepted.alsoPaid.join(', ')} as well`;
-      await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, paid);
-    }
-    const failed = await findFailedAttempt(trx, accepted.payout.externalOrderId);
-    if (failed !== undefined) {
-      await adoptAfterFailure(trx, row, failed, accepted, detail);
-    } else if (!(await replaceAttempt(trx, row, accepted))) {
-      await acceptPayout(trx, row, accepted, { detail, resumes: true });
-    } else {
-      await continuePayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, detail);
-      if (accepted.discrepancy !== undefined) {
-        await noteDiscrepancy(trx, await lockExistingPayout(trx, row.payout_id), accepted.discrepancy);
-      }
-    }
-    return DONE;
-  });
+export interface Adoption {
+  readonly object: AcceptedObject;
+  readonly discrepancy?: Discrepancy | undefined;
+  /** Ids of what QbitPay carried out under the same `externalOrderId` as well. */
+  readonly alsoDone: readonly string[];
 }
 
-/** As {@link adoptPayout}, for an order. */
-export async function adoptOrder(
+/** The order or payout that QbitPay has is this payout's. */
+async function adopt(
   db: StoreDatabase,
   decision: Decision,
-  {
-    order,
-    alsoFilled,
-  }: {
-    readonly order: OrderRecord;
-    /** Ids of what QbitPay filled under the same `externalOrderId` as well. */
-    readonly alsoFilled: readonly string[];
-  },
-): Promise<OperationOutcome> {
+  { object, discrepancy, alsoDone }: Adoption,
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    if (await isOrderOfAnother(trx, order)) return refused('it is the order of another payout');
-    if (alsoFilled.length > 0) {
-      const filled = `QbitPay filled ${alsoFilled.join(', ')} as well: what that moved is not booked`;
-      await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, filled);
+    const isOrder = 'providerOrderId' in object;
+    if (alsoDone.length > 0) {
+      const what = isOrder ? 'filled' : 'paid';
+      const detail = `QbitPay ${what} ${alsoDone.join(', ')} as well: what that moved is not booked`;
+      await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, detail);
     }
-    await replaceOrder(trx, row, order);
-    await continuePayout(
-      trx,
-      row,
-      PAYOUT_STATUS.CONVERTING,
-      `${order.providerOrderId} adopted by ${describe(decision)}`,
-    );
-    return DONE;
+    const providerId = isOrder ? object.providerOrderId : object.providerPayoutId;
+    const detail = `${providerId} adopted by ${wordsOf(decision)}`;
+    return adoptObject(trx, row, object, { detail, discrepancy, resumes: true });
   });
 }
 
 /** A new attempt, under the next number; of the order where the payout had not come further. */
-export async function retryPayout(
+async function retry(
   db: StoreDatabase,
   decision: Decision & {
     readonly destination?: Destination | undefined;
     /** The payout's own money suffices for another attempt. */
     readonly isCovered: boolean;
   },
-): Promise<OperationOutcome> {
+): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
-    if (row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED && !(await isMoneyBack(trx, row))) {
-      return refused('its money has not come back from QbitPay yet');
-    }
+    const { id, state } = await readCurrent(trx, row);
+    const end = state === REQUEST_STATE.ACCEPTED ? await readEnd(trx, id) : undefined;
+    if (end === OBJECT_END.RETURN_PENDING) return refuse('its money has not come back from QbitPay yet');
     if (!decision.isCovered) {
-      return refused('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
+      return refuse('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
-    const { id, state } = await openRequest(trx, row);
     // As long as the attempt before may live, another one could pay twice.
-    const isOver =
-      state === REQUEST_STATE.REFUSED || (state === REQUEST_STATE.ACCEPTED && (await isGivenBack(trx, row)));
-    if (!isOver) return refused(`the attempt before is ${state}: it may still be carried out`);
+    const isOver = state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
+    if (!isOver) return refuse(`the attempt before is ${state}: it may still be carried out`);
     // What was accepted may have been sent twice, and only one of the two be over.
-    if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return refused(STILL_SENDING);
-    const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
+    if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return STILL_SENDING;
+    const { attempt, sentIn } = REQUEST_KIND[id.operation];
     const { destination } = decision;
     await trx
       .updateTable('payouts')
       .set({
-        ...(isOrder
-          ? { order_attempt: sql<number>`order_attempt + 1` }
-          : { payout_attempt: sql<number>`payout_attempt + 1` }),
+        [attempt]: row[attempt] + 1,
         ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
       })
       .where('payout_id', '=', row.payout_id)
       .execute();
     const how = destination === undefined ? '' : ' with another destination';
-    const to = isOrder ? PAYOUT_STATUS.CONVERTING : PAYOUT_STATUS.PAYING;
-    await continuePayout(trx, row, to, `another attempt${how}, says ${describe(decision)}`);
+    await continuePayout(trx, row, sentIn, `another attempt${how}, says ${wordsOf(decision)}`);
     return DONE;
   });
 }
 
-function describe({ actor, reason }: Decision): string {
+function wordsOf({ actor, reason }: Decision): string {
   return `${actor}: ${reason}`;
 }
 
-type Step = (trx: StoreTransaction, row: PayoutRow) => Promise<OperationOutcome>;
+type Step = (trx: StoreTransaction, row: PayoutRow) => Promise<DecisionOutcome>;
 
+/** Carries a decision out once. One that is refused leaves nothing behind of what was written for it. */
 async function decide(
   db: StoreDatabase,
   { operationId, payoutId, actor, reason }: Decision,
   action: string,
   step: Step,
-): Promise<OperationOutcome> {
-  const carriedOut = db.transaction().execute(async (trx) => {
+): Promise<DecisionOutcome> {
+  return inTransaction(db, async (trx) => {
     const row = await lockPayout(trx, payoutId);
-    if (row === undefined) return refused('the payout is not open yet');
+    if (row === undefined) return refuse('the payout is not open yet');
     if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
+    await sql`savepoint decision`.execute(trx);
     const outcome = await step(trx, row);
-    if (outcome.kind === 'done') {
+    if (outcome.ok) {
       const values = { operation_id: operationId, payout_id: payoutId, action, actor, reason };
       await trx.insertInto('payout_decisions').values(values).execute();
-    }
+    } else await sql`rollback to savepoint decision`.execute(trx);
     return outcome;
-  });
-  return carriedOut.catch((error: unknown) => {
-    if (error instanceof DecisionRefusedError) return refused(error.message);
-    throw error;
   });
 }
 
 /** True when this decision was carried out before: its answer was lost. */
-export async function isCarriedOut(
-  trx: StoreDatabase | StoreTransaction,
-  payoutId: string,
-  operationId: string,
-): Promise<boolean> {
-  const row = await trx
+async function isCarriedOut(db: StoreDatabase, payoutId: string, operationId: string): Promise<boolean> {
+  const row = await db
     .selectFrom('payout_decisions')
     .select('operation_id')
     .where('payout_id', '=', payoutId)
@@ -321,15 +262,16 @@ export async function isCarriedOut(
   return row !== undefined;
 }
 
+/** As {@link decide}, where the payout is held for something that allows the action. */
 async function decideAbout(
   db: StoreDatabase,
   decision: Decision,
   action: OperatorAction,
   step: Step,
-): Promise<OperationOutcome> {
-  return decide(db, decision, action, (trx, row) => {
+): Promise<DecisionOutcome> {
+  return decide(db, decision, action, async (trx, row) => {
     const refusal = refuseAction(row.status, row.hold_reason, action);
-    return refusal === undefined ? step(trx, row) : Promise.resolve(refused(refusal));
+    return refusal === undefined ? step(trx, row) : refuse(refusal);
   });
 }
 
@@ -344,47 +286,24 @@ async function continuePayout(
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
 
-const AT_PROVIDER = 'QbitPay has it: it can neither be sent again nor be closed as not sent';
-const STILL_SENDING = 'its sender may still be at work: try again in a minute';
+const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
-/** A request whose outcome is not known may be there without being shown, until the wait for an unknown outcome is over. */
+/** A request may be at QbitPay without being shown, until the wait for an unknown outcome is over. */
 export function refuseEarly(
   { state, sentAgoMs }: Pick<ProviderRequest, 'state' | 'sentAgoMs'>,
   unknownOutcomeWaitSeconds: number,
-): OperationOutcome | undefined {
+): Refusal | undefined {
   const waitMs = unknownOutcomeWaitSeconds * 1_000 - (sentAgoMs ?? 0);
   if (state !== REQUEST_STATE.UNKNOWN || waitMs <= 0) return undefined;
   const earliest = new Date(Date.now() + waitMs).toISOString();
-  return refused(`it may have left a moment ago, and QbitPay may show it late: not before ${earliest}`);
+  return refuse(`it may have left a moment ago, and QbitPay may show it late: not before ${earliest}`);
 }
+
+type CurrentRequest = ProviderRequest & { readonly id: ProviderRequestId };
 
 /** The request that a held payout was at. */
-async function openRequest(
-  trx: StoreTransaction,
-  row: PayoutRow,
-): Promise<ProviderRequest & { readonly id: ProviderRequestId }> {
+async function readCurrent(trx: StoreTransaction, row: PayoutRow): Promise<CurrentRequest> {
   const isOrder = row.held_from === PAYOUT_STATUS.CONVERTING;
   const id = currentRequest(row, isOrder ? REQUEST_OPERATION.ORDER : REQUEST_OPERATION.PAYOUT);
-  return { id, ...(await getRequest(trx, id)) };
-}
-
-/** The provider has ended the payout without carrying it out, or the order, and what that moved is booked. */
-async function isGivenBack(trx: StoreTransaction, row: PayoutRow): Promise<boolean> {
-  const ended =
-    row.held_from === PAYOUT_STATUS.CONVERTING
-      ? sql`from provider_orders where status <> 'filled' and ${IS_ORDER_OVER}
-          and external_order_id = ${currentRequest(row, REQUEST_OPERATION.ORDER).externalOrderId}`
-      : sql`from provider_payouts where status in ('failed', 'cancelled')
-          and external_order_id = ${currentRequest(row, REQUEST_OPERATION.PAYOUT).externalOrderId}`;
-  const { rows } = await sql<{ over: boolean }>`select exists (select ${ended}) as over`.execute(trx);
-  return rows[0]?.over === true;
-}
-
-async function isMoneyBack(trx: StoreTransaction, row: PayoutRow): Promise<boolean> {
-  const attempt = await trx
-    .selectFrom('provider_payouts')
-    .select('returned_at')
-    .where('external_order_id', '=', currentRequest(row, REQUEST_OPERATION.PAYOUT).externalOrderId)
-    .executeTakeFirst();
-  return attempt?.returned_at != null;
+  return { id, ...(await get(trx, id)) };
 }

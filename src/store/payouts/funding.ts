@@ -11,7 +11,7 @@ import {
 import type { FeeTerms, ProviderMinimum } from '../../domain/quote.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
-import { whyAtProvider } from '../requests/provider-requests.js';
+import { whyAtProvider } from '../requests/accepted-requests.js';
 import { lockLedger } from '../ledger/journal.js';
 import { toDeposit } from './payout-reading.js';
 import {

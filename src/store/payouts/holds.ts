@@ -1,7 +1,8 @@
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { isCurrentRequest, isOf, type ProviderRequestId } from '../requests/provider-requests.js';
+import { isCurrentRequest, type ProviderRequestId } from '../requests/request-kind.js';
+import { isOf } from '../requests/send-guard.js';
 import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState } from '../schema.js';
 

@@ -212,6 +212,7 @@ function toProviderPayout(row: Selectable<StoreSchema['provider_payouts']>): Pro
   return {
     externalOrderId: row.external_order_id,
     providerPayoutId: row.provider_payout_id,
+    currency: row.currency,
     postAmount: row.post_amount,
     recipientAmount: row.recipient_amount,
     fee: row.fee,

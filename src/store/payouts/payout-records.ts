@@ -74,6 +74,7 @@ export interface OrderRecord {
 export interface ProviderPayoutRecord {
   readonly externalOrderId: string;
   readonly providerPayoutId: string;
+  readonly currency: string;
   /** What the engine asked for. */
   readonly postAmount: string;
   /** What the recipient gets, as the provider's answer says. */

@@ -32,7 +32,7 @@ export interface TransitionDetail {
   readonly holdReason?: FailureType;
   readonly failure?: { readonly type: FailureType; readonly message: string };
   /** Takes a held payout on: decided by a person, or by the money that was missing. */
-  readonly resumes?: true;
+  readonly resumes?: boolean;
 }
 
 /** Adds the payout in its first status; undefined when the id is in the store already. */

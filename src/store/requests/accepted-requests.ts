@@ -1,179 +1,234 @@
-import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { isFailedOrCancelled } from '../../domain/provider-status.js';
-import { reportSecond } from './orders.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { acceptRequest } from './provider-requests.js';
+import { sql } from 'kysely';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { isFinalStatus, type PayoutStatus } from '../../domain/payout-status.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
+import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-records.js';
 import {
   addFlag,
   addTimelineEntry,
   changeHeldFrom,
   holdFor,
-  isInTimeline,
   lockExistingPayout,
   transitionPayout,
   type PayoutRow,
-  type TransitionDetail,
 } from '../payouts/payout-transitions.js';
-import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
-import { REQUEST_OPERATION } from '../schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation } from '../schema.js';
+import { readOrderEnd, toOrderObject } from './orders.js';
+import { readPayoutEnd, toPayoutObject } from './payout-debits.js';
 import {
-  beyondLedger,
-  bookAccepted,
-  bookDebit,
-  findByExternalId,
-  type AttemptRow,
-} from './provider-debits.js';
+  currentRequest,
+  OBJECT_END,
+  REQUEST_KIND,
+  type ObjectEnd,
+  type ProviderObject,
+  type ProviderRequestId,
+} from './request-kind.js';
+import { get, markAccepted, OPEN_STATES } from './send-guard.js';
 
-/** Payouts that QbitPay has accepted: taken over by an answer, a outcome resolution, or a person. */
+/** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
 
-/** What QbitPay has under an `externalOrderId`, and what about it needs a person. */
-export interface AcceptedRequest {
-  readonly payout: ProviderPayoutRecord & { readonly currency: string };
-  readonly discrepancy?: ObjectDiscrepancy | undefined;
+export type AcceptedObject = OrderRecord | ProviderPayoutRecord;
+
+export function toProviderObject(accepted: AcceptedObject): ProviderObject {
+  return 'providerOrderId' in accepted ? toOrderObject(accepted) : toPayoutObject(accepted);
 }
 
-/** What about an object of QbitPay's needs a person. */
-export interface ObjectDiscrepancy {
-  readonly reason: FailureType;
-  readonly detail: string;
-}
-
-/** Writes the accepted payout, books what it took, and moves on to `in_transit`: all or nothing. */
-export async function recordProviderPayout(
+/** Writes what QbitPay accepted, books what is known of it and moves the payout on: all or nothing. */
+export async function accept(
   db: StoreDatabase,
   payoutId: string,
-  accepted: AcceptedRequest,
+  accepted: AcceptedObject,
+  discrepancy?: Discrepancy,
 ): Promise<PayoutStatus> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
+    // First, as everywhere: whoever else writes the same object at this moment would wait for us in a circle.
     const row = await lockExistingPayout(trx, payoutId);
-    const detail = `accepted by QbitPay as ${accepted.payout.providerPayoutId}`;
+    const { operation, providerId } = toProviderObject(accepted);
     // The answer that a hold was about has come: there is nothing left to decide.
-    const isAbout =
-      row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === PAYOUT_STATUS.PAYING;
-    const resumes = isAbout ? { resumes: true as const } : {};
-    return acceptPayout(trx, row, accepted, { detail, ...resumes });
+    const isAwaited =
+      row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === REQUEST_KIND[operation].sentIn;
+    const detail = `${operation} accepted by QbitPay as ${providerId}`;
+    return takeOver(trx, row, accepted, { detail, discrepancy, resumes: isAwaited });
   });
 }
 
-/** In the transaction of whoever takes the payout over. */
-export async function acceptPayout(
+export interface Takeover {
+  /** One line for the timeline. */
+  readonly detail: string;
+  readonly discrepancy: Discrepancy | undefined;
+  /** A held payout goes on. */
+  readonly resumes: boolean;
+  /** It is the right one, whatever stands in the store under its `externalOrderId`. @default false */
+  readonly replaces?: boolean;
+}
+
+/** As {@link accept}, for a payout whose row is locked. */
+export async function takeOver(
   trx: StoreTransaction,
   row: PayoutRow,
-  { payout, discrepancy }: AcceptedRequest,
-  transition: TransitionDetail,
+  accepted: AcceptedObject,
+  { detail, discrepancy, resumes, replaces = false }: Takeover,
 ): Promise<PayoutStatus> {
-  const { payout_id: payoutId } = row;
-  const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payout.externalOrderId };
-  await acceptRequest(trx, id);
-  const known = await findByExternalId(trx, payout.externalOrderId);
-  if (known !== undefined) return acceptAgain(trx, row, known, payout);
-  const attempt = await insertAttempt(trx, payoutId, payout);
-  const isBooked = await bookAccepted(trx, row, attempt, payout);
+  const object = toProviderObject(accepted);
+  await markAccepted(trx, object);
+  const known = await findObject(trx, object.operation, { externalOrderId: object.externalOrderId });
+  if (known !== undefined && !replaces) return takeSecond(trx, row, known, object);
+  const booked = await object.record(trx, row);
   if (isFinalStatus(row.status)) {
-    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, `${transition.detail}, after the end`);
+    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, `${detail}, after the end`);
     return row.status;
   }
-  const status = await transitionPayout(trx, row, PAYOUT_STATUS.IN_TRANSIT, transition);
-  if (status !== PAYOUT_STATUS.IN_TRANSIT) {
-    // Held meanwhile: whoever decides has to know of it, and what it goes on with.
-    await addTimelineEntry(trx, payoutId, status, `${transition.detail}, late`);
-    await changeHeldFrom(trx, payoutId, PAYOUT_STATUS.IN_TRANSIT);
+  const { acceptedIn } = REQUEST_KIND[object.operation];
+  const status = await transitionPayout(trx, row, acceptedIn, { detail, resumes });
+  if (status !== acceptedIn && row.held_from !== acceptedIn) {
+    // Held meanwhile: whoever decides has to know of it, and what the payout goes on with.
+    await addTimelineEntry(trx, row.payout_id, status, `${detail}, late`);
+    await changeHeldFrom(trx, row.payout_id, acceptedIn);
   }
-  const current = await lockExistingPayout(trx, payoutId);
-  if (discrepancy !== undefined) return noteDiscrepancy(trx, current, discrepancy);
-  if (isBooked) return status;
-  const { reason: holdReason, detail } = beyondLedger(payout);
-  return holdFor(trx, current, { holdReason, detail });
+  const current = await lockExistingPayout(trx, row.payout_id);
+  if (discrepancy !== undefined) return markDiscrepancy(trx, current, discrepancy);
+  return booked.ok ? status : holdUncovered(trx, current, booked);
+}
+
+/** Another object under the same `externalOrderId` is one too many, unless QbitPay took nothing for it. */
+async function takeSecond(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  known: Pick<ProviderObject, 'providerId'>,
+  object: ProviderObject,
+): Promise<PayoutStatus> {
+  const { operation, providerId } = object;
+  // The same one again; or, adopted, it is another attempt of the payout than the one whose id it carries.
+  const isKnown = (await findObject(trx, operation, { providerId })) !== undefined;
+  if (isKnown || object.isVoid) return row.status;
+  const isOver = isFinalStatus(row.status) || (await object.isDecided(trx));
+  return reportSecond(trx, row, `${operation} ${providerId} beside ${known.providerId}`, isOver);
+}
+
+/** QbitPay has two objects where one was asked for: a person says which one it is, unless all is over. */
+async function reportSecond(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  which: string,
+  isOver: boolean,
+): Promise<PayoutStatus> {
+  const detail = `QbitPay has ${which}`;
+  if (!isOver) return holdFor(trx, row, { detail, holdReason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER });
+  await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, detail);
+  return row.status;
+}
+
+/** A payout of an earlier attempt, which was over when the one after it was made, lives after all. */
+export async function reportEarlier(
+  db: StoreDatabase,
+  payoutId: string,
+  earlier: { readonly externalOrderId: string; readonly which: string },
+): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const current = currentRequest(row, REQUEST_OPERATION.PAYOUT).externalOrderId;
+    if (earlier.externalOrderId === current) return;
+    const which = `${earlier.which} of the attempt before, beside ${current}`;
+    await reportSecond(trx, row, which, isFinalStatus(row.status));
+  });
+}
+
+/** The ids of the object that stands in the store under this one. */
+export async function findObject(
+  trx: StoreTransaction,
+  operation: RequestOperation,
+  by: { readonly externalOrderId: string } | { readonly providerId: string },
+): Promise<Pick<ProviderObject, 'externalOrderId' | 'providerId'> | undefined> {
+  const { table, providerId } = REQUEST_KIND[operation];
+  const [column, value] =
+    'providerId' in by ? [providerId, by.providerId] : ['external_order_id', by.externalOrderId];
+  const { rows } = await sql<Pick<ProviderObject, 'externalOrderId' | 'providerId'>>`
+    select external_order_id as "externalOrderId", ${sql.ref(providerId)} as "providerId"
+    from ${sql.table(table)} where ${sql.ref(column)} = ${value}`.execute(trx);
+  return rows[0];
+}
+
+/** A payout that was held because nobody knew what became of a request goes on, once that is known. */
+export async function releaseKnown(
+  db: StoreDatabase,
+  payoutId: string,
+  id: ProviderRequestId,
+): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const { state } = await get(trx, id);
+    if (OPEN_STATES.includes(state) || row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return;
+    if (row.held_from === null) return;
+    const detail = `what became of the ${id.operation} is known by now: ${state}`;
+    await transitionPayout(trx, row, row.held_from, { detail, resumes: true });
+  });
+}
+
+/** Notes that QbitPay does not show what it had accepted; answers for how long that is so, in milliseconds. */
+export function noteMissing(db: StoreDatabase, id: ProviderRequestId): Promise<number> {
+  return noteSince(db, id, 'missing_since');
+}
+
+/** Notes that QbitPay calls an order ended and does not show what it moved; answers for how long, in milliseconds. */
+export function noteUnclear(db: StoreDatabase, externalOrderId: string): Promise<number> {
+  return noteSince(db, { operation: REQUEST_OPERATION.ORDER, externalOrderId }, 'unclear_since');
+}
+
+async function noteSince(
+  db: StoreDatabase,
+  { operation, externalOrderId }: ProviderRequestId,
+  column: 'missing_since' | 'unclear_since',
+): Promise<number> {
+  const since = sql.ref(column);
+  const { rows } = await sql<{ for_ms: number }>`
+    update ${sql.table(REQUEST_KIND[operation].table)} set ${since} = coalesce(${since}, clock_timestamp())
+    where external_order_id = ${externalOrderId}
+    returning (extract(epoch from clock_timestamp() - ${since}) * 1000)::float8 as for_ms`.execute(db);
+  if (rows[0] === undefined) throw new Error(`no ${operation} ${externalOrderId} was accepted`);
+  return rows[0].for_ms;
+}
+
+/** A payout that is resumed waits anew for its order, or itself, to be shown, and for what the order moved. */
+export async function forgetUnclear(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await sql`update provider_orders set unclear_since = null, missing_since = null where payout_id = ${payoutId}`.execute(
+    trx,
+  );
+  await sql`update provider_payouts set missing_since = null where payout_id = ${payoutId}`.execute(trx);
+}
+
+/** How far what QbitPay accepted under this request is. */
+export function readEnd(
+  trx: StoreTransaction,
+  { operation, externalOrderId }: ProviderRequestId,
+): Promise<ObjectEnd> {
+  return operation === REQUEST_OPERATION.ORDER
+    ? readOrderEnd(trx, externalOrderId)
+    : readPayoutEnd(trx, externalOrderId);
 }
 
 /**
- * Marks the payout for what was found, once, and holds it unless it ends now: a person takes the hold on, and an end
- * that is read ends it, but what was found stays to be seen.
+ * Why a payout cannot be cancelled: QbitPay has, or may have, a payout of this one, or an order that has not come to its
+ * end or whose proceeds are not booked. Undefined where it can.
  */
-export async function noteDiscrepancy(
-  trx: StoreTransaction,
-  row: PayoutRow,
-  { reason: holdReason, detail }: ObjectDiscrepancy,
-  { ends }: { readonly ends: boolean } = { ends: false },
-): Promise<PayoutStatus> {
-  // The words name the object, so that another attempt's are other ones.
-  if (await isInTimeline(trx, row.payout_id, detail)) return row.status;
-  const status = ends ? row.status : await holdFor(trx, row, { holdReason, detail });
-  // A hold has put it in the timeline; otherwise the mark does.
-  await addFlag(trx, { ...row, status }, holdReason, detail);
-  return status;
-}
-
-/** As {@link noteDiscrepancy}, of an order that is read; answers with the payout's status. */
-export async function noteOrderDiscrepancy(
-  db: StoreDatabase,
-  payoutId: string,
-  discrepancy: ObjectDiscrepancy,
-): Promise<PayoutStatus> {
-  return db.transaction().execute(async (trx) => {
-    return noteDiscrepancy(trx, await lockExistingPayout(trx, payoutId), discrepancy);
-  });
-}
-
-/** Another object under the same `externalOrderId` is one payout too many. */
-async function acceptAgain(
-  trx: StoreTransaction,
-  row: PayoutRow,
-  known: AttemptRow,
-  { providerPayoutId, status }: ProviderPayoutRecord,
-): Promise<PayoutStatus> {
-  if (await isKnown(trx, providerPayoutId)) return row.status;
-  // One that QbitPay has given up is no second payout: that is what it was asked for.
-  if (isFailedOrCancelled(status)) return row.status;
-  await reportSecond(trx, row, `payout ${providerPayoutId} beside ${known.provider_payout_id}`);
-  return (await lockExistingPayout(trx, row.payout_id)).status;
-}
-
-/** Adopted, it may be another attempt of the payout than the one whose id it carries. */
-async function isKnown(trx: StoreTransaction, providerPayoutId: string): Promise<boolean> {
-  const attempt = await trx
-    .selectFrom('provider_payouts')
-    .select('external_order_id')
-    .where('provider_payout_id', '=', providerPayoutId)
-    .executeTakeFirst();
-  return attempt !== undefined;
-}
-
-/** The payout that a person says is the one; `accepted` is what QbitPay says of it. */
-export async function replaceAttempt(
-  trx: StoreTransaction,
-  row: PayoutRow,
-  { payout }: AcceptedRequest,
-): Promise<boolean> {
-  const known = await findByExternalId(trx, payout.externalOrderId);
-  if (known === undefined) return false;
-  await trx
-    .updateTable('provider_payouts')
-    .set({ provider_payout_id: payout.providerPayoutId, status: payout.status, missing_since: null })
-    .where('external_order_id', '=', payout.externalOrderId)
+export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Promise<string | undefined> {
+  const requests = await trx
+    .selectFrom('provider_requests')
+    .select(['operation', 'external_order_id as externalOrderId', 'state'])
+    .where('payout_id', '=', payoutId)
+    .where('state', 'in', [...OPEN_STATES, REQUEST_STATE.ACCEPTED])
+    .orderBy('operation', 'desc')
     .execute();
-  await bookDebit(trx, row, known, payout);
-  return true;
-}
-
-async function insertAttempt(
-  trx: StoreTransaction,
-  payoutId: string,
-  payout: ProviderPayoutRecord & { readonly currency: string },
-): Promise<AttemptRow> {
-  return trx
-    .insertInto('provider_payouts')
-    .values({
-      external_order_id: payout.externalOrderId,
-      payout_id: payoutId,
-      provider_payout_id: payout.providerPayoutId,
-      currency: payout.currency,
-      post_amount: payout.postAmount,
-      recipient_amount: payout.recipientAmount,
-      fee: payout.fee,
-      status: payout.status,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  if (requests.some(({ state }) => OPEN_STATES.includes(state))) {
+    return 'a request of it may have arrived at QbitPay: what became of it has to be known first';
+  }
+  for (const request of requests) {
+    const end = await readEnd(trx, request);
+    if (end === OBJECT_END.RETURN_PENDING) return 'its money has not come back from QbitPay yet';
+    if (end !== OBJECT_END.OPEN) continue;
+    return request.operation === REQUEST_OPERATION.ORDER
+      ? 'QbitPay has its order, which has not come to its end'
+      : 'QbitPay has it';
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import type { StoreTransaction } from '../database.js';
-import type { ProviderRequestId } from './provider-requests.js';
+import type { ProviderRequestId } from './request-kind.js';
 
 /**
  * A host that is lost with its sender tells PostgreSQL nothing, which by itself would keep the lock for two hours. Asked

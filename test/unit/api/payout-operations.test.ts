@@ -35,6 +35,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
       providerPayout: {
         externalOrderId: ID,
         providerPayoutId: 'po_1',
+        currency: 'CNY',
         postAmount: '5000.00',
         recipientAmount: '5000.00',
         fee: '25.00',

@@ -1,0 +1,122 @@
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../domain/payout-status.js';
+import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
+import type { StoreTransaction } from '../database.js';
+import { bookFailureReversed, releaseFunds } from '../ledger/bookings.js';
+import { DONE, refuse, type Outcome } from '../outcome.js';
+import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
+import {
+  holdFor,
+  lockExistingPayout,
+  transitionPayout,
+  type PayoutRow,
+} from '../payouts/payout-transitions.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
+import {
+  findObject,
+  takeOver,
+  toProviderObject,
+  type AcceptedObject,
+  type Takeover,
+} from './accepted-requests.js';
+import { bookDebit, findAttempt, toProviderDebit, type AttemptRow } from './payout-debits.js';
+import { currentRequest } from './request-kind.js';
+import { insertRequest } from './send-guard.js';
+import { isReturnPending, noteStatus } from './settlements.js';
+
+/** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */
+export async function adoptObject(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  adopted: AcceptedObject,
+  how: Takeover,
+): Promise<Outcome> {
+  const { operation, externalOrderId, providerId } = toProviderObject(adopted);
+  const owner = await findObject(trx, operation, { providerId });
+  if (owner !== undefined && owner.externalOrderId !== externalOrderId) {
+    return refuse(`it is the ${operation} of another payout`);
+  }
+  if ('providerPayoutId' in adopted) {
+    const attempt = await findAttempt(trx, { external_order_id: externalOrderId });
+    const isFailed = attempt && (attempt.returned_at !== null || (await isReturnPending(trx, attempt)));
+    if (isFailed === true) return adoptAfterFailure(trx, row, attempt, adopted, how);
+  }
+  await takeOver(trx, row, adopted, { ...how, replaces: true });
+  return DONE;
+}
+
+/**
+ * It is booked that the attempt failed. Either QbitPay paid it after all; or it stays failed, and the payout can be tried
+ * again or be cancelled; or another object under the same `externalOrderId` is the payout.
+ */
+async function adoptAfterFailure(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  failed: AttemptRow,
+  payout: ProviderPayoutRecord,
+  how: Takeover,
+): Promise<Outcome> {
+  if (payout.providerPayoutId !== failed.provider_payout_id) {
+    return adoptAsNext(trx, row, failed, payout, how);
+  }
+  if (!isFailedOrCancelled(payout.status) || row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED) {
+    return settleAfterAll(trx, row, failed, payout, how.detail);
+  }
+  await holdFor(trx, row, { detail: how.detail, holdReason: FAILURE_TYPE.ATTEMPT_FAILED });
+  return DONE;
+}
+
+/**
+ * What the attempt took and gave back stays booked as it is. The other object took money of its own: in the store it is
+ * the next attempt, which QbitPay has under the id of the one before.
+ */
+async function adoptAsNext(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  failed: AttemptRow,
+  payout: ProviderPayoutRecord,
+  how: Takeover,
+): Promise<Outcome> {
+  // As before any other attempt: what is not back yet cannot be paid out again.
+  if (failed.returned_at === null) {
+    return refuse(
+      `the money of ${failed.provider_payout_id}, which failed, has not come back from QbitPay yet`,
+    );
+  }
+  await trx
+    .updateTable('payouts')
+    .set({ payout_attempt: row.payout_attempt + 1 })
+    .where('payout_id', '=', row.payout_id)
+    .execute();
+  const next = await lockExistingPayout(trx, row.payout_id);
+  const request = currentRequest(next, REQUEST_OPERATION.PAYOUT);
+  // There is nothing to send under it.
+  await insertRequest(trx, request, row.payout_id, REQUEST_STATE.ACCEPTED);
+  await takeOver(trx, next, { ...payout, externalOrderId: request.externalOrderId }, how);
+  return DONE;
+}
+
+/**
+ * A person believes QbitPay that an attempt which it had called failed was paid after all: what was booked as on its way
+ * back is the recipient's, and the payout ends as paid.
+ */
+async function settleAfterAll(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  payout: ProviderPayoutRecord,
+  detail: string,
+): Promise<Outcome> {
+  if (payout.status !== PROVIDER_PAYOUT_STATUS.PAID) return refuse('QbitPay does not say that it was paid');
+  if (!(await isReturnPending(trx, attempt))) {
+    return refuse('its money is back: QbitPay cannot have paid it as well');
+  }
+  // First: what was taken on top of what was booked must not be taken out of what is the recipient's.
+  await bookFailureReversed(trx, toProviderDebit(attempt));
+  const booked = await bookDebit(trx, row, attempt, payout);
+  if (!booked.ok) return booked;
+  await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });
+  await releaseFunds(trx, row.payout_id);
+  await noteStatus(trx, attempt, payout.status);
+  return DONE;
+}

@@ -1,0 +1,274 @@
+import { sql, type ExpressionBuilder, type UpdateObject } from 'kysely';
+import type { FailureType } from '../../domain/failure-type.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import { REQUEST_STATE, type RequestState, type StoreSchema } from '../schema.js';
+import { isCurrentRequest, REQUEST_KIND, type ProviderRequestId } from './request-kind.js';
+
+/**
+ * The state of a request that moves money. It leaves only after its compare-and-set to `sending` was committed, so that
+ * no two senders both send.
+ */
+export interface ProviderRequest {
+  readonly state: RequestState;
+  readonly sends: number;
+  readonly asked: SentAmount | null;
+  readonly firstSentAt: Date | null;
+  /** How long ago it may have left last, by the database's clock, in milliseconds; null when it never was sent. */
+  readonly sentAgoMs: number | null;
+  /** How many times it was sent again although its outcome was not known. */
+  readonly resends: number;
+  /** How many times all of QbitPay's list was read without finding it, since it was sent last. */
+  readonly absenceChecks: number;
+  /** It may be sent again although its outcome is not known. */
+  readonly mayBeResent: boolean;
+  /** Why QbitPay refused it for good. */
+  readonly rejection: RequestRejection | null;
+}
+
+/** What a request asks for, as far as whoever looks for it or sends it again has to know. */
+export interface SentAmount {
+  readonly amount: string;
+  readonly currency: string;
+  /** Of orders: the quoted price that was accepted. */
+  readonly price?: string;
+}
+
+export interface RequestRejection {
+  readonly type: FailureType;
+  /** QbitPay's reason, masked. */
+  readonly message: string;
+}
+
+/** Nobody can say whether such a request was accepted. */
+export const OPEN_STATES: readonly RequestState[] = [REQUEST_STATE.SENDING, REQUEST_STATE.UNKNOWN];
+
+/** From these a request may leave by itself; from `sending` never, and from `unknown` only where that was authorised. */
+export const SENDABLE_STATES: readonly RequestState[] = [
+  REQUEST_STATE.PREPARED,
+  REQUEST_STATE.NOT_SENT,
+  REQUEST_STATE.RETRY_LATER,
+];
+
+const NOW = sql<Date>`clock_timestamp()`;
+
+/** Narrows a statement down to the row of one request. */
+export function isOf({ operation, externalOrderId }: ProviderRequestId) {
+  return (eb: ExpressionBuilder<StoreSchema, 'provider_requests'>) =>
+    eb.and({ operation, external_order_id: externalOrderId });
+}
+
+function updateRequest(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  states: readonly RequestState[],
+  changes: UpdateObject<StoreSchema, 'provider_requests'>,
+) {
+  return db
+    .updateTable('provider_requests')
+    .set({ updated_at: NOW, ...changes })
+    .where(isOf(id))
+    .where('state', 'in', states);
+}
+
+/**
+ * Moves the payout into the status in which the request is sent and writes the request, both or neither. False when the
+ * payout is elsewhere by now: cancelled, held, or further.
+ */
+export async function prepare(
+  db: StoreDatabase,
+  payoutId: string,
+  id: ProviderRequestId,
+  detail: string,
+): Promise<boolean> {
+  return inTransaction(db, async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    // A process that was frozen since the attempt before must not answer for the one that is made now.
+    if (!isCurrentRequest(row, id)) return false;
+    const { sentIn } = REQUEST_KIND[id.operation];
+    if ((await transitionPayout(trx, row, sentIn, { detail })) !== sentIn) return false;
+    await insertRequest(trx, id, payoutId);
+    return true;
+  });
+}
+
+export async function insertRequest(
+  trx: StoreTransaction,
+  { operation, externalOrderId }: ProviderRequestId,
+  payoutId: string,
+  state: RequestState = REQUEST_STATE.PREPARED,
+): Promise<void> {
+  await trx
+    .insertInto('provider_requests')
+    .values({ operation, external_order_id: externalOrderId, payout_id: payoutId, state })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/**
+ * Gives the right to send once and answers with the number of this sending, or undefined when somebody else has or had
+ * that right. Whoever finds `sending` did not send it himself: its outcome is known to nobody but its sender.
+ */
+export async function claim(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  asked: SentAmount,
+): Promise<number | undefined> {
+  return inTransaction(db, async (trx) => {
+    // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
+    const payout = await trx
+      .selectFrom('payouts')
+      .innerJoin('provider_requests', 'provider_requests.payout_id', 'payouts.payout_id')
+      .selectAll('payouts')
+      .where('provider_requests.operation', '=', id.operation)
+      .where('provider_requests.external_order_id', '=', id.externalOrderId)
+      .forUpdate('payouts')
+      .executeTakeFirst();
+    if (payout?.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
+      return undefined;
+    const row = await updateRequest(trx, id, [...SENDABLE_STATES, REQUEST_STATE.UNKNOWN], {
+      state: REQUEST_STATE.SENDING,
+      sends: sql<number>`sends + 1`,
+      amount: asked.amount,
+      currency: asked.currency,
+      price: asked.price ?? null,
+      resends: sql<number>`resends + case when state = ${REQUEST_STATE.UNKNOWN} then 1 else 0 end`,
+      first_sent_at: sql<Date>`coalesce(first_sent_at, clock_timestamp())`,
+      last_sent_at: NOW,
+      absence_checks: 0,
+      resend_by: null,
+    })
+      .where((eb) => eb.or([eb('state', '<>', REQUEST_STATE.UNKNOWN), eb('resend_by', 'is not', null)]))
+      .returning('sends')
+      .executeTakeFirst();
+    return row?.sends;
+  });
+}
+
+/** What QbitPay has accepted counts for every sending: `externalOrderId` alone is identity. */
+export async function markAccepted(trx: StoreTransaction, id: ProviderRequestId): Promise<void> {
+  const rejection = { failure_type: null, failure_message: null };
+  const changes = { state: REQUEST_STATE.ACCEPTED, resend_by: null, ...rejection };
+  await updateRequest(trx, id, OPEN_STATES, changes).execute();
+}
+
+/**
+ * Writes that sending number `sends` was not accepted and answers with the state that the request then has. The sender's
+ * own answer counts also where somebody else declared the request unknown meanwhile. It never touches a later sending:
+ * the answer is undefined then. A refusal of a request that was sent again says nothing of the sending before: the
+ * request stays unknown.
+ */
+export async function settle(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  sends: number,
+  state: Exclude<RequestState, typeof REQUEST_STATE.ACCEPTED>,
+  rejection?: RequestRejection,
+): Promise<RequestState | undefined> {
+  const isWithoutEffect = state === REQUEST_STATE.NOT_SENT || state === REQUEST_STATE.RETRY_LATER;
+  const row = await updateRequest(db, id, OPEN_STATES, {
+    state: sql<RequestState>`case when resends > 0 then ${REQUEST_STATE.UNKNOWN} else ${state}::text end`,
+    resend_by: null,
+    ...(isWithoutEffect ? { resends: sql<number>`greatest(resends - 1, 0)` } : {}),
+    failure_type: rejection?.type ?? null,
+    failure_message: rejection?.message ?? null,
+  })
+    .where('sends', '=', sends)
+    .returning('state')
+    .executeTakeFirst();
+  return row?.state;
+}
+
+/**
+ * The sender itself does not know what became of sending number `sends`. It may have left until now: the wait for an
+ * unknown outcome begins anew, and no permission to send it again holds any more.
+ */
+export async function endUnknown(db: StoreDatabase, id: ProviderRequestId, sends: number): Promise<void> {
+  const changes = { state: REQUEST_STATE.UNKNOWN, last_sent_at: NOW, absence_checks: 0, resend_by: null };
+  await updateRequest(db, id, OPEN_STATES, changes).where('sends', '=', sends).execute();
+}
+
+/** Declares a sending that nobody will answer for as unknown. */
+export async function declareUnknown(db: StoreDatabase, id: ProviderRequestId): Promise<void> {
+  await updateRequest(db, id, [REQUEST_STATE.SENDING], { state: REQUEST_STATE.UNKNOWN }).execute();
+}
+
+/**
+ * Counts a reading of all of QbitPay's list that did not show the request and answers with how many there were. It
+ * counts none when the sender came back meanwhile, so that the wait for an unknown outcome began anew.
+ */
+export async function noteAbsenceCheck(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  {
+    sends,
+    unknownOutcomeWaitSeconds,
+  }: { readonly sends: number; readonly unknownOutcomeWaitSeconds: number },
+): Promise<number> {
+  const row = await db
+    .updateTable('provider_requests')
+    .set({ absence_checks: sql<number>`absence_checks + 1` })
+    .where(isOf(id))
+    .where('sends', '=', sends)
+    .where('state', '=', REQUEST_STATE.UNKNOWN)
+    .where(
+      sql<boolean>`last_sent_at <= clock_timestamp() - make_interval(secs => ${unknownOutcomeWaitSeconds})`,
+    )
+    .returning('absence_checks')
+    .executeTakeFirst();
+  return row?.absence_checks ?? 0;
+}
+
+/**
+ * Allows a request whose outcome is not known to be sent again, once. False when it is not unknown any more, or when
+ * fewer absence checks count than it takes, because its sender came back after them.
+ */
+export async function authoriseResend(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  sends: number,
+  by: string,
+  absenceChecks = 0,
+): Promise<boolean> {
+  const { numUpdatedRows } = await updateRequest(db, id, [REQUEST_STATE.UNKNOWN], { resend_by: by })
+    .where('sends', '=', sends)
+    .where('absence_checks', '>=', absenceChecks)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** Takes back what {@link authoriseResend} allowed: the sender may live after all, or the request was found. */
+export async function withdrawResend(db: StoreDatabase, id: ProviderRequestId): Promise<void> {
+  await updateRequest(db, id, [REQUEST_STATE.UNKNOWN], { resend_by: null, absence_checks: 0 }).execute();
+}
+
+/** As {@link find}, of a request that was prepared. */
+export async function get(db: StoreDatabase, id: ProviderRequestId): Promise<ProviderRequest> {
+  const request = await find(db, id);
+  if (request === undefined) throw new Error(`no ${id.operation} ${id.externalOrderId} was prepared`);
+  return request;
+}
+
+export async function find(db: StoreDatabase, id: ProviderRequestId): Promise<ProviderRequest | undefined> {
+  const sentAgoMs = sql<number | null>`(extract(epoch from clock_timestamp() - last_sent_at) * 1000)::float8`;
+  const row = await db
+    .selectFrom('provider_requests')
+    .selectAll()
+    .select(sentAgoMs.as('sent_ago_ms'))
+    .where(isOf(id))
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const { state, amount, currency, price, failure_type: type, failure_message: message } = row;
+  const isAsked = amount !== null && currency !== null;
+  return {
+    state,
+    sends: row.sends,
+    asked: isAsked ? { amount, currency, ...(price === null ? {} : { price }) } : null,
+    firstSentAt: row.first_sent_at,
+    sentAgoMs: row.sent_ago_ms,
+    resends: row.resends,
+    absenceChecks: row.absence_checks,
+    mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
+    rejection: type === null ? null : { type, message: message ?? '' },
+  };
+}
