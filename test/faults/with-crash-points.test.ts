@@ -1,5 +1,7 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
+import type { OrderRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { openStore } from '../../src/store/store.js';
 import { withCrashPoints } from './with-crash-points.js';
 
@@ -62,6 +64,30 @@ test('a process comes before a call, or after it, as its operation says', async 
   const entered = watch('requests', 'prepare', { kind: 'superseded' });
   await entered.store.requests.prepare('p-1', PAYOUT, 'sending');
   expect(entered.happened).toEqual(['payoutBeforeGuard', 'call']);
+});
+
+const SOLD: OrderRecord = {
+  externalOrderId: 'p-1',
+  providerOrderId: 'o-1',
+  symbol: 'USDT/CNY',
+  ...{ amount: '1', price: '7', quoteAmount: '7', fee: '0', status: 'filled' },
+};
+const SENT: ProviderPayoutRecord = {
+  externalOrderId: 'p-1',
+  providerPayoutId: 'pp-1',
+  currency: 'CNY',
+  ...{ postAmount: '7', recipientAmount: '7', fee: '0', status: 'pending' },
+};
+
+test.each([
+  ['placeOrder', 'an order', SOLD, ['call', 'orderRecorded']],
+  ['createPayout', 'a payout', SENT, ['call', 'payoutRecorded']],
+  ['resolveOutcome', 'an order', SOLD, ['outcomeFound', 'call', 'orderRecorded']],
+  ['resolveOutcome', 'a payout', SENT, ['outcomeFound', 'call', 'payoutRecorded']],
+])('%s writes %s that was accepted', async (activityType, _what, accepted, points) => {
+  const { store, happened } = watch('requests', 'accept', 'in_transit');
+  await new MockActivityEnvironment({ activityType }).run(() => store.requests.accept('p-1', accepted));
+  expect(happened).toEqual(points);
 });
 
 test('a call that came to nothing is no crash point', async () => {
