@@ -21,60 +21,6 @@ export const FAILURE_KIND = {
 } as const;
 export type FailureKind = (typeof FAILURE_KIND)[keyof typeof FAILURE_KIND];
 
-export const FAILURE_TYPE = {
-  INVALID_REQUEST: 'INVALID_REQUEST',
-  NO_SUCH_PAIR: 'NO_SUCH_PAIR',
-  NO_DEPOSIT_ADDRESS: 'NO_DEPOSIT_ADDRESS',
-  NO_NETWORK: 'NO_NETWORK',
-  BELOW_MINIMUM: 'BELOW_MINIMUM',
-  MINIMUM_NOT_COMPARABLE: 'MINIMUM_NOT_COMPARABLE',
-  ORDER_REFUSED: 'ORDER_REFUSED',
-  PAYOUT_REFUSED: 'PAYOUT_REFUSED',
-  PAYOUT_FAILED: 'PAYOUT_FAILED',
-  CANCELLED_BY_PROVIDER: 'CANCELLED_BY_PROVIDER',
-  UNKNOWN_OUTCOME: 'UNKNOWN_OUTCOME',
-  PRICE_MOVED: 'PRICE_MOVED',
-  NO_USABLE_PRICE: 'NO_USABLE_PRICE',
-  ORDER_NOT_FILLED: 'ORDER_NOT_FILLED',
-  ORDER_UNCLEAR: 'ORDER_UNCLEAR',
-  SHORT_AFTER_ORDER: 'SHORT_AFTER_ORDER',
-  DESTINATION_REFUSED: 'DESTINATION_REFUSED',
-  PROVIDER_REFUSED: 'PROVIDER_REFUSED',
-  PROVIDER_UNAVAILABLE: 'PROVIDER_UNAVAILABLE',
-  RATE_LIMITED: 'RATE_LIMITED',
-  AUTHENTICATION_REFUSED: 'AUTHENTICATION_REFUSED',
-  ENGINE_UNAVAILABLE: 'ENGINE_UNAVAILABLE',
-  DEPOSIT_UNVERIFIED: 'DEPOSIT_UNVERIFIED',
-  PART_OF_OPENING_BALANCE: 'PART_OF_OPENING_BALANCE',
-  UNMATCHED_DEPOSIT: 'UNMATCHED_DEPOSIT',
-  WRONG_AMOUNT: 'WRONG_AMOUNT',
-  WRONG_ADDRESS: 'WRONG_ADDRESS',
-  WRONG_CURRENCY: 'WRONG_CURRENCY',
-  CONFLICTING_MATCH: 'CONFLICTING_MATCH',
-  EXCESS_DEPOSIT: 'EXCESS_DEPOSIT',
-  LATE_DEPOSIT: 'LATE_DEPOSIT',
-  PAYOUT_CLOSED: 'PAYOUT_CLOSED',
-  PAYOUT_NOT_RUNNING: 'PAYOUT_NOT_RUNNING',
-  NO_FREE_AMOUNT: 'NO_FREE_AMOUNT',
-  UNDERFUNDED: 'UNDERFUNDED',
-  DUPLICATE_AT_PROVIDER: 'DUPLICATE_AT_PROVIDER',
-  CONVERTED_BY_PROVIDER: 'CONVERTED_BY_PROVIDER',
-  CURRENCY_DIFFERS: 'CURRENCY_DIFFERS',
-  ORDER_DIFFERS: 'ORDER_DIFFERS',
-  STATUS_NOT_KNOWN: 'STATUS_NOT_KNOWN',
-  ATTEMPT_FAILED: 'ATTEMPT_FAILED',
-  HELD_BY_OPERATOR: 'HELD_BY_OPERATOR',
-  OUTCOME_LOOKED_UP: 'OUTCOME_LOOKED_UP',
-  PRICE_DIFFERS: 'PRICE_DIFFERS',
-  DEBIT_EXCEEDS_LEDGER: 'DEBIT_EXCEEDS_LEDGER',
-  SURPLUS_AT_PROVIDER: 'SURPLUS_AT_PROVIDER',
-  CLOSED_BY_OPERATOR: 'CLOSED_BY_OPERATOR',
-  AMOUNT_SHORT: 'AMOUNT_SHORT',
-  AMOUNT_EXCEEDED: 'AMOUNT_EXCEEDED',
-  FEE_DIFFERS: 'FEE_DIFFERS',
-} as const;
-export type FailureType = (typeof FAILURE_TYPE)[keyof typeof FAILURE_TYPE];
-
 export interface FailureDescription {
   readonly kind: FailureKind;
   /** What happened, for anyone who reads it. */
@@ -99,7 +45,8 @@ const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
 const ASSIGN =
   'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the available balance.';
 const FREED = 'Nothing has to be done: the money is in the available balance.';
-export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
+
+const TABLE = {
   INVALID_REQUEST: describe(REJECTED, 'The request is not a valid payout.', NEW_ID),
   NO_SUCH_PAIR: describe(
     REJECTED,
@@ -218,14 +165,14 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'The declared transaction brought another amount than the payout expects.',
     ASSIGN,
   ),
-  WRONG_CURRENCY: describe(
-    UNALLOCATED,
-    'The declared transaction brought another currency than the payout expects.',
-    ASSIGN,
-  ),
   WRONG_ADDRESS: describe(
     UNALLOCATED,
     'The deposit came in at another address than the payout names.',
+    ASSIGN,
+  ),
+  WRONG_CURRENCY: describe(
+    UNALLOCATED,
+    'The declared transaction brought another currency than the payout expects.',
     ASSIGN,
   ),
   CONFLICTING_MATCH: describe(
@@ -239,6 +186,11 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'Give it back, if it is owed, by a payout from the available balance, or fund another payout with it.',
   ),
   LATE_DEPOSIT: describe(UNALLOCATED, 'The payout had already ended when the deposit came.', ASSIGN),
+  PAYOUT_CLOSED: describe(
+    UNALLOCATED,
+    'The payout that this deposit funded was cancelled or failed.',
+    ASSIGN,
+  ),
   PAYOUT_NOT_RUNNING: describe(
     UNALLOCATED,
     'The deposit belongs to an open payout whose workflow was ended from outside.',
@@ -334,14 +286,14 @@ export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = {
     'QbitPay took another fee than the account states.',
     'Compare the fee with your contract; the ledger holds what was taken.',
   ),
-  PAYOUT_CLOSED: describe(
-    UNALLOCATED,
-    'The payout that this deposit funded was cancelled or failed.',
-    ASSIGN,
-  ),
-};
+} satisfies Record<string, FailureDescription>;
 
-export const FAILURE_TYPES = Object.values(FAILURE_TYPE);
+export type FailureType = keyof typeof TABLE;
+export const FAILURES: Readonly<Record<FailureType, FailureDescription>> = TABLE;
+export const FAILURE_TYPES = Object.keys(TABLE) as FailureType[];
+export const FAILURE_TYPE = Object.fromEntries(FAILURE_TYPES.map((type) => [type, type])) as {
+  readonly [Type in FailureType]: Type;
+};
 
 export function isFailureType(word: string): word is FailureType {
   return Object.hasOwn(FAILURES, word);

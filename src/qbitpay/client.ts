@@ -3,7 +3,6 @@ import type { Destination } from '../domain/destination.js';
 import type { BalanceTransactionType, ProviderPayoutStatus } from '../domain/provider-status.js';
 import { readJson, readShape } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
-import type { Cursor, Page, PageRequest } from './pagination.js';
 import type { Moment } from './moment.js';
 import { createResource } from './resource.js';
 import {
@@ -15,14 +14,11 @@ import {
   orderSchema,
   payoutSchema,
   tickerSchema,
-  type Account,
-  type Balance,
   type BalanceTransaction,
   type Charge,
   type Order,
   type OrderSide,
   type Payout,
-  type Ticker,
   type TickerSide,
 } from './schemas.js';
 import {
@@ -45,7 +41,12 @@ export interface BalanceTransactionFilter {
   readonly type?: Exclude<BalanceTransactionType, 'other'> | undefined;
 }
 
-export interface NewOrder {
+interface PostTiming {
+  /** When sending was decided: the deadline of the POST counts from then. @default the moment of the call */
+  readonly decidedAt?: Moment | undefined;
+}
+
+export interface NewOrder extends PostTiming {
   /** Base and quote currency: `USDT/CNY`. */
   readonly symbol: string;
   readonly side: OrderSide;
@@ -54,11 +55,6 @@ export interface NewOrder {
   /** Decimal: the quoted ticker price that is accepted. */
   readonly price?: string | undefined;
   readonly externalOrderId?: string | undefined;
-  /**
-   * When sending was decided: the deadline of the POST counts from then, so that a process that was frozen in between
-   * does not send. @default the moment of the call
-   */
-  readonly decidedAt?: Moment | undefined;
   /** Until when the price is good, in milliseconds of Unix time: nothing leaves after it. @default none */
   readonly latestAtMs?: number | undefined;
 }
@@ -67,18 +63,13 @@ export interface OrderFilter {
   readonly externalOrderId?: string | undefined;
 }
 
-export interface NewPayout {
+export interface NewPayout extends PostTiming {
   /** Decimal, in `currency`. Whether the fee comes on top is not the client's business [I]. */
   readonly amount: string;
   readonly currency: string;
   readonly destination: Destination;
   readonly description?: string | undefined;
   readonly externalOrderId?: string | undefined;
-  /**
-   * When sending was decided: the deadline of the POST counts from then, so that a process that was frozen in between
-   * does not send. @default the moment of the call
-   */
-  readonly decidedAt?: Moment | undefined;
 }
 
 /** The provider has no filter on `externalOrderId` (contract, section Payouts). */
@@ -97,34 +88,7 @@ export interface ChargeFilter {
  * `QbitPayError` for whatever the exchange with the provider brings, and a RangeError, before anything is
  * sent, for an argument that cannot be asked for. Nothing is retried here; after a 401 the key is re-read.
  */
-export interface QbitPayClient {
-  createAccessToken(): Promise<{ accessToken: string }>;
-  getAccount(): Promise<Account>;
-  listBalances(filter?: BalanceFilter): Promise<Balance[]>;
-  getBalanceTransaction(id: string): Promise<BalanceTransaction>;
-  listBalanceTransactions(filter?: BalanceTransactionFilter & PageRequest): Promise<Page<BalanceTransaction>>;
-  /** See `iteratePages` in pagination.ts for the order of items in either direction. */
-  iterateBalanceTransactions(
-    filter?: BalanceTransactionFilter,
-    cursor?: Cursor,
-  ): AsyncIterable<BalanceTransaction>;
-  getTicker(market: { readonly symbol: string; readonly side: TickerSide }): Promise<Ticker>;
-  createOrder(order: NewOrder): Promise<Order>;
-  getOrder(id: string): Promise<Order>;
-  listOrders(filter?: OrderFilter & PageRequest): Promise<Page<Order>>;
-  iterateOrders(filter?: OrderFilter, cursor?: Cursor): AsyncIterable<Order>;
-  createPayout(payout: NewPayout): Promise<Payout>;
-  getPayout(id: string): Promise<Payout>;
-  listPayouts(filter?: PayoutFilter & PageRequest): Promise<Page<Payout>>;
-  iteratePayouts(filter?: PayoutFilter, cursor?: Cursor): AsyncIterable<Payout>;
-  getCharge(id: string): Promise<Charge>;
-  listCharges(filter?: ChargeFilter & PageRequest): Promise<Page<Charge>>;
-  iterateCharges(filter?: ChargeFilter, cursor?: Cursor): AsyncIterable<Charge>;
-  /** Makes the provider send one event with `livemode: false` to `cbUrl`; it is not retried. */
-  sendTestEvent(callback: { readonly cbUrl: string }): Promise<void>;
-  /** Closes the connections that reads keep open. */
-  close(): void;
-}
+export type QbitPayClient = ReturnType<typeof createQbitPayClient>;
 
 const PATH = {
   ACCESS_TOKEN: '/api/v1/accessToken',
@@ -140,18 +104,20 @@ const PATH = {
 } as const;
 
 /** @throws TypeError for a base URL that cannot be used, RangeError for an impossible rate */
-export function createQbitPayClient(options: QbitPayClientOptions): QbitPayClient {
+export function createQbitPayClient(options: QbitPayClientOptions) {
   const transport = createTransport(options);
   return {
     ...createAccountCalls(transport),
     ...createOrderCalls(transport),
     ...createPayoutCalls(transport),
     ...createChargeCalls(transport),
-    async sendTestEvent({ cbUrl }) {
+    /** Makes the provider send one event with `livemode: false` to `cbUrl`; it is not retried. */
+    async sendTestEvent({ cbUrl }: { readonly cbUrl: string }): Promise<void> {
       // What the provider answers is not documented: any 2xx will do.
       const query = { cbUrl };
       await transport.send({ operation: 'sendTestEvent', method: 'GET', path: PATH.TEST_EVENT, query });
     },
+    /** Closes the connections that reads keep open. */
     close: () => transport.close(),
   };
 }
@@ -171,12 +137,10 @@ function createAccountCalls(transport: Transport) {
       return { accessToken };
     },
     getAccount: () => read(transport, { operation: 'getAccount', path: PATH.ACCOUNT }, accountSchema),
-    listBalances: ({ currency }: BalanceFilter = {}) =>
-      read(
-        transport,
-        { operation: 'listBalances', path: PATH.BALANCES, query: { currency } },
-        balancesSchema,
-      ),
+    listBalances: ({ currency }: BalanceFilter = {}) => {
+      const request = { operation: 'listBalances', path: PATH.BALANCES, query: { currency } };
+      return read(transport, request, balancesSchema);
+    },
     getTicker: ({ symbol, side }: { symbol: string; side: TickerSide }) => {
       const request = { operation: 'getTicker', path: PATH.TICKER, query: { symbol, side } };
       return read(transport, request, tickerSchema(symbol, side));
@@ -195,15 +159,11 @@ function createOrderCalls(transport: Transport) {
     schema: orderSchema,
   });
   return {
-    async createOrder({ symbol, side, amount, price, externalOrderId, ...times }: NewOrder) {
-      const body = {
-        symbol,
-        side,
-        amount: jsonNumber('amount', amount),
-        price: price === undefined ? undefined : jsonNumber('price', price),
-        externalOrderId,
-      };
-      const { decidedAt, latestAtMs } = times;
+    async createOrder({ symbol, side, externalOrderId, ...rest }: NewOrder): Promise<Order> {
+      const { decidedAt, latestAtMs } = rest;
+      const amount = jsonNumber('amount', rest.amount);
+      const price = rest.price === undefined ? undefined : jsonNumber('price', rest.price);
+      const body = { symbol, side, amount, price, externalOrderId };
       const request = { operation: 'createOrder', path: PATH.ORDERS, body, decidedAt, latestAtMs };
       return post(transport, request, orderSchema);
     },
@@ -222,16 +182,10 @@ function createPayoutCalls(transport: Transport) {
     toQuery: ({ status, ...filter }) => ({ ...filter, status: status && PAYOUT_STATUS_WORDS.toWire(status) }),
   });
   return {
-    async createPayout({
-      amount,
-      currency,
-      destination,
-      description,
-      externalOrderId,
-      decidedAt,
-    }: NewPayout) {
-      const sent = jsonNumber('amount', amount);
-      const body = { amount: sent, currency, destination, description, externalOrderId };
+    async createPayout({ currency, destination, description, ...rest }: NewPayout): Promise<Payout> {
+      const { decidedAt, externalOrderId } = rest;
+      const amount = jsonNumber('amount', rest.amount);
+      const body = { amount, currency, destination, description, externalOrderId };
       return post(
         transport,
         { operation: 'createPayout', path: PATH.PAYOUTS, body, decidedAt },
@@ -254,20 +208,14 @@ function createChargeCalls(transport: Transport) {
   return { getCharge: charges.getOne, listCharges: charges.listPage, iterateCharges: charges.iterate };
 }
 
-async function read<T>(
-  transport: Transport,
-  request: Pick<TransportRequest, 'operation' | 'path' | 'query'>,
-  schema: z.ZodType<T>,
-): Promise<T> {
-  const answer = await transport.send({ ...request, method: 'GET' });
+type Call = Omit<TransportRequest, 'method'>;
+
+async function read<T>(transport: Transport, call: Call, schema: z.ZodType<T>): Promise<T> {
+  const answer = await transport.send({ ...call, method: 'GET' });
   return readShape(answer, readJson(answer), schema);
 }
 
-async function post<T>(
-  transport: Transport,
-  request: Pick<TransportRequest, 'operation' | 'path' | 'body' | 'decidedAt' | 'latestAtMs'>,
-  schema: z.ZodType<T>,
-): Promise<T> {
-  const answer = await transport.send({ ...request, method: 'POST' });
+async function post<T>(transport: Transport, call: Call, schema: z.ZodType<T>): Promise<T> {
+  const answer = await transport.send({ ...call, method: 'POST' });
   return readShape(answer, readJson(answer), schema);
 }

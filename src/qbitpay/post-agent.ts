@@ -1,8 +1,8 @@
-import { Agent as HttpAgent, type ClientRequestArgs } from 'node:http';
-import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { connect as connectTcp, type NetConnectOpts, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { msUntil, type Moment } from './moment.js';
 
 /** Code of a {@link PostDeadlineError}, which reaches callers as `QbitPayConnectionError.code`. */
@@ -28,37 +28,15 @@ type HandOver = (error: Error | null, socket: Duplex) => void;
  * A frozen process cannot stop the clocks of the deadline, nor can a corrected wall clock, or a machine that was
  * suspended, move both. The deadline also bounds the connection phase itself.
  */
-export function createPostAgent(settings: { secure: boolean; deadline: Moment }): SchemeAgent {
-  const { secure, deadline } = settings;
-  return secure ? { https: new TlsPostAgent(deadline) } : { http: new TcpPostAgent(deadline) };
-}
-
-class TcpPostAgent extends HttpAgent {
-  readonly #deadline: Moment;
-
-  constructor(deadline: Moment) {
-    super({ keepAlive: false });
-    this.#deadline = deadline;
-  }
-
-  override createConnection(options: ClientRequestArgs, callback: HandOver): undefined {
-    const socket = connectTcp(options as NetConnectOpts);
-    handOverInTime({ socket, readyEvent: 'connect', deadline: this.#deadline, callback });
-  }
-}
-
-class TlsPostAgent extends HttpsAgent {
-  readonly #deadline: Moment;
-
-  constructor(deadline: Moment) {
-    super({ keepAlive: false });
-    this.#deadline = deadline;
-  }
-
-  override createConnection(options: RequestOptions, callback: HandOver): undefined {
-    const socket = connectTls(options as NetConnectOpts);
-    handOverInTime({ socket, readyEvent: 'secureConnect', deadline: this.#deadline, callback });
-  }
+export function createPostAgent({ secure, deadline }: { secure: boolean; deadline: Moment }): SchemeAgent {
+  const createConnection = (options: unknown, callback: HandOver): undefined => {
+    const socket = secure ? connectTls(options as ConnectionOptions) : connectTcp(options as NetConnectOpts);
+    const readyEvent = secure ? 'secureConnect' : 'connect';
+    handOverInTime({ socket, readyEvent, deadline, callback });
+  };
+  return secure
+    ? { https: Object.assign(new HttpsAgent({ keepAlive: false }), { createConnection }) }
+    : { http: Object.assign(new HttpAgent({ keepAlive: false }), { createConnection }) };
 }
 
 function handOverInTime(connection: {

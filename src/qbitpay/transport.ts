@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
-import got, { TimeoutError, type OptionsInit } from 'got';
+import got, { TimeoutError, type Got, type Request } from 'got';
 import type { Answer } from './answer.js';
 import type { ApiKeySource } from './api-key.js';
 import { parseDecimalJson, stringifyDecimalJson } from './decimal-json.js';
@@ -94,6 +94,7 @@ export function createTransport(options: TransportOptions): Transport {
   const base = parseBaseUrl(options.baseUrl);
   const secure = base.protocol === 'https:';
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const http = createHttp(timeouts);
   const readAgent = createReadAgent(secure);
   const { maxRequestsPerSecond } = options;
   const waitForTurn =
@@ -109,14 +110,16 @@ export function createTransport(options: TransportOptions): Transport {
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');
-      const gotOptions = toGotOptions({ method: request.method, body, agent, credentials, timeouts });
-      const exchange = await exchangeOnce(request.operation, { url, gotOptions, maxResponseBytes });
+      const { method, operation } = request;
+      const headers = { authorization: `Basic ${credentials}`, ...(body && JSON_CONTENT) };
+      const stream = http.stream(url, { method, agent, headers, ...(body && { body }) });
+      const exchange = await exchangeOnce(operation, { stream, protocol: url.protocol, maxResponseBytes });
       if (isSuccess(exchange.status) && exchange.flaw === undefined) {
-        return { operation: request.operation, ...exchange };
+        return { operation, ...exchange };
       }
       // The key file may have been replaced: the caller's next attempt uses what it says now.
       if (exchange.status === 401) await apiKey.reload();
-      throw toError(request.operation, exchange, [key, credentials]);
+      throw toError(operation, exchange, [key, credentials]);
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
   };
@@ -157,25 +160,11 @@ function toUrl(base: URL, { path, query = {} }: TransportRequest): URL {
   return url;
 }
 
-function toGotOptions(request: {
-  method: 'GET' | 'POST';
-  body: Buffer | undefined;
-  agent: SchemeAgent;
-  credentials: string;
-  timeouts: QbitPayTimeouts;
-}): OptionsInit & { isStream: true } {
-  const { method, body, agent, credentials, timeouts } = request;
-  return {
-    isStream: true,
-    method,
-    ...(body === undefined ? {} : { body }),
-    headers: {
-      authorization: `Basic ${credentials}`,
-      accept: 'application/json',
-      'user-agent': 'qbitpay-payouts',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    agent,
+const JSON_CONTENT = { 'content-type': 'application/json' };
+
+function createHttp(timeouts: QbitPayTimeouts): Got {
+  return got.extend({
+    headers: { accept: 'application/json', 'user-agent': 'qbitpay-payouts' },
     // Compressed bodies would make the size limit count the wrong bytes.
     decompress: false,
     retry: { limit: 0 },
@@ -189,20 +178,22 @@ function toGotOptions(request: {
       response: timeouts.responseMs,
       read: timeouts.readMs,
     },
-  };
+  });
+}
+
+interface Progress {
+  sent: boolean;
+  answer?: { readonly status: number; readonly headers: IncomingHttpHeaders };
 }
 
 /** @throws QbitPayConnectionError when no answer came, or a successful one stopped coming */
 async function exchangeOnce(
   operation: string,
-  request: { url: URL; gotOptions: OptionsInit & { isStream: true }; maxResponseBytes: number },
+  { stream, protocol, maxResponseBytes }: { stream: Request; protocol: string; maxResponseBytes: number },
 ): Promise<Exchange> {
-  const stream = got(request.url, request.gotOptions);
-  const progress: { sent: boolean; answer?: { status: number; headers: IncomingHttpHeaders } } = {
-    sent: false,
-  };
+  const progress: Progress = { sent: false };
   stream.on('socket', (socket: Socket) => {
-    whenReady(socket, request.url.protocol, () => (progress.sent = true));
+    whenReady(socket, protocol, () => (progress.sent = true));
   });
   stream.on('response', ({ statusCode, headers }: { statusCode: number; headers: IncomingHttpHeaders }) => {
     progress.answer = { status: statusCode, headers };
@@ -214,7 +205,7 @@ async function exchangeOnce(
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > request.maxResponseBytes) break;
+      if (size > maxResponseBytes) break;
       chunks.push(chunk);
     }
   } catch (error) {
@@ -224,7 +215,7 @@ async function exchangeOnce(
   }
   const { answer } = progress;
   if (answer === undefined) throw toConnectionError(operation, progress.sent, undefined);
-  if (size > request.maxResponseBytes) return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TOO_LARGE };
+  if (size > maxResponseBytes) return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TOO_LARGE };
   return { ...answer, body: Buffer.concat(chunks) };
 }
 
@@ -236,15 +227,10 @@ function whenReady(socket: Socket, protocol: string, callback: () => void): void
   else callback();
 }
 
-function withoutBody(
-  operation: string,
-  progress: { sent: boolean; answer?: { status: number; headers: IncomingHttpHeaders } },
-  error: unknown,
-): Exchange {
-  const { answer } = progress;
+function withoutBody(operation: string, { answer, sent }: Progress, error: unknown): Exchange {
   // An error status says enough without its body; a success that stalls is no answer yet.
   if (answer === undefined || (isSuccess(answer.status) && error instanceof TimeoutError)) {
-    throw toConnectionError(operation, progress.sent, error);
+    throw toConnectionError(operation, sent, error);
   }
   return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TRUNCATED };
 }
