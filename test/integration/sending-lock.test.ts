@@ -7,7 +7,6 @@ import { createSendingSessions } from '../../src/store/database.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { whileSending } from '../../src/store/requests/sending-lock.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import {
   attachTestStore,
   openPayout,
@@ -15,6 +14,7 @@ import {
   runConcurrently,
   type TestStore,
 } from '../support/test-store.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const ASKED = { amount: '728', currency: 'USDT' };
 

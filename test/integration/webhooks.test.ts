@@ -7,8 +7,8 @@ import type { Answer, Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import { openAndFund } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const FORMER_KEY = 'the-key-before-the-rotation';
 

@@ -15,7 +15,7 @@ import { startConnectionGate, type ConnectionGate } from '../support/connection-
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
-import { describePayout, untilAnswer } from '../support/payout-workflows.js';
+import { describePayout } from '../support/payout-workflows.js';
 import { openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
 import {
   POST_DEADLINE_MS,
@@ -24,6 +24,7 @@ import {
   type StoppableWorker,
 } from '../support/stoppable-worker.js';
 import { startTlsGate, type TlsGate } from '../support/tls-gate.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const TIMEOUT_MS = 180_000;
 const LONGER_THAN_THE_DEADLINE_MS = POST_DEADLINE_MS + 200;

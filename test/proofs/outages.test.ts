@@ -19,7 +19,6 @@ import {
   advancePayout,
   describePayout,
   shownHoldReason,
-  untilAnswer,
   untilHoldReasonShown,
 } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
@@ -30,6 +29,7 @@ import {
   PAYOUTS,
   requestsTo,
 } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const TIMEOUT_MS = 180_000;
 const ALWAYS = 100_000;

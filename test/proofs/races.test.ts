@@ -7,8 +7,8 @@ import {
 } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Answer, Json } from '../support/engine-client.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** A deposit, a cancellation and the deadline that meet: many times, and around every moment. */
 

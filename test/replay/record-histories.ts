@@ -13,13 +13,9 @@ import { makeAvailable, leaveUnallocated } from '../support/balances.js';
 import { untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
-import {
-  currentDetailsOf,
-  startDirectly,
-  untilAnswer,
-  untilHoldReasonShown,
-} from '../support/payout-workflows.js';
+import { currentDetailsOf, startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { openAndFund, orderFault, ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /**
  * Records histories of real payouts, on the real servers, for replay.test.ts:

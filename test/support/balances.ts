@@ -1,15 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'lossless-json';
 import { Client as PostgresClient } from 'pg';
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
-import { untilAnswer } from './payout-workflows.js';
+import { untilAnswer } from './until-answer.js';
 
 /** The money of a test engine: whose it is by the ledger, and whether the books agree with themselves and with QbitPay. */
-
-const AGREEMENT_TIMEOUT_MS = 60_000;
-const POLL_MS = 50;
 
 /** Deposits money that belongs to nobody and gives it to the available balance; answers with the deposit's id. */
 export async function makeAvailable(engine: TestEngine, currency: string, amount: string): Promise<string> {
@@ -81,11 +77,11 @@ export async function expectBooksToBalance(engine: TestEngine): Promise<void> {
   const faults = await findLedgerFaults(engine.databaseUrl);
   expect(faults).toEqual({ unbalanced: [], drifted: [], belowZero: [] });
   // What was asked for last may be on its way between the two.
-  for (const deadline = Date.now() + AGREEMENT_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
-    const [ledger, provider] = [await ledgerHoldings(engine), await providerHoldings(engine)];
-    if (isSame(ledger, provider)) return;
-  }
-  expect(await ledgerHoldings(engine)).toEqual(await providerHoldings(engine));
+  await untilAnswer(
+    async () => ({ ledger: await ledgerHoldings(engine), provider: await providerHoldings(engine) }),
+    ({ ledger, provider }) => isSame(ledger, provider),
+    'ledger and QbitPay of one mind',
+  );
 }
 
 type Holdings = Readonly<Record<string, string>>;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { WorkflowNotFoundError, type WorkflowExecutionDescription } from '@temporalio/client';
 import { depositWorkflowId } from '../../src/domain/identifiers.js';
@@ -6,11 +5,8 @@ import { causesOf, entriesOf, expectBooksToBalance } from './balances.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 import { auditLedger } from './ledger-audit.js';
-import { untilAnswer } from './payout-workflows.js';
 import { ORDERS, PAYOUTS, requestsTo } from './provider-requests.js';
-
-const UNTIL_TIMEOUT_MS = 60_000;
-const POLL_MS = 80;
+import { untilAnswer } from './until-answer.js';
 
 /** Waits until the deposit is unallocated for a person: its workflow runs, and shows the reason. */
 export async function untilUnallocated(
@@ -98,12 +94,10 @@ export async function untilDeposit(
   condition: (description: WorkflowExecutionDescription) => boolean,
   what: string,
 ): Promise<WorkflowExecutionDescription> {
-  let last: WorkflowExecutionDescription | undefined;
-  for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
-    last = await describeDeposit(engine, depositKey);
-    if (last !== undefined && condition(last)) return last;
-  }
-  const shown =
-    last === undefined ? 'no workflow' : `${last.status.name}, ${holdReasonOf(last) ?? 'no reason'}`;
-  throw new Error(`deposit ${depositKey} did not come to ${what}; last seen: ${shown}`);
+  const description = await untilAnswer(
+    () => describeDeposit(engine, depositKey),
+    (now) => now !== undefined && condition(now),
+    `deposit ${depositKey} ${what}`,
+  );
+  return description!;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Change } from './store-changes.js';
+import { untilAnswer } from './until-answer.js';
 
 /** The black box as a test sees it: the engine's API and the simulator's control surface, over HTTP. */
 export interface EngineClient {
@@ -12,7 +13,7 @@ export interface EngineClient {
   open(changes?: Json): Promise<Json>;
   /** Deposits exactly what the payout asks for. */
   fund(payout: Json): Promise<Json>;
-  /** Polls the API until the payout fulfils the condition. */
+  /** Waits until the API shows the payout as fulfilling the condition. */
   until(payoutId: string, condition: (payout: Json) => boolean, what?: string): Promise<Json>;
   untilStatus(payoutId: string, status: string): Promise<Json>;
 }
@@ -31,8 +32,6 @@ export interface Creation extends Answer {
   readonly isRepetition: boolean;
 }
 
-const UNTIL_TIMEOUT_MS = 80_000;
-const POLL_MS = 80;
 /** Each takes 10 s. */
 const MOST_REPEATS = 6;
 
@@ -45,13 +44,19 @@ export function createEngineClient(apiUrl: string, simulatorUrl: string): Engine
       if (answer.status !== 202 || attempt === MOST_REPEATS) return { ...answer, isRepetition: attempt > 1 };
     }
   };
-  const until: EngineClient['until'] = async (payoutId, condition, what = String(condition)) => {
-    let last: Answer | undefined;
-    for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
-      last = await api('GET', `/v1/payouts/${payoutId}`);
-      if (last.status === 200 && condition(last.body)) return last.body;
-    }
-    throw new Error(`${payoutId} did not come to ${what}; last answer: ${JSON.stringify(last?.body)}`);
+  const untilShown = async (
+    payoutId: string,
+    isWanted: (payout: Json) => boolean,
+    what: string,
+    isReason: (change: Change) => boolean,
+  ): Promise<Json> => {
+    const { body } = await untilAnswer(
+      () => api('GET', `/v1/payouts/${payoutId}`),
+      (answer) => answer.status === 200 && isWanted(answer.body),
+      `${payoutId} as ${what}`,
+      isReason,
+    );
+    return body;
   };
   const control: EngineClient['control'] = async (method, path, body) => {
     const answer = await send(`${simulatorUrl}/_simulator${path}`, method, body, {});
@@ -63,8 +68,15 @@ export function createEngineClient(apiUrl: string, simulatorUrl: string): Engine
     api,
     create,
     control,
-    until,
-    untilStatus: (payoutId, status) => until(payoutId, (payout) => payout.status === status, status),
+    until: (payoutId, condition, what = String(condition)) =>
+      untilShown(payoutId, condition, what, (change) => change.payoutId === payoutId),
+    untilStatus: (payoutId, status) =>
+      untilShown(
+        payoutId,
+        (payout) => payout.status === status,
+        status,
+        (change) => change.payoutId === payoutId && change.status === status,
+      ),
     open: async (changes = {}) => {
       const answer = await create(payoutRequest(changes));
       if (answer.status !== 201 && !(answer.status === 200 && answer.isRepetition))

@@ -10,6 +10,7 @@ import { choosePort, PortUnavailableError } from '../../src/embedded/choose-port
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
 import { createEngineClient, type EngineClient } from './engine-client.js';
 import { sharedServer } from './shared-servers.js';
+import { watchStore } from './store-changes.js';
 import { createMigratedDatabase, newDatabaseName } from './test-database.js';
 
 /** The key of the simulated provider: no log line, history, error or answer may ever show it. */
@@ -105,6 +106,7 @@ async function assemble(
   const temporal = createTemporalAccess(env);
   const logger = await testLogger();
   let worker: RunningWorker | undefined;
+  const stopWatching = await watchStore(setting.databaseUrl);
   const api: RunningPart = await startApi(readConfig(env, 'api'), createTemporalAccess(env), logger);
   const engine: TestEngine = {
     ...createEngineClient(setting.apiUrl, simulator.url),
@@ -125,6 +127,7 @@ async function assemble(
         () => simulator.close(),
         () => deleteSchedules(temporal, env['TEMPORAL_TASK_QUEUE'] ?? ''),
         () => temporal.client.connection.close(),
+        () => stopWatching(),
       ]),
   };
   try {

@@ -5,9 +5,10 @@ import { compareAmounts } from '../../src/domain/money.js';
 import { expectBooksToBalance, availableIn, makeAvailable } from './balances.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 import { payoutRequest, type Json } from './engine-client.js';
-import { advancePayout, currentDetailsOf, untilAnswer, untilHoldReasonShown } from './payout-workflows.js';
+import { advancePayout, currentDetailsOf, untilHoldReasonShown } from './payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from './provider-proxy.js';
 import { detailsOf, openAndFund, PAYOUTS } from './provider-requests.js';
+import { untilAnswer } from './until-answer.js';
 
 /** Payouts that are held, and what persons do about them, on a whole engine of the test file that says so. */
 

@@ -1,7 +1,7 @@
 import type { Json } from './engine-client.js';
 import type { TestEngine } from './engine.js';
-import { untilAnswer } from './payout-workflows.js';
 import type { ProviderProxy } from './provider-proxy.js';
+import { untilAnswer } from './until-answer.js';
 
 /** Requests that took effect and that the provider does not show. */
 

@@ -1,29 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
+import { untilAnswer } from './until-answer.js';
 
-const UNTIL_TIMEOUT_MS = 60_000;
-const POLL_MS = 80;
 const SHORT_WAITS: Partial<PayoutPolicy> = { pollIntervalMs: 150, retryInitialMs: 50, retryMaxMs: 500 };
-
-/** Asks again and again until the answer is the wanted one. */
-export async function untilAnswer<T>(
-  ask: () => Promise<T>,
-  isWanted: (answer: T) => boolean,
-  what: string,
-): Promise<T> {
-  let last: T | undefined;
-  for (const deadline = Date.now() + UNTIL_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_MS)) {
-    last = await ask();
-    if (isWanted(last)) return last;
-  }
-  throw new Error(`not in time: ${what}; last answer: ${JSON.stringify(last)}`);
-}
 
 /** Makes a control call of the simulator again and again until it is taken: some are refused before their time. */
 export async function untilTaken(engine: TestEngine, path: string, body: Json, what: string): Promise<void> {

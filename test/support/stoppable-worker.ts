@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import type { Environment } from '../../src/config/config.js';
 import type { CallPoint } from '../faults/crash-points.js';
-import { untilAnswer } from './payout-workflows.js';
+import { untilAnswer } from './until-answer.js';
 
 /** A worker in a process of its own that freezes at crash points, by SIGSTOP, when it is told to. */
 export interface StoppableWorker {

@@ -12,9 +12,10 @@ import {
 } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
-import { resetToFirstTask, untilAnswer } from '../support/payout-workflows.js';
+import { resetToFirstTask } from '../support/payout-workflows.js';
 import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';
 import { detailsOf, orderFault, ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
 /** Longer than any test: what waits is woken, or waits for ever. */

@@ -4,8 +4,8 @@ import { balanceIn } from '../support/balances.js';
 import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const ORDERS = 'POST /api/v1/orders';
 const PAYOUTS = 'POST /api/v1/payouts';

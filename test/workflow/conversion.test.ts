@@ -5,7 +5,7 @@ import { availableIn } from '../support/balances.js';
 import { untilAllocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
-import { currentDetailsOf, startDirectly, untilAnswer } from '../support/payout-workflows.js';
+import { currentDetailsOf, startDirectly } from '../support/payout-workflows.js';
 import {
   detailsOf,
   expectConvertedAndPaidOnce,
@@ -17,6 +17,7 @@ import {
   TICKER,
 } from '../support/provider-requests.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 let proxy: ProviderProxy;

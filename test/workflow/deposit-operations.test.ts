@@ -13,7 +13,7 @@ import {
 } from '../support/deposit-workflows.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { untilAnswer } from '../support/payout-workflows.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 beforeAll(async () => {

@@ -14,14 +14,10 @@ import {
 import { untilAllocated } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
-import {
-  currentDetailsOf,
-  describePayout,
-  resetToFirstTask,
-  untilAnswer,
-} from '../support/payout-workflows.js';
+import { currentDetailsOf, describePayout, resetToFirstTask } from '../support/payout-workflows.js';
 import { countPayoutsMade } from '../support/provider-view.js';
 import { openAndFund } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
 const DEFAULT_LIMIT = { currency: 'USDT', min: '200' };

@@ -13,12 +13,7 @@ import {
   type HiddenRequest,
   type Operation,
 } from '../support/hidden-requests.js';
-import {
-  resetToFirstTask,
-  startDirectly,
-  untilAnswer,
-  untilHoldReasonShown,
-} from '../support/payout-workflows.js';
+import { resetToFirstTask, startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import {
   detailsOf,
@@ -30,6 +25,7 @@ import {
   requestsTo,
   TICKER,
 } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** A payout that is held because nobody knows what became of its request: whatever is learnt of it takes it on. */
 

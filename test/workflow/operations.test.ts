@@ -28,14 +28,10 @@ import {
   untilRetried,
   useEngineThatHolds,
 } from '../support/held-payouts.js';
-import {
-  currentDetailsOf,
-  resetToFirstUpdate,
-  startDirectly,
-  untilAnswer,
-} from '../support/payout-workflows.js';
+import { currentDetailsOf, resetToFirstUpdate, startDirectly } from '../support/payout-workflows.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
 import { attachTestStore } from '../support/test-store.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** What persons decide about a payout: when it is taken, when it is refused, and that it is carried out once. */
 

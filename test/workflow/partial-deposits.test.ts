@@ -6,8 +6,9 @@ import { balanceIn, causesOf, entriesOf, leaveUnallocated } from '../support/bal
 import { expectMoneyInOrder, untilAllocated } from '../support/deposit-workflows.js';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { endDepositTime, untilAnswer, untilHoldReasonShown } from '../support/payout-workflows.js';
+import { endDepositTime, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { expectConvertedAndPaidOnce, requestsTo, ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 beforeAll(async () => {

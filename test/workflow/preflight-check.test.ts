@@ -41,8 +41,9 @@ import {
   untilRetried,
   useEngineThatHolds,
 } from '../support/held-payouts.js';
-import { currentDetailsOf, untilAnswer } from '../support/payout-workflows.js';
+import { currentDetailsOf } from '../support/payout-workflows.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** Before a decision of a person is carried out, QbitPay is asked for what it has: what that makes of the decision. */
 

@@ -7,12 +7,7 @@ import { expectBooksToBalance, availableIn } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { auditLedger } from '../support/ledger-audit.js';
-import {
-  currentDetailsOf,
-  startDirectly,
-  untilAnswer,
-  untilHoldReasonShown,
-} from '../support/payout-workflows.js';
+import { currentDetailsOf, startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';
 import {
@@ -25,6 +20,7 @@ import {
   requestsTo,
   TICKER,
 } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 let proxy: ProviderProxy;

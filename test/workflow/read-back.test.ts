@@ -11,9 +11,9 @@ import {
 } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import { bodiesSentTo } from '../support/provider-view.js';
 import { detailsOf, PAYOUTS } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
 const HONEST = { payoutFee: null, deliverLess: null, settlement: 'automatic', returns: 'immediate' };

@@ -5,8 +5,8 @@ import { DISCREPANCY_KINDS, type DiscrepancyKind } from '../../src/domain/reconc
 import { untilUnallocated } from '../support/deposit-workflows.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
-import { untilAnswer } from '../support/payout-workflows.js';
 import { openAndFund, orderFault, PAYOUTS } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const TIMEOUT_MS = 60_000;
 

@@ -11,7 +11,6 @@ import {
   advancePayout,
   resetToFirstTask,
   startDirectly,
-  untilAnswer,
   untilHoldReasonShown,
 } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
@@ -23,6 +22,7 @@ import {
   PAYOUTS,
   requestsTo,
 } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** Longer than the waits inside. */
 const TIMEOUT_MS = 240_000;

@@ -1,12 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import {
-  describePayout,
-  resetToFirstTask,
-  shownHoldReason,
-  untilAnswer,
-} from '../support/payout-workflows.js';
+import { describePayout, resetToFirstTask, shownHoldReason } from '../support/payout-workflows.js';
 import {
   expectConvertedAndPaidOnce,
   openAndFund,
@@ -14,6 +9,7 @@ import {
   PAYOUTS,
   requestsTo,
 } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 beforeAll(async () => {

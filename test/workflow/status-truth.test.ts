@@ -4,9 +4,10 @@ import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { expectBooksToBalance } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
-import { advancePayout, untilAnswer, untilHoldReasonShown } from '../support/payout-workflows.js';
+import { advancePayout, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { detailsOf, openAndFund, PAYOUTS, requestsTo } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** What QbitPay's API says counts, whatever its events say, and whenever; an end is an end. */
 

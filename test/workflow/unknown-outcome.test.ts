@@ -6,7 +6,6 @@ import {
   currentDetailsOf,
   describePayout,
   resetToFirstTask,
-  untilAnswer,
   untilHoldReasonShown,
 } from '../support/payout-workflows.js';
 import {
@@ -18,6 +17,7 @@ import {
   requestsTo,
 } from '../support/provider-requests.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 let proxy: ProviderProxy;

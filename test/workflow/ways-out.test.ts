@@ -45,8 +45,9 @@ import {
   untilRetried,
   useEngineThatHolds,
 } from '../support/held-payouts.js';
-import { endDepositTime, untilAnswer, untilTaken } from '../support/payout-workflows.js';
+import { endDepositTime, untilTaken } from '../support/payout-workflows.js';
 import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo, TICKER } from '../support/provider-requests.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** Every reason to be held, and every way out of it, on a whole engine. */
 
