@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { onRequestAsyncHookHandler } from 'fastify';
+import type { onRequestHookHandler } from 'fastify';
 import type { ApiKeyEntry, ApiScope } from '../domain/api-key-entry.js';
 import { ProblemError } from './problem.js';
 
@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 /** Makes the hook that lets a request through when its key has the scope, before its body is read. */
-export type Authentication = (scope: ApiScope) => onRequestAsyncHookHandler;
+export type Authentication = (scope: ApiScope) => onRequestHookHandler;
 
 const LOCAL_ACTOR = 'local';
 const LOOPBACK_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
@@ -21,18 +21,17 @@ const CHALLENGE = 'Bearer realm="qbitpay-payouts"';
 /** Without keys every local request is let through; see {@link assertLocal}. */
 export function createAuthentication(apiKeys: readonly ApiKeyEntry[]): Authentication {
   const known = apiKeys.map((entry) => ({ entry, hash: Buffer.from(entry.sha256, 'hex') }));
-  return (scope) =>
-    // eslint-disable-next-line @typescript-eslint/require-await -- Fastify waits for a callback of any other hook
-    async (request) => {
-      if (known.length === 0) {
-        assertLocal(request.hostname, request.headers.origin);
-        request.actor = LOCAL_ACTOR;
-        return;
-      }
+  return (scope) => (request, _reply, done) => {
+    if (known.length === 0) {
+      assertLocal(request.hostname, request.headers.origin);
+      request.actor = LOCAL_ACTOR;
+    } else {
       const entry = findEntry(known, request.headers.authorization);
       request.actor = entry.name;
       assertScope(entry, scope);
-    };
+    }
+    done();
+  };
 }
 
 type KnownKey = { readonly entry: ApiKeyEntry; readonly hash: Buffer };

@@ -25,15 +25,13 @@ import {
   decimal,
   depositId,
   failureType,
-  hasOneCursor,
   listOf,
   namedSchemas,
-  pageFields,
+  pageQuery,
   payoutId,
   time,
   toList,
   toListRequest,
-  TWO_CURSORS,
   txHash,
   withScaledAmount,
 } from './schemas.js';
@@ -160,9 +158,7 @@ const LIST = {
   summary: 'List deposits, newest first',
   description: 'With status=unallocated: what waits for a person.',
   tags: ['deposits'],
-  querystring: z
-    .strictObject({ ...pageFields(depositId, 'deposits'), status: depositStatus.optional() })
-    .refine(hasOneCursor, TWO_CURSORS),
+  querystring: pageQuery(depositId, 'deposits', { status: depositStatus.optional() }),
   response: {
     200: answer(
       'A page of deposits.',

@@ -9,16 +9,14 @@ import {
   currency,
   decimal,
   depositId,
-  hasOneCursor,
   listOf,
   namedSchemas,
-  pageFields,
+  pageQuery,
   payoutId,
   signedPosting,
   time,
   toList,
   toListRequest,
-  TWO_CURSORS,
   withScaledAmount,
 } from './schemas.js';
 
@@ -34,20 +32,16 @@ const moment = z.iso
   })
   .transform((text) => new Date(text));
 
-const ledgerQuery = z
-  .strictObject({
-    ...pageFields(entryCursor, 'entries'),
-    payoutId: payoutId.meta({ description: 'Entries about this payout.' }).optional(),
-    depositId: depositId.meta({ description: 'Entries about this deposit.' }).optional(),
-    currency: currency.meta({ description: 'Entries with a posting in this currency.' }).optional(),
-    from: moment.meta({ description: 'Entries of this time and later.' }).optional(),
-    to: moment.meta({ description: 'Entries before this time.' }).optional(),
-  })
-  .refine(hasOneCursor, TWO_CURSORS)
-  .refine(({ from, to }) => from === undefined || to === undefined || from < to, {
-    path: ['from'],
-    message: 'must be before to',
-  });
+const ledgerQuery = pageQuery(entryCursor, 'entries', {
+  payoutId: payoutId.meta({ description: 'Entries about this payout.' }).optional(),
+  depositId: depositId.meta({ description: 'Entries about this deposit.' }).optional(),
+  currency: currency.meta({ description: 'Entries with a posting in this currency.' }).optional(),
+  from: moment.meta({ description: 'Entries of this time and later.' }).optional(),
+  to: moment.meta({ description: 'Entries before this time.' }).optional(),
+}).refine(({ from, to }) => from === undefined || to === undefined || from < to, {
+  path: ['from'],
+  message: 'must be before to',
+});
 
 const ledgerPosting = z
   .object({

@@ -47,14 +47,12 @@ import {
 import {
   answer,
   currency,
-  hasOneCursor,
   namedSchemas,
-  pageFields,
+  pageQuery,
   payoutId,
   payoutParams,
   toList,
   toListRequest,
-  TWO_CURSORS,
   txHash,
 } from './schemas.js';
 
@@ -139,9 +137,7 @@ const LIST = {
   operationId: 'listPayouts',
   summary: 'List payouts, newest first',
   tags: ['payouts'],
-  querystring: z
-    .strictObject({ ...pageFields(payoutId, 'payouts'), status: payoutStatus.optional() })
-    .refine(hasOneCursor, TWO_CURSORS),
+  querystring: pageQuery(payoutId, 'payouts', { status: payoutStatus.optional() }),
   response: { 200: answer('A page of payouts.', payoutList), ...INPUT_PROBLEMS },
 };
 

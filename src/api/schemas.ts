@@ -60,9 +60,13 @@ function toWholeNumber(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
 }
 
-/** The part of a list's query that says which page; {@link hasOneCursor} is the rule between its fields. */
-export function pageFields<Cursor extends z.ZodType>(cursor: Cursor, things: string) {
-  return {
+/** The query of a list: which page, and of what. */
+export function pageQuery<Filters extends z.core.$ZodLooseShape>(
+  cursor: z.ZodType<string>,
+  things: string,
+  filters: Filters,
+) {
+  const page = z.strictObject({
     limit: z
       .preprocess(toWholeNumber, z.int('must be a whole number from 1 to 100').min(1).max(100))
       .default(10),
@@ -72,14 +76,19 @@ export function pageFields<Cursor extends z.ZodType>(cursor: Cursor, things: str
     ending_before: cursor
       .meta({ description: `Answers the ${things} before (newer than) this one.` })
       .optional(),
-  };
+  });
+  return page.extend(filters).refine(hasOneCursor, {
+    path: ['ending_before'],
+    message: 'cannot be combined with starting_after',
+  });
 }
 
-export function hasOneCursor(query: { readonly starting_after?: unknown; readonly ending_before?: unknown }) {
+function hasOneCursor(query: {
+  readonly starting_after?: unknown;
+  readonly ending_before?: unknown;
+}): boolean {
   return query.starting_after === undefined || query.ending_before === undefined;
 }
-
-export const TWO_CURSORS = { path: ['ending_before'], message: 'cannot be combined with starting_after' };
 
 /** A page's query as the store's lists take it. */
 export function toListRequest<

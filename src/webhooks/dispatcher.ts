@@ -1,11 +1,10 @@
 import type { Store } from '../store/store.js';
 import { WEBHOOK_STATE } from '../store/schema.js';
 import { FAILURE_TYPE } from '../domain/failure-type.js';
-import { normaliseTransactionHash } from '../domain/identifiers.js';
+import { depositKeyOfTransaction, normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
 import type { DepositGateway } from '../temporal/deposit-gateway.js';
-import { depositKeyOf } from './webhook-reading.js';
 
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
@@ -80,4 +79,10 @@ async function learnTransaction(
     providerDepositId,
     txHash: normaliseTransactionHash(txHash),
   });
+}
+
+/** The deposit's own id, else its transaction: the id of its workflow and its key in the store. */
+export function depositKeyOf(notice: DepositNotice): string {
+  if (notice.providerDepositId !== undefined) return notice.providerDepositId;
+  return depositKeyOfTransaction(normaliseTransactionHash(notice.txHash ?? ''));
 }

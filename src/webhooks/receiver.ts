@@ -1,16 +1,28 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { payoutIdOfExternalId } from '../domain/identifiers.js';
 import type { Store } from '../store/store.js';
+import type { ReceivedWebhook } from '../store/webhooks/webhook-inbox.js';
 import { WEBHOOK_STATE, type WebhookState } from '../store/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
 import type { ApiKeySource } from '../qbitpay/api-key.js';
-import { parseWebhookEvent, type WebhookEvent } from '../qbitpay/webhook-event.js';
+import {
+  parseWebhookEvent,
+  readDepositEvent,
+  readPayoutEvent,
+  type WebhookEvent,
+} from '../qbitpay/webhook-event.js';
 import {
   verifyWebhook,
   WEBHOOK_SIGNATURE_HEADER,
   type WebhookAlgorithm,
 } from '../qbitpay/webhook-signature.js';
-import type { DispatchWebhook } from './dispatcher.js';
-import { classifyWebhook, type WebhookRules } from './webhook-reading.js';
+import { depositKeyOf, type DispatchWebhook } from './dispatcher.js';
+
+/** What decides which events count; see the environment variables of the same names. */
+export interface WebhookRules {
+  readonly livemode: boolean;
+  readonly depositEventTypes: readonly string[];
+}
 
 export interface WebhookReceiverOptions {
   readonly store: Store;
@@ -65,10 +77,10 @@ export async function registerWebhookReceiver(
           throw new WebhookRefusedError(401, 'The signature is missing or wrong.');
         }
         const event = readEvent(rawBody);
-        const state = await store(options, event, rawBody);
+        const state = await storeEvent(options, event, rawBody);
         if (state === WEBHOOK_STATE.KEPT)
           request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
-        if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatch(options, event, request));
+        if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatchNow(options, event, request));
         return reply.code(200).send({ received: true });
       },
     );
@@ -112,7 +124,7 @@ function readEvent(rawBody: Uint8Array): WebhookEvent {
 }
 
 /** The state of a new event; undefined for one that is stored already. */
-async function store(
+async function storeEvent(
   { store, rules }: WebhookReceiverOptions,
   event: WebhookEvent,
   rawBody: Uint8Array,
@@ -128,7 +140,49 @@ async function store(
   return isNew ? classified.state : undefined;
 }
 
-async function dispatch(
+type Classified = Pick<ReceivedWebhook, 'providerObjectId' | 'payoutId' | 'state' | 'stateDetail'>;
+
+/**
+ * What an authentic event is about, and whether anything follows from it. An event that should matter and
+ * cannot be used is kept for a person to see; it is never dropped.
+ */
+async function classifyWebhook(store: Store, event: WebhookEvent, rules: WebhookRules): Promise<Classified> {
+  if (event.livemode !== rules.livemode) {
+    return withoutConsequence(`livemode is ${String(event.livemode)}`);
+  }
+  try {
+    const deposit = readDepositEvent(event, rules.depositEventTypes);
+    if (deposit !== undefined) return pending(depositKeyOf(deposit), null);
+    const payout = readPayoutEvent(event);
+    if (payout === undefined) return withoutConsequence('of no concern to payouts');
+    const payoutId =
+      payout.externalOrderId === undefined
+        ? await store.payouts.findPayoutIdByProviderId(payout.providerPayoutId)
+        : payoutIdOfExternalId(payout.externalOrderId);
+    const subject = { providerObjectId: payout.providerPayoutId, payoutId: payoutId ?? null };
+    // Evidence for looking a payout up; only an end is a reason to read.
+    if (payout.outcome === undefined) return { ...withoutConsequence('announces no end'), ...subject };
+    return pending(subject.providerObjectId, subject.payoutId);
+  } catch (error) {
+    if (!(error instanceof QbitPayWebhookFormatError)) throw error;
+    return {
+      providerObjectId: null,
+      payoutId: null,
+      state: WEBHOOK_STATE.KEPT,
+      stateDetail: `field ${error.field} cannot be used`,
+    };
+  }
+}
+
+function pending(providerObjectId: string, payoutId: string | null): Classified {
+  return { providerObjectId, payoutId, state: WEBHOOK_STATE.PENDING, stateDetail: null };
+}
+
+function withoutConsequence(stateDetail: string): Classified {
+  return { providerObjectId: null, payoutId: null, state: WEBHOOK_STATE.IGNORED, stateDetail };
+}
+
+async function dispatchNow(
   { dispatchWebhook }: WebhookReceiverOptions,
   event: WebhookEvent,
   request: FastifyRequest,
