@@ -15,11 +15,7 @@ const entry = (name: keyof typeof KEYS, scopes: ApiKeyEntry['scopes']): ApiKeyEn
   scopes,
   sha256: createHash('sha256').update(KEYS[name]).digest('hex'),
 });
-const API_KEYS = [
-  entry('shop', ['create', 'read']),
-  entry('viewer', ['read']),
-  entry('ops', ['operate']),
-];
+const API_KEYS = [entry('shop', ['create', 'read']), entry('viewer', ['read']), entry('ops', ['operate'])];
 
 export const REQUEST: PayoutRequest = {
   payoutId: 'inv-2026-0001',

@@ -35,6 +35,18 @@ const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
       payload: { txHash: TRANSACTION, currency: 'USDT', amount: '100.50' },
     },
     { method: 'POST', url: '/v1/deposits/dep_1/assign', payload: { to: 'available' } },
+    ...['hold', 'resume', 'retry'].map((operation): InjectOptions => {
+      return {
+        method: 'POST',
+        url: `/v1/payouts/${REQUEST.payoutId}/${operation}`,
+        payload: { reason: 'so' },
+      };
+    }),
+    {
+      method: 'POST',
+      url: `/v1/payouts/${REQUEST.payoutId}/resolve`,
+      payload: { action: 'resend', reason: 'so' },
+    },
   ],
 };
 const ALL = [...ROUTES.create, ...ROUTES.read, ...ROUTES.operate];
@@ -61,6 +73,7 @@ function createComplete() {
       allocations: [{ payoutId: null, amount: '100.50', matchedBy: 'person' }],
     }),
   );
+  fakes.payouts.decide = () => Promise.resolve({ kind: 'done' });
   fakes.reconciliation.run = () => Promise.resolve(EMPTY_REPORT);
   return fakes;
 }

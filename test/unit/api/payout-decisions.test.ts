@@ -2,17 +2,7 @@ import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js'
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { TemporalUnavailableError } from '../../../src/temporal/connection.js';
 import type { DecisionOutcome } from '../../../src/temporal/payout-gateway.js';
-import {
-  ACCOUNT_NUMBER,
-  asOps,
-  asShop,
-  closeApis,
-  createFakes,
-  KEYS,
-  openApi,
-  recordOf,
-  REQUEST,
-} from './api-fixture.js';
+import { ACCOUNT_NUMBER, asOps, closeApis, createFakes, openApi, recordOf, REQUEST } from './api-fixture.js';
 
 afterEach(closeApis);
 
@@ -35,7 +25,7 @@ const OPERATIONS: readonly [string, object][] = [
 const pathOf = (operation: string): string => `/v1/payouts/${ID}/${operation}`;
 
 /** A workflow that answers so, and a store that holds `after` from then on. */
-function createOperateFakes(
+function createDecisionFakes(
   before: PayoutRecord | undefined,
   outcome: DecisionOutcome = { kind: 'done' },
   after?: PayoutRecord,
@@ -49,45 +39,36 @@ function createOperateFakes(
   return fakes;
 }
 
-describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body) => {
-  it('tells the workflow who decided what and why, and what he saw, and answers with the payout as it is then', async () => {
-    const fakes = createOperateFakes(HELD, { kind: 'done' }, recordOf({ status: 'converting' }));
+it.each(OPERATIONS)(
+  '%s %j tells the workflow who decided what and why, and what he saw, and answers with the payout as it is then',
+  async (operation, body) => {
+    const fakes = createDecisionFakes(HELD, { kind: 'done' }, recordOf({ status: 'converting' }));
     const { app } = await openApi(fakes);
     const answer = await app.inject(asOps('POST', pathOf(operation), body));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({ payoutId: ID, status: 'converting', hold: null });
     const seen = { status: 'held', holdReason: 'HELD_BY_OPERATOR' };
     expect(fakes.calls).toEqual([{ payoutId: ID, operation, actor: 'ops', ...body, seen }]);
-  });
+  },
+);
+
+describe('a decision', () => {
+  const decide = asOps('POST', pathOf('hold'), { reason: REASON });
 
   it('passes on by which name its caller repeats it', async () => {
-    const fakes = createOperateFakes(HELD);
+    const fakes = createDecisionFakes(HELD);
     const { app } = await openApi(fakes);
-    const request = asOps('POST', pathOf(operation), body);
-    const named = (key: string) => ({ ...request, headers: { ...request.headers, 'idempotency-key': key } });
+    const named = (key: string) => ({ ...decide, headers: { ...decide.headers, 'idempotency-key': key } });
     expect((await app.inject(named('night-1'))).statusCode).toBe(200);
     expect(fakes.calls).toMatchObject([{ idempotencyKey: 'night-1' }]);
     const refused = await app.inject(named('night 1'));
     expect(refused.json()).toMatchObject({ status: 400, errors: [{ field: 'idempotency-key' }] });
   });
 
-  it('is for keys that may operate', async () => {
-    const fakes = createOperateFakes(HELD);
-    const { app } = await openApi(fakes);
-    const asViewer = { ...asOps('POST', pathOf(operation), body) };
-    asViewer.headers = { authorization: `Bearer ${KEYS.viewer}` };
-    for (const request of [asShop('POST', pathOf(operation), body), asViewer]) {
-      expect((await app.inject(request)).json()).toMatchObject({ status: 403, code: 'SCOPE_MISSING' });
-    }
-    const withoutKey = await app.inject({ method: 'POST', url: pathOf(operation), payload: body });
-    expect(withoutKey.json()).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' });
-    expect(fakes.calls).toEqual([]);
-  });
-
   it('is answered with the reason where it makes no sense', async () => {
     const message = 'the payout is held as UNDERFUNDED: possible are cancel';
-    const { app } = await openApi(createOperateFakes(HELD, { kind: 'refused', message }));
-    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    const { app } = await openApi(createDecisionFakes(HELD, { kind: 'refused', message }));
+    const answer = await app.inject(decide);
     expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
     expect(answer.json()).toMatchObject({
       status: 409,
@@ -98,22 +79,22 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
 
   it('is refused when nothing runs for the payout, with the status that the store has then', async () => {
     const ended = recordOf({ status: 'paid' });
-    const { app } = await openApi(createOperateFakes(HELD, { kind: 'notRunning' }, ended));
-    const answer = (await app.inject(asOps('POST', pathOf(operation), body))).json<{ detail: string }>();
+    const { app } = await openApi(createDecisionFakes(HELD, { kind: 'notRunning' }, ended));
+    const answer = (await app.inject(decide)).json<{ detail: string }>();
     expect(answer).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
     expect(answer.detail).toContain('"paid"');
   });
 
   it('is 404 for a payout that neither the store nor a workflow knows', async () => {
-    const fakes = createOperateFakes(undefined);
+    const fakes = createDecisionFakes(undefined);
     const { app } = await openApi(fakes);
-    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    const answer = await app.inject(decide);
     expect(answer.json()).toMatchObject({ status: 404, code: 'PAYOUT_NOT_FOUND' });
     expect(fakes.calls).toEqual([]);
   });
 
   it('asks the workflow of a payout that is not in the store yet', async () => {
-    const fakes = createOperateFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
+    const fakes = createDecisionFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
     fakes.payouts.findOpening = () =>
       Promise.resolve({
         amount: undefined,
@@ -123,7 +104,7 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
         startedAt: new Date(0),
       });
     const { app } = await openApi(fakes);
-    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    const answer = await app.inject(decide);
     expect(answer.json()).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
   });
 
@@ -142,10 +123,10 @@ describe.each(OPERATIONS)('POST /v1/payouts/{payoutId}/%s %j', (operation, body)
       },
     ],
   ])('is 503 when %s: whether it took effect is not known', async (_name, breakIt) => {
-    const fakes = createOperateFakes(HELD);
+    const fakes = createDecisionFakes(HELD);
     breakIt(fakes);
     const { app } = await openApi(fakes);
-    const answer = await app.inject(asOps('POST', pathOf(operation), body));
+    const answer = await app.inject(decide);
     expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
     expect(answer.headers['retry-after']).toBeDefined();
     expect(answer.body).not.toContain('away');
@@ -157,33 +138,24 @@ describe('a decision that cannot be read', () => {
 
   it.each<[string, unknown, string]>([
     ['hold', {}, 'reason'],
-    ['hold', { reason: '' }, 'reason'],
+    ['hold', { reason: ' ' }, 'reason'],
     ['hold', { reason: 'x'.repeat(257) }, 'reason'],
-    ['hold', { reason: 1 }, 'reason'],
     ['hold', { reason: 'as agreed\u0000' }, 'reason'],
     ['hold', { reason: REASON, actor: 'somebody' }, 'actor'],
     ['hold', undefined, ''],
-    ['resume', {}, 'reason'],
     ['resume', { reason: REASON, action: 'resend' }, 'action'],
     ['resolve', { action: 'resend' }, 'reason'],
-    ['resolve', { reason: REASON }, 'action'],
     ['resolve', { action: 'pay', reason: REASON }, 'action'],
     ['resolve', { action: 'adopt', reason: REASON }, 'providerPayoutId'],
-    ...['', '.', '..', 'a b', '\u0000', '\ud800', 'x'.repeat(201)].map(
-      (providerPayoutId): [string, unknown, string] => [
-        'resolve',
-        { action: 'adopt', providerPayoutId, reason: REASON },
-        'providerPayoutId',
-      ],
-    ),
-    ['resolve', { action: 'resend', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
+    ['resolve', { action: 'adopt', providerPayoutId: '..', reason: REASON }, 'providerPayoutId'],
+    ['resolve', { action: 'adopt', providerPayoutId: 'a b', reason: REASON }, 'providerPayoutId'],
     ['resolve', { action: 'close', providerPayoutId: 'po_1', reason: REASON }, 'providerPayoutId'],
     ['retry', {}, 'reason'],
     ['retry', { destination: {}, reason: REASON }, 'destination.type'],
     ['retry', { destination: withoutBankName, reason: REASON }, 'destination.bankName'],
     ['retry', { destination: DESTINATION, amount: '1', reason: REASON }, 'amount'],
   ])('%s %j is refused, naming the field "%3$s"', async (operation, body, field) => {
-    const fakes = createOperateFakes(HELD);
+    const fakes = createDecisionFakes(HELD);
     const { app } = await openApi(fakes);
     const answer = await app.inject(asOps('POST', pathOf(operation), body as object));
     expect(answer.json()).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' });
@@ -193,14 +165,8 @@ describe('a decision that cannot be read', () => {
     expect(fakes.calls).toEqual([]);
   });
 
-  it.each(['a%20b', 'x'.repeat(65)])('nor can the id %s be one', async (payoutId) => {
-    const { app } = await openApi(createOperateFakes(HELD));
-    const answer = await app.inject(asOps('POST', `/v1/payouts/${payoutId}/hold`, { reason: REASON }));
-    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field: 'payoutId' }] });
-  });
-
   it('repeats nothing of a destination that it refuses, neither in the answer nor in the log', async () => {
-    const { app, logLines } = await openApi(createOperateFakes(HELD));
+    const { app, logLines } = await openApi(createDecisionFakes(HELD));
     const body = { destination: withoutBankName, reason: REASON };
     const answer = await app.inject(asOps('POST', pathOf('retry'), body));
     expect(answer.statusCode).toBe(400);
@@ -209,7 +175,7 @@ describe('a decision that cannot be read', () => {
 });
 
 it('a held payout is answered with what can be done about it', async () => {
-  const { app } = await openApi(createOperateFakes(recordOf(), { kind: 'done' }, HELD));
+  const { app } = await openApi(createDecisionFakes(recordOf(), { kind: 'done' }, HELD));
   const answer = await app.inject(asOps('POST', pathOf('hold'), { reason: REASON }));
   const { meaning, action } = FAILURES.HELD_BY_OPERATOR;
   expect(answer.json()).toMatchObject({
