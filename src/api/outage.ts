@@ -1,4 +1,4 @@
-import { TemporalUnavailableError } from '../temporal/connection.js';
+import { TemporalUnavailableError } from '../temporal/temporal-unavailable-error.js';
 
 /** What a broken connection looks like: system error codes of the socket. */
 const CONNECTION_ERROR_CODES = new Set([

@@ -6,6 +6,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import { TemporalUnavailableError } from './temporal-unavailable-error.js';
 
 /**
  * How to reach Temporal, as the SDK's environment configuration says it (`TEMPORAL_ADDRESS`,
@@ -27,11 +28,6 @@ export function createTemporalClient(settings: TemporalSettings): Client {
     connection: Connection.lazy(settings.connectionOptions),
     namespace: settings.namespace,
   });
-}
-
-/** Temporal did not answer: whether the request took effect is not known. */
-export class TemporalUnavailableError extends Error {
-  override readonly name = 'TemporalUnavailableError';
 }
 
 /**

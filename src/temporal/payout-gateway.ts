@@ -34,7 +34,8 @@ import type { PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { SearchAttributeName } from '../domain/search-attributes.js';
-import { callTemporal, TemporalUnavailableError } from './connection.js';
+import { callTemporal } from './connection.js';
+import { TemporalUnavailableError } from './temporal-unavailable-error.js';
 
 /** Every function throws a TemporalUnavailableError when it is not known whether the call took effect. */
 export type PayoutGateway = ReturnType<typeof createPayoutGateway>;

@@ -2,7 +2,8 @@ import { WorkflowFailedError, type Client } from '@temporalio/client';
 import type { reconcileWorkflow } from '../../workflows/index.js';
 import { RECONCILE_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
-import { callTemporal, TemporalUnavailableError } from './connection.js';
+import { callTemporal } from './connection.js';
+import { TemporalUnavailableError } from './temporal-unavailable-error.js';
 
 export type ReconciliationGateway = ReturnType<typeof createReconciliationGateway>;
 

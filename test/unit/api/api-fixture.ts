@@ -179,30 +179,60 @@ type Writable<Port> = {
 };
 type Fakes = ReturnType<typeof createFakes>;
 
-const opened: FastifyInstance[] = [];
+interface OpenedApi {
+  readonly app: FastifyInstance;
+  readonly logLines: readonly string[];
+}
 
-/** An API with the fakes behind it; closed by {@link closeApis}. */
-export async function openApi(fakes: Fakes, changes: Partial<ApiDependencies> = {}) {
+const opened: FastifyInstance[] = [];
+/** The API that the tests of a file share, and the fakes that are behind it at the moment. */
+let shared: FastifyInstance | undefined;
+let current = { fakes: createFakes(), logLines: [] as string[] };
+
+/**
+ * An API with the fakes behind it. To make one takes longer than most tests, so that one that is like all others is
+ * shared: of two at a time the later fakes count. With `changes` it is one of its own, closed by {@link closeApis}.
+ */
+export async function openApi(fakes: Fakes, changes?: Partial<ApiDependencies>): Promise<OpenedApi> {
   const logLines: string[] = [];
-  const logger = pino({ level: 'info' }, { write: (line: string) => logLines.push(line) });
-  const app = await createApi({
-    store: fakes.store,
-    payouts: fakes.payouts,
-    deposits: fakes.deposits,
-    reconciliation: fakes.reconciliation,
-    apiKeys: API_KEYS,
-    logger,
-    isDraining: () => false,
-    version: '1.2.3',
-    ...changes,
-  });
+  if (changes === undefined) {
+    current = { fakes, logLines };
+    shared ??= await createTestApi(toCurrentFakes(), (line) => current.logLines.push(line));
+    return { app: shared, logLines };
+  }
+  const app = await createTestApi({ ...fakes, ...changes }, (line) => logLines.push(line));
   opened.push(app);
   return { app, logLines };
+}
+
+function createTestApi(parts: ApiBackends & Partial<ApiDependencies>, write: (line: string) => void) {
+  return createApi({
+    apiKeys: API_KEYS,
+    logger: pino({ level: 'info' }, { write }),
+    isDraining: () => false,
+    version: '1.2.3',
+    ...parts,
+  });
+}
+
+function toCurrentFakes(): ApiBackends {
+  const follow = <Name extends keyof ApiBackends>(name: Name): ApiBackends[Name] =>
+    new Proxy(current.fakes[name], {
+      get: (_first, member) => Reflect.get(current.fakes[name], member) as unknown,
+    });
+  return {
+    store: follow('store'),
+    payouts: follow('payouts'),
+    deposits: follow('deposits'),
+    reconciliation: follow('reconciliation'),
+  };
 }
 
 export async function closeApis(): Promise<void> {
   await Promise.all(opened.splice(0).map((app) => app.close()));
 }
+
+afterAll(() => shared?.close());
 
 /** A request as the shop's backend sends it. */
 export function asShop(method: 'GET' | 'POST', url: string, payload?: object): InjectOptions {

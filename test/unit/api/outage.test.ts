@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { isOutage } from '../../../src/api/outage.js';
-import { TemporalUnavailableError } from '../../../src/temporal/connection.js';
+import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
 
 const withCode = (code: string) => Object.assign(new Error('failed'), { code });
 const causedBy = (cause: unknown) => new Error('failed', { cause });

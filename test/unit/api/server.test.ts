@@ -137,7 +137,7 @@ describe('errors are problem+json', () => {
   });
 
   it('answers what is no HTTP', async () => {
-    const { app } = await openApi(createFakes());
+    const { app } = await openApi(createFakes(), {});
     const answer = await sendRaw(app, 'this is no HTTP\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(answer).toContain('Content-Type: application/problem+json');
@@ -145,7 +145,7 @@ describe('errors are problem+json', () => {
   });
 
   it('answers headers without end with 431', async () => {
-    const { app } = await openApi(createFakes());
+    const { app } = await openApi(createFakes(), {});
     const answer = await sendRaw(app, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 431 /);
     expect(answer).toContain('"code":"HEADERS_TOO_LARGE"');
