@@ -1,5 +1,4 @@
-import type { AssignOutcome } from '../../src/store/deposits/allocation.js';
-import type { Assignment } from '../../src/store/ledger/ledger-records.js';
+import type { AssignOutcome, Assignment } from '../../src/store/deposits/allocation.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
 export interface AssignDepositInput {

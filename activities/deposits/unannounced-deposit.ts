@@ -1,4 +1,3 @@
-import { DEPOSIT_STATUS } from '../../src/store/ledger/ledger-records.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { QbitPayError } from '../../src/qbitpay/errors.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -6,6 +5,7 @@ import { classifyReadError } from '../failure-mapping.js';
 import { RetryLaterError, spread } from '../retry-later.js';
 import { CLOCK_MARGIN_MS } from '../provider/provider-scan.js';
 import { findShownDeposits } from './shown-deposits.js';
+import { DEPOSIT_STATUS } from '../../src/store/schema.js';
 
 const LOOK_AGAIN_MS = 1_000;
 

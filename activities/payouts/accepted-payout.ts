@@ -1,4 +1,3 @@
-import type { PayoutRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-records.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
@@ -6,6 +5,7 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { superseded, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import type { PayoutRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** The provider has the payout. */
 export interface AcceptedPayout {

@@ -1,6 +1,5 @@
 import { log } from '@temporalio/activity';
 import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/send-guard.js';
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
@@ -16,6 +15,7 @@ import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { sendGuarded, type NotAccepted } from './guarded-post.js';
 import { isNothing, scanPayouts } from '../provider/provider-scan.js';
 import { hold, type PayoutState } from '../payout-state.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface CreatePayoutInput {
   readonly payoutId: string;

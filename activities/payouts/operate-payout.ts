@@ -6,7 +6,6 @@ import {
   type DecisionOutcome,
 } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
-import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { refuseAction } from '../../src/domain/hold.js';
@@ -33,6 +32,7 @@ import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
 import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
 import { superseded, type PayoutState } from '../payout-state.js';
+import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decided about a payout. */
 export type PayoutOperation = {

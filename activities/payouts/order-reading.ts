@@ -2,7 +2,6 @@ import type { Store } from '../../src/store/store.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
-import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
@@ -16,6 +15,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
 import { orNone } from '../provider/provider-scan.js';
 import { hold, superseded, type PayoutState } from '../payout-state.js';
+import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export type OrderProgress =
   | { readonly kind: 'filled' }

@@ -1,7 +1,6 @@
 import { log } from '@temporalio/activity';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Funds } from '../../src/store/ledger/journal.js';
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
@@ -27,6 +26,7 @@ import { isNothing, scanOrders } from '../provider/provider-scan.js';
 import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
 import { superseded } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface PlaceOrderInput {
   readonly payoutId: string;

@@ -1,4 +1,3 @@
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { OPEN_STATES } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -6,6 +5,7 @@ import { isFailedOrCancelled } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { providerRequestIdOf, scanFor } from '../provider/provider-scan.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
 

@@ -2,7 +2,6 @@ import { log } from '@temporalio/activity';
 import type { Store } from '../../src/store/store.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -15,6 +14,7 @@ import { toOrderRecord } from './order-reading.js';
 import { providerRequestIdOf, isNothing, scanFor } from '../provider/provider-scan.js';
 import { hold, superseded, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface ResolveOutcomeInput {
   readonly payoutId: string;

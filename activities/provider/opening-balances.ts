@@ -1,4 +1,4 @@
-import type { MovedLeg } from '../../src/store/ledger/account-opening.js';
+import type { MovedLeg } from '../../src/store/ledger/provider-account.js';
 import { addAmounts } from '../../src/domain/money.js';
 import { legOfType } from '../../src/domain/provider-status.js';
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';

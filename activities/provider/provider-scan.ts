@@ -1,6 +1,5 @@
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
-import type { PayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
@@ -14,6 +13,7 @@ import {
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** Discrepancy a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
 

@@ -1,4 +1,4 @@
-import type { MentionedObjects } from '../../src/store/ledger/reconciliation-reading.js';
+import type { MentionedObjects } from '../../src/store/reconciliation/reconciliation.js';
 import { READING_MARGIN_MS, compareStoreWithProvider } from '../../src/domain/reconcile.js';
 import type { ProviderSnapshot, ReconciliationReport } from '../../src/domain/reconciliation.js';
 import type { BalanceTransaction, Order, Payout } from '../../src/qbitpay/schemas.js';

@@ -9,7 +9,6 @@ import {
   currencyScale,
   isPayableAmount,
 } from '../domain/money.js';
-import { DEPOSIT_STATUS, type Assignment, type DepositRecord } from '../store/ledger/ledger-records.js';
 import type { AssignOutcome } from '../temporal/deposit-gateway.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import {
@@ -35,6 +34,9 @@ import {
   txHash,
   withScaledAmount,
 } from './schemas.js';
+import { DEPOSIT_STATUS } from '../store/schema.js';
+import type { Assignment } from '../store/deposits/allocation.js';
+import type { DepositRecord } from '../store/deposits/deposit-reading.js';
 
 const MAX_ASSIGNED_PARTS = 100;
 
@@ -219,7 +221,7 @@ export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies
     const page = await store.deposits
       .listDeposits(toListRequest(query))
       .catch(explainUnknownCursor('deposit'));
-    return toList(page.deposits.map(toReceivedDeposit), page.hasMore);
+    return toList(page.items.map(toReceivedDeposit), page.hasMore);
   });
   app.post(
     '/v1/deposits',

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale } from '../domain/money.js';
-import type { CurrencyBalance, LedgerEntry } from '../store/ledger/ledger-records.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { COMMON_PROBLEMS, explainUnknownCursor, INPUT_PROBLEMS } from './problem.js';
 import {
@@ -19,6 +18,7 @@ import {
   toListRequest,
   withScaledAmount,
 } from './schemas.js';
+import type { CurrencyBalance, LedgerEntry } from '../store/ledger/ledger-reading.js';
 
 /** What PostgreSQL's bigint holds in any case. */
 const ENTRY_ID_PATTERN = /^[1-9]\d{0,17}$/;
@@ -158,6 +158,6 @@ export function addLedgerRoutes(app: ApiServer, { store, authentication }: Route
     const page = await store.ledger
       .listLedgerEntries(toListRequest(query))
       .catch(explainUnknownCursor('entry'));
-    return toList(page.entries.map(toLedgerEntry), page.hasMore);
+    return toList(page.items.map(toLedgerEntry), page.hasMore);
   });
 }

@@ -3,13 +3,13 @@ import { findDestinationProblems } from '../domain/destination.js';
 import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
 import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
-import type { PayoutRecord } from '../store/payouts/payout-records.js';
 import type { DecisionContent } from '../temporal/payout-gateway.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { payout, toPayout, toUnbookedPayout, unbookedPayout } from './payout-resource.js';
 import { destination, NO_SUCH_PAYOUT, payoutNotFound, readPayout } from './payouts.js';
 import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, namedSchemas, payoutParams } from './schemas.js';
+import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
 const reason = z
   .string('must be a string')

@@ -7,13 +7,6 @@ import { OPERATOR_ACTION } from '../domain/operator-action.js';
 import { AMOUNT_MODE, FUNDING, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS, PAYOUT_STATUSES } from '../domain/payout-status.js';
 import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
-import type { LedgerEntry } from '../store/ledger/ledger-records.js';
-import type {
-  OrderRecord,
-  PayoutDepositRecord,
-  PayoutRecord,
-  TimelineEntry,
-} from '../store/payouts/payout-records.js';
 import type { OpeningPayout } from '../temporal/payout-gateway.js';
 import {
   decimal,
@@ -25,6 +18,13 @@ import {
   time,
   withScaledAmount,
 } from './schemas.js';
+import type { LedgerEntry } from '../store/ledger/ledger-reading.js';
+import type {
+  OrderRecord,
+  PayoutDepositRecord,
+  PayoutRecord,
+  TimelineEntry,
+} from '../store/payouts/payout-reading.js';
 
 /* What callers see of a payout. */
 

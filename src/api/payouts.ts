@@ -13,12 +13,6 @@ import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { AMOUNT_PATTERN } from '../domain/money.js';
 import { findPayoutRequestProblems, type PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
-import { DEPOSIT_STATUS } from '../store/ledger/ledger-records.js';
-import {
-  DECLARATION_OUTCOME,
-  type DeclarationOutcome,
-  type PayoutRecord,
-} from '../store/payouts/payout-records.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import {
@@ -55,6 +49,9 @@ import {
   toListRequest,
   txHash,
 } from './schemas.js';
+import { DEPOSIT_STATUS } from '../store/schema.js';
+import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
+import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
 const text = z.string().min(1).max(MAX_TEXT_LENGTH);
 
@@ -184,7 +181,7 @@ export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies)
   );
   app.get('/v1/payouts', { onRequest: authentication('read'), schema: LIST }, async ({ query }) => {
     const page = await store.payouts.listPayouts(toListRequest(query)).catch(explainUnknownCursor('payout'));
-    return toList(page.payouts.map(toPayout), page.hasMore);
+    return toList(page.items.map(toPayout), page.hasMore);
   });
   app.get(
     '/v1/payouts/:payoutId',

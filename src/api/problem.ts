@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { FailureType } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
-import { UnknownCursorError } from '../store/payouts/payout-records.js';
 import { namedSchemas } from './schemas.js';
+import { UnknownCursorError } from '../store/paging.js';
 
 /** Every kind of error answer (RFC 9457); a payout that was rejected is answered with its failure type instead. */
 export const PROBLEMS = {

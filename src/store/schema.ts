@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, JSONColumnType, Selectable } from 'kysely';
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
@@ -7,7 +7,6 @@ import type { PayoutStatus } from '../domain/payout-status.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
 import type { FeeSide } from '../domain/quote.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
-import type { DepositAllocation, DepositStatus } from './ledger/ledger-records.js';
 
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
 export interface StoreSchema {
@@ -35,7 +34,7 @@ export interface StoreSchema {
     /** Null: to the available balance. */
     payout_id: string | null;
     amount: string;
-    matched_by: DepositAllocation['matchedBy'];
+    matched_by: 'declaredTransaction' | 'exactAmount' | 'person';
     allocated_at: Timestamp;
   };
   ledger_accounts: {
@@ -54,8 +53,10 @@ export interface StoreSchema {
     cause: EntryCause;
     cause_id: string;
     funding_account: string;
+    /** The payout that the entry is about; null for entries about none, or about several. */
     payout_id: string | null;
     deposit_id: string | null;
+    /** Name of the API key of the person who decided it; null where the engine did. */
     actor: string | null;
     details: JSONColumnType<Readonly<Record<string, string>>>;
     at: Timestamp;
@@ -67,8 +68,10 @@ export interface StoreSchema {
     payout_id: string;
     provider_order_id: string;
     symbol: string;
+    /** Sold, in the funding currency. */
     amount: string;
     price: string;
+    /** Brought in, before the fee, in the payout currency. */
     quote_amount: string;
     fee: string;
     status: ProviderOrderStatus;
@@ -85,7 +88,9 @@ export interface StoreSchema {
     payout_id: string;
     provider_payout_id: string;
     currency: string;
+    /** What the engine asked for. */
     post_amount: string;
+    /** What the recipient gets, as the provider's answer says. */
     recipient_amount: string;
     fee: string;
     status: ProviderPayoutStatus;
@@ -127,6 +132,10 @@ export interface StoreSchema {
   };
 }
 
+export type PayoutRow = Selectable<PayoutTable>;
+export type DepositRow = Selectable<DepositTable>;
+export type InboxRow = Selectable<WebhookInboxTable>;
+
 /** Filled by the database when left out. */
 type Timestamp = ColumnType<Date, Date | undefined>;
 
@@ -134,9 +143,13 @@ interface PayoutTable {
   payout_id: string;
   /** Order of creation: what lists are sorted and paged by. */
   sequence: Generated<string>;
+  /** Keyed hash of the normalised request: the same id with another hash is another payout. */
   request_hash: string;
+  /** The first run of the workflow that opened this payout; a Temporal reset keeps it. */
   first_execution_run_id: string;
+  /** Names the API call that started the workflow, so that one caller only is told "created". */
   open_request_id: string | null;
+  /** Name of the API key that asked for the payout, or `unknown`. */
   maker: string;
   funding_account: Generated<string>;
   funding: Generated<Funding>;
@@ -149,6 +162,7 @@ interface PayoutTable {
   destination: JSONColumnType<Destination>;
   description: string | null;
   status: PayoutStatus;
+  /** Why the payout is held, or what it waits for at the moment. */
   hold_reason: FailureType | null;
   /** What a held payout was doing, and goes on with. */
   held_from: PayoutStatus | null;
@@ -159,13 +173,16 @@ interface PayoutTable {
   failure_message: string | null;
   deposit_network: string | null;
   deposit_address: string | null;
+  /** The unique amount that is expected; of a payout from the balance, what it would sell. */
   deposit_amount: string | null;
   deposit_received: Generated<string>;
   deposit_expires_at: Date | null;
   fee_side: FeeSide | null;
   payout_fee_rate: string | null;
   trade_fee_rate: string | null;
+  /** The bid that the amounts were computed with; null where nothing is sold. */
   estimated_price: string | null;
+  /** The account's minimum for payouts when this one opened. */
   minimum_amount: string | null;
   minimum_currency: string | null;
   created_at: Date;
@@ -187,10 +204,21 @@ interface DepositTable {
   status: DepositStatus;
   /** The payout that it matched, also when it could not be given to it. */
   payout_id: string | null;
+  /** Stays when a person has assigned it later. */
   unallocated_reason: FailureType | null;
   verified_at: Timestamp;
   decided_at: Date | null;
 }
+
+export const DEPOSIT_STATUS = {
+  /** There, and not decided about yet. */
+  VERIFIED: 'verified',
+  /** Given to payouts or to the available balance. */
+  ALLOCATED: 'allocated',
+  /** Nobody's: waits for a person. */
+  UNALLOCATED: 'unallocated',
+} as const;
+export type DepositStatus = (typeof DEPOSIT_STATUS)[keyof typeof DEPOSIT_STATUS];
 
 interface ProviderRequestTable {
   operation: RequestOperation;

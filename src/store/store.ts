@@ -11,7 +11,7 @@ import {
 } from './database.js';
 import { createDeposits } from './deposits/deposits.js';
 import { createLedger } from './ledger/ledger.js';
-import { createReconciliation } from './ledger/reconciliation-reading.js';
+import { createReconciliation } from './reconciliation/reconciliation.js';
 import { assertMigrated, migrate } from './migrations/migrator.js';
 import { createPayouts } from './payouts/payouts.js';
 import { createRequests } from './requests/requests.js';

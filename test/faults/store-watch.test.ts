@@ -1,5 +1,5 @@
-import type { PayoutRow } from '../../src/store/payouts/payout-transitions.js';
 import { coversAll, findUnaffordable, type Account } from './store-watch.js';
+import type { PayoutRow } from '../../src/store/schema.js';
 
 const REPORT = { ranAtMs: 2_000, inFlight: 0, discrepancies: [] };
 const discrepancy = (kind: string) => ({ ...REPORT, discrepancies: [{ kind }] as never });

@@ -1,11 +1,11 @@
 import type { Client } from 'pg';
 import { toFeeTerms, toRequest } from '../../src/store/payouts/payout-reading.js';
-import type { PayoutRow } from '../../src/store/payouts/payout-transitions.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { balanceNeeds } from '../../src/domain/quote.js';
 import { DISCREPANCY_KIND, type ReconciliationReport } from '../../src/domain/reconciliation.js';
 import { withDatabase } from './with-database.js';
+import type { PayoutRow } from '../../src/store/schema.js';
 
 /**
  * What the campaign waits for, by SQL: a call of the engine would do what the engine's own schedules have to do

@@ -1,9 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
-import type { OrderRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-records.js';
 import { openStore } from '../../src/store/store.js';
 import { withCrashPoints } from './with-crash-points.js';
+import type { OrderRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** The engine's own parts: nothing of them is called before it is replaced. */
 const store = openStore({ url: 'postgres://nobody@127.0.0.1:1/none', onIdleError: () => undefined });

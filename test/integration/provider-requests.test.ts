@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { Decision } from '../../src/store/controls/decisions.js';
-import type {
-  OrderRecord,
-  PayoutRecord,
-  ProviderPayoutRecord,
-} from '../../src/store/payouts/payout-records.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type RequestState } from '../../src/store/schema.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
@@ -21,6 +16,11 @@ import {
   openTestStore,
   type TestStore,
 } from '../support/test-store.js';
+import type {
+  OrderRecord,
+  PayoutRecord,
+  ProviderPayoutRecord,
+} from '../../src/store/payouts/payout-reading.js';
 
 /** What the store lets those who send, look up and decide do to a request, in whatever order they come. */
 
@@ -385,10 +385,7 @@ describe('a second object of one externalOrderId', () => {
       holdReason: 'DUPLICATE_AT_PROVIDER',
       providerPayout: { providerPayoutId: first },
     });
-    const timeline = await rowsOf(
-      'select detail from payout_timeline where payout_id = $1',
-      sent.payoutId,
-    );
+    const timeline = await rowsOf('select detail from payout_timeline where payout_id = $1', sent.payoutId);
     expect(timeline.at(-1).detail).toBe(`QbitPay has payout ${second} beside ${first}`);
     expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'payout']);
   });

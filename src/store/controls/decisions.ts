@@ -8,8 +8,7 @@ import { inTransaction, type StoreDatabase, type StoreTransaction } from '../dat
 import { releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
-import type { OrderRecord } from '../payouts/payout-records.js';
-import { addFlag, lockPayout, transitionPayout, type PayoutRow } from '../payouts/payout-transitions.js';
+import { addFlag, lockPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import { forgetUnclear, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from '../requests/adoptions.js';
 import { writeExecution } from '../requests/orders.js';
@@ -22,7 +21,8 @@ import {
 import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
 import { isBeingSent } from '../requests/sending-lock.js';
 import { bookUnannouncedReturn, type ReturnReading } from '../requests/settlements.js';
-import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
+import type { OrderRecord } from '../payouts/payout-reading.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
 export function createDecisions(db: StoreDatabase) {

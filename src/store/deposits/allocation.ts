@@ -6,17 +6,16 @@ import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/pa
 import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { missingDeposit } from '../payouts/funding.js';
-import type { Assignment, DepositAllocation } from '../ledger/ledger-records.js';
 import {
   addFlag,
   addTimelineEntry,
   lockExistingPayout,
   lockPayout,
   transitionPayout,
-  type PayoutRow,
 } from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
-import type { DepositRow } from './verified-deposits.js';
+import type { DepositRecord } from './deposit-reading.js';
+import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
 
 /** Whose a verified deposit is: decided once, in one transaction, by what is certain or by a person. */
 
@@ -34,39 +33,38 @@ export type AllocationOutcome =
   | { readonly kind: 'freed'; readonly wake: readonly string[] }
   | { readonly kind: 'unallocated'; readonly reason: FailureType; readonly payoutId: string | null };
 
-type MatchedBy = DepositAllocation['matchedBy'];
+/** Where an unallocated deposit goes: parts that add up to it exactly, or all of it to the available balance. */
+export type Assignment = 'available' | readonly { readonly payoutId: string; readonly amount: string }[];
 
 /**
  * Gives a verified deposit to the payout that declared its transaction, else to the one that expects exactly its
- * amount, else to nobody. Nothing is guessed; repeating it answers the same. A unallocated deposit is looked at again:
+ * amount, else to nobody. Nothing is guessed; repeating it answers the same. An unallocated deposit is looked at again:
  * its transaction may have been declared meanwhile.
  */
 export async function allocateDeposit(db: StoreDatabase, depositKey: string): Promise<AllocationOutcome> {
   return inTransaction(db, async (trx) => {
     const deposit = await lockDeposit(trx, depositKey);
-    if (deposit.status === 'allocated') return toOutcome(trx, deposit);
+    if (deposit === undefined) throw new Error(`deposit ${depositKey} is not in the store`);
+    if (deposit.status === DEPOSIT_STATUS.ALLOCATED) return describeAllocation(trx, deposit);
     const match = await findMatch(trx, deposit);
-    if (deposit.status === 'unallocated' && !(match.isDeclared && isUnexplained(deposit))) {
-      return toOutcome(trx, deposit);
+    const isUnexplained = deposit.unallocated_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
+    if (deposit.status === DEPOSIT_STATUS.UNALLOCATED && !(match.declared !== null && isUnexplained)) {
+      return describeUnallocated(deposit);
     }
-    const payout = match.payoutId === undefined ? undefined : await lockPayout(trx, match.payoutId);
-    const reason = payout === undefined ? FAILURE_TYPE.UNMATCHED_DEPOSIT : refuse(deposit, payout, match);
-    if (payout === undefined || reason !== undefined) {
-      return leaveUnallocated(trx, deposit, reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payout);
-    }
+    const payoutId = match.declared ?? match.expected;
+    const payout = payoutId === null ? undefined : await lockPayout(trx, payoutId);
+    if (payout === undefined) return leaveUnallocated(trx, deposit, FAILURE_TYPE.UNMATCHED_DEPOSIT);
+    const reason = refuse(deposit, payout, match);
+    if (reason !== undefined) return leaveUnallocated(trx, deposit, reason, payout);
     await give(trx, deposit, [{ payout, amount: deposit.amount }], {
-      by: match.isDeclared ? 'declaredTransaction' : 'exactAmount',
+      by: match.declared === null ? 'exactAmount' : 'declaredTransaction',
       detail: 'confirmed',
     });
-    return toOutcome(trx, await lockDeposit(trx, depositKey));
+    return describeAllocation(trx, deposit);
   });
 }
 
-function isUnexplained(deposit: DepositRow): boolean {
-  return deposit.unallocated_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
-}
-
-async function findLocked(trx: StoreTransaction, depositKey: string): Promise<DepositRow | undefined> {
+async function lockDeposit(trx: StoreTransaction, depositKey: string): Promise<DepositRow | undefined> {
   return trx
     .selectFrom('deposits')
     .selectAll()
@@ -75,45 +73,27 @@ async function findLocked(trx: StoreTransaction, depositKey: string): Promise<De
     .executeTakeFirst();
 }
 
-async function lockDeposit(trx: StoreTransaction, depositKey: string): Promise<DepositRow> {
-  const deposit = await findLocked(trx, depositKey);
-  if (deposit === undefined) throw new Error(`deposit ${depositKey} is not in the store`);
-  return deposit;
-}
-
+/** The payouts that declared the deposit's transaction, and that expect exactly its amount. */
 interface Match {
-  readonly payoutId: string | undefined;
-  readonly isDeclared: boolean;
-  /** One payout declared the transaction and another expects exactly this amount. */
-  readonly isContradicted: boolean;
+  readonly declared: string | null;
+  readonly expected: string | null;
 }
 
-async function findMatch(trx: StoreTransaction, deposit: DepositRow): Promise<Match> {
-  const declared =
-    deposit.tx_hash === null
-      ? undefined
-      : await trx
-          .selectFrom('declared_transactions')
-          .select('payout_id')
-          .where('tx_hash', '=', deposit.tx_hash)
-          .executeTakeFirst();
-  const expected = await trx
-    .selectFrom('expected_deposits')
-    .select('payout_id')
-    .where('currency', '=', deposit.currency)
-    .where('amount', '=', deposit.amount)
-    .executeTakeFirst();
-  return {
-    payoutId: declared?.payout_id ?? expected?.payout_id,
-    isDeclared: declared !== undefined,
-    isContradicted:
-      declared !== undefined && expected !== undefined && declared.payout_id !== expected.payout_id,
-  };
+async function findMatch(
+  trx: StoreTransaction,
+  { tx_hash: txHash, currency, amount }: DepositRow,
+): Promise<Match> {
+  const { rows } = await sql<Match>`select
+    (select payout_id from declared_transactions where tx_hash = ${txHash}) as declared,
+    (select payout_id from expected_deposits where currency = ${currency} and amount = ${amount}) as expected`.execute(
+    trx,
+  );
+  return rows[0] ?? { declared: null, expected: null };
 }
 
 /** Why this deposit is not this payout's after all; undefined when it is. */
-function refuse(deposit: DepositRow, payout: PayoutRow, match: Match): FailureType | undefined {
-  if (match.isContradicted) return FAILURE_TYPE.CONFLICTING_MATCH;
+function refuse(deposit: DepositRow, payout: PayoutRow, { expected }: Match): FailureType | undefined {
+  if (expected !== null && expected !== payout.payout_id) return FAILURE_TYPE.CONFLICTING_MATCH;
   if (isFinalStatus(payout.status)) return FAILURE_TYPE.LATE_DEPOSIT;
   if (payout.funding !== FUNDING.DEPOSIT) return FAILURE_TYPE.UNMATCHED_DEPOSIT;
   if (deposit.currency !== payout.funding_currency) return FAILURE_TYPE.WRONG_CURRENCY;
@@ -136,7 +116,7 @@ interface Part {
 }
 
 interface Decision {
-  readonly by: MatchedBy;
+  readonly by: DepositRecord['allocations'][number]['matchedBy'];
   /** How it came about, for the timelines. */
   readonly detail: string;
   readonly actor?: string;
@@ -212,7 +192,7 @@ async function writeAllocation(
   await trx
     .updateTable('deposits')
     .set({
-      status: 'allocated',
+      status: DEPOSIT_STATUS.ALLOCATED,
       payout_id: only ?? deposit.payout_id,
       decided_at: sql<Date>`clock_timestamp()`,
     })
@@ -236,41 +216,35 @@ async function leaveUnallocated(
   trx: StoreTransaction,
   deposit: DepositRow,
   reason: FailureType,
-  payout: PayoutRow | undefined,
+  payout?: PayoutRow,
 ): Promise<AllocationOutcome> {
-  const payoutId = payout?.payout_id ?? null;
+  const columns = { unallocated_reason: reason, payout_id: payout?.payout_id ?? null };
   await trx
     .updateTable('deposits')
-    .set({
-      status: 'unallocated',
-      unallocated_reason: reason,
-      payout_id: payoutId,
-      decided_at: sql<Date>`clock_timestamp()`,
-    })
+    .set({ ...columns, status: DEPOSIT_STATUS.UNALLOCATED, decided_at: sql<Date>`clock_timestamp()` })
     .where('deposit_id', '=', deposit.deposit_id)
     .execute();
-  if (payout !== undefined) {
-    await addFlag(
-      trx,
-      payout,
-      reason,
-      `deposit of ${deposit.amount} ${deposit.currency} unallocated: ${reason}`,
-    );
-  }
-  return { kind: 'unallocated', reason, payoutId };
+  const detail = `deposit of ${deposit.amount} ${deposit.currency} unallocated: ${reason}`;
+  if (payout !== undefined) await addFlag(trx, payout, reason, detail);
+  return describeUnallocated(columns);
 }
 
-async function toOutcome(trx: StoreTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
-  const { status, unallocated_reason: reason, payout_id: payoutId } = deposit;
-  if (status !== 'allocated') {
-    return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
-  }
-  const [owner] = await ownersOf(trx, deposit.deposit_id);
-  const wake = await findWaitingForBalance(trx, [deposit.currency]);
-  if (owner === undefined) return { kind: 'freed', wake };
-  const payout = await lockExistingPayout(trx, owner);
-  const missing = missingDeposit(payout);
-  return { kind: 'allocated', payoutId: owner, payoutStatus: payout.status, missing, wake };
+function describeUnallocated({
+  unallocated_reason: reason,
+  payout_id: payoutId,
+}: Pick<DepositRow, 'unallocated_reason' | 'payout_id'>): AllocationOutcome {
+  return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
+}
+
+async function describeAllocation(
+  trx: StoreTransaction,
+  { deposit_id: depositKey, currency }: DepositRow,
+): Promise<AllocationOutcome> {
+  const [payoutId] = await ownersOf(trx, depositKey);
+  const wake = await findWaitingForBalance(trx, [currency]);
+  if (payoutId === undefined) return { kind: 'freed', wake };
+  const payout = await lockExistingPayout(trx, payoutId);
+  return { kind: 'allocated', payoutId, payoutStatus: payout.status, missing: missingDeposit(payout), wake };
 }
 
 async function ownersOf(trx: StoreTransaction, depositKey: string): Promise<string[]> {
@@ -293,7 +267,7 @@ export type AssignOutcome =
     }
   | { readonly kind: 'refused'; readonly message: string };
 
-/** A person says whose a unallocated deposit is; all of it has to go somewhere. Repeating it answers the same. */
+/** A person says whose an unallocated deposit is; all of it has to go somewhere. Repeating it answers the same. */
 export async function assignDeposit(
   db: StoreDatabase,
   depositKey: string,
@@ -301,10 +275,10 @@ export async function assignDeposit(
   actor: string,
 ): Promise<AssignOutcome> {
   return inTransaction(db, async (trx) => {
-    const deposit = await findLocked(trx, depositKey);
+    const deposit = await lockDeposit(trx, depositKey);
     if (deposit === undefined) return refused('there is no such deposit');
-    if (deposit.status === 'verified') return refused('the deposit is being matched; try again');
-    if (deposit.status === 'unallocated') {
+    if (deposit.status === DEPOSIT_STATUS.VERIFIED) return refused('the deposit is being matched; try again');
+    if (deposit.status === DEPOSIT_STATUS.UNALLOCATED) {
       const refusal = await assign(trx, deposit, to, actor);
       if (refusal !== undefined) return refused(refusal);
     }

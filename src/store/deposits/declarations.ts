@@ -1,8 +1,19 @@
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus } from '../../domain/payout-status.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { addTimelineEntry, lockPayout, type PayoutRow } from '../payouts/payout-transitions.js';
-import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../payouts/payout-records.js';
+import { inTransaction, type StoreDatabase } from '../database.js';
+import { addTimelineEntry, lockPayout } from '../payouts/payout-transitions.js';
+
+export const DECLARATION_OUTCOME = {
+  DECLARED: 'declared',
+  /** Another payout declared the same transaction. */
+  DECLARED_ELSEWHERE: 'declaredElsewhere',
+  /** The payout has ended; money for it would be unallocated. */
+  PAYOUT_ENDED: 'payoutEnded',
+  /** The payout expects no deposit. */
+  FUNDED_FROM_BALANCE: 'fundedFromBalance',
+  UNKNOWN_PAYOUT: 'unknownPayout',
+} as const;
+export type DeclarationOutcome = (typeof DECLARATION_OUTCOME)[keyof typeof DECLARATION_OUTCOME];
 
 export interface TransactionDeclaration {
   readonly payoutId: string;
@@ -14,41 +25,29 @@ export interface TransactionDeclaration {
 /** Binds a transaction hash to a payout: a deposit that carries it can only be this payout's. */
 export async function declareTransaction(
   db: StoreDatabase,
-  declaration: TransactionDeclaration,
+  { payoutId, txHash, actor }: TransactionDeclaration,
 ): Promise<DeclarationOutcome> {
   return inTransaction(db, async (trx) => {
-    const payout = await lockPayout(trx, declaration.payoutId);
+    const payout = await lockPayout(trx, payoutId);
     if (payout === undefined) return DECLARATION_OUTCOME.UNKNOWN_PAYOUT;
-    const inserted = takesDeposits(payout) ? await insertDeclaration(trx, declaration) : undefined;
-    if (inserted !== undefined) {
-      await addTimelineEntry(trx, payout.payout_id, payout.status, 'transaction of the deposit declared');
-      return DECLARATION_OUTCOME.DECLARED;
-    }
     const existing = await trx
       .selectFrom('declared_transactions')
       .select('payout_id')
-      .where('tx_hash', '=', declaration.txHash)
+      .where('tx_hash', '=', txHash)
       .executeTakeFirst();
-    if (existing?.payout_id === declaration.payoutId) return DECLARATION_OUTCOME.DECLARED;
+    if (existing?.payout_id === payoutId) return DECLARATION_OUTCOME.DECLARED;
     if (existing !== undefined) return DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
-    return isFinalStatus(payout.status)
-      ? DECLARATION_OUTCOME.PAYOUT_ENDED
-      : DECLARATION_OUTCOME.FUNDED_FROM_BALANCE;
+    if (isFinalStatus(payout.status)) return DECLARATION_OUTCOME.PAYOUT_ENDED;
+    if (payout.funding !== FUNDING.DEPOSIT) return DECLARATION_OUTCOME.FUNDED_FROM_BALANCE;
+    const inserted = await trx
+      .insertInto('declared_transactions')
+      .values({ tx_hash: txHash, payout_id: payoutId, declared_by: actor })
+      // Another payout may declare it at the same moment.
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('tx_hash')
+      .executeTakeFirst();
+    if (inserted === undefined) return DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
+    await addTimelineEntry(trx, payoutId, payout.status, 'transaction of the deposit declared');
+    return DECLARATION_OUTCOME.DECLARED;
   });
-}
-
-function takesDeposits(payout: PayoutRow): boolean {
-  return payout.funding === FUNDING.DEPOSIT && !isFinalStatus(payout.status);
-}
-
-async function insertDeclaration(
-  trx: StoreTransaction,
-  { txHash, payoutId, actor }: TransactionDeclaration,
-): Promise<unknown> {
-  return trx
-    .insertInto('declared_transactions')
-    .values({ tx_hash: txHash, payout_id: payoutId, declared_by: actor })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('tx_hash')
-    .executeTakeFirst();
 }

@@ -1,52 +1,29 @@
+import { sql, type InferResult } from 'kysely';
+import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { StoreDatabase } from '../database.js';
-import type {
-  DepositAllocation,
-  DepositListRequest,
-  DepositPage,
-  DepositRecord,
-} from '../ledger/ledger-records.js';
-import { groupBy } from '../grouping.js';
-import { UnknownCursorError } from '../payouts/payout-records.js';
-import type { DepositRow } from './verified-deposits.js';
+import { readPage, type Page, type PageRequest } from '../paging.js';
+import type { DepositStatus } from '../schema.js';
 
-/** Newest first. @throws UnknownCursorError when a cursor names no deposit */
-export async function listDeposits(db: StoreDatabase, request: DepositListRequest): Promise<DepositPage> {
-  const forwards = request.endingBefore === undefined;
-  const cursor = await findCursor(db, request);
-  const rows = await db
-    .selectFrom('deposits')
-    .selectAll()
-    .where((eb) =>
-      eb.and([
-        ...(cursor === undefined ? [] : [eb('sequence', forwards ? '<' : '>', cursor)]),
-        ...(request.status === undefined ? [] : [eb('status', '=', request.status)]),
-      ]),
-    )
-    .orderBy('sequence', forwards ? 'desc' : 'asc')
-    .limit(request.limit + 1)
-    .execute();
-  const page = rows.slice(0, request.limit);
-  return {
-    deposits: await toDeposits(db, forwards ? page : page.reverse()),
-    hasMore: rows.length > request.limit,
-  };
+/** A deposit whose money the provider has shown, and whose it is. */
+export type DepositRecord = InferResult<ReturnType<typeof selectDeposits>>[number];
+
+export interface DepositListRequest extends PageRequest {
+  readonly status?: DepositStatus | undefined;
 }
 
-async function findCursor(db: StoreDatabase, request: DepositListRequest): Promise<string | undefined> {
-  const depositKey = request.startingAfter ?? request.endingBefore;
-  if (depositKey === undefined) return undefined;
-  const row = await db
-    .selectFrom('deposits')
-    .select('sequence')
-    .where('deposit_id', '=', depositKey)
-    .executeTakeFirst();
-  if (row !== undefined) return row.sequence;
-  throw new UnknownCursorError(request.startingAfter === undefined ? 'ending_before' : 'starting_after');
+/** @throws UnknownCursorError when a cursor names no deposit */
+export async function listDeposits(
+  db: StoreDatabase,
+  { status, ...request }: DepositListRequest,
+): Promise<Page<DepositRecord>> {
+  const all = selectDeposits(db);
+  const deposits = status === undefined ? all : all.where('status', '=', status);
+  const listed = { table: 'deposits', id: 'deposit_id', sequence: 'sequence' } as const;
+  return readPage(db, listed, deposits, request);
 }
 
 export async function findDeposit(db: StoreDatabase, depositId: string): Promise<DepositRecord | undefined> {
-  const rows = await db.selectFrom('deposits').selectAll().where('deposit_id', '=', depositId).execute();
-  return (await toDeposits(db, rows))[0];
+  return selectDeposits(db).where('deposit_id', '=', depositId).executeTakeFirst();
 }
 
 /** What a transaction (normalised hash) brought: one can pay several deposits. */
@@ -54,45 +31,32 @@ export async function findDepositsOfTransaction(
   db: StoreDatabase,
   txHash: string,
 ): Promise<readonly DepositRecord[]> {
-  const rows = await db
-    .selectFrom('deposits')
-    .selectAll()
-    .where('tx_hash', '=', txHash)
-    .orderBy('tx_index')
-    .execute();
-  return toDeposits(db, rows);
+  return selectDeposits(db).where('tx_hash', '=', txHash).orderBy('tx_index').execute();
 }
 
-async function toDeposits(db: StoreDatabase, rows: readonly DepositRow[]): Promise<DepositRecord[]> {
-  if (rows.length === 0) return [];
-  const allocations = await db
-    .selectFrom('deposit_allocations')
-    .selectAll()
-    .where(
-      'deposit_id',
-      'in',
-      rows.map((row) => row.deposit_id),
-    )
-    .orderBy('payout_id')
-    .execute();
-  const allocationsOf = groupBy(allocations, (allocation) => allocation.deposit_id);
-  return rows.map((row) => ({
-    depositId: row.deposit_id,
-    providerDepositId: row.provider_deposit_id,
-    txHash: row.tx_hash,
-    currency: row.currency,
-    amount: row.amount,
-    address: row.address,
-    status: row.status,
-    unallocatedReason: row.unallocated_reason,
-    allocations: (allocationsOf.get(row.deposit_id) ?? []).map(
-      ({ payout_id: payoutId, amount, matched_by: matchedBy }): DepositAllocation => ({
-        payoutId,
-        amount,
-        matchedBy,
-      }),
-    ),
-    verifiedAt: row.verified_at,
-    decidedAt: row.decided_at,
-  }));
+function selectDeposits(db: StoreDatabase) {
+  return db.selectFrom('deposits').select((eb) => [
+    'deposit_id as depositId',
+    'provider_deposit_id as providerDepositId',
+    'tx_hash as txHash',
+    'currency',
+    'amount',
+    'address',
+    'status',
+    'unallocated_reason as unallocatedReason',
+    'verified_at as verifiedAt',
+    'decided_at as decidedAt',
+    jsonArrayFrom(
+      eb
+        .selectFrom('deposit_allocations as part')
+        .select([
+          'part.payout_id as payoutId',
+          // A number of JSON would lose digits.
+          sql<string>`part.amount::text`.as('amount'),
+          'part.matched_by as matchedBy',
+        ])
+        .whereRef('part.deposit_id', '=', 'deposits.deposit_id')
+        .orderBy('part.payout_id'),
+    ).as('allocations'),
+  ]);
 }

@@ -1,5 +1,4 @@
 import type { StoreDatabase } from '../database.js';
-import { recordDepositIfCovered } from '../ledger/balance-claims.js';
 import { allocateDeposit, assignDeposit } from './allocation.js';
 import { declareTransaction } from './declarations.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
@@ -7,6 +6,7 @@ import {
   findDepositKey,
   findExplainedDeposits,
   learnTransaction,
+  recordDepositIfCovered,
   recordVerifiedDeposit,
 } from './verified-deposits.js';
 

@@ -1,13 +1,13 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import { addFlag } from '../payouts/payout-transitions.js';
-import { bookDeposit } from '../ledger/bookings.js';
+import { addAmounts, compareAmounts } from '../../domain/money.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import type { StoreSchema } from '../schema.js';
+import { bookDeposit } from '../ledger/bookings.js';
+import { claimedBalance } from '../ledger/provider-account.js';
+import { addFlag } from '../payouts/payout-transitions.js';
+import { DEPOSIT_STATUS, type DepositRow } from '../schema.js';
 
 /** Deposits enter the store once, whoever announces them how often and by which of their names. */
-
-export type DepositRow = Selectable<StoreSchema['deposits']>;
 
 /** A deposit that the provider's API has shown to be there. */
 export interface VerifiedDeposit {
@@ -30,62 +30,89 @@ export interface VerifiedDeposit {
  * when one of the two announcements knew no id. Answers with its key.
  */
 export async function recordVerifiedDeposit(db: StoreDatabase, deposit: VerifiedDeposit): Promise<string> {
-  return inTransaction(db, (trx) => recordInTransaction(trx, deposit));
+  return inTransaction(db, async (trx) => {
+    await lockDepositNames(trx);
+    const known = await findSameDeposit(trx, deposit);
+    if (known !== undefined) {
+      await learnNames(trx, known, deposit);
+      return known.deposit_id;
+    }
+    await trx
+      .insertInto('deposits')
+      .values({
+        deposit_id: deposit.depositKey,
+        provider_deposit_id: deposit.providerDepositId,
+        tx_hash: deposit.txHash,
+        tx_index: nextIndexOf(deposit.txHash),
+        currency: deposit.currency,
+        amount: deposit.amount,
+        address: deposit.address,
+        proof: deposit.proof,
+        status: DEPOSIT_STATUS.VERIFIED,
+      })
+      .execute();
+    await bookDeposit(trx, deposit.depositKey, deposit);
+    return deposit.depositKey;
+  });
 }
 
-/** As {@link recordVerifiedDeposit}, within the caller's transaction. */
-export async function recordInTransaction(trx: StoreTransaction, deposit: VerifiedDeposit): Promise<string> {
-  // Two announcements of one deposit must not both find it missing.
-  await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
-  const known = await findSameDeposit(trx, deposit);
-  if (known !== undefined) {
-    await learnNames(trx, known, deposit);
-    return known.deposit_id;
-  }
-  await trx
-    .insertInto('deposits')
-    .values({
-      deposit_id: deposit.depositKey,
-      provider_deposit_id: deposit.providerDepositId,
-      tx_hash: deposit.txHash,
-      tx_index: await countDepositsOf(trx, deposit.txHash),
-      currency: deposit.currency,
-      amount: deposit.amount,
-      address: deposit.address,
-      proof: deposit.proof,
-      status: 'verified',
-    })
-    .execute();
-  await bookDeposit(trx, deposit.depositKey, deposit);
-  return deposit.depositKey;
+/**
+ * For a provider that shows no balance transaction for a deposit: accepts it if `available`, read between the two
+ * looks at the claims, covers them and the deposit. One decision at a time per currency, or two deposits would be
+ * proven by the same money. Answers with the deposit's key.
+ */
+export async function recordDepositIfCovered(
+  db: StoreDatabase,
+  deposit: VerifiedDeposit,
+  claimedBefore: string,
+  available: string,
+): Promise<string | undefined> {
+  return inTransaction(db, async (trx) => {
+    const lock = sql`select pg_advisory_xact_lock(hashtext('claimed_balance'), hashtext(${deposit.currency}))`;
+    await lock.execute(trx);
+    // Written by an attempt whose answer was lost: it must not be asked to cover itself again.
+    const known = await findSameDeposit(trx, deposit);
+    if (known !== undefined) return recordVerifiedDeposit(trx, deposit);
+    const claimedNow = await claimedBalance(trx, deposit.currency);
+    if (claimedNow === undefined) return undefined;
+    const claimed = compareAmounts(claimedBefore, claimedNow) > 0 ? claimedBefore : claimedNow;
+    if (compareAmounts(available, addAmounts(claimed, deposit.amount)) < 0) return undefined;
+    return recordVerifiedDeposit(trx, deposit);
+  });
 }
+
+/** Two announcements of one deposit must not both find it missing. */
+async function lockDepositNames(trx: StoreTransaction): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
+}
+
+type DepositNames = Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>;
 
 /** The row of the same deposit; two ids of the provider are two deposits, even of one transaction. */
-export async function findSameDeposit(
+async function findSameDeposit(
   db: StoreDatabase,
-  names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
+  { depositKey, providerDepositId, txHash }: DepositNames,
 ): Promise<DepositRow | undefined> {
-  const { depositKey, providerDepositId, txHash } = names;
   return db
     .selectFrom('deposits')
     .selectAll()
-    .where((eb) =>
-      eb.or([
-        eb('deposit_id', '=', depositKey),
-        ...(providerDepositId === null ? [] : [eb('provider_deposit_id', '=', providerDepositId)]),
-        ...(txHash === null
-          ? []
-          : [
-              eb.and([
-                eb('tx_hash', '=', txHash),
-                ...(providerDepositId === null ? [] : [eb('provider_deposit_id', 'is', null)]),
-              ]),
-            ]),
-      ]),
+    .where(
+      sql<boolean>`deposit_id = ${depositKey} or provider_deposit_id = ${providerDepositId}
+        or (tx_hash = ${txHash} and (${providerDepositId}::text is null or provider_deposit_id is null))`,
     )
     .orderBy('tx_index')
     .limit(1)
     .executeTakeFirst();
+}
+
+/** The key of a deposit that is in the store, by any of its names. */
+export async function findDepositKey(db: StoreDatabase, names: DepositNames): Promise<string | undefined> {
+  return (await findSameDeposit(db, names))?.deposit_id;
+}
+
+/** The place of another deposit of the transaction. */
+function nextIndexOf(txHash: string | null) {
+  return sql<number>`(select count(*) from deposits where tx_hash = ${txHash})`;
 }
 
 async function learnNames(trx: StoreTransaction, known: DepositRow, deposit: VerifiedDeposit): Promise<void> {
@@ -102,7 +129,7 @@ async function learnNames(trx: StoreTransaction, known: DepositRow, deposit: Ver
     .set({
       provider_deposit_id: known.provider_deposit_id ?? deposit.providerDepositId,
       tx_hash: txHash,
-      tx_index: known.tx_hash !== txHash ? await countDepositsOf(trx, txHash) : known.tx_index,
+      ...(known.tx_hash === txHash ? {} : { tx_index: nextIndexOf(txHash) }),
       address: known.address ?? deposit.address,
     })
     .where('deposit_id', '=', known.deposit_id)
@@ -121,16 +148,6 @@ async function flagOwners(trx: StoreTransaction, known: DepositRow, txHash: stri
     const detail = `deposit ${known.deposit_id} came in with transaction ${txHash}, not with the one that was recorded by hand`;
     await addFlag(trx, owner, FAILURE_TYPE.CONFLICTING_MATCH, detail);
   }
-}
-
-async function countDepositsOf(trx: StoreTransaction, txHash: string | null): Promise<number> {
-  if (txHash === null) return 0;
-  const row = await trx
-    .selectFrom('deposits')
-    .select(({ fn }) => fn.countAll<string>().as('count'))
-    .where('tx_hash', '=', txHash)
-    .executeTakeFirstOrThrow();
-  return Number(row.count);
 }
 
 /** The provider's deposit ids, of those asked for, whose transaction the store knows: they are no other one's. */
@@ -156,22 +173,14 @@ export async function learnTransaction(
   { providerDepositId, txHash }: { readonly providerDepositId: string; readonly txHash: string },
 ): Promise<string | undefined> {
   return inTransaction(db, async (trx) => {
-    await sql`select pg_advisory_xact_lock(hashtext('deposit names'))`.execute(trx);
+    await lockDepositNames(trx);
     const row = await trx
       .updateTable('deposits')
-      .set({ tx_hash: txHash, tx_index: await countDepositsOf(trx, txHash) })
+      .set({ tx_hash: txHash, tx_index: nextIndexOf(txHash) })
       .where('provider_deposit_id', '=', providerDepositId)
       .where('tx_hash', 'is', null)
       .returning('deposit_id')
       .executeTakeFirst();
     return row?.deposit_id;
   });
-}
-
-/** The key of a deposit that is in the store, by any of its names. */
-export async function findDepositKey(
-  db: StoreDatabase,
-  names: Pick<VerifiedDeposit, 'depositKey' | 'providerDepositId' | 'txHash'>,
-): Promise<string | undefined> {
-  return (await findSameDeposit(db, names))?.deposit_id;
 }

@@ -1,48 +1,50 @@
-import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
-import { ACCOUNT_KIND } from '../../domain/ledger.js';
-import { addAmounts } from '../../domain/money.js';
+import { sql, type ExpressionBuilder, type InferResult } from 'kysely';
+import { jsonArrayFrom } from 'kysely/helpers/postgres';
+import { ACCOUNT_KIND, type AccountKind } from '../../domain/ledger.js';
 import { FUNDING } from '../../domain/payout-request.js';
-import { inSnapshot, type StoreDatabase } from '../database.js';
-import type {
-  CurrencyBalance,
-  LedgerEntry,
-  LedgerListRequest,
-  LedgerPage,
-  LedgerPosting,
-} from './ledger-records.js';
-import { groupBy } from '../grouping.js';
-import { UnknownCursorError } from '../payouts/payout-records.js';
+import type { StoreDatabase } from '../database.js';
+import { readPage, type Page, type PageRequest } from '../paging.js';
 import type { StoreSchema } from '../schema.js';
 
-/** Newest first. @throws UnknownCursorError when a cursor names no entry */
-export async function listLedgerEntries(db: StoreDatabase, request: LedgerListRequest): Promise<LedgerPage> {
-  const forwards = request.endingBefore === undefined;
-  await assertCursor(db, request);
-  const rows = await db
-    .selectFrom('ledger_entries')
-    .selectAll()
-    .where((eb) => isWanted(eb, request))
-    .orderBy('entry_id', forwards ? 'desc' : 'asc')
-    .limit(request.limit + 1)
-    .execute();
-  const page = rows.slice(0, request.limit);
-  return {
-    entries: await toEntries(db, forwards ? page : page.reverse()),
-    hasMore: rows.length > request.limit,
-  };
+/** Amounts are decimal strings, debits positive; `details` never hold personal data. */
+export type LedgerEntry = InferResult<ReturnType<typeof selectEntries>>[number];
+/** One currency's money in one funding account. */
+export type CurrencyBalance = Awaited<ReturnType<typeof readBalances>>[number];
+
+export interface LedgerListRequest extends PageRequest {
+  readonly payoutId?: string | undefined;
+  readonly depositId?: string | undefined;
+  readonly currency?: string | undefined;
+  /** Inclusive. */
+  readonly from?: Date | undefined;
+  /** Exclusive. */
+  readonly to?: Date | undefined;
 }
 
-function isWanted(eb: ExpressionBuilder<StoreSchema, 'ledger_entries'>, request: LedgerListRequest) {
-  const { startingAfter, endingBefore, payoutId, depositId, currency, from, to } = request;
-  return eb.and([
-    ...(startingAfter === undefined ? [] : [eb('entry_id', '<', startingAfter)]),
-    ...(endingBefore === undefined ? [] : [eb('entry_id', '>', endingBefore)]),
-    ...(payoutId === undefined ? [] : [isAbout(eb, payoutId)]),
-    ...(depositId === undefined ? [] : [eb('deposit_id', '=', depositId)]),
-    ...(currency === undefined ? [] : [hasPosting(eb, 'currency', currency)]),
-    ...(from === undefined ? [] : [eb('at', '>=', from)]),
-    ...(to === undefined ? [] : [eb('at', '<', to)]),
-  ]);
+/** @throws UnknownCursorError when a cursor names no entry */
+export async function listLedgerEntries(
+  db: StoreDatabase,
+  { payoutId, depositId, currency, from, to, ...request }: LedgerListRequest,
+): Promise<Page<LedgerEntry>> {
+  const entries = selectEntries(db).where((eb) =>
+    eb.and([
+      ...(payoutId === undefined ? [] : [isAbout(eb, payoutId)]),
+      ...(depositId === undefined ? [] : [eb('deposit_id', '=', depositId)]),
+      ...(currency === undefined ? [] : [hasPosting(eb, 'currency', currency)]),
+      ...(from === undefined ? [] : [eb('at', '>=', from)]),
+      ...(to === undefined ? [] : [eb('at', '<', to)]),
+    ]),
+  );
+  const listed = { table: 'ledger_entries', id: 'entry_id', sequence: 'entry_id' } as const;
+  return readPage(db, listed, entries, request);
+}
+
+/** Every entry about the payout, oldest first. */
+export async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
+  return selectEntries(db)
+    .where((eb) => isAbout(eb, payoutId))
+    .orderBy('ledger_entries.entry_id')
+    .execute();
 }
 
 /**
@@ -69,117 +71,80 @@ function hasPosting(
   );
 }
 
-async function assertCursor(db: StoreDatabase, request: LedgerListRequest): Promise<void> {
-  const cursor = request.startingAfter ?? request.endingBefore;
-  if (cursor === undefined) return;
-  const row = await db
-    .selectFrom('ledger_entries')
-    .select('entry_id')
-    .where('entry_id', '=', cursor)
-    .executeTakeFirst();
-  if (row !== undefined) return;
-  throw new UnknownCursorError(request.startingAfter === undefined ? 'ending_before' : 'starting_after');
+function selectEntries(db: StoreDatabase) {
+  return db.selectFrom('ledger_entries').select((eb) => [
+    'entry_id as entryId',
+    'cause',
+    'cause_id as causeId',
+    'funding_account as fundingAccount',
+    'payout_id as payoutId',
+    'deposit_id as depositId',
+    'actor',
+    'details',
+    'at',
+    jsonArrayFrom(
+      eb
+        .selectFrom('ledger_postings as posting')
+        .innerJoin('ledger_accounts as account', 'account.account_id', 'posting.account_id')
+        .select([
+          'account.kind as account',
+          'account.payout_id as payoutId',
+          'account.currency',
+          // A number of JSON would lose digits.
+          sql<string>`posting.amount::text`.as('amount'),
+        ])
+        .whereRef('posting.entry_id', '=', 'ledger_entries.entry_id')
+        .orderBy('posting.line'),
+    ).as('postings'),
+  ]);
 }
 
-/** Every entry about the payout, oldest first. */
-export async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
+/** What every currency's accounts hold, beside what the provider said last. */
+export async function readBalances(db: StoreDatabase) {
+  const total = (kind: AccountKind, isReserved = false) => sql<string>`
+    trim_scale(coalesce(sum(balance) filter (where kind = ${kind} and is_reserved = ${isReserved}), 0))`;
+  const fundingAccount = sql<string>`coalesce(account.funding_account, reading.funding_account)`;
+  const currency = sql<string>`coalesce(account.currency, reading.currency)`;
   const rows = await db
-    .selectFrom('ledger_entries')
-    .selectAll()
-    .where((eb) => isAbout(eb, payoutId))
-    .orderBy('entry_id')
-    .execute();
-  return toEntries(db, rows);
-}
-
-type EntryRow = Selectable<StoreSchema['ledger_entries']>;
-
-async function toEntries(db: StoreDatabase, rows: readonly EntryRow[]): Promise<readonly LedgerEntry[]> {
-  if (rows.length === 0) return [];
-  const postings = await db
-    .selectFrom('ledger_postings')
-    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
-    .select(['entry_id', 'kind', 'payout_id', 'currency', 'amount'])
-    .where(
-      'entry_id',
-      'in',
-      rows.map((row) => row.entry_id),
+    .selectFrom(
+      db
+        .selectFrom('ledger_accounts')
+        .leftJoin('payouts', 'payouts.payout_id', 'ledger_accounts.payout_id')
+        .select(['ledger_accounts.funding_account', 'ledger_accounts.currency', 'kind', 'balance'])
+        .select(sql<boolean>`payouts.funding is not distinct from ${FUNDING.BALANCE}`.as('is_reserved'))
+        .as('account'),
     )
-    .orderBy('entry_id')
-    .orderBy('line')
+    .fullJoin('provider_balance_readings as reading', (join) =>
+      join
+        .onRef('reading.funding_account', '=', 'account.funding_account')
+        .onRef('reading.currency', '=', 'account.currency'),
+    )
+    .select([
+      fundingAccount.as('fundingAccount'),
+      currency.as('currency'),
+      total(ACCOUNT_KIND.AVAILABLE).as('available'),
+      // Funds of open payouts: from the available balance, and deposited for them.
+      total(ACCOUNT_KIND.PAYOUT, true).as('reserved'),
+      total(ACCOUNT_KIND.PAYOUT).as('inPayouts'),
+      total(ACCOUNT_KIND.UNALLOCATED).as('unallocated'),
+      total(ACCOUNT_KIND.RETURN_PENDING).as('returnPending'),
+      total(ACCOUNT_KIND.EXTERNAL).as('external'),
+      total(ACCOUNT_KIND.ROUNDING).as('rounding'),
+      total(ACCOUNT_KIND.SHORTFALL).as('shortfall'),
+      // What the provider holds according to the ledger.
+      total(ACCOUNT_KIND.PROVIDER).as('provider'),
+      'reading.available as readAvailable',
+      'reading.pending as readPending',
+      'reading.read_at as readAt',
+    ])
+    .groupBy([fundingAccount, currency, 'reading.available', 'reading.pending', 'reading.read_at'])
+    .orderBy('fundingAccount')
+    .orderBy('currency')
     .execute();
-  const postingsOf = groupBy(postings, (posting) => posting.entry_id);
-  return rows.map((row) => ({
-    entryId: row.entry_id,
-    cause: row.cause,
-    causeId: row.cause_id,
-    fundingAccount: row.funding_account,
-    payoutId: row.payout_id,
-    depositId: row.deposit_id,
-    actor: row.actor,
-    details: row.details,
-    at: row.at,
-    postings: (postingsOf.get(row.entry_id) ?? []).map((posting): LedgerPosting => {
-      const { kind: account, payout_id: payoutId, currency, amount } = posting;
-      return { account, payoutId, currency, amount };
-    }),
-  }));
-}
-
-/** What every currency's accounts hold, in one snapshot, beside what the provider said last. */
-export async function readBalances(db: StoreDatabase): Promise<readonly CurrencyBalance[]> {
-  return inSnapshot(db, async (trx) => {
-    const totals = await trx
-      .selectFrom('ledger_accounts')
-      .leftJoin('payouts', 'payouts.payout_id', 'ledger_accounts.payout_id')
-      .select(({ fn }) => [
-        'ledger_accounts.funding_account',
-        'ledger_accounts.currency',
-        'kind',
-        sql<boolean>`payouts.funding is not distinct from ${FUNDING.BALANCE}`.as('is_reserved'),
-        fn.sum<string>('balance').as('balance'),
-      ])
-      .groupBy(['ledger_accounts.funding_account', 'ledger_accounts.currency', 'kind', 'is_reserved'])
-      .execute();
-    const readings = await trx.selectFrom('provider_balance_readings').selectAll().execute();
-    const keys = new Set(
-      [...totals, ...readings].map((row) => `${row.funding_account} ${row.currency}`).toSorted(),
-    );
-    return [...keys].map((key) => {
-      const isOfKey = (row: { readonly funding_account: string; readonly currency: string }): boolean =>
-        `${row.funding_account} ${row.currency}` === key;
-      return toBalance(key, totals.filter(isOfKey), readings.find(isOfKey));
-    });
-  });
-}
-
-function toBalance(
-  key: string,
-  totals: readonly { readonly kind: string; readonly is_reserved: boolean; readonly balance: string }[],
-  reading: { readonly available: string; readonly pending: string; readonly read_at: Date } | undefined,
-): CurrencyBalance {
-  const [fundingAccount = '', currency = ''] = key.split(' ');
-  const sumOf = (kind: string, isReserved = false): string =>
-    addAmounts(
-      ...totals
-        .filter((row) => row.kind === kind && row.is_reserved === isReserved)
-        .map(({ balance }) => balance),
-    );
-  return {
-    fundingAccount,
-    currency,
-    available: sumOf(ACCOUNT_KIND.AVAILABLE),
-    reserved: sumOf(ACCOUNT_KIND.PAYOUT, true),
-    inPayouts: sumOf(ACCOUNT_KIND.PAYOUT),
-    unallocated: sumOf(ACCOUNT_KIND.UNALLOCATED),
-    returnPending: sumOf(ACCOUNT_KIND.RETURN_PENDING),
-    external: sumOf(ACCOUNT_KIND.EXTERNAL),
-    rounding: sumOf(ACCOUNT_KIND.ROUNDING),
-    shortfall: sumOf(ACCOUNT_KIND.SHORTFALL),
-    provider: sumOf(ACCOUNT_KIND.PROVIDER),
+  return rows.map(({ readAvailable: available, readPending: pending, readAt, ...balances }) => ({
+    ...balances,
+    /** What the provider itself said last; null before the first reading. */
     reading:
-      reading === undefined
-        ? null
-        : { available: reading.available, pending: reading.pending, readAt: reading.read_at },
-  };
+      available === null || pending === null || readAt === null ? null : { available, pending, readAt },
+  }));
 }

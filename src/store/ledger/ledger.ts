@@ -1,13 +1,14 @@
 import type { StoreDatabase } from '../database.js';
+import { fundsOf } from './journal.js';
+import { listLedgerEntries, readBalances, readPostingsOf } from './ledger-reading.js';
 import {
+  claimedBalance,
   findUnbooked,
   readAccountOpening,
   readProviderBalances,
+  recordBalanceReading,
   recordOpeningBalances,
-} from './account-opening.js';
-import { claimedBalance, recordBalanceReading } from './balance-claims.js';
-import { fundsOf } from './journal.js';
-import { listLedgerEntries, readBalances, readPostingsOf } from './ledger-reading.js';
+} from './provider-account.js';
 
 /** The ledger as it is read, and what the account holds beside it. */
 export function createLedger(db: StoreDatabase) {

@@ -2,7 +2,8 @@ import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
 import type { StoreTransaction } from '../database.js';
 import type { Refusal } from '../outcome.js';
-import { addFlag, holdFor, isInTimeline, type PayoutRow } from './payout-transitions.js';
+import { addFlag, holdFor, isInTimeline } from './payout-transitions.js';
+import type { PayoutRow } from '../schema.js';
 
 /** What about an object of QbitPay's needs a person. */
 export interface Discrepancy {

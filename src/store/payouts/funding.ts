@@ -21,9 +21,9 @@ import {
   lockPayout,
   transitionPayout,
   type PayoutOrigin,
-  type PayoutRow,
 } from './payout-transitions.js';
 import { findWaitingForBalance, reserve } from './reservations.js';
+import type { PayoutRow } from '../schema.js';
 
 /** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
 

@@ -3,8 +3,8 @@ import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { isCurrentRequest, type ProviderRequestId } from '../requests/request-kind.js';
 import { isOf } from '../requests/send-guard.js';
-import { addTimelineEntryOnce, holdFor, lockExistingPayout, type PayoutRow } from './payout-transitions.js';
-import { REQUEST_STATE, type RequestState } from '../schema.js';
+import { addTimelineEntryOnce, holdFor, lockExistingPayout } from './payout-transitions.js';
+import { REQUEST_STATE, type RequestState, type PayoutRow } from '../schema.js';
 
 export interface Hold {
   readonly reason: FailureType;

@@ -1,18 +1,23 @@
-import type { ExpressionBuilder, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import { FUNDING, type PayoutRequest } from '../../domain/payout-request.js';
+import type { PayoutStatus } from '../../domain/payout-status.js';
+import type { FeeTerms } from '../../domain/quote.js';
 import type { StoreDatabase } from '../database.js';
-import type { PayoutRow } from './payout-transitions.js';
-import {
-  UnknownCursorError,
-  type OrderRecord,
-  type PayoutDepositRecord,
-  type PayoutListRequest,
-  type PayoutPage,
-  type PayoutRecord,
-  type ProviderPayoutRecord,
-  type TimelineEntry,
-} from './payout-records.js';
-import type { StoreSchema } from '../schema.js';
+import { readPage, type Page, type PageRequest } from '../paging.js';
+import type { PayoutRow, StoreSchema } from '../schema.js';
+
+/** What the store knows of a payout. Amounts are decimal strings, times are Dates. */
+export type PayoutRecord = Readonly<ReturnType<typeof toRecord>>;
+export type PayoutDepositRecord = NonNullable<ReturnType<typeof toDeposit>>;
+/** An order as the provider's answer states it. */
+export type OrderRecord = Readonly<ReturnType<typeof toOrder>>;
+/** A payout attempt as the provider's answer states it. */
+export type ProviderPayoutRecord = Readonly<ReturnType<typeof toProviderPayout>>;
+export type TimelineEntry = Awaited<ReturnType<typeof readTimeline>>[number];
+
+export interface PayoutListRequest extends PageRequest {
+  readonly status?: PayoutStatus | undefined;
+}
 
 export async function findPayout(db: StoreDatabase, payoutId: string): Promise<PayoutRecord | undefined> {
   const rows = await db.selectFrom('payouts').selectAll().where('payout_id', '=', payoutId).execute();
@@ -39,51 +44,19 @@ export async function findPayoutIdByProviderId(
   return row?.payout_id;
 }
 
-/** Newest first. @throws UnknownCursorError when a cursor names no payout */
-export async function listPayouts(db: StoreDatabase, request: PayoutListRequest): Promise<PayoutPage> {
-  const forwards = request.endingBefore === undefined;
-  const cursor = await findCursor(db, request);
-  const rows = await db
-    .selectFrom('payouts')
-    .selectAll()
-    .where((eb) => isWanted(eb, request, cursor, forwards))
-    .orderBy('sequence', forwards ? 'desc' : 'asc')
-    .limit(request.limit + 1)
-    .execute();
-  const page = rows.slice(0, request.limit);
-  return {
-    payouts: await toRecords(db, forwards ? page : page.reverse()),
-    hasMore: rows.length > request.limit,
-  };
+/** @throws UnknownCursorError when a cursor names no payout */
+export async function listPayouts(
+  db: StoreDatabase,
+  { status, ...request }: PayoutListRequest,
+): Promise<Page<PayoutRecord>> {
+  const all = db.selectFrom('payouts').selectAll();
+  const payouts = status === undefined ? all : all.where('status', '=', status);
+  const listed = { table: 'payouts', id: 'payout_id', sequence: 'sequence' } as const;
+  const { items, hasMore } = await readPage(db, listed, payouts, request);
+  return { items: await toRecords(db, items), hasMore };
 }
 
-function isWanted(
-  eb: ExpressionBuilder<StoreSchema, 'payouts'>,
-  request: PayoutListRequest,
-  cursor: string | undefined,
-  forwards: boolean,
-) {
-  return eb.and([
-    ...(cursor === undefined ? [] : [eb('sequence', forwards ? '<' : '>', cursor)]),
-    ...(request.status === undefined ? [] : [eb('status', '=', request.status)]),
-  ]);
-}
-
-async function findCursor(db: StoreDatabase, request: PayoutListRequest): Promise<string | undefined> {
-  const payoutId = request.startingAfter ?? request.endingBefore;
-  if (payoutId === undefined) return undefined;
-  const row = await db
-    .selectFrom('payouts')
-    .select('sequence')
-    .where('payout_id', '=', payoutId)
-    .executeTakeFirst();
-  if (row === undefined) {
-    throw new UnknownCursorError(request.startingAfter === undefined ? 'ending_before' : 'starting_after');
-  }
-  return row.sequence;
-}
-
-export async function readTimeline(db: StoreDatabase, payoutId: string): Promise<TimelineEntry[]> {
+export async function readTimeline(db: StoreDatabase, payoutId: string) {
   return db
     .selectFrom('payout_timeline')
     .select(['status', 'at', 'detail'])
@@ -96,20 +69,18 @@ async function toRecords(db: StoreDatabase, rows: readonly PayoutRow[]): Promise
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.payout_id);
   // Sorted, so that the latest order and attempt of a payout win.
-  const [orders, attempts] = await Promise.all([
-    db
-      .selectFrom('provider_orders')
-      .selectAll()
-      .where('payout_id', 'in', ids)
-      .orderBy('recorded_at')
-      .execute(),
-    db
-      .selectFrom('provider_payouts')
-      .selectAll()
-      .where('payout_id', 'in', ids)
-      .orderBy('recorded_at')
-      .execute(),
-  ]);
+  const orders = await db
+    .selectFrom('provider_orders')
+    .selectAll()
+    .where('payout_id', 'in', ids)
+    .orderBy('recorded_at')
+    .execute();
+  const attempts = await db
+    .selectFrom('provider_payouts')
+    .selectAll()
+    .where('payout_id', 'in', ids)
+    .orderBy('recorded_at')
+    .execute();
   const orderOf = new Map(orders.map((order) => [order.payout_id, toOrder(order)]));
   const attemptOf = new Map(attempts.map((attempt) => [attempt.payout_id, toProviderPayout(attempt)]));
   return rows.map((row) =>
@@ -117,11 +88,8 @@ async function toRecords(db: StoreDatabase, rows: readonly PayoutRow[]): Promise
   );
 }
 
-function toRecord(
-  row: PayoutRow,
-  order: OrderRecord | null,
-  providerPayout: ProviderPayoutRecord | null,
-): PayoutRecord {
+function toRecord(row: PayoutRow, order: OrderRecord | null, providerPayout: ProviderPayoutRecord | null) {
+  const { failure_type: failureType, minimum_amount: amount, minimum_currency: currency } = row;
   return {
     payoutId: row.payout_id,
     requestHash: row.request_hash,
@@ -136,19 +104,16 @@ function toRecord(
     funding: row.funding,
     status: row.status,
     holdReason: row.hold_reason,
-    failure:
-      row.failure_type === null ? null : { type: row.failure_type, message: row.failure_message ?? '' },
+    heldFrom: row.held_from,
+    /** Why the payout ended without paying. */
+    failure: failureType === null ? null : { type: failureType, message: row.failure_message ?? '' },
     flags: row.flags,
     deposit: toDeposit(row),
     feeTerms: toFeeTerms(row),
     estimatedPrice: row.estimated_price,
-    minimum:
-      row.minimum_amount === null || row.minimum_currency === null
-        ? null
-        : { amount: row.minimum_amount, currency: row.minimum_currency },
+    minimum: amount === null || currency === null ? null : { amount, currency },
     orderAttempt: row.order_attempt,
     payoutAttempt: row.payout_attempt,
-    heldFrom: row.held_from,
     order,
     providerPayout,
     createdAt: row.created_at,
@@ -157,23 +122,11 @@ function toRecord(
 }
 
 /** Null for a payout that was never opened, or that the available balance funds. */
-export function toDeposit(row: PayoutRow): PayoutDepositRecord | null {
-  if (
-    row.deposit_address === null ||
-    row.deposit_network === null ||
-    row.deposit_amount === null ||
-    row.deposit_expires_at === null
-  ) {
-    return null;
-  }
-  return {
-    currency: row.funding_currency,
-    network: row.deposit_network,
-    address: row.deposit_address,
-    amount: row.deposit_amount,
-    received: row.deposit_received,
-    expiresAt: row.deposit_expires_at,
-  };
+export function toDeposit(row: PayoutRow) {
+  const { deposit_address: address, deposit_network: network, deposit_amount: amount } = row;
+  const { deposit_expires_at: expiresAt, deposit_received: received, funding_currency: currency } = row;
+  if (address === null || network === null || amount === null || expiresAt === null) return null;
+  return { currency, network, address, amount, received, expiresAt };
 }
 
 /** The request as it was made. */
@@ -190,12 +143,12 @@ export function toRequest(row: PayoutRow): PayoutRequest {
   };
 }
 
-export function toFeeTerms(row: PayoutRow): PayoutRecord['feeTerms'] {
-  if (row.fee_side === null || row.payout_fee_rate === null || row.trade_fee_rate === null) return null;
-  return { side: row.fee_side, payoutRate: row.payout_fee_rate, tradeRate: row.trade_fee_rate };
+export function toFeeTerms(row: PayoutRow): FeeTerms | null {
+  const { fee_side: side, payout_fee_rate: payoutRate, trade_fee_rate: tradeRate } = row;
+  return side === null || payoutRate === null || tradeRate === null ? null : { side, payoutRate, tradeRate };
 }
 
-function toOrder(row: Selectable<StoreSchema['provider_orders']>): OrderRecord {
+function toOrder(row: Selectable<StoreSchema['provider_orders']>) {
   return {
     externalOrderId: row.external_order_id,
     providerOrderId: row.provider_order_id,
@@ -208,7 +161,7 @@ function toOrder(row: Selectable<StoreSchema['provider_orders']>): OrderRecord {
   };
 }
 
-function toProviderPayout(row: Selectable<StoreSchema['provider_payouts']>): ProviderPayoutRecord {
+function toProviderPayout(row: Selectable<StoreSchema['provider_payouts']>) {
   return {
     externalOrderId: row.external_order_id,
     providerPayoutId: row.provider_payout_id,

@@ -1,6 +1,5 @@
-import { sql, type Selectable } from 'kysely';
-import type { FailureType } from '../../domain/failure-type.js';
-import { FAILURE_KIND, failureTypesOfKind } from '../../domain/failure-type.js';
+import { sql } from 'kysely';
+import { FAILURE_KIND, failureTypesOfKind, type FailureType } from '../../domain/failure-type.js';
 import { fundingOf, type PayoutRequest } from '../../domain/payout-request.js';
 import {
   canTransition,
@@ -9,9 +8,7 @@ import {
   type PayoutStatus,
 } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import type { StoreSchema } from '../schema.js';
-
-export type PayoutRow = Selectable<StoreSchema['payouts']>;
+import type { PayoutRow } from '../schema.js';
 
 /** An expected amount cannot be given to another payout for this long after its own has closed. */
 const EXPECTED_AMOUNT_REST_DAYS = 30;

@@ -9,12 +9,8 @@ import { bookReservation } from '../ledger/bookings.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { balanceOf, lockLedger } from '../ledger/journal.js';
 import { toFeeTerms, toRequest } from './payout-reading.js';
-import {
-  addTimelineEntry,
-  lockExistingPayout,
-  transitionPayout,
-  type PayoutRow,
-} from './payout-transitions.js';
+import { addTimelineEntry, lockExistingPayout, transitionPayout } from './payout-transitions.js';
+import type { PayoutRow } from '../schema.js';
 
 /** Payouts that are paid from the available balance: it is theirs from the reservation on, first come, first served. */
 

@@ -3,7 +3,6 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { isFinalStatus, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
-import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-records.js';
 import {
   addFlag,
   addTimelineEntry,
@@ -11,9 +10,8 @@ import {
   holdFor,
   lockExistingPayout,
   transitionPayout,
-  type PayoutRow,
 } from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation } from '../schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation, type PayoutRow } from '../schema.js';
 import { readOrderEnd, toOrderObject } from './orders.js';
 import { readPayoutEnd, toPayoutObject } from './payout-debits.js';
 import {
@@ -25,6 +23,7 @@ import {
   type ProviderRequestId,
 } from './request-kind.js';
 import { get, markAccepted, OPEN_STATES } from './send-guard.js';
+import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-reading.js';
 
 /** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
 

@@ -4,14 +4,8 @@ import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provid
 import type { StoreTransaction } from '../database.js';
 import { bookFailureReversed, releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
-import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
-import {
-  holdFor,
-  lockExistingPayout,
-  transitionPayout,
-  type PayoutRow,
-} from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION, REQUEST_STATE } from '../schema.js';
+import { holdFor, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import {
   findObject,
   takeOver,
@@ -23,6 +17,7 @@ import { bookDebit, findAttempt, toProviderDebit, type AttemptRow } from './payo
 import { currentRequest } from './request-kind.js';
 import { insertRequest } from './send-guard.js';
 import { isReturnPending, noteStatus } from './settlements.js';
+import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */
 export async function adoptObject(

@@ -14,11 +14,11 @@ import { bookOrder } from '../ledger/bookings.js';
 import { isBooked, isCovered, lockLedger } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
-import type { OrderRecord } from '../payouts/payout-records.js';
-import { addFlag, lockExistingPayout, type PayoutRow } from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION } from '../schema.js';
+import { addFlag, lockExistingPayout } from '../payouts/payout-transitions.js';
+import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
 import { OBJECT_END, type ObjectEnd, type ProviderObject } from './request-kind.js';
 import { get } from './send-guard.js';
+import type { OrderRecord } from '../payouts/payout-reading.js';
 
 /** Orders at QbitPay. What an order moved is booked when it was read back, not when it was accepted. */
 

@@ -9,10 +9,9 @@ import type { StoreTransaction } from '../database.js';
 import { bookAdjustment, bookPayout, type ProviderDebit } from '../ledger/bookings.js';
 import { isBooked, isCovered } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
-import { toFeeTerms } from '../payouts/payout-reading.js';
-import type { ProviderPayoutRecord } from '../payouts/payout-records.js';
-import { addFlag, type PayoutRow } from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION, type StoreSchema } from '../schema.js';
+import { toFeeTerms, type ProviderPayoutRecord } from '../payouts/payout-reading.js';
+import { addFlag } from '../payouts/payout-transitions.js';
+import { REQUEST_OPERATION, type StoreSchema, type PayoutRow } from '../schema.js';
 import { OBJECT_END, type ObjectEnd, type ProviderObject } from './request-kind.js';
 
 /**

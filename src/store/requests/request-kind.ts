@@ -2,8 +2,7 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
-import type { PayoutRow } from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION, type RequestOperation } from '../schema.js';
+import { REQUEST_OPERATION, type RequestOperation, type PayoutRow } from '../schema.js';
 
 /**
  * One row of `provider_requests` stands before every request that moves money: one per operation and

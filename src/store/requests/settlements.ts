@@ -17,11 +17,10 @@ import {
   changeHold,
   lockExistingPayout,
   transitionPayout,
-  type PayoutRow,
   type TransitionDetail,
 } from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
-import { REQUEST_OPERATION } from '../schema.js';
+import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
 import { noteMissing } from './accepted-requests.js';
 import {
   bookDebit,

@@ -1,6 +1,6 @@
-import { sql, type Selectable } from 'kysely';
+import { sql } from 'kysely';
 import type { StoreDatabase } from '../database.js';
-import { WEBHOOK_STATE, type StoreSchema, type WebhookState } from '../schema.js';
+import { WEBHOOK_STATE, type InboxRow, type WebhookState } from '../schema.js';
 
 /**
  * Every authentic webhook event, stored before it is acknowledged. An event counts as handled only when an
@@ -18,8 +18,6 @@ export interface ReceivedWebhook {
   readonly state: Exclude<WebhookState, 'handled'>;
   readonly stateDetail: string | null;
 }
-
-export type InboxRow = Selectable<StoreSchema['webhook_inbox']>;
 
 /** The first dispatch happens right after the answer; the sweeper leaves it this long. */
 const FIRST_SWEEP_SECONDS = 30;

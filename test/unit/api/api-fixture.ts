@@ -4,9 +4,10 @@ import { pino } from 'pino';
 import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
 import type { ApiBackends } from '../../../src/api/api-server.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
-import type { DepositRecord, LedgerEntry } from '../../../src/store/ledger/ledger-records.js';
-import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
+import type { DepositRecord } from '../../../src/store/deposits/deposit-reading.js';
+import type { LedgerEntry } from '../../../src/store/ledger/ledger-reading.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
 
 export const ACCOUNT_NUMBER = 'canary-account-6222';
 export const KEYS = { shop: 'key-of-the-shop', viewer: 'key-of-the-viewer', ops: 'key-of-ops' } as const;
@@ -128,7 +129,7 @@ export function createFakes(...records: PayoutRecord[]) {
       findPayout: (payoutId) => Promise.resolve(kept.get(payoutId)),
       listPayouts: (request) => {
         calls.push(request);
-        return Promise.resolve({ payouts: [...kept.values()], hasMore: false });
+        return Promise.resolve({ items: [...kept.values()], hasMore: false });
       },
       hashRequest: (request) => Promise.resolve(hashOf(request)),
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
@@ -143,13 +144,13 @@ export function createFakes(...records: PayoutRecord[]) {
         Promise.resolve([...keptDeposits.values()].filter((deposit) => deposit.txHash === txHash)),
       listDeposits: (request) => {
         calls.push(request);
-        return Promise.resolve({ deposits: [...keptDeposits.values()], hasMore: false });
+        return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
     ledger: {
       listLedgerEntries: (request) => {
         calls.push(request);
-        return Promise.resolve({ entries: [], hasMore: false });
+        return Promise.resolve({ items: [], hasMore: false });
       },
       readBalances: () => Promise.resolve([]),
       readPostingsOf: () => Promise.resolve([]),

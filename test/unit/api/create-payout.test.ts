@@ -1,9 +1,9 @@
-import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
 import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
 import type { PayoutOpening } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, openApi, recordOf, REQUEST } from './api-fixture.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
 
 afterEach(closeApis);
 

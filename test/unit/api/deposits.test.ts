@@ -1,8 +1,8 @@
-import type { DepositRecord } from '../../../src/store/ledger/ledger-records.js';
-import { UnknownCursorError } from '../../../src/store/payouts/payout-records.js';
 import type { AssignOutcome } from '../../../src/temporal/deposit-gateway.js';
 import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
 import { asOps, asShop, closeApis, createFakes, depositOf, openApi, TRANSACTION } from './api-fixture.js';
+import type { DepositRecord } from '../../../src/store/deposits/deposit-reading.js';
+import { UnknownCursorError } from '../../../src/store/paging.js';
 
 afterEach(closeApis);
 

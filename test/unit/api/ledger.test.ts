@@ -1,6 +1,6 @@
-import type { CurrencyBalance } from '../../../src/store/ledger/ledger-records.js';
-import { UnknownCursorError } from '../../../src/store/payouts/payout-records.js';
 import { asShop, closeApis, createFakes, entryOf, openApi } from './api-fixture.js';
+import type { CurrencyBalance } from '../../../src/store/ledger/ledger-reading.js';
+import { UnknownCursorError } from '../../../src/store/paging.js';
 
 afterEach(closeApis);
 
@@ -9,7 +9,7 @@ describe('GET /v1/ledger', () => {
     const fakes = createFakes();
     fakes.store.ledger.listLedgerEntries = () =>
       Promise.resolve({
-        entries: [entryOf({ actor: 'ops' }), entryOf({ entryId: '6', payoutId: null, depositId: null })],
+        items: [entryOf({ actor: 'ops' }), entryOf({ entryId: '6', payoutId: null, depositId: null })],
         hasMore: true,
       });
     const { app } = await openApi(fakes);
@@ -43,7 +43,7 @@ describe('GET /v1/ledger', () => {
     const fakes = createFakes();
     const postings = [{ account: 'provider', payoutId: null, currency: 'CNY', amount: '-5' } as const];
     fakes.store.ledger.listLedgerEntries = () =>
-      Promise.resolve({ entries: [entryOf({ postings })], hasMore: false });
+      Promise.resolve({ items: [entryOf({ postings })], hasMore: false });
     const { app } = await openApi(fakes);
     expect((await app.inject(asShop('GET', '/v1/ledger'))).json()).toMatchObject({
       data: [{ postings: [{ amount: '-5.00' }] }],

@@ -1,8 +1,8 @@
-import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
 import type { DecisionOutcome } from '../../../src/temporal/payout-gateway.js';
 import { ACCOUNT_NUMBER, asOps, closeApis, createFakes, openApi, recordOf, REQUEST } from './api-fixture.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
 
 afterEach(closeApis);
 

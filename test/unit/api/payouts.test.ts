@@ -1,9 +1,10 @@
-import type { PayoutRecord } from '../../../src/store/payouts/payout-records.js';
-import { UnknownCursorError, type DeclarationOutcome } from '../../../src/store/payouts/payout-records.js';
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
 import type { DecisionOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, entryOf, openApi, recordOf } from './api-fixture.js';
+import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
+import { UnknownCursorError } from '../../../src/store/paging.js';
+import type { DeclarationOutcome } from '../../../src/store/deposits/declarations.js';
 
 afterEach(closeApis);
 

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
-import type { Leg } from '../../domain/provider-status.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
-import { bookOpeningBalance } from './bookings.js';
-import { inTransaction, type StoreDatabase } from '../database.js';
+import { ORDER_ENDS, type Leg } from '../../domain/provider-status.js';
 import { readSetting, settleSetting } from '../controls/engine-settings.js';
-import { lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
+import { inTransaction, type StoreDatabase } from '../database.js';
+import { bookOpeningBalance } from './bookings.js';
+import { balanceOf, lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
 
-/** What the account held before the engine used it, booked once. */
+/** What the account at the provider holds: as the store accounts for it, as the provider says, and what it held at first. */
 
 const OPENING_BALANCES = 'opening_balances_recorded';
 
@@ -104,4 +104,48 @@ export async function findUnbooked(
       and (leg = 'deposit' or ord.payout_id is not null or po.payout_id is not null or moved.at >= ${openedAt})
   `.execute(db);
   return new Set(rows.map((row) => row.id));
+}
+
+/** Keeps what the provider said its balances are, with the time, for whoever compares. */
+export async function recordBalanceReading(
+  db: StoreDatabase,
+  balances: readonly { readonly currency: string; readonly available: string; readonly pending: string }[],
+): Promise<void> {
+  if (balances.length === 0) return;
+  await db
+    .insertInto('provider_balance_readings')
+    .values(
+      balances.map(({ currency, available, pending }) => ({
+        funding_account: MAIN_FUNDING_ACCOUNT,
+        currency,
+        available,
+        pending,
+        read_at: new Date(),
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['funding_account', 'currency']).doUpdateSet((eb) => ({
+        available: eb.ref('excluded.available'),
+        pending: eb.ref('excluded.pending'),
+        read_at: eb.ref('excluded.read_at'),
+      })),
+    )
+    .execute();
+}
+
+/**
+ * The money in a currency that the store accounts for, with what is on its way back. Undefined while it cannot be
+ * said: an order's answer is due.
+ */
+export async function claimedBalance(db: StoreDatabase, currency: string): Promise<string | undefined> {
+  const { rows } = await sql<{ in_flight: boolean }>`
+    select exists (select from provider_requests join payouts using (payout_id)
+              where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
+      or exists (select from provider_orders where split_part(symbol, '/', 2) = ${currency}
+                 and status not in (${sql.join(ORDER_ENDS)})) as in_flight`.execute(db);
+  if (rows[0]?.in_flight !== false) return undefined;
+  return addAmounts(
+    await balanceOf(db, { kind: ACCOUNT_KIND.PROVIDER }, currency),
+    await balanceOf(db, { kind: ACCOUNT_KIND.RETURN_PENDING }, currency),
+  );
 }

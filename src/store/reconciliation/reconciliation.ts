@@ -4,11 +4,10 @@ import { addAmounts, compareAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUSES } from '../../domain/payout-status.js';
 import { FAILED_OR_CANCELLED, type ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
-import { readAccountOpening } from './account-opening.js';
-import { bookOutsideActivity } from './bookings.js';
+import { readAccountOpening, readProviderBalances } from '../ledger/provider-account.js';
+import { bookOutsideActivity } from '../ledger/bookings.js';
 import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { groupBy } from '../grouping.js';
-import { balanceOf, isBooked, lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
+import { balanceOf, isBooked, lockLedger } from '../ledger/journal.js';
 
 /** What reconciliation compares with the provider, and what it leaves in the store. */
 
@@ -32,7 +31,7 @@ export async function readStoreSnapshot(
   const since = new Date(sinceMs - CLOCK_MARGIN_MS);
   const { openedAt } = await readAccountOpening(db);
   return inSnapshot(db, async (trx) => ({
-    balances: await readProviderBalances(trx),
+    balances: [...(await readProviderBalances(trx))].map(([currency, provider]) => ({ currency, provider })),
     attempts: await readAttempts(trx, since, mentioned),
     deposits: await readDeposits(trx, since, mentioned),
     outsideTransactionIds: await readOutsideIds(trx, mentioned),
@@ -44,15 +43,6 @@ export async function readStoreSnapshot(
 const CLOCK_MARGIN_MS = 86_400_000;
 
 const FINAL_STATUSES = PAYOUT_STATUSES.filter(isFinalStatus);
-
-async function readProviderBalances(trx: StoreTransaction): Promise<StoreSnapshot['balances']> {
-  return trx
-    .selectFrom('ledger_accounts')
-    .select(['currency', 'balance as provider'])
-    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
-    .where('kind', '=', ACCOUNT_KIND.PROVIDER)
-    .execute();
-}
 
 type Attempt = StoreSnapshot['attempts'][number];
 
@@ -157,6 +147,18 @@ async function readBooked(trx: StoreTransaction): Promise<ReadonlyMap<string, re
       and cause in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT}, ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT})
     group by 1, 2`.execute(trx);
   return groupBy(rows, (row) => row.key);
+}
+
+/** `Map.groupBy`, which Node 20 does not have. */
+function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 async function readDeposits(
