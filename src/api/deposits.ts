@@ -89,7 +89,7 @@ const assignedParts = z
     }
   });
 
-// A union says of a list that is wrong neither where nor why.
+// The error of a union does not say where a list is wrong, or why.
 const assignment = z.preprocess(
   (to, context) => {
     if (to === 'available') return to;
@@ -268,11 +268,11 @@ async function assignDeposit(
   const outcome = await deposits.assign(depositId, { to, actor });
   const after = await readDeposit(store, depositId);
   if (after.status !== DEPOSIT_STATUS.ALLOCATED) throw notAssigned(outcome);
-  // Between the two looks someone else may have decided, and otherwise.
+  // Somebody else may have decided otherwise between the two readings.
   return assertAssignedAs(to, after);
 }
 
-/** The parts whose amount is none of the deposit's currency. */
+/** The parts whose amount cannot be paid in the deposit's currency. */
 function findAssignmentProblems(to: Assignment, currency: string): FieldProblem[] {
   if (to === 'available') return [];
   return [...to.entries()]
@@ -280,7 +280,7 @@ function findAssignmentProblems(to: Assignment, currency: string): FieldProblem[
     .map(([index]) => ({ field: `to.${index}.amount`, message: amountRule(currency) }));
 }
 
-/** What keeps the parts from being all of the deposit, in words that name both sums; undefined when they are. */
+/** Names both sums where the parts do not add up to the deposit; undefined where they do. */
 function explainWrongSum(to: Assignment, { amount, currency }: DepositRecord): string | undefined {
   if (to === 'available') return undefined;
   const sum = sumOf(to);
@@ -294,8 +294,8 @@ function assertAssignedAs(to: Assignment, deposit: DepositRecord): DepositRecord
 }
 
 /**
- * Whether the deposit went where the assignment wants it. What a payout was given and did not need went on to the
- * available balance, so a payout may have less than its part as long as nobody else has the rest.
+ * Whether the deposit went where the assignment wants it. The available balance gets what a payout was given and did
+ * not need. So a payout may have less than its part, as long as no other payout has the rest.
  */
 function isAssignedAs(to: Assignment, { amount, allocations }: DepositRecord): boolean {
   const given = allocations.filter(({ payoutId }) => payoutId !== null);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ApiServer } from './api-server.js';
 import { problemAnswer, ProblemError, retryAfter } from './problem.js';
@@ -65,13 +66,9 @@ async function assertReady(dependencies: HealthDependencies): Promise<void> {
 
 /** Never rejects; a late ping is left to itself. */
 async function answersInTime(ping: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), PING_TIMEOUT_MS);
-  });
   const answered = ping.then(
     () => true,
     () => false,
   );
-  return Promise.race([answered, timeout]).finally(() => clearTimeout(timer));
+  return Promise.race([answered, delay(PING_TIMEOUT_MS, false, { ref: false })]);
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { PAYOUT_ID_PATTERN } from '../domain/identifiers.js';
@@ -68,20 +69,11 @@ export function readJsonBodiesOnly(app: ApiServer): void {
     'application/json',
     { parseAs: 'buffer' },
     (request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void) => {
-      const text = decodeUtf8(body);
-      if (text === undefined) done(new ProblemError('BAD_REQUEST', 'The body is not UTF-8.'));
-      else if (text === '') done(null, undefined);
-      else void parseJson(request, text, done);
+      if (!isUtf8(body)) done(new ProblemError('BAD_REQUEST', 'The body is not UTF-8.'));
+      else if (body.length === 0) done(null, undefined);
+      else void parseJson(request, body.toString('utf8'), done);
     },
   );
-}
-
-function decodeUtf8(body: Buffer): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Answers 404 for paths that do not exist and 405 for methods that a path does not know; before any route is added. */

@@ -5,7 +5,7 @@ import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { DecisionContent } from '../temporal/payout-gateway.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
-import { payout, toPayout, toUnbookedPayout, unbookedPayout } from './payout-resource.js';
+import { payout, toPayout, toUnstoredPayout, unstoredPayout } from './payout-resource.js';
 import { destination, NO_SUCH_PAYOUT, payoutNotFound, readPayout } from './payouts.js';
 import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, namedSchemas, payoutParams } from './schemas.js';
@@ -71,7 +71,7 @@ const CANCEL = {
   params: payoutParams,
   body: cancellationBody,
   response: {
-    200: answer('The payout is cancelled.', z.union([payout, unbookedPayout])),
+    200: answer('The payout is cancelled.', z.union([payout, unstoredPayout])),
     404: NO_SUCH_PAYOUT,
     409: problemAnswer('The payout has ended, or its money may have left.'),
     ...BODY_PROBLEMS,
@@ -146,7 +146,7 @@ async function cancelPayout(
   if (after !== undefined) return toCancelledPayout(after);
   if (outcome.kind === 'notRunning') throw payoutNotFound();
   // Cancelled before it was open: the store need not ever have heard of it.
-  return toUnbookedPayout(payoutId, PAYOUT_STATUS.CANCELLED);
+  return toUnstoredPayout(payoutId, PAYOUT_STATUS.CANCELLED);
 }
 
 function toCancelledPayout(record: PayoutRecord) {

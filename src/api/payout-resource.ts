@@ -148,7 +148,7 @@ export const payout = z
 export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
 
 /** A payout that is not in the store: what is known of it comes from its workflow. */
-export const unbookedPayout = z
+export const unstoredPayout = z
   .object({
     ...basics,
     status: z.enum(['opening', 'cancelled']),
@@ -164,7 +164,7 @@ export const unbookedPayout = z
     updatedAt: time.nullable(),
     ...history,
   })
-  .register(namedSchemas, { id: 'UnbookedPayout' });
+  .register(namedSchemas, { id: 'UnstoredPayout' });
 
 export const payoutList = listOf(payout).register(namedSchemas, { id: 'PayoutList' });
 
@@ -201,11 +201,11 @@ export function toPayoutWithTimeline(
 }
 
 /** What is not known is null, so that the answer has the members of any other payout. */
-export function toUnbookedPayout(
+export function toUnstoredPayout(
   payoutId: string,
   status: 'opening' | 'cancelled',
   opening?: OpeningPayout,
-): z.output<typeof unbookedPayout> {
+): z.output<typeof unstoredPayout> {
   const holdReason = opening?.holdReason ?? null;
   return {
     payoutId,

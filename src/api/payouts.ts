@@ -27,8 +27,8 @@ import {
   toPayout,
   toPayoutWithTimeline,
   toStartedPayout,
-  toUnbookedPayout,
-  unbookedPayout,
+  toUnstoredPayout,
+  unstoredPayout,
 } from './payout-resource.js';
 import {
   BODY_PROBLEMS,
@@ -148,7 +148,7 @@ const GET = {
   response: {
     200: answer(
       'The payout and everything that happened to it.',
-      z.union([payoutWithTimeline, unbookedPayout]),
+      z.union([payoutWithTimeline, unstoredPayout]),
     ),
     404: NO_SUCH_PAYOUT,
     ...INPUT_PROBLEMS,
@@ -257,7 +257,7 @@ async function getPayout({ store, payouts }: RouteDependencies, payoutId: string
   const stored = await readFromStore(store, payoutId);
   if (stored !== undefined) return stored;
   const opening = await payouts.findOpening(payoutId);
-  if (opening !== undefined) return toUnbookedPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
+  if (opening !== undefined) return toUnstoredPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
   // It may have been opened and ended between the two looks.
   const ended = await readFromStore(store, payoutId);
   if (ended === undefined) throw payoutNotFound();

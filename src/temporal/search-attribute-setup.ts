@@ -1,20 +1,37 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
-import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
+import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../domain/search-attributes.js';
 
-/** A workflow that sets an unregistered search attribute is retried for ever, so that they are checked first. */
+export type SearchAttributeSetup =
+  | { readonly kind: 'complete'; readonly registered: readonly string[] }
+  /** The server, such as Temporal Cloud, lets nobody look or register this way. */
+  | { readonly kind: 'notChecked' };
+
+export class MissingSearchAttributesError extends Error {
+  override readonly name = 'MissingSearchAttributesError';
+
+  constructor(names: readonly SearchAttributeName[], reason: string) {
+    const commands = names.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
+    super(
+      `Temporal lacks search attributes (${reason}): ` +
+        `register them with "temporal operator search-attribute create ${commands}"`,
+    );
+  }
+}
+
 const VISIBLE_TIMEOUT_MS = 30_000;
 const VISIBLE_POLL_MS = 250;
 
 /**
- * Registers the engine's search attributes where the namespace lacks them.
+ * Registers the engine's search attributes where the namespace lacks them. A workflow that sets an unregistered one is
+ * retried for ever, so that they are checked before any runs.
  * @throws MissingSearchAttributesError when they cannot be registered, or have another type
  */
 export async function ensureSearchAttributes(
   client: Client,
   namespace: string,
 ): Promise<SearchAttributeSetup> {
-  let missing: Name[];
+  let missing: SearchAttributeName[];
   try {
     missing = await findMissing(client, namespace);
   } catch (error) {
@@ -22,62 +39,35 @@ export async function ensureSearchAttributes(
     throw error;
   }
   if (missing.length === 0) return { kind: 'complete', registered: [] };
+  const searchAttributes = Object.fromEntries(missing.map((name) => [name, typeCodeOf(name)]));
   try {
-    await client.connection.operatorService.addSearchAttributes({
-      namespace,
-      searchAttributes: Object.fromEntries(
-        missing.map((name) => [name, TYPE_CODES[SEARCH_ATTRIBUTES[name]]]),
-      ),
-    });
+    await client.connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
   } catch (error) {
     throw new MissingSearchAttributesError(missing, error instanceof Error ? error.message : 'refused');
   }
-  for (
-    const deadline = Date.now() + VISIBLE_TIMEOUT_MS;
-    Date.now() < deadline;
-    await delay(VISIBLE_POLL_MS)
-  ) {
+  for (const deadline = Date.now() + VISIBLE_TIMEOUT_MS; Date.now() < deadline;) {
     if ((await findMissing(client, namespace)).length === 0) return { kind: 'complete', registered: missing };
+    await delay(VISIBLE_POLL_MS);
   }
   throw new MissingSearchAttributesError(missing, 'they did not become visible in time');
 }
 
-export type SearchAttributeSetup =
-  | { readonly kind: 'complete'; readonly registered: readonly string[] }
-  /** The server, such as Temporal Cloud, lets nobody look or register this way. */
-  | { readonly kind: 'notChecked' };
-
-const PERMISSION_DENIED = 7;
-const UNIMPLEMENTED = 12;
-
 function isWithoutOperatorService(error: unknown): boolean {
-  return isGrpcServiceError(error) && [PERMISSION_DENIED, UNIMPLEMENTED].includes(error.code);
+  return (
+    isGrpcServiceError(error) && [7 /* permission denied */, 12 /* unimplemented */].includes(error.code)
+  );
 }
 
 /** Temporal's `IndexedValueType`, as its API numbers it. */
-const TYPE_CODES = { Keyword: 2, Double: 4 } as const;
-
-type Name = keyof typeof SEARCH_ATTRIBUTES;
-const NAMES = Object.keys(SEARCH_ATTRIBUTES) as Name[];
-
-async function findMissing(client: Client, namespace: string): Promise<Name[]> {
-  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
-  const codes: Readonly<Record<string, number | undefined>> = customAttributes;
-  const wrong = NAMES.filter(
-    (name) => codes[name] !== undefined && codes[name] !== TYPE_CODES[SEARCH_ATTRIBUTES[name]],
-  );
-  if (wrong.length > 0) throw new MissingSearchAttributesError(wrong, 'they exist with another type');
-  return NAMES.filter((name) => codes[name] === undefined);
+function typeCodeOf(name: SearchAttributeName): number {
+  return { Keyword: 2, Double: 4 }[SEARCH_ATTRIBUTES[name]];
 }
 
-export class MissingSearchAttributesError extends Error {
-  override readonly name = 'MissingSearchAttributesError';
-
-  constructor(names: readonly Name[], reason: string) {
-    const commands = names.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
-    super(
-      `Temporal lacks search attributes (${reason}): ` +
-        `register them with "temporal operator search-attribute create ${commands}"`,
-    );
-  }
+async function findMissing(client: Client, namespace: string): Promise<SearchAttributeName[]> {
+  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({ namespace });
+  const registered = new Map<string, number>(Object.entries(customAttributes));
+  const names = Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeName[];
+  const wrong = names.filter((name) => registered.has(name) && registered.get(name) !== typeCodeOf(name));
+  if (wrong.length > 0) throw new MissingSearchAttributesError(wrong, 'they exist with another type');
+  return names.filter((name) => !registered.has(name));
 }

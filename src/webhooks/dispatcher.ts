@@ -23,7 +23,7 @@ export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchW
   return async function dispatchWebhook(webhookEventId) {
     const row = await store.webhooks.findWebhook(webhookEventId);
     if (row?.state !== WEBHOOK_STATE.PENDING) return;
-    // Counted first: an event that cannot be dispatched must not stay in front of all others.
+    // Counted first, so that an event that cannot be dispatched does not stay in front of all others.
     await store.webhooks.noteDispatch(webhookEventId);
     const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
     const refusal =
@@ -43,7 +43,7 @@ async function signalPayout(
   if (payoutId === null) return 'names no payout of this engine';
   const payout = await store.payouts.findPayout(payoutId);
   const isUnsent = payout?.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
-  // A request that was not found is looked for while a person decides: this may be where it is.
+  // While a person decides about an unknown outcome, its request is still looked for: this event may name it.
   const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
   if (isUnsent && !isLookedFor) return 'the payout is held: evidence for whoever decides';
   return (await gateway.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';

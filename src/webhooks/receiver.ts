@@ -49,7 +49,7 @@ const KEY_RELOAD_PAUSE_MS = 1_000;
 
 /**
  * `POST /webhooks/qbitpay`: verify the raw bytes → store → 2xx → dispatch. The answer is 2xx only once the event
- * is durable; what is lost between storing and dispatching, the sweeper dispatches.
+ * is durable. The sweeper dispatches what is lost between storing and dispatching.
  */
 export async function registerWebhookReceiver(
   app: FastifyInstance,
@@ -160,7 +160,7 @@ async function classifyWebhook(store: Store, event: WebhookEvent, rules: Webhook
         ? await store.payouts.findPayoutIdByProviderId(payout.providerPayoutId)
         : payoutIdOfExternalId(payout.externalOrderId);
     const subject = { providerObjectId: payout.providerPayoutId, payoutId: payoutId ?? null };
-    // Evidence for looking a payout up; only an end is a reason to read.
+    // The event helps to resolve an unknown outcome; only an end is a reason to read the payout.
     if (payout.outcome === undefined) return { ...withoutConsequence('announces no end'), ...subject };
     return pending(subject.providerObjectId, subject.payoutId);
   } catch (error) {
