@@ -1,59 +1,49 @@
 import { addAmounts } from '../domain/money.js';
-import { confirmDeposit, depositFields, receiveDeposit } from './deposits.js';
-import { endpoint, type Endpoint } from './endpoint.js';
-import { exactNumber, parseExactJson, toExactJson } from './exact-json.js';
-import { FAULT_KINDS, type FaultEffect, type FaultKind } from './fault-kinds.js';
+import { confirmDeposit, receiveDeposit } from './deposits.js';
+import { parseLeniently, toExactJson } from './exact-json.js';
+import { assertApplicable, faultFields } from './faults.js';
 import * as fields from './fields.js';
-import {
-  assertScale,
-  choice,
-  currencyCode,
-  flag,
-  integer,
-  looseAmount,
-  optional,
-  text,
-  withDefault,
-} from './fields.js';
-import { newId } from './identifiers.js';
+import { assertScale, choice, flag, integer, optional, text, withDefault } from './fields.js';
 import { adjustBalance, book, ensureBalances } from './ledger.js';
-import { findRecord, listPage } from './list-page.js';
 import { expireQuotes } from './market.js';
-import { createDashboardPayout, dashboardPayoutFields } from './payouts.js';
+import * as payouts from './payouts.js';
 import { badRequest } from './provider-error.js';
 import * as records from './records.js';
-import { activeRules, isWanted, removeRules } from './rules.js';
+import { endpoint, type Endpoint } from './serving.js';
 import { priceFields, settingsFields } from './settings.js';
-import { advancePayout, payoutsInFlight, reschedulePayouts, returnPayout, settleAll } from './settlement.js';
-import type { Simulation } from './simulation.js';
-import type { Table } from './table.js';
-import { eventMembers } from './webhook-delivery.js';
+import type { Store } from './store.js';
+import { activeRules, isWanted, pageFields, removeRules, type Table } from './table.js';
+import { eventMembers, type WebhookDelivery } from './webhook-delivery.js';
 import { putEvent } from './webhook-events.js';
 import * as views from './wire-views.js';
-
-const MAX_WAIT_MS = 600_000;
-const times = withDefault(integer(1, 1_000_000), 1);
-const signature = withDefault(choice(['valid', 'wrong', 'none']), 'valid');
 
 /**
  * The control surface, `/_simulator`: what happens outside the API, and what goes wrong. Without authentication.
  * `apiNames` are the endpoints that faults and latency may name.
  */
-export function controlEndpoints(simulation: Simulation, apiNames: readonly string[]): Endpoint[] {
+export function controlEndpoints(
+  store: Store,
+  delivery: WebhookDelivery,
+  apiNames: readonly string[],
+): Endpoint[] {
+  const faultShape = { ...faultFields, endpoint: withDefault(choice([...apiNames, '*']), null) };
   return [
-    ...overviewEndpoints(simulation),
-    ...settingsEndpoints(simulation, apiNames),
-    ...moneyEndpoints(simulation),
-    ...payoutEndpoints(simulation),
-    ...forgettingEndpoints(simulation),
-    ...ruleEndpoints(simulation),
-    ...faultEndpoints(simulation, apiNames),
-    ...eventEndpoints(simulation),
+    ...overviewEndpoints(store),
+    ...settingsEndpoints(store, delivery, apiNames),
+    ...moneyEndpoints(store),
+    ...payoutEndpoints(store),
+    ...forgettingEndpoints(store),
+    ...ruleEndpoints('/outcomes', store.payoutOutcomes, records.payoutOutcomeFields),
+    ...ruleEndpoints('/orders/outcomes', store.orderOutcomes, records.orderOutcomeFields),
+    ...ruleEndpoints('/faults', store.faults, faultShape, assertApplicable),
+    ...eventEndpoints(store, delivery),
   ];
 }
 
-function overviewEndpoints(simulation: Simulation): Endpoint[] {
-  const { store, timers, delivery } = simulation;
+const control: typeof endpoint = (name, shape, serve) =>
+  endpoint(name.replace(' ', ' /_simulator'), shape, serve);
+
+function overviewEndpoints(store: Store): Endpoint[] {
   const journalFields = {
     after: withDefault(integer(0, Number.MAX_SAFE_INTEGER), 0),
     limit: withDefault(integer(1, 10_000), 1000),
@@ -62,328 +52,206 @@ function overviewEndpoints(simulation: Simulation): Endpoint[] {
   return [
     control('GET /state', {}, () => ({
       balances: [...store.balances].map(views.balanceView),
-      symbols: views.symbolsView(store.settings),
-      counts: {
-        payouts: store.payouts.size,
-        payoutsInFlight: payoutsInFlight(store).length,
-        orders: store.orders.size,
-        deposits: store.deposits.size,
-        charges: store.charges.size,
-        balanceTransactions: store.balanceTransactions.size,
-        events: store.events.size,
-        journal: store.journal.size,
-      },
+      ...views.exact({ symbols: store.settings.symbols }),
+      counts: { ...store.counts(), payoutsInFlight: payouts.payoutsInFlight(store).length },
       faults: activeRules(store.faults).length,
       outcomes: activeRules(store.payoutOutcomes).length,
     })),
     control('POST /reset', {}, () => {
-      timers.cancelAll();
-      delivery.forgetAll();
       store.reset();
       ensureBalances(store);
       return { reset: true };
     }),
-    control('GET /journal', { query: journalFields }, ({ query }) => {
-      const entries = store.journal.slice(query.after);
-      const wanted = entries.filter((entry) => isWanted(query.endpoint, entry.endpoint));
-      return {
-        object: 'list',
-        url: '/_simulator/journal',
-        data: wanted.slice(0, query.limit).map(journalView),
-      };
+    control('GET /journal', journalFields, (query) => {
+      const later = [...store.journal].slice(query.after);
+      const entries = later.filter((entry) => isWanted(query.endpoint, entry.endpoint)).slice(0, query.limit);
+      return { object: 'list', url: '/_simulator/journal', data: entries.map(journalView) };
     }),
   ];
 }
 
-function settingsEndpoints(simulation: Simulation, apiNames: readonly string[]): Endpoint[] {
-  const { store, delivery } = simulation;
-  const latencyFields = { ms: withDefault(integer(0, MAX_WAIT_MS), 0), endpoint: optional(choice(apiNames)) };
+function settingsEndpoints(store: Store, delivery: WebhookDelivery, apiNames: readonly string[]): Endpoint[] {
+  const changedPrice = { ...priceFields, expireQuotes: optional(flag) };
+  const latencyFields = { ms: withDefault(integer(0, 600_000), 0), endpoint: optional(choice(apiNames)) };
   return [
-    control('GET /settings', {}, () => views.settingsView(store.settings)),
-    control('PATCH /settings', { body: { apiKey: optional(text), ...settingsFields } }, ({ body }) => {
-      const { apiKey = store.apiKey, ...changes } = body;
+    control('GET /settings', {}, () => views.exact(store.settings)),
+    control('PATCH /settings', { apiKey: optional(text), ...settingsFields }, ({ apiKey, ...changes }) => {
       const before = store.settings;
+      store.apiKey = apiKey ?? store.apiKey;
       store.changeSettings(fields.withoutUndefined(changes));
-      store.apiKey = apiKey;
       ensureBalances(store);
       const { settlement, settleAfterMs, webhookUrl } = store.settings;
-      if (settlement !== before.settlement || settleAfterMs !== before.settleAfterMs)
-        reschedulePayouts(simulation);
-      if (webhookUrl !== null) store.afterCommit(() => delivery.release('waiting'));
-      return views.settingsView(store.settings);
+      const isRetimed = settlement !== before.settlement || settleAfterMs !== before.settleAfterMs;
+      if (isRetimed) payouts.reschedulePayouts(store);
+      if (webhookUrl !== null) delivery.release('waiting');
+      return views.exact(store.settings);
     }),
-    control(
-      'POST /price',
-      { body: { ...priceFields, expireQuotes: withDefault(flag, false) } },
-      ({ body: { expireQuotes: expires, ...price } }) => {
-        const others = store.settings.symbols.filter(({ symbol }) => symbol !== price.symbol);
-        store.changeSettings({ symbols: [...others, price] });
-        ensureBalances(store);
-        if (expires) expireQuotes(store, price.symbol);
-        return { symbols: views.symbolsView(store.settings) };
-      },
-    ),
-    control('POST /latency', { body: latencyFields }, ({ body: { ms, endpoint: name } }) => {
-      const byEndpoint = { ...store.settings.latencyByEndpoint };
+    control('POST /price', changedPrice, ({ expireQuotes: expires, ...price }) => {
+      const others = store.settings.symbols.filter(({ symbol }) => symbol !== price.symbol);
+      store.changeSettings({ symbols: [...others, price] });
+      ensureBalances(store);
+      if (expires === true) expireQuotes(store, price.symbol);
+      return views.exact({ symbols: store.settings.symbols });
+    }),
+    control('POST /latency', latencyFields, ({ ms, endpoint: name }) => {
+      const { latencyByEndpoint } = store.settings;
       if (name === undefined) store.changeSettings({ latencyMs: ms, latencyByEndpoint: {} });
-      else store.changeSettings({ latencyByEndpoint: { ...byEndpoint, [name]: ms } });
-      const { latencyMs, latencyByEndpoint } = store.settings;
-      return { ms: latencyMs, byEndpoint: latencyByEndpoint };
+      else store.changeSettings({ latencyByEndpoint: { ...latencyByEndpoint, [name]: ms } });
+      return { ms: store.settings.latencyMs, byEndpoint: store.settings.latencyByEndpoint };
     }),
   ];
 }
 
-function moneyEndpoints(simulation: Simulation): Endpoint[] {
-  const { store } = simulation;
-  const chargeFields = {
+function moneyEndpoints(store: Store): Endpoint[] {
+  const adjustmentFields = { ...records.moneyFields, amount: fields.signedAmount };
+  const seedFields = {
+    ...records.chargeFields,
     count: withDefault(integer(1, 10_000), 1),
-    currency: currencyCode,
-    amount: looseAmount,
-    status: withDefault(choice(records.CHARGE_STATUSES), 'closed'),
-    externalOrderId: optional(text),
     credited: withDefault(flag, false),
   };
-  const adjustmentFields = { currency: currencyCode, amount: fields.signedAmount };
   return [
-    control('POST /deposits', { body: depositFields }, ({ body }) =>
-      views.depositView(receiveDeposit(simulation, body)),
+    control('POST /deposits', records.depositFields, (order) =>
+      views.depositView(receiveDeposit(store, order)),
     ),
-    control('GET /deposits', { query: fields.pageFields }, ({ query }) =>
-      listPage('/_simulator/deposits', store.deposits, query, () => true, views.depositView),
+    control('GET /deposits', pageFields, (page) =>
+      store.deposits.list('/_simulator/deposits', page, () => true, views.depositView),
     ),
-    control('POST /deposits/{id}/confirm', {}, ({ id }) =>
-      views.depositView(confirmDeposit(simulation, findRecord(store.deposits, id, 'deposit'))),
+    control('POST /deposits/{id}/confirm', {}, (_body, id) =>
+      views.depositView(confirmDeposit(store, store.deposits.find(id))),
     ),
     // Charges as an account that also collects money would have; with `credited` they move the balance.
-    control('POST /charges', { body: chargeFields }, ({ body: { count, credited, ...terms } }) => {
-      assertScale(terms.amount, terms.currency);
-      const amount = addAmounts(terms.amount);
-      const { currency } = terms;
+    control('POST /charges', seedFields, ({ count, credited, amount: asked, ...terms }) => {
+      const { status, currency } = terms;
+      assertScale(asked, currency);
+      const amount = addAmounts(asked);
+      const movement = { type: 'charge', currency, amount, fee: '0' } as const;
       const data = Array.from({ length: count }, () => {
-        const createdAt = store.charges.nextCreatedAt();
-        const charge = store.charges.put({ id: newId(), createdAt, ...terms, amount });
-        const movement = { currency, amount, fee: '0', source: charge.id, description: 'charge' };
-        if (credited) book(store, { ...movement, type: 'charge' });
+        const charge = store.charges.add({ paid: status === 'closed', ...terms, amount });
+        if (credited) book(store, { ...movement, source: charge.id });
         return views.chargeView(charge);
       });
       return { data };
     }),
-    control('POST /balances/adjust', { body: adjustmentFields }, ({ body: { currency, amount } }) => {
-      assertScale(amount.replace(/^-/, ''), currency);
+    control('POST /balances/adjust', adjustmentFields, ({ currency, amount }) => {
+      assertScale(amount.replace('-', ''), currency);
       return views.balanceView(adjustBalance(store, currency, addAmounts(amount)));
     }),
   ];
 }
 
-function payoutEndpoints(simulation: Simulation): Endpoint[] {
-  const { payouts } = simulation.store;
-  const shownFields = {
-    amount: optional(looseAmount),
+function payoutEndpoints(store: Store): Endpoint[] {
+  const { disguises } = store;
+  const find = (id: string): records.PayoutRecord => store.payouts.find(id);
+  const advanceFields = { status: choice(['inTransit', 'paid', 'failed', 'cancelled']) };
+  const claimFields = {
+    amount: optional(fields.looseAmount),
     fee: optional(fields.looseDecimal),
     status: optional(choice(records.PAYOUT_STATUSES)),
   };
   return [
-    control('POST /dashboard/payouts', { body: dashboardPayoutFields }, ({ body }) =>
-      views.payoutView(createDashboardPayout(simulation, body)),
+    control('POST /dashboard/payouts', records.moneyFields, ({ amount, currency }) =>
+      views.payoutView(payouts.createDashboardPayout(store, amount, currency)),
     ),
-    control(
-      'POST /payouts/{id}/advance',
-      { body: { status: choice(['inTransit', 'paid', 'failed', 'cancelled']) } },
-      ({ id, body }) =>
-        views.payoutView(advancePayout(simulation, findRecord(payouts, id, 'payout'), body.status)),
+    control('POST /payouts/{id}/advance', advanceFields, ({ status }, id) =>
+      views.payoutView(payouts.advancePayout(store, find(id), status)),
     ),
-    control('POST /payouts/{id}/return', { body: { fee: withDefault(flag, true) } }, ({ id, body }) =>
-      views.balanceTransactionView(
-        returnPayout(simulation.store, findRecord(payouts, id, 'payout'), body.fee),
-      ),
+    control('POST /payouts/{id}/return', { fee: withDefault(flag, true) }, ({ fee }, id) =>
+      views.balanceTransactionView(payouts.returnPayout(store, find(id), fee)),
     ),
-    control('POST /settle', {}, () => ({ settled: settleAll(simulation) })),
+    control('POST /settle', {}, () => ({ settled: payouts.settleAll(store) })),
     // What is left out stays as it was shown before.
-    control('POST /payouts/{id}/overwrite', { body: shownFields }, ({ id, body }) => {
-      const payout = findRecord(payouts, id, 'payout');
-      for (const name of ['amount', 'fee'] as const) assertScale(body[name] ?? '0', payout.currency, name);
-      const shown = { ...payout.shown, ...fields.withoutUndefined(body) };
-      return views.payoutView(views.shownPayout(payouts.put({ ...payout, shown })));
+    control('POST /payouts/{id}/overwrite', claimFields, (claims, id) => {
+      const payout = find(id);
+      assertScale(claims.amount ?? '0', payout.currency);
+      assertScale(claims.fee ?? '0', payout.currency, 'fee');
+      const disguise = disguises.get(id);
+      const shown = { ...disguise?.shown, ...fields.withoutUndefined(claims) };
+      disguises.put({ ...disguise, id, shown });
+      return views.payoutView({ ...payout, ...shown });
     }),
   ];
 }
 
 /** What is forgotten stays stored, and so does the money that it moved; the API denies it. */
-function forgettingEndpoints({ store }: Simulation): Endpoint[] {
-  const { payouts, orders, deposits, balanceTransactions } = store;
+function forgettingEndpoints({ payouts: allPayouts, orders, deposits, disguises }: Store): Endpoint[] {
+  const forget = (id: string): object =>
+    disguises.put({ ...disguises.get(id), id, forgotten: true }).shown ?? {};
   return [
-    control('POST /payouts/{id}/forget', {}, ({ id }) => {
-      const payout = payouts.put({ ...findRecord(payouts, id, 'payout'), forgotten: true });
-      return views.payoutView(views.shownPayout(payout));
-    }),
-    control('POST /orders/{id}/forget', {}, ({ id }) =>
-      views.orderView(orders.put({ ...findRecord(orders, id, 'order'), forgotten: true })),
+    control('POST /payouts/{id}/forget', {}, (_body, id) =>
+      views.payoutView({ ...allPayouts.find(id), ...forget(allPayouts.find(id).id) }),
     ),
-    control('POST /deposits/{id}/forget', {}, ({ id }) => {
-      const deposit = findRecord(deposits, id, 'deposit');
-      const transaction = balanceTransactions.get(deposit.balanceTransactionId ?? '');
-      if (transaction === undefined) {
-        throw badRequest('the deposit brought no money, so there is nothing to forget', 'id');
-      }
-      balanceTransactions.put({ ...transaction, forgotten: true });
+    control('POST /orders/{id}/forget', {}, (_body, id) =>
+      views.orderView({ ...orders.find(id), ...forget(orders.find(id).id) }),
+    ),
+    control('POST /deposits/{id}/forget', {}, (_body, id) => {
+      const deposit = deposits.find(id);
+      if (deposit.balanceTransactionId === null)
+        throw badRequest('the deposit brought no money to forget', 'id');
+      forget(deposit.balanceTransactionId);
       return views.depositView(deposit);
     }),
   ];
 }
 
-function ruleEndpoints({ store }: Simulation): Endpoint[] {
-  const { payoutOutcomes, orderOutcomes } = store;
-  const payoutRule = {
-    outcome: choice(records.PAYOUT_OUTCOMES),
-    amount: optional(looseAmount),
-    destination: optional(text),
-    externalOrderId: optional(text),
-    times,
-  };
-  const orderRule = {
-    status: choice(records.UNFILLED_STATUSES),
-    filled: withDefault(fields.looseDecimal, '0'),
-    externalOrderId: optional(text),
-    times,
-  };
-  const payoutRuleView = ({ amount, ...rule }: records.PayoutOutcomeRecord): object => ({
-    ...rule,
-    amount: amount === undefined ? undefined : exactNumber(amount),
-  });
-  const orderRuleView = ({ filled, ...rule }: records.OrderOutcomeRecord): object => ({
-    ...rule,
-    filled: exactNumber(filled),
-  });
+/** Ordering rules, seeing those that are still active, and taking one or all of them back. */
+function ruleEndpoints<R extends records.RuleRecord>(
+  path: string,
+  rules: Table<R>,
+  shape: fields.Shape,
+  assertAllowed: (rule: R) => void = () => undefined,
+): Endpoint[] {
+  const ordered = { ...shape, times: withDefault(integer(1, 1_000_000), 1) };
   return [
-    control('POST /outcomes', { body: payoutRule }, ({ body: { times: remaining, ...rule } }) =>
-      payoutRuleView(payoutOutcomes.put({ id: newId(), ...rule, remaining })),
-    ),
-    ...activeRuleEndpoints('/outcomes', payoutOutcomes, payoutRuleView),
-    control('POST /orders/outcomes', { body: orderRule }, ({ body: { times: remaining, ...rule } }) =>
-      orderRuleView(orderOutcomes.put({ id: newId(), ...rule, remaining })),
-    ),
-    ...activeRuleEndpoints('/orders/outcomes', orderOutcomes, orderRuleView),
+    control(`POST ${path}`, ordered, ({ times, ...terms }) => {
+      const rule = { id: records.newId(), ...terms, remaining: times } as unknown as R;
+      assertAllowed(rule);
+      return views.exact(rules.put(rule));
+    }),
+    control(`GET ${path}`, {}, () => ({ data: activeRules(rules).map(views.exact) })),
+    control(`DELETE ${path}`, {}, () => ({ removed: removeRules(rules) })),
+    control(`DELETE ${path}/{id}`, {}, (_query, id) => ({ removed: removeRules(rules, rules.find(id).id) })),
   ];
 }
 
-function faultEndpoints({ store }: Simulation, apiNames: readonly string[]): Endpoint[] {
-  const faultFields = {
-    kind: choice(Object.keys(FAULT_KINDS) as FaultKind[]),
-    endpoint: withDefault(choice([...apiNames, '*']), null),
-    eventType: withDefault(text, null),
-    externalOrderId: withDefault(text, null),
-    times,
-    status: optional(integer(200, 599)),
-    message: optional(text),
-    retryAfterSeconds: optional(integer(0, 86_400)),
-    wrapped: withDefault(flag, false),
-    delayMs: optional(integer(0, MAX_WAIT_MS)),
-  };
-  return [
-    control('POST /faults', { body: faultFields }, ({ body: { times: remaining, ...fault } }) => {
-      assertApplicable(fault);
-      return store.faults.put({ id: newId(), ...fault, remaining });
-    }),
-    ...activeRuleEndpoints('/faults', store.faults, (fault) => fault),
-    control('DELETE /faults/{id}', {}, ({ id }) => {
-      findRecord(store.faults, id, 'fault');
-      return { removed: removeRules(store.faults, id) };
-    }),
-  ];
-}
-
-/** Throws 400 for a member that a fault of this kind cannot have, or must have and has not. */
-function assertApplicable(fault: Omit<records.FaultRecord, 'id' | 'remaining'>): void {
-  const { strikes, delays }: FaultEffect = FAULT_KINDS[fault.kind];
-  const onWebhook = strikes === 'webhook';
-  const rules = [
-    ['endpoint', onWebhook ? 'refused' : 'required'],
-    ['externalOrderId', onWebhook ? 'refused' : 'optional'],
-    ['eventType', onWebhook ? 'optional' : 'refused'],
-    ['delayMs', delays === true ? 'required' : 'refused'],
-  ] as const;
-  for (const [name, rule] of rules) {
-    const isGiven = fault[name] !== null && fault[name] !== undefined;
-    if (rule !== (isGiven ? 'refused' : 'required')) continue;
-    throw badRequest(`${name} is ${rule} for the kind ${fault.kind}`, name);
-  }
-}
-
-function eventEndpoints({ store, delivery }: Simulation): Endpoint[] {
+function eventEndpoints(store: Store, delivery: WebhookDelivery): Endpoint[] {
   const { events } = store;
   const filterFields = { type: optional(text), subject: optional(text), delivery: optional(text) };
-  const forgeryFields = {
-    type: text,
-    data: fields.json,
-    signature,
-    livemode: optional(flag),
-    id: optional(text),
-  };
+  const signature = withDefault(choice(['valid', 'wrong', 'none']), 'valid');
+  const forged = { type: text, data: fields.json, signature, livemode: optional(flag), id: optional(text) };
+  const releaseFields = { order: optional(choice(['oldestFirst', 'newestFirst'])) };
   return [
-    control('GET /events', { query: { ...fields.pageFields, ...filterFields } }, ({ query }) => {
+    control('GET /events', { ...pageFields, ...filterFields }, (query) => {
       const matches = (event: records.EventRecord): boolean =>
         isWanted(query.type, event.type) &&
         isWanted(query.subject, event.subject?.id) &&
         isWanted(query.delivery, event.delivery);
-      return listPage('/_simulator/events', events, query, matches, eventView);
+      return events.list('/_simulator/events', query, matches, eventView);
     }),
-    control('GET /events/{id}', {}, ({ id }) => eventView(findRecord(events, id, 'event'))),
-    control('POST /events/{id}/resend', { body: { signature } }, async ({ id, body }) => {
-      findRecord(events, id, 'event');
-      return { id, attempt: await delivery.sendOnce(id, body.signature) };
+    control('GET /events/{id}', {}, (_query, id) => eventView(events.find(id))),
+    control('POST /events/{id}/resend', { signature }, async (body, id) => {
+      const attempt = await delivery.send(events.find(id), body.signature);
+      return { id, attempt };
     }),
-    control(
-      'POST /events/release',
-      { body: { order: optional(choice(['oldestFirst', 'newestFirst'])) } },
-      ({ body: { order } }) => ({ released: delivery.release('held', order === 'newestFirst') }),
-    ),
-    control('POST /events/forge', { body: forgeryFields }, async ({ body }) => {
-      const { id = newId(), type, livemode = store.settings.livemode } = body;
-      if (events.get(id) !== undefined) throw badRequest('the id exists already', 'id');
-      putEvent(store, { id, type, livemode, data: toExactJson(body.data), delivery: 'manual' });
-      return { id, attempt: await delivery.sendOnce(id, body.signature) };
+    control('POST /events/release', releaseFields, ({ order }) => ({
+      released: delivery.release('held', order === 'newestFirst'),
+    })),
+    control('POST /events/forge', forged, async ({ signature: signing, data, ...forgery }) => {
+      if (events.get(forgery.id ?? '') !== undefined) throw badRequest('the id exists already', 'id');
+      const { id = records.newId(), type, livemode = store.settings.livemode } = forgery;
+      const event = putEvent(store, { id, type, livemode, data: toExactJson(data), delivery: 'manual' });
+      return { id, attempt: await delivery.send(event, signing) };
     }),
   ];
 }
-
-function activeRuleEndpoints<R extends records.RuleRecord>(
-  path: string,
-  rules: Table<R>,
-  view: (rule: R) => object,
-): Endpoint[] {
-  return [
-    control(`GET ${path}`, {}, () => ({ data: activeRules(rules).map(view) })),
-    control(`DELETE ${path}`, {}, () => ({ removed: removeRules(rules) })),
-  ];
-}
-
-const control: typeof endpoint = (name, fieldsOf, serve) =>
-  endpoint(name.replace(' ', ' /_simulator'), fieldsOf, serve);
 
 function eventView(event: records.EventRecord): object {
-  const { id, type, createdAt, livemode, subject, delivery, attempts, nextAttemptAt } = event;
-  return {
-    id,
-    type,
-    createdAt,
-    livemode,
-    subject,
-    delivery,
-    attempts,
-    nextAttemptAt: nextAttemptAt === null ? null : new Date(nextAttemptAt).toISOString(),
-    body: eventMembers(event),
-  };
+  const { id, type, createdAt, livemode, subject, delivery, attempts, dueAt = null } = event;
+  const nextAttemptAt = dueAt === null ? null : new Date(dueAt).toISOString();
+  const body = eventMembers(event);
+  return { id, type, createdAt, livemode, subject, delivery, attempts, nextAttemptAt, body };
 }
 
 function journalView({ id, requestBody, ...entry }: records.JournalRecord): object {
-  return { sequence: Number(id), ...entry, body: parsedOrText(requestBody) };
-}
-
-function parsedOrText(body: string | null): unknown {
-  if (body === null) return null;
-  try {
-    return parseExactJson(body);
-  } catch {
-    return body;
-  }
+  const body = requestBody === null ? null : parseLeniently(requestBody);
+  return { sequence: Number(id), ...entry, body };
 }

@@ -1,12 +1,9 @@
-import type { z } from 'zod';
+import { createHash } from 'node:crypto';
 import { choice, object, optional, text, withoutUndefined } from './fields.js';
 
 const ACCOUNT = ['payerName', 'bankAccountNum'];
 
-/**
- * The payment methods with their labels and the fields each requires (contract, "Payment methods"). The contract lists
- * none for Yunshanfu, so only its type is required.
- */
+/** The payment methods, their labels and what each requires (contract, "Payment methods"); of Yunshanfu it is silent. */
 const PAYMENT_METHODS = {
   bankAccount: { en: 'Bank account', zh: '银行转账', required: [...ACCOUNT, 'bankName'] },
   wallet: { en: 'Wallet', zh: '钱包', required: ['payerName', 'addr'] },
@@ -15,37 +12,30 @@ const PAYMENT_METHODS = {
   Yunshanfu: { en: 'Yunshanfu', zh: '云闪付', required: [] },
   'Coins.ph': { en: 'Coins.ph', zh: 'Coins.ph', required: ACCOUNT },
   GCash: { en: 'GCash', zh: 'GCash', required: ACCOUNT },
-} as const satisfies Record<string, { en: string; zh: string; required: readonly string[] }>;
+};
 type PaymentMethod = keyof typeof PAYMENT_METHODS;
 
-const optionalText = optional(text);
+/** In the order in which the provider's example shows them. */
+const FIELD_NAMES =
+  'payerName bankAccountNum bankRoutingNum bankName bankDetailName bankAddr country state states city addr postalCode swift';
 
-/** A payout's destination, its fields in the order in which the provider's example shows them. */
+/** A payout's destination, checked for what its type requires. */
 export const destination = object({
-  payerName: optionalText,
-  bankAccountNum: optionalText,
-  bankRoutingNum: optionalText,
-  bankName: optionalText,
-  bankDetailName: optionalText,
-  bankAddr: optionalText,
-  country: optionalText,
-  state: optionalText,
-  states: optionalText,
-  city: optionalText,
-  addr: optionalText,
-  postalCode: optionalText,
-  swift: optionalText,
+  ...Object.fromEntries(FIELD_NAMES.split(' ').map((name) => [name, optional(text)])),
   type: choice(Object.keys(PAYMENT_METHODS) as PaymentMethod[]),
 })
-  .superRefine(assertComplete)
-  .transform((fields): Record<string, string> => withoutUndefined(fields));
+  .superRefine((fields: Readonly<Record<string, unknown>> & { readonly type: PaymentMethod }, context) => {
+    for (const name of PAYMENT_METHODS[fields.type].required) {
+      const message = `is required for the type ${fields.type}`;
+      if (fields[name] === undefined) context.addIssue({ code: 'custom', path: [name], message });
+    }
+  })
+  .transform((fields) => withoutUndefined(fields) as Readonly<Record<string, string>>);
 
-function assertComplete(fields: Record<string, string | undefined>, context: z.RefinementCtx): void {
-  const type = fields['type'] as PaymentMethod;
-  for (const name of PAYMENT_METHODS[type].required) {
-    if (fields[name] !== undefined) continue;
-    context.addIssue({ code: 'custom', path: [name], message: `is required for the type ${type}` });
-  }
+/** The id of a payment method: the same fields are the same method, whoever is paid through it. */
+export function paymentMethodId(fields: Readonly<Record<string, string>>): string {
+  const canonical = Object.entries(fields).sort(([left], [right]) => (left < right ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(canonical)).digest('hex').slice(0, 24);
 }
 
 /** The destination as an answer shows it: with its id, its object name and a label of its type. */

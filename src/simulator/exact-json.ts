@@ -1,19 +1,20 @@
 import { LosslessNumber, parse, stringify } from 'lossless-json';
 import { addAmounts } from '../domain/money.js';
 
-/** JSON with exact numbers: what goes over the wire never passes through a float, in either direction. */
+/** Parses a body without losing digits; numbers become `LosslessNumber`. Throws on malformed JSON. */
+export const parseExactJson = (text: string): unknown => parse(text);
 
-/** A decimal string as a bare JSON number with exactly its digits ("98.10" goes out as 98.1). */
-export function exactNumber(amount: string): LosslessNumber {
-  return new LosslessNumber(addAmounts(amount));
+/** The same, but text that is no JSON stays text. */
+export function parseLeniently(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Serialises an answer or event; members that are undefined are left out, as JSON.stringify does. */
-export function toExactJson(value: unknown): string {
-  return stringify(value) ?? 'null';
-}
+export const toExactJson = (value: unknown): string => stringify(value) ?? 'null';
 
-/** Parses a body without losing digits; numbers become `LosslessNumber`. Throws on malformed JSON. */
-export function parseExactJson(text: string): unknown {
-  return parse(text);
-}
+/** A decimal string as a bare JSON number with exactly its digits ("98.10" goes out as 98.1). */
+export const exactNumber = (amount: string): LosslessNumber => new LosslessNumber(addAmounts(amount));

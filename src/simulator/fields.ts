@@ -14,18 +14,24 @@ const TEXT_RULE = 'must be a text of 1 to 1000 characters';
 const CURRENCY_RULE = 'is not a currency code';
 const DECIMAL_RULE = 'must be a number of at most 18 digits before and 8 after the point';
 const URL_RULE = 'must be an http or https URL';
+const OBJECT_RULE = 'must be a JSON object';
+
+/** What an error says after the name of the field. */
+const says = (rule: string) => ({
+  error: ({ input }: { input?: unknown }) => ((input ?? null) === null ? 'is required' : rule),
+});
+const digits = (isDecimal: (value: unknown) => boolean) =>
+  z.custom<LosslessNumber | string>(isDecimal, says(DECIMAL_RULE)).transform(String);
+const unsigned = (schema: ReturnType<typeof digits>) =>
+  schema.refine((value) => AMOUNT_PATTERN.test(value), { error: DECIMAL_RULE, abort: true });
+const isPositive = (value: string): boolean => compareAmounts(value, '0') > 0;
 
 export const text = z.string(says(TEXT_RULE)).regex(/\S/, TEXT_RULE).max(1000, TEXT_RULE);
 export const flag = z.boolean(says('must be true or false'));
 export const currencyCode = z.string(says(CURRENCY_RULE)).regex(CURRENCY_PATTERN, CURRENCY_RULE);
-export const httpUrl = z
-  .string(says(URL_RULE))
-  .refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), URL_RULE);
+export const httpUrl = text.refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), URL_RULE);
 /** Any JSON object, taken as it is. */
-export const json = z.custom<object>(
-  (value) => typeof value === 'object' && value !== null,
-  says('must be a JSON object'),
-);
+export const json = z.looseObject({}, says(OBJECT_RULE));
 
 /** A positive amount as the API takes it: a JSON number in plain notation. */
 export const amount = unsigned(digits(isLosslessNumber)).refine(isPositive, 'must be positive');
@@ -39,91 +45,41 @@ export const signedAmount = looseDigits
 
 /** An integer in a body or, as text, in a query. */
 export function integer(min: number, max: number) {
-  const rule = `must be an integer from ${min} to ${max}`;
-  return looseDigits
-    .refine((value) => /^\d{1,15}$/.test(value), { error: rule, abort: true })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, rule);
+  const isInRange = (value: string): boolean =>
+    /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
+  return looseDigits.refine(isInRange, `must be an integer from ${min} to ${max}`).transform(Number);
 }
 
-export function choice<const T extends readonly string[]>(values: T) {
-  return z.enum(values, says(`must be one of ${values.join(', ')}`));
-}
+export const choice = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, says(`must be one of ${values.join(', ')}`));
+export const object = <S extends Shape>(shape: S) => z.strictObject(shape, says(OBJECT_RULE));
+export const listOf = <S extends Shape>(shape: S) => z.array(object(shape), says('must be a list'));
+export const optional = <S extends z.ZodType>(schema: S) => withDefault(schema, undefined);
+export const withDefault = <S extends z.ZodType, const D>(schema: S, value: D) =>
+  schema.nullish().transform((given) => given ?? value);
 
-export function listOf<S extends Shape>(shape: S) {
-  return z.array(object(shape), says('must be a list'));
-}
-
-export function object<S extends Shape>(shape: S) {
-  return z.strictObject(shape, says('must be a JSON object'));
-}
-
-export function optional<S extends z.ZodType>(schema: S) {
-  return withDefault(schema, undefined);
-}
-
-export function withDefault<S extends z.ZodType, const D>(schema: S, value: D) {
-  return schema.nullish().transform((given) => given ?? value);
-}
-
-/** Pagination (contract, "Lists and pagination"). */
-export const pageFields = {
-  limit: withDefault(integer(1, 100), 10),
-  starting_after: optional(text),
-  ending_before: optional(text),
-};
-export type PageRequest = Fields<typeof pageFields>;
-
-/** Reads a body or query by its schema; throws 400 naming the first field that is missing, unknown or wrong. */
-export function readFields<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
-  const result = schema.safeParse(value);
+/** Reads a body or query; throws 400 naming the first field that is missing, unknown or wrong. */
+export function readFields<S extends Shape>(shape: S, value: unknown): Fields<S> {
+  const result = object(shape).safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const path = issue?.path ?? [];
-  if (issue?.code === 'unrecognized_keys') {
-    const field = nameOf([...path, ...issue.keys.slice(0, 1)]);
-    throw badRequest(`unknown parameter ${field}`, field);
-  }
-  const field = nameOf(path);
-  throw badRequest(`${field || 'the body'} ${issue?.message ?? 'is wrong'}`, field || 'body');
+  const [issue] = result.error.issues;
+  const isUnknown = issue?.code === 'unrecognized_keys';
+  const path = [...(issue?.path ?? []), ...(isUnknown ? issue.keys.slice(0, 1) : [])];
+  // As in `wallets[0].addr`.
+  const parts = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
+  const field = parts.join('').slice(1);
+  if (isUnknown) throw badRequest(`unknown parameter ${field}`, field);
+  throw badRequest(`${field || 'the body'} ${issue?.message ?? ''}`, field || 'body');
 }
 
-/** Throws 400 for a code that is no currency's and an amount with more decimals than its currency has. */
+/** Throws 400 for an amount with more decimals than its currency has. */
 export function assertScale(value: string, currency: string, field = 'amount'): void {
   if (compareAmounts(value, '0') === 0 || isPayableAmount(value, currency)) return;
   throw badRequest(`${field} has too many decimals for ${currency}`, field);
 }
 
-export function withoutUndefined<T extends object>(
-  values: T,
-): { [Name in keyof T]: Exclude<T[Name], undefined> } {
-  const given = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as { [Name in keyof T]: Exclude<T[Name], undefined> };
-}
+type Given<T> = { [Name in keyof T]: Exclude<T[Name], undefined> };
 
-function says(rule: string) {
-  return {
-    error: ({ input }: { readonly input?: unknown }) =>
-      input === undefined || input === null ? 'is required' : rule,
-  };
-}
-
-function digits(isDecimal: (value: unknown) => boolean) {
-  return z.custom<LosslessNumber | string>(isDecimal, says(DECIMAL_RULE)).transform(String);
-}
-
-function unsigned<S extends z.ZodType<string>>(schema: S) {
-  return schema.refine((value) => AMOUNT_PATTERN.test(value), { error: DECIMAL_RULE, abort: true });
-}
-
-function isPositive(value: string): boolean {
-  return compareAmounts(value, '0') > 0;
-}
-
-/** `wallets[0].addr` */
-function nameOf(path: readonly PropertyKey[]): string {
-  return path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .replace(/^\./, '');
+export function withoutUndefined<T extends object>(values: T): Given<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Given<T>;
 }

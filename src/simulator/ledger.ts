@@ -1,25 +1,24 @@
 import { addAmounts, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { newId } from './identifiers.js';
 import { badRequest, ProviderError } from './provider-error.js';
-import type { BalanceRecord, BalanceTransactionRecord } from './records.js';
+import { type BalanceRecord, type BalanceTransactionRecord, newId } from './records.js';
 import { heldCurrencies } from './settings.js';
 import type { Store } from './store.js';
 
 /**
- * Balances and the transactions that explain them: for every currency, `available` is the sum of the `net` of its
- * available transactions and `pending` that of its pending ones; neither is ever negative. Only `adjustBalance` breaks
- * the first rule, on purpose.
+ * For every currency, `available` is the sum of the `net` of its available transactions and `pending` that of its
+ * pending ones; neither is ever negative. Only `adjustBalance` breaks the first rule, on purpose.
  */
 
+const EMPTY_BALANCE = { available: '0', pending: '0' };
+
 /** A movement to book: `amount` is signed, the fee reduces what arrives or is taken on top of what leaves. */
-type Movement = Omit<BalanceTransactionRecord, 'id' | 'createdAt' | 'availableOn' | 'net' | 'status'> & {
-  readonly status?: BalanceTransactionRecord['status'];
-};
+type Movement = Pick<BalanceTransactionRecord, 'currency' | 'amount' | 'fee' | 'type' | 'source'> &
+  Partial<Pick<BalanceTransactionRecord, 'status' | 'description'>>;
 
 /** Gives the account a balance, zero at first, in each of its currencies. */
 export function ensureBalances(store: Store): void {
   for (const currency of heldCurrencies(store.settings)) {
-    if (store.balances.get(currency) === undefined) store.balances.put(emptyBalance(currency));
+    if (store.balances.get(currency) === undefined) move(store, currency, 'available', '0');
   }
 }
 
@@ -27,14 +26,13 @@ export function ensureBalances(store: Store): void {
 export function shownBalances({ balances, settings }: Store): BalanceRecord[] {
   const held = heldCurrencies(settings);
   return [...balances].filter(
-    ({ id, available, pending }) =>
-      held.includes(id) || compareAmounts(addAmounts(available, pending), '0') > 0,
+    ({ id, available, pending }) => held.includes(id) || available !== '0' || pending !== '0',
   );
 }
 
 /** Throws 402 `api_error` [I] when less than this is available; to be called before anything is changed. */
-export function assertAvailable(store: Store, currency: string, amount: string): void {
-  const available = availableIn(store, currency);
+export function assertAvailable({ balances }: Store, currency: string, amount: string): void {
+  const { available } = balances.get(currency) ?? EMPTY_BALANCE;
   if (compareAmounts(available, amount) >= 0) return;
   const detail = `${amount} ${currency} needed, ${available} available`;
   throw new ProviderError(402, 'api_error', `insufficient ${currency} balance`, { detail });
@@ -42,12 +40,11 @@ export function assertAvailable(store: Store, currency: string, amount: string):
 
 /** Moves the balance and records why. The caller has made sure that it stays at or above zero. */
 export function book(store: Store, movement: Movement): BalanceTransactionRecord {
-  const { status = 'available', currency } = movement;
-  const net = subtractAmounts(movement.amount, movement.fee);
+  const { status = 'available', description = movement.type, currency, amount, fee } = movement;
+  const net = subtractAmounts(amount, fee);
   move(store, currency, status, net);
-  const createdAt = store.balanceTransactions.nextCreatedAt();
-  const record = { id: newId(), createdAt, availableOn: createdAt, ...movement, status, net };
-  return store.balanceTransactions.put(record);
+  const availableOn = new Date().toISOString();
+  return store.balanceTransactions.add({ ...movement, availableOn, status, description, net });
 }
 
 /** Turns a pending transaction into an available one, and its money with it. */
@@ -63,28 +60,16 @@ export function makeAvailable(store: Store, transactionId: string): void {
 
 /** Moves `available` and records nothing: a fault of the provider. Throws 400 when it would be negative. */
 export function adjustBalance(store: Store, currency: string, amount: string): BalanceRecord {
-  if (compareAmounts(addAmounts(availableIn(store, currency), amount), '0') < 0) {
+  const { available } = store.balances.get(currency) ?? EMPTY_BALANCE;
+  if (compareAmounts(addAmounts(available, amount), '0') < 0) {
     throw badRequest(`amount is more than what is available in ${currency}`, 'amount');
   }
   return move(store, currency, 'available', amount);
 }
 
-function availableIn({ balances }: Store, currency: string): string {
-  return balances.get(currency)?.available ?? '0';
-}
-
-function move(
-  { balances }: Store,
-  currency: string,
-  part: 'available' | 'pending',
-  net: string,
-): BalanceRecord {
-  const balance = balances.get(currency) ?? emptyBalance(currency);
+function move({ balances }: Store, id: string, part: 'available' | 'pending', net: string): BalanceRecord {
+  const balance = balances.get(id) ?? { id, balanceId: newId(), ...EMPTY_BALANCE };
   const moved = addAmounts(balance[part], net);
-  if (compareAmounts(moved, '0') < 0) throw new Error(`the ${part} ${currency} balance would be negative`);
+  if (compareAmounts(moved, '0') < 0) throw new Error(`the ${part} ${id} balance would be negative`);
   return balances.put({ ...balance, [part]: moved });
-}
-
-function emptyBalance(currency: string): BalanceRecord {
-  return { id: currency, balanceId: newId(), available: '0', pending: '0' };
 }

@@ -1,26 +1,16 @@
 import { addAmounts, compareAmounts, multiply, roundUpToCurrency, subtractAmounts } from '../domain/money.js';
-import { destination } from './destination.js';
-import { amount, assertScale, currencyCode, type Fields, looseAmount, optional, text } from './fields.js';
-import { newId, paymentMethodId } from './identifiers.js';
+import { paymentMethodId } from './destination.js';
+import { assertScale, type Fields } from './fields.js';
 import { assertAvailable, book } from './ledger.js';
 import { worthAtBid } from './market.js';
 import { badRequest } from './provider-error.js';
-import type { PayoutOutcome, PayoutRecord } from './records.js';
-import { isWanted, takeRule } from './rules.js';
-import { advancePayout, beginPayout } from './settlement.js';
-import type { Simulation } from './simulation.js';
+import type * as records from './records.js';
+import type { PayoutOutcome, PayoutRecord, PayoutStatus } from './records.js';
 import type { Store } from './store.js';
+import { isWanted, takeRule } from './table.js';
+import { announcePayout } from './webhook-events.js';
 
-export const payoutFields = {
-  amount,
-  currency: currencyCode,
-  destination,
-  description: optional(text),
-  externalOrderId: optional(text),
-};
-type PayoutRequest = Fields<typeof payoutFields>;
-
-export const dashboardPayoutFields = { amount: looseAmount, currency: currencyCode };
+type PayoutRequest = Fields<typeof records.payoutFields>;
 
 /** Values of `destination.payerName` that decide a payout's end without any control call. */
 const OUTCOMES_BY_PAYER_NAME: Readonly<Record<string, PayoutOutcome>> = {
@@ -30,106 +20,154 @@ const OUTCOMES_BY_PAYER_NAME: Readonly<Record<string, PayoutOutcome>> = {
 };
 
 /** Whom a person at the dashboard pays. */
-const DASHBOARD_DESTINATION = {
+const DASHBOARD_PAYEE = {
   type: 'bankAccount',
   payerName: 'Dashboard Payee',
   bankAccountNum: '6222000000000000',
   bankName: 'Simulated Bank',
 };
 
-/**
- * Takes amount and fee from `available` at once and starts the payout on its way. There is no idempotency: a second
- * POST with the same `externalOrderId` pays twice.
- */
-export function createPayout(simulation: Simulation, request: PayoutRequest): PayoutRecord {
-  const { store } = simulation;
+/** There is no idempotency: a second POST with the same `externalOrderId` pays twice. */
+export function createPayout(store: Store, request: PayoutRequest): PayoutRecord {
   const { amount: requested, currency } = request;
-  assertScale(requested, currency);
-  assertMinimum(store, requested, currency);
+  const { feeSide, deliverLess, payoutLimit: limit } = store.settings;
   const fee = payoutFee(store, requested, currency);
-  // By the fee side in force (contract, "Whose is the fee?").
-  const { feeSide, deliverLess } = store.settings;
-  const due = feeSide === 'added' ? requested : subtractAmounts(requested, fee);
-  const delivered = subtractAmounts(due, roundUpToCurrency(deliverLess ?? '0', currency));
-  if (compareAmounts(delivered, '0') <= 0) throw badRequest('amount leaves nothing to deliver', 'amount');
-  assertAvailable(store, currency, addAmounts(delivered, fee));
-  const outcome = decideOutcome(store, request);
-  return makePayout(simulation, { ...request, amount: delivered, fee, outcome });
-}
-
-/**
- * A payout that a person makes in the provider's dashboard: paid at once, with the fee on top, without
- * `externalOrderId` and without a minimum.
- */
-export function createDashboardPayout(
-  simulation: Simulation,
-  { amount: delivered, currency }: Fields<typeof dashboardPayoutFields>,
-): PayoutRecord {
-  assertScale(delivered, currency);
-  const fee = payoutFee(simulation.store, delivered, currency);
-  assertAvailable(simulation.store, currency, addAmounts(delivered, fee));
-  const terms = {
-    amount: delivered,
-    fee,
-    currency,
-    destination: DASHBOARD_DESTINATION,
-    outcome: 'paid',
-  } as const;
-  return advancePayout(simulation, makePayout(simulation, terms), 'paid');
-}
-
-/** What makes a payout, once it is clear that it may be made. */
-type PayoutTerms = Pick<
-  PayoutRecord,
-  'amount' | 'fee' | 'currency' | 'destination' | 'description' | 'externalOrderId' | 'outcome'
->;
-
-function makePayout(simulation: Simulation, terms: PayoutTerms): PayoutRecord {
-  const { store } = simulation;
-  const createdAt = store.payouts.nextCreatedAt();
-  const payout = store.payouts.put({
-    id: newId(),
-    createdAt,
-    ...terms,
-    status: 'pending',
-    // An estimate: the contract's own pending payout carries a date, so it proves nothing.
-    arrivalDate: new Date(Date.parse(createdAt) + 2 * store.settings.settleAfterMs).toISOString(),
-    destinationId: paymentMethodId(terms.destination),
-    advanceAt: null,
-  });
-  book(store, {
-    currency: terms.currency,
-    amount: subtractAmounts('0', terms.amount),
-    fee: terms.fee,
-    type: 'payout',
-    source: payout.id,
-    description: terms.description ?? 'payout',
-  });
-  return beginPayout(simulation, payout);
-}
-
-function assertMinimum(store: Store, requested: string, currency: string): void {
-  const { min, currency: limitCurrency } = store.settings.payoutLimit;
-  const worth = worthAtBid(store, requested, currency, limitCurrency);
+  const worth = worthAtBid(store, requested, currency);
   if (worth === undefined) throw badRequest('currency cannot be paid out by this account', 'currency');
-  if (compareAmounts(worth, min) >= 0) return;
-  throw badRequest(`amount is below the minimum of ${min} ${limitCurrency}`, 'amount');
+  if (compareAmounts(worth, limit.min) < 0) {
+    throw badRequest(`amount is below the minimum of ${limit.min} ${limit.currency}`, 'amount');
+  }
+  // By the fee side in force (contract, "Whose is the fee?").
+  const due = feeSide === 'added' ? requested : subtractAmounts(requested, fee);
+  const amount = subtractAmounts(due, roundUpToCurrency(deliverLess ?? '0', currency));
+  if (compareAmounts(amount, '0') <= 0) throw badRequest('amount leaves nothing to deliver', 'amount');
+  assertAvailable(store, currency, addAmounts(amount, fee));
+  return makePayout(store, { ...request, amount }, fee, decideOutcome(store, request));
+}
+
+/** What a person makes in the provider's dashboard: paid at once, with the fee on top and without a minimum. */
+export function createDashboardPayout(store: Store, amount: string, currency: string): PayoutRecord {
+  const fee = payoutFee(store, amount, currency);
+  assertAvailable(store, currency, addAmounts(amount, fee));
+  const unnamed = { description: undefined, externalOrderId: undefined };
+  const request = { amount, currency, destination: DASHBOARD_PAYEE, ...unnamed };
+  return advancePayout(store, makePayout(store, request, fee, 'paid'), 'paid');
+}
+
+function makePayout(store: Store, request: PayoutRequest, fee: string, outcome: PayoutOutcome): PayoutRecord {
+  const { amount, currency, destination, description = 'payout' } = request;
+  const payout = store.payouts.add({
+    ...request,
+    fee,
+    status: 'pending',
+    outcome,
+    // An estimate: the contract's own pending payout carries a date, so it proves nothing.
+    arrivalDate: new Date(Date.now() + 2 * store.settings.settleAfterMs).toISOString(),
+    destinationId: paymentMethodId(destination),
+    dueAt: moveAt(store, 'pending', outcome),
+  });
+  const movement = { currency, amount: subtractAmounts('0', amount), fee, description };
+  book(store, { ...movement, type: 'payout', source: payout.id });
+  announcePayout(store, payout);
+  return payout;
 }
 
 function payoutFee({ settings }: Store, requested: string, currency: string): string {
+  assertScale(requested, currency);
   const fee = settings.payoutFee ?? multiply(requested, settings.feeRates.payout);
   return addAmounts(roundUpToCurrency(fee, currency));
 }
 
 /** Where the payout will end: as a matching rule says, else by the payer's name, else it is paid. */
-function decideOutcome(store: Store, request: PayoutRequest): PayoutOutcome {
-  const { bankAccountNum, addr, payerName = '' } = request.destination;
+function decideOutcome(store: Store, { amount, destination, externalOrderId }: PayoutRequest): PayoutOutcome {
+  const accounts = [destination['bankAccountNum'], destination['addr']];
   const rule = takeRule(
     store.payoutOutcomes,
     (one) =>
-      (one.amount === undefined || compareAmounts(one.amount, request.amount) === 0) &&
-      (isWanted(one.destination, bankAccountNum) || isWanted(one.destination, addr)) &&
-      isWanted(one.externalOrderId, request.externalOrderId),
+      (one.amount === undefined || compareAmounts(one.amount, amount) === 0) &&
+      accounts.some((account) => isWanted(one.destination, account)) &&
+      isWanted(one.externalOrderId, externalOrderId),
   );
-  return rule?.outcome ?? OUTCOMES_BY_PAYER_NAME[payerName] ?? 'paid';
+  return rule?.outcome ?? OUTCOMES_BY_PAYER_NAME[destination['payerName'] ?? ''] ?? 'paid';
+}
+
+/** Where a payout goes from each status, by itself or by a control call. */
+const NEXT_STATUSES: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
+  pending: ['inTransit', 'failed', 'cancelled'],
+  inTransit: ['paid', 'failed', 'cancelled'],
+  paid: [],
+  failed: [],
+  cancelled: [],
+};
+
+type Transaction = records.BalanceTransactionRecord;
+
+/** What books the return of the money at the ends where it comes back. */
+const RETURN_TYPES: Readonly<Partial<Record<PayoutStatus, Transaction['type']>>> = {
+  failed: 'payout_failure',
+  cancelled: 'payout_cancel',
+};
+
+export function payoutsInFlight({ payouts }: Store): PayoutRecord[] {
+  return [...payouts].filter(({ status }) => NEXT_STATUSES[status].length > 0);
+}
+
+/** When a payout moves by itself; null for never. */
+function moveAt({ settings }: Store, status: PayoutStatus, outcome: PayoutOutcome): number | null {
+  const isStuck = outcome === 'stuck' && status === 'inTransit';
+  const waits = settings.settlement === 'manual' || isStuck || NEXT_STATUSES[status].length === 0;
+  return waits ? null : Date.now() + settings.settleAfterMs;
+}
+
+/** The next step of a payout that moves by itself. */
+export function stepPayout(store: Store, payout: PayoutRecord): void {
+  const { status, outcome } = payout;
+  if (status === 'pending') change(store, payout, outcome === 'cancelled' ? 'cancelled' : 'inTransit');
+  else change(store, payout, outcome === 'failed' ? 'failed' : 'paid');
+}
+
+/** Moves a payout to a status; `paid` from pending passes through inTransit. Throws 400 when it cannot go there. */
+export function advancePayout(store: Store, payout: PayoutRecord, status: PayoutStatus): PayoutRecord {
+  if (payout.status === 'pending' && status === 'paid') {
+    return change(store, change(store, payout, 'inTransit'), 'paid');
+  }
+  if (NEXT_STATUSES[payout.status].includes(status)) return change(store, payout, status);
+  throw badRequest(`a payout that is ${payout.status} cannot become ${status}`, 'status');
+}
+
+/** Carries every payout in flight to its end now, except those that are to be stuck; answers how many. */
+export function settleAll(store: Store): number {
+  const ends = payoutsInFlight(store).flatMap((payout) =>
+    payout.outcome === 'stuck' ? [] : [advancePayout(store, payout, payout.outcome)],
+  );
+  return ends.length;
+}
+
+/** Starts or stops the clocks of all payouts in flight after the settlement setting changed. */
+export function reschedulePayouts(store: Store): void {
+  for (const payout of payoutsInFlight(store)) {
+    store.payouts.put({ ...payout, dueAt: moveAt(store, payout.status, payout.outcome) });
+  }
+}
+
+/** Brings a payout's money back. Throws 400 unless it failed or was cancelled, and when it is back already. */
+export function returnPayout(store: Store, payout: PayoutRecord, withFee: boolean): Transaction {
+  const { id, currency, amount, status } = payout;
+  const type = RETURN_TYPES[status];
+  if (type === undefined) throw badRequest('only a payout that failed or was cancelled comes back', 'id');
+  if (payout.returned === true) throw badRequest('the payout came back already', 'id');
+  store.payouts.put({ ...payout, returned: true });
+  const fee = withFee ? subtractAmounts('0', payout.fee) : '0';
+  return book(store, { currency, amount, fee, type, source: id, description: `payout ${status}` });
+}
+
+function change(store: Store, payout: PayoutRecord, status: PayoutStatus): PayoutRecord {
+  const { returns, returnFees } = store.settings;
+  const arrivalDate = status === 'paid' ? new Date().toISOString() : payout.arrivalDate;
+  const dueAt = moveAt(store, status, payout.outcome);
+  const changed = store.payouts.put({ ...payout, status, arrivalDate, dueAt });
+  const comesBack = RETURN_TYPES[status] !== undefined && returns === 'immediate';
+  if (comesBack) returnPayout(store, changed, returnFees);
+  announcePayout(store, changed);
+  return changed;
 }

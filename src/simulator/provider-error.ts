@@ -1,29 +1,21 @@
 export type ErrorType = 'invalid_request_error' | 'authentication_error' | 'rate_limit_error' | 'api_error';
 
-/** The provider's error answer (contract, "Errors"). `field` is shown to control calls only. */
+/** The provider's error answer (contract, "Errors"). Only control calls show the `field`. */
 export class ProviderError extends Error {
   readonly status: number;
-  readonly type: ErrorType;
+  readonly body: { readonly type: ErrorType; readonly message: string; readonly detail: string | undefined };
   readonly field: string | undefined;
-  readonly detail: string | undefined;
 
   constructor(
     status: number,
     type: ErrorType,
     message: string,
-    more: { field?: string; detail?: string } = {},
+    { field, detail }: { field?: string; detail?: string } = {},
   ) {
     super(message);
-    this.name = 'ProviderError';
     this.status = status;
-    this.type = type;
-    this.field = more.field;
-    this.detail = more.detail;
-  }
-
-  /** The body of the answer; the detail only when there is one. */
-  body(): { type: ErrorType; message: string; detail: string | undefined } {
-    return { type: this.type, message: this.message, detail: this.detail };
+    this.body = { type, message, detail };
+    this.field = field;
   }
 }
 

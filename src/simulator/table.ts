@@ -1,18 +1,27 @@
-import type { PageRequest } from './fields.js';
-import type { StoredRecord } from './records.js';
+import { type Fields, integer, optional, text, withDefault } from './fields.js';
+import { badRequest, notFound } from './provider-error.js';
+import { newId, type RuleRecord, type StoredRecord } from './records.js';
+
+/** Pagination (contract, "Lists and pagination"). */
+export const pageFields = {
+  limit: withDefault(integer(1, 100), 10),
+  starting_after: optional(text),
+  ending_before: optional(text),
+};
 
 /** Records of one kind in order of creation, found by id and by position. */
 export class Table<R extends StoredRecord> {
-  readonly kind: string;
-  readonly #write: (kind: string, record: R) => void;
+  /** What happens to a record when it is due. */
+  onDue: (record: R) => void = () => undefined;
+  readonly name: string;
+  readonly #changed: (record: R) => void;
   readonly #rows: R[] = [];
   readonly #positions = new Map<string, number>();
   #lastCreatedAt = 0;
 
-  /** `write` hands a record to the log. */
-  constructor(kind: string, write: (kind: string, record: R) => void) {
-    this.kind = kind;
-    this.#write = write;
+  constructor(name: string, changed: (record: R) => void) {
+    this.name = name;
+    this.#changed = changed;
   }
 
   get size(): number {
@@ -23,32 +32,38 @@ export class Table<R extends StoredRecord> {
     return this.#rows[this.#positions.get(id) ?? -1];
   }
 
+  /** The record of this id; throws 404 when there is none. */
+  find(id: string): R {
+    const record = this.get(id);
+    if (record === undefined) throw notFound(this.name.slice(0, -1));
+    return record;
+  }
+
   /** All records, oldest first. */
   [Symbol.iterator](): IterableIterator<R> {
     return this.#rows.values();
   }
 
-  /** The records after a position, oldest first. */
-  slice(position: number): R[] {
-    return this.#rows.slice(position);
+  /** Stores a new record. Its time is strictly later than the last one's, so that "newest first" has one meaning. */
+  add(record: Omit<R, 'id' | 'createdAt'> & { readonly id?: string }): R {
+    const createdAt = new Date(Math.max(Date.now(), this.#lastCreatedAt + 1)).toISOString();
+    return this.put({ id: newId(), createdAt, ...record } as unknown as R);
   }
 
-  /** Stores a new record or replaces the one with the same id, and hands it to the log. */
+  /** Stores a record in place of the one with its id, or after all others. */
   put(record: R): R {
     this.restore(record);
-    this.#write(this.kind, record);
+    this.#changed(record);
     return record;
   }
 
-  /** The same without logging: for replaying the log. */
+  /** The same without telling anybody: for replaying the log. */
   restore(record: R): void {
-    const known = this.#positions.get(record.id);
-    if (known !== undefined) {
-      this.#rows[known] = record;
-      return;
-    }
-    this.#positions.set(record.id, this.#rows.push(record) - 1);
-    if ('createdAt' in record) this.#lastCreatedAt = Date.parse(String(record.createdAt));
+    const position = this.#positions.get(record.id) ?? this.#rows.length;
+    this.#positions.set(record.id, position);
+    this.#rows[position] = record;
+    if (record.createdAt !== undefined)
+      this.#lastCreatedAt = Math.max(this.#lastCreatedAt, Date.parse(record.createdAt));
   }
 
   clear(): void {
@@ -56,25 +71,57 @@ export class Table<R extends StoredRecord> {
     this.#positions.clear();
   }
 
-  /**
-   * The time of creation for the next record: strictly later than the last one's, so that "newest first" has one
-   * meaning. Above a thousand records a second it runs ahead of the clock by a millisecond each.
-   */
-  nextCreatedAt(): string {
-    return new Date(Math.max(Date.now(), this.#lastCreatedAt + 1)).toISOString();
-  }
-
-  /** A page, newest first, of the records that match. A cursor is the id of any record; it need not match. */
-  page(request: PageRequest, matches: (record: R) => boolean): R[] {
-    const isForth = request.ending_before !== undefined;
-    const cursor = this.#positions.get(request.ending_before ?? request.starting_after ?? '');
+  /** A page of the records that match, newest first. A cursor need not match; throws 400 for one that is no id. */
+  list(
+    url: string,
+    page: Fields<typeof pageFields>,
+    matches: (record: R) => boolean,
+    view: (record: R) => object,
+  ): object {
+    const { limit, starting_after, ending_before } = page;
+    if (starting_after !== undefined && ending_before !== undefined) {
+      throw badRequest('starting_after and ending_before exclude each other', 'ending_before');
+    }
+    const isForth = ending_before !== undefined;
     const step = isForth ? 1 : -1;
+    const cursor = ending_before ?? starting_after;
+    const start = cursor === undefined ? this.#rows.length : this.#positions.get(cursor);
+    if (start === undefined) {
+      const name = isForth ? 'ending_before' : 'starting_after';
+      throw badRequest(`${name} is no object's id`, name);
+    }
     const found: R[] = [];
-    let position = (cursor ?? (isForth ? -1 : this.#rows.length)) + step;
-    for (let row = this.#rows[position]; row !== undefined; row = this.#rows[(position += step)]) {
-      if (found.length === request.limit) break;
+    for (let position = start + step; found.length < limit; position += step) {
+      const row = this.#rows[position];
+      if (row === undefined) break;
       if (matches(row)) found.push(row);
     }
-    return isForth ? found.reverse() : found;
+    return { object: 'list', url, data: (isForth ? found.reverse() : found).map(view) };
   }
+}
+
+export function activeRules<R extends RuleRecord>(rules: Table<R>): R[] {
+  return [...rules].filter(({ remaining }) => remaining > 0);
+}
+
+/** The oldest rule that matches applies, and is used up by it. */
+export function takeRule<R extends RuleRecord>(
+  rules: Table<R>,
+  matches: (rule: R) => boolean,
+): R | undefined {
+  const rule = activeRules(rules).find(matches);
+  if (rule !== undefined) rules.put({ ...rule, remaining: rule.remaining - 1 });
+  return rule;
+}
+
+/** Takes back one rule, or all of them; answers how many were still active. */
+export function removeRules<R extends RuleRecord>(rules: Table<R>, id?: string): number {
+  const removed = activeRules(rules).filter((rule) => isWanted(id, rule.id));
+  for (const rule of removed) rules.put({ ...rule, remaining: 0 });
+  return removed.length;
+}
+
+/** Whether a value is the one that a rule or filter names; where it names none, every value is. */
+export function isWanted(named: unknown, value: unknown): boolean {
+  return named === undefined || named === null || named === value;
 }

@@ -1,89 +1,46 @@
 import { toExactJson } from './exact-json.js';
-import { FAULT_KINDS, type FaultEffect } from './fault-kinds.js';
-import { newId } from './identifiers.js';
-import type { DepositRecord, EventRecord, PayoutRecord, PayoutStatus } from './records.js';
-import { isWanted, takeRule } from './rules.js';
-import type { Simulation } from './simulation.js';
+import { effectOf } from './faults.js';
+import { type DepositRecord, type EventRecord, type PayoutRecord, type PayoutStatus } from './records.js';
 import type { Store } from './store.js';
+import { isWanted, takeRule } from './table.js';
 import { depositView, payoutView } from './wire-views.js';
 
-/** What a caller decides about an event; the rest is the same for all. */
-type NewEvent = Pick<EventRecord, 'type' | 'data'> & Partial<EventRecord>;
-
-/** The event of each status; `inTransition` is the provider's spelling (contract, "Webhooks"). */
-const PAYOUT_EVENTS: Readonly<Record<PayoutStatus, string>> = {
-  pending: 'payout.pending',
-  inTransit: 'payout.inTransition',
-  paid: 'payout.paid',
-  failed: 'payout.failed',
-  cancelled: 'payout.cancelled',
-};
-
 /** One event for each status change; it keeps what the payout was then. */
-export function announcePayout(simulation: Simulation, payout: PayoutRecord): void {
-  const subject = { kind: 'payout', id: payout.id } as const;
-  announce(simulation, PAYOUT_EVENTS[payout.status], subject, (claims: PayoutStatus = payout.status) =>
-    payoutView({ ...payout, status: claims }),
-  );
+export function announcePayout(store: Store, payout: PayoutRecord): void {
+  const { id, status } = payout;
+  // The provider's spelling (contract, "Webhooks").
+  const type = `payout.${status === 'inTransit' ? 'inTransition' : status}`;
+  const view = (claims: PayoutStatus = status): object => payoutView({ ...payout, status: claims });
+  announce(store, type, { kind: 'payout', id }, view);
 }
 
-export function announceDeposit(simulation: Simulation, deposit: DepositRecord): void {
-  const { id, amount, announcedAmount = amount, status } = deposit;
-  announce(
-    simulation,
-    'deposit.confirmed',
-    { kind: 'deposit', id },
-    (claims: DepositRecord['status'] = status) =>
-      depositView({ ...deposit, amount: announcedAmount, status: claims }),
-  );
+export function announceDeposit(store: Store, deposit: DepositRecord): void {
+  const { id, status, announcedAmount: amount = deposit.amount } = deposit;
+  const view = (claims = status): object => depositView({ ...deposit, amount, status: claims });
+  announce(store, 'deposit.confirmed', { kind: 'deposit', id }, view);
 }
 
-/** The test event: `livemode` false, to a URL of its own, not retried (contract, "Webhooks"). */
-export function sendTestEvent({ store, delivery }: Simulation, targetUrl: string): EventRecord {
-  const data = toExactJson({ id: newId(), object: 'test' });
-  const event = putEvent(store, {
-    type: 'event.test',
-    data,
-    livemode: false,
-    targetUrl,
-    nextAttemptAt: Date.now(),
-  });
-  store.afterCommit(() => delivery.take(event.id));
-  return event;
+/** Stores an event; one that is scheduled, as it is by itself, is sent when it is due. */
+export function putEvent(
+  store: Store,
+  event: Pick<EventRecord, 'type' | 'data'> & Partial<EventRecord>,
+): EventRecord {
+  const { delivery = 'scheduled' } = event;
+  const dueAt = delivery === 'scheduled' ? Date.now() : null;
+  const { livemode } = store.settings;
+  return store.events.add({ livemode, subject: null, delivery, attempts: [], dueAt, ...event });
 }
 
-/** Stores an event, by itself one that is not announced: a forged one, which the caller sends as it likes. */
-export function putEvent(store: Store, event: NewEvent): EventRecord {
-  return store.events.put({
-    id: newId(),
-    createdAt: store.events.nextCreatedAt(),
-    livemode: store.settings.livemode,
-    subject: null,
-    delivery: 'scheduled',
-    attempts: [],
-    nextAttemptAt: null,
-    ...event,
-  });
-}
-
-/** Records an event and hands it to delivery once it is on disk, as the fault says that strikes it. */
+/** Stores an event as the fault says that strikes it. */
 function announce(
-  { store, delivery }: Simulation,
+  store: Store,
   type: string,
   subject: EventRecord['subject'],
   view: (claims?: 'pending') => object,
 ): void {
-  const fault = takeRule(
-    store.faults,
-    ({ endpoint, eventType }) => endpoint === null && isWanted(eventType, type),
-  );
-  const effect: Partial<FaultEffect> = fault === undefined ? {} : FAULT_KINDS[fault.kind];
-  const event = putEvent(store, {
-    type,
-    subject,
-    data: toExactJson(view(effect.claims)),
-    delivery: effect.delivery ?? 'scheduled',
-    nextAttemptAt: effect.delivery === undefined ? Date.now() + (fault?.delayMs ?? 0) : null,
-  });
-  store.afterCommit(() => delivery.take(event.id, effect.copies));
+  const fault = takeRule(store.faults, (one) => one.endpoint === null && isWanted(one.eventType, type));
+  const { claims, copies = 1, delivery } = fault === undefined ? {} : effectOf(fault);
+  const event = { type, subject, data: toExactJson(view(claims)), copies };
+  if (delivery !== undefined) putEvent(store, { ...event, delivery });
+  else putEvent(store, { ...event, dueAt: Date.now() + (fault?.delayMs ?? 0) });
 }

@@ -3,139 +3,56 @@ import { exactNumber } from './exact-json.js';
 import type * as records from './records.js';
 import type { Settings } from './settings.js';
 
-/** Records as the wire shows them: one function per object of the contract, members in the order of its examples. */
+/** Records as the wire shows them: one function per object of the contract. */
 
 export function accountView({ feeRates, payoutLimit, wallets }: Settings): object {
-  const min = { currency: 'USDT', min: exactNumber('200') };
-  return {
-    feeRates: ratesView(feeRates),
-    limit: {
-      pay: { currency: 'USDT', min: exactNumber('5'), max: exactNumber('10000') },
-      payout: limitView(payoutLimit),
-      withdrawToken: min,
-    },
-    wallets,
-  };
+  const pay = { currency: 'USDT', min: '5', max: '10000' };
+  const withdrawToken = { currency: 'USDT', min: '200' };
+  return exact({ feeRates, limit: { pay, payout: payoutLimit, withdrawToken }, wallets });
 }
 
-export function balanceView({ id, balanceId, available, pending }: records.BalanceRecord): object {
-  return {
-    id: balanceId,
-    object: 'balance',
-    currency: id,
-    available: exactNumber(available),
-    pending: exactNumber(pending),
-  };
+export function balanceView({ id, balanceId, ...balance }: records.BalanceRecord): object {
+  return exact({ id: balanceId, object: 'balance', currency: id, ...balance });
 }
 
-export function balanceTransactionView(transaction: records.BalanceTransactionRecord): object {
-  const { id, currency, amount, availableOn, createdAt, type, source, status, description } = transaction;
-  return {
-    id,
-    object: 'balanceTransaction',
-    currency,
-    amount: exactNumber(amount),
-    availableOn,
-    createdAt,
-    type,
-    source,
-    status,
-    description,
-    fee: exactNumber(transaction.fee),
-    net: exactNumber(transaction.net),
-  };
+export function balanceTransactionView({ id, ...record }: records.BalanceTransactionRecord): object {
+  return exact({ id, object: 'balanceTransaction', ...record });
 }
 
-export function orderView({ id, createdAt, symbol, side, ...order }: records.OrderRecord): object {
-  return {
-    id,
-    object: 'order',
-    createdAt,
-    symbol,
-    side,
-    type: 'market',
-    amount: exactNumber(order.amount),
-    price: exactNumber(order.price),
-    quoteAmount: exactNumber(order.quoteAmount),
-    fee: exactNumber(order.fee),
-    status: order.status,
-    externalOrderId: order.externalOrderId,
-  };
+export function orderView({ id, ...record }: records.OrderRecord): object {
+  return exact({ id, object: 'order', ...record });
 }
 
 export function payoutView(payout: records.PayoutRecord): object {
-  return {
-    id: payout.id,
-    object: 'payout',
-    createdAt: payout.createdAt,
-    amount: exactNumber(payout.amount),
-    fee: exactNumber(payout.fee),
-    currency: payout.currency,
-    description: payout.description,
-    status: payout.status,
-    type: payout.destination['type'],
-    arrivalDate: payout.arrivalDate,
-    externalOrderId: payout.externalOrderId,
-    destination: destinationView(payout.destinationId, payout.destination),
-  };
-}
-
-/** A payout as the API claims it to be; its events, like its money, keep to the truth. */
-export function shownPayout(payout: records.PayoutRecord): records.PayoutRecord {
-  return { ...payout, ...payout.shown };
+  const { id, createdAt, amount, fee, currency, description, status, arrivalDate, externalOrderId } = payout;
+  const start = { id, object: 'payout', createdAt, amount, fee, currency, description, status };
+  const destination = destinationView(payout.destinationId, payout.destination);
+  return exact({ ...start, type: payout.destination['type'], arrivalDate, externalOrderId, destination });
 }
 
 /** The shape of a deposit notice; the contract publishes none [I]. */
 export function depositView(deposit: records.DepositRecord): object {
   const { id, currency, amount, addr, txHash, confirmations, status, createdAt } = deposit;
-  return {
-    id,
-    object: 'deposit',
-    currency,
-    amount: exactNumber(amount),
-    addr,
-    txHash,
-    confirmations,
-    status,
-    createdAt,
+  return exact({ id, object: 'deposit', currency, amount, addr, txHash, confirmations, status, createdAt });
+}
+
+export function chargeView({ id, ...record }: records.ChargeRecord): object {
+  return exact({ id, object: 'charge', ...record });
+}
+
+/** The members that are decimals, wherever they stand. */
+const DECIMALS = [
+  ...['amount', 'fee', 'net', 'price', 'quoteAmount', 'available', 'pending', 'bid', 'ask', 'min', 'max'],
+  ...['payout', 'pay', 'withdrawToken', 'trade', 'payoutFee', 'deliverLess', 'filled'],
+];
+
+/** The same members in the same order, decimals as exact numbers. */
+export function exact(record: object): object {
+  const toWire = (value: unknown, name: string): unknown => {
+    if (typeof value === 'string') return DECIMALS.includes(name) ? exactNumber(value) : value;
+    if (Array.isArray(value)) return value.map((one: unknown) => toWire(one, name));
+    return typeof value === 'object' && value !== null ? exact(value) : value;
   };
-}
-
-export function chargeView({ id, createdAt, status, amount, ...charge }: records.ChargeRecord): object {
-  return {
-    id,
-    object: 'charge',
-    createdAt,
-    paid: status === 'closed',
-    status,
-    amount: exactNumber(amount),
-    currency: charge.currency,
-    externalOrderId: charge.externalOrderId,
-  };
-}
-
-/** The settings in force; the API key is none of them. */
-export function settingsView(settings: Settings): object {
-  const { payoutFee, deliverLess } = settings;
-  return {
-    ...settings,
-    id: undefined,
-    payoutFee: payoutFee === null ? null : exactNumber(payoutFee),
-    deliverLess: deliverLess === null ? null : exactNumber(deliverLess),
-    feeRates: ratesView(settings.feeRates),
-    payoutLimit: limitView(settings.payoutLimit),
-    symbols: symbolsView(settings),
-  };
-}
-
-export function symbolsView({ symbols }: Settings): object[] {
-  return symbols.map(({ symbol, bid, ask }) => ({ symbol, bid: exactNumber(bid), ask: exactNumber(ask) }));
-}
-
-function limitView({ currency, min }: Settings['payoutLimit']): object {
-  return { currency, min: exactNumber(min) };
-}
-
-function ratesView(rates: Settings['feeRates']): object {
-  return Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, exactNumber(rate)]));
+  const members = Object.entries(record).map(([name, value]) => [name, toWire(value, name)]);
+  return Object.fromEntries(members) as object;
 }

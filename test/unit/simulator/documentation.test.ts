@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { FAULT_KINDS } from '../../../src/simulator/fault-kinds.js';
+import { FAULT_KINDS } from '../../../src/simulator/faults.js';
 import { closeEverything, startClient } from './simulator-fixture.js';
 
 afterEach(closeEverything);

@@ -1,4 +1,4 @@
-import { FAULT_KINDS } from '../../../src/simulator/fault-kinds.js';
+import { FAULT_KINDS } from '../../../src/simulator/faults.js';
 import {
   API_KEY,
   closeEverything,

@@ -142,7 +142,7 @@ describe('a killed simulator', () => {
     const copy = killedCopy();
     // As if those ten minutes had passed while it was down.
     const file = join(copy, STATE_FILE);
-    const stored = readFileSync(file, 'utf8').replace(/"(advanceAt|confirmAt)":\d+/g, '"$1":1');
+    const stored = readFileSync(file, 'utf8').replace(/"dueAt":\d+/g, '"dueAt":1');
     writeFileSync(file, stored);
     const receiver = await startReceiver();
     const options = { stateDirectory: copy, webhookUrl: receiver.url, settleAfterMs: 1 };
@@ -171,7 +171,7 @@ describe('a killed simulator', () => {
     const copy = killedCopy();
     // As if the 15 minutes had passed while it was down.
     const file = join(copy, STATE_FILE);
-    writeFileSync(file, readFileSync(file, 'utf8').replace(/"nextAttemptAt":\d+/g, '"nextAttemptAt":1'));
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/"dueAt":\d+/g, '"dueAt":1'));
     const second = await startReceiver();
     await startClient({ stateDirectory: copy, webhookUrl: second.url }, null);
     expect((await second.count(1)).map((one) => one.text)).toEqual([refused.text]);
