@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
-import { CRASH_POINT, type CallPoint } from '../faults/crash-points.js';
-import { openAnotherWorker, type AnotherWorker } from '../support/another-worker.js';
+import { openAnotherWorker } from '../support/another-worker.js';
 import { expectBooksToBalance } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
@@ -78,96 +77,6 @@ async function untilHeldAsUnknown(payoutId: string): Promise<Json> {
   await untilHoldReasonShown(engine, payoutId, 'UNKNOWN_OUTCOME');
   return held;
 }
-
-/** Something that happens once, and can be awaited. */
-function signal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
-}
-
-interface FrozenSender {
-  /** It wakes, and does the rest of its step. */
-  wake(): Promise<void>;
-}
-
-/** Another worker that has the right to send the request, and is frozen at a moment of it; its payout is held by now. */
-async function freezeSender(operation: Operation, payoutId: string, at: CallPoint): Promise<FrozenSender> {
-  await orderFault(engine, 'rate_limit_error', ENDPOINTS[operation], {
-    externalOrderId: payoutId,
-    times: ALWAYS,
-  });
-  await openAndFund(engine, { payoutId });
-  await untilAnswer(
-    () => providerRequestOf(operation, payoutId),
-    (providerRequest) => providerRequest?.state === 'retry_later',
-    'its turn to be sent by anybody',
-  );
-  await engine.stopWorker();
-  await engine.control('DELETE', '/faults');
-  await hide(payoutId);
-  const [frozen, woken] = [signal(), signal()];
-  const sender: AnotherWorker = openAnotherWorker(engine, {
-    onCrashPoint: async (crashPoint) => {
-      if (crashPoint !== at) return;
-      frozen.resolve();
-      await woken.promise;
-    },
-  });
-  const step = operation === 'order' ? sender.placeOrder(payoutId) : sender.createPayout(payoutId);
-  await Promise.race([
-    frozen.promise,
-    step.then((answer) => Promise.reject(new Error(JSON.stringify(answer)))),
-  ]);
-  await engine.startWorker();
-  await untilHeldAsUnknown(payoutId);
-  return {
-    wake: async () => {
-      woken.resolve();
-      await step;
-      await sender.close();
-    },
-  };
-}
-
-describe.each(OPERATIONS)('the sender of the %s comes back', (operation) => {
-  const isOrder = operation === 'order';
-
-  test('with what QbitPay answered: the payout goes on from that', async () => {
-    const payoutId = newId();
-    const sender = await freezeSender(
-      operation,
-      payoutId,
-      isOrder ? CRASH_POINT.ORDER_AFTER_RESPONSE : CRASH_POINT.PAYOUT_AFTER_RESPONSE,
-    );
-    await sender.wake();
-    await engine.untilStatus(payoutId, 'paid');
-    await expectConvertedAndPaidOnce(engine, payoutId);
-    expect((await providerRequestOf(operation, payoutId)).state).toBe('accepted');
-  });
-
-  test('with a refusal: that is then what becomes of the payout', async () => {
-    const payoutId = newId();
-    const sender = await freezeSender(
-      operation,
-      payoutId,
-      isOrder ? CRASH_POINT.ORDER_AFTER_GUARD : CRASH_POINT.PAYOUT_AFTER_GUARD,
-    );
-    await orderFault(engine, 'invalid_request_error', ENDPOINTS[operation], { externalOrderId: payoutId });
-    await sender.wake();
-    if (isOrder) {
-      expect(await engine.untilStatus(payoutId, 'failed')).toMatchObject({
-        failure: { type: 'ORDER_REFUSED' },
-      });
-    } else {
-      await engine.until(payoutId, ({ holdReason }) => holdReason === 'DESTINATION_REFUSED', 'refused');
-      await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
-    }
-    expect((await providerRequestOf(operation, payoutId)).state).toBe('refused');
-    const requests = await requestsTo(engine, ENDPOINTS[operation], payoutId);
-    expect(requests.flatMap(({ effects }) => effects)).toEqual([]);
-  });
-});
 
 /** It took effect, nobody heard of it, and neither lists nor events show it. */
 async function holdHidden(operation: Operation, payoutId: string, events?: 'webhookHeld') {

@@ -24,9 +24,6 @@ import {
 } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
-/** Longer than the waits inside. */
-const TIMEOUT_MS = 240_000;
-
 let engine: TestEngine;
 let proxy: ProviderProxy;
 let database: PostgresClient;
@@ -126,22 +123,6 @@ describe('the list shows a new one late', () => {
     await expectPaidOnce(payoutId);
   });
 });
-
-/** Made in the provider's dashboard, by many hands. */
-async function makeManyPayouts(count: number): Promise<void> {
-  // Nobody waits for news of them.
-  await engine.control('POST', '/faults', { kind: 'webhookLost', times: 10 * count });
-  await engine.control('POST', '/deposits', { currency: 'CNY', amount: 5 * count, notify: false });
-  let left = count;
-  const hand = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      await engine.control('POST', '/dashboard/payouts', { currency: 'CNY', amount: '1' });
-    }
-  };
-  await Promise.all(Array.from({ length: 16 }, hand));
-  await engine.control('DELETE', '/faults');
-}
 
 describe('two of them at QbitPay', () => {
   /** Held, with both of their ids in the timeline. */
@@ -503,23 +484,6 @@ describe('nothing is sent twice while an outcome is not known', () => {
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(2);
   });
 });
-
-// The last one: every reading after it goes through them all.
-test(
-  'it is found among thousands',
-  async () => {
-    const payoutId = newId();
-    const hidden = await hide('payout', payoutId);
-    await loseAnswer('payout', payoutId);
-    await untilRead(hidden, 1);
-    await makeManyPayouts(3_000);
-    hidden.show();
-    await expectPaidOnce(payoutId);
-    const lists = await requestsTo(engine, 'GET /api/v1/payouts');
-    expect(lists.length).toBeGreaterThan(30);
-  },
-  TIMEOUT_MS,
-);
 
 /** As its namespace's retention does in the end: nothing of the workflow is left. */
 async function forgetWorkflow(payoutId: string): Promise<void> {

@@ -92,18 +92,20 @@ function say(payout: Json, change: Json): void {
 }
 
 describe('an event that the API does not confirm', () => {
-  test.each([
-    ['payout.paid', 'paid'],
-    ['payout.paid', 'pending'],
-    ['payout.failed', 'failed'],
-    ['payout.cancelled', 'cancelled'],
-    ['payout.unheardOf', 'paid'],
-  ])('%s, with "%s" in it: the payout stays in transit', async (type, status) => {
+  test('whatever it says, the payout stays in transit', async () => {
     const payout = await openInTransit();
-    const before = await readingsOf(payout);
-    await forge(payout, type, status);
-    await untilReadAgain(payout, before);
-    await expectUnchanged(payout, 'in_transit');
+    for (const [type, status] of [
+      ['payout.paid', 'paid'],
+      ['payout.paid', 'pending'],
+      ['payout.failed', 'failed'],
+      ['payout.cancelled', 'cancelled'],
+      ['payout.unheardOf', 'paid'],
+    ] as const) {
+      const before = await readingsOf(payout);
+      await forge(payout, type, status);
+      await untilReadAgain(payout, before);
+      await expectUnchanged(payout, 'in_transit');
+    }
     await advance(payout, 'paid');
     await expectEnded(payout, 'paid');
   });

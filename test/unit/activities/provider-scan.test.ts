@@ -147,7 +147,7 @@ test('what was to be seen when a complete reading began is found, however the pa
       if (!isComplete) return;
       expect(idsOf(found)).toEqual(expect.arrayContaining(idsOf(oursOf(list.visibleAtStart))));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 400 },
   );
 });
 
@@ -158,7 +158,7 @@ test('nobody else is taken for ours, and nothing is found twice', async () => {
       expect(oursOf(found)).toEqual(found);
       expect(new Set(idsOf(found)).size).toBe(found.length);
     }),
-    { numRuns: 1_000 },
+    { numRuns: 200 },
   );
 });
 
@@ -172,7 +172,7 @@ test('it comes to an end, complete wherever the list keeps still', async () => {
       expect(list.pages).toBeLessThanOrEqual(MAX_READINGS * (Math.ceil(total / plan.pageSize) + 1));
       if (plan.paging === 'byId') expect([isComplete, list.readings]).toEqual([true, 1]);
     }),
-    { numRuns: 1_000 },
+    { numRuns: 200 },
   );
 });
 
@@ -188,7 +188,7 @@ test('in a list that keeps still it is found by one complete reading', async () 
       expect([isComplete, list.readings]).toEqual([true, 1]);
       expect(found).toHaveLength(plan.visibleAfterPages.length);
     }),
-    { numRuns: 1_000 },
+    { numRuns: 200 },
   );
 });
 
