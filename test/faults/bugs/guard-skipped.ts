@@ -18,8 +18,8 @@ export const GUARD_SKIPPED: Bug = {
     const requests: typeof store.requests = {
       ...store.requests,
       find: async (id) => {
-        const providerRequest = await store.requests.find(id);
-        return providerRequest && { ...providerRequest, state: REQUEST_STATE.PREPARED };
+        const found = await store.requests.find(id);
+        return found && { ...found, state: REQUEST_STATE.PREPARED };
       },
       claim: async (id, asked) => {
         const { sends } = await store.requests.get(id);

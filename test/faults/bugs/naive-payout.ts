@@ -10,7 +10,7 @@ import type { Bug } from './bug.js';
 /** What everybody writes first: an activity that posts, and a retry policy of three attempts. The baseline. */
 export const NAIVE_PAYOUT: Bug = {
   name: 'naivePayout',
-  about: 'createPayout without a providerRequest, tried three times by Temporal: the naive baseline',
+  about: 'createPayout without a provider request, tried three times by Temporal: the naive baseline',
   found: [
     { seed: 52, by: INVARIANT.PAID_ONCE },
     { seed: 21, by: INVARIANT.PAID_ONCE },
