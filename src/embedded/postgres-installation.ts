@@ -1,18 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import {
-  chmod,
-  cp,
-  mkdir,
-  readFile,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
@@ -119,7 +108,8 @@ async function copyForOtherAccounts(packaged: string, platform: string, log: Emb
   const draft = `${directory}.${randomBytes(4).toString('hex')}`;
   try {
     await cp(join(packaged, 'native'), draft, { recursive: true, verbatimSymlinks: true });
-    await openToAll(draft);
+    // Whatever root's umask is, the copy is readable, and what is a program for its owner is one for all.
+    await run('chmod', ['-R', 'a+rX', draft], ACCOUNT_TOOLS);
     // The name appears only when the copy is complete; who comes second finds it there and is content.
     await rename(draft, directory).catch((error: unknown) => {
       if (!existsSync(directory)) throw error;
@@ -128,16 +118,6 @@ async function copyForOtherAccounts(packaged: string, platform: string, log: Emb
     await rm(draft, { recursive: true, force: true });
   }
   return directory;
-}
-
-/** Whatever root's umask is, the copy is readable, and a file that was a program stays one. */
-async function openToAll(directory: string): Promise<void> {
-  await chmod(directory, READABLE_BY_ALL);
-  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isDirectory()) await chmod(path, READABLE_BY_ALL);
-    else if (entry.isFile()) await chmod(path, entry.parentPath.endsWith('/bin') ? READABLE_BY_ALL : 0o644);
-  }
 }
 
 async function createOpenDirectory(path: string): Promise<void> {

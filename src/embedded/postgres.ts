@@ -76,8 +76,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   for (let attempt = 1; ; attempt++) {
     const server = await spawnPostmaster({ ...options, home, installation, port });
     try {
-      await waitUntilReady('PostgreSQL', server, () => isServing(port, password), READY_TIMEOUT_MS);
-      await createDatabase(port, password);
+      await waitUntilReady('PostgreSQL', server, () => provideDatabase(port, password), READY_TIMEOUT_MS);
     } catch (error) {
       await server.stop();
       // Between choosing a free port and listening on it another process may have taken it.
@@ -211,8 +210,12 @@ function spawnPostmaster({
   });
 }
 
-function createClient(port: number, password: string): pg.Client {
-  return new pg.Client({
+/**
+ * Creates the database when it is missing. False while the server does not listen yet or still recovers; another
+ * server's refusal of our password is final.
+ */
+async function provideDatabase(port: number, password: string): Promise<boolean> {
+  const client = new pg.Client({
     host: HOST,
     port,
     user: SUPERUSER,
@@ -220,31 +223,20 @@ function createClient(port: number, password: string): pg.Client {
     database: 'postgres',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-}
-
-/** False while it does not listen yet or still recovers; another server's refusal of our password is final. */
-async function isServing(port: number, password: string): Promise<boolean> {
-  const client = createClient(port, password);
   client.on('error', () => undefined);
   try {
-    await client.connect();
-    return true;
-  } catch (error) {
-    const code = (error as { code?: string }).code ?? '';
-    if (/^28[0-9A-Z]{3}$/.test(code)) throw error;
-    return false;
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-async function createDatabase(port: number, password: string): Promise<void> {
-  const client = createClient(port, password);
-  await client.connect();
-  try {
+    const isConnected = await client.connect().then(
+      () => true,
+      (error: { code?: string }) => {
+        if (/^28[0-9A-Z]{3}$/.test(error.code ?? '')) throw error;
+        return false;
+      },
+    );
+    if (!isConnected) return false;
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [DATABASE]);
     if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+    return true;
   } finally {
-    await client.end();
+    await client.end().catch(() => undefined);
   }
 }

@@ -1,24 +1,18 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { get } from 'node:http';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { choosePort } from './choose-port.js';
 import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
 import type { EmbeddedLog } from './embedded-log.js';
 import { readCommandLine, stopLeftoverProcess, type StopStep } from './running-process.js';
-
-const run = promisify(execFile);
 
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';
 const PID_FILE = 'temporal.pid';
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 1_000;
-const REGISTRATION_TIMEOUT_MS = 20_000;
 const START_ATTEMPTS = 3;
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: homedir() };
 // The command's settings file and TEMPORAL_… variables may name another server: none of them applies here.
@@ -45,7 +39,7 @@ export interface TemporalDevServerOptions {
   readonly port?: number;
   /** @default a free port, another one at every start */
   readonly uiPort?: number;
-  /** Registered in the namespace `default`, also when a database file from an earlier start lacks them. */
+  /** Registered in the namespace `default` when it is created: once for a database file, at every start for memory. */
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
   /** Server settings beyond the engine's own, such as `frontend.rps` for a benchmark. */
   readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
@@ -70,8 +64,8 @@ interface Ports {
 }
 
 /**
- * Starts the dev server and answers when it serves, the search attributes are registered and its UI listens. One that
- * an engine killed by SIGKILL left behind in the same state directory is ended first.
+ * Starts the dev server and answers when it serves and its UI listens. One that an engine killed by SIGKILL left behind
+ * in the same state directory is ended first.
  *
  * @throws PortUnavailableError when a port asked for is taken
  * @throws Error with the last lines of its log when it does not come up
@@ -86,7 +80,6 @@ export async function startTemporalDevServer(options: TemporalDevServerOptions):
     try {
       await writeFile(join(stateDirectory, PID_FILE), JSON.stringify({ pid: server.pid, args }));
       await waitUntilReady('Temporal', server, () => isServing(ports), READY_TIMEOUT_MS);
-      await registerMissingSearchAttributes(options, ports, server);
     } catch (error) {
       await server.stop();
       // Between choosing a free port and listening on it another process may have taken it.
@@ -167,14 +160,10 @@ function commandArguments(options: TemporalDevServerOptions, ports: Ports): stri
     ...['--log-level', 'warn', '--log-format', 'text', '--color', 'never'],
     ...CLEAN_CONFIGURATION,
     ...storage,
-    ...Object.entries(dynamicConfig).flatMap(([key, value]) => [
-      '--dynamic-config-value',
-      `${key}=${JSON.stringify(value)}`,
-    ]),
-    ...Object.entries(options.searchAttributes).flatMap(([name, type]) => [
-      '--search-attribute',
-      `${name}=${type}`,
-    ]),
+    ...Object.entries(dynamicConfig).map(
+      ([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`,
+    ),
+    ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
   ];
 }
 
@@ -193,57 +182,13 @@ function spawnServer(options: TemporalDevServerOptions, args: readonly string[])
 
 /** True when the namespace is served and gRPC and the UI accept connections. */
 async function isServing(ports: Ports): Promise<boolean> {
-  const registered = await readSearchAttributes(ports);
+  const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+  const namespace = `http://${HOST}:${ports.http}/api/v1/namespaces/${NAMESPACE}/search-attributes`;
+  const answer = await fetch(namespace, { signal }).catch(() => undefined);
+  await answer?.body?.cancel();
   return (
-    registered !== undefined && (await acceptsConnections(ports.grpc)) && (await acceptsConnections(ports.ui))
+    answer?.ok === true && (await acceptsConnections(ports.grpc)) && (await acceptsConnections(ports.ui))
   );
-}
-
-/** The server registers the attributes of its command line only while it creates its database file. */
-async function registerMissingSearchAttributes(
-  { cliPath, searchAttributes }: TemporalDevServerOptions,
-  ports: Ports,
-  server: DetachedServer,
-): Promise<void> {
-  const findMissing = async (): Promise<[string, SearchAttributeType][]> => {
-    const registered = (await readSearchAttributes(ports)) ?? [];
-    return Object.entries(searchAttributes).filter(([name]) => !registered.includes(name));
-  };
-  const missing = await findMissing();
-  if (missing.length === 0) return;
-  const args = ['operator', 'search-attribute', 'create', '--address', `${HOST}:${ports.grpc}`];
-  const attributes = missing.flatMap(([name, type]) => ['--name', name, '--type', type]);
-  await run(cliPath, [...args, ...CLEAN_CONFIGURATION, ...attributes], {
-    env: ENVIRONMENT,
-    timeout: REGISTRATION_TIMEOUT_MS,
-  });
-  const isComplete = async (): Promise<boolean> => (await findMissing()).length === 0;
-  await waitUntilReady('Temporal, with its search attributes,', server, isComplete, READY_TIMEOUT_MS);
-}
-
-/** The names of those that are registered; undefined while the namespace is not served yet. */
-async function readSearchAttributes(ports: Ports): Promise<string[] | undefined> {
-  const answer = await readJson(
-    `http://${HOST}:${ports.http}/api/v1/namespaces/${NAMESPACE}/search-attributes`,
-  );
-  if (answer === undefined) return undefined;
-  return Object.keys((answer as { customAttributes?: Record<string, string> }).customAttributes ?? {});
-}
-
-/** Undefined for every answer but a 200. */
-async function readJson(url: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    const give = (value?: unknown): void => resolve(value);
-    const request = get(url, { agent: false, timeout: PROBE_TIMEOUT_MS }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (text += chunk));
-      response.on('error', () => give());
-      response.on('end', () => give(response.statusCode === 200 ? JSON.parse(text) : undefined));
-    });
-    request.on('timeout', () => request.destroy());
-    request.on('error', () => give());
-  });
 }
 
 async function acceptsConnections(port: number): Promise<boolean> {

@@ -1,7 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
+import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
 import type { StateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
+import { ensureSearchAttributes } from '../../src/temporal/search-attribute-setup.js';
 import {
   isRunning,
   openTemporaryStateDirectory,
@@ -15,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => directory.remove());
 
-async function start(searchAttributes: Record<string, 'Keyword' | 'Int'>): Promise<TemporalDevServer> {
+async function start(searchAttributes: Record<string, 'Keyword' | 'Double'>): Promise<TemporalDevServer> {
   return startTemporalDevServer({
     cliPath: await ensureTemporalCli(),
     stateDirectory: directory.path,
@@ -41,7 +43,7 @@ async function readAttributes(client: Client): Promise<string[]> {
   return Object.keys(answer.customAttributes);
 }
 
-test('keeps its workflows from one start to the next, and registers what a later version adds', async () => {
+test('keeps its workflows from one start to the next, and takes the attributes that a later version adds', async () => {
   const first = await start({ PayoutStatus: 'Keyword' });
   await withClient(first, async (client) => {
     expect(await readAttributes(client)).toEqual(['PayoutStatus']);
@@ -49,9 +51,12 @@ test('keeps its workflows from one start to the next, and registers what a later
   }).finally(() => first.stop());
   expect(await isRunning(first.pid)).toBe(false);
 
-  const second = await start({ PayoutStatus: 'Keyword', PayoutBatch: 'Int' });
+  const second = await start(SEARCH_ATTRIBUTES);
   await withClient(second, async (client) => {
-    expect((await readAttributes(client)).sort()).toEqual(['PayoutBatch', 'PayoutStatus']);
+    const names = Object.keys(SEARCH_ATTRIBUTES);
+    const registered = names.filter((name) => name !== 'PayoutStatus');
+    expect(await ensureSearchAttributes(client, 'default')).toEqual({ kind: 'complete', registered });
+    expect((await readAttributes(client)).sort()).toEqual(names.sort());
     const { status } = await client.workflow.getHandle('kept').describe();
     expect(status.name).toBe('RUNNING');
     expect((await fetch(second.uiUrl)).status).toBe(200);
