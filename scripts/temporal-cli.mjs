@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -202,7 +202,7 @@ async function takeBuildLock(target, cli, say) {
   for (let waited = false; Date.now() < deadline; waited = true) {
     if (isExecutable(cli)) return undefined;
     try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      await writeFile(lock, '', { flag: 'wx' });
       await removeDrafts(target);
       return lock;
     } catch (error) {
@@ -220,16 +220,7 @@ async function takeBuildLock(target, cli, say) {
 
 async function isAbandoned(lock) {
   const touched = await stat(lock).catch(() => undefined);
-  if (!touched) return false;
-  if (Date.now() - touched.mtimeMs > LOCK_STALE_MS) return true;
-  const pid = Number(await readFile(lock, 'utf8').catch(() => ''));
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return error.code === 'ESRCH';
-  }
+  return touched !== undefined && Date.now() - touched.mtimeMs > LOCK_STALE_MS;
 }
 
 async function removeDrafts(target) {

@@ -1,7 +1,11 @@
 import { z } from 'zod';
-import { DISCREPANCIES } from '../domain/discrepancy-descriptions.js';
 import { atCurrencyScale } from '../domain/money.js';
-import { DISCREPANCY_KIND, type Discrepancy, type ReconciliationReport } from '../domain/reconciliation.js';
+import {
+  DISCREPANCIES,
+  DISCREPANCY_KIND,
+  type Discrepancy,
+  type ReconciliationReport,
+} from '../domain/reconciliation.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { COMMON_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, decimal, namedSchemas, time } from './schemas.js';

@@ -1,6 +1,5 @@
-import { DISCREPANCIES } from '../domain/discrepancy-descriptions.js';
 import { atCurrencyScale } from '../domain/money.js';
-import type { Discrepancy, ReconciliationReport } from '../domain/reconciliation.js';
+import { DISCREPANCIES, type Discrepancy, type ReconciliationReport } from '../domain/reconciliation.js';
 
 /** A report as a person reads it in a terminal: what to act on first, then what there is to know. */
 export function renderReport(report: ReconciliationReport): string {

@@ -31,13 +31,17 @@ export interface FailureDescription {
   readonly actions: readonly OperatorAction[];
 }
 
-const { REJECTED, FAILED, HELD, WAITING, UNALLOCATED, FLAGGED } = FAILURE_KIND;
-const describe = (
-  kind: FailureKind,
-  meaning: string,
-  action: string,
-  actions: readonly OperatorAction[] = [],
-): FailureDescription => ({ kind, meaning, action, actions });
+const of =
+  (kind: FailureKind) =>
+  (meaning: string, action: string, actions: readonly OperatorAction[] = []): FailureDescription => {
+    return { kind, meaning, action, actions };
+  };
+const rejected = of(FAILURE_KIND.REJECTED);
+const failed = of(FAILURE_KIND.FAILED);
+const held = of(FAILURE_KIND.HELD);
+const waiting = of(FAILURE_KIND.WAITING);
+const unallocated = of(FAILURE_KIND.UNALLOCATED);
+const flagged = of(FAILURE_KIND.FLAGGED);
 const { RESUME, RESOLVE, RETRY, CANCEL } = OPERATOR_ACTION;
 
 const NEW_ID = 'Correct the request and send it under a new payoutId.';
@@ -47,242 +51,187 @@ const ASSIGN =
 const FREED = 'Nothing has to be done: the money is in the available balance.';
 
 const TABLE = {
-  INVALID_REQUEST: describe(REJECTED, 'The request is not a valid payout.', NEW_ID),
-  NO_SUCH_PAIR: describe(
-    REJECTED,
+  INVALID_REQUEST: rejected('The request is not a valid payout.', NEW_ID),
+  NO_SUCH_PAIR: rejected(
     'QbitPay has no market that sells the funding currency for the payout currency.',
     NEW_ID,
   ),
-  NO_DEPOSIT_ADDRESS: describe(
-    REJECTED,
+  NO_DEPOSIT_ADDRESS: rejected(
     'The QbitPay account has no wallet in the funding currency.',
     'Fund in another currency, or add the wallet at QbitPay; then use a new payoutId.',
   ),
-  NO_NETWORK: describe(
-    REJECTED,
+  NO_NETWORK: rejected(
     'QBITPAY_NETWORKS does not say which network the address of this currency belongs to.',
     'Add the currency to QBITPAY_NETWORKS and restart; then use a new payoutId.',
   ),
-  BELOW_MINIMUM: describe(REJECTED, 'The amount is below the minimum of the QbitPay account.', NEW_ID),
-  MINIMUM_NOT_COMPARABLE: describe(
-    REJECTED,
+  BELOW_MINIMUM: rejected('The amount is below the minimum of the QbitPay account.', NEW_ID),
+  MINIMUM_NOT_COMPARABLE: rejected(
     'The minimum of the QbitPay account is in a currency that is neither funded nor paid out.',
     'Fund in the currency of the minimum; then use a new payoutId.',
   ),
-  ORDER_REFUSED: describe(FAILED, 'QbitPay refused the order for good; nothing was converted.', FREED),
-  PAYOUT_REFUSED: describe(FAILED, 'QbitPay refused the payout for good; nothing was converted.', FREED),
-  PAYOUT_FAILED: describe(
-    FAILED,
+  ORDER_REFUSED: failed('QbitPay refused the order for good; nothing was converted.', FREED),
+  PAYOUT_REFUSED: failed('QbitPay refused the payout for good; nothing was converted.', FREED),
+  PAYOUT_FAILED: failed(
     'QbitPay accepted the payout and then reported it as failed.',
     'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
-  CANCELLED_BY_PROVIDER: describe(
-    FAILED,
+  CANCELLED_BY_PROVIDER: failed(
     'QbitPay accepted the payout and then cancelled it.',
     'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
   ),
-  UNKNOWN_OUTCOME: describe(
-    HELD,
+  UNKNOWN_OUTCOME: held(
     'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
     'Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, send it again as not sent, or close.',
     [RESOLVE],
   ),
-  PRICE_MOVED: describe(
-    HELD,
+  PRICE_MOVED: held(
     'The price moved too far from the estimate, until the time for converting ran out.',
     'Resume to look for a price again, or cancel the payout (its money goes to the available balance).',
     [RESUME, CANCEL],
   ),
-  NO_USABLE_PRICE: describe(
-    HELD,
+  NO_USABLE_PRICE: held(
     'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
     'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money goes to the available balance).',
     [RESUME, CANCEL],
   ),
-  ORDER_NOT_FILLED: describe(
-    HELD,
+  ORDER_NOT_FILLED: held(
     'QbitPay accepted the order and ended it unfilled, or filled in part; what it moved is booked.',
     'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the available balance, in both currencies).',
     [RETRY, CANCEL],
   ),
-  ORDER_UNCLEAR: describe(
-    HELD,
+  ORDER_UNCLEAR: held(
     'QbitPay does not show what the order moved: it ended before all of it was filled, or is not shown itself any more.',
     'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the available balance, in both currencies).',
     [RESUME, RESOLVE],
   ),
-  SHORT_AFTER_ORDER: describe(
-    HELD,
+  SHORT_AFTER_ORDER: held(
     'The order brought in less than the payout and its fee need.',
     'Cancel the payout: what was converted goes to the available balance, and a new payout can be paid from there.',
     [CANCEL],
   ),
-  DESTINATION_REFUSED: describe(
-    HELD,
+  DESTINATION_REFUSED: held(
     'QbitPay refused the payout as invalid; its money is there, in the payout currency.',
     'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the available balance).',
     [RETRY, CANCEL],
   ),
-  PROVIDER_REFUSED: describe(
-    HELD,
+  PROVIDER_REFUSED: held(
     'QbitPay understood the request and refused it (402), or refused the order for the rest of one that was filled in part.',
     'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the available balance).',
     [RETRY, CANCEL],
   ),
-  PROVIDER_UNAVAILABLE: describe(
-    WAITING,
-    'QbitPay does not answer or reports a fault of its own.',
-    NOTHING_TO_DO,
-  ),
-  RATE_LIMITED: describe(WAITING, 'QbitPay asks for fewer requests.', NOTHING_TO_DO),
-  AUTHENTICATION_REFUSED: describe(
-    WAITING,
+  PROVIDER_UNAVAILABLE: waiting('QbitPay does not answer or reports a fault of its own.', NOTHING_TO_DO),
+  RATE_LIMITED: waiting('QbitPay asks for fewer requests.', NOTHING_TO_DO),
+  AUTHENTICATION_REFUSED: waiting(
     'QbitPay does not accept the API key, or the key lacks the permission.',
     'Correct the key (the key file is read again by itself); the payout then goes on by itself.',
   ),
-  ENGINE_UNAVAILABLE: describe(
-    WAITING,
+  ENGINE_UNAVAILABLE: waiting(
     'The engine could not finish a step, for example because its database does not answer.',
     'Check the database and the worker logs; the payout then goes on by itself.',
   ),
-  DEPOSIT_UNVERIFIED: describe(
-    WAITING,
+  DEPOSIT_UNVERIFIED: waiting(
     'A deposit was announced and QbitPay shows no money for it yet; or its money shows, and nobody announced it.',
     'Nothing: it is read again and again. If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
-  PART_OF_OPENING_BALANCE: describe(
-    UNALLOCATED,
+  PART_OF_OPENING_BALANCE: unallocated(
     'The deposit came in before the engine began to use the account: it is part of the opening balance.',
     'Nothing: its money is in the available balance. Cancel this workflow.',
   ),
-  UNMATCHED_DEPOSIT: describe(
-    UNALLOCATED,
-    'No payout declared this transaction or expects this amount.',
-    ASSIGN,
-  ),
-  WRONG_AMOUNT: describe(
-    UNALLOCATED,
+  UNMATCHED_DEPOSIT: unallocated('No payout declared this transaction or expects this amount.', ASSIGN),
+  WRONG_AMOUNT: unallocated(
     'The declared transaction brought another amount than the payout expects.',
     ASSIGN,
   ),
-  WRONG_ADDRESS: describe(
-    UNALLOCATED,
-    'The deposit came in at another address than the payout names.',
-    ASSIGN,
-  ),
-  WRONG_CURRENCY: describe(
-    UNALLOCATED,
+  WRONG_ADDRESS: unallocated('The deposit came in at another address than the payout names.', ASSIGN),
+  WRONG_CURRENCY: unallocated(
     'The declared transaction brought another currency than the payout expects.',
     ASSIGN,
   ),
-  CONFLICTING_MATCH: describe(
-    UNALLOCATED,
+  CONFLICTING_MATCH: unallocated(
     'One payout declared the transaction and another expects its exact amount.',
     ASSIGN,
   ),
-  EXCESS_DEPOSIT: describe(
-    FLAGGED,
+  EXCESS_DEPOSIT: flagged(
     'More was deposited for the payout than it needs; the rest went to the available balance.',
     'Give it back, if it is owed, by a payout from the available balance, or fund another payout with it.',
   ),
-  LATE_DEPOSIT: describe(UNALLOCATED, 'The payout had already ended when the deposit came.', ASSIGN),
-  PAYOUT_CLOSED: describe(
-    UNALLOCATED,
-    'The payout that this deposit funded was cancelled or failed.',
-    ASSIGN,
-  ),
-  PAYOUT_NOT_RUNNING: describe(
-    UNALLOCATED,
+  LATE_DEPOSIT: unallocated('The payout had already ended when the deposit came.', ASSIGN),
+  PAYOUT_CLOSED: unallocated('The payout that this deposit funded was cancelled or failed.', ASSIGN),
+  PAYOUT_NOT_RUNNING: unallocated(
     'The deposit belongs to an open payout whose workflow was ended from outside.',
     'Reset the payout workflow in Temporal to its last workflow task; it goes on from the store.',
   ),
-  NO_FREE_AMOUNT: describe(
-    REJECTED,
+  NO_FREE_AMOUNT: rejected(
     'So many payouts wait for this amount that no deposit amount near it is free.',
     'Ask for a slightly different amount, or later, under a new payoutId.',
   ),
-  UNDERFUNDED: describe(
-    HELD,
+  UNDERFUNDED: held(
     'Less than the expected deposit had come in at the deadline.',
     'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
     [CANCEL],
   ),
-  DUPLICATE_AT_PROVIDER: describe(
-    HELD,
+  DUPLICATE_AT_PROVIDER: held(
     'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
     'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
     [RESOLVE],
   ),
-  CONVERTED_BY_PROVIDER: describe(
-    HELD,
+  CONVERTED_BY_PROVIDER: held(
     'QbitPay converted money for the payout by itself (its answer carries a trade): the order of the engine was one too many.',
     'Settle with QbitPay what was converted twice, and compare the balances (npm run reconcile); then resume.',
     [RESUME],
   ),
-  CURRENCY_DIFFERS: describe(
-    HELD,
+  CURRENCY_DIFFERS: held(
     'The payout that QbitPay has under this externalOrderId is in another currency than was asked for.',
     'Settle with QbitPay what is to become of it, and compare the balances (npm run reconcile); then resume.',
     [RESUME],
   ),
-  ORDER_DIFFERS: describe(
-    HELD,
+  ORDER_DIFFERS: held(
     'The order that QbitPay has under this externalOrderId is of another side, pair or amount than was asked for, or was executed at a price beyond the slippage; the timeline says which.',
     'Settle with QbitPay what is to become of it; then resume: what it moved is booked as QbitPay states it, and the payout goes on with what that brought in.',
     [RESUME],
   ),
-  STATUS_NOT_KNOWN: describe(
-    HELD,
+  STATUS_NOT_KNOWN: held(
     'QbitPay names a status that the engine does not know, or does not show the payout any more; the timeline says which.',
     'Ask QbitPay what became of it. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. Where it has ended without paying, resolve: close, once the money shows at QbitPay.',
     [RESUME, RESOLVE],
   ),
-  ATTEMPT_FAILED: describe(
-    HELD,
+  ATTEMPT_FAILED: held(
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
     'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
     [RETRY, RESOLVE, CANCEL],
   ),
-  HELD_BY_OPERATOR: describe(
-    HELD,
+  HELD_BY_OPERATOR: held(
     'A person put the payout on hold; the timeline says who, and why.',
     'Resume, or cancel the payout where its money has not left.',
     [RESUME, CANCEL],
   ),
-  OUTCOME_LOOKED_UP: describe(
-    WAITING,
+  OUTCOME_LOOKED_UP: waiting(
     'A request that moves money was sent and no trustworthy answer came back: the engine looks for it at QbitPay.',
     NOTHING_TO_DO,
   ),
-  PRICE_DIFFERS: describe(
-    FLAGGED,
+  PRICE_DIFFERS: flagged(
     'QbitPay executed the order at a worse price than the one that it had quoted.',
     'Compare the order with the quote, and ask QbitPay for the discrepancy.',
   ),
-  DEBIT_EXCEEDS_LEDGER: describe(
-    HELD,
+  DEBIT_EXCEEDS_LEDGER: held(
     'QbitPay took more than the ledger knows to be in the account, so that it is not booked yet.',
     'Have the money that came in from outside booked (npm run reconcile), and then resume; a payout that QbitPay has is read on, and ends when it is settled and booked.',
     [RESUME],
   ),
-  SURPLUS_AT_PROVIDER: describe(
-    FLAGGED,
+  SURPLUS_AT_PROVIDER: flagged(
     'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
     'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
   ),
-  CLOSED_BY_OPERATOR: describe(FAILED, 'A person closed the payout: QbitPay did not carry it out.', FREED),
-  AMOUNT_SHORT: describe(
-    FLAGGED,
+  CLOSED_BY_OPERATOR: failed('A person closed the payout: QbitPay did not carry it out.', FREED),
+  AMOUNT_SHORT: flagged(
     'QbitPay gives the recipient less than was asked for.',
     'Compare with what the recipient got, and pay the rest under a new payoutId where it is owed; it is never topped up by itself.',
   ),
-  AMOUNT_EXCEEDED: describe(
-    FLAGGED,
+  AMOUNT_EXCEEDED: flagged(
     'QbitPay gives the recipient more than was asked for.',
     'Settle it with the recipient and with QbitPay; the ledger holds what was taken, what is beyond the money of the payout as a shortfall.',
   ),
-  FEE_DIFFERS: describe(
-    FLAGGED,
+  FEE_DIFFERS: flagged(
     'QbitPay took another fee than the account states.',
     'Compare the fee with your contract; the ledger holds what was taken.',
   ),

@@ -63,15 +63,10 @@ export function postAmountToReceive(recipientAmount: string, currency: string, t
     currency,
   );
   // The fee is rounded up on its own, which can leave the recipient one smallest unit short.
-  while (isShortOf(recipientAmount, postAmount, currency, terms)) {
+  while (compareAmounts(expectedDebit(postAmount, currency, terms).amount, recipientAmount) < 0) {
     postAmount = addAmounts(postAmount, smallestUnit(currency));
   }
   return postAmount;
-}
-
-function isShortOf(recipientAmount: string, postAmount: string, currency: string, terms: FeeTerms): boolean {
-  const delivered = subtractAmounts(postAmount, estimateFee(postAmount, currency, terms));
-  return compareAmounts(delivered, recipientAmount) < 0;
 }
 
 /** The largest POST amount whose cost these funds cover. */

@@ -1,12 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendSignal, type StopStep } from './running-process.js';
 
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
-const LOG_TAIL_BYTES = 4 * 1024;
 const LOG_TAIL_LINES = 12;
 const READY_INTERVAL_MS = 25;
 
@@ -145,14 +144,6 @@ function rotateLog(logFile: string): number {
 }
 
 async function readTail(logFile: string, from: number): Promise<string> {
-  const file = await open(logFile, 'r');
-  try {
-    const { size } = await file.stat();
-    const start = Math.max(from, size - LOG_TAIL_BYTES);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(LOG_TAIL_BYTES), 0, LOG_TAIL_BYTES, start);
-    const lines = buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n');
-    return lines.slice(-LOG_TAIL_LINES).join('\n');
-  } finally {
-    await file.close();
-  }
+  const text = (await readFile(logFile)).subarray(from).toString('utf8').trimEnd();
+  return text.split('\n').slice(-LOG_TAIL_LINES).join('\n');
 }

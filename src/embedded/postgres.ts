@@ -227,8 +227,8 @@ async function provideDatabase(port: number, password: string): Promise<boolean>
   try {
     const isConnected = await client.connect().then(
       () => true,
-      (error: { code?: string }) => {
-        if (/^28[0-9A-Z]{3}$/.test(error.code ?? '')) throw error;
+      (error: unknown) => {
+        if (/^28[0-9A-Z]{3}$/.test((error as { code?: string }).code ?? '')) throw error;
         return false;
       },
     );

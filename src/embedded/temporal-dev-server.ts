@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from './choose-port.js';
@@ -180,26 +179,13 @@ function spawnServer(options: TemporalDevServerOptions, args: readonly string[])
   });
 }
 
-/** True when the namespace is served and gRPC and the UI accept connections. */
+/** True when the namespace is served, by an HTTP API that begins after gRPC, and the UI as well. */
 async function isServing(ports: Ports): Promise<boolean> {
-  const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   const namespace = `http://${HOST}:${ports.http}/api/v1/namespaces/${NAMESPACE}/search-attributes`;
-  const answer = await fetch(namespace, { signal }).catch(() => undefined);
-  await answer?.body?.cancel();
-  return (
-    answer?.ok === true && (await acceptsConnections(ports.grpc)) && (await acceptsConnections(ports.ui))
-  );
-}
-
-async function acceptsConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: HOST, timeout: PROBE_TIMEOUT_MS });
-    const end = (accepted: boolean): void => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('timeout', () => end(false));
-    socket.once('error', () => end(false));
+  const answers = [namespace, `http://${HOST}:${ports.ui}`].map(async (url) => {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    await answer.body?.cancel();
+    return answer.ok;
   });
+  return (await Promise.all(answers).catch(() => [false])).every((isOk) => isOk);
 }

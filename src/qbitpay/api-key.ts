@@ -36,13 +36,10 @@ async function readKey(path: string): Promise<string> {
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
-    throw new Error(`The QbitPay API key file ${path} cannot be read: ${systemErrorCode(error)}`);
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new Error(`The QbitPay API key file ${path} cannot be read: ${code}`);
   }
   const key = content.trim();
   if (key === '') throw new Error(`The QbitPay API key file ${path} is empty.`);
   return key;
-}
-
-function systemErrorCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
 }

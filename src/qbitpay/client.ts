@@ -90,18 +90,9 @@ export interface ChargeFilter {
  */
 export type QbitPayClient = ReturnType<typeof createQbitPayClient>;
 
-const PATH = {
-  ACCESS_TOKEN: '/api/v1/accessToken',
-  ACCOUNT: '/api/v1/accounts/show',
-  BALANCES: '/api/v1/balances/show',
-  BALANCE_TRANSACTIONS: '/api/v1/balanceTransactions',
-  TICKER: '/api/v1/markets/ticker',
-  /** [I] Orders have no reference page. */
-  ORDERS: '/api/v1/orders',
-  PAYOUTS: '/api/v1/payouts',
-  CHARGES: '/api/v1/charges',
-  TEST_EVENT: '/api/v1/events/test',
-} as const;
+/** [I] Orders have no reference page. */
+const ORDERS_PATH = '/api/v1/orders';
+const PAYOUTS_PATH = '/api/v1/payouts';
 
 /** @throws TypeError for a base URL that cannot be used, RangeError for an impossible rate */
 export function createQbitPayClient(options: QbitPayClientOptions) {
@@ -115,7 +106,7 @@ export function createQbitPayClient(options: QbitPayClientOptions) {
     async sendTestEvent({ cbUrl }: { readonly cbUrl: string }): Promise<void> {
       // What the provider answers is not documented: any 2xx will do.
       const query = { cbUrl };
-      await transport.send({ operation: 'sendTestEvent', method: 'GET', path: PATH.TEST_EVENT, query });
+      await transport.send({ operation: 'sendTestEvent', method: 'GET', path: '/api/v1/events/test', query });
     },
     /** Closes the connections that reads keep open. */
     close: () => transport.close(),
@@ -126,23 +117,24 @@ function createAccountCalls(transport: Transport) {
   const transactions = createResource<BalanceTransaction, BalanceTransactionFilter>(transport, {
     getOperation: 'getBalanceTransaction',
     listOperation: 'listBalanceTransactions',
-    path: PATH.BALANCE_TRANSACTIONS,
+    path: '/api/v1/balanceTransactions',
     schema: balanceTransactionSchema,
     toQuery: ({ type, ...filter }) => ({ ...filter, type: type && TRANSACTION_TYPE_WORDS.toWire(type) }),
   });
   return {
     async createAccessToken() {
-      const request = { operation: 'createAccessToken', path: PATH.ACCESS_TOKEN };
+      const request = { operation: 'createAccessToken', path: '/api/v1/accessToken' };
       const { accessToken } = await read(transport, request, accessTokenSchema);
       return { accessToken };
     },
-    getAccount: () => read(transport, { operation: 'getAccount', path: PATH.ACCOUNT }, accountSchema),
+    getAccount: () =>
+      read(transport, { operation: 'getAccount', path: '/api/v1/accounts/show' }, accountSchema),
     listBalances: ({ currency }: BalanceFilter = {}) => {
-      const request = { operation: 'listBalances', path: PATH.BALANCES, query: { currency } };
+      const request = { operation: 'listBalances', path: '/api/v1/balances/show', query: { currency } };
       return read(transport, request, balancesSchema);
     },
     getTicker: ({ symbol, side }: { symbol: string; side: TickerSide }) => {
-      const request = { operation: 'getTicker', path: PATH.TICKER, query: { symbol, side } };
+      const request = { operation: 'getTicker', path: '/api/v1/markets/ticker', query: { symbol, side } };
       return read(transport, request, tickerSchema(symbol, side));
     },
     getBalanceTransaction: transactions.getOne,
@@ -155,7 +147,7 @@ function createOrderCalls(transport: Transport) {
   const orders = createResource<Order, OrderFilter>(transport, {
     getOperation: 'getOrder',
     listOperation: 'listOrders',
-    path: PATH.ORDERS,
+    path: ORDERS_PATH,
     schema: orderSchema,
   });
   return {
@@ -164,7 +156,7 @@ function createOrderCalls(transport: Transport) {
       const amount = jsonNumber('amount', rest.amount);
       const price = rest.price === undefined ? undefined : jsonNumber('price', rest.price);
       const body = { symbol, side, amount, price, externalOrderId };
-      const request = { operation: 'createOrder', path: PATH.ORDERS, body, decidedAt, latestAtMs };
+      const request = { operation: 'createOrder', path: ORDERS_PATH, body, decidedAt, latestAtMs };
       return post(transport, request, orderSchema);
     },
     getOrder: orders.getOne,
@@ -177,7 +169,7 @@ function createPayoutCalls(transport: Transport) {
   const payouts = createResource<Payout, PayoutFilter>(transport, {
     getOperation: 'getPayout',
     listOperation: 'listPayouts',
-    path: PATH.PAYOUTS,
+    path: PAYOUTS_PATH,
     schema: payoutSchema,
     toQuery: ({ status, ...filter }) => ({ ...filter, status: status && PAYOUT_STATUS_WORDS.toWire(status) }),
   });
@@ -188,7 +180,7 @@ function createPayoutCalls(transport: Transport) {
       const body = { amount, currency, destination, description, externalOrderId };
       return post(
         transport,
-        { operation: 'createPayout', path: PATH.PAYOUTS, body, decidedAt },
+        { operation: 'createPayout', path: PAYOUTS_PATH, body, decidedAt },
         payoutSchema,
       );
     },
@@ -202,7 +194,7 @@ function createChargeCalls(transport: Transport) {
   const charges = createResource<Charge, ChargeFilter>(transport, {
     getOperation: 'getCharge',
     listOperation: 'listCharges',
-    path: PATH.CHARGES,
+    path: '/api/v1/charges',
     schema: chargeSchema,
   });
   return { getCharge: charges.getOne, listCharges: charges.listPage, iterateCharges: charges.iterate };

@@ -25,15 +25,10 @@ export abstract class QbitPayError extends Error {
   }
 }
 
-interface ProviderErrorFields {
-  readonly operation: string;
-  readonly status: number;
-  readonly message: string;
-  readonly detail: string | undefined;
-  readonly hasErrorObject: boolean;
-  readonly isEmpty: boolean;
-  readonly retryAfterMs: number | undefined;
-}
+type ProviderAnswer = Pick<
+  QbitPayProviderError,
+  'operation' | 'message' | 'status' | 'detail' | 'hasErrorObject' | 'isEmpty' | 'retryAfterMs'
+>;
 
 /**
  * The provider answered with an error. `message` and `detail` are the provider's words: they may name
@@ -53,7 +48,7 @@ export abstract class QbitPayProviderError extends QbitPayError {
   /** What a `Retry-After` header asked for, in milliseconds from the answer. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(fields: ProviderErrorFields) {
+  constructor(fields: ProviderAnswer) {
     super(fields.operation, fields.message);
     this.status = fields.status;
     this.detail = fields.detail;

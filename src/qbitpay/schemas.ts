@@ -28,12 +28,6 @@ const optional = <T extends z.ZodType>(schema: T) =>
 /** `GET /api/v1/accessToken`: a JWT that only opens hosted charge pages. */
 export const accessTokenSchema = z.looseObject({ accessToken: z.string().min(1) });
 
-const limitSchema = z.looseObject({
-  currency: text,
-  min: optional(decimal),
-  max: optional(decimal),
-});
-
 /**
  * Contract, section Accounts. One wallet per currency; which network an address belongs to is not said by
  * the provider and is a setting elsewhere [I].
@@ -41,14 +35,10 @@ const limitSchema = z.looseObject({
 export const accountSchema = z.looseObject({
   feeRates: z.looseObject({
     payout: optional(decimal),
-    pay: optional(decimal),
-    withdrawToken: optional(decimal),
     trade: optional(decimal),
   }),
   limit: z.looseObject({
-    pay: optional(limitSchema),
-    payout: optional(limitSchema),
-    withdrawToken: optional(limitSchema),
+    payout: optional(z.looseObject({ currency: text, min: optional(decimal), max: optional(decimal) })),
   }),
   wallets: z.array(z.looseObject({ currency: text, addr: z.string().min(1) })),
 });

@@ -18,12 +18,8 @@ import { createRequestRate } from './request-rate.js';
 
 /** Limits of the phases of one request, in milliseconds. */
 export interface QbitPayTimeouts {
-  /** DNS look-up of a read. @default 5000 */
-  readonly lookupMs: number;
-  /** TCP connection of a read. @default 5000 */
+  /** Each of DNS look-up, TCP connection and TLS handshake of a read. @default 5000 */
   readonly connectMs: number;
-  /** TLS handshake of a read. @default 5000 */
-  readonly secureConnectMs: number;
   /** Writing the request. @default 10000 */
   readonly sendMs: number;
   /** From the request written to the first byte of the answer. @default 30000 */
@@ -38,9 +34,7 @@ export interface QbitPayTimeouts {
 }
 
 const DEFAULT_TIMEOUTS: QbitPayTimeouts = {
-  lookupMs: 5_000,
   connectMs: 5_000,
-  secureConnectMs: 5_000,
   sendMs: 10_000,
   responseMs: 30_000,
   readMs: 30_000,
@@ -171,9 +165,9 @@ function createHttp(timeouts: QbitPayTimeouts): Got {
     followRedirect: false,
     throwHttpErrors: false,
     timeout: {
-      lookup: timeouts.lookupMs,
+      lookup: timeouts.connectMs,
       connect: timeouts.connectMs,
-      secureConnect: timeouts.secureConnectMs,
+      secureConnect: timeouts.connectMs,
       send: timeouts.sendMs,
       response: timeouts.responseMs,
       read: timeouts.readMs,

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DISCREPANCIES } from '../../src/domain/discrepancy-descriptions.js';
-import { DISCREPANCY_KINDS } from '../../src/domain/reconciliation.js';
+import { DISCREPANCIES, DISCREPANCY_KINDS } from '../../src/domain/reconciliation.js';
 
 const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const chapter = /^## Reconciliation\n([^]*?)(?=^## |$(?![^]))/m.exec(page)?.[1] ?? '';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../../src/config/config.js';
-import { DISCREPANCIES } from '../../src/domain/discrepancy-descriptions.js';
+import { DISCREPANCIES } from '../../src/domain/reconciliation.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { createDatabase } from '../support/test-database.js';
 import { openAndFund } from '../support/provider-requests.js';

@@ -1,5 +1,8 @@
-import { DISCREPANCIES } from '../../../src/domain/discrepancy-descriptions.js';
-import type { Discrepancy, ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import {
+  DISCREPANCIES,
+  type Discrepancy,
+  type ReconciliationReport,
+} from '../../../src/domain/reconciliation.js';
 import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
 import { asShop, closeApis, createFakes, openApi } from './api-fixture.js';
 

@@ -1,6 +1,9 @@
 import { renderReport } from '../../../src/bin/reconciliation-report.js';
-import { DISCREPANCIES } from '../../../src/domain/discrepancy-descriptions.js';
-import type { Discrepancy, ReconciliationReport } from '../../../src/domain/reconciliation.js';
+import {
+  DISCREPANCIES,
+  type Discrepancy,
+  type ReconciliationReport,
+} from '../../../src/domain/reconciliation.js';
 
 const RAN_AT_MS = Date.UTC(2026, 2, 1, 10);
 const clean: ReconciliationReport = {

@@ -248,7 +248,7 @@ test('a handshake that never comes: nothing was sent', async () => {
     false,
     {
       baseUrl: `https://127.0.0.1:${silent.port}`,
-      timeouts: { secureConnectMs: 100, postDeadlineMs: 100 },
+      timeouts: { connectMs: 100, postDeadlineMs: 100 },
     },
     ['ETIMEDOUT', 'ERR_POST_DEADLINE'],
   );
