@@ -23,7 +23,7 @@ export interface MentionedObjects {
  * Attempts and deposits that changed since then, with a margin for clocks, that are still open, or that the provider
  * mentioned; balances cover everything.
  */
-export async function readStoreSnapshot(
+async function readStoreSnapshot(
   db: StoreDatabase,
   sinceMs: number,
   mentioned: MentionedObjects,
@@ -202,7 +202,7 @@ async function readOutsideIds(
  * Books, once each, what moved outside of the engine. What took money that the ledger does not have yet (a deposit
  * that is being followed up) waits for a later run.
  */
-export async function recordOutsideActivity(
+async function recordOutsideActivity(
   db: StoreDatabase,
   activities: ReconciliationReport['outside'],
 ): Promise<void> {
@@ -218,7 +218,7 @@ export async function recordOutsideActivity(
 }
 
 /** Attempts whose money is on its way back, and whose workflow may be gone. */
-export async function findReturnPending(
+async function findReturnPending(
   db: StoreDatabase,
 ): Promise<readonly { readonly payoutId: string; readonly providerPayoutId: string }[]> {
   const rows = await db
@@ -236,7 +236,7 @@ export async function findReturnPending(
 }
 
 /** Answers with the id that the report is read by. */
-export async function storeReport(db: StoreDatabase, report: ReconciliationReport): Promise<string> {
+async function storeReport(db: StoreDatabase, report: ReconciliationReport): Promise<string> {
   const row = await db
     .insertInto('reconciliation_reports')
     .values({ ran_at: new Date(report.ranAtMs), clean: report.clean, report: JSON.stringify(report) })
@@ -245,7 +245,7 @@ export async function storeReport(db: StoreDatabase, report: ReconciliationRepor
   return row.report_id;
 }
 
-export async function readReport(db: StoreDatabase, reportId: string): Promise<ReconciliationReport> {
+async function readReport(db: StoreDatabase, reportId: string): Promise<ReconciliationReport> {
   const row = await db
     .selectFrom('reconciliation_reports')
     .select('report')

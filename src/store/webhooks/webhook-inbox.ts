@@ -27,7 +27,7 @@ const MAX_SWEEP_SECONDS = 3_600;
 const MAX_ANNOUNCED = 10;
 
 /** False when an event of this id is stored already: a repetition changes nothing. */
-export async function storeWebhook(db: StoreDatabase, webhook: ReceivedWebhook): Promise<boolean> {
+async function storeWebhook(db: StoreDatabase, webhook: ReceivedWebhook): Promise<boolean> {
   const row = await db
     .insertInto('webhook_inbox')
     .values({
@@ -50,7 +50,7 @@ export async function storeWebhook(db: StoreDatabase, webhook: ReceivedWebhook):
   return row !== undefined;
 }
 
-export async function findWebhook(db: StoreDatabase, webhookEventId: string): Promise<InboxRow | undefined> {
+async function findWebhook(db: StoreDatabase, webhookEventId: string): Promise<InboxRow | undefined> {
   return db
     .selectFrom('webhook_inbox')
     .selectAll()
@@ -59,7 +59,7 @@ export async function findWebhook(db: StoreDatabase, webhookEventId: string): Pr
 }
 
 /** Pending events whose time has come, oldest first. */
-export async function findDueWebhooks(db: StoreDatabase, limit: number): Promise<string[]> {
+async function findDueWebhooks(db: StoreDatabase, limit: number): Promise<string[]> {
   const rows = await db
     .selectFrom('webhook_inbox')
     .select('webhook_event_id')
@@ -72,7 +72,7 @@ export async function findDueWebhooks(db: StoreDatabase, limit: number): Promise
 }
 
 /** Counts a dispatch and sets the time of the next one, should the event stay unhandled. */
-export async function noteDispatch(db: StoreDatabase, webhookEventId: string): Promise<void> {
+async function noteDispatch(db: StoreDatabase, webhookEventId: string): Promise<void> {
   await db
     .updateTable('webhook_inbox')
     .set({
@@ -86,7 +86,7 @@ export async function noteDispatch(db: StoreDatabase, webhookEventId: string): P
 }
 
 /** Keeps an event that nothing open is waiting for, with the reason, for a person to see. */
-export async function keepWebhook(db: StoreDatabase, webhookEventId: string, detail: string): Promise<void> {
+async function keepWebhook(db: StoreDatabase, webhookEventId: string, detail: string): Promise<void> {
   await db
     .updateTable('webhook_inbox')
     .set({ state: WEBHOOK_STATE.KEPT, state_detail: detail, next_dispatch_at: null })
@@ -103,7 +103,7 @@ export interface PendingWebhook {
 }
 
 /** The events that a reading of the provider's API, made after this call, will deal with. */
-export async function pendingWebhooksOf(
+async function pendingWebhooksOf(
   db: StoreDatabase,
   subject: { readonly payoutId: string } | { readonly providerObjectId: string },
 ): Promise<PendingWebhook[]> {
@@ -119,7 +119,7 @@ export async function pendingWebhooksOf(
 }
 
 /** What the provider's events about a payout name, whatever became of them: no more than a few are of interest. */
-export async function announcedObjectsOf(db: StoreDatabase, payoutId: string): Promise<string[]> {
+async function announcedObjectsOf(db: StoreDatabase, payoutId: string): Promise<string[]> {
   const rows = await db
     .selectFrom('webhook_inbox')
     .select('provider_object_id')
@@ -132,7 +132,7 @@ export async function announcedObjectsOf(db: StoreDatabase, payoutId: string): P
   return rows.flatMap((row) => row.provider_object_id ?? []);
 }
 
-export async function markWebhooksHandled(
+async function markWebhooksHandled(
   db: StoreDatabase,
   events: readonly Pick<PendingWebhook, 'webhookEventId'>[],
 ): Promise<void> {
