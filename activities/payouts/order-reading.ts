@@ -43,7 +43,7 @@ export async function readOrder(
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
-    const forMs = await store.requests.noteMissing(orderRequestId(externalOrderId));
+    const forMs = await store.requests.noteUnshown(orderRequestId(externalOrderId), 'missing_since');
     return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
   }
   assertComplete(order);
@@ -63,7 +63,7 @@ export async function readOrder(
       ? { kind: 'pending' }
       : holdUnknown(store, payout, externalOrderId, order);
   if (movement === undefined) {
-    const forMs = await store.requests.noteUnclear(externalOrderId);
+    const forMs = await store.requests.noteUnshown(orderRequestId(externalOrderId), 'unclear_since');
     const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
     return { kind: 'pending', unclear: { forMs, why } };
   }

@@ -126,7 +126,7 @@ async function readConverted(
   { payoutId, request }: PayoutRecord,
 ): Promise<Converted> {
   const [sold, own] = await Promise.all([
-    store.requests.soldByOrders(payoutId, request.fundingCurrency),
+    store.ledger.soldByOrders(payoutId, request.fundingCurrency),
     store.ledger.fundsOf(payoutId),
   ]);
   return { sold, proceeds: amountIn(own, request.currency) };

@@ -101,7 +101,7 @@ async function release(
   payoutId: string,
   id: ProviderRequestId,
 ): Promise<PayoutState> {
-  await store.requests.releaseKnown(payoutId, id);
+  await store.payouts.releaseKnown(payoutId, id);
   return superseded(store, payoutId);
 }
 

@@ -59,7 +59,7 @@ export async function readSettlement(
     currency: payout.currency,
     recipientAmount: payout.amount,
     fee: payout.fee,
-    providerStatus: payout.status,
+    status: payout.status,
     outcome: ending,
     discrepancy: discrepancyOf(payout, request.currency),
   });

@@ -6,6 +6,9 @@ import type { StoreSchema } from './schema.js';
 export type StoreDatabase = Kysely<StoreSchema>;
 export type StoreTransaction = Transaction<StoreSchema>;
 
+/** The database's clock, which goes on within a transaction. */
+export const NOW = sql<Date>`clock_timestamp()`;
+
 export interface StoreOptions {
   /** postgres:// URL. */
   readonly url: string;

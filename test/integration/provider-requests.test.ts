@@ -138,7 +138,7 @@ const HELD_AS_FAILED = {
 const settle = (
   payoutId: string,
   providerPayoutId: string,
-  providerStatus: ProviderPayoutStatus,
+  status: ProviderPayoutStatus,
   outcome: SettlementReading['outcome'],
   currency = 'USDT',
 ) =>
@@ -147,7 +147,7 @@ const settle = (
     currency,
     recipientAmount: '700',
     fee: '3.5',
-    providerStatus,
+    status,
     outcome,
   });
 
@@ -283,14 +283,14 @@ describe('a hold', () => {
 
   test('for an outcome that nobody knew ends when it is known, and no other one does', async () => {
     const { payoutId, id } = await holdUnknown();
-    await store().requests.releaseKnown(payoutId, id);
+    await store().payouts.releaseKnown(payoutId, id);
     expect((await read(payoutId)).status).toBe('held');
     await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
-    await store().requests.releaseKnown(payoutId, id);
+    await store().payouts.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'paying', holdReason: null });
 
     expect(await store().decisions.hold(decision(payoutId))).toEqual({ ok: true });
-    await store().requests.releaseKnown(payoutId, id);
+    await store().payouts.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
   });
 
@@ -302,7 +302,7 @@ describe('a hold', () => {
       await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
     }
     await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
-    await store().requests.releaseKnown(payoutId, id);
+    await store().payouts.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
     const seen = await rowsOf('select detail from payout_timeline where payout_id = $1', payoutId);
     expect(seen.filter(({ detail }) => detail === 'a test holds it')).toHaveLength(1);
@@ -411,6 +411,18 @@ describe('a second object of one externalOrderId', () => {
     await store().requests.accept(sent.payoutId, orderOf(sent));
     expect(await read(sent.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
   });
+
+  test('of an order after the end: flagged, and the end stays', async () => {
+    const sent = await holdUnknown(prepareOrder);
+    await store().decisions.close(decision(sent.payoutId), 0);
+    const [first, second] = [orderOf(sent), orderOf(sent)];
+    await store().requests.accept(sent.payoutId, first);
+    await store().requests.accept(sent.payoutId, second);
+    expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_AT_PROVIDER'] });
+    const timeline = await store().payouts.readTimeline(sent.payoutId);
+    const seen = `QbitPay has order ${second.providerOrderId} beside ${first.providerOrderId}`;
+    expect(timeline.at(-1)?.detail).toBe(seen);
+  });
 });
 
 describe('a second object of one externalOrderId, once it is booked that the first one failed', () => {
@@ -430,6 +442,15 @@ describe('a second object of one externalOrderId, once it is booked that the fir
 
   const fundsOf = async (payoutId: string): Promise<readonly string[]> =>
     (await store().ledger.fundsOf(payoutId)).map(({ amount }) => amount);
+
+  test('adopted before the money of the first one is back: refused, and nothing is left of it', async () => {
+    const { payoutId, second: object } = await holdSecond();
+    const before = await store().payouts.readTimeline(payoutId);
+    const adoption = { object, alsoDone: [randomUUID()] };
+    expect(await store().decisions.adopt(decision(payoutId), adoption)).toMatchObject({ ok: false });
+    expect((await read(payoutId)).flags).toEqual([]);
+    expect(await store().payouts.readTimeline(payoutId)).toEqual(before);
+  });
 
   test('adopted, it is another attempt, with a debit of its own, and whatever is heard of it late', async () => {
     const { payoutId, first, second } = await holdSecond();

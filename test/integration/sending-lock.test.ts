@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { createSendingSessions } from '../../src/store/database.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
-import { whileSending } from '../../src/store/requests/sending-lock.js';
+import { whileSending } from '../../src/store/sending-lock.js';
 import {
   attachTestStore,
   openPayout,

@@ -177,7 +177,7 @@ async function recordEnds(): Promise<void> {
   const ends: (() => Promise<unknown>)[] = [];
   for await (const { id, externalOrderId = '', currency, amount, fee, status } of qbitpay.iteratePayouts()) {
     ownerOf.set(id, externalOrderId);
-    const reading = { providerPayoutId: id, currency, recipientAmount: amount, fee, providerStatus: status };
+    const reading = { providerPayoutId: id, currency, recipientAmount: amount, fee, status };
     const outcome = OUTCOMES[status] ?? null;
     ends.push(() => requests.recordSettlement(externalOrderId, { ...reading, outcome }));
   }

@@ -90,7 +90,7 @@ async function settle({ payoutId }) {
     providerPayoutId: `po-${payoutId}`,
     recipientAmount: '5000.00',
     fee: '25.00',
-    providerStatus: 'paid',
+    status: 'paid',
     outcome: { status: 'paid', detail: 'settled' },
   });
   said(`paid ${payoutId}`);

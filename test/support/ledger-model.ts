@@ -311,7 +311,7 @@ export class LedgerModel {
       currency: currencyOf(plan),
       recipientAmount: ended ? subtractAmounts(amount, cents(plan.laterDiscrepancy)) : amount,
       fee: ended ? addAmounts(fee, cents(2 * plan.laterDiscrepancy)) : fee,
-      providerStatus: ended ? plan.outcome : PROVIDER_PAYOUT_STATUS.IN_TRANSIT,
+      status: ended ? plan.outcome : PROVIDER_PAYOUT_STATUS.IN_TRANSIT,
       outcome: ended ? { status: plan.outcome, detail: `QbitPay says ${plan.outcome}` } : null,
     });
   }

@@ -203,7 +203,7 @@ describe('what QbitPay really took, the fee on top', () => {
         currency,
         recipientAmount: '400',
         fee,
-        providerStatus: 'paid',
+        status: 'paid',
         outcome: { status: 'paid', detail: 'settled' },
       });
     }

@@ -8,9 +8,10 @@ import { inTransaction, type StoreDatabase, type StoreTransaction } from '../dat
 import { releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
+import type { OrderRecord } from '../payouts/payout-reading.js';
 import { addFlag, lockPayout, transitionPayout } from '../payouts/payout-transitions.js';
-import { forgetUnclear, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
-import { adoptObject } from '../requests/adoptions.js';
+import { forgetUnshown, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
+import { adoptObject } from './adoptions.js';
 import { writeExecution } from '../requests/orders.js';
 import {
   currentRequest,
@@ -19,10 +20,9 @@ import {
   type ProviderRequestId,
 } from '../requests/request-kind.js';
 import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
-import { isBeingSent } from '../requests/sending-lock.js';
+import { isBeingSent } from '../sending-lock.js';
 import { bookUnannouncedReturn, type ReturnReading } from '../requests/settlements.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
-import type { OrderRecord } from '../payouts/payout-reading.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
 export function createDecisions(db: StoreDatabase) {
@@ -71,7 +71,7 @@ async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutc
 /** The payout goes on with what it was doing. */
 async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
   return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
-    await forgetUnclear(trx, row.payout_id);
+    await forgetUnshown(trx, row.payout_id);
     await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
   });

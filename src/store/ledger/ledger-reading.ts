@@ -1,6 +1,6 @@
 import { sql, type ExpressionBuilder, type InferResult } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
-import { ACCOUNT_KIND, type AccountKind } from '../../domain/ledger.js';
+import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind } from '../../domain/ledger.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
@@ -147,4 +147,19 @@ export async function readBalances(db: StoreDatabase) {
     reading:
       available === null || pending === null || readAt === null ? null : { available, pending, readAt },
   }));
+}
+
+/** How much of a currency a payout's orders have sold, as far as it is booked: all of it once they have ended. */
+export async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
+  const row = await db
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+    .select(sql<string>`coalesce(-sum(amount), 0)`.as('sold'))
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', '=', ENTRY_CAUSE.ORDER)
+    .where('kind', '=', ACCOUNT_KIND.PROVIDER)
+    .where('currency', '=', currency)
+    .executeTakeFirstOrThrow();
+  return row.sold;
 }

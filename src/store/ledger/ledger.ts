@@ -1,6 +1,6 @@
 import type { StoreDatabase } from '../database.js';
 import { fundsOf } from './journal.js';
-import { listLedgerEntries, readBalances, readPostingsOf } from './ledger-reading.js';
+import { listLedgerEntries, readBalances, readPostingsOf, soldByOrders } from './ledger-reading.js';
 import {
   claimedBalance,
   findUnbooked,
@@ -17,6 +17,7 @@ export function createLedger(db: StoreDatabase) {
     readBalances: readBalances.bind(null, db),
     readPostingsOf: readPostingsOf.bind(null, db),
     fundsOf: fundsOf.bind(null, db),
+    soldByOrders: soldByOrders.bind(null, db),
     claimedBalance: claimedBalance.bind(null, db),
     readAccountOpening: readAccountOpening.bind(null, db),
     readProviderBalances: readProviderBalances.bind(null, db),

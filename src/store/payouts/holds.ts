@@ -2,8 +2,8 @@ import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { isCurrentRequest, type ProviderRequestId } from '../requests/request-kind.js';
-import { isOf } from '../requests/send-guard.js';
-import { addTimelineEntryOnce, holdFor, lockExistingPayout } from './payout-transitions.js';
+import { get, isOf, OPEN_STATES } from '../requests/send-guard.js';
+import { addTimelineEntryOnce, holdFor, lockExistingPayout, transitionPayout } from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState, type PayoutRow } from '../schema.js';
 
 export interface Hold {
@@ -55,4 +55,20 @@ async function isStillAt(
   // A step that was never entered has prepared nothing yet.
   const state = providerRequest?.state ?? REQUEST_STATE.PREPARED;
   return states.includes(state) && (sends === undefined || sends === providerRequest?.sends);
+}
+
+/** A payout that was held because nobody knew what became of a request goes on, once that is known. */
+export async function releaseKnown(
+  db: StoreDatabase,
+  payoutId: string,
+  id: ProviderRequestId,
+): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    const { state } = await get(trx, id);
+    if (OPEN_STATES.includes(state) || row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return;
+    if (row.held_from === null) return;
+    const detail = `what became of the ${id.operation} is known by now: ${state}`;
+    await transitionPayout(trx, row, row.held_from, { detail, resumes: true });
+  });
 }

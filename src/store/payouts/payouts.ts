@@ -1,6 +1,6 @@
 import type { StoreDatabase } from '../database.js';
 import { closeFunding, findOpened, openForDeposit, openFromBalance } from './funding.js';
-import { holdPayout } from './holds.js';
+import { holdPayout, releaseKnown } from './holds.js';
 import {
   findPayout,
   findPayoutIdByProviderId,
@@ -26,6 +26,7 @@ export function createPayouts(db: StoreDatabase) {
     reserveFunds: reserveFunds.bind(null, db),
     closeFunding: closeFunding.bind(null, db),
     holdPayout: holdPayout.bind(null, db),
+    releaseKnown: releaseKnown.bind(null, db),
     noteWaiting: noteWaiting.bind(null, db),
     clearWaiting: clearWaiting.bind(null, db),
     hashRequest: createRequestHasher(db),

@@ -3,6 +3,7 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { isFinalStatus, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
+import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
   addFlag,
   addTimelineEntry,
@@ -11,9 +12,9 @@ import {
   lockExistingPayout,
   transitionPayout,
 } from '../payouts/payout-transitions.js';
-import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation, type PayoutRow } from '../schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import { readOrderEnd, toOrderObject } from './orders.js';
-import { readPayoutEnd, toPayoutObject } from './payout-debits.js';
+import { readPayoutEnd, toPayoutObject } from './provider-payouts.js';
 import {
   currentRequest,
   OBJECT_END,
@@ -22,8 +23,7 @@ import {
   type ProviderObject,
   type ProviderRequestId,
 } from './request-kind.js';
-import { get, markAccepted, OPEN_STATES } from './send-guard.js';
-import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-reading.js';
+import { markAccepted, OPEN_STATES } from './send-guard.js';
 
 /** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
 
@@ -43,12 +43,13 @@ export async function accept(
   return inTransaction(db, async (trx) => {
     // First, as everywhere: whoever else writes the same object at this moment would wait for us in a circle.
     const row = await lockExistingPayout(trx, payoutId);
-    const { operation, providerId } = toProviderObject(accepted);
+    const object = toProviderObject(accepted);
+    const { operation, providerId } = object;
     // The answer that a hold was about has come: there is nothing left to decide.
     const isAwaited =
       row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === REQUEST_KIND[operation].sentIn;
     const detail = `${operation} accepted by QbitPay as ${providerId}`;
-    return takeOver(trx, row, accepted, { detail, discrepancy, resumes: isAwaited });
+    return takeOver(trx, row, object, { detail, discrepancy, resumes: isAwaited });
   });
 }
 
@@ -66,13 +67,17 @@ export interface Takeover {
 export async function takeOver(
   trx: StoreTransaction,
   row: PayoutRow,
-  accepted: AcceptedObject,
+  object: ProviderObject,
   { detail, discrepancy, resumes, replaces = false }: Takeover,
 ): Promise<PayoutStatus> {
-  const object = toProviderObject(accepted);
   await markAccepted(trx, object);
-  const known = await findObject(trx, object.operation, { externalOrderId: object.externalOrderId });
-  if (known !== undefined && !replaces) return takeSecond(trx, row, known, object);
+  if (!replaces) {
+    const known = await findKnown(trx, object);
+    const first = known.find(({ externalOrderId }) => externalOrderId === object.externalOrderId);
+    // The same one again; or, adopted, it is another attempt of the payout than the one whose id it carries.
+    const isKnown = known.some(({ providerId }) => providerId === object.providerId);
+    if (first !== undefined) return isKnown ? row.status : takeSecond(trx, row, first, object);
+  }
   const booked = await object.record(trx, row);
   if (isFinalStatus(row.status)) {
     await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, `${detail}, after the end`);
@@ -94,15 +99,12 @@ export async function takeOver(
 async function takeSecond(
   trx: StoreTransaction,
   row: PayoutRow,
-  known: Pick<ProviderObject, 'providerId'>,
-  object: ProviderObject,
+  first: ObjectIds,
+  { operation, providerId, isVoid, isDecided }: ProviderObject,
 ): Promise<PayoutStatus> {
-  const { operation, providerId } = object;
-  // The same one again; or, adopted, it is another attempt of the payout than the one whose id it carries.
-  const isKnown = (await findObject(trx, operation, { providerId })) !== undefined;
-  if (isKnown || object.isVoid) return row.status;
-  const isOver = isFinalStatus(row.status) || (await object.isDecided(trx));
-  return reportSecond(trx, row, `${operation} ${providerId} beside ${known.providerId}`, isOver);
+  if (isVoid) return row.status;
+  const isOver = isFinalStatus(row.status) || (await isDecided(trx));
+  return reportSecond(trx, row, `${operation} ${providerId} beside ${first.providerId}`, isOver);
 }
 
 /** QbitPay has two objects where one was asked for: a person says which one it is, unless all is over. */
@@ -133,48 +135,27 @@ export async function reportEarlier(
   });
 }
 
-/** The ids of the object that stands in the store under this one. */
-export async function findObject(
+type ObjectIds = Pick<ProviderObject, 'externalOrderId' | 'providerId'>;
+
+/** What stands in the store under the object's `externalOrderId`, and under its own id. */
+export async function findKnown(
   trx: StoreTransaction,
-  operation: RequestOperation,
-  by: { readonly externalOrderId: string } | { readonly providerId: string },
-): Promise<Pick<ProviderObject, 'externalOrderId' | 'providerId'> | undefined> {
-  const { table, providerId } = REQUEST_KIND[operation];
-  const [column, value] =
-    'providerId' in by ? [providerId, by.providerId] : ['external_order_id', by.externalOrderId];
-  const { rows } = await sql<Pick<ProviderObject, 'externalOrderId' | 'providerId'>>`
-    select external_order_id as "externalOrderId", ${sql.ref(providerId)} as "providerId"
-    from ${sql.table(table)} where ${sql.ref(column)} = ${value}`.execute(trx);
-  return rows[0];
+  object: ProviderObject,
+): Promise<readonly ObjectIds[]> {
+  const { table, providerId: column } = REQUEST_KIND[object.operation];
+  const { rows } = await sql<ObjectIds>`
+    select external_order_id as "externalOrderId", ${sql.ref(column)} as "providerId" from ${sql.table(table)}
+    where external_order_id = ${object.externalOrderId} or ${sql.ref(column)} = ${object.providerId}`.execute(
+    trx,
+  );
+  return rows;
 }
 
-/** A payout that was held because nobody knew what became of a request goes on, once that is known. */
-export async function releaseKnown(
-  db: StoreDatabase,
-  payoutId: string,
-  id: ProviderRequestId,
-): Promise<void> {
-  await inTransaction(db, async (trx) => {
-    const row = await lockExistingPayout(trx, payoutId);
-    const { state } = await get(trx, id);
-    if (OPEN_STATES.includes(state) || row.hold_reason !== FAILURE_TYPE.UNKNOWN_OUTCOME) return;
-    if (row.held_from === null) return;
-    const detail = `what became of the ${id.operation} is known by now: ${state}`;
-    await transitionPayout(trx, row, row.held_from, { detail, resumes: true });
-  });
-}
-
-/** Notes that QbitPay does not show what it had accepted; answers for how long that is so, in milliseconds. */
-export function noteMissing(db: StoreDatabase, id: ProviderRequestId): Promise<number> {
-  return noteSince(db, id, 'missing_since');
-}
-
-/** Notes that QbitPay calls an order ended and does not show what it moved; answers for how long, in milliseconds. */
-export function noteUnclear(db: StoreDatabase, externalOrderId: string): Promise<number> {
-  return noteSince(db, { operation: REQUEST_OPERATION.ORDER, externalOrderId }, 'unclear_since');
-}
-
-async function noteSince(
+/**
+ * Notes that QbitPay does not show an object that it had accepted (`missing_since`), or what an order moved that has
+ * ended (`unclear_since`); answers for how long that is so, in milliseconds.
+ */
+export async function noteUnshown(
   db: StoreDatabase,
   { operation, externalOrderId }: ProviderRequestId,
   column: 'missing_since' | 'unclear_since',
@@ -189,11 +170,10 @@ async function noteSince(
 }
 
 /** A payout that is resumed waits anew for its order, or itself, to be shown, and for what the order moved. */
-export async function forgetUnclear(trx: StoreTransaction, payoutId: string): Promise<void> {
-  await sql`update provider_orders set unclear_since = null, missing_since = null where payout_id = ${payoutId}`.execute(
-    trx,
-  );
-  await sql`update provider_payouts set missing_since = null where payout_id = ${payoutId}`.execute(trx);
+export async function forgetUnshown(trx: StoreTransaction, payoutId: string): Promise<void> {
+  const unshown = sql`missing_since = null where payout_id = ${payoutId}`;
+  await sql`update provider_orders set unclear_since = null, ${unshown}`.execute(trx);
+  await sql`update provider_payouts set ${unshown}`.execute(trx);
 }
 
 /** How far what QbitPay accepted under this request is. */

@@ -1,6 +1,5 @@
-import { sql } from 'kysely';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
+import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { compareAmounts, multiply, roundDownToCurrency } from '../../domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import {
@@ -9,7 +8,7 @@ import {
   ORDER_ENDS,
   PROVIDER_ORDER_STATUS,
 } from '../../domain/provider-status.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookOrder } from '../ledger/bookings.js';
 import { isBooked, isCovered, lockLedger } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
@@ -101,7 +100,7 @@ async function writeOrder(
     fee: order.fee,
     status: order.status,
     missing_since: null,
-    read_at: sql<Date>`clock_timestamp()`,
+    read_at: NOW,
   };
   const id = { external_order_id: order.externalOrderId, provider_order_id: order.providerOrderId };
   await trx
@@ -154,21 +153,6 @@ async function flagWorsePrice(trx: StoreTransaction, row: PayoutRow, order: Orde
   if (!isNamedWorse && compareAmounts(quoteAmount, due) >= 0) return;
   const detail = `QbitPay sold ${amount} ${base} for ${quoteAmount} ${quote}, at ${asked.price} as quoted it is ${due}`;
   await addFlag(trx, row, FAILURE_TYPE.PRICE_DIFFERS, detail);
-}
-
-/** How much of a currency a payout's orders have sold, as far as it is booked: all of it once they have ended. */
-export async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
-  const row = await db
-    .selectFrom('ledger_postings')
-    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
-    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
-    .select(sql<string>`coalesce(-sum(amount), 0)`.as('sold'))
-    .where('ledger_entries.payout_id', '=', payoutId)
-    .where('cause', '=', ENTRY_CAUSE.ORDER)
-    .where('kind', '=', ACCOUNT_KIND.PROVIDER)
-    .where('currency', '=', currency)
-    .executeTakeFirstOrThrow();
-  return row.sold;
 }
 
 /** Those of these orders of QbitPay's that belong to a payout. */

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
-import { accept, noteMissing, noteUnclear, releaseKnown, reportEarlier } from './accepted-requests.js';
-import { knownOrderIds, recordExecution, soldByOrders } from './orders.js';
+import { accept, noteUnshown, reportEarlier } from './accepted-requests.js';
+import { knownOrderIds, recordExecution } from './orders.js';
 import {
   authoriseResend,
   claim,
@@ -14,7 +14,7 @@ import {
   settle,
   withdrawResend,
 } from './send-guard.js';
-import { whileSending } from './sending-lock.js';
+import { whileSending } from '../sending-lock.js';
 import { recordMissing, recordReturn, recordSettlement } from './settlements.js';
 import type { ProviderRequestId } from './request-kind.js';
 
@@ -34,12 +34,9 @@ export function createRequests(db: StoreDatabase, sendingSessions: Pool) {
     whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
       whileSending(sendingSessions, id, send),
     accept: accept.bind(null, db),
-    releaseKnown: releaseKnown.bind(null, db),
     reportEarlier: reportEarlier.bind(null, db),
-    noteMissing: noteMissing.bind(null, db),
-    noteUnclear: noteUnclear.bind(null, db),
+    noteUnshown: noteUnshown.bind(null, db),
     recordExecution: recordExecution.bind(null, db),
-    soldByOrders: soldByOrders.bind(null, db),
     knownOrderIds: knownOrderIds.bind(null, db),
     recordSettlement: recordSettlement.bind(null, db),
     recordMissing: recordMissing.bind(null, db),

@@ -1,30 +1,16 @@
 import { sql, type ExpressionBuilder, type UpdateObject } from 'kysely';
 import type { FailureType } from '../../domain/failure-type.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import { REQUEST_STATE, type RequestState, type StoreSchema } from '../schema.js';
 import { isCurrentRequest, REQUEST_KIND, type ProviderRequestId } from './request-kind.js';
 
 /**
- * The state of a request that moves money. It leaves only after its compare-and-set to `sending` was committed, so that
- * no two senders both send.
+ * The rows of `provider_requests`: a request that moves money leaves only after its compare-and-set to `sending` was
+ * committed, so that no two senders both send.
  */
-export interface ProviderRequest {
-  readonly state: RequestState;
-  readonly sends: number;
-  readonly asked: SentAmount | null;
-  readonly firstSentAt: Date | null;
-  /** How long ago it may have left last, by the database's clock, in milliseconds; null when it never was sent. */
-  readonly sentAgoMs: number | null;
-  /** How many times it was sent again although its outcome was not known. */
-  readonly resends: number;
-  /** How many times all of QbitPay's list was read without finding it, since it was sent last. */
-  readonly absenceChecks: number;
-  /** It may be sent again although its outcome is not known. */
-  readonly mayBeResent: boolean;
-  /** Why QbitPay refused it for good. */
-  readonly rejection: RequestRejection | null;
-}
+
+export type ProviderRequest = NonNullable<Awaited<ReturnType<typeof find>>>;
 
 /** What a request asks for, as far as whoever looks for it or sends it again has to know. */
 export interface SentAmount {
@@ -49,8 +35,6 @@ export const SENDABLE_STATES: readonly RequestState[] = [
   REQUEST_STATE.NOT_SENT,
   REQUEST_STATE.RETRY_LATER,
 ];
-
-const NOW = sql<Date>`clock_timestamp()`;
 
 /** Narrows a statement down to the row of one request. */
 export function isOf({ operation, externalOrderId }: ProviderRequestId) {
@@ -153,10 +137,9 @@ export async function markAccepted(trx: StoreTransaction, id: ProviderRequestId)
 }
 
 /**
- * Writes that sending number `sends` was not accepted and answers with the state that the request then has. The sender's
- * own answer counts also where somebody else declared the request unknown meanwhile. It never touches a later sending:
- * the answer is undefined then. A refusal of a request that was sent again says nothing of the sending before: the
- * request stays unknown.
+ * Writes that sending number `sends` was not accepted and answers with the state that the request then has, or undefined
+ * where a later sending goes on. The sender's own answer counts also after somebody else declared the request unknown. A
+ * refusal of a request that was sent again says nothing of the sending before: it stays unknown.
  */
 export async function settle(
   db: StoreDatabase,
@@ -249,7 +232,7 @@ export async function get(db: StoreDatabase, id: ProviderRequestId): Promise<Pro
   return request;
 }
 
-export async function find(db: StoreDatabase, id: ProviderRequestId): Promise<ProviderRequest | undefined> {
+export async function find(db: StoreDatabase, id: ProviderRequestId) {
   const sentAgoMs = sql<number | null>`(extract(epoch from clock_timestamp() - last_sent_at) * 1000)::float8`;
   const row = await db
     .selectFrom('provider_requests')
@@ -259,16 +242,23 @@ export async function find(db: StoreDatabase, id: ProviderRequestId): Promise<Pr
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const { state, amount, currency, price, failure_type: type, failure_message: message } = row;
-  const isAsked = amount !== null && currency !== null;
+  const asked: SentAmount | null =
+    amount === null || currency === null ? null : { amount, currency, ...(price === null ? {} : { price }) };
+  const rejection: RequestRejection | null = type === null ? null : { type, message: message ?? '' };
   return {
     state,
     sends: row.sends,
-    asked: isAsked ? { amount, currency, ...(price === null ? {} : { price }) } : null,
+    asked,
     firstSentAt: row.first_sent_at,
+    /** How long ago it may have left last, by the database's clock; null when it never was sent. */
     sentAgoMs: row.sent_ago_ms,
+    /** How many times it was sent again although its outcome was not known. */
     resends: row.resends,
+    /** How many times all of QbitPay's list was read without finding it, since it was sent last. */
     absenceChecks: row.absence_checks,
+    /** It may be sent again although its outcome is not known. */
     mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
-    rejection: type === null ? null : { type, message: message ?? '' },
+    /** Why QbitPay refused it for good. */
+    rejection,
   };
 }

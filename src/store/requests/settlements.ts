@@ -1,5 +1,4 @@
-import { sql } from 'kysely';
-import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import {
@@ -7,11 +6,12 @@ import {
   PROVIDER_PAYOUT_STATUS,
   type ProviderPayoutStatus,
 } from '../../domain/provider-status.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFailure, bookReturn, releaseFunds } from '../ledger/bookings.js';
 import { isBooked, lockLedger } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
+import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
   addTimelineEntry,
   changeHold,
@@ -21,39 +21,27 @@ import {
 } from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
-import { noteMissing } from './accepted-requests.js';
+import { noteUnshown } from './accepted-requests.js';
 import {
   bookDebit,
-  findAttempt,
+  selectAttempt,
   isDebitBooked,
   toProviderDebit,
   updateAttempt,
   type AttemptRow,
-} from './payout-debits.js';
+} from './provider-payouts.js';
 import { isCurrentRequest } from './request-kind.js';
 
 /** How payouts at QbitPay ended, and what came back. */
 
-export interface SettlementReading {
-  readonly providerPayoutId: string;
-  readonly currency: string;
-  readonly recipientAmount: string;
-  readonly fee: string;
+export interface SettlementReading extends Omit<ProviderPayoutRecord, 'externalOrderId' | 'postAmount'> {
   readonly discrepancy?: Discrepancy | undefined;
-  readonly providerStatus: ProviderPayoutStatus;
   /** What it means for the payout; null while it is not settled. */
   readonly outcome: (TransitionDetail & { readonly status: PayoutStatus }) | null;
 }
 
-export interface SettlementOutcome {
-  /** What the store then says. */
-  readonly status: PayoutStatus;
-  readonly holdReason: FailureType | null;
-  /** The attempt failed or was cancelled, and its money is not back yet. */
-  readonly isReturnPending: boolean;
-  /** Payouts that wait for the available balance, which may have got what this one had left. */
-  readonly wake: readonly string[];
-}
+/** What the store says after a reading. */
+export type SettlementOutcome = Awaited<ReturnType<typeof aboutAttempt>>;
 
 /** Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. */
 export async function recordSettlement(
@@ -63,8 +51,8 @@ export async function recordSettlement(
 ): Promise<SettlementOutcome> {
   return aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
     if (!isAwaited(row, attempt)) return;
-    const { providerStatus: status, outcome, discrepancy } = reading;
-    const booked = await bookDebit(trx, row, attempt, { ...reading, status });
+    const { status, outcome, discrepancy } = reading;
+    const booked = await bookDebit(trx, row, attempt, reading);
     if (!booked.ok) {
       const hold = { holdReason: FAILURE_TYPE.DEBIT_EXCEEDS_LEDGER, detail: booked.message };
       // What it is held for already comes first; resumed, it is read again.
@@ -88,13 +76,11 @@ export async function recordMissing(
 ): Promise<SettlementOutcome> {
   const { providerPayoutId, unknownOutcomeWaitSeconds } = missing;
   return aboutAttempt(db, payoutId, providerPayoutId, async (trx, row, attempt) => {
-    const missingMs = await noteMissing(trx, requestOf(attempt));
+    const missingMs = await noteUnshown(trx, requestOf(attempt), 'missing_since');
     if (missingMs < unknownOutcomeWaitSeconds * 1_000 || !isAwaited(row, attempt)) return;
     const detail = `QbitPay does not show payout ${providerPayoutId}`;
-    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, {
-      detail,
-      holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN,
-    });
+    const hold = { detail, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN };
+    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
   });
 }
 
@@ -122,28 +108,21 @@ async function aboutAttempt(
   payoutId: string,
   providerPayoutId: string,
   work: (trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow) => Promise<void>,
-): Promise<SettlementOutcome> {
+) {
   return inTransaction(db, async (trx) => {
     const before = await lockExistingPayout(trx, payoutId);
-    await work(trx, before, await getAttempt(trx, payoutId, providerPayoutId));
+    const attempt = selectAttempt(trx, { payout_id: payoutId, provider_payout_id: providerPayoutId });
+    await work(trx, before, await attempt.executeTakeFirstOrThrow());
     const row = await lockExistingPayout(trx, payoutId);
     return {
       status: row.status,
       holdReason: row.hold_reason,
-      isReturnPending: await isReturnPending(trx, await getAttempt(trx, payoutId, providerPayoutId)),
+      /** The attempt failed or was cancelled, and its money is not back yet. */
+      isReturnPending: await isReturnPending(trx, await attempt.executeTakeFirstOrThrow()),
+      /** Payouts that wait for the available balance, which may have got what this one had left. */
       wake: await findWaitingForBalance(trx, [row.currency, row.funding_currency]),
     };
   });
-}
-
-async function getAttempt(
-  trx: StoreTransaction,
-  payoutId: string,
-  providerPayoutId: string,
-): Promise<AttemptRow> {
-  const attempt = await findAttempt(trx, { payout_id: payoutId, provider_payout_id: providerPayoutId });
-  if (attempt === undefined) throw new Error(`${providerPayoutId} is no attempt of payout ${payoutId}`);
-  return attempt;
 }
 
 /**
@@ -183,11 +162,8 @@ async function bookGivenUp(trx: StoreTransaction, row: PayoutRow, attempt: Attem
   if (isFinalStatus(row.status)) await releaseFunds(trx, row.payout_id);
 }
 
-function noteReturned(trx: StoreTransaction, attempt: AttemptRow, returnedAmount: string): Promise<void> {
-  return updateAttempt(trx, attempt, {
-    returned_amount: returnedAmount,
-    returned_at: sql<Date>`clock_timestamp()`,
-  });
+function noteReturned(trx: StoreTransaction, attempt: AttemptRow, amount: string): Promise<void> {
+  return updateAttempt(trx, attempt, { returned_amount: amount, returned_at: NOW });
 }
 
 /** What the API said of the attempt, and that it was read. */
@@ -196,8 +172,7 @@ export function noteStatus(
   attempt: AttemptRow,
   status: ProviderPayoutStatus,
 ): Promise<void> {
-  const readAt = sql<Date>`clock_timestamp()`;
-  return updateAttempt(trx, attempt, { status, missing_since: null, read_at: readAt });
+  return updateAttempt(trx, attempt, { status, missing_since: null, read_at: NOW });
 }
 
 /** It is booked that the attempt failed or was cancelled, and its money is not back. */
@@ -215,7 +190,8 @@ export async function bookUnannouncedReturn(
   row: PayoutRow,
   reading: ReturnReading,
 ): Promise<Outcome> {
-  const attempt = await getAttempt(trx, row.payout_id, reading.providerPayoutId);
+  const ids = { payout_id: row.payout_id, provider_payout_id: reading.providerPayoutId };
+  const attempt = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
   if (attempt.returned_at !== null || !(await isDebitBooked(trx, attempt))) {
     return refuse('its money is not booked as taken');
   }

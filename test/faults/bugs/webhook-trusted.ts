@@ -60,13 +60,13 @@ async function believe(
   const { providerPayout, currency } = await store.payouts.getPayout(payoutId);
   if (outcome === undefined || providerPayout === null) return;
   const { recipientAmount, fee } = providerPayout;
-  const providerStatus = outcome.status as ProviderPayoutStatus;
+  const status = outcome.status as ProviderPayoutStatus;
   await store.requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency,
     recipientAmount,
     fee,
-    providerStatus,
+    status,
     outcome,
   });
 }

@@ -29,7 +29,7 @@ export function toPayoutObject(payout: ProviderPayoutRecord): ProviderObject {
     providerId: providerPayoutId,
     isVoid: isFailedOrCancelled(payout.status),
     record: async (trx, row) => {
-      const known = await findAttempt(trx, { external_order_id: externalOrderId });
+      const known = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
       if (known === undefined) return bookAccepted(trx, row, await insertAttempt(trx, row, payout), payout);
       const { status } = payout;
       await updateAttempt(trx, known, { provider_payout_id: providerPayoutId, status, missing_since: null });
@@ -41,20 +41,19 @@ export function toPayoutObject(payout: ProviderPayoutRecord): ProviderObject {
 
 /** A payout is over once QbitPay has given it up and its money is back. */
 export async function readPayoutEnd(trx: StoreTransaction, externalOrderId: string): Promise<ObjectEnd> {
-  const attempt = await findAttempt(trx, { external_order_id: externalOrderId });
+  const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
   if (attempt === undefined || !isFailedOrCancelled(attempt.status)) return OBJECT_END.OPEN;
   return attempt.returned_at === null ? OBJECT_END.RETURN_PENDING : OBJECT_END.GIVEN_UP;
 }
 
-export function findAttempt(
+export function selectAttempt(
   trx: StoreTransaction,
   by: Partial<Pick<AttemptRow, 'external_order_id' | 'payout_id' | 'provider_payout_id'>>,
-): Promise<AttemptRow | undefined> {
+) {
   return trx
     .selectFrom('provider_payouts')
     .selectAll()
-    .where((eb) => eb.and(by))
-    .executeTakeFirst();
+    .where((eb) => eb.and(by));
 }
 
 export async function updateAttempt(

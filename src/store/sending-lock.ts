@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
-import type { StoreTransaction } from '../database.js';
-import type { ProviderRequestId } from './request-kind.js';
+import type { StoreTransaction } from './database.js';
+import type { ProviderRequestId } from './requests/request-kind.js';
 
 /**
  * A host that is lost with its sender tells PostgreSQL nothing, which by itself would keep the lock for two hours. Asked
- * for a sign of life on the way, it has a minute, and so has what it was sent to acknowledge. A sender that lives and is
- * only cut off loses the lock as well: what it may still send, the deadline of its request (10 s) and the wait for an unknown outcome
- * cover. On a Unix socket none of it applies, nor is it needed.
+ * for a sign of life, the host has a minute, and it has a minute to acknowledge what it was sent. A sender that lives and
+ * is only cut off loses the lock as well: what it may still send is covered by the deadline of its request (10 s) and by
+ * the wait for an unknown outcome. On a Unix socket none of this applies, nor is it needed.
  */
 const SIGNS_OF_LIFE = {
   tcp_keepalives_idle: '30s',
@@ -22,9 +22,9 @@ const EXPECT_SIGNS_OF_LIFE = Object.entries(SIGNS_OF_LIFE)
   .join(', ');
 
 /**
- * Holds a session lock of the database while a request that moves money is on its way: from before its provider request is
- * claimed until its answer is written. Another sending of the same request needs the lock free, so that a sender that
- * was frozen in between keeps it away as long as its connection stands. Undefined when somebody else holds it.
+ * Holds a session lock of the database while a request that moves money is on its way: from before it is claimed until
+ * its answer is written. Another sending of the same request needs the lock: a sender that was frozen in between keeps
+ * it away as long as its connection stands. Undefined when somebody else holds the lock.
  */
 export async function whileSending<T>(
   pool: Pool,

@@ -4,20 +4,26 @@ import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provid
 import type { StoreTransaction } from '../database.js';
 import { bookFailureReversed, releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
+import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import { holdFor, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import {
-  findObject,
+  findKnown,
   takeOver,
   toProviderObject,
   type AcceptedObject,
   type Takeover,
-} from './accepted-requests.js';
-import { bookDebit, findAttempt, toProviderDebit, type AttemptRow } from './payout-debits.js';
-import { currentRequest } from './request-kind.js';
-import { insertRequest } from './send-guard.js';
-import { isReturnPending, noteStatus } from './settlements.js';
-import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
+} from '../requests/accepted-requests.js';
+import {
+  bookDebit,
+  selectAttempt,
+  toPayoutObject,
+  toProviderDebit,
+  type AttemptRow,
+} from '../requests/provider-payouts.js';
+import { currentRequest } from '../requests/request-kind.js';
+import { insertRequest } from '../requests/send-guard.js';
+import { isReturnPending, noteStatus } from '../requests/settlements.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */
 export async function adoptObject(
@@ -26,17 +32,18 @@ export async function adoptObject(
   adopted: AcceptedObject,
   how: Takeover,
 ): Promise<Outcome> {
-  const { operation, externalOrderId, providerId } = toProviderObject(adopted);
-  const owner = await findObject(trx, operation, { providerId });
-  if (owner !== undefined && owner.externalOrderId !== externalOrderId) {
+  const object = toProviderObject(adopted);
+  const { operation, externalOrderId, providerId } = object;
+  const known = await findKnown(trx, object);
+  if (known.some((one) => one.providerId === providerId && one.externalOrderId !== externalOrderId)) {
     return refuse(`it is the ${operation} of another payout`);
   }
   if ('providerPayoutId' in adopted) {
-    const attempt = await findAttempt(trx, { external_order_id: externalOrderId });
+    const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
     const isFailed = attempt && (attempt.returned_at !== null || (await isReturnPending(trx, attempt)));
     if (isFailed === true) return adoptAfterFailure(trx, row, attempt, adopted, how);
   }
-  await takeOver(trx, row, adopted, { ...how, replaces: true });
+  await takeOver(trx, row, object, { ...how, replaces: true });
   return DONE;
 }
 
@@ -87,7 +94,7 @@ async function adoptAsNext(
   const request = currentRequest(next, REQUEST_OPERATION.PAYOUT);
   // There is nothing to send under it.
   await insertRequest(trx, request, row.payout_id, REQUEST_STATE.ACCEPTED);
-  await takeOver(trx, next, { ...payout, externalOrderId: request.externalOrderId }, how);
+  await takeOver(trx, next, toPayoutObject({ ...payout, externalOrderId: request.externalOrderId }), how);
   return DONE;
 }
 
