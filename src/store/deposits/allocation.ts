@@ -17,7 +17,7 @@ import { findWaitingForBalance } from '../payouts/reservations.js';
 import type { DepositRecord } from './deposit-reading.js';
 import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
 
-/** Whose a verified deposit is: decided once, in one transaction, by what is certain or by a person. */
+/** Decides whose a verified deposit is: once, in one transaction, by what is certain or by a person. */
 
 export type AllocationOutcome =
   | {
@@ -122,7 +122,7 @@ interface Decision {
   readonly actor?: string;
 }
 
-/** Gives each payout up to what it lacks; what is beyond that becomes available, and the payout is marked. */
+/** Gives each payout up to what it lacks. What is beyond that becomes available, and the payout gets a flag. */
 async function give(
   trx: StoreTransaction,
   deposit: DepositRow,
@@ -149,7 +149,7 @@ async function give(
   await writeAllocation(trx, deposit, booked, decision);
 }
 
-/** Later its money is on its way already: more of it would only lie there. */
+/** A payout that has come further does not use more money. */
 function canStillBeFunded(payout: PayoutRow): boolean {
   return (
     payout.status === PAYOUT_STATUS.AWAITING_DEPOSIT ||
@@ -173,7 +173,7 @@ async function fundPayout(
   const isFunded = compareAmounts(missing, '0') === 0;
   const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
   await addTimelineEntry(trx, payout.payout_id, payout.status, progress);
-  // Held because the deadline passed: with all the money there, there is nothing left to decide.
+  // The payout was held because the deadline had passed. With all the money there, nothing is left to decide.
   if (isFunded && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED) {
     await transitionPayout(trx, payout, PAYOUT_STATUS.AWAITING_DEPOSIT, {
       detail: 'the rest of the deposit came in after the deadline',
@@ -254,7 +254,7 @@ async function ownersOf(trx: StoreTransaction, depositKey: string): Promise<stri
     .where('deposit_id', '=', depositKey)
     .where('payout_id', 'is not', null)
     .execute();
-  // In the order in which they are locked everywhere, which is no database's collation.
+  // Payouts are locked in this order everywhere; the database's collation may sort otherwise.
   return rows.flatMap((row) => row.payout_id ?? []).sort();
 }
 

@@ -7,7 +7,7 @@ import { claimedBalance } from '../ledger/provider-account.js';
 import { addFlag } from '../payouts/payout-transitions.js';
 import { DEPOSIT_STATUS, type DepositRow } from '../schema.js';
 
-/** Deposits enter the store once, whoever announces them how often and by which of their names. */
+/** Deposits enter the store once, however often and under whichever of their names they are announced. */
 
 /** A deposit that the provider's API has shown to be there. */
 export interface VerifiedDeposit {
@@ -27,7 +27,7 @@ export interface VerifiedDeposit {
 
 /**
  * Writes and books the deposit, unless it is there under one of its names: the provider's id, or its transaction
- * when one of the two announcements knew no id. Answers with its key.
+ * if one of the two announcements had no id. Answers with its key.
  */
 export async function recordVerifiedDeposit(db: StoreDatabase, deposit: VerifiedDeposit): Promise<string> {
   return inTransaction(db, async (trx) => {
@@ -116,7 +116,7 @@ function nextIndexOf(txHash: string | null) {
 }
 
 async function learnNames(trx: StoreTransaction, known: DepositRow, deposit: VerifiedDeposit): Promise<void> {
-  // A hash that was recorded by hand was found by its amount: the provider's own notice knows better.
+  // A deposit that was recorded by hand was found by its amount: the hash in the provider's notice is the right one.
   const isCorrected =
     known.tx_hash !== null &&
     deposit.txHash !== null &&
@@ -136,7 +136,7 @@ async function learnNames(trx: StoreTransaction, known: DepositRow, deposit: Ver
     .execute();
 }
 
-/** Somebody got this deposit for a transaction that it was not. */
+/** The deposit was allocated by the hash of another transaction. */
 async function flagOwners(trx: StoreTransaction, known: DepositRow, txHash: string): Promise<void> {
   const owners = await trx
     .selectFrom('deposit_allocations')
@@ -150,7 +150,7 @@ async function flagOwners(trx: StoreTransaction, known: DepositRow, txHash: stri
   }
 }
 
-/** The provider's deposit ids, of those asked for, whose transaction the store knows: they are no other one's. */
+/** Those of the provider's deposits whose transaction the store knows: no other transaction brought them. */
 export async function findExplainedDeposits(
   db: StoreDatabase,
   providerDepositIds: readonly string[],

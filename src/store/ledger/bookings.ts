@@ -83,7 +83,7 @@ export async function bookAllocation(
   });
 }
 
-/** Free money becomes a payout's own. */
+/** Available money becomes a payout's own. */
 export async function bookReservation(
   trx: StoreTransaction,
   payoutId: string,
@@ -112,7 +112,7 @@ export interface FilledOrder {
   readonly estimate: string | null;
 }
 
-/** An order as it was executed, through `conversion`; what it brought in more or less than estimated stands beside it. */
+/** An executed order, through `conversion`. Its gain or loss against the estimate stands in the details. */
 export async function bookOrder(trx: StoreTransaction, order: FilledOrder): Promise<void> {
   await lockLedger(trx);
   const { payoutId, sold, bought, fee } = order;
@@ -172,7 +172,7 @@ export async function bookPayout(trx: StoreTransaction, debit: ProviderDebit): P
   });
 }
 
-/** What was taken differs from what was booked: the discrepancy, of amount and of fee, is an entry of its own. */
+/** QbitPay took another amount or fee than was booked: the difference is an entry of its own. */
 export async function bookAdjustment(
   trx: StoreTransaction,
   before: ProviderDebit,
@@ -209,7 +209,7 @@ export async function bookAdjustment(
   });
 }
 
-/** The attempt failed: what the recipient did not get is on its way back. A fee only comes back where it is shown. */
+/** The attempt failed: the recipient's amount is on its way back. The fee is not, until QbitPay shows it. */
 export async function bookFailure(
   trx: StoreTransaction,
   { externalOrderId, payoutId, currency, amount }: ProviderDebit,
@@ -222,7 +222,7 @@ export async function bookFailure(
   });
 }
 
-/** The attempt that failed was paid after all: what was booked as returning is the recipient's. */
+/** The attempt that failed was paid after all: what was booked as return pending is the recipient's. */
 export async function bookFailureReversed(
   trx: StoreTransaction,
   { externalOrderId, payoutId, currency, amount }: ProviderDebit,
@@ -239,7 +239,7 @@ export interface ReturnedMoney {
   readonly balanceTransactionId: string;
   readonly payoutId: string;
   readonly currency: string;
-  /** What was booked as returning. */
+  /** What was booked as return pending. */
   readonly expected: string;
   /** What came, with the fee where it came back. */
   readonly net: string;
@@ -297,7 +297,10 @@ async function countReleases(trx: StoreTransaction, payoutId: string): Promise<n
   return Number(row.count);
 }
 
-/** Money that moved outside of the engine; what was taken beyond what came in that way is a shortfall, which what comes in later makes good first. */
+/**
+ * Money moved outside of the engine. What was taken beyond what came in that way is a shortfall; money that comes in
+ * later makes it good first.
+ */
 export async function bookOutsideActivity(
   trx: StoreTransaction,
   activity: Amount & { readonly balanceTransactionId: string; readonly type: string },
@@ -332,8 +335,8 @@ function charge(
 }
 
 /**
- * What becomes available first makes good a shortfall; parts below the smallest unit could never be paid out and are
- * kept apart. Under the ledger's lock.
+ * Money that becomes available makes good a shortfall first. Parts below the smallest unit cannot be paid out: they are
+ * kept apart. The caller holds the ledger's lock.
  */
 async function toAvailable(
   trx: StoreTransaction,

@@ -9,7 +9,7 @@ import type { StoreDatabase, StoreTransaction } from '../database.js';
  * `shortfall` falls below zero. Which entries there are, bookings.ts says.
  */
 
-/** Whose money it is; every row carries it, so that more owners need no other schema. */
+/** Whose money it is. Every row carries it, so that more owners need no other schema. */
 export const MAIN_FUNDING_ACCOUNT = 'main';
 
 export type AccountRef =
@@ -39,8 +39,8 @@ export interface EntryDraft {
 }
 
 /**
- * One booking at a time, in commit order, so that what a booking is computed from does not move under it, and
- * transactions never wait for each other's accounts in a circle. Rows of payouts and deposits are locked before.
+ * Lets one transaction book at a time. The balances that a booking is computed from do not change under it, and
+ * transactions do not wait for each other's accounts in a circle. Rows of payouts and deposits are locked before.
  */
 export async function lockLedger(trx: StoreTransaction): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('ledger'))`.execute(trx);
@@ -59,7 +59,7 @@ export async function isBooked(db: StoreDatabase, cause: EntryCause, causeId: st
 
 /**
  * Books an entry, in the caller's transaction. One that moves nothing is left out.
- * @throws when the cause was booked before: whoever may repeat himself asks {@link isBooked} under the ledger's lock
+ * @throws when the cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
  */
 export async function postEntry(trx: StoreTransaction, draft: EntryDraft): Promise<void> {
   const transfers = draft.transfers.filter(({ amount }) => compareAmounts(amount, '0') !== 0);

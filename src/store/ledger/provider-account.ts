@@ -7,7 +7,7 @@ import { inTransaction, type StoreDatabase } from '../database.js';
 import { bookOpeningBalance } from './bookings.js';
 import { balanceOf, lockLedger, MAIN_FUNDING_ACCOUNT } from './journal.js';
 
-/** What the account at the provider holds: as the store accounts for it, as the provider says, and what it held at first. */
+/** What the account at the provider holds: by the ledger, by the provider's word, and before the engine used it. */
 
 const OPENING_BALANCES = 'opening_balances_recorded';
 
@@ -106,7 +106,7 @@ export async function findUnbooked(
   return new Set(rows.map((row) => row.id));
 }
 
-/** Keeps what the provider said its balances are, with the time, for whoever compares. */
+/** Stores the balances that the provider shows, to be compared with the ledger's. */
 export async function recordBalanceReading(
   db: StoreDatabase,
   balances: readonly { readonly currency: string; readonly available: string; readonly pending: string }[],

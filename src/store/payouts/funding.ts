@@ -25,7 +25,7 @@ import {
 import { findWaitingForBalance, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
 
-/** Opening a payout for its deposit, and closing it again; allocation takes the same row lock. */
+/** Opens payouts, and closes them before their money has left. Allocation locks the same row. */
 
 /** What a payout needs, and by which terms that was computed. */
 export interface QuotedTerms {
@@ -113,7 +113,7 @@ export async function openForDeposit(
   });
 }
 
-/** Writes a payout that the available balance funds, with its reservation if there is enough and nobody waits before it. */
+/** Writes a payout that the available balance funds, and reserves its money if there is enough and it is first in line. */
 export async function openFromBalance(
   db: StoreDatabase,
   origin: PayoutOrigin,
@@ -139,7 +139,7 @@ async function insertOpened(
   { feeTerms, estimatedPrice, minimum }: QuotedTerms,
   columns: Partial<PayoutRow>,
 ): Promise<PayoutRow> {
-  const row = await insertPayout(trx, origin, status, {
+  return insertPayout(trx, origin, status, {
     ...columns,
     fee_side: feeTerms.side,
     payout_fee_rate: feeTerms.payoutRate,
@@ -148,9 +148,6 @@ async function insertOpened(
     minimum_amount: minimum?.amount ?? null,
     minimum_currency: minimum?.currency ?? null,
   });
-  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
-  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
-  return row;
 }
 
 function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
@@ -214,9 +211,9 @@ export type CloseOutcome =
       /** Payouts that wait for the available balance, which may have got what this one had. */
       readonly wake: readonly string[];
     }
-  /** Only an expiry is told so: the deposit had come in time. */
+  /** The deposit had come in time: the payout does not expire. */
   | { readonly kind: 'funded'; readonly status: PayoutStatus }
-  /** Too late, or not by itself: the store says how far the payout is. */
+  /** The payout has come too far to be closed. */
   | {
       readonly kind: 'refused';
       readonly status: PayoutStatus;
@@ -258,7 +255,7 @@ async function closed(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutco
   return { kind: 'closed', status: row.status, wake };
 }
 
-/** Somebody's money is there: an end would take it from its payout. */
+/** A part of the deposit is there: an end would take it from its payout. */
 async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
   const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
   await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
@@ -277,10 +274,7 @@ export function missingDeposit(row: Pick<PayoutRow, 'deposit_amount' | 'deposit_
 
 /** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
 async function insertUnopened(trx: StoreTransaction, closing: FundingClosing): Promise<PayoutRow> {
-  // Before the row, as when it is opened from the balance at the same moment: each would wait for the other.
+  // The ledger is locked before the row, as by openFromBalance: else the two would wait for each other.
   await lockLedger(trx);
-  const row = await insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
-  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
-  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', closing.origin.startedAt);
-  return row;
+  return insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
 }

@@ -10,7 +10,7 @@ export interface Hold {
   readonly reason: FailureType;
   /** One line for the timeline. */
   readonly detail: string;
-  /** The request it was decided about: once that is over, or further, nothing is held. @default none */
+  /** The request that the decision was about: if it has come further, the payout is not held. @default none */
   readonly about?: RequestPosition;
 }
 
@@ -23,8 +23,8 @@ export interface RequestPosition {
 }
 
 /**
- * Moves a payout to `held`, or gives a held one the newer reason, where that is legal and what it was decided on still
- * holds. One that a person put on hold stays that until it is resumed: its step then comes to the same again.
+ * Holds a payout, or gives a held one the newer reason. A payout that a person put on hold keeps that reason until it
+ * is resumed: its step then finds the same again.
  */
 export async function holdPayout(
   db: StoreDatabase,

@@ -32,15 +32,15 @@ export interface TransitionDetail {
   readonly resumes?: boolean;
 }
 
-/** Adds the payout in its first status; undefined when the id is in the store already. */
+/** Adds the payout in its first status, and to its timeline that it was asked for. */
 export async function insertPayout(
   trx: StoreTransaction,
   origin: PayoutOrigin,
   status: PayoutStatus,
   columns: Partial<PayoutRow>,
-): Promise<PayoutRow | undefined> {
+): Promise<PayoutRow> {
   const { request } = origin;
-  return trx
+  const row = await trx
     .insertInto('payouts')
     .values({
       ...columns,
@@ -62,6 +62,9 @@ export async function insertPayout(
     .onConflict((conflict) => conflict.column('payout_id').doNothing())
     .returningAll()
     .executeTakeFirst();
+  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
+  return row;
 }
 
 /** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
@@ -82,8 +85,8 @@ export async function lockExistingPayout(trx: StoreTransaction, payoutId: string
 }
 
 /**
- * Moves a locked payout on, if the table of legal transitions allows it, and answers with the status that the
- * store has afterwards: the caller adopts it. Repeating a transition changes nothing.
+ * Moves a locked payout on, if the table of legal transitions allows it. Answers with the status that the payout then
+ * has; the caller goes on from that. Repeating a transition changes nothing.
  */
 export async function transitionPayout(
   trx: StoreTransaction,
@@ -92,7 +95,7 @@ export async function transitionPayout(
   { detail, holdReason, failure, resumes }: TransitionDetail,
 ): Promise<PayoutStatus> {
   if (row.status === to || !canTransition(row.status, to)) return row.status;
-  // What a step does by itself must not take a payout out of a person's hands; an end that was read does.
+  // A step does not take a payout out of a person's hands. An end that QbitPay shows does.
   if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
   await trx
     .updateTable('payouts')
@@ -124,7 +127,7 @@ export async function addTimelineEntry(
     .execute();
 }
 
-/** Marks a payout, whatever its status: something about it is worth a look. */
+/** Flags a payout, whatever its status: something about it is worth a look. */
 export async function addFlag(
   trx: StoreTransaction,
   { payout_id: payoutId, status }: Pick<PayoutRow, 'payout_id' | 'status'>,
@@ -211,7 +214,7 @@ export async function changeHold(
   return true;
 }
 
-/** A payout that was put on hold came further meanwhile: that is what it goes on with. */
+/** A payout that was put on hold has come further meanwhile, and goes on from there. */
 export async function changeHeldFrom(
   trx: StoreTransaction,
   payoutId: string,

@@ -9,10 +9,15 @@ import { bookReservation } from '../ledger/bookings.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { balanceOf, lockLedger } from '../ledger/journal.js';
 import { toFeeTerms, toRequest } from './payout-reading.js';
-import { addTimelineEntry, lockExistingPayout, transitionPayout } from './payout-transitions.js';
+import {
+  addTimelineEntry,
+  isInTimeline,
+  lockExistingPayout,
+  transitionPayout,
+} from './payout-transitions.js';
 import type { PayoutRow } from '../schema.js';
 
-/** Payouts that are paid from the available balance: it is theirs from the reservation on, first come, first served. */
+/** Reserves the available balance for payouts that are paid from it: first come, first served. */
 
 export interface ReservationOutcome {
   /** What the store then says; `awaiting_balance` while there is not enough, or somebody waits before this payout. */
@@ -52,7 +57,10 @@ export async function reserve(trx: StoreTransaction, row: PayoutRow): Promise<vo
   const wanted = needs.map(({ amount, currency }) => `${amount} ${currency}`).join(' or ');
   const isBlocked = await hasShortfall(trx, needs);
   const blocked = isBlocked ? ', and for a shortfall to be made good' : '';
-  await noteOnce(trx, row, `waiting for ${wanted} in the available balance${blocked}`);
+  const detail = `waiting for ${wanted} in the available balance${blocked}`;
+  // The payout asks again and again; the timeline says it once.
+  if (!(await isInTimeline(trx, row.payout_id, detail)))
+    await addTimelineEntry(trx, row.payout_id, row.status, detail);
 }
 
 async function hasShortfall(trx: StoreTransaction, needs: readonly BalanceNeed[]): Promise<boolean> {
@@ -87,15 +95,4 @@ export async function findWaitingForBalance(
           or (payouts.currency = wanted.currency and amount_mode = ${AMOUNT_MODE.RECEIVE}))
       order by sequence limit 1) as next`.execute(trx);
   return rows.map((row) => row.payout_id);
-}
-
-/** Polls ask again and again; the timeline says it once. */
-async function noteOnce(trx: StoreTransaction, row: PayoutRow, detail: string): Promise<void> {
-  const entry = await trx
-    .selectFrom('payout_timeline')
-    .select('entry_id')
-    .where('payout_id', '=', row.payout_id)
-    .where('detail', '=', detail)
-    .executeTakeFirst();
-  if (entry === undefined) await addTimelineEntry(trx, row.payout_id, row.status, detail);
 }

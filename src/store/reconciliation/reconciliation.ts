@@ -52,7 +52,7 @@ async function readAttempts(
   { providerIds, externalOrderIds }: MentionedObjects,
 ): Promise<readonly Attempt[]> {
   const { rows } = await sql<AttemptRow>`
-    select provider_requests.operation, provider_requests.external_order_id, provider_requests.payout_id, provider_requests.state, provider_requests.updated_at,
+    select request.operation, request.external_order_id, request.payout_id, request.state, request.updated_at,
       payouts.status as payout_status,
       coalesce(po.provider_payout_id, ord.provider_order_id) as provider_id,
       coalesce(po.recipient_amount, ord.amount) as amount,
@@ -60,15 +60,15 @@ async function readAttempts(
       ord.quote_amount, coalesce(po.fee, ord.fee) as fee, coalesce(po.status, ord.status) as status,
       coalesce(po.recorded_at, ord.recorded_at) as recorded_at,
       coalesce(po.read_at, ord.read_at) as read_at, po.returned_amount, po.returned_at
-    from provider_requests join payouts using (payout_id)
+    from provider_requests as request join payouts using (payout_id)
     left join provider_payouts po
-      on provider_requests.operation = 'payout' and po.external_order_id = provider_requests.external_order_id
+      on request.operation = 'payout' and po.external_order_id = request.external_order_id
     left join provider_orders ord
-      on provider_requests.operation = 'order' and ord.external_order_id = provider_requests.external_order_id
-    where provider_requests.updated_at >= ${since} or payouts.updated_at >= ${since}
+      on request.operation = 'order' and ord.external_order_id = request.external_order_id
+    where request.updated_at >= ${since} or payouts.updated_at >= ${since}
       or not (payouts.status = any(${sql.val(FINAL_STATUSES)}::text[]))
       or (po.status in (${sql.join(FAILED_OR_CANCELLED)}) and po.returned_at is null)
-      or provider_requests.external_order_id = any(${sql.val([...externalOrderIds])}::text[])
+      or request.external_order_id = any(${sql.val([...externalOrderIds])}::text[])
       or po.provider_payout_id = any(${sql.val([...providerIds])}::text[])
       or ord.provider_order_id = any(${sql.val([...providerIds])}::text[])`.execute(trx);
   const booked = await readBooked(trx);
