@@ -12,7 +12,11 @@ const NODE = 'node:';
  */
 const ROOMS = {
   'src/domain': { packages: ['decimal.js'] },
-  workflows: { rooms: ['src/domain'], types: ['activities'], packages: ['@temporalio/workflow'] },
+  workflows: {
+    rooms: ['src/domain'],
+    types: ['activities'],
+    packages: ['@temporalio/common', '@temporalio/workflow'],
+  },
   activities: {
     rooms: ['src/domain', 'src/qbitpay', 'src/store'],
     packages: ['@temporalio/activity', 'p-retry', NODE],

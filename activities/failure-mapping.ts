@@ -2,8 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { REQUEST_STATE, type RequestState } from '../src/store/schema.js';
 import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
-import type {
-  QbitPayError} from '../src/qbitpay/errors.js';
+import type { QbitPayError } from '../src/qbitpay/errors.js';
 import {
   QbitPayAuthenticationError,
   QbitPayConnectionError,

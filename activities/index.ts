@@ -16,7 +16,8 @@ import { createPlaceOrder } from './payouts/place-order.js';
 import { createPollOrder } from './payouts/poll-order.js';
 import { createPollSettlement } from './payouts/poll-settlement.js';
 import { createReconcile } from './reconciliation/reconcile.js';
-import { createPollReservation, createReserveFunds } from './payouts/reserve-funds.js';
+import { createPollReservation } from './payouts/poll-reservation.js';
+import { createReserveFunds } from './payouts/reserve-funds.js';
 import { createVerifyDeposit } from './deposits/verify-deposit.js';
 
 /** Every effect of the engine's workflows: one API call or one booking each, under the name the Temporal UI shows. */

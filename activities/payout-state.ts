@@ -1,28 +1,29 @@
-import type { Store } from '../src/store/store.js';
 import type { Hold } from '../src/store/payouts/holds.js';
-import { payoutExternalId } from '../src/domain/identifiers.js';
-import type { FailureType } from '../src/domain/failure-type.js';
-import type { PayoutStatus } from '../src/domain/payout-status.js';
+import type { StoredPayoutState } from '../src/store/payouts/payout-state.js';
+import type { Store } from '../src/store/store.js';
 
-/** The store is elsewhere than the step: the workflow adopts its status. */
-export interface PayoutState {
-  readonly kind: 'superseded';
-  readonly status: PayoutStatus;
-  readonly holdReason: FailureType | null;
-  /** The provider payout that is being settled; null when there is none. */
-  readonly providerPayoutId: string | null;
+/**
+ * Where the store says the payout is. Every activity that may move a payout answers with it, so that a workflow that
+ * was reset, or overtaken, goes on from the truth.
+ */
+export interface PayoutState<Next = never> extends StoredPayoutState {
+  /** Payouts that wait for the available balance, and whose turn it may be now. */
+  readonly wake?: readonly string[];
+  /** What the step does next. Left out: what the status says. */
+  readonly next?: Next;
 }
 
-export async function superseded(store: Store, payoutId: string): Promise<PayoutState> {
-  const { status, holdReason, providerPayout, payoutAttempt } = await store.payouts.getPayout(payoutId);
-  // An earlier attempt is over: nothing more is to be expected of it.
-  const isCurrent = providerPayout?.externalOrderId === payoutExternalId(payoutId, payoutAttempt);
-  const providerPayoutId = isCurrent ? providerPayout.providerPayoutId : null;
-  return { kind: 'superseded', status, holdReason, providerPayoutId };
+/** What the store says now, beside what the activity itself has to say. */
+export async function readState<Next = never>(
+  store: Store,
+  payoutId: string,
+  more: Pick<PayoutState<Next>, 'wake' | 'next'> = {},
+): Promise<PayoutState<Next>> {
+  return { ...(await store.payouts.readPayoutState(payoutId)), ...more };
 }
 
-/** Puts a payout aside for a person; the answer is what the store then says. */
-export async function hold(store: Store, payoutId: string, decided: Hold): Promise<PayoutState> {
+/** Puts a payout aside for a person. */
+export async function putOnHold(store: Store, payoutId: string, decided: Hold): Promise<PayoutState> {
   await store.payouts.holdPayout(payoutId, decided);
-  return superseded(store, payoutId);
+  return readState(store, payoutId);
 }

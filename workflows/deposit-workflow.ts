@@ -5,7 +5,6 @@ import {
   getExternalWorkflowHandle,
   isCancellation,
   log,
-  patched,
   setHandler,
   sleep,
 } from '@temporalio/workflow';
@@ -15,12 +14,15 @@ import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../src/d
 import { depositWorkflowId, payoutWorkflowId } from '../src/domain/identifiers.js';
 import { isFinalStatus } from '../src/domain/payout-status.js';
 import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
+import {
+  allocateDeposit,
+  assignDeposit as assignInStore,
+  awaitProvider,
+  verifyDeposit,
+} from './activity-options.js';
 import { assignDeposit, transactionDeclared, type DepositWorkflowInput } from './deposit-messages.js';
 import { failureTypeOf } from './failures.js';
-import { PATCH } from './patches.js';
-import { allocateDeposit, assignDeposit as assignInStore, verifyDeposit } from './payout-activities.js';
-import { depositAllocated } from './payout-messages.js';
-import { awaitProvider } from './provider-wait.js';
+import { depositAllocated } from './payout/payout-messages.js';
 import { createPublisher, showAsTimer } from './visibility.js';
 import { wakeWaiting } from './wake-up.js';
 
@@ -77,7 +79,7 @@ function handleMessages(run: DepositRun): void {
     const outcome = await assignInStore({ payoutId: null, depositKey, to, actor });
     if (outcome.kind === 'refused') return { refusal: outcome.message };
     for (const { payoutId, missing } of outcome.payouts) await tellPayout(payoutId, depositKey, missing);
-    await wakeWaiting(outcome);
+    await wakeWaiting(outcome.wake);
     run.payoutIds = outcome.payouts.map(({ payoutId }) => payoutId);
     return { refusal: null };
   });
@@ -95,7 +97,7 @@ async function adoptAllocation(run: DepositRun, first: AllocationOutcome): Promi
     }
   }
   if (allocation.kind === 'unallocated') return waitForPerson(run, allocation.reason);
-  await wakeWaiting(allocation);
+  await wakeWaiting(allocation.wake);
   if (allocation.kind === 'freed') {
     run.payoutIds = [];
     run.publish({ PayoutHoldReason: null }, 'went to the available balance: its payout has all its money');
@@ -132,8 +134,7 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
         notice,
         verifyIntervalMs: policy.verifyIntervalMs,
       });
-      // Answers recorded before deposits had several names say nothing of it.
-      verifiedAs = (proof as Partial<typeof proof>).depositKey ?? depositKey;
+      verifiedAs = proof.depositKey;
     } catch (error) {
       if (isCancellation(error)) throw error;
       const reason = failureTypeOf(error);
@@ -142,7 +143,6 @@ async function verify(run: DepositRun, input: DepositWorkflowInput, notice: Noti
       if (isForPerson(reason)) return showAsTimer(`unallocated: ${reason}`);
       await awaitProvider(policy, reason, null);
       await sleep(backoffMs(attempt, policy.retryInitialMs, policy.retryMaxMs, Math.random()));
-      if (!patched(PATCH.SHOW_DEPOSIT_AGAIN)) continue;
       if (patience.isOver) showReason(run, FAILURE_TYPE.DEPOSIT_UNVERIFIED);
       else run.publish({ PayoutHoldReason: null }, announced);
     }

@@ -21,7 +21,7 @@ export function invalidRequest(message: string): ApplicationFailure {
   return ApplicationFailure.create({ type: FAILURE_TYPE.INVALID_REQUEST, message, nonRetryable: true });
 }
 
-/** What is decided about has to be read at QbitPay first; nothing was changed. */
-export function notNow(type: FailureType): ApplicationFailure {
+/** Whoever decided is told that QbitPay has to be read first, and why it cannot be; nothing was changed. */
+export function cannotBeRead(type: FailureType): ApplicationFailure {
   return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
 }

@@ -1,32 +1,37 @@
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  type SearchAttributeUpdatePair,
+} from '@temporalio/common';
 import { setCurrentDetails, sleep, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../src/domain/search-attributes.js';
+import type { SEARCH_ATTRIBUTES } from '../src/domain/search-attributes.js';
+import { type SearchAttributeName } from '../src/domain/search-attributes.js';
 
-type SearchAttributeValues = { readonly [Name in SearchAttributeName]?: string | number | null };
-type UpdatePairs = Extract<Parameters<typeof upsertSearchAttributes>[0], readonly unknown[]>;
+type SearchAttributeValues = {
+  readonly [Name in SearchAttributeName]?: (typeof SEARCH_ATTRIBUTES)[Name] extends 'Double'
+    ? number
+    : string | null;
+};
 
 /**
  * Writes what differs from what the Temporal UI shows already: every upsert is an event of the history, so
  * that nothing is written twice. `null` takes an attribute away.
  */
 export function createPublisher(): (values: SearchAttributeValues, details: string) => void {
-  const shown = new Map<string, string | number | null>();
-  const { typedSearchAttributes } = workflowInfo();
-  for (const name of Object.keys(SEARCH_ATTRIBUTES) as SearchAttributeName[]) {
-    shown.set(name, typedSearchAttributes.get(keyOf(name)) ?? null);
-  }
+  const shown = new Map<string, unknown>();
+  for (const { key, value } of workflowInfo().typedSearchAttributes.getAll()) shown.set(key.name, value);
   return (values, details) => {
-    const changed = Object.entries(values).filter(([name, value]) => shown.get(name) !== value);
+    const changed = Object.entries(values).filter(([name, value]) => (shown.get(name) ?? null) !== value);
     for (const [name, value] of changed) shown.set(name, value);
-    if (changed.length > 0) {
-      const pairs = changed.map(([name, value]) => ({ key: keyOf(name as SearchAttributeName), value }));
-      upsertSearchAttributes(pairs as UpdatePairs);
-    }
+    if (changed.length > 0) upsertSearchAttributes(changed.map(([name, value]) => toPair(name, value)));
     setCurrentDetails(details);
   };
 }
 
-function keyOf(name: SearchAttributeName): { name: string; type: 'KEYWORD' | 'DOUBLE' } {
-  return { name, type: SEARCH_ATTRIBUTES[name] === 'Keyword' ? 'KEYWORD' : 'DOUBLE' };
+function toPair(name: string, value: string | number | null): SearchAttributeUpdatePair {
+  return typeof value === 'number'
+    ? { key: defineSearchAttributeKey(name, SearchAttributeType.DOUBLE), value }
+    : { key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value };
 }
 
 /**

@@ -1,18 +1,10 @@
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { superseded, type PayoutState } from '../payout-state.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 import type { PayoutRecord, ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
-
-/** The provider has the payout. */
-export interface AcceptedPayout {
-  readonly kind: 'accepted';
-  readonly status: PayoutStatus;
-  readonly providerPayoutId: string;
-}
 
 export interface AcceptedAnswer {
   readonly answer: Payout;
@@ -26,12 +18,11 @@ export async function recordAccepted(
   deps: ActivityDependencies,
   { payoutId, request }: PayoutRecord,
   { answer, postAmount, externalOrderId }: AcceptedAnswer,
-): Promise<AcceptedPayout | PayoutState> {
+): Promise<PayoutState> {
   const record = toProviderRecord({ answer, postAmount, externalOrderId });
   const discrepancy = discrepancyOf(answer, request.currency);
-  const status = await persistWithRetry(() => deps.store.requests.accept(payoutId, record, discrepancy));
-  if (status !== PAYOUT_STATUS.IN_TRANSIT) return superseded(deps.store, payoutId);
-  return { kind: 'accepted', status, providerPayoutId: answer.id };
+  await persistWithRetry(() => deps.store.requests.accept(payoutId, record, discrepancy));
+  return readState(deps.store, payoutId);
 }
 
 export function toProviderRecord({

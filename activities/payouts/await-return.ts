@@ -2,28 +2,30 @@ import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/
 import { compareAmounts } from '../../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { RetryLaterError } from '../retry-later.js';
-import type { SettlementInput } from './settlement-reading.js';
 
-export interface AwaitReturnInput extends SettlementInput {
+export interface AwaitReturnInput {
+  readonly payoutId: string;
+  readonly providerPayoutId: string;
   readonly pollIntervalMs: number;
 }
 
 /** Reads until the provider shows the money of a failed or cancelled payout again: only then it is available. */
 export function createAwaitReturn(deps: ActivityDependencies) {
-  return async function awaitReturn(input: AwaitReturnInput): Promise<SettlementOutcome> {
+  return async function awaitReturn(input: AwaitReturnInput): Promise<PayoutState> {
     const outcome = await readReturn(deps, input);
     if (outcome === undefined) {
       throw new RetryLaterError('the money has not come back', { afterMs: input.pollIntervalMs });
     }
-    return outcome;
+    return readState(deps.store, input.payoutId, { wake: outcome.wake });
   };
 }
 
 /** Books the return if the provider shows it; undefined when it does not. */
 export async function readReturn(
   { store, qbitpay }: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
-  { payoutId, providerPayoutId }: SettlementInput,
+  { payoutId, providerPayoutId }: Pick<AwaitReturnInput, 'payoutId' | 'providerPayoutId'>,
 ): Promise<SettlementOutcome | undefined> {
   const returned = await findReturn(qbitpay, providerPayoutId);
   return returned === undefined ? undefined : store.requests.recordReturn(payoutId, returned);

@@ -1,7 +1,7 @@
-import type { CloseOutcome } from '../../src/store/payouts/funding.js';
 import type { FailureType } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { whyNotReleasable } from './preflight-check.js';
 import { awaitUnannounced } from '../deposits/unannounced-deposit.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
@@ -15,30 +15,36 @@ export interface CloseFundingInput {
   readonly failure: { readonly type: FailureType; readonly message: string } | null;
 }
 
+/** Refused where it is too late, or where QbitPay or the store knows better; in each case with what the store then says. */
+export type CloseFundingResult = PayoutState &
+  ({ readonly ok: true } | { readonly ok: false; readonly why: string });
+
 /**
  * Ends a payout whose money has not left, under the lock that deposits are allocated under. QbitPay is read first where
  * it may know better: before a person's cancellation frees the money of a held payout, whose request may be there after
  * all, and before a deadline, whose deposit may have come in unannounced.
  */
 export function createCloseFunding(deps: ActivityDependencies) {
-  return async function closeFunding(input: CloseFundingInput): Promise<CloseOutcome> {
-    return close(deps, input);
+  return async function closeFunding(input: CloseFundingInput): Promise<CloseFundingResult> {
+    const { payoutId, to, detail, failure } = input;
+    const { store } = deps;
+    if (to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
+    const why = to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
+    if (why !== undefined) return { ...(await readState(store, payoutId)), ok: false, why };
+    const outcome = await store.payouts.closeFunding({
+      origin: await toPayoutOrigin(store, input.origin),
+      to,
+      detail,
+      ...(failure === null ? {} : { failure }),
+    });
+    const state = await readState(store, payoutId);
+    switch (outcome.kind) {
+      case 'closed':
+        return { ...state, wake: outcome.wake, ok: true };
+      case 'funded':
+        return { ...state, ok: false, why: 'its deposit came in time' };
+      case 'refused':
+        return { ...state, ok: false, why: outcome.why };
+    }
   };
-}
-
-async function close(deps: ActivityDependencies, input: CloseFundingInput): Promise<CloseOutcome> {
-  const { store } = deps;
-  const { payoutId } = input;
-  if (input.to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
-  const why = input.to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
-  if (why !== undefined) {
-    const { status, holdReason } = await store.payouts.getPayout(payoutId);
-    return { kind: 'refused', status, holdReason, why };
-  }
-  return store.payouts.closeFunding({
-    origin: await toPayoutOrigin(store, input.origin),
-    to: input.to,
-    detail: input.detail,
-    ...(input.failure === null ? {} : { failure: input.failure }),
-  });
 }

@@ -1,63 +1,76 @@
 import { log } from '@temporalio/activity';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { payoutExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
-import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
-import { recordAccepted, type AcceptedPayout } from './accepted-payout.js';
+import { recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
-import { sendGuarded, type NotAccepted } from './guarded-post.js';
+import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import { isNothing, scanPayouts } from '../provider/provider-scan.js';
-import { hold, type PayoutState } from '../payout-state.js';
+import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface CreatePayoutInput {
   readonly payoutId: string;
 }
 
-export type CreatePayoutResult = AcceptedPayout | NotAccepted;
+export type CreatePayoutResult = PayoutState<RequestNext>;
 
 /**
- * `POST /payouts`, behind its provider request. The provider knows no idempotency: run again it never sends a second
- * payout by itself, it goes on from what the provider request says.
+ * `POST /payouts`, behind its provider request. QbitPay knows no idempotency: run again it never sends a second payout
+ * by itself, it goes on from what the provider request says.
  */
 export function createCreatePayout(deps: ActivityDependencies) {
-  return async function createPayout(input: CreatePayoutInput): Promise<CreatePayoutResult> {
-    return create(deps, input);
+  return async function createPayout({ payoutId }: CreatePayoutInput): Promise<CreatePayoutResult> {
+    const decidedAt = takeMoment();
+    const payout = await deps.store.payouts.getPayout(payoutId);
+    if (!PAYABLE_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
+    const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
+    const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+    const known = await answerFromRequest(deps, payoutId, id);
+    return known ?? sendGuarded(deps, describePost(deps, payout, id, decidedAt));
   };
 }
 
-async function create(
+/** In these the payout's money is still there to be paid. */
+const PAYABLE_STATUSES: readonly PayoutStatus[] = [
+  PAYOUT_STATUS.AWAITING_DEPOSIT,
+  PAYOUT_STATUS.CONVERTING,
+  PAYOUT_STATUS.PAYING,
+];
+
+function describePost(
   deps: ActivityDependencies,
-  { payoutId }: CreatePayoutInput,
-): Promise<CreatePayoutResult> {
-  const decidedAt = takeMoment();
-  const payout = await deps.store.payouts.getPayout(payoutId);
-  const known = adopt(payout);
-  if (known !== undefined) return known;
-  const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
-  const providerRequest = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
-  return sendGuarded<Payout, AcceptedPayout | PayoutState>(deps, {
+  payout: PayoutRecord,
+  id: ProviderRequestId,
+  decidedAt: Moment,
+): GuardedPost<Payout, RequestNext> {
+  const { store, qbitpay } = deps;
+  const { payoutId } = payout;
+  const { externalOrderId } = id;
+  return {
     payoutId,
-    providerRequest,
+    providerRequest: id,
     detail: 'sending the payout to QbitPay',
     decidedAt,
     size: () => sizePayout(deps, payout),
     uncovered: () =>
-      hold(deps.store, payoutId, {
+      putOnHold(store, payoutId, {
         reason: FAILURE_TYPE.SHORT_AFTER_ORDER,
         detail: 'the order brought in less than needed',
-        about: { id: providerRequest, states: SENDABLE_STATES },
+        about: { id, states: SENDABLE_STATES },
       }),
     isAbsent: async (firstSentAt) => {
-      const announced = await deps.store.webhooks.announcedObjectsOf(payoutId);
-      return isNothing(await scanPayouts(deps.qbitpay, providerRequest, firstSentAt.getTime(), announced));
+      const announced = await store.webhooks.announcedObjectsOf(payoutId);
+      return isNothing(await scanPayouts(qbitpay, id, firstSentAt.getTime(), announced));
     },
     send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),
     isOurs: (answer) => answer.externalOrderId === externalOrderId,
@@ -70,15 +83,8 @@ async function create(
       type: verdict.kind === 'invalid' ? invalidTypeOf(payout) : FAILURE_TYPE.PROVIDER_REFUSED,
       message: maskProviderText(error, payout.request.destination),
     }),
-    priceRefused: () => ({ kind: 'unknown' }),
-  });
-}
-
-/** The provider has accepted the payout already; undefined when there is something to do. */
-function adopt({ providerPayout, status }: PayoutRecord): AcceptedPayout | undefined {
-  const isAccepted = status === PAYOUT_STATUS.IN_TRANSIT || isFinalStatus(status);
-  if (providerPayout === null || !isAccepted) return undefined;
-  return { kind: 'accepted', status, providerPayoutId: providerPayout.providerPayoutId };
+    priceRefused: { kind: 'resolveOutcome' },
+  };
 }
 
 /** Before a conversion an invalid request is the end; after one somebody has to find another way for the money. */

@@ -1,5 +1,4 @@
-import type { Store } from '../../src/store/store.js';
-import type { OpenOutcome } from '../../src/store/payouts/funding.js';
+import type { ExpectedDeposit } from '../../src/store/payouts/funding.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts } from '../../src/domain/money.js';
@@ -21,7 +20,7 @@ import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
-import { superseded } from '../payout-state.js';
+import { readState, type PayoutState } from '../payout-state.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
@@ -32,73 +31,66 @@ export interface GetDepositAddressInput {
   readonly depositDeadlineSeconds: number;
 }
 
-export type GetDepositAddressResult =
-  | Exclude<OpenOutcome, { kind: 'opened' }>
-  | (Extract<OpenOutcome, { kind: 'opened' }> & {
-      /** The provider payout that is being settled, where the store is that far already: after a reset. */
-      readonly providerPayoutId?: string | null;
-    })
-  | { readonly kind: 'rejected'; readonly type: FailureType; readonly message: string };
-
-/** Further on, whoever goes on from the store needs to know what is being settled. */
-async function withProviderPayout(
-  store: Store,
-  payoutId: string,
-  opened: OpenOutcome,
-): Promise<GetDepositAddressResult> {
-  if (opened.kind !== 'opened') return opened;
-  const { providerPayoutId } = await superseded(store, payoutId);
-  return { ...opened, providerPayoutId };
-}
+export type OpeningNext =
+  /** Null where the available balance funds the payout. */
+  | { readonly kind: 'opened'; readonly deposit: ExpectedDeposit | null }
+  /** Another workflow, long gone, carried a payout of this id. */
+  | { readonly kind: 'usedBefore' }
+  | { readonly kind: 'reject'; readonly type: FailureType; readonly message: string };
 
 /** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
-export function createGetDepositAddress({ store, qbitpay, settings }: ActivityDependencies) {
-  return async function getDepositAddress(input: GetDepositAddressInput): Promise<GetDepositAddressResult> {
-    const { request } = input.origin;
-    const problems = findPayoutRequestProblems(request);
-    if (problems.length > 0) {
-      return rejected(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
-    }
-    // A workflow that was reset goes on from the store, whatever the provider would say to this request today.
-    const before = await store.payouts.findOpened(input.origin);
-    if (before !== undefined) return withProviderPayout(store, request.payoutId, before);
-    if (input.price === null && !isSameCurrency(request)) return rejected(FAILURE_TYPE.NO_SUCH_PAIR);
-    const account = await qbitpay.getAccount();
-    const feeTerms = readFeeTerms(account, settings.feeSide);
-    const minimum = readMinimum(account);
-    const bid = input.price?.bid ?? '1';
-    const refusal = refuseAmount(request, bid, feeTerms, minimum);
-    if (refusal !== undefined) return rejected(refusal);
-    const terms = {
-      baseAmount: depositFor(request, bid, feeTerms, input.maxSlippageBps),
-      feeTerms,
-      estimatedPrice: input.price?.bid ?? null,
-      minimum: minimum ?? null,
-    };
-    const origin = await toPayoutOrigin(store, input.origin);
-    if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(origin, terms);
-    const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
-    if (wallet === undefined) return rejected(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
-    const network = settings.networks[request.fundingCurrency];
-    if (network === undefined) return rejected(FAILURE_TYPE.NO_NETWORK);
-    const { addr: address } = wallet;
-    const deadlineSeconds = input.depositDeadlineSeconds;
-    const outcome = await store.payouts.openForDeposit(origin, {
-      ...terms,
-      network,
-      address,
-      deadlineSeconds,
-    });
-    return outcome.kind === 'noFreeAmount' ? rejected(FAILURE_TYPE.NO_FREE_AMOUNT) : outcome;
+export function createGetDepositAddress(deps: ActivityDependencies) {
+  return async function getDepositAddress(input: GetDepositAddressInput): Promise<PayoutState<OpeningNext>> {
+    return readState(deps.store, input.payoutId, { next: await openPayout(deps, input) });
   };
 }
 
-function rejected(type: FailureType, detail?: string): GetDepositAddressResult {
-  const { meaning } = FAILURES[type];
-  return { kind: 'rejected', type, message: detail === undefined ? meaning : `${meaning} (${detail})` };
+async function openPayout(
+  { store, qbitpay, settings }: ActivityDependencies,
+  { origin, price, maxSlippageBps, depositDeadlineSeconds }: GetDepositAddressInput,
+): Promise<OpeningNext> {
+  const { request } = origin;
+  const problems = findPayoutRequestProblems(request);
+  if (problems.length > 0) {
+    return reject(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
+  }
+  // A workflow that was reset goes on from the store, whatever the provider would say to this request today.
+  const before = await store.payouts.findOpened(origin);
+  if (before !== undefined) return before;
+  if (price === null && !isSameCurrency(request)) return reject(FAILURE_TYPE.NO_SUCH_PAIR);
+  const account = await qbitpay.getAccount();
+  const feeTerms = readFeeTerms(account, settings.feeSide);
+  const minimum = readMinimum(account);
+  const bid = price?.bid ?? '1';
+  const problem = findAmountProblem(request, bid, feeTerms, minimum);
+  if (problem !== undefined) return reject(problem);
+  const terms = {
+    baseAmount: depositFor(request, bid, feeTerms, maxSlippageBps),
+    feeTerms,
+    estimatedPrice: price?.bid ?? null,
+    minimum: minimum ?? null,
+  };
+  const stored = await toPayoutOrigin(store, origin);
+  if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(stored, terms);
+  const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
+  if (wallet === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
+  const network = settings.networks[request.fundingCurrency];
+  if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
+  const opened = await store.payouts.openForDeposit(stored, {
+    ...terms,
+    network,
+    address: wallet.addr,
+    deadlineSeconds: depositDeadlineSeconds,
+  });
+  return opened.kind === 'noFreeAmount' ? reject(FAILURE_TYPE.NO_FREE_AMOUNT) : opened;
 }
 
-function refuseAmount(
+function reject(type: FailureType, detail?: string): OpeningNext {
+  const { meaning } = FAILURES[type];
+  return { kind: 'reject', type, message: detail === undefined ? meaning : `${meaning} (${detail})` };
+}
+
+function findAmountProblem(
   request: PayoutRequest,
   bid: string,
   feeTerms: FeeTerms,

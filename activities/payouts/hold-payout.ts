@@ -3,7 +3,7 @@ import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { hold, type PayoutState } from '../payout-state.js';
+import { putOnHold, type PayoutState } from '../payout-state.js';
 
 export interface HoldPayoutInput {
   readonly payoutId: string;
@@ -25,11 +25,11 @@ export function createHoldPayout({ store }: ActivityDependencies) {
     };
     const providerRequest = await store.requests.find(id);
     if (providerRequest?.mayBeResent !== true) {
-      return hold(store, payoutId, { reason, detail, about: { id, states: SENDABLE_STATES } });
+      return putOnHold(store, payoutId, { reason, detail, about: { id, states: SENDABLE_STATES } });
     }
     // An earlier sending is unknown still, and there was no price to send it again at.
     await store.requests.withdrawResend(id);
     const about = { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends };
-    return hold(store, payoutId, { reason: FAILURE_TYPE.UNKNOWN_OUTCOME, detail, about });
+    return putOnHold(store, payoutId, { reason: FAILURE_TYPE.UNKNOWN_OUTCOME, detail, about });
   };
 }

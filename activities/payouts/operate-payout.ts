@@ -1,20 +1,12 @@
-import type { Store } from '../../src/store/store.js';
-import {
-  DONE_BEFORE,
-  refuseEarly,
-  type Decision,
-  type DecisionOutcome,
-} from '../../src/store/controls/decisions.js';
+import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { refuseAction } from '../../src/domain/hold.js';
-import { OPERATOR_ACTION, type OperatorAction } from '../../src/domain/operator-action.js';
+import { OPERATOR_ACTION } from '../../src/domain/operator-action.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import {
   isFailedOrCancelled,
   PROVIDER_ORDER_STATUS,
@@ -31,7 +23,7 @@ import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
 import { readMovement } from './order-movement.js';
 import { toOrderRecord } from './order-reading.js';
 import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
-import { superseded, type PayoutState } from '../payout-state.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decided about a payout. */
@@ -50,35 +42,28 @@ export interface OperatePayoutInput {
   /** Id of the Temporal update: what is carried out again under the same one changes nothing. */
   readonly operationId: string;
   readonly operation: PayoutOperation;
-  /** How long after it was sent nobody sends a request again. @default 900 */
-  readonly unknownOutcomeWaitSeconds?: number;
+  /** How long after it was sent nobody sends a request again. */
+  readonly unknownOutcomeWaitSeconds: number;
 }
 
-export type OperatePayoutResult =
-  /** What the store then says. */
-  | (PayoutState & Pick<Extract<DecisionOutcome, { ok: true }>, 'isRepetition'>)
-  | (Omit<PayoutState, 'kind'> & { readonly kind: 'refused'; readonly message: string });
+/** What the store says after the decision was carried out, now or before, or was refused. */
+export type OperatePayoutResult = PayoutState & DecisionOutcome;
 
 /** Carries out a person's decision, if it makes sense; the store decides that. */
 export function createOperatePayout(deps: ActivityDependencies) {
   return async function operatePayout(input: OperatePayoutInput): Promise<OperatePayoutResult> {
-    const outcome = await operate(deps, input);
-    const store = await superseded(deps.store, input.payoutId);
-    if (!outcome.ok) return { ...store, kind: 'refused', message: outcome.message };
-    return outcome.isRepetition === true ? { ...store, isRepetition: true } : store;
+    const outcome = await carryOut(deps, input);
+    return { ...(await readState(deps.store, input.payoutId)), ...outcome };
   };
 }
 
-async function operate(
+async function carryOut(
   deps: ActivityDependencies,
-  { payoutId, operationId, operation, ...input }: OperatePayoutInput,
+  { payoutId, operationId, operation, unknownOutcomeWaitSeconds }: OperatePayoutInput,
 ): Promise<DecisionOutcome> {
   const { decisions } = deps.store;
   const { actor, reason } = operation;
-  const { unknownOutcomeWaitSeconds = DEFAULT_PAYOUT_POLICY.unknownOutcomeWaitSeconds } = input;
   const decision = { operationId, payoutId, actor, reason };
-  const early = await answerEarly(deps.store, decision, operation.action);
-  if (early !== undefined) return early;
   switch (operation.action) {
     case 'hold':
       return decisions.hold(decision);
@@ -86,35 +71,28 @@ async function operate(
       return decisions.resume(decision);
     case 'resend':
       return decisions.resend(decision, unknownOutcomeWaitSeconds);
+    // For these QbitPay is read, before the store decides.
     case 'close':
-      return close(deps, decision, unknownOutcomeWaitSeconds);
-    case 'retry':
-      return retry(deps, { ...decision, destination: operation.destination });
-    case 'adopt':
-      return adopt(deps, { ...decision, providerId: operation.providerId });
+      return (
+        (await decisions.answerEarly(decision, OPERATOR_ACTION.RESOLVE)) ??
+        close(deps, decision, unknownOutcomeWaitSeconds)
+      );
+    case 'retry': {
+      const { destination } = operation;
+      return (
+        (await decisions.answerEarly(decision, OPERATOR_ACTION.RETRY)) ??
+        retry(deps, { ...decision, destination })
+      );
+    }
+    case 'adopt': {
+      const { providerId } = operation;
+      return (
+        (await decisions.answerEarly(decision, OPERATOR_ACTION.RESOLVE)) ??
+        adopt(deps, { ...decision, providerId })
+      );
+    }
   }
 }
-
-/** What nothing has to be read for: it was carried out before and its answer was lost, or makes no sense. */
-async function answerEarly(
-  store: Store,
-  { operationId, payoutId }: Decision,
-  action: PayoutOperation['action'],
-): Promise<DecisionOutcome | undefined> {
-  if (await store.decisions.isCarriedOut(payoutId, operationId)) return DONE_BEFORE;
-  const needed = NEEDED_ACTION[action];
-  if (needed === undefined) return undefined;
-  const { status, holdReason } = await store.payouts.getPayout(payoutId);
-  const refusal = refuseAction(status, holdReason, needed);
-  return refusal === undefined ? undefined : refuse(refusal);
-}
-
-/** For these the provider is read, before the store decides. */
-const NEEDED_ACTION: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
-  adopt: OPERATOR_ACTION.RESOLVE,
-  close: OPERATOR_ACTION.RESOLVE,
-  retry: OPERATOR_ACTION.RETRY,
-};
 
 type Adoption = Decision & { readonly providerId: string };
 

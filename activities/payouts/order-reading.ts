@@ -14,17 +14,12 @@ import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readMovement, type OrderMovement } from './order-movement.js';
 import { orNone } from '../provider/provider-scan.js';
-import { hold, superseded, type PayoutState } from '../payout-state.js';
+import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
+/** What follows from an accepted order; nothing, where QbitPay ended it unfilled or in part: the payout is held. */
 export type OrderProgress =
-  | { readonly kind: 'filled' }
-  | {
-      readonly kind: 'pending';
-      readonly unclear?: Unclear;
-    }
-  /** The provider ended the order unfilled, or filled in part: the payout is held. */
-  | PayoutState;
+  { readonly kind: 'pay' } | { readonly kind: 'awaitOrder'; readonly unclear?: Unclear };
 
 /** What the provider shows of an order does not say what it moved. */
 export interface Unclear {
@@ -37,14 +32,18 @@ export async function readOrder(
   { store, qbitpay }: ActivityDependencies,
   payout: PayoutRecord,
   maxSlippageBps: number | undefined,
-): Promise<OrderProgress> {
+): Promise<PayoutState<OrderProgress>> {
+  const { payoutId } = payout;
+  const goOn = (next: OrderProgress): Promise<PayoutState<OrderProgress>> =>
+    readState(store, payoutId, { next });
   if (payout.order === null) throw new Error('the order was accepted and is not in the store');
   const { externalOrderId, providerOrderId } = payout.order;
   const order = await orNone(() => qbitpay.getOrder(providerOrderId));
   // As with payouts: right after it was placed it may not be visible yet.
   if (order === undefined) {
     const forMs = await store.requests.noteUnshown(orderRequestId(externalOrderId), 'missing_since');
-    return { kind: 'pending', unclear: { forMs, why: `QbitPay does not show order ${providerOrderId}` } };
+    const why = `QbitPay does not show order ${providerOrderId}`;
+    return goOn({ kind: 'awaitOrder', unclear: { forMs, why } });
   }
   assertComplete(order);
   const isEnded = isEndedUnfilled(order);
@@ -55,19 +54,19 @@ export async function readOrder(
     findPriceBelow(order, payout, maxSlippageBps),
   ].filter((discrepancy) => discrepancy !== undefined);
   const record = toOrderRecord(externalOrderId, order, movement);
-  const status = await store.requests.recordExecution(payout.payoutId, record, discrepancies);
-  if (status === PAYOUT_STATUS.HELD) return superseded(store, payout.payoutId);
-  if (order.status === PROVIDER_ORDER_STATUS.FILLED) return { kind: 'filled' };
+  const status = await store.requests.recordExecution(payoutId, record, discrepancies);
+  if (status === PAYOUT_STATUS.HELD) return readState(store, payoutId);
+  if (order.status === PROVIDER_ORDER_STATUS.FILLED) return goOn({ kind: 'pay' });
   if (!isEnded)
     return order.status === PROVIDER_ORDER_STATUS.PENDING
-      ? { kind: 'pending' }
+      ? goOn({ kind: 'awaitOrder' })
       : holdUnknown(store, payout, externalOrderId, order);
   if (movement === undefined) {
     const forMs = await store.requests.noteUnshown(orderRequestId(externalOrderId), 'unclear_since');
     const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
-    return { kind: 'pending', unclear: { forMs, why } };
+    return goOn({ kind: 'awaitOrder', unclear: { forMs, why } });
   }
-  return hold(store, payout.payoutId, {
+  return putOnHold(store, payoutId, {
     reason: FAILURE_TYPE.ORDER_NOT_FILLED,
     detail: describeEnd(record),
     about: { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] },
@@ -114,7 +113,7 @@ export async function holdUnclear(
   detail: string,
 ): Promise<PayoutState> {
   const { externalOrderId = '' } = order ?? {};
-  return hold(store, payoutId, {
+  return putOnHold(store, payoutId, {
     reason: FAILURE_TYPE.ORDER_UNCLEAR,
     detail,
     about: { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] },
@@ -134,7 +133,7 @@ async function holdUnknown(
 ): Promise<PayoutState> {
   const detail = `QbitPay says "${statusText}" of order ${id}`;
   const about = { id: orderRequestId(externalOrderId), states: [REQUEST_STATE.ACCEPTED] };
-  return hold(store, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
+  return putOnHold(store, payoutId, { reason: FAILURE_TYPE.STATUS_NOT_KNOWN, detail, about });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { log } from '@temporalio/activity';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Funds } from '../../src/store/ledger/journal.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
@@ -6,7 +7,6 @@ import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { isPriceUsable, isWithinSlippage, usableUntilMs } from '../../src/domain/price-guard.js';
 import {
   estimatedPostAmount,
@@ -16,15 +16,15 @@ import {
   type Converted,
   type FeeTerms,
 } from '../../src/domain/quote.js';
-import { takeMoment } from '../../src/qbitpay/moment.js';
+import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText, type PostVerdict } from '../failure-mapping.js';
-import { answerFromRequest, sendGuarded, type NotAccepted } from './guarded-post.js';
+import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import type { Price } from './fetch-ticker.js';
 import { isNothing, scanOrders } from '../provider/provider-scan.js';
 import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
-import { superseded } from '../payout-state.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
@@ -33,63 +33,78 @@ export interface PlaceOrderInput {
   /** Null when the market is gone: what was sent before is asked for all the same. */
   readonly price: Price | null;
   /** How far the price may be below the estimate, in basis points. */
-  readonly maxSlippageBps?: number;
+  readonly maxSlippageBps: number;
 }
 
-export type PlaceOrderResult =
+export type PlaceOrderNext =
   | OrderProgress
-  | NotAccepted
+  | RequestNext
   /** This price cannot be used: too old, or refused by the provider. Take a new one. */
   | { readonly kind: 'priceUnusable' }
   /** The price is too far from the estimate, or the payout's money does not buy what was asked for. */
   | { readonly kind: 'priceMoved' };
 
+export type PlaceOrderResult = PayoutState<PlaceOrderNext>;
+
 /**
- * `POST /orders`, behind its provider request, and the order read back. Sells what the payout needs of its own money; after an
- * order that was filled in part, the rest, or nothing where that was all it takes.
+ * `POST /orders`, behind its provider request, and the order read back. Sells what the payout needs of its own money;
+ * after an order that was filled in part, the rest, or nothing where that was all it takes.
  * Run again it never sends a second order by itself: it goes on from what the provider request says.
  */
 export function createPlaceOrder(deps: ActivityDependencies) {
   return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
-    return place(deps, input);
+    const { payoutId, price, maxSlippageBps } = input;
+    const decidedAt = takeMoment();
+    const { store } = deps;
+    const payout = await store.payouts.getPayout(payoutId);
+    const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
+    if (payout.order?.externalOrderId === externalOrderId) return readOrder(deps, payout, maxSlippageBps);
+    if (!CONVERTIBLE_STATUSES.includes(payout.status)) return readState(store, payoutId);
+    const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
+    // What was sent comes first, whatever the price is now.
+    const known = await answerFromRequest(deps, payoutId, id);
+    if (known !== undefined) return known;
+    const done = await readConverted(deps, payout);
+    const answer = (kind: 'pay' | 'priceUnusable' | 'priceMoved'): Promise<PlaceOrderResult> =>
+      readState<PlaceOrderNext>(store, payoutId, { next: { kind } });
+    if (isConverted(payout.request, feeTermsOf(payout), done)) return answer('pay');
+    if (price === null) return answer('priceUnusable');
+    if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer('priceMoved');
+    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer('priceMoved');
+    if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer('priceUnusable');
+    return sendGuarded(deps, describePost(deps, payout, { id, price, done, decidedAt, maxSlippageBps }));
   };
 }
 
-async function place(
+interface OrderPost {
+  readonly id: ProviderRequestId;
+  readonly price: Price;
+  readonly done: Converted;
+  readonly decidedAt: Moment;
+  readonly maxSlippageBps: number;
+}
+
+function describePost(
   deps: ActivityDependencies,
-  { payoutId, price, maxSlippageBps = DEFAULT_PAYOUT_POLICY.maxSlippageBps }: PlaceOrderInput,
-): Promise<PlaceOrderResult> {
-  const decidedAt = takeMoment();
-  const { store } = deps;
-  const payout = await store.payouts.getPayout(payoutId);
-  const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
-  if (payout.order?.externalOrderId === externalOrderId) return readBack(deps, payout, maxSlippageBps);
-  if (!CONVERTIBLE_STATUSES.includes(payout.status)) return superseded(store, payoutId);
-  const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
-  // What was sent comes first, whatever the price is now.
-  const known = await answerFromRequest(deps, payoutId, providerRequest);
-  if (known !== undefined) return known;
-  const done = await readConverted(deps, payout);
-  if (isConverted(payout.request, feeTermsOf(payout), done)) return { kind: 'filled' };
-  if (price === null) return { kind: 'priceUnusable' };
-  if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return { kind: 'priceMoved' };
-  if ((await sizeOrder(deps, payout, price.bid)) === undefined) return { kind: 'priceMoved' };
-  if (!isPriceUsable(price.quotedAtMs, Date.now())) return { kind: 'priceUnusable' };
-  return sendGuarded<Order, PlaceOrderResult>(deps, {
+  payout: PayoutRecord,
+  { id, price, done, decidedAt, maxSlippageBps }: OrderPost,
+): GuardedPost<Order, PlaceOrderNext> {
+  const { store, qbitpay } = deps;
+  const { payoutId } = payout;
+  const { externalOrderId } = id;
+  return {
     payoutId,
-    providerRequest,
+    providerRequest: id,
     detail: `selling at ${price.bid}`,
     decidedAt,
     size: () => sizeOrder(deps, payout, price.bid),
-    uncovered: () => Promise.resolve({ kind: 'priceMoved' }),
+    uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: { kind: 'priceMoved' } }),
     isAbsent: async (firstSentAt) => {
-      const { asked } = await store.requests.get(providerRequest);
-      return isNothing(
-        await scanOrders(deps, providerRequest, { firstSentAtMs: firstSentAt.getTime(), asked }),
-      );
+      const { asked } = await store.requests.get(id);
+      return isNothing(await scanOrders(deps, id, { firstSentAtMs: firstSentAt.getTime(), asked }));
     },
     send: ({ amount }, since) =>
-      deps.qbitpay.createOrder({
+      qbitpay.createOrder({
         symbol: price.symbol,
         side: ORDER_SIDE.SELL,
         amount,
@@ -100,14 +115,19 @@ async function place(
       }),
     // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
     isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
-    accept: (answer) => accept(deps, payout, { answer, externalOrderId, maxSlippageBps }),
+    accept: async (answer) => {
+      log.info('order accepted', { payoutId, providerOrderId: answer.id });
+      const order = toOrderRecord(externalOrderId, answer);
+      await persistWithRetry(() => store.requests.accept(payoutId, order));
+      return readOrder(deps, await store.payouts.getPayout(payoutId), maxSlippageBps);
+    },
     classify: (error) => classifyPostError('createOrder', error),
     toRejection: (error, verdict) => ({
       type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
       message: maskProviderText(error, payout.request.destination),
     }),
-    priceRefused: () => ({ kind: 'priceUnusable' }),
-  });
+    priceRefused: { kind: 'priceUnusable' },
+  };
 }
 
 /** In these the payout's money is still there to be sold. */
@@ -163,28 +183,4 @@ async function sizeOrder(
   if (minimum === null) return asked;
   const postAmount = estimatedPostAmount(request, bid, feeTerms, done);
   return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : asked;
-}
-
-interface AcceptedOrder {
-  readonly answer: Order;
-  readonly externalOrderId: string;
-  readonly maxSlippageBps: number;
-}
-
-async function accept(
-  deps: ActivityDependencies,
-  { payoutId }: PayoutRecord,
-  { answer, externalOrderId, maxSlippageBps }: AcceptedOrder,
-): Promise<PlaceOrderResult> {
-  log.info('order accepted', { payoutId, providerOrderId: answer.id });
-  await persistWithRetry(() => deps.store.requests.accept(payoutId, toOrderRecord(externalOrderId, answer)));
-  return readBack(deps, await deps.store.payouts.getPayout(payoutId), maxSlippageBps);
-}
-
-async function readBack(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  maxSlippageBps: number,
-): Promise<PlaceOrderResult> {
-  return readOrder(deps, payout, maxSlippageBps);
 }

@@ -12,7 +12,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { RetryLaterError } from '../retry-later.js';
 import { toOrderRecord } from './order-reading.js';
 import { providerRequestIdOf, isNothing, scanFor } from '../provider/provider-scan.js';
-import { hold, superseded, type PayoutState } from '../payout-state.js';
+import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
@@ -30,16 +30,12 @@ export interface ResolveOutcomeInput {
   readonly heldAs?: FailureType | null;
 }
 
-export type ResolveOutcomeResult =
-  /** The step goes on from the store: it was found, or it may be sent again. */
-  { readonly kind: 'continuePayout' } | PayoutState;
-
 /**
  * Looks for a request whose outcome is not known, until it is found or believed never to have arrived: after the
  * unknown-outcome wait, by several readings of all of the provider's list. `externalOrderId` alone is identity.
  */
 export function createResolveOutcome(deps: ActivityDependencies) {
-  return async function resolveOutcome(input: ResolveOutcomeInput): Promise<ResolveOutcomeResult> {
+  return async function resolveOutcome(input: ResolveOutcomeInput): Promise<PayoutState> {
     const result = await lookOnce(deps, input);
     // The workflow would come back with the same question at once, again and again.
     if (isNoNews(result, input)) throw aPersonDecides(input);
@@ -48,31 +44,28 @@ export function createResolveOutcome(deps: ActivityDependencies) {
 }
 
 /** On hold, for the reason that the workflow knows. */
-function isNoNews(result: ResolveOutcomeResult, { heldAs }: ResolveOutcomeInput): boolean {
-  if (heldAs === undefined || result.kind !== 'superseded') return false;
+function isNoNews(result: PayoutState, { heldAs }: ResolveOutcomeInput): boolean {
+  if (heldAs === undefined) return false;
   const { status, holdReason, providerPayoutId } = result;
   return status === PAYOUT_STATUS.HELD && holdReason === heldAs && providerPayoutId === null;
 }
 
-async function lookOnce(
-  deps: ActivityDependencies,
-  input: ResolveOutcomeInput,
-): Promise<ResolveOutcomeResult> {
+async function lookOnce(deps: ActivityDependencies, input: ResolveOutcomeInput): Promise<PayoutState> {
   const { store } = deps;
   const { payoutId, pollIntervalMs, heldAs } = input;
   const isHeld = heldAs !== undefined;
   const payout = await store.payouts.getPayout(payoutId);
   // A workflow that was reset may ask about a request of a payout that has ended since.
-  if (isFinalStatus(payout.status)) return superseded(store, payoutId);
-  if (isHeld && (await isElsewhere(store, payout, heldAs))) return superseded(store, payoutId);
+  if (isFinalStatus(payout.status)) return readState(store, payoutId);
+  if (isHeld && (await isElsewhere(store, payout, heldAs))) return readState(store, payoutId);
   if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) throw aPersonDecides(input);
   const id = providerRequestIdOf(payout);
   // Before the search: only what is read after the wait for an unknown outcome counts.
   const providerRequest = await store.requests.get(id);
   if (providerRequest.state !== REQUEST_STATE.UNKNOWN)
-    return isHeld ? release(deps, payoutId, id) : { kind: 'continuePayout' };
+    return isHeld ? release(deps, payoutId, id) : readState(store, payoutId);
   // On hold nothing is sent, whoever allowed it before.
-  if (providerRequest.mayBeResent && !isHeld) return { kind: 'continuePayout' };
+  if (providerRequest.mayBeResent && !isHeld) return readState(store, payoutId);
   const result = await search(deps, payout, { id, providerRequest, input });
   if (result !== undefined) return result;
   throw new RetryLaterError('the request is not at QbitPay', {
@@ -92,7 +85,7 @@ async function isElsewhere(
   heldAs: FailureType | null,
 ): Promise<boolean> {
   if (status !== PAYOUT_STATUS.HELD || holdReason !== heldAs) return true;
-  return (await superseded(store, payoutId)).providerPayoutId !== null;
+  return (await readState(store, payoutId)).providerPayoutId !== null;
 }
 
 /** Its sender came back: a payout that was held for it goes on from what it wrote. */
@@ -102,7 +95,7 @@ async function release(
   id: ProviderRequestId,
 ): Promise<PayoutState> {
   await store.payouts.releaseKnown(payoutId, id);
-  return superseded(store, payoutId);
+  return readState(store, payoutId);
 }
 
 interface Search {
@@ -115,7 +108,7 @@ async function search(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   { id, providerRequest, input }: Search,
-): Promise<ResolveOutcomeResult | undefined> {
+): Promise<PayoutState | undefined> {
   const { store } = deps;
   const { payoutId } = payout;
   const events = await store.webhooks.pendingWebhooksOf({ payoutId });
@@ -123,13 +116,13 @@ async function search(
   const [first, ...others] = scan.found;
   if (others.length > 0) {
     const ids = scan.found.map((one) => one.id).join(', ');
-    return hold(store, payoutId, {
+    return putOnHold(store, payoutId, {
       reason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER,
       detail: `QbitPay has ${ids}`,
       about: { id, states: [REQUEST_STATE.UNKNOWN] },
     });
   }
-  if (first !== undefined) return adopt(deps, payout, { id, providerRequest, found: first });
+  if (first !== undefined) return recordFound(deps, payout, { id, providerRequest, found: first });
   if (input.heldAs === undefined) {
     return scan.isComplete
       ? concludeAbsent(deps, payoutId, { id, providerRequest, input }, scan.isNamed)
@@ -142,38 +135,22 @@ async function search(
   return undefined;
 }
 
-async function adopt(
+async function recordFound(
   deps: ActivityDependencies,
   payout: PayoutRecord,
-  {
-    id,
-    providerRequest,
-    found,
-  }: {
-    readonly id: ProviderRequestId;
-    readonly providerRequest: ProviderRequest;
-    readonly found: Order | Payout;
-  },
-): Promise<ResolveOutcomeResult> {
+  { id, providerRequest, found }: Omit<Search, 'input'> & { readonly found: Order | Payout },
+): Promise<PayoutState> {
+  const { store } = deps;
   const { payoutId } = payout;
   const { externalOrderId } = id;
   log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
   if (isOrder(id, found)) {
     const order = toOrderRecord(externalOrderId, found);
-    await persistWithRetry(() => deps.store.requests.accept(payoutId, order));
-    return payout.status === PAYOUT_STATUS.HELD
-      ? superseded(deps.store, payoutId)
-      : { kind: 'continuePayout' };
+    await persistWithRetry(() => store.requests.accept(payoutId, order));
+    return readState(store, payoutId);
   }
-  const accepted = await recordAccepted(deps, payout, {
-    answer: found,
-    postAmount: providerRequest.asked?.amount ?? found.amount,
-    externalOrderId,
-  });
-  if (accepted.kind === 'superseded' || payout.status !== PAYOUT_STATUS.HELD) {
-    return accepted.kind === 'accepted' ? { kind: 'continuePayout' } : accepted;
-  }
-  return superseded(deps.store, payoutId);
+  const postAmount = providerRequest.asked?.amount ?? found.amount;
+  return recordAccepted(deps, payout, { answer: found, postAmount, externalOrderId });
 }
 
 function isOrder({ operation }: ProviderRequestId, found: Order | Payout): found is Order {
@@ -186,7 +163,7 @@ async function concludeAbsent(
   payoutId: string,
   { id, providerRequest, input }: Search,
   isNamed: boolean,
-): Promise<ResolveOutcomeResult | undefined> {
+): Promise<PayoutState | undefined> {
   const { sends, asked, resends, sentAgoMs } = providerRequest;
   if ((sentAgoMs ?? 0) < input.unknownOutcomeWaitSeconds * 1_000) return undefined;
   const { unknownOutcomeWaitSeconds, absenceChecks } = input;
@@ -195,7 +172,7 @@ async function concludeAbsent(
   // A second time a person decides: what keeps it from arriving is not a passing fault.
   const mayResend = isNamed && asked !== null && resends === 0 && isWithinLimit(asked, settings.resendLimits);
   if (!mayResend) {
-    return hold(store, payoutId, {
+    return putOnHold(store, payoutId, {
       reason: FAILURE_TYPE.UNKNOWN_OUTCOME,
       detail: `${id.operation} ${id.externalOrderId} was not found at QbitPay in ${scans} readings`,
       about: { id, states: [REQUEST_STATE.UNKNOWN], sends },
@@ -205,7 +182,7 @@ async function concludeAbsent(
   const granted = await store.requests.whileSending(id, () =>
     store.requests.authoriseResend(id, sends, 'engine', absenceChecks),
   );
-  if (granted === true) return { kind: 'continuePayout' };
+  if (granted === true) return readState(store, payoutId);
   if (granted === undefined) await store.requests.withdrawResend(id);
   return undefined;
 }

@@ -1,28 +1,23 @@
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import type { PendingWebhook } from '../../src/store/webhooks/webhook-inbox.js';
-import type { SettlementOutcome, SettlementReading } from '../../src/store/requests/settlements.js';
+import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../../src/domain/failure-type.js';
 import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identifiers.js';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import { discrepancyOf, recordAccepted } from './accepted-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { orNone, readAnnounced, type Announced } from '../provider/provider-scan.js';
 
 export interface SettlementInput {
   readonly payoutId: string;
   readonly providerPayoutId: string;
-  /** What becomes of a payout that QbitPay failed or cancelled. @default fail */
-  readonly onFailedAttempt?: 'fail' | 'hold';
-  /** For how long a payout that QbitPay does not show is only waited for. @default 900 */
-  readonly unknownOutcomeWaitSeconds?: number;
-}
-
-/** What the store says after the reading. */
-export interface Settlement extends SettlementOutcome {
-  readonly settled: boolean;
+  /** What becomes of a payout that QbitPay failed or cancelled. */
+  readonly onFailedAttempt: 'fail' | 'hold';
+  /** For how long a payout that QbitPay does not show is only waited for. */
+  readonly unknownOutcomeWaitSeconds: number;
 }
 
 /**
@@ -31,8 +26,8 @@ export interface Settlement extends SettlementOutcome {
  */
 export async function readSettlement(
   deps: ActivityDependencies,
-  { payoutId, providerPayoutId, onFailedAttempt, ...input }: SettlementInput,
-): Promise<Settlement> {
+  { payoutId, providerPayoutId, onFailedAttempt, unknownOutcomeWaitSeconds }: SettlementInput,
+): Promise<PayoutState> {
   const { store, qbitpay } = deps;
   const events = await store.webhooks.pendingWebhooksOf({ payoutId });
   const { request } = await store.payouts.getPayout(payoutId);
@@ -46,28 +41,24 @@ export async function readSettlement(
   // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
   // read: the events stay to be dealt with.
   if (payout === undefined) {
-    const { unknownOutcomeWaitSeconds } = { ...DEFAULT_PAYOUT_POLICY, ...input };
-    const missing = await store.requests.recordMissing(payoutId, {
-      providerPayoutId,
-      unknownOutcomeWaitSeconds,
-    });
-    return { ...missing, settled: isFinalStatus(missing.status) };
+    const missing = { providerPayoutId, unknownOutcomeWaitSeconds };
+    const { wake } = await store.requests.recordMissing(payoutId, missing);
+    return readState(store, payoutId, { wake });
   }
-  const ending = outcomeOf(payout, onFailedAttempt);
-  const outcome = await store.requests.recordSettlement(payoutId, {
+  const { wake } = await store.requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency: payout.currency,
     recipientAmount: payout.amount,
     fee: payout.fee,
     status: payout.status,
-    outcome: ending,
+    outcome: outcomeOf(payout, onFailedAttempt),
     discrepancy: discrepancyOf(payout, request.currency),
   });
   const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
   await store.webhooks.markWebhooksHandled(
     events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
   );
-  return { ...outcome, settled: isFinalStatus(outcome.status) };
+  return readState(store, payoutId, { wake });
 }
 
 /** Another one of the provider's that an event about this payout names; where it was not seen, its events stay. */
@@ -124,7 +115,7 @@ async function reportIfEarlier(
 /** What QbitPay's status means for the payout; null while it means nothing yet. */
 function outcomeOf(
   { status, statusText }: Pick<Payout, 'status' | 'statusText'>,
-  onFailedAttempt: 'fail' | 'hold' = 'fail',
+  onFailedAttempt: SettlementInput['onFailedAttempt'],
 ): SettlementReading['outcome'] {
   switch (status) {
     case PROVIDER_PAYOUT_STATUS.PENDING:
@@ -146,7 +137,7 @@ function outcomeOf(
 function failedAs(
   status: PayoutStatus,
   type: 'PAYOUT_FAILED' | 'CANCELLED_BY_PROVIDER',
-  onFailedAttempt: 'fail' | 'hold',
+  onFailedAttempt: SettlementInput['onFailedAttempt'],
 ): NonNullable<SettlementReading['outcome']> {
   const { meaning } = FAILURES[type];
   return onFailedAttempt === 'fail'

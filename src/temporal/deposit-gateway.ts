@@ -11,7 +11,7 @@ import {
   transactionDeclared,
   type DepositWorkflowInput,
 } from '../../workflows/deposit-messages.js';
-import { payoutEvent } from '../../workflows/payout-messages.js';
+import { payoutEvent } from '../../workflows/payout/payout-messages.js';
 import { depositKeyOfTransaction, depositWorkflowId, payoutWorkflowId } from '../domain/identifiers.js';
 import type { DepositPolicy } from '../domain/policy.js';
 import { callTemporal } from './connection.js';

@@ -25,7 +25,7 @@ import {
   resumePayout,
   retryPayout,
   type SeenInStore,
-} from '../../workflows/payout-messages.js';
+} from '../../workflows/payout/payout-messages.js';
 import { amountCurrency } from '../domain/currency-pair.js';
 import type { Destination } from '../domain/destination.js';
 import { FAILURE_KIND, failureTypesOfKind, isFailureType, type FailureType } from '../domain/failure-type.js';

@@ -6,7 +6,7 @@ import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 export const BUNDLE_VARIABLE = 'FAULTS_WORKFLOW_BUNDLE';
 
 /**
- * How long an activity's death stays unnoticed (workflows/activity-profiles.ts), in the campaign: a seed cannot wait
+ * How long an activity's death stays unnoticed (workflows/activity-options.ts), in the campaign: a seed cannot wait
  * as long as production does. Activity options are not part of what a history is replayed against.
  */
 const SHORTER: readonly (readonly [string, string])[] = [

@@ -3,8 +3,9 @@ import type { CreatePayoutResult } from '../../activities/payouts/create-payout.
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
-import type { ResolveOutcomeInput, ResolveOutcomeResult } from '../../activities/payouts/resolve-outcome.js';
+import type { ResolveOutcomeInput } from '../../activities/payouts/resolve-outcome.js';
 import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
+import type { PayoutState } from '../../activities/payout-state.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
@@ -18,7 +19,7 @@ export interface AnotherWorker {
   createPayout(payoutId: string): Promise<CreatePayoutResult>;
   /** At a price of this moment. */
   placeOrder(payoutId: string): Promise<PlaceOrderResult>;
-  resolveOutcome(input: ResolveOutcomeInput): Promise<ResolveOutcomeResult>;
+  resolveOutcome(input: ResolveOutcomeInput): Promise<PayoutState>;
   close(): Promise<void>;
 }
 
@@ -71,6 +72,7 @@ export function openAnotherWorker(
       run('placeOrder', activities.placeOrder, {
         payoutId,
         price: { symbol: 'USDT/CNY', bid: '6.97', quotedAtMs: Date.now() },
+        maxSlippageBps: 100,
       }),
     resolveOutcome: (input) => run('resolveOutcome', activities.resolveOutcome, input),
     close: async () => {

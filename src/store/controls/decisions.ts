@@ -35,7 +35,7 @@ export function createDecisions(db: StoreDatabase) {
     closeSold: closeSold.bind(null, db),
     adopt: adopt.bind(null, db),
     retry: retry.bind(null, db),
-    isCarriedOut: isCarriedOut.bind(null, db),
+    answerEarly: answerEarly.bind(null, db),
   };
 }
 
@@ -52,7 +52,7 @@ export type DecisionOutcome =
   /** `isRepetition`: it was carried out before, and its answer was lost. @default false */
   { readonly ok: true; readonly isRepetition?: true } | Refusal;
 
-export const DONE_BEFORE: DecisionOutcome = { ok: true, isRepetition: true };
+const DONE_BEFORE: DecisionOutcome = { ok: true, isRepetition: true };
 
 /** Puts a payout that has not ended on hold; a request that is on its way is not stopped by it. */
 async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
@@ -239,7 +239,7 @@ async function decide(
 ): Promise<DecisionOutcome> {
   return inTransaction(db, async (trx) => {
     const row = await lockPayout(trx, payoutId);
-    if (row === undefined) return refuse('the payout is not open yet');
+    if (row === undefined) return NOT_OPEN;
     if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
     await sql`savepoint decision`.execute(trx);
     const outcome = await step(trx, row);
@@ -260,6 +260,24 @@ async function isCarriedOut(db: StoreDatabase, payoutId: string, operationId: st
     .where('operation_id', '=', operationId)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/**
+ * What can be answered without reading QbitPay; undefined where that has to be read first. It saves the reading alone:
+ * the decision itself asks all of it again, under the payout's lock.
+ */
+async function answerEarly(
+  db: StoreDatabase,
+  { payoutId, operationId }: Decision,
+  action: OperatorAction,
+): Promise<DecisionOutcome | undefined> {
+  return inTransaction(db, async (trx) => {
+    const row = await lockPayout(trx, payoutId);
+    if (row === undefined) return NOT_OPEN;
+    if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
+    const refusal = refuseAction(row.status, row.hold_reason, action);
+    return refusal === undefined ? undefined : refuse(refusal);
+  });
 }
 
 /** As {@link decide}, where the payout is held for something that allows the action. */
@@ -286,6 +304,7 @@ async function continuePayout(
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
 
+const NOT_OPEN = refuse('the payout is not open yet');
 const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
 /** A request may be at QbitPay without being shown, until the wait for an unknown outcome is over. */

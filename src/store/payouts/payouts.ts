@@ -8,6 +8,7 @@ import {
   listPayouts,
   readTimeline,
 } from './payout-reading.js';
+import { readPayoutState } from './payout-state.js';
 import { clearWaiting, noteWaiting } from './payout-transitions.js';
 import { createRequestHasher } from './request-hash.js';
 import { reserveFunds } from './reservations.js';
@@ -17,6 +18,7 @@ export function createPayouts(db: StoreDatabase) {
   return {
     findPayout: findPayout.bind(null, db),
     getPayout: getPayout.bind(null, db),
+    readPayoutState: readPayoutState.bind(null, db),
     findPayoutIdByProviderId: findPayoutIdByProviderId.bind(null, db),
     listPayouts: listPayouts.bind(null, db),
     readTimeline: readTimeline.bind(null, db),

@@ -6,11 +6,17 @@ import {
   isCancellation,
   setHandler,
 } from '@temporalio/workflow';
-import { isText } from '../src/domain/field-problems.js';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../src/domain/payout-status.js';
-import { awaitBalance, awaitReturnedMoney } from './balance-steps.js';
-import { cancelFunding, keepUnallocatedDepositsVisible } from './closing-steps.js';
-import { awaitDeposit, noteDeposit, open } from './funding-steps.js';
+import { isText } from '../../src/domain/field-problems.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { awaitBalance } from './await-balance.js';
+import { awaitDeposit, noteDeposit } from './await-deposit.js';
+import { awaitPerson } from './await-person.js';
+import { awaitReturnedMoney, awaitSettlement } from './await-settlement.js';
+import { cancelFunding } from './close.js';
+import { convertOrPay } from './convert.js';
+import { handleDecisions } from './decisions.js';
+import { open } from './open.js';
+import { pay } from './pay.js';
 import {
   CANCEL_REFUSED,
   balanceReleased,
@@ -25,11 +31,9 @@ import {
   type PayoutWorkflowResult,
 } from './payout-messages.js';
 import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
-import { handleOperations } from './operations.js';
-import { awaitPerson, awaitSettlement, convertOrPay, pay } from './paying-steps.js';
 
 /**
- * One payout from request to settlement. Each status has one step; a step ends by adopting the status that the
+ * One payout from request to settlement. Each status has one step; a step ends by taking over the status that the
  * store answered, so that a workflow that was reset goes on from the truth.
  */
 export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<PayoutWorkflowResult> {
@@ -47,8 +51,8 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
 /** Nobody is there to be answered: that it was too late is shown. */
 async function cancelFromTemporal(run: PayoutRun): Promise<void> {
   try {
-    const refusal = await cancelFunding(run, 'Temporal');
-    if (refusal !== undefined) showNotCancelled(run, refusal);
+    const result = await cancelFunding(run, 'Temporal');
+    if (!result.ok) showNotCancelled(run, result.why);
   } catch (error) {
     if (!(error instanceof ApplicationFailure)) throw error;
     showNotCancelled(run, error.message);
@@ -87,7 +91,6 @@ async function runSteps(run: PayoutRun): Promise<void> {
     // A cancellation that the store accepted ends the steps; it has set the status before.
     if (!isCancellation(error) || !isFinalStatus(run.status)) throw error;
   }
-  await keepUnallocatedDepositsVisible(run);
   await awaitReturnedMoney(run);
 }
 
@@ -103,7 +106,7 @@ async function runStep(run: PayoutRun, step: Step): Promise<void> {
 }
 
 function handleMessages(run: PayoutRun): void {
-  handleOperations(run);
+  handleDecisions(run);
   setHandler(getStatus, () => run.status);
   setHandler(depositAllocated, ({ missing = '0' }) => noteDeposit(run, missing));
   setHandler(balanceReleased, () => {
@@ -116,15 +119,15 @@ function handleMessages(run: PayoutRun): void {
     openPayout,
     async () => {
       await condition(() => run.status !== PAYOUT_STATUS.OPENING);
-      return { status: run.status, deposit: run.deposit ?? null };
+      return { status: run.status, deposit: run.deposit };
     },
     { validator: (opening: { readonly requestHash: string }) => assertSameRequest(run, opening.requestHash) },
   );
   setHandler(
     cancelPayout,
     async ({ actor, reason }) => {
-      const refusal = await cancelFunding(run, actor, reason);
-      if (refusal !== undefined) throw cancelRefused(refusal);
+      const result = await cancelFunding(run, actor, reason);
+      if (!result.ok) throw cancelRefused(result.why);
       return { status: run.status };
     },
     { validator: (cancellation: Cancellation) => assertCancellation(run, cancellation) },

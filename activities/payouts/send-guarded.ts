@@ -6,39 +6,26 @@ import { FAILURE_KIND, FAILURES, type FailureType } from '../../src/domain/failu
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { PostVerdict } from '../failure-mapping.js';
-import { hold, superseded, type PayoutState } from '../payout-state.js';
+import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
 
-/** Final, and nothing was converted. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly type: FailureType;
-  readonly message: string;
-}
-
-/** Nothing took effect; to be sent again when the reason is gone. */
-export interface RetryLater {
-  readonly kind: 'notNow';
-  readonly reason: FailureType;
-  readonly retryAfterMs: number;
-}
-
-/** It may have taken effect: to be looked up before anything else. */
-export interface Unknown {
-  readonly kind: 'unknown';
-}
+/** What a step does next where its request came to nothing, or to nothing yet. */
+export type RequestNext =
+  /** It was refused for good, and nothing was converted. */
+  | { readonly kind: 'fail'; readonly type: FailureType; readonly message: string }
+  /** Nothing took effect; it is sent again when the reason is gone. */
+  | { readonly kind: 'retryLater'; readonly reason: FailureType; readonly afterMs: number }
+  /** It may have taken effect: what became of it comes before anything else. */
+  | { readonly kind: 'resolveOutcome' };
 
 export interface Rejection {
   readonly type: FailureType;
   readonly message: string;
 }
 
-/** The ways in which a request comes to nothing, or to nothing yet. */
-export type NotAccepted = Refused | RetryLater | Unknown | PayoutState;
-
-export interface GuardedPost<Answer, Result> {
+export interface GuardedPost<Answer, Next> {
   readonly payoutId: string;
   readonly providerRequest: ProviderRequestId;
   /** One line for the timeline. */
@@ -47,44 +34,39 @@ export interface GuardedPost<Answer, Result> {
   readonly decidedAt: Moment;
   /** What is asked for; undefined when the payout's own money does not cover it: `uncovered` answers then. */
   readonly size: () => Promise<SentAmount | undefined>;
-  readonly uncovered: () => Promise<Result | PayoutState>;
+  readonly uncovered: () => Promise<PayoutState<Next>>;
   /** True when QbitPay, read once more, shows nothing of an earlier sending since `firstSentAt`. */
   readonly isAbsent: (firstSentAt: Date) => Promise<boolean>;
   readonly send: (asked: SentAmount, decidedAt: Moment) => Promise<Answer>;
   /** True when the answer is to this request. */
   readonly isOurs: (answer: Answer) => boolean;
-  readonly accept: (answer: Answer, asked: SentAmount) => Promise<Result>;
+  readonly accept: (answer: Answer, asked: SentAmount) => Promise<PayoutState<Next>>;
   readonly classify: (error: unknown) => PostVerdict;
   readonly toRejection: (error: unknown, verdict: PostVerdict) => Rejection;
-  /** Only orders have it. */
-  readonly priceRefused: () => Result | Unknown;
+  /** Only orders have a price that can be refused. */
+  readonly priceRefused: Next | RequestNext;
 }
 
-/**
- * Sends a request once, if its provider request allows it. Run again it never sends a second one by itself: it answers what
- * the provider request says.
- */
-export async function sendGuarded<Answer, Result>(
+/** Whatever the request's own state says first: {@link answerFromRequest} was asked before, and found nothing. */
+export async function sendGuarded<Answer, Next>(
   deps: ActivityDependencies,
-  post: GuardedPost<Answer, Result>,
-): Promise<Result | NotAccepted> {
+  post: GuardedPost<Answer, Next>,
+): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
   const { payoutId, providerRequest } = post;
   const isPrepared = await store.requests.prepare(payoutId, providerRequest, post.detail);
-  if (!isPrepared) return superseded(store, payoutId);
-  const known = await answerFromRequest(deps, payoutId, providerRequest);
-  if (known !== undefined) return known;
+  if (!isPrepared) return readState(store, payoutId);
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
   const sent = await store.requests.whileSending(providerRequest, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
   await store.requests.withdrawResend(providerRequest);
-  return { kind: 'unknown' };
+  return toBeResolved(store, payoutId);
 }
 
-async function sizeAndSend<Answer, Result>(
+async function sizeAndSend<Answer, Next>(
   deps: ActivityDependencies,
-  post: GuardedPost<Answer, Result>,
-): Promise<Result | NotAccepted> {
+  post: GuardedPost<Answer, Next>,
+): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
   const { providerRequest } = post;
   const { mayBeResent, firstSentAt } = await store.requests.get(providerRequest);
@@ -93,7 +75,7 @@ async function sizeAndSend<Answer, Result>(
   if (mayBeResent && firstSentAt !== null) {
     if (!(await post.isAbsent(firstSentAt))) {
       await store.requests.withdrawResend(providerRequest);
-      return { kind: 'unknown' };
+      return toBeResolved(store, post.payoutId);
     }
     decidedAt = takeMoment();
   }
@@ -101,15 +83,16 @@ async function sizeAndSend<Answer, Result>(
   return asked === undefined ? post.uncovered() : sendOnce(deps, post, asked, decidedAt);
 }
 
-async function sendOnce<Answer, Result>(
+/** The store's claim is the send guard: who does not get it sends nothing, whatever was read before. */
+async function sendOnce<Answer, Next>(
   deps: ActivityDependencies,
-  post: GuardedPost<Answer, Result>,
+  post: GuardedPost<Answer, Next>,
   asked: SentAmount,
   decidedAt: Moment,
-): Promise<Result | NotAccepted> {
+): Promise<PayoutState<Next | RequestNext>> {
   const { payoutId, providerRequest } = post;
   const sends = await deps.store.requests.claim(providerRequest, asked);
-  if (sends === undefined) return notSender(deps, payoutId, providerRequest);
+  if (sends === undefined) return answerNotSender(deps, payoutId, providerRequest);
   let answer: Answer;
   try {
     answer = await post.send(asked, decidedAt);
@@ -122,23 +105,24 @@ async function sendOnce<Answer, Result>(
 }
 
 /** Somebody else ended or held the payout meanwhile, or sent the request, or wrote what became of it. */
-async function notSender(
+async function answerNotSender(
   deps: ActivityDependencies,
   payoutId: string,
   providerRequest: ProviderRequestId,
-): Promise<PayoutState | Unknown> {
+): Promise<PayoutState<RequestNext>> {
   const { state } = await deps.store.requests.get(providerRequest);
   const isSent = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
-  return isSent ? asUnknown(deps, payoutId, providerRequest) : superseded(deps.store, payoutId);
+  return isSent ? declareUnknown(deps, payoutId, providerRequest) : readState(deps.store, payoutId);
 }
 
 /** Writes the verdict, the rejection with it where it is final, and answers what the workflow does now. */
-async function settleRefusal<Answer, Result>(
+async function settleRefusal<Answer, Next>(
   deps: ActivityDependencies,
-  post: GuardedPost<Answer, Result>,
+  post: GuardedPost<Answer, Next>,
   sends: number,
   error: unknown,
-): Promise<Result | NotAccepted> {
+): Promise<PayoutState<Next | RequestNext>> {
+  const { store } = deps;
   const { payoutId, providerRequest } = post;
   const verdict = post.classify(error);
   log.warn('the request was not accepted', {
@@ -150,17 +134,15 @@ async function settleRefusal<Answer, Result>(
   const isFinal = verdict.kind === 'invalid' || verdict.kind === 'refused';
   const rejection = post.toRejection(error, verdict);
   const settled = await persistWithRetry(() =>
-    deps.store.requests.settle(
-      providerRequest,
-      sends,
-      verdict.providerRequest,
-      isFinal ? rejection : undefined,
-    ),
+    store.requests.settle(providerRequest, sends, verdict.providerRequest, isFinal ? rejection : undefined),
   );
-  if (settled !== verdict.providerRequest) return notSender(deps, payoutId, providerRequest);
-  if (verdict.kind === 'priceRefused') return post.priceRefused();
-  if (verdict.kind !== 'notNow') return answerRejection(deps, payoutId, providerRequest, rejection);
-  return { kind: 'notNow', reason: verdict.type, retryAfterMs: verdict.retryAfterMs ?? 0 };
+  if (settled !== verdict.providerRequest) return answerNotSender(deps, payoutId, providerRequest);
+  if (isFinal) return answerRejection(deps, payoutId, providerRequest, rejection);
+  const next =
+    verdict.kind === 'priceRefused'
+      ? post.priceRefused
+      : ({ kind: 'retryLater', reason: verdict.type, afterMs: verdict.retryAfterMs ?? 0 } as const);
+  return readState(store, payoutId, { next });
 }
 
 /** A final refusal ends the payout or needs a person, as its failure type says. */
@@ -169,18 +151,23 @@ async function answerRejection(
   payoutId: string,
   id: ProviderRequestId,
   { type, message }: Rejection,
-): Promise<Refused | PayoutState> {
-  if (FAILURES[type].kind === FAILURE_KIND.FAILED) return { kind: 'refused', type, message };
+): Promise<PayoutState<RequestNext>> {
+  if (FAILURES[type].kind === FAILURE_KIND.FAILED) {
+    return readState<RequestNext>(store, payoutId, { next: { kind: 'fail', type, message } });
+  }
   const detail = `${id.operation} refused: ${message}`;
-  return hold(store, payoutId, { reason: type, detail, about: { id, states: [REQUEST_STATE.REFUSED] } });
+  return putOnHold(store, payoutId, { reason: type, detail, about: { id, states: [REQUEST_STATE.REFUSED] } });
 }
 
-/** What its provider request says of a step that is run again; undefined where a request may leave. */
+/**
+ * What its request says to a step that is run again; undefined where it may leave. It saves a price, a reading and a
+ * sizing; whether the request leaves is decided by the store's claim alone.
+ */
 export async function answerFromRequest(
   deps: ActivityDependencies,
   payoutId: string,
   providerRequest: ProviderRequestId,
-): Promise<Refused | PayoutState | Unknown | undefined> {
+): Promise<PayoutState<RequestNext> | undefined> {
   const found = await deps.store.requests.find(providerRequest);
   if (found === undefined) return undefined;
   const { state, rejection, mayBeResent } = found;
@@ -188,17 +175,17 @@ export async function answerFromRequest(
     return answerRejection(deps, payoutId, providerRequest, rejection);
   }
   const isOpen = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
-  return isOpen && !mayBeResent ? asUnknown(deps, payoutId, providerRequest) : undefined;
+  return isOpen && !mayBeResent ? declareUnknown(deps, payoutId, providerRequest) : undefined;
 }
 
-async function asUnknown(
+async function declareUnknown(
   { store }: ActivityDependencies,
   payoutId: string,
   providerRequest: ProviderRequestId,
-): Promise<Unknown> {
+): Promise<PayoutState<RequestNext>> {
   await persistWithRetry(() => store.requests.declareUnknown(providerRequest));
   log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
-  return { kind: 'unknown' };
+  return toBeResolved(store, payoutId);
 }
 
 /** The sender itself does not know: until now the request may have left. */
@@ -207,8 +194,15 @@ async function endUnknown(
   payoutId: string,
   providerRequest: ProviderRequestId,
   sends: number,
-): Promise<Unknown> {
+): Promise<PayoutState<RequestNext>> {
   await persistWithRetry(() => store.requests.endUnknown(providerRequest, sends));
   log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
-  return { kind: 'unknown' };
+  return toBeResolved(store, payoutId);
+}
+
+function toBeResolved(
+  store: ActivityDependencies['store'],
+  payoutId: string,
+): Promise<PayoutState<RequestNext>> {
+  return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
 }

@@ -1,9 +1,9 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Destination } from '../src/domain/destination.js';
-import type { FailureType } from '../src/domain/failure-type.js';
-import type { PayoutRequest } from '../src/domain/payout-request.js';
-import type { PayoutStatus } from '../src/domain/payout-status.js';
-import type { PayoutPolicy } from '../src/domain/policy.js';
+import type { Destination } from '../../src/domain/destination.js';
+import type { FailureType } from '../../src/domain/failure-type.js';
+import type { PayoutRequest } from '../../src/domain/payout-request.js';
+import type { PayoutStatus } from '../../src/domain/payout-status.js';
+import type { PayoutPolicy } from '../../src/domain/policy.js';
 
 /** What `payoutWorkflow` is started with and can be told and asked. All of it is plain JSON and a wire format. */
 export const PAYOUT_WORKFLOW_TYPE = 'payoutWorkflow';

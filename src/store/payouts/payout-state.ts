@@ -1,0 +1,46 @@
+import type { FailureType } from '../../domain/failure-type.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
+import { inTransaction, type StoreDatabase } from '../database.js';
+import { findAttempt } from '../requests/payout-debits.js';
+import { currentRequest } from '../requests/request-kind.js';
+import { isReturnPending } from '../requests/settlements.js';
+import { REQUEST_OPERATION } from '../schema.js';
+
+/** Where a payout is: what its workflow goes on from. */
+export interface StoredPayoutState {
+  readonly status: PayoutStatus;
+  /** Why it is held, or what it waits for; null when all is well. */
+  readonly holdReason: FailureType | null;
+  /** QbitPay's payout of the attempt that is being made; null while there is none. */
+  readonly providerPayoutId: string | null;
+  /** QbitPay failed or cancelled that attempt, and its money is not back yet. */
+  readonly isReturnPending: boolean;
+}
+
+/** A payout that is not in the store yet is being opened. */
+const OPENING: StoredPayoutState = {
+  status: PAYOUT_STATUS.OPENING,
+  holdReason: null,
+  providerPayoutId: null,
+  isReturnPending: false,
+};
+
+export async function readPayoutState(db: StoreDatabase, payoutId: string): Promise<StoredPayoutState> {
+  return inTransaction(db, async (trx) => {
+    const row = await trx
+      .selectFrom('payouts')
+      .selectAll()
+      .where('payout_id', '=', payoutId)
+      .executeTakeFirst();
+    if (row === undefined) return OPENING;
+    // An earlier attempt is over: nothing more is to be expected of it.
+    const { externalOrderId } = currentRequest(row, REQUEST_OPERATION.PAYOUT);
+    const attempt = await findAttempt(trx, { external_order_id: externalOrderId });
+    return {
+      status: row.status,
+      holdReason: row.hold_reason,
+      providerPayoutId: attempt?.provider_payout_id ?? null,
+      isReturnPending: attempt !== undefined && (await isReturnPending(trx, attempt)),
+    };
+  });
+}

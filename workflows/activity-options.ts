@@ -1,0 +1,156 @@
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.js';
+import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import type { PayoutPolicy } from '../src/domain/policy.js';
+
+/**
+ * The activities as workflows call them: time-outs, retry rules, and what the Temporal UI shows beside each. None has a `scheduleToClose`: a payout may wait for an outage of
+ * days, and a retry delay that reaches beyond it would fail the activity at once.
+ */
+
+/** Reads of the provider: a few quick attempts, then the workflow shows the reason and waits longer. */
+const READ: ActivityOptions = {
+  startToCloseTimeout: '45s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1h', maximumAttempts: 3 },
+};
+
+/**
+ * Requests that move money: one attempt; run again by the workflow they find their provider request. The time is more than
+ * the request (80 s) and the writing of its answer can take together; a worker that dies is noticed by its heartbeat.
+ */
+const POST: ActivityOptions = {
+  startToCloseTimeout: '4m',
+  heartbeatTimeout: '60s',
+  retry: { maximumAttempts: 1 },
+};
+
+/**
+ * Polls: the retry policy is the poll loop; the activity names the pause itself. A provider that does not answer
+ * is no poll: the workflow shows it.
+ */
+const POLL: ActivityOptions = {
+  startToCloseTimeout: '45s',
+  retry: {
+    initialInterval: '5s',
+    backoffCoefficient: 1,
+    // Also the limit of the pause that the activity names.
+    maximumInterval: '1h',
+    nonRetryableErrorTypes: [FAILURE_TYPE.PROVIDER_UNAVAILABLE, FAILURE_TYPE.RATE_LIMITED],
+  },
+};
+
+/** Readings of all of the provider's list: as polls, but each may take long. */
+const RESOLVE_OUTCOME: ActivityOptions = {
+  ...POLL,
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '60s',
+};
+
+/** The store alone: repeated until the database is back. */
+const STORE: ActivityOptions = {
+  startToCloseTimeout: '45s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+/** What a person decided: the store is waited for; a provider that does not answer is told to whoever decided. */
+const OPERATE: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '60s',
+  retry: {
+    initialInterval: '500ms',
+    backoffCoefficient: 2,
+    maximumInterval: '30s',
+    nonRetryableErrorTypes: [
+      FAILURE_TYPE.PROVIDER_UNAVAILABLE,
+      FAILURE_TYPE.RATE_LIMITED,
+      FAILURE_TYPE.AUTHENTICATION_REFUSED,
+    ],
+  },
+};
+
+export const { fetchTicker } = proxyActivities<Activities>({
+  ...READ,
+  summary: 'price of the funding currency',
+});
+export const { getDepositAddress } = proxyActivities<Activities>({
+  ...READ,
+  summary: 'deposit address, fees and minimum of the account',
+});
+export const { getPayout } = proxyActivities<Activities>({
+  ...READ,
+  summary: 'read the payout after a webhook',
+});
+
+export const { placeOrder } = proxyActivities<Activities>({ ...POST, summary: 'sell the deposit' });
+export const { createPayout } = proxyActivities<Activities>({
+  ...POST,
+  summary: 'create the payout at QbitPay',
+});
+
+export const { pollOrder } = proxyActivities<Activities>({
+  ...POLL,
+  summary: 'wait until the order is filled',
+});
+export const { pollSettlement } = proxyActivities<Activities>({
+  ...POLL,
+  summary: 'wait until the payout is settled',
+});
+export const { pollReservation } = proxyActivities<Activities>({
+  ...POLL,
+  summary: 'wait until the available balance suffices',
+});
+export const { awaitReturn } = proxyActivities<Activities>({
+  ...POLL,
+  summary: 'wait until the money is back',
+});
+export const { verifyDeposit } = proxyActivities<Activities>({
+  ...POLL,
+  summary: 'wait until QbitPay shows the money',
+});
+export const { resolveOutcome } = proxyActivities<Activities>({
+  ...RESOLVE_OUTCOME,
+  summary: 'look for the request at QbitPay',
+});
+
+export const { operatePayout } = proxyActivities<Activities>({
+  ...OPERATE,
+  summary: 'carry out what a person decided',
+});
+export const { closeFunding } = proxyActivities<Activities>(OPERATE);
+export const { holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
+  proxyActivities<Activities>(STORE);
+
+/** Pages through the provider's lists; the next run is the retry, and whoever asked is told. */
+export const { reconcile } = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '60s',
+  retry: { initialInterval: '1s', maximumAttempts: 3 },
+  summary: 'compare ledger and payouts with QbitPay',
+});
+
+/** The sweep over the webhook inbox: the next sweep is the retry. */
+export const { dispatchDueWebhooks } = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  retry: { maximumAttempts: 1 },
+});
+
+/** Waits until the provider answers, for ever, and without adding to the history while it does not. */
+export async function awaitProvider(
+  { retryInitialMs, retryMaxMs }: Pick<PayoutPolicy, 'retryInitialMs' | 'retryMaxMs'>,
+  reason: FailureType,
+  payoutId: string | null,
+  leaveAloneMs = 0,
+): Promise<void> {
+  const activities = proxyActivities<Activities>({
+    startToCloseTimeout: '45s',
+    summary: `waiting: ${reason}`,
+    retry: {
+      // Random, so that those who wait do not come back at once.
+      initialInterval: Math.ceil(retryInitialMs * (1 + Math.random())),
+      backoffCoefficient: 2,
+      // Also the limit of the pause that the activity names, which is half as long again at most.
+      maximumInterval: Math.max(retryMaxMs, retryInitialMs * 2, Math.ceil(leaveAloneMs * 1.5)),
+    },
+  });
+  await activities.awaitProvider({ payoutId, leaveAloneMs });
+}

@@ -1,0 +1,92 @@
+import { sleep } from '@temporalio/workflow';
+import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
+import { backoffMs } from '../../src/domain/backoff.js';
+import { isSameCurrency } from '../../src/domain/currency-pair.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { holdPayout, placeOrder, pollOrder } from '../activity-options.js';
+import { takePrice } from './open.js';
+import { pay, settleRequest } from './pay.js';
+import { show, showStatus, syncStatus, type PayoutRun } from './payout-run.js';
+import { untilAnswered } from './until-answered.js';
+
+/** The deposit is there: sell it, unless it is in the payout currency already. */
+export async function convertOrPay(run: PayoutRun): Promise<void> {
+  if (isSameCurrency(run.input.request)) await pay(run);
+  else await convert(run);
+}
+
+/** Takes prices and places the order until one is accepted, or until the time for converting is over. */
+async function convert(run: PayoutRun): Promise<void> {
+  let withoutPriceSinceMs: number | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const askedAtMs = Date.now();
+    const state = await priceAndOrder(run);
+    // The time of an outage is not time in which there was no usable price.
+    if (withoutPriceSinceMs !== undefined) withoutPriceSinceMs += Date.now() - askedAtMs;
+    const { next } = state;
+    if (next === undefined) return syncStatus(run, state);
+    switch (next.kind) {
+      case 'pay':
+        return pay(run);
+      case 'awaitOrder':
+        return awaitOrder(run);
+      case 'priceUnusable':
+      case 'priceMoved': {
+        withoutPriceSinceMs ??= Date.now();
+        const isOver = Date.now() - withoutPriceSinceMs >= run.policy.convertTimeoutSeconds * 1_000;
+        if (isOver) return giveUpConverting(run, next.kind);
+        await waitForPrice(run, next.kind, attempt);
+        break;
+      }
+      case 'fail':
+      case 'retryLater':
+      case 'resolveOutcome':
+        if (!(await settleRequest(run, state, next, attempt))) return;
+        withoutPriceSinceMs = undefined;
+    }
+  }
+}
+
+async function priceAndOrder(run: PayoutRun): Promise<PlaceOrderResult> {
+  const price = await takePrice(run);
+  const { payoutId } = run;
+  const { maxSlippageBps } = run.policy;
+  return untilAnswered(run, () => placeOrder({ payoutId, price, maxSlippageBps }));
+}
+
+async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMoved'): Promise<void> {
+  const { payoutId } = run;
+  const reason = why === 'priceMoved' ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
+  const detail = 'not converted within the time for it';
+  await syncStatus(run, await holdPayout({ payoutId, reason, detail }));
+}
+
+/** A price lives for 30 s: looking less often than that would miss the better ones. */
+const LONGEST_PRICE_PAUSE_MS = 30_000;
+
+async function waitForPrice(
+  run: PayoutRun,
+  why: 'priceUnusable' | 'priceMoved',
+  attempt: number,
+): Promise<void> {
+  run.waitsFor =
+    why === 'priceMoved' ? 'the price moved too far; waiting for a better one' : 'taking a new price';
+  show(run);
+  const { retryInitialMs, retryMaxMs } = run.policy;
+  const longestMs = Math.min(retryMaxMs, LONGEST_PRICE_PAUSE_MS);
+  await sleep(backoffMs(attempt, retryInitialMs, longestMs, Math.random()), {
+    summary: 'waiting for a price',
+  });
+}
+
+async function awaitOrder(run: PayoutRun): Promise<void> {
+  showStatus(run, PAYOUT_STATUS.CONVERTING, 'the order is placed; waiting until it is filled');
+  const { payoutId } = run;
+  const { pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps } = run.policy;
+  const state = await untilAnswered(run, () =>
+    pollOrder({ payoutId, pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps }),
+  );
+  if (state.next?.kind === 'pay') await pay(run);
+  else await syncStatus(run, state);
+}

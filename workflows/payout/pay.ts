@@ -1,0 +1,64 @@
+import { sleep } from '@temporalio/workflow';
+import type { PayoutState } from '../../activities/payout-state.js';
+import type { RequestNext } from '../../activities/payouts/send-guarded.js';
+import { backoffMs } from '../../src/domain/backoff.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { createPayout, resolveOutcome } from '../activity-options.js';
+import { closePayout } from './close.js';
+import { showStatus, showWaiting, syncStatus, type PayoutRun } from './payout-run.js';
+import { untilAnswered, waitBecauseOf } from './until-answered.js';
+
+/** Creates the payout at QbitPay; until it is accepted, refused for good, or held. */
+export async function pay(run: PayoutRun): Promise<void> {
+  showStatus(run, PAYOUT_STATUS.PAYING);
+  const { payoutId } = run;
+  for (let attempt = 1; ; attempt += 1) {
+    const state = await untilAnswered(run, () => createPayout({ payoutId }));
+    if (state.next === undefined) return syncStatus(run, state);
+    if (!(await settleRequest(run, state, state.next, attempt))) return;
+  }
+}
+
+/** In these the step that sends a request goes on with it. */
+const SENDING_STATUSES: readonly PayoutStatus[] = [
+  PAYOUT_STATUS.AWAITING_DEPOSIT,
+  PAYOUT_STATUS.CONVERTING,
+  PAYOUT_STATUS.PAYING,
+];
+
+/** Deals with a request, of an order or a payout, that was not accepted; true where its step tries again. */
+export async function settleRequest(
+  run: PayoutRun,
+  state: PayoutState<unknown>,
+  next: RequestNext,
+  attempt: number,
+): Promise<boolean> {
+  if (!SENDING_STATUSES.includes(state.status)) {
+    await syncStatus(run, state);
+    return false;
+  }
+  switch (next.kind) {
+    case 'fail':
+      await closePayout(run, 'failed', { failure: next });
+      return false;
+    case 'retryLater':
+      await waitBecauseOf(run, next.reason, attempt, next.afterMs);
+      return true;
+    case 'resolveOutcome':
+      await syncStatus(run, await resolveRequest(run, attempt));
+      return SENDING_STATUSES.includes(run.status);
+  }
+}
+
+/** Finds out what became of a request; the step then asks the store again. */
+async function resolveRequest(run: PayoutRun, attempt: number): Promise<PayoutState> {
+  const { payoutId } = run;
+  const { unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs, retryInitialMs, retryMaxMs } = run.policy;
+  showWaiting(run, FAILURE_TYPE.OUTCOME_LOOKED_UP);
+  // Its sender may live, and keep it: the step must not come back at once again and again.
+  if (attempt > 1) await sleep(backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
+  return untilAnswered(run, () =>
+    resolveOutcome({ payoutId, unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs }),
+  );
+}

@@ -1,0 +1,169 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { PayoutOriginInput } from '../../activities/payouts/payout-origin.js';
+import type { PayoutState } from '../../activities/payout-state.js';
+import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
+import { invalidRequest } from '../failures.js';
+import { createPublisher } from '../visibility.js';
+import { wakeWaiting } from '../wake-up.js';
+import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages.js';
+
+/** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
+export interface PayoutRun {
+  readonly payoutId: string;
+  readonly input: PayoutWorkflowInput;
+  readonly origin: PayoutOriginInput;
+  readonly policy: PayoutPolicy;
+  /** The business steps run in here; a cancellation that the store has accepted ends it. */
+  readonly scope: CancellationScope;
+  /** The step that runs; a person's decision ends it. */
+  step: CancellationScope;
+  readonly publish: ReturnType<typeof createPublisher>;
+  /** The store's status, as the last activity answered it. */
+  status: PayoutStatus;
+  /** What the payout waits for, one line for people. */
+  waitsFor: string;
+  /** Why it is held, or waits longer than it should. */
+  holdReason: FailureType | null;
+  /** Known when the payout is open. */
+  deposit: DepositInstructions | null;
+  depositAllocated: boolean;
+  providerPayoutId: string | null;
+  /** The provider payout failed or was cancelled, and its money is not back yet. */
+  isReturnPending: boolean;
+  /** Hints of webhooks that no reading has answered yet. */
+  unreadEvents: number;
+  /** Signals that money became available which no look has answered yet. */
+  unreadReleases: number;
+  /** Another workflow, long gone, carried this payout: nothing may be done here. */
+  usedBefore: boolean;
+}
+
+/** @throws ApplicationFailure INVALID_REQUEST when the input cannot even be shown */
+export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
+  const info = workflowInfo();
+  assertShape(input, info.workflowId);
+  return {
+    payoutId: input.request.payoutId,
+    input,
+    origin: {
+      request: input.request,
+      firstExecutionRunId: info.firstExecutionRunId,
+      openRequestId: input.openRequestId ?? null,
+      maker: input.maker ?? 'unknown',
+      startedAtMs: info.startTime.getTime(),
+    },
+    policy: { ...DEFAULT_PAYOUT_POLICY, ...input.policy },
+    // Under a parent that is not cancellable: "cancel" in the Temporal UI must not reach the steps by itself.
+    scope: new CancellationScope({
+      cancellable: true,
+      parent: new CancellationScope({ cancellable: false }),
+    }),
+    step: new CancellationScope(),
+    publish: createPublisher(),
+    status: PAYOUT_STATUS.OPENING,
+    waitsFor: WAITS_FOR.opening,
+    holdReason: null,
+    deposit: null,
+    depositAllocated: false,
+    providerPayoutId: null,
+    isReturnPending: false,
+    unreadEvents: 0,
+    unreadReleases: 0,
+    usedBefore: false,
+  };
+}
+
+/** For those who start the workflow without the API. The rules of a request are checked by an activity. */
+function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId: string): void {
+  const { payoutId, amount, currency, fundingCurrency } = input?.request ?? {};
+  if ([payoutId, amount, currency, fundingCurrency].some((field) => typeof field !== 'string')) {
+    throw invalidRequest('the input carries no payout request');
+  }
+  if (workflowId !== payoutWorkflowId(payoutId ?? '')) {
+    throw invalidRequest('the workflow id must be "payout/" and the payoutId');
+  }
+}
+
+const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
+  opening: 'opening',
+  awaiting_deposit: 'waiting for the deposit',
+  awaiting_balance: 'waiting for its turn and for enough money in the available balance',
+  converting: 'the deposit is there; it is being converted',
+  paying: 'creating the payout at QbitPay',
+  in_transit: 'accepted by QbitPay; waiting for settlement',
+  held: 'a person has to decide',
+  paid: 'settled',
+  failed: 'it has failed',
+  cancelled: 'it was cancelled',
+  expired: 'no deposit came before the deadline',
+  rejected: 'it cannot be carried out as asked',
+};
+
+/** Takes over what the store says, shows it, and tells the payouts whose turn it may be now. */
+export async function syncStatus(
+  run: PayoutRun,
+  state: PayoutState<unknown>,
+  waitsFor?: string,
+): Promise<void> {
+  run.providerPayoutId = state.providerPayoutId;
+  run.isReturnPending = state.isReturnPending;
+  // Of one that is not held the workflow itself knows what it waits for.
+  const isHeld = state.status === PAYOUT_STATUS.HELD;
+  showStatus(run, state.status, waitsFor, isHeld ? state.holdReason : null);
+  await wakeWaiting(state.wake);
+}
+
+/**
+ * Shows the step that begins. An end is never left again: the answer of a step that a cancellation overtook may come in
+ * after it.
+ */
+export function showStatus(
+  run: PayoutRun,
+  status: PayoutStatus,
+  waitsFor = WAITS_FOR[status],
+  holdReason: FailureType | null = null,
+): void {
+  if (isFinalStatus(run.status)) return;
+  run.status = status;
+  run.waitsFor = waitsFor;
+  run.holdReason = holdReason;
+  show(run);
+}
+
+/** Shows why the payout waits longer than it should; null when it no longer does. */
+export function showWaiting(run: PayoutRun, reason: FailureType | null): void {
+  // Why it is held is the store's word; waiting for the provider beside that changes nothing of it.
+  if (run.status === PAYOUT_STATUS.HELD || run.holdReason === reason) return;
+  run.holdReason = reason;
+  show(run);
+}
+
+/** Brings the Temporal UI up to date: the status to search by, and one glance of text. */
+export function show(run: PayoutRun): void {
+  const { currency, fundingCurrency, amount } = run.input.request;
+  run.publish(
+    {
+      PayoutStatus: run.status,
+      PayoutCurrency: currency,
+      FundingCurrency: fundingCurrency,
+      ...(Number.isFinite(Number(amount)) ? { PayoutAmount: Number(amount) } : {}),
+      PayoutHoldReason: run.holdReason,
+      ProviderPayoutId: run.providerPayoutId,
+    },
+    describeRun(run),
+  );
+}
+
+/** What the Temporal UI shows of a payout: what it waits for, and what a person can do. */
+function describeRun(run: PayoutRun): string {
+  const lines = [`**${run.status}**: ${run.waitsFor}`];
+  if (run.holdReason !== null) {
+    const { meaning, action, actions } = FAILURES[run.holdReason];
+    lines.push(`**${run.holdReason}**: ${meaning}`, `**What to do:** ${action}`);
+    if (run.status === PAYOUT_STATUS.HELD) lines.push(`**Possible:** ${actions.join(', ')}`);
+  }
+  return lines.join('\n\n');
+}
