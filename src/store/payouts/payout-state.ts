@@ -1,7 +1,7 @@
 import type { FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase } from '../database.js';
-import { findAttempt } from '../requests/payout-debits.js';
+import { findAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/request-kind.js';
 import { isReturnPending } from '../requests/settlements.js';
 import { REQUEST_OPERATION } from '../schema.js';
