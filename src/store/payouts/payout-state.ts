@@ -1,7 +1,7 @@
 import type { FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase } from '../database.js';
-import { findAttempt } from '../requests/provider-payouts.js';
+import { selectAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/request-kind.js';
 import { isReturnPending } from '../requests/settlements.js';
 import { REQUEST_OPERATION } from '../schema.js';
@@ -35,7 +35,7 @@ export async function readPayoutState(db: StoreDatabase, payoutId: string): Prom
     if (row === undefined) return OPENING;
     // An earlier attempt is over: nothing more is to be expected of it.
     const { externalOrderId } = currentRequest(row, REQUEST_OPERATION.PAYOUT);
-    const attempt = await findAttempt(trx, { external_order_id: externalOrderId });
+    const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
     return {
       status: row.status,
       holdReason: row.hold_reason,
