@@ -81,7 +81,7 @@ export function toRetryLaterFailure({ message, afterMs }: RetryLaterError): Appl
 export type PostVerdict =
   /** Nothing took effect; the same request may be sent again when the reason is gone. */
   | {
-      readonly kind: 'notNow';
+      readonly kind: 'retryLater';
       readonly providerRequest: Extract<RequestState, 'not_sent' | 'retry_later'>;
       readonly type: FailureType;
       readonly retryAfterMs: number | undefined;
@@ -112,15 +112,15 @@ export function classifyPostError(
 export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict;
 export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict {
   if (error instanceof QbitPayConnectionError && !error.sent) {
-    return notNow(REQUEST_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
+    return retryLater(REQUEST_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
   }
   if (!(error instanceof QbitPayProviderError)) return UNKNOWN;
   if (error.status !== TOO_MANY_REQUESTS && !DOCUMENTED_REFUSALS.includes(error.status)) return UNKNOWN;
   const isKeyRefused = error instanceof QbitPayAuthenticationError;
   if (!error.hasErrorObject && !(isKeyRefused && error.isEmpty)) return UNKNOWN;
-  if (isKeyRefused) return notNow(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.AUTHENTICATION_REFUSED);
+  if (isKeyRefused) return retryLater(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.AUTHENTICATION_REFUSED);
   if (error instanceof QbitPayRateLimitError) {
-    return notNow(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
+    return retryLater(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
   }
   if (error instanceof QbitPayInvalidRequestError) {
     return operation === 'createOrder' && error.status === PRICE_REFUSED_STATUS
@@ -138,12 +138,12 @@ const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;
 
-function notNow(
+function retryLater(
   providerRequest: 'not_sent' | 'retry_later',
   type: FailureType,
   retryAfterMs?: number,
 ): PostVerdict {
-  return { kind: 'notNow', providerRequest, type, retryAfterMs };
+  return { kind: 'retryLater', providerRequest, type, retryAfterMs };
 }
 
 /** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */

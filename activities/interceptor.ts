@@ -9,6 +9,7 @@ import {
   toWaitingFailure,
 } from './failure-mapping.js';
 import type { Activities } from './index.js';
+import type { RequestNext } from './payouts/send-guarded.js';
 import { RetryLaterError } from './retry-later.js';
 
 /** What holds for all calls of an activity, whatever it does. */
@@ -113,10 +114,12 @@ async function handleFailure(
   return isProviders ? providerError(error) : error;
 }
 
-/** The provider took no request for now: the answer names why. */
+/** The provider did not take a request for now: the answer says why. */
 function reasonToWait(answer: unknown): FailureType | undefined {
-  const { kind, reason } = (answer ?? {}) as { readonly kind?: string; readonly reason?: FailureType };
-  return kind === 'notNow' ? reason : undefined;
+  const { next } = (answer ?? {}) as {
+    readonly next?: Partial<Extract<RequestNext, { kind: 'retryLater' }>>;
+  };
+  return next?.kind === 'retryLater' ? next.reason : undefined;
 }
 
 /** Shows what the payout waits for; nothing, where there is no reason. A store that is away must not hide the answer. */

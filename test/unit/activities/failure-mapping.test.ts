@@ -140,8 +140,8 @@ const UNKNOWN: PostVerdict = { kind: 'unknown', providerRequest: 'unknown' };
 const INVALID: PostVerdict = { kind: 'invalid', providerRequest: 'refused' };
 const REFUSED: PostVerdict = { kind: 'refused', providerRequest: 'refused' };
 const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', providerRequest: 'retry_later' };
-const notNow = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: number): PostVerdict => ({
-  kind: 'notNow',
+const retryLater = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: number): PostVerdict => ({
+  kind: 'retryLater',
   providerRequest: 'retry_later',
   type,
   retryAfterMs,
@@ -149,17 +149,17 @@ const notNow = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: 
 
 describe('requests that move money', () => {
   const both: [Answer, PostVerdict][] = [
-    ...[401, 403].map((status): [Answer, PostVerdict] => [{ status }, notNow('AUTHENTICATION_REFUSED')]),
+    ...[401, 403].map((status): [Answer, PostVerdict] => [{ status }, retryLater('AUTHENTICATION_REFUSED')]),
     ...[400, 401, 402, 403].map((status): [Answer, PostVerdict] => [
       { status, type: AUTHENTICATION },
-      notNow('AUTHENTICATION_REFUSED'),
+      retryLater('AUTHENTICATION_REFUSED'),
     ]),
     ...Object.values(QBITPAY_ERROR_TYPE).map((type): [Answer, PostVerdict] => [
       { status: 429, type },
-      notNow('RATE_LIMITED'),
+      retryLater('RATE_LIMITED'),
     ]),
-    [{ status: 400, type: RATE_LIMIT }, notNow('RATE_LIMITED')],
-    [{ status: 429, type: RATE_LIMIT, retryAfterSeconds: 3 }, notNow('RATE_LIMITED', 3_000)],
+    [{ status: 400, type: RATE_LIMIT }, retryLater('RATE_LIMITED')],
+    [{ status: 429, type: RATE_LIMIT, retryAfterSeconds: 3 }, retryLater('RATE_LIMITED', 3_000)],
     // A proxy may have said it after the provider had taken the request.
     [{ status: 429 }, UNKNOWN],
     [{ status: 429, retryAfterSeconds: 3 }, UNKNOWN],
@@ -199,7 +199,7 @@ describe('requests that move money', () => {
     test('a connection that never stood: nothing was sent', () => {
       const error = new QbitPayConnectionError(operation, { sent: false, code: 'ECONNREFUSED' });
       expect(classifyPostError(operation, error)).toEqual({
-        kind: 'notNow',
+        kind: 'retryLater',
         providerRequest: 'not_sent',
         type: 'PROVIDER_UNAVAILABLE',
         retryAfterMs: undefined,

@@ -69,7 +69,7 @@ describe('what the payout waits for', () => {
   });
 
   test('a request that the provider did not take for now shows why', async () => {
-    const answer = { kind: 'notNow', reason: 'RATE_LIMITED', retryAfterMs: 5 };
+    const answer = { next: { kind: 'retryLater', reason: 'RATE_LIMITED', afterMs: 5 } };
     expect(await runAs('placeOrder', () => Promise.resolve(answer))).toEqual({
       answer,
       shown: ['RATE_LIMITED'],
