@@ -1,77 +1,52 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import type { Store } from '../../src/store/store.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { makeAvailable } from '../support/balances.js';
-import { payoutRequest, type Json } from '../support/engine-client.js';
-import {
-  advance,
-  ALWAYS,
-  cancelReleasing,
-  closeUnsent,
-  decide,
-  endAs,
-  engine,
-  expectPaidOnce,
-  expectRefused,
-  fault,
-  handleOf,
-  newId,
-  openHeldByOperator,
-  openRefusedDestination,
-  openUnsent,
-  operate,
-  read,
-  REASON,
-  timesHeld,
-  untilHeld,
-  untilMoneyBack,
-  untilRetried,
-  useEngineThatHolds,
-} from '../support/held-payouts.js';
-import { currentDetailsOf, resetToFirstUpdate, startDirectly } from '../support/payout-workflows.js';
-import { detailsOf, openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
+import type { Json } from '../support/engine-client.js';
+import { closeUnsent, STEPS, timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
+import { currentDetailsOf, resetToFirstUpdate } from '../support/payout-workflows.js';
+import { detailsOf, ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { ALWAYS } from '../support/scenario.js';
+import { REASON, type ScenarioPayout } from '../support/scenario-payout.js';
 import { attachTestStore } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** What persons decide about a payout: when it is taken, when it is refused, and that it is carried out once. */
 
-useEngineThatHolds();
+const { scenario, held } = useScenarioThatHolds();
+const { provider } = scenario;
 
 describe('on hold by an operator', () => {
   test("a deposit that comes in meanwhile is the payout's own, and waits with it", async () => {
-    const { payoutId, deposit } = await openHeldByOperator();
-    await engine.fund({ deposit });
-    await engine.until(payoutId, (payout) => payout.deposit.missing === '0.000000', 'its deposit');
-    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
-    expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(0);
-    await decide(payoutId, 'resume');
-    await expectPaidOnce(payoutId);
+    const payout = await held.byOperator();
+    await payout.fund();
+    await payout.until((payout) => payout.deposit.missing === '0.000000', 'its deposit');
+    expect(await payout.shown()).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
+    expect(await payout.requests(ORDERS)).toHaveLength(0);
+    await payout.decide('resume');
+    await payout.isPaidOnce();
   });
 
   test('while it waits for the available balance: what becomes available is not its own until it goes on', async () => {
-    const { payoutId } = await engine.open({ funding: 'balance', amount: '90000.00' });
-    await engine.untilStatus(payoutId, 'awaiting_balance');
-    await decide(payoutId, 'hold');
-    await makeAvailable(engine, 'CNY', '90450');
-    await untilHeld(payoutId, 'HELD_BY_OPERATOR');
-    await decide(payoutId, 'resume');
-    await expectPaidOnce(payoutId);
+    const payout = await scenario.payout({ funding: 'balance', amount: '90000.00' }).open();
+    await payout.becomes('awaiting_balance');
+    await payout.decide('hold');
+    await makeAvailable(scenario.engine, 'CNY', '90450');
+    await payout.isHeld('HELD_BY_OPERATOR');
+    await payout.decide('resume');
+    await payout.isPaidOnce();
   });
 
-  test.each([
-    ['converting', ORDERS],
-    ['paying', PAYOUTS],
-  ])('while it is %s: nothing is sent until it goes on', async (status, endpoint) => {
-    const payoutId = newId();
-    await fault('rate_limit_error', endpoint, payoutId, { times: ALWAYS });
-    await openAndFund(engine, { payoutId });
-    await engine.untilStatus(payoutId, status);
-    await decide(payoutId, 'hold');
-    await untilHeld(payoutId, 'HELD_BY_OPERATOR');
-    await engine.control('DELETE', '/faults');
-    expect((await requestsTo(engine, endpoint, payoutId)).flatMap(({ effects }) => effects)).toEqual([]);
-    await decide(payoutId, 'resume');
-    await expectPaidOnce(payoutId);
+  test.each(STEPS)('while it is %s: nothing is sent until it goes on', async (status, endpoint) => {
+    const payout = scenario.payout();
+    await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
+    await payout.funded();
+    await payout.becomes(status);
+    await payout.decide('hold');
+    await payout.isHeld('HELD_BY_OPERATOR');
+    await provider.heal();
+    expect((await payout.requests(endpoint)).flatMap(({ effects }) => effects)).toEqual([]);
+    await payout.decide('resume');
+    await payout.isPaidOnce();
   });
 
   test.each([
@@ -80,231 +55,214 @@ describe('on hold by an operator', () => {
   ])(
     'while it is %s: cancelled, its money is available in the currency that it is in',
     async (status, endpoint, currency) => {
-      const payoutId = newId();
-      await fault('rate_limit_error', endpoint, payoutId, { times: ALWAYS });
-      await openAndFund(engine, { payoutId });
-      await engine.untilStatus(payoutId, status);
-      await decide(payoutId, 'hold');
-      await cancelReleasing(payoutId, currency);
+      const payout = scenario.payout();
+      await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
+      await payout.funded();
+      await payout.becomes(status);
+      await payout.decide('hold');
+      await payout.cancelReleasing(currency);
     },
   );
 
-  async function holdInTransit(): Promise<Json> {
-    const payoutId = newId();
-    await endAs('stuck', payoutId);
-    await openAndFund(engine, { payoutId });
-    await engine.untilStatus(payoutId, 'in_transit');
-    await decide(payoutId, 'hold');
-    return untilHeld(payoutId, 'HELD_BY_OPERATOR');
+  async function holdInTransit(): Promise<ScenarioPayout> {
+    const payout = await scenario.payout().endsAs('stuck');
+    await payout.funded();
+    await payout.becomes('in_transit');
+    await payout.decide('hold');
+    await payout.isHeld('HELD_BY_OPERATOR');
+    return payout;
   }
+
   test('in transit: paid wins', async () => {
-    const held = await holdInTransit();
-    await advance(held, 'paid');
-    await expectPaidOnce(held.payoutId);
+    const payout = await holdInTransit();
+    await payout.advance('paid');
+    await payout.isPaidOnce();
   });
 
   test('in transit: it cannot be cancelled, and goes on where it was', async () => {
-    const held = await holdInTransit();
-    expect(await engine.api('POST', `/v1/payouts/${held.payoutId}/cancel`)).toMatchObject({
-      status: 409,
-      body: { code: 'CANCEL_REFUSED' },
-    });
-    await decide(held.payoutId, 'resume');
-    await engine.untilStatus(held.payoutId, 'in_transit');
-    await advance(held, 'paid');
-    await expectPaidOnce(held.payoutId);
+    const payout = await holdInTransit();
+    expect(await payout.cancel()).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
+    await payout.decide('resume');
+    await payout.becomes('in_transit');
+    await payout.advance('paid');
+    await payout.isPaidOnce();
   });
 
   test('in transit, and the attempt fails: that is then what it is held for', async () => {
-    const held = await holdInTransit();
-    await advance(held, 'failed');
-    await untilHeld(held.payoutId, 'ATTEMPT_FAILED');
-    await untilRetried(held.payoutId, {});
-    await expectPaidOnce(held.payoutId);
+    const payout = await holdInTransit();
+    await payout.advance('failed');
+    await payout.isHeld('ATTEMPT_FAILED');
+    await payout.retryWhenMoneyIsBack();
+    await payout.isPaidOnce();
   });
 });
 
 describe('sent again, because its answer was lost', () => {
-  const named = (payoutId: string, operation: string, key: string) =>
-    engine.api(
+  const named = ({ id }: ScenarioPayout, operation: string, key: string) =>
+    scenario.engine.api(
       'POST',
-      `/v1/payouts/${payoutId}/${operation}`,
+      `/v1/payouts/${id}/${operation}`,
       { reason: REASON },
       { 'idempotency-key': key },
     );
 
   test('what was carried out under its name stays as it is, whatever came after it', async () => {
-    const { payoutId } = await engine.open();
-    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
-    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
-    await decide(payoutId, 'resume');
-    expect(await named(payoutId, 'hold', 'night-1')).toMatchObject({ body: { status: 'awaiting_deposit' } });
-    expect(timesHeld((await read(payoutId)).timeline)).toBe(1);
+    const payout = await scenario.payout().open();
+    expect(await named(payout, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
+    expect(await named(payout, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
+    await payout.decide('resume');
+    expect(await named(payout, 'hold', 'night-1')).toMatchObject({ body: { status: 'awaiting_deposit' } });
+    expect(timesHeld((await payout.shown()).timeline)).toBe(1);
     // Another decision under the same name is another one.
-    expect(await named(payoutId, 'resume', 'night-1')).toMatchObject({ status: 409 });
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    expect(await named(payout, 'resume', 'night-1')).toMatchObject({ status: 409 });
+    await payout.cancel();
   });
 
   test('another attempt that has failed by now: its money is still awaited', async () => {
-    await engine.control('PATCH', '/settings', { returns: 'manual' });
-    const { payoutId } = await openRefusedDestination();
-    await endAs('failed', `${payoutId}~2`);
-    expect(await named(payoutId, 'retry', 'night-3')).toMatchObject({ status: 200 });
-    const { providerPayoutId } = await untilHeld(payoutId, 'ATTEMPT_FAILED');
-    expect(await named(payoutId, 'retry', 'night-3')).toMatchObject({ status: 200 });
-    await engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
-    await untilMoneyBack(payoutId);
-    await cancelReleasing(payoutId, 'CNY');
+    await provider.set({ returns: 'manual' });
+    const payout = await held.refusedDestination();
+    await payout.endsAs('failed', '~2');
+    expect(await named(payout, 'retry', 'night-3')).toMatchObject({ status: 200 });
+    const { providerPayoutId } = await payout.isHeld('ATTEMPT_FAILED');
+    expect(await named(payout, 'retry', 'night-3')).toMatchObject({ status: 200 });
+    await scenario.engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
+    await payout.untilMoneyBack();
+    await payout.cancelReleasing('CNY');
   });
 
   test('of a payout that is not open yet: refused at once, as without a name', async () => {
     const endpoint = 'GET /api/v1/accounts/show';
-    await engine.control('POST', '/faults', { kind: 'api_error', endpoint, times: ALWAYS });
-    const request = payoutRequest();
-    const { payoutId } = request;
-    await startDirectly(engine, request, {});
+    await provider.strike('api_error', endpoint, { times: ALWAYS });
+    const payout = await scenario.payout().startedDirectly();
     for (const operation of ['hold', 'resume']) {
-      expect(await named(payoutId, operation, 'night-4')).toMatchObject({
+      expect(await named(payout, operation, 'night-4')).toMatchObject({
         status: 409,
         body: { code: 'OPERATION_REFUSED', detail: expect.stringMatching(/the payout is opening/) },
       });
     }
-    await engine.control('DELETE', '/faults');
-    await engine.untilStatus(payoutId, 'awaiting_deposit');
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    await provider.heal();
+    await payout.becomes('awaiting_deposit');
+    await payout.cancel();
   });
 
   test('what was refused is decided anew', async () => {
-    const { payoutId, deposit } = await engine.open();
-    expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 409 });
-    await decide(payoutId, 'hold');
-    expect(await named(payoutId, 'resume', 'night-2')).toMatchObject({ status: 200 });
-    await engine.fund({ deposit });
-    await expectPaidOnce(payoutId);
+    const payout = await scenario.payout().open();
+    expect(await named(payout, 'resume', 'night-2')).toMatchObject({ status: 409 });
+    await payout.decide('hold');
+    expect(await named(payout, 'resume', 'night-2')).toMatchObject({ status: 200 });
+    await payout.fund();
+    await payout.isPaidOnce();
   });
 });
 
 describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
   test('begins anew with its last sending: before that is over no person sends it again or closes it', async () => {
-    const request = payoutRequest();
-    const { payoutId } = request;
-    await fault('resetBeforeEffect', PAYOUTS, payoutId);
-    await startDirectly(engine, request, {
-      unknownOutcomeWaitSeconds: 3,
-      absenceChecks: 1,
-      pollIntervalMs: 100,
-    });
-    await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
-    await untilHeld(payoutId, 'UNKNOWN_OUTCOME');
-    const { store, close } = attachTestStore(engine.databaseUrl);
-    const id = { operation: 'payout', externalOrderId: payoutId } as const;
+    const payout = await scenario.payout().strike('resetBeforeEffect', PAYOUTS);
+    await payout.startedDirectly({ unknownOutcomeWaitSeconds: 3, absenceChecks: 1, pollIntervalMs: 100 });
+    await payout.fund();
+    await payout.isHeld('UNKNOWN_OUTCOME');
+    const { store, close } = attachTestStore(scenario.engine.databaseUrl);
+    const id = { operation: 'payout', externalOrderId: payout.id } as const;
     await store.requests.endUnknown(id, 1).finally(close);
     for (const action of ['resend', 'close']) {
-      await expectRefused(payoutId, 'resolve', /QbitPay may show it late: not before 2\d/, { action });
+      await payout.isRefused('resolve', /QbitPay may show it late: not before 2\d/, { action });
     }
-    expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);
+    expect(await payout.requests(PAYOUTS)).toHaveLength(1);
     await untilAnswer(
-      () => operate(payoutId, 'resolve', { action: 'resend' }),
+      () => payout.operate('resolve', { action: 'resend' }),
       ({ status }) => status === 200,
       'to be sent again',
     );
-    await expectPaidOnce(payoutId);
+    await payout.isPaidOnce();
   });
 });
 
 describe('a workflow that the store is ahead of', () => {
-  const toStore = async (change: (store: Store, payoutId: string) => Promise<unknown>): Promise<Json> => {
-    const { payoutId } = await engine.open();
-    const { store, close } = attachTestStore(engine.databaseUrl);
-    await change(store, payoutId).finally(close);
-    return read(payoutId);
-  };
-  const heldInStore = (): Promise<Json> =>
-    toStore((store, payoutId) =>
-      store.decisions.hold({ payoutId, operationId: 'elsewhere', actor: 'local', reason: REASON }),
-    );
+  async function heldInStore(): Promise<ScenarioPayout> {
+    const payout = await scenario.payout().open();
+    const { store, close } = attachTestStore(scenario.engine.databaseUrl);
+    const hold = { payoutId: payout.id, operationId: 'elsewhere', actor: 'local', reason: REASON };
+    await store.decisions.hold(hold).finally(close);
+    return payout;
+  }
 
   test('takes what the store makes possible: whoever decides has read it there', async () => {
-    const { payoutId, status, hold } = await heldInStore();
+    const payout = await heldInStore();
+    const { status, hold } = await payout.shown();
     expect({ status, actions: hold.actions }).toEqual({ status: 'held', actions: ['resume', 'cancel'] });
-    expect(await handleOf(payoutId).query('getStatus')).toBe('awaiting_deposit');
-    expect(await decide(payoutId, 'resume')).toMatchObject({ status: 'awaiting_deposit' });
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    expect(await payout.workflow.query('getStatus')).toBe('awaiting_deposit');
+    expect(await payout.decide('resume')).toMatchObject({ status: 'awaiting_deposit' });
+    await payout.cancel();
   });
 
   test('refuses what the store makes senseless', async () => {
-    const { payoutId } = await heldInStore();
-    await expectRefused(payoutId, 'hold', /the payout is held/);
-    await expectRefused(payoutId, 'retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    const payout = await heldInStore();
+    await payout.isRefused('hold', /the payout is held/);
+    await payout.isRefused('retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
+    await payout.cancel();
   });
 });
 
 describe('without sense', () => {
   const AFTER_HOLD: readonly [string, Json?][] = [['resume'], ['resolve', { action: 'resend' }], ['retry']];
 
-  async function expectNotHeld(payoutId: string, status: string): Promise<void> {
+  async function isNotHeld(payout: ScenarioPayout, status: string): Promise<void> {
     for (const [operation, more] of AFTER_HOLD) {
-      await expectRefused(payoutId, operation, /the payout is [a-z_]+, not held/, more);
+      await payout.isRefused(operation, /the payout is [a-z_]+, not held/, more);
     }
-    expect(await read(payoutId)).toMatchObject({ status });
+    expect(await payout.shown()).toMatchObject({ status });
   }
 
   test('are resume, resolve and retry as long as nobody has to decide', async () => {
-    const waiting = await engine.open();
-    await expectNotHeld(waiting.payoutId, 'awaiting_deposit');
-    const poor = await engine.open({ funding: 'balance', amount: '90000000.00' });
-    await expectNotHeld(poor.payoutId, 'awaiting_balance');
-    for (const [status, endpoint] of [
-      ['converting', ORDERS],
-      ['paying', PAYOUTS],
-    ] as const) {
-      const payoutId = newId();
-      await fault('rate_limit_error', endpoint, payoutId, { times: ALWAYS });
-      await openAndFund(engine, { payoutId });
-      await engine.untilStatus(payoutId, status);
-      await expectNotHeld(payoutId, status);
-      await engine.control('DELETE', '/faults');
-      await expectPaidOnce(payoutId);
+    const waiting = await scenario.payout().open();
+    await isNotHeld(waiting, 'awaiting_deposit');
+    const poor = await scenario.payout({ funding: 'balance', amount: '90000000.00' }).open();
+    await isNotHeld(poor, 'awaiting_balance');
+    for (const [status, endpoint] of STEPS) {
+      const limited = await scenario.payout().strike('rate_limit_error', endpoint, { times: ALWAYS });
+      await limited.funded();
+      await limited.becomes(status);
+      await isNotHeld(limited, status);
+      await provider.heal();
+      await limited.isPaidOnce();
     }
-    const payoutId = newId();
-    await endAs('stuck', payoutId);
-    await openAndFund(engine, { payoutId });
-    await engine.untilStatus(payoutId, 'in_transit');
-    await expectNotHeld(payoutId, 'in_transit');
-    for (const { payoutId: idle } of [waiting, poor]) await engine.api('POST', `/v1/payouts/${idle}/cancel`);
+    const sent = await scenario.payout().endsAs('stuck');
+    await sent.funded();
+    await sent.becomes('in_transit');
+    await isNotHeld(sent, 'in_transit');
+    for (const idle of [waiting, poor]) await idle.cancel();
   });
 
   test('is everything for a payout that has ended', async () => {
-    const paid = await openAndFund(engine);
-    await engine.untilStatus(paid.payoutId, 'paid');
-    const cancelled = await engine.open();
-    await engine.api('POST', `/v1/payouts/${cancelled.payoutId}/cancel`);
-    for (const [payoutId, status] of [
-      [paid.payoutId, 'paid'],
-      [cancelled.payoutId, 'cancelled'],
-    ]) {
+    const paid = await scenario.payout().funded();
+    await paid.becomes('paid');
+    const cancelled = await scenario.payout().open();
+    await cancelled.cancel();
+    for (const [payout, status] of [
+      [paid, 'paid'],
+      [cancelled, 'cancelled'],
+    ] as const) {
       for (const [operation, more] of [['hold'] as const, ...AFTER_HOLD]) {
-        await expectRefused(payoutId, operation, new RegExp(status), more);
+        await payout.isRefused(operation, new RegExp(status), more);
       }
     }
   });
 
   test('are actions that another hold needs', async () => {
-    const { payoutId } = await openHeldByOperator();
-    await expectRefused(payoutId, 'hold', /held/);
-    await expectRefused(payoutId, 'retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
+    const payout = await held.byOperator();
+    await payout.isRefused('hold', /held/);
+    await payout.isRefused('retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
     for (const action of ['resend', 'close'] as const) {
-      await expectRefused(payoutId, 'resolve', /possible are resume, cancel/, { action });
+      await payout.isRefused('resolve', /possible are resume, cancel/, { action });
     }
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    await payout.cancel();
   });
 });
 
 /** The workflow has taken over what the store says. */
-const currentDetailsShow = (payoutId: string, status: string): Promise<string> =>
+const currentDetailsShow = ({ id }: ScenarioPayout, status: string): Promise<string> =>
   untilAnswer(
-    () => currentDetailsOf(engine, payoutWorkflowId(payoutId)),
+    () => currentDetailsOf(scenario.engine, payoutWorkflowId(id)),
     (details) => details.startsWith(`**${status}**`),
     status,
   );
@@ -314,19 +272,17 @@ describe('carried out again', () => {
     detailsOf(payout).filter((detail) => detail.includes('night shift'));
 
   test('by a reset of its workflow: what was decided stays decided, once', async () => {
-    const request = payoutRequest();
-    const { payoutId } = request;
     // Without the API, whose opening is an update too.
-    await startDirectly(engine, request, {});
-    const { deposit } = await engine.untilStatus(payoutId, 'awaiting_deposit');
-    await currentDetailsShow(payoutId, 'awaiting_deposit');
+    const payout = await scenario.payout().startedDirectly();
+    await payout.becomes('awaiting_deposit');
+    await currentDetailsShow(payout, 'awaiting_deposit');
     for (const update of ['holdPayout', 'resumePayout']) {
-      await handleOf(payoutId).executeUpdate(update, { args: [{ actor: 'night shift', reason: REASON }] });
+      await payout.workflow.executeUpdate(update, { args: [{ actor: 'night shift', reason: REASON }] });
     }
-    await resetToFirstUpdate(engine, payoutId);
-    await engine.fund({ deposit });
-    await expectPaidOnce(payoutId);
-    expect(decidedBy(await read(payoutId))).toEqual([
+    await resetToFirstUpdate(scenario.engine, payout.id);
+    await payout.fund();
+    await payout.isPaidOnce();
+    expect(decidedBy(await payout.shown())).toEqual([
       `held by night shift: ${REASON}`,
       `resumed by night shift: ${REASON}`,
     ]);
@@ -335,26 +291,26 @@ describe('carried out again', () => {
 
 describe('by a Temporal client', () => {
   const DECISION = { actor: 'night shift', reason: REASON };
-  const updatesOf = async (payoutId: string): Promise<number> =>
-    ((await handleOf(payoutId).fetchHistory()).events ?? []).filter(
+  const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
+    ((await workflow.fetchHistory()).events ?? []).filter(
       ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
     ).length;
 
   test('the same updates are taken, with their actor', async () => {
-    const { payoutId } = await engine.open();
-    await handleOf(payoutId).executeUpdate('holdPayout', { args: [DECISION] });
-    const held = await untilHeld(payoutId, 'HELD_BY_OPERATOR');
-    expect(detailsOf(held).at(-1)).toBe(`held by night shift: ${REASON}`);
-    expect(await handleOf(payoutId).executeUpdate('resumePayout', { args: [DECISION] })).toEqual({
+    const payout = await scenario.payout().open();
+    await payout.workflow.executeUpdate('holdPayout', { args: [DECISION] });
+    const shown = await payout.isHeld('HELD_BY_OPERATOR');
+    expect(detailsOf(shown).at(-1)).toBe(`held by night shift: ${REASON}`);
+    expect(await payout.workflow.executeUpdate('resumePayout', { args: [DECISION] })).toEqual({
       status: 'awaiting_deposit',
     });
-    expect(detailsOf(await read(payoutId)).at(-1)).toBe(`resumed by night shift: ${REASON}`);
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    expect(detailsOf(await payout.shown()).at(-1)).toBe(`resumed by night shift: ${REASON}`);
+    await payout.cancel();
   });
 
   test('what makes no sense is refused at once and leaves no event', async () => {
-    const { payoutId } = await openHeldByOperator();
-    const before = await updatesOf(payoutId);
+    const payout = await held.byOperator();
+    const before = await updatesOf(payout);
     for (const [update, argument] of [
       ['holdPayout', DECISION],
       ['retryPayout', DECISION],
@@ -366,12 +322,12 @@ describe('by a Temporal client', () => {
       ['resumePayout', { ...DECISION, reason: 'x'.repeat(257) }],
       ['resumePayout', undefined],
     ] as const) {
-      const refused = handleOf(payoutId).executeUpdate(update, { args: [argument] });
+      const refused = payout.workflow.executeUpdate(update, { args: [argument] });
       await expect(refused).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
       await expect(refused).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
     }
-    expect(await updatesOf(payoutId)).toBe(before);
-    await engine.api('POST', `/v1/payouts/${payoutId}/cancel`);
+    expect(await updatesOf(payout)).toBe(before);
+    await payout.cancel();
   });
 
   test.each<[string, Json]>([
@@ -379,24 +335,24 @@ describe('by a Temporal client', () => {
     ['an adoption of nothing', { action: 'adopt' }],
     ['an adoption of what cannot be an id', { action: 'adopt', providerPayoutId: '..' }],
   ])('%s is refused at once and leaves no event', async (_name, resolution) => {
-    const { payoutId } = await openUnsent(PAYOUTS)();
-    const before = await updatesOf(payoutId);
+    const payout = await held.unsent(PAYOUTS);
+    const before = await updatesOf(payout);
     await expect(
-      handleOf(payoutId).executeUpdate('resolvePayout', { args: [{ ...DECISION, ...resolution }] }),
+      payout.workflow.executeUpdate('resolvePayout', { args: [{ ...DECISION, ...resolution }] }),
     ).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
-    expect(await updatesOf(payoutId)).toBe(before);
-    await closeUnsent({ payoutId });
+    expect(await updatesOf(payout)).toBe(before);
+    await closeUnsent(payout);
   });
 
   test('so is another attempt to a destination that cannot be one', async () => {
-    const { payoutId } = await openRefusedDestination();
-    const before = await updatesOf(payoutId);
+    const payout = await held.refusedDestination();
+    const before = await updatesOf(payout);
     for (const destination of [{}, { type: 'Alipay' }, 'nowhere']) {
       await expect(
-        handleOf(payoutId).executeUpdate('retryPayout', { args: [{ ...DECISION, destination }] }),
+        payout.workflow.executeUpdate('retryPayout', { args: [{ ...DECISION, destination }] }),
       ).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
     }
-    expect(await updatesOf(payoutId)).toBe(before);
-    await cancelReleasing(payoutId, 'CNY');
+    expect(await updatesOf(payout)).toBe(before);
+    await payout.cancelReleasing('CNY');
   });
 });
