@@ -25,7 +25,7 @@ import {
   depositId,
   failureType,
   listOf,
-  namedSchemas,
+  namedObject,
   pageQuery,
   payoutId,
   time,
@@ -42,10 +42,11 @@ const MAX_ASSIGNED_PARTS = 100;
 
 const depositParams = z.strictObject({ depositId });
 
-const depositStatus = z.enum(DEPOSIT_STATUS).meta({
-  description:
+const depositStatus = z
+  .enum(DEPOSIT_STATUS)
+  .describe(
     "verified: there, and not decided about yet. allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
-});
+  );
 
 const statedAmount = z.string('must be a decimal string, such as "732.150013"').regex(AMOUNT_PATTERN, {
   error: 'must be a positive decimal string without exponent',
@@ -59,7 +60,7 @@ function amountRule(currency: string): string {
 
 const recordDepositBody = z
   .strictObject({
-    txHash: txHash.meta({ description: 'The transaction that brought it.' }),
+    txHash: txHash.describe('The transaction that brought it.'),
     currency,
     amount: statedAmount.meta({ description: 'What arrived.', examples: ['732.150013'] }),
   })
@@ -67,7 +68,7 @@ const recordDepositBody = z
     if (isPayableAmount(amount, currency)) return;
     context.addIssue({ code: 'custom', path: ['amount'], message: amountRule(currency) });
   })
-  .register(namedSchemas, { id: 'RecordDeposit' });
+  .meta({ id: 'RecordDeposit' });
 
 const assignedParts = z
   .array(
@@ -102,50 +103,43 @@ const assignment = z.preprocess(
 
 const assignDepositBody = z
   .strictObject({
-    to: assignment.meta({
-      description:
-        '"available": all of it to the available balance. Else parts that add up to the deposit exactly.',
-    }),
+    to: assignment.describe(
+      '"available": all of it to the available balance. Else parts that add up to the deposit exactly.',
+    ),
   })
-  .register(namedSchemas, { id: 'AssignDeposit' });
+  .meta({ id: 'AssignDeposit' });
 
-const depositAllocation = z
-  .object({
-    payoutId: z.string().nullable().meta({ description: 'Null: to the available balance.' }),
-    amount: decimal,
-    matchedBy: z.enum(['declaredTransaction', 'exactAmount', 'person']),
-  })
-  .register(namedSchemas, { id: 'DepositAllocation' });
+const depositAllocation = namedObject('DepositAllocation', {
+  payoutId: z.string().nullable().describe('Null: to the available balance.'),
+  amount: decimal,
+  matchedBy: z.enum(['declaredTransaction', 'exactAmount', 'person']),
+});
 
 /** A deposit whose money the provider has shown. */
-const receivedDeposit = z
-  .object({
-    depositId: z.string(),
-    providerDepositId: z.string().nullable(),
-    txHash: z.string().nullable(),
-    currency: z.string(),
-    amount: decimal,
-    address: z.string().nullable(),
-    status: depositStatus,
-    unallocatedReason: failureType
-      .nullable()
-      .meta({ description: 'Why it was unallocated; stays when a person has assigned it.' }),
-    allocations: z.array(depositAllocation),
-    verifiedAt: time,
-    decidedAt: time.nullable(),
-  })
-  .register(namedSchemas, { id: 'ReceivedDeposit' });
+const receivedDeposit = namedObject('ReceivedDeposit', {
+  depositId: z.string(),
+  providerDepositId: z.string().nullable(),
+  txHash: z.string().nullable(),
+  currency: z.string(),
+  amount: decimal,
+  address: z.string().nullable(),
+  status: depositStatus,
+  unallocatedReason: failureType
+    .nullable()
+    .describe('Why it was unallocated; stays when a person has assigned it.'),
+  allocations: z.array(depositAllocation),
+  verifiedAt: time,
+  decidedAt: time.nullable(),
+});
 
 /** A deposit that was only announced. */
-const unverifiedDeposit = z
-  .object({
-    depositId: z.string(),
-    status: z.literal('unverified'),
-    txHash: z.string(),
-    currency: z.string(),
-    amount: decimal,
-  })
-  .register(namedSchemas, { id: 'UnverifiedDeposit' });
+const unverifiedDeposit = namedObject('UnverifiedDeposit', {
+  depositId: z.string(),
+  status: z.literal('unverified'),
+  txHash: z.string(),
+  currency: z.string(),
+  amount: decimal,
+});
 
 function toReceivedDeposit(record: DepositRecord): z.output<typeof receivedDeposit> {
   const allocations = record.allocations.map((allocation) => ({
@@ -162,10 +156,7 @@ const LIST = {
   tags: ['deposits'],
   querystring: pageQuery(depositId, 'deposits', { status: depositStatus.optional() }),
   response: {
-    200: answer(
-      'A page of deposits.',
-      listOf(receivedDeposit).register(namedSchemas, { id: 'ReceivedDepositList' }),
-    ),
+    200: answer('A page of deposits.', listOf('ReceivedDepositList', receivedDeposit)),
     ...INPUT_PROBLEMS,
   },
 };

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ApiServer } from './api-server.js';
 import { problemAnswer, ProblemError, retryAfter } from './problem.js';
-import { answer, namedSchemas } from './schemas.js';
+import { answer, namedObject } from './schemas.js';
 
 interface HealthDependencies {
   readonly store: { ping(): Promise<void> };
@@ -14,9 +14,7 @@ interface HealthDependencies {
 /** Shorter than the time-outs of usual probes, so that the answer still names the part that hangs. */
 const PING_TIMEOUT_MS = 2_000;
 
-const health = z
-  .object({ status: z.enum(['alive', 'ready']), version: z.string() })
-  .register(namedSchemas, { id: 'Health' });
+const health = namedObject('Health', { status: z.enum(['alive', 'ready']), version: z.string() });
 
 const LIVENESS = {
   operationId: 'getLiveness',

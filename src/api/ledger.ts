@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
-import { atCurrencyScale } from '../domain/money.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { COMMON_PROBLEMS, explainUnknownCursor, INPUT_PROBLEMS } from './problem.js';
 import {
@@ -9,9 +8,10 @@ import {
   decimal,
   depositId,
   listOf,
-  namedSchemas,
+  namedObject,
   pageQuery,
   payoutId,
+  scaledAmounts,
   signedPosting,
   time,
   toList,
@@ -33,93 +33,73 @@ const moment = z.iso
   .transform((text) => new Date(text));
 
 const ledgerQuery = pageQuery(entryCursor, 'entries', {
-  payoutId: payoutId.meta({ description: 'Entries about this payout.' }).optional(),
-  depositId: depositId.meta({ description: 'Entries about this deposit.' }).optional(),
-  currency: currency.meta({ description: 'Entries with a posting in this currency.' }).optional(),
-  from: moment.meta({ description: 'Entries of this time and later.' }).optional(),
-  to: moment.meta({ description: 'Entries before this time.' }).optional(),
+  payoutId: payoutId.describe('Entries about this payout.').optional(),
+  depositId: depositId.describe('Entries about this deposit.').optional(),
+  currency: currency.describe('Entries with a posting in this currency.').optional(),
+  from: moment.describe('Entries of this time and later.').optional(),
+  to: moment.describe('Entries before this time.').optional(),
 }).refine(({ from, to }) => from === undefined || to === undefined || from < to, {
   path: ['from'],
   message: 'must be before to',
 });
 
-const ledgerPosting = z
-  .object({
-    account: z.enum(ACCOUNT_KIND),
-    payoutId: z.string().nullable().meta({ description: "Whose funds the account is, if a payout's." }),
-    currency: z.string(),
-    amount: signedPosting,
-  })
-  .register(namedSchemas, { id: 'LedgerPosting' });
+const ledgerPosting = namedObject('LedgerPosting', {
+  account: z.enum(ACCOUNT_KIND),
+  payoutId: z.string().nullable().describe("Whose funds the account is, if a payout's."),
+  currency: z.string(),
+  amount: signedPosting,
+});
 
-const ledgerEntry = z
-  .object({
-    entryId: z.string().meta({ description: 'A number that grows with every entry.' }),
-    cause: z.enum(ENTRY_CAUSE),
-    causeId: z.string().meta({ description: 'What caused it; with the cause unique.' }),
-    fundingAccount: z.string(),
-    payoutId: z.string().nullable(),
-    depositId: z.string().nullable(),
-    actor: z
-      .string()
-      .nullable()
-      .meta({ description: 'Name of the key of the person who decided it; null where the engine did.' }),
-    details: z
-      .record(z.string(), z.string())
-      .meta({ description: 'Numbers behind the entry that are no postings.' }),
-    at: time,
-    postings: z.array(ledgerPosting).meta({ description: 'They sum to zero per currency.' }),
-  })
-  .register(namedSchemas, { id: 'LedgerEntry' });
+const ledgerEntry = namedObject('LedgerEntry', {
+  entryId: z.string().describe('A number that grows with every entry.'),
+  cause: z.enum(ENTRY_CAUSE),
+  causeId: z.string().describe('What caused it; with the cause unique.'),
+  fundingAccount: z.string(),
+  payoutId: z.string().nullable(),
+  depositId: z.string().nullable(),
+  actor: z
+    .string()
+    .nullable()
+    .describe('Name of the key of the person who decided it; null where the engine did.'),
+  details: z.record(z.string(), z.string()).describe('Numbers behind the entry that are no postings.'),
+  at: time,
+  postings: z.array(ledgerPosting).describe('They sum to zero per currency.'),
+});
 
-const providerBalance = z
-  .object({ available: decimal, pending: decimal, readAt: time })
-  .register(namedSchemas, { id: 'ProviderBalance' });
+const providerBalance = namedObject('ProviderBalance', {
+  available: decimal,
+  pending: decimal,
+  readAt: time,
+});
 
-const balance = z
-  .object({
-    fundingAccount: z.string(),
-    currency: z.string(),
-    available: decimal.meta({ description: "Nobody's but the house's." }),
-    reserved: decimal.meta({ description: 'Funds of open payouts, taken from the available balance.' }),
-    inPayouts: decimal.meta({ description: 'Funds of open payouts, deposited for them.' }),
-    unallocated: decimal.meta({ description: 'Deposits that belong to no payout.' }),
-    returnPending: decimal.meta({
-      description: 'On its way back from payouts that failed or were cancelled.',
-    }),
-    external: decimal.meta({ description: 'Moved outside of the engine.' }),
-    rounding: decimal.meta({ description: 'Parts below the smallest unit of the currency.' }),
-    shortfall: decimal.meta({
-      description: 'Zero or negative: taken beyond the money of whoever it was taken for.',
-    }),
-    ledger: decimal.meta({ description: 'What the provider holds according to the ledger.' }),
-    provider: providerBalance
-      .nullable()
-      .meta({ description: 'What the provider said last; null before the first reading.' }),
-  })
-  .register(namedSchemas, { id: 'Balance' });
+const balance = namedObject('Balance', {
+  fundingAccount: z.string(),
+  currency: z.string(),
+  available: decimal.describe("Nobody's but the house's."),
+  reserved: decimal.describe('Funds of open payouts, taken from the available balance.'),
+  inPayouts: decimal.describe('Funds of open payouts, deposited for them.'),
+  unallocated: decimal.describe('Deposits that belong to no payout.'),
+  returnPending: decimal.describe('On its way back from payouts that failed or were cancelled.'),
+  external: decimal.describe('Moved outside of the engine.'),
+  rounding: decimal.describe('Parts below the smallest unit of the currency.'),
+  shortfall: decimal.describe('Zero or negative: taken beyond the money of whoever it was taken for.'),
+  ledger: decimal.describe('What the provider holds according to the ledger.'),
+  provider: providerBalance
+    .nullable()
+    .describe('What the provider said last; null before the first reading.'),
+});
 
 function toLedgerEntry(entry: LedgerEntry): z.output<typeof ledgerEntry> {
   return { ...entry, details: { ...entry.details }, postings: entry.postings.map(withScaledAmount) };
 }
 
 function toBalance({ fundingAccount, currency, reading, provider, ...amounts }: CurrencyBalance) {
-  const scaled = (amount: string): string => atCurrencyScale(amount, currency);
   return {
     fundingAccount,
     currency,
-    available: scaled(amounts.available),
-    reserved: scaled(amounts.reserved),
-    inPayouts: scaled(amounts.inPayouts),
-    unallocated: scaled(amounts.unallocated),
-    returnPending: scaled(amounts.returnPending),
-    external: scaled(amounts.external),
-    rounding: scaled(amounts.rounding),
-    shortfall: scaled(amounts.shortfall),
-    ledger: scaled(provider),
+    ...scaledAmounts(currency, { ...amounts, ledger: provider }),
     provider: reading && {
-      available: scaled(reading.available),
-      pending: scaled(reading.pending),
+      ...scaledAmounts(currency, { available: reading.available, pending: reading.pending }),
       readAt: reading.readAt,
     },
   };
@@ -130,10 +110,7 @@ const BALANCES = {
   summary: 'Whose the money is, by currency',
   tags: ['ledger'],
   response: {
-    200: answer(
-      'The balances of all currencies, on one page.',
-      listOf(balance).register(namedSchemas, { id: 'BalanceList' }),
-    ),
+    200: answer('The balances of all currencies, on one page.', listOf('BalanceList', balance)),
     ...COMMON_PROBLEMS,
   },
 };
@@ -144,7 +121,7 @@ const ENTRIES = {
   tags: ['ledger'],
   querystring: ledgerQuery,
   response: {
-    200: answer('A page of entries.', listOf(ledgerEntry).register(namedSchemas, { id: 'LedgerEntryList' })),
+    200: answer('A page of entries.', listOf('LedgerEntryList', ledgerEntry)),
     ...INPUT_PROBLEMS,
   },
 };

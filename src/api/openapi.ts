@@ -1,8 +1,7 @@
 import { fastifySwagger, type SwaggerTransformObject } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
-import { namedSchemas } from './schemas.js';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 
 const TITLE = 'QbitPay payouts';
 const DOCUMENTATION = {
@@ -23,8 +22,6 @@ const DOCS_CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const toNamedSchemas = createJsonSchemaTransformObject({ schemaRegistry: namedSchemas });
-
 /** Adds `/openapi.json` and `/docs`, which describe the routes that are added after it. */
 export async function addOpenApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(fastifySwagger, {
@@ -35,8 +32,8 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
       security: [{ apiKey: [] }],
       tags: [{ name: 'payouts' }, { name: 'deposits' }, { name: 'ledger' }, { name: 'health' }],
     },
-    transform: createJsonSchemaTransform({ schemaRegistry: namedSchemas }),
-    transformObject: (document) => withoutUnusedSchemas(toNamedSchemas(document)),
+    transform: jsonSchemaTransform,
+    transformObject: (document) => withoutUnusedSchemas(jsonSchemaTransformObject(document)),
   });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',

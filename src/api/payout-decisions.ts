@@ -8,7 +8,7 @@ import type { ApiServer, RouteDependencies } from './api-server.js';
 import { payout, toPayout, toUnstoredPayout, unstoredPayout } from './payout-resource.js';
 import { destination, NO_SUCH_PAYOUT, payoutNotFound, readPayout } from './payouts.js';
 import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
-import { answer, namedSchemas, payoutParams } from './schemas.js';
+import { answer, payoutParams } from './schemas.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
 const reason = z
@@ -17,22 +17,20 @@ const reason = z
   .min(1, 'must say why')
   .max(MAX_TEXT_LENGTH)
   .regex(PRINTABLE, 'must have no control characters')
-  .meta({ description: 'Why; written in the timeline beside the name of the key.' });
+  .describe('Why; written in the timeline beside the name of the key.');
 
 /** Cancelling needs no body: whoever asks for a payout may take it back. */
-const cancellationBody = z
-  .strictObject({ reason: reason.optional() })
-  .nullish()
-  .register(namedSchemas, { id: 'Cancellation' });
+const cancellationBody = z.strictObject({ reason: reason.optional() }).nullish().meta({ id: 'Cancellation' });
 
-const decisionBody = z.strictObject({ reason }).register(namedSchemas, { id: 'Decision' });
+const decisionBody = z.strictObject({ reason }).meta({ id: 'Decision' });
 
 const resolveBody = z
   .strictObject({
-    action: z.enum(['adopt', 'resend', 'close']).meta({
-      description:
+    action: z
+      .enum(['adopt', 'resend', 'close'])
+      .describe(
         "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
-    }),
+      ),
     providerPayoutId: z
       .string()
       .regex(PROVIDER_ID_PATTERN, 'must be an id as QbitPay shows it, and not "." or ".."')
@@ -43,7 +41,7 @@ const resolveBody = z
     path: ['providerPayoutId'],
     message: 'is needed to adopt, and only then',
   })
-  .register(namedSchemas, { id: 'Resolution' });
+  .meta({ id: 'Resolution' });
 
 const retryBody = z
   .strictObject({ destination: destination.optional(), reason })
@@ -53,14 +51,14 @@ const retryBody = z
       context.addIssue({ code: 'custom', path: field.split('.'), message });
     }
   })
-  .register(namedSchemas, { id: 'Retry' });
+  .meta({ id: 'Retry' });
 
 const decisionHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A–Z a–z 0–9 . _ -')
     .optional()
-    .meta({ description: 'A name of your own for this decision: repeated under it, it changes nothing.' }),
+    .describe('A name of your own for this decision: repeated under it, it changes nothing.'),
 });
 
 const CANCEL = {

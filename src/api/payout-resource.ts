@@ -12,8 +12,9 @@ import {
   decimal,
   failureType,
   listOf,
-  namedSchemas,
+  namedObject,
   payoutId,
+  scaledAmounts,
   signedPosting,
   time,
   withScaledAmount,
@@ -28,70 +29,60 @@ import type {
 
 /* What callers see of a payout. */
 
-export const amountMode = z.enum(AMOUNT_MODE).meta({
-  description:
+export const amountMode = z
+  .enum(AMOUNT_MODE)
+  .describe(
     'receive: the recipient gets exactly amount, in currency. send: exactly amount, in fundingCurrency, is spent.',
-});
-export const funding = z.enum(FUNDING).meta({
-  description: 'deposit: a deposit is made for the payout. balance: it is paid from the available balance.',
-});
+  );
+export const funding = z
+  .enum(FUNDING)
+  .describe('deposit: a deposit is made for the payout. balance: it is paid from the available balance.');
 export const payoutStatus = z.enum(PAYOUT_STATUSES);
 
-const deposit = z
-  .object({
-    currency: z.string(),
-    network: z.string().meta({ description: 'Money sent over another network is lost.' }),
-    address: z.string(),
-    amount: decimal.meta({ description: 'Send exactly this: the amount says whose deposit it is.' }),
-    received: decimal,
-    missing: decimal.meta({ description: 'What has still to come.' }),
-    expiresAt: time,
-  })
-  .register(namedSchemas, { id: 'Deposit' });
+const deposit = namedObject('Deposit', {
+  currency: z.string(),
+  network: z.string().describe('Money sent over another network is lost.'),
+  address: z.string(),
+  amount: decimal.describe('Send exactly this: the amount says whose deposit it is.'),
+  received: decimal,
+  missing: decimal.describe('What has still to come.'),
+  expiresAt: time,
+});
 
-const order = z
-  .object({
-    providerOrderId: z.string(),
-    symbol: z.string(),
-    amount: decimal.meta({ description: 'Sold, in the funding currency.' }),
-    price: decimal,
-    quoteAmount: decimal.meta({ description: 'Brought in, before the fee.' }),
-    fee: decimal,
-    status: z.enum(Object.values(PROVIDER_ORDER_STATUS)),
-  })
-  .register(namedSchemas, { id: 'Order' });
+const order = namedObject('Order', {
+  providerOrderId: z.string(),
+  symbol: z.string(),
+  amount: decimal.describe('Sold, in the funding currency.'),
+  price: decimal,
+  quoteAmount: decimal.describe('Brought in, before the fee.'),
+  fee: decimal,
+  status: z.enum(Object.values(PROVIDER_ORDER_STATUS)),
+});
 
-const hold = z
-  .object({
-    reason: failureType,
-    meaning: z.string().meta({ description: 'What happened.' }),
-    action: z.string().meta({ description: 'What to do about it.' }),
-    actions: z
-      .array(z.enum(Object.values(OPERATOR_ACTION)))
-      .meta({ description: 'The calls that are possible now; empty while it goes on by itself.' }),
-  })
-  .register(namedSchemas, { id: 'Hold' });
+const hold = namedObject('Hold', {
+  reason: failureType,
+  meaning: z.string().describe('What happened.'),
+  action: z.string().describe('What to do about it.'),
+  actions: z
+    .array(z.enum(Object.values(OPERATOR_ACTION)))
+    .describe('The calls that are possible now; empty while it goes on by itself.'),
+});
 
-const failure = z
-  .object({ type: failureType, message: z.string() })
-  .register(namedSchemas, { id: 'Failure' });
+const failure = namedObject('Failure', { type: failureType, message: z.string() });
 
-const timelineEntry = z
-  .object({ status: payoutStatus, at: time, detail: z.string() })
-  .register(namedSchemas, { id: 'TimelineEntry' });
+const timelineEntry = namedObject('TimelineEntry', { status: payoutStatus, at: time, detail: z.string() });
 
-const payoutPosting = z
-  .object({
-    entryId: z.string(),
-    cause: z.enum(ENTRY_CAUSE),
-    at: time,
-    account: z.enum(ACCOUNT_KIND),
-    currency: z.string(),
-    amount: signedPosting,
-  })
-  .register(namedSchemas, { id: 'PayoutPosting' });
+const payoutPosting = namedObject('PayoutPosting', {
+  entryId: z.string(),
+  cause: z.enum(ENTRY_CAUSE),
+  at: time,
+  account: z.enum(ACCOUNT_KIND),
+  currency: z.string(),
+  amount: signedPosting,
+});
 
-const basics = {
+/** The answer to a create request. */
+export const openedPayout = namedObject('OpenedPayout', {
   payoutId,
   status: payoutStatus,
   amount: decimal,
@@ -100,57 +91,41 @@ const basics = {
   fundingCurrency: z.string(),
   funding,
   description: z.string().optional(),
-};
-const progress = {
-  updatedAt: time,
-  providerPayoutId: z.string().nullable(),
-  order: order.nullable(),
-  fee: decimal.nullable().meta({ description: "The provider's fee, in the payout currency." }),
-  recipientAmount: decimal
-    .nullable()
-    .meta({ description: "What the recipient gets, by the provider's answer." }),
-  holdReason: failureType.nullable(),
-  hold: hold.nullable().meta({ description: 'What the payout waits for, and what to do about it.' }),
-  failure: failure.nullable().meta({ description: 'Why the payout ended without paying.' }),
-  flags: z
-    .array(failureType)
-    .meta({ description: 'What is worth a look, and keeps the payout from nothing.' }),
-};
-const history = {
-  timeline: z.array(timelineEntry).meta({ description: 'Oldest first.' }),
-  postings: z.array(payoutPosting).meta({ description: 'What the ledger booked for it, oldest first.' }),
-};
-
-/** The answer to a create request. */
-export const openedPayout = z
-  .object({
-    ...basics,
-    deposit: deposit.nullable().meta({ description: 'What to deposit, and where.' }),
-    createdAt: time,
-  })
-  .register(namedSchemas, { id: 'OpenedPayout' });
+  deposit: deposit.nullable().describe('What to deposit, and where.'),
+  createdAt: time,
+});
 
 /** The answer to a create request whose payout is not open yet. */
-export const startedPayout = z
-  .object({ ...basics, status: z.literal('opening'), deposit: z.null() })
-  .register(namedSchemas, { id: 'StartedPayout' });
+export const startedPayout = openedPayout
+  .omit({ createdAt: true })
+  .extend({ status: z.literal('opening'), deposit: z.null() })
+  .meta({ id: 'StartedPayout' });
 
-export const payout = z
-  .object({
-    ...basics,
+export const payout = openedPayout
+  .extend({
     destinationType: z.enum(DESTINATION_TYPES),
-    deposit: deposit.nullable(),
-    createdAt: time,
-    ...progress,
+    updatedAt: time,
+    providerPayoutId: z.string().nullable(),
+    order: order.nullable(),
+    fee: decimal.nullable().describe("The provider's fee, in the payout currency."),
+    recipientAmount: decimal.nullable().describe("What the recipient gets, by the provider's answer."),
+    holdReason: failureType.nullable(),
+    hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),
+    failure: failure.nullable().describe('Why the payout ended without paying.'),
+    flags: z.array(failureType).describe('What is worth a look, and keeps the payout from nothing.'),
   })
-  .register(namedSchemas, { id: 'Payout' });
+  .meta({ id: 'Payout' });
 
-export const payoutWithTimeline = payout.extend(history).register(namedSchemas, { id: 'PayoutWithTimeline' });
+export const payoutWithTimeline = payout
+  .extend({
+    timeline: z.array(timelineEntry).describe('Oldest first.'),
+    postings: z.array(payoutPosting).describe('What the ledger booked for it, oldest first.'),
+  })
+  .meta({ id: 'PayoutWithTimeline' });
 
 /** A payout that is not in the store: what is known of it comes from its workflow. */
-export const unstoredPayout = z
-  .object({
-    ...basics,
+export const unstoredPayout = payoutWithTimeline
+  .extend({
     status: z.enum(['opening', 'cancelled']),
     amount: decimal.nullable(),
     currency: z.string().nullable(),
@@ -160,13 +135,11 @@ export const unstoredPayout = z
     destinationType: z.null(),
     deposit: z.null(),
     createdAt: time.nullable(),
-    ...progress,
     updatedAt: time.nullable(),
-    ...history,
   })
-  .register(namedSchemas, { id: 'UnstoredPayout' });
+  .meta({ id: 'UnstoredPayout' });
 
-export const payoutList = listOf(payout).register(namedSchemas, { id: 'PayoutList' });
+export const payoutList = listOf('PayoutList', payout);
 
 export function toStartedPayout(request: PayoutRequest): z.output<typeof startedPayout> {
   return { ...request, status: PAYOUT_STATUS.OPENING, funding: fundingOf(request), deposit: null };
@@ -237,8 +210,7 @@ function toDeposit(record: PayoutDepositRecord): z.output<typeof deposit> {
   const missing = subtractAmounts(amount, received);
   return {
     ...withScaledAmount(record),
-    received: atCurrencyScale(received, currency),
-    missing: atCurrencyScale(compareAmounts(missing, '0') < 0 ? '0' : missing, currency),
+    ...scaledAmounts(currency, { received, missing: compareAmounts(missing, '0') < 0 ? '0' : missing }),
   };
 }
 

@@ -41,7 +41,6 @@ import {
 import {
   answer,
   currency,
-  namedSchemas,
   pageQuery,
   payoutId,
   payoutParams,
@@ -66,7 +65,7 @@ export const destination = z
     'type',
     DESTINATION_TYPES.map(destinationOf) as [DestinationSchema, ...DestinationSchema[]],
   )
-  .meta({ description: 'Where the money goes. Personal data: no answer ever contains it.' });
+  .describe('Where the money goes. Personal data: no answer ever contains it.');
 
 const documentedCreatePayout = z
   .strictObject({
@@ -84,11 +83,11 @@ const documentedCreatePayout = z
       description: 'What is deposited, or sold of the available balance.',
       examples: ['USDT'],
     }),
-    funding: funding.optional().meta({ description: 'Where the money comes from; deposit when left out.' }),
+    funding: funding.optional().describe('Where the money comes from; deposit when left out.'),
     destination,
     description: text.optional(),
   })
-  .register(namedSchemas, { id: 'CreatePayout' });
+  .meta({ id: 'CreatePayout' });
 
 /**
  * The body of a create request. The domain decides what is accepted: it knows more rules than a schema can say, and
@@ -104,9 +103,9 @@ const createPayoutBody = z.preprocess((body, context) => {
 
 const declareDepositBody = z
   .strictObject({
-    txHash: txHash.meta({ description: 'The transaction that brings the deposit.' }),
+    txHash: txHash.describe('The transaction that brings the deposit.'),
   })
-  .register(namedSchemas, { id: 'DeclareDeposit' });
+  .meta({ id: 'DeclareDeposit' });
 
 const CREATE = {
   operationId: 'createPayout',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { FailureType } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
-import { namedSchemas } from './schemas.js';
+import { namedObject } from './schemas.js';
 import { UnknownCursorError } from '../store/paging.js';
 
 /** Every kind of error answer (RFC 9457); a payout that was rejected is answered with its failure type instead. */
@@ -83,23 +83,19 @@ export function explainUnknownCursor(thing: 'payout' | 'deposit' | 'entry') {
   };
 }
 
-const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    instance: z.string(),
-    code: z
-      .string()
-      .meta({ description: 'For programs: the kind of problem, or the failure type of a payout.' }),
-    requestId: z.string(),
-    errors: z
-      .array(z.object({ field: z.string(), message: z.string() }))
-      .optional()
-      .meta({ description: 'Every field that is wrong.' }),
-  })
-  .register(namedSchemas, { id: 'Problem' });
+const problem = namedObject('Problem', {
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.string().describe('For programs: the kind of problem, or the failure type of a payout.'),
+  requestId: z.string(),
+  errors: z
+    .array(z.object({ field: z.string(), message: z.string() }))
+    .optional()
+    .describe('Every field that is wrong.'),
+});
 
 /** `url` is the request's; its query is left out of the answer. */
 export function toProblemBody(

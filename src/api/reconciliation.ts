@@ -8,66 +8,56 @@ import {
 } from '../domain/reconciliation.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { COMMON_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
-import { answer, decimal, namedSchemas, time } from './schemas.js';
+import { answer, decimal, namedObject, scaledAmounts, time } from './schemas.js';
 
-const discrepancy = z
-  .object({
-    kind: z.enum(DISCREPANCY_KIND),
-    object: z.enum(['payout', 'order', 'deposit', 'balance']),
-    currency: z.string(),
-    payoutId: z.string().nullable(),
-    externalOrderId: z.string().nullable(),
-    providerIds: z.array(z.string()),
-    store: z.string().nullable().meta({ description: 'What the store says: an amount, a status.' }),
-    provider: z.string().nullable().meta({ description: 'What the provider says.' }),
-    since: time.meta({ description: 'From when on it has been so.' }),
-    ageSeconds: z.int(),
-    meaning: z.string().meta({ description: 'What happened.' }),
-    action: z.string().meta({ description: 'What to do about it.' }),
-  })
-  .register(namedSchemas, { id: 'Discrepancy' });
+const discrepancy = namedObject('Discrepancy', {
+  kind: z.enum(DISCREPANCY_KIND),
+  object: z.enum(['payout', 'order', 'deposit', 'balance']),
+  currency: z.string(),
+  payoutId: z.string().nullable(),
+  externalOrderId: z.string().nullable(),
+  providerIds: z.array(z.string()),
+  store: z.string().nullable().describe('What the store says: an amount, a status.'),
+  provider: z.string().nullable().describe('What the provider says.'),
+  since: time.describe('From when on it has been so.'),
+  ageSeconds: z.int(),
+  meaning: z.string().describe('What happened.'),
+  action: z.string().describe('What to do about it.'),
+});
 
-const outsideActivity = z
-  .object({
-    balanceTransactionId: z.string(),
-    type: z.string().meta({ description: "The provider's word." }),
-    currency: z.string(),
-    net: decimal.meta({ description: 'What it did to the balance, with its sign.' }),
-    createdAt: time,
-  })
-  .register(namedSchemas, { id: 'OutsideActivity' });
+const outsideActivity = namedObject('OutsideActivity', {
+  balanceTransactionId: z.string(),
+  type: z.string().describe("The provider's word."),
+  currency: z.string(),
+  net: decimal.describe('What it did to the balance, with its sign.'),
+  createdAt: time,
+});
 
-const balanceComparison = z
-  .object({
-    currency: z.string(),
-    ledger: decimal,
-    provider: decimal.meta({ description: 'Available and pending together.' }),
-    explained: decimal.meta({ description: 'Under way between the two, or part of another discrepancy.' }),
-    off: decimal.meta({ description: 'What nothing explains: zero when all is well.' }),
-  })
-  .register(namedSchemas, { id: 'BalanceComparison' });
+const balanceComparison = namedObject('BalanceComparison', {
+  currency: z.string(),
+  ledger: decimal,
+  provider: decimal.describe('Available and pending together.'),
+  explained: decimal.describe('Under way between the two, or part of another discrepancy.'),
+  off: decimal.describe('What nothing explains: zero when all is well.'),
+});
 
-const reconciliation = z
-  .object({
-    ranAt: time,
-    since: time.meta({
-      description: "The provider's objects older than this were not read; balances cover everything.",
-    }),
-    clean: z.boolean(),
-    discrepancies: z.array(discrepancy),
-    outside: z
-      .array(outsideActivity)
-      .meta({ description: 'Money that moved without the engine; found and booked by this run.' }),
-    inFlight: z.int().meta({ description: 'Too young to be judged: looked at again by the next run.' }),
-    balances: z.array(balanceComparison),
-    compared: z.object({
-      payouts: z.int(),
-      orders: z.int(),
-      deposits: z.int(),
-      balanceTransactions: z.int(),
-    }),
-  })
-  .register(namedSchemas, { id: 'Reconciliation' });
+const reconciliation = namedObject('Reconciliation', {
+  ranAt: time,
+  since: time.describe("The provider's objects older than this were not read; balances cover everything."),
+  clean: z.boolean(),
+  discrepancies: z.array(discrepancy),
+  outside: z
+    .array(outsideActivity)
+    .describe('Money that moved without the engine; found and booked by this run.'),
+  inFlight: z.int().describe('Too young to be judged: looked at again by the next run.'),
+  balances: z.array(balanceComparison),
+  compared: z.object({
+    payouts: z.int(),
+    orders: z.int(),
+    deposits: z.int(),
+    balanceTransactions: z.int(),
+  }),
+});
 
 function toReconciliation(report: ReconciliationReport): z.output<typeof reconciliation> {
   const { ranAtMs } = report;
@@ -81,12 +71,9 @@ function toReconciliation(report: ReconciliationReport): z.output<typeof reconci
       net: atCurrencyScale(activity.net, activity.currency),
       createdAt: new Date(activity.createdAtMs),
     })),
-    balances: report.balances.map(({ currency, ledger, provider, explained, off }) => ({
+    balances: report.balances.map(({ currency, ...amounts }) => ({
       currency,
-      ledger: atCurrencyScale(ledger, currency),
-      provider: atCurrencyScale(provider, currency),
-      explained: atCurrencyScale(explained, currency),
-      off: atCurrencyScale(off, currency),
+      ...scaledAmounts(currency, amounts),
     })),
   };
 }

@@ -8,8 +8,10 @@ import { atCurrencyScale, CURRENCY_PATTERN } from '../domain/money.js';
  * record that it is made from: the schema is the list of what callers see.
  */
 
-/** The schemas that OpenAPI shows by name. */
-export const namedSchemas = z.registry<{ id: string }>();
+/** An object that OpenAPI shows by this name. */
+export function namedObject<Shape extends z.core.$ZodLooseShape>(id: string, shape: Shape) {
+  return z.object(shape).meta({ id });
+}
 
 export const payoutId = z
   .string()
@@ -38,16 +40,28 @@ export const failureType = z.enum(FAILURE_TYPES);
 export const decimal = z
   .string()
   .regex(/^-?\d+(?:\.\d+)?$/)
-  .meta({ description: 'Decimal string.' });
-export const signedPosting = decimal.meta({ description: 'Positive: a debit. Negative: a credit.' });
+  .describe('Decimal string.');
+export const signedPosting = decimal.describe('Positive: a debit. Negative: a credit.');
 /** Of an answer. JSON writes a Date as ISO 8601. */
-export const time = z.date().meta({ description: 'ISO 8601, UTC.' });
+export const time = z.date().describe('ISO 8601, UTC.');
 
 /** The same with its amount as callers see it: with all decimals of its currency. */
 export function withScaledAmount<T extends { readonly amount: string; readonly currency: string }>(
   thing: T,
 ): T {
   return { ...thing, amount: atCurrencyScale(thing.amount, thing.currency) };
+}
+
+/** Amounts of one currency as callers see them. */
+export function scaledAmounts<Name extends string>(
+  currency: string,
+  amounts: Readonly<Record<Name, string>>,
+): Record<Name, string> {
+  const scaled = Object.entries<string>(amounts).map(([name, amount]) => [
+    name,
+    atCurrencyScale(amount, currency),
+  ]);
+  return Object.fromEntries(scaled) as Record<Name, string>;
 }
 
 /** One documented answer of a route. */
@@ -70,12 +84,8 @@ export function pageQuery<Filters extends z.core.$ZodLooseShape>(
     limit: z
       .preprocess(toWholeNumber, z.int('must be a whole number from 1 to 100').min(1).max(100))
       .default(10),
-    starting_after: cursor
-      .meta({ description: `Answers the ${things} after (older than) this one.` })
-      .optional(),
-    ending_before: cursor
-      .meta({ description: `Answers the ${things} before (newer than) this one.` })
-      .optional(),
+    starting_after: cursor.describe(`Answers the ${things} after (older than) this one.`).optional(),
+    ending_before: cursor.describe(`Answers the ${things} before (newer than) this one.`).optional(),
   });
   return page.extend(filters).refine(hasOneCursor, {
     path: ['ending_before'],
@@ -97,11 +107,11 @@ export function toListRequest<
   return { ...query, startingAfter, endingBefore };
 }
 
-export function listOf<Item extends z.ZodType>(item: Item) {
-  return z.object({
+export function listOf<Item extends z.ZodType>(id: string, item: Item) {
+  return namedObject(id, {
     object: z.literal('list'),
     data: z.array(item),
-    hasMore: z.boolean().meta({ description: 'True when there are more in the direction of reading.' }),
+    hasMore: z.boolean().describe('True when there are more in the direction of reading.'),
   });
 }
 
