@@ -1,25 +1,17 @@
 import { isFailedOrCancelled, legOfType, type Leg, type ProviderStatus } from './provider-status.js';
-import type { Nets } from './reconciliation-discrepancies.js';
-import { sumNets } from './reconciliation-discrepancies.js';
-import type { ProviderSnapshot } from './reconciliation.js';
+import type { ObjectAtProvider, ProviderSnapshot } from './reconciliation.js';
 
 /** The provider's side of a reconciliation, ordered for being looked up: payouts and orders alike, transactions by source. */
 
 export type Transaction = ProviderSnapshot['transactions'][number];
 export type Operation = 'payout' | 'order';
 
-export interface ProviderObject {
+export interface ProviderObject extends ObjectAtProvider<ProviderStatus> {
   readonly operation: Operation;
-  readonly id: string;
-  readonly externalOrderId: string | undefined;
   readonly currency: string;
-  readonly amount: string;
   /** Orders only: what was bought. */
   readonly quote: { readonly currency: string; readonly amount: string } | null;
-  readonly fee: string;
   readonly feeCurrency: string;
-  readonly status: ProviderStatus;
-  readonly createdAtMs: number;
 }
 
 export function toProviderObjects({ payouts, orders }: ProviderSnapshot): ProviderObject[] {
@@ -58,15 +50,12 @@ export class TransactionIndex {
       this.#untaken.add(transaction);
       const leg = legOf(transaction);
       if (leg === undefined || transaction.source === undefined) continue;
-      const key = sourceKey(leg, transaction.source);
-      const others = this.#bySource.get(key);
-      if (others === undefined) this.#bySource.set(key, [transaction]);
-      else others.push(transaction);
+      addToGroup(this.#bySource, `${leg} ${transaction.source}`, transaction);
     }
   }
 
   take(leg: Leg, source: string): readonly Transaction[] {
-    const key = sourceKey(leg, source);
+    const key = `${leg} ${source}`;
     const taken = this.#bySource.get(key) ?? [];
     this.#bySource.delete(key);
     for (const transaction of taken) this.#untaken.delete(transaction);
@@ -84,16 +73,8 @@ export class TransactionIndex {
   }
 }
 
-function sourceKey(leg: Leg, source: string): string {
-  return `${leg} ${source}`;
-}
-
-/**
- * What transactions did to the balances since the engine began to use the account. What is older is part of the
- * opening balance, except where it is booked on its own.
- */
-export function netsShown(transactions: readonly Transaction[], openedAtMs: number, booked: Nets): Nets {
-  return sumNets(
-    transactions.filter(({ currency, createdAtMs }) => createdAtMs >= openedAtMs || booked.has(currency)),
-  );
+export function addToGroup<Key, Member>(groups: Map<Key, Member[]>, key: Key, member: Member): void {
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, [member]);
+  else group.push(member);
 }

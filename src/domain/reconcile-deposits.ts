@@ -1,7 +1,6 @@
-import { netsShown, type Transaction, type TransactionIndex } from './provider-objects.js';
+import { isZero, subtractNets, sumNets, type Comparison } from './comparison.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from './provider-status.js';
-import { isZero, subtractNets, sumNets, type Discrepancies } from './reconciliation-discrepancies.js';
-import { DISCREPANCY_KIND, type StoreSnapshot, type Discrepancy } from './reconciliation.js';
+import { DISCREPANCY_KIND, type StoreSnapshot } from './reconciliation.js';
 
 export interface UnseenDeposit {
   readonly balanceTransactionId: string;
@@ -11,17 +10,8 @@ export interface UnseenDeposit {
   readonly createdAtMs: number;
 }
 
-export interface DepositComparison {
-  readonly store: StoreSnapshot;
-  readonly transactions: TransactionIndex;
-  readonly discrepancies: Discrepancies;
-  readonly sinceMs: number;
-}
-
-type StoreDeposit = StoreSnapshot['deposits'][number];
-
 /** Compares the store's deposits with the provider's, and answers with those that the store lacks. */
-export function compareDeposits(comparison: DepositComparison): UnseenDeposit[] {
+export function compareDeposits(comparison: Comparison): UnseenDeposit[] {
   for (const deposit of comparison.store.deposits) {
     // Proven by the balance alone: the provider shows no transaction for it.
     if (deposit.providerDepositId === null) continue;
@@ -31,64 +21,60 @@ export function compareDeposits(comparison: DepositComparison): UnseenDeposit[] 
 }
 
 function compareDeposit(
-  { store, transactions, discrepancies, sinceMs }: DepositComparison,
-  deposit: StoreDeposit,
+  comparison: Comparison,
+  { currency, amount, verifiedAtMs }: StoreSnapshot['deposits'][number],
   providerDepositId: string,
 ): void {
-  const taken = transactions.take('deposit', providerDepositId);
-  const booked = sumNets([{ currency: deposit.currency, net: deposit.amount }]);
-  const shown = netsShown(taken, store.openedAtMs, booked);
+  const taken = comparison.transactions.take('deposit', providerDepositId);
   const isAbsent = taken.length === 0;
-  if (isAbsent && deposit.verifiedAtMs < sinceMs) return;
+  if (isAbsent && verifiedAtMs < comparison.sinceMs) return;
+  const booked = sumNets([{ currency, net: amount }]);
+  const shown = comparison.netsShown(taken, booked);
   const off = subtractNets(shown, booked);
   if ([...off.values()].every(isZero)) return;
-  if (isAbsent) discrepancies.explainGone(off);
-  else discrepancies.explain(off);
-  if (discrepancies.isYoung(deposit.verifiedAtMs)) {
-    discrepancies.countInFlight();
+  if (isAbsent) comparison.explainGone(off);
+  else comparison.explain(off);
+  if (comparison.isYoung(verifiedAtMs)) {
+    comparison.inFlight += 1;
     return;
   }
-  discrepancies.report({
-    ...depositDiscrepancy(isAbsent ? DISCREPANCY_KIND.DEPOSIT_MISSING : DISCREPANCY_KIND.AMOUNT_DIFFERS),
-    currency: deposit.currency,
+  comparison.report({
+    kind: isAbsent ? DISCREPANCY_KIND.DEPOSIT_MISSING : DISCREPANCY_KIND.AMOUNT_DIFFERS,
+    object: 'deposit',
+    currency,
     providerIds: [providerDepositId],
-    store: deposit.amount,
-    provider: isAbsent ? null : (shown.get(deposit.currency) ?? null),
-    sinceMs: deposit.verifiedAtMs,
+    store: amount,
+    provider: shown.get(currency) ?? null,
+    sinceMs: verifiedAtMs,
   });
 }
 
-function findUnseen({ store, transactions, discrepancies }: DepositComparison): UnseenDeposit[] {
+function findUnseen(comparison: Comparison): UnseenDeposit[] {
+  const { store, transactions } = comparison;
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
     const isDeposit = type === BALANCE_TRANSACTION_TYPE.DEPOSIT && source !== undefined;
     if (!isDeposit || createdAtMs < store.openedAtMs) continue;
     transactions.take('deposit', source);
-    discrepancies.explain(sumNets([transaction]));
+    comparison.explain(sumNets([transaction]));
     const isAvailable = status === BALANCE_TRANSACTION_STATUS.AVAILABLE;
     if (isAvailable) {
       unseen.push({ balanceTransactionId: id, providerDepositId: source, currency, net, createdAtMs });
     }
-    if (!isAvailable || discrepancies.isYoung(createdAtMs)) discrepancies.countInFlight();
-    else discrepancies.report(unseenDiscrepancy(transaction, source));
+    if (!isAvailable || comparison.isYoung(createdAtMs)) {
+      comparison.inFlight += 1;
+      continue;
+    }
+    comparison.report({
+      kind: DISCREPANCY_KIND.DEPOSIT_UNSEEN,
+      object: 'deposit',
+      currency,
+      providerIds: [source],
+      store: null,
+      provider: net,
+      sinceMs: createdAtMs,
+    });
   }
   return unseen;
-}
-
-function unseenDiscrepancy({ currency, net, createdAtMs }: Transaction, source: string): Discrepancy {
-  return {
-    ...depositDiscrepancy(DISCREPANCY_KIND.DEPOSIT_UNSEEN),
-    currency,
-    providerIds: [source],
-    store: null,
-    provider: net,
-    sinceMs: createdAtMs,
-  };
-}
-
-function depositDiscrepancy(
-  kind: Discrepancy['kind'],
-): Pick<Discrepancy, 'kind' | 'object' | 'payoutId' | 'externalOrderId'> {
-  return { kind, object: 'deposit', payoutId: null, externalOrderId: null };
 }

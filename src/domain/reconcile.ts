@@ -1,13 +1,12 @@
+import { Comparison, isZero, sumNets, type ComparisonInput, type Nets } from './comparison.js';
 import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
-import { legOf, TransactionIndex, toProviderObjects } from './provider-objects.js';
+import { legOf, toProviderObjects } from './provider-objects.js';
 import { BALANCE_TRANSACTION_TYPE } from './provider-status.js';
 import { compareAttempts } from './reconcile-attempts.js';
 import { compareDeposits, type UnseenDeposit } from './reconcile-deposits.js';
-import { Discrepancies, isZero, sumNets, type Nets } from './reconciliation-discrepancies.js';
 import {
   DISCREPANCY_KIND,
   type BalanceComparison,
-  type StoreSnapshot,
   type OutsideActivity,
   type ProviderSnapshot,
   type ReconciliationReport,
@@ -19,17 +18,6 @@ import {
  * to reach further back still, so that whatever is read is known.
  */
 export const READING_MARGIN_MS = 12 * 60 * 60 * 1000;
-
-export interface ComparisonInput {
-  readonly store: StoreSnapshot;
-  readonly provider: ProviderSnapshot;
-  /** The start of the window: what the store recorded before it is not looked for at the provider. */
-  readonly sinceMs: number;
-  /** When the reading of the provider began: what the store recorded after that is young, however long the reading took. */
-  readonly ranAtMs: number;
-  /** How long one side may know more than the other before it is a discrepancy. */
-  readonly graceMs: number;
-}
 
 export interface ComparisonResult {
   readonly report: ReconciliationReport;
@@ -45,47 +33,40 @@ export interface ComparisonResult {
  * else explains.
  */
 export function compareStoreWithProvider(input: ComparisonInput): ComparisonResult {
-  const { store, provider, sinceMs, ranAtMs, graceMs } = input;
-  const found = new Discrepancies(ranAtMs, graceMs);
-  const transactions = new TransactionIndex(provider.transactions, store.outsideTransactionIds);
-  const objects = toProviderObjects(provider);
-  compareAttempts({ store, objects, transactions, discrepancies: found, sinceMs, graceMs });
-  const unseenDeposits = compareDeposits({ store, transactions, discrepancies: found, sinceMs });
-  const outside = findOutsideActivity(input, transactions);
-  found.explain(sumNets(outside));
-  const balances = compareBalances(input, found);
+  const { provider, sinceMs, ranAtMs } = input;
+  const comparison = new Comparison(input);
+  compareAttempts(comparison, toProviderObjects(provider));
+  const unseenDeposits = compareDeposits(comparison);
+  const outside = findOutsideActivity(comparison, provider);
+  comparison.explain(sumNets(outside));
+  const balances = compareBalances(comparison, provider);
   for (const { currency, ledger, provider: shown, off } of balances) {
     if (isZero(off)) continue;
-    found.report({
+    const amounts = { currency, store: ledger, provider: shown };
+    comparison.report({
       kind: DISCREPANCY_KIND.BALANCE_OFF,
       object: 'balance',
-      currency,
-      payoutId: null,
-      externalOrderId: null,
-      providerIds: [],
-      store: ledger,
-      provider: shown,
+      ...amounts,
       sinceMs: ranAtMs,
     });
   }
-  const { discrepancies, inFlight } = found;
-  const report: ReconciliationReport = {
-    ranAtMs,
-    sinceMs,
-    clean: discrepancies.length === 0,
-    discrepancies,
-    outside,
-    inFlight,
-    balances,
-    compared: countCompared(provider),
+  const { discrepancies, inFlight } = comparison;
+  const { payouts, orders, transactions } = provider;
+  const compared = {
+    payouts: payouts.length,
+    orders: orders.length,
+    deposits: transactions.filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.DEPOSIT).length,
+    balanceTransactions: transactions.length,
   };
+  const clean = discrepancies.length === 0;
+  const report = { ranAtMs, sinceMs, clean, discrepancies, outside, inFlight, balances, compared };
   return { report, unseenDeposits, outside };
 }
 
 /** What moved the balances and belongs to nothing in the store, to no `externalOrderId` and to no deposit; oldest first. */
 function findOutsideActivity(
-  { store, provider, sinceMs }: ComparisonInput,
-  transactions: TransactionIndex,
+  { store, transactions, sinceMs }: Comparison,
+  provider: ProviderSnapshot,
 ): OutsideActivity[] {
   const read = new Set([...provider.payouts, ...provider.orders].map(({ id }) => id));
   const outside: OutsideActivity[] = [];
@@ -105,8 +86,8 @@ function findOutsideActivity(
 }
 
 function compareBalances(
-  { store, provider }: ComparisonInput,
-  discrepancies: Discrepancies,
+  { store, explained, gone }: Comparison,
+  provider: ProviderSnapshot,
 ): BalanceComparison[] {
   const ledgers = sumNets(store.balances.map(({ currency, provider: net }) => ({ currency, net })));
   const shown = sumNets(
@@ -114,18 +95,19 @@ function compareBalances(
       return { currency, net: addAmounts(available, pending) };
     }),
   );
-  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...discrepancies.explained.keys()]);
+  const currencies = new Set([...ledgers.keys(), ...shown.keys(), ...explained.keys()]);
   return [...currencies].sort().map((currency) => {
     const of = (nets: Nets): string => nets.get(currency) ?? '0';
     const beyondLedger = subtractAmounts(of(shown), of(ledgers));
-    const unexplained = subtractAmounts(beyondLedger, of(discrepancies.explained));
-    const gone = explainByGone(unexplained, discrepancies.goneIn(currency));
+    const unexplained = subtractAmounts(beyondLedger, of(explained));
+    const ownGone = gone.filter((one) => one.currency === currency).map(({ net }) => net);
+    const byGone = explainByGone(unexplained, ownGone);
     return {
       currency,
       ledger: of(ledgers),
       provider: of(shown),
-      explained: addAmounts(of(discrepancies.explained), gone),
-      off: subtractAmounts(unexplained, gone),
+      explained: addAmounts(of(explained), byGone),
+      off: subtractAmounts(unexplained, byGone),
     };
   });
 }
@@ -143,17 +125,4 @@ function explainByGone(unexplained: string, nets: readonly string[]): string {
     for (const net of nets) sums = [...sums, ...sums.map((sum) => addAmounts(sum, net))];
   }
   return sums.find((sum) => compareAmounts(sum, unexplained) === 0) ?? addAmounts('0', ...nets);
-}
-
-function countCompared({
-  payouts,
-  orders,
-  transactions,
-}: ProviderSnapshot): ReconciliationReport['compared'] {
-  return {
-    payouts: payouts.length,
-    orders: orders.length,
-    deposits: transactions.filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.DEPOSIT).length,
-    balanceTransactions: transactions.length,
-  };
 }

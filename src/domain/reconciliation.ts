@@ -134,6 +134,16 @@ export interface ReconciliationReport {
   };
 }
 
+/** What a payout and an order have in common. */
+export interface ObjectAtProvider<Status> {
+  readonly id: string;
+  readonly externalOrderId: string | undefined;
+  readonly amount: string;
+  readonly fee: string;
+  readonly status: Status;
+  readonly createdAtMs: number;
+}
+
 /**
  * What the provider says, read page by page while its balances stood still: everything since the start of the window,
  * and what the reading margin in reconcile.ts asks for before that.
@@ -144,25 +154,11 @@ export interface ProviderSnapshot {
     readonly available: string;
     readonly pending: string;
   }[];
-  readonly payouts: readonly {
-    readonly id: string;
-    readonly externalOrderId: string | undefined;
-    readonly currency: string;
-    readonly amount: string;
-    readonly fee: string;
-    readonly status: ProviderPayoutStatus;
-    readonly createdAtMs: number;
-  }[];
-  readonly orders: readonly {
-    readonly id: string;
-    readonly externalOrderId: string | undefined;
+  readonly payouts: readonly (ObjectAtProvider<ProviderPayoutStatus> & { readonly currency: string })[];
+  readonly orders: readonly (ObjectAtProvider<ProviderOrderStatus> & {
     readonly symbol: string;
-    readonly amount: string;
     readonly quoteAmount: string;
-    readonly fee: string;
-    readonly status: ProviderOrderStatus;
-    readonly createdAtMs: number;
-  }[];
+  })[];
   /** Oldest first: in the order in which outside activity is to be booked. */
   readonly transactions: readonly {
     readonly id: string;
