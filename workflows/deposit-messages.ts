@@ -20,14 +20,13 @@ export interface DepositWorkflowInput {
   readonly policy?: Partial<DepositPolicy>;
 }
 
-/**
- * A person says whose a unallocated deposit is. Answers with the refusal where there is one; nothing is changed then,
- * and the deposit stays unallocated.
- */
-export const assignDeposit = defineUpdate<
-  { readonly refusal: string | null },
-  [Pick<AssignDepositInput, 'to' | 'actor'>]
->('assignDeposit');
+/** Where a person sends an unallocated deposit, and who it was. */
+export type AssignmentDecision = Pick<AssignDepositInput, 'to' | 'actor'>;
+
+/** Answers with the refusal where there is one; nothing is changed then, and the deposit stays unallocated. */
+export const assignDeposit = defineUpdate<{ readonly refusal: string | null }, [AssignmentDecision]>(
+  'assignDeposit',
+);
 
 /** A payout declared the transaction of this deposit: a unallocated one is matched again. */
 export const transactionDeclared = defineSignal('transactionDeclared');

@@ -12,14 +12,12 @@ import { createApiKeySource, openMigratedStore, type TemporalAccess } from './cr
 import type { RunningPart } from './running-part.js';
 import { VERSION } from './project-files.js';
 
-export type ApiConfig = ConfigFor<'api'>;
-
 /** What the webhook receiver works with. */
 export type ReceiverParts = Pick<WebhookReceiverOptions, 'store' | 'dispatchWebhook'>;
 
 /** Starts the API with the webhook receiver; answers when it listens. The fault campaign wraps the receiver's parts. */
 export async function startApi(
-  config: ApiConfig,
+  config: ConfigFor<'api'>,
   temporal: TemporalAccess,
   logger: Logger,
   wrapParts: (parts: ReceiverParts) => ReceiverParts = (parts) => parts,

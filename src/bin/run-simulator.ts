@@ -1,23 +1,19 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { QbitPayConfig } from '../config/config.js';
-import { startSimulator, type Simulator } from '../simulator/server.js';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../simulator/server.js';
+
+type Place = 'apiKey' | 'host' | 'port' | 'stateDirectory' | 'webhookUrl';
 
 /** The simulator as the engine's settings want their provider to be. */
 export async function startConfiguredSimulator(
   { feeSide, webhookAlgorithm, livemode }: QbitPayConfig,
   logger: Logger,
-  options: {
-    readonly apiKey: string;
-    readonly host: string;
-    readonly port: number;
-    readonly stateDirectory: string;
-    readonly webhookUrl: string;
-  },
+  place: Required<Pick<SimulatorOptions, Place>>,
 ): Promise<Simulator> {
   return startSimulator({
-    ...options,
-    stateDirectory: join(options.stateDirectory, 'simulator'),
+    ...place,
+    stateDirectory: join(place.stateDirectory, 'simulator'),
     feeSide,
     webhookAlgorithm,
     livemode,

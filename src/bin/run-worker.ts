@@ -21,12 +21,7 @@ import {
 import type { RunningPart } from './running-part.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
-export type WorkerConfig = ConfigFor<'worker'>;
-
-export interface RunningWorker extends RunningPart {
-  /** Rejects when the worker breaks; never resolves. */
-  readonly failed: Promise<never>;
-}
+export type RunningWorker = Required<RunningPart>;
 
 /** What may be different from a worker as `npm run worker` starts it. */
 export interface WorkerVariations {
@@ -44,7 +39,7 @@ export interface WorkerVariations {
  *   would be carried on with the wrong money
  */
 export async function startWorker(
-  config: WorkerConfig,
+  config: ConfigFor<'worker'>,
   temporal: TemporalAccess,
   logger: Logger,
   { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
@@ -109,7 +104,7 @@ async function prepareTemporal(
 }
 
 async function createWorker(
-  config: WorkerConfig,
+  config: ConfigFor<'worker'>,
   { client, settings }: TemporalAccess,
   connection: NativeConnection,
   parts: Omit<WorkerVariations, 'providerName'> & { readonly store: Store; readonly qbitpay: QbitPayClient },

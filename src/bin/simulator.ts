@@ -1,15 +1,10 @@
-import { readConfig } from '../config/config.js';
-import { createLogger } from '../config/logger.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { openStateDirectory } from '../embedded/state-directory.js';
 import { createApiKeySource } from './create-parts.js';
-import { runMain } from './main.js';
 import { startConfiguredSimulator } from './run-simulator.js';
-import { runUntilSignal } from './running-part.js';
+import { runAsProcess } from './running-part.js';
 
-await runMain(async (env) => {
-  const config = readConfig(env, 'simulator');
-  const logger = createLogger({ level: config.logLevel, name: 'simulator' });
+await runAsProcess('simulator', async ({ config, logger }) => {
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   const { host } = config.http;
   // Its own folder and lock: `npm start` may run beside it.
@@ -22,10 +17,10 @@ await runMain(async (env) => {
     webhookUrl: config.simulatorWebhookUrl,
   });
   logger.info({ url: simulator.url }, 'simulator listens');
-  await runUntilSignal(logger, config.shutdownTimeoutSeconds, {
+  return {
     stop: async () => {
       await simulator.close();
       await directory.release();
     },
-  });
+  };
 });

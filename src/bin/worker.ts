@@ -1,14 +1,8 @@
-import { readConfig } from '../config/config.js';
-import { createLogger } from '../config/logger.js';
 import { createTemporalAccess } from './create-parts.js';
-import { runMain } from './main.js';
 import { installTemporalRuntime, startWorker } from './run-worker.js';
-import { runUntilSignal } from './running-part.js';
+import { runAsProcess } from './running-part.js';
 
-await runMain(async (env) => {
-  const config = readConfig(env, 'worker');
-  const logger = createLogger({ level: config.logLevel, name: 'worker' });
+await runAsProcess('worker', async ({ env, config, logger }) => {
   installTemporalRuntime(logger);
-  const worker = await startWorker(config, createTemporalAccess(env), logger);
-  await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
+  return startWorker(config, createTemporalAccess(env), logger);
 });

@@ -9,6 +9,7 @@ import {
   assignDeposit,
   DEPOSIT_WORKFLOW_TYPE,
   transactionDeclared,
+  type AssignmentDecision,
   type DepositWorkflowInput,
 } from '../../workflows/deposit-messages.js';
 import { payoutEvent } from '../../workflows/payout/payout-messages.js';
@@ -18,13 +19,6 @@ import { callTemporal } from './connection.js';
 
 /** Every function throws a TemporalUnavailableError when it is not known whether anything was started or told. */
 export type DepositGateway = ReturnType<typeof createDepositGateway>;
-
-export interface AssignmentDecision {
-  /** Parts that add up to the deposit exactly, or all of it to the available balance. */
-  readonly to: 'available' | readonly { readonly payoutId: string; readonly amount: string }[];
-  /** Name of the API key of the person who decided it. */
-  readonly actor: string;
-}
 
 export type AssignOutcome =
   | { readonly kind: 'assigned' }

@@ -24,7 +24,8 @@ import {
   resolvePayout,
   resumePayout,
   retryPayout,
-  type SeenInStore,
+  type OperatorDecision,
+  type PayoutWorkflowInput,
 } from '../../workflows/payout/payout-messages.js';
 import { amountCurrency } from '../domain/currency-pair.js';
 import type { Destination } from '../domain/destination.js';
@@ -46,14 +47,8 @@ export interface PayoutGatewayOptions {
   readonly policy: PayoutPolicy;
 }
 
-export interface PayoutOpening {
-  readonly request: PayoutRequest;
-  readonly requestHash: string;
-  /** Name of the API key that asks. */
-  readonly maker: string;
-  /** Unique per call; comes back in the store as `openRequestId` of the call that really started it. */
-  readonly openRequestId: string;
-}
+/** The store shows the `openRequestId` of the call that really started the payout. */
+export type PayoutOpening = Required<Omit<PayoutWorkflowInput, 'policy'>>;
 
 export type OpenOutcome =
   /** The workflow answered; the store has the payout (also when it was rejected). */
@@ -86,14 +81,11 @@ export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'retry'; readonly destination?: Destination | undefined }
 );
 
-export type PayoutDecision = DecisionContent & {
-  /** Name of the API key, for the timeline. */
-  readonly actor: string;
-  /** Of its caller: the same one again changes nothing. @default a new one */
-  readonly idempotencyKey?: string | undefined;
-  /** What the store says of the payout, where it has it: the workflow may not know it yet. */
-  readonly seen?: SeenInStore | undefined;
-};
+export type PayoutDecision = DecisionContent &
+  Pick<OperatorDecision, 'actor' | 'seen'> & {
+    /** Of its caller: the same one again changes nothing. @default a new one */
+    readonly idempotencyKey?: string | undefined;
+  };
 
 export type DecisionOutcome =
   | { readonly kind: 'done' }
@@ -114,8 +106,6 @@ const DECISION_TIMEOUT_MS = 15_000;
 export function createPayoutGateway(options: PayoutGatewayOptions) {
   const { client } = options;
   const handleOf = (payoutId: string) => client.workflow.getHandle(payoutWorkflowId(payoutId));
-  const decideWithin = (send: () => Promise<unknown>): Promise<DecisionOutcome> =>
-    toDecisionOutcome(() => callTemporal(client, DECISION_TIMEOUT_MS, send));
   return {
     /** Starts the payout workflow, or finds the one that runs, and waits up to 10 s for it to be open. */
     open: (opening: PayoutOpening): Promise<OpenOutcome> => openPayoutWorkflow(options, opening),
@@ -124,13 +114,11 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
       const description = await describePayout(client, payoutId);
       return description?.status.name === 'RUNNING' ? toOpeningPayout(description) : undefined;
     },
-    cancel: (payoutId: string, actor: string, reason?: string): Promise<DecisionOutcome> => {
-      const cancellation = reason === undefined ? { actor } : { actor, reason };
-      return decideWithin(() => handleOf(payoutId).executeUpdate(cancelPayout, { args: [cancellation] }));
-    },
+    cancel: (payoutId: string, actor: string, reason?: string): Promise<DecisionOutcome> =>
+      carryOut(client, () => handleOf(payoutId).executeUpdate(cancelPayout, { args: [{ actor, reason }] })),
     /** Carries out what a person decided. */
     decide: (payoutId: string, decision: PayoutDecision): Promise<DecisionOutcome> =>
-      decideWithin(() => sendDecision(handleOf(payoutId), decision)),
+      carryOut(client, () => sendDecision(handleOf(payoutId), decision)),
     /** Rejects when Temporal cannot be reached. */
     ping: async (): Promise<void> => {
       const { namespace } = client.options;
@@ -246,13 +234,9 @@ type PayoutHandle = ReturnType<Client['workflow']['getHandle']>;
 async function sendDecision(handle: PayoutHandle, decided: PayoutDecision): Promise<unknown> {
   const { actor, reason, seen, idempotencyKey: key } = decided;
   const what = decided.operation === 'resolve' ? decided.action : decided.operation;
-  const decision = {
-    actor,
-    reason,
-    ...(seen === undefined ? {} : { seen }),
-    // Not the id of the update: under that, Temporal would answer a first refusal for ever.
-    ...(key === undefined ? {} : { operationId: `${what}:${key}` }),
-  };
+  // Not the id of the update: under that, Temporal would answer a first refusal for ever.
+  const operationId = key && `${what}:${key}`;
+  const decision = { actor, reason, seen, operationId };
   switch (decided.operation) {
     case 'hold':
       return handle.executeUpdate(holdPayout, { args: [decision] });
@@ -263,21 +247,19 @@ async function sendDecision(handle: PayoutHandle, decided: PayoutDecision): Prom
       const resolution = action === 'adopt' ? { action, providerPayoutId } : { action };
       return handle.executeUpdate(resolvePayout, { args: [{ ...decision, ...resolution }] });
     }
-    case 'retry': {
-      const { destination } = decided;
+    case 'retry':
       return handle.executeUpdate(retryPayout, {
-        args: [destination === undefined ? decision : { ...decision, destination }],
+        args: [{ ...decision, destination: decided.destination }],
       });
-    }
   }
 }
 
 /** Failure types of updates whose subject could not be read at the provider. */
 const UNREADABLE = failureTypesOfKind(FAILURE_KIND.WAITING);
 
-async function toDecisionOutcome(send: () => Promise<unknown>): Promise<DecisionOutcome> {
+async function carryOut(client: Client, send: () => Promise<unknown>): Promise<DecisionOutcome> {
   try {
-    await send();
+    await callTemporal(client, DECISION_TIMEOUT_MS, send);
     return { kind: 'done' };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'notRunning' };

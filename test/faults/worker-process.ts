@@ -1,10 +1,7 @@
 import { createActivities } from '../../activities/index.js';
 import { createTemporalAccess } from '../../src/bin/create-parts.js';
-import { runMain } from '../../src/bin/main.js';
 import { installTemporalRuntime, startWorker } from '../../src/bin/run-worker.js';
-import { runUntilSignal } from '../../src/bin/running-part.js';
-import { readConfig } from '../../src/config/config.js';
-import { createLogger } from '../../src/config/logger.js';
+import { runAsProcess } from '../../src/bin/running-part.js';
 import { BUG_VARIABLE, findBug } from './bugs/index.js';
 import { BUNDLE_VARIABLE } from './campaign-bundle.js';
 import { withShortTimeouts } from './campaign-client.js';
@@ -12,15 +9,12 @@ import { createCrashHook } from './crash-hook.js';
 import { withCrashPoints } from './with-crash-points.js';
 
 /** A worker as `npm run worker` starts it, but that it may die at a crash point, or have a planted mistake. */
-await runMain(async (env) => {
-  const config = readConfig(env, 'worker');
-  const logger = createLogger({ level: config.logLevel, name: 'worker' });
+await runAsProcess('worker', async ({ env, config, logger }) => {
   installTemporalRuntime(logger);
   const makeActivities = findBug(env[BUG_VARIABLE])?.makeActivities ?? createActivities;
-  const worker = await startWorker(config, createTemporalAccess(env), logger, {
+  return startWorker(config, createTemporalAccess(env), logger, {
     workflowBundlePath: env[BUNDLE_VARIABLE] ?? '',
     makeActivities: (deps) =>
       makeActivities(withCrashPoints(withShortTimeouts(deps, env), 'worker', createCrashHook(env))),
   });
-  await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
 });

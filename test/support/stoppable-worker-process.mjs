@@ -1,11 +1,8 @@
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createActivities } from '../../dist/activities/index.js';
 import { createTemporalAccess } from '../../dist/src/bin/create-parts.js';
-import { runMain } from '../../dist/src/bin/main.js';
 import { installTemporalRuntime, startWorker } from '../../dist/src/bin/run-worker.js';
-import { runUntilSignal } from '../../dist/src/bin/running-part.js';
-import { readConfig } from '../../dist/src/config/config.js';
-import { createLogger } from '../../dist/src/config/logger.js';
+import { runAsProcess } from '../../dist/src/bin/running-part.js';
 import { createStaticApiKey } from '../../dist/src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
 import { withCrashPoints } from '../../dist/test/faults/with-crash-points.js';
@@ -46,11 +43,9 @@ function createTalkingClient(env) {
   return { ...client, createOrder: talking('createOrder'), createPayout: talking('createPayout') };
 }
 
-await runMain(async (env) => {
-  const config = readConfig(env, 'worker');
-  const logger = createLogger({ level: config.logLevel, name: 'worker' });
+await runAsProcess('worker', async ({ env, config, logger }) => {
   installTemporalRuntime(logger);
-  const worker = await startWorker(config, createTemporalAccess(env), logger, {
+  return startWorker(config, createTemporalAccess(env), logger, {
     workflowBundlePath: env.WORKFLOW_BUNDLE,
     makeActivities: (deps) =>
       createActivities(
@@ -59,5 +54,4 @@ await runMain(async (env) => {
         ),
       ),
   });
-  await runUntilSignal(logger, config.shutdownTimeoutSeconds, worker, worker.failed);
 });

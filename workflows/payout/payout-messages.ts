@@ -61,7 +61,7 @@ export const openPayout = defineUpdate<
 
 export interface Cancellation {
   readonly actor: string;
-  readonly reason?: string;
+  readonly reason?: string | undefined;
 }
 
 /** Cancels; refused with {@link CANCEL_REFUSED} when it is too late. */
@@ -72,12 +72,12 @@ export interface OperatorDecision {
   readonly actor: string;
   readonly reason: string;
   /** The caller's name for it: carried out once, however often it comes. @default the id of the update */
-  readonly operationId?: string;
+  readonly operationId?: string | undefined;
   /**
    * What the store said to whoever decided: it is ahead of the workflow while the activity that wrote it has not
    * answered. It only lets the decision in; what becomes of it is the store's word. @default what the workflow knows
    */
-  readonly seen?: SeenInStore;
+  readonly seen?: SeenInStore | undefined;
 }
 
 export interface SeenInStore {
@@ -109,7 +109,7 @@ export type Resolution =
 
 export interface RetryDecision extends OperatorDecision {
   /** Left out: the same again. */
-  readonly destination?: Destination;
+  readonly destination?: Destination | undefined;
 }
 
 /** Makes a new attempt. */
