@@ -26,7 +26,7 @@ const ROOMS = {
   'src/temporal': {
     rooms: ['src/domain', 'workflows:**/*-messages.ts'],
     types: ['workflows'],
-    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/envconfig', NODE],
+    packages: ['@temporalio/client', '@temporalio/common', NODE],
   },
   'src/webhooks': {
     rooms: ['src/domain', 'src/qbitpay', 'src/store', 'src/temporal'],

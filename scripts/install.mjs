@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { runCommand } from './run-command.mjs';
 
 const MINIMUM_NODE = [20, 19];
@@ -19,6 +19,16 @@ export async function prepareProject({ root = ROOT, say = console.error } = {}) 
   assertNodeVersion(process.versions.node);
   if (!isInstallCurrent(root)) await installDependencies(root, say);
   if (!isBuildCurrent(root)) await buildProject(root, say);
+}
+
+/**
+ * Runs a program of the build in this process, not in a child: a signal then reaches it once, from whoever sends it, and
+ * no wrapper can die before it has drained. It reads its own arguments as if it had been called directly.
+ */
+export async function runBuilt(...path) {
+  process.setSourceMapsEnabled(true);
+  process.argv[1] = join(ROOT, 'dist', ...path);
+  await import(pathToFileURL(process.argv[1]).href);
 }
 
 /** @throws {Error} that names both versions when this Node is too old */

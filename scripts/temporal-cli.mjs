@@ -1,9 +1,9 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { ROOT } from './install.mjs';
 import { runCommand } from './run-command.mjs';
 
 // The newest version that `go install` can build: later ones carry a `replace` directive in their go.mod.
@@ -13,7 +13,6 @@ const MINIMUM_GO = [1, 25];
 // Update-with-Start, which a payout begins with, is generally available from this server on.
 const MINIMUM_SERVER = [1, 28];
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const VERSION_TIMEOUT_MS = 20_000;
 const DOWNLOAD_BEGINS_WITHIN_MS = 15_000;
 const DOWNLOAD_TIMEOUT_MS = 300_000;

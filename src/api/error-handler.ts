@@ -1,5 +1,8 @@
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import {
+  hasZodFastifySchemaValidationErrors,
+  type ZodFastifySchemaValidationError,
+} from 'fastify-type-provider-zod';
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -66,14 +69,8 @@ function outage(request: FastifyRequest): ProblemError {
   return new ProblemError('UNAVAILABLE', detail, retryAfter(OUTAGE_RETRY_AFTER_SECONDS));
 }
 
-interface SchemaIssue {
-  readonly keyword: string;
-  readonly instancePath: string;
-  readonly message?: string | undefined;
-  readonly params: Readonly<Record<string, unknown>>;
-}
-
-function toFieldProblems({ keyword, instancePath, message, params }: SchemaIssue): FieldProblem[] {
+function toFieldProblems(issue: ZodFastifySchemaValidationError): FieldProblem[] {
+  const { keyword, instancePath, message, params } = issue;
   const path = instancePath.split('/').filter((part) => part !== '');
   if (keyword === 'unrecognized_keys' && Array.isArray(params['keys'])) {
     return params['keys'].map((key) => ({

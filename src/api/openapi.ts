@@ -4,11 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 
 const TITLE = 'QbitPay payouts';
-const DOCUMENTATION = {
-  title: TITLE,
-  description:
-    'Asks for payouts, says what to deposit for them, and shows how far they are and where the money is. Amounts are decimal strings, times are ISO 8601 in UTC, errors are problem+json (RFC 9457).',
-};
+const DESCRIPTION =
+  'Asks for payouts, says what to deposit for them, and shows how far they are and where the money is. Amounts are decimal strings, times are ISO 8601 in UTC, errors are problem+json (RFC 9457).';
 
 /** Scripts and styles of this server only: the page works offline and tells nobody that it was opened. */
 const DOCS_CONTENT_SECURITY_POLICY = [
@@ -27,7 +24,7 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { ...DOCUMENTATION, version },
+      info: { title: TITLE, description: DESCRIPTION, version },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
       security: [{ apiKey: [] }],
       tags: [{ name: 'payouts' }, { name: 'deposits' }, { name: 'ledger' }, { name: 'health' }],

@@ -37,14 +37,12 @@ const DEEPEST_CAUSE = 5;
  * True when Temporal or the database did not answer, so that what was asked for may or may not have happened. An
  * error is known by what it says, never by its class: the drivers' errors need not be of this module's realm.
  */
-export function isOutage(error: unknown): boolean {
-  return isOutageWithin(error, DEEPEST_CAUSE);
-}
-
-function isOutageWithin(error: unknown, depth: number): boolean {
+export function isOutage(error: unknown, depth = DEEPEST_CAUSE): boolean {
   if (error instanceof TemporalUnavailableError) return true;
   if (!isErrorLike(error) || depth < 0) return false;
-  return showsOutage(error) || causesOf(error).some((cause) => isOutageWithin(cause, depth - 1));
+  const { cause, errors } = error;
+  const causes = [cause, ...(Array.isArray(errors) ? (errors as unknown[]) : [])];
+  return showsOutage(error) || causes.some((inner) => isOutage(inner, depth - 1));
 }
 
 interface ErrorLike {
@@ -67,8 +65,4 @@ function showsOutage({ message, code, severity }: ErrorLike): boolean {
   if (typeof code === 'string' && (CONNECTION_ERROR_CODES.has(code) || TRANSIENT_SQLSTATE.test(code)))
     return true;
   return POOL_MESSAGE.test(message);
-}
-
-function causesOf({ cause, errors }: ErrorLike): readonly unknown[] {
-  return Array.isArray(errors) ? [cause, ...(errors as unknown[])] : [cause];
 }

@@ -1,4 +1,5 @@
-import type { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Logger } from 'pino';
 import type { ActivitySettings } from '../../activities/dependencies.js';
 import {
@@ -12,7 +13,6 @@ import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbit
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import { openStore, type Store } from '../store/store.js';
-import { createTemporalClient, readTemporalSettings, type TemporalSettings } from '../temporal/connection.js';
 import { StartError } from './main.js';
 
 /* What the processes are made of, as the configuration says it. */
@@ -75,12 +75,17 @@ function databaseUnusable(error: unknown): StartError {
   return new StartError(`the database cannot be used: ${reason ?? 'no reason is given'}`);
 }
 
-export interface TemporalAccess {
-  readonly settings: TemporalSettings;
-  readonly client: Client;
-}
+export type TemporalAccess = ReturnType<typeof createTemporalAccess>;
 
-export function createTemporalAccess(env: Environment): TemporalAccess {
-  const settings = readTemporalSettings(withoutEmptyValues(env));
-  return { settings, client: createTemporalClient(settings) };
+/**
+ * How to reach Temporal, as the SDK's environment configuration says it (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
+ * `TEMPORAL_API_KEY`, `TEMPORAL_TLS_…`, profiles). The client connects at the first call, so that a process starts, and
+ * says what is wrong, while Temporal is down.
+ */
+export function createTemporalAccess(env: Environment) {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({
+    overrideEnvVars: withoutEmptyValues(env),
+  });
+  const client = new Client({ connection: Connection.lazy(connectionOptions), namespace });
+  return { connectionOptions, namespace, client };
 }

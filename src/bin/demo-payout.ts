@@ -59,31 +59,33 @@ export async function runDemoPayout(targets: DemoTargets): Promise<void> {
 }
 
 /** A first start may be slow: the API then says that the payout is opening, and to ask again. */
-async function openPayout(
-  targets: DemoTargets,
-  body: object,
-): Promise<DemoPayout & { readonly deposit: Deposit }> {
-  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline;) {
+async function openPayout(targets: DemoTargets, body: object) {
+  return poll(targets.signal, 'the demo payout did not open', async () => {
     const payout = await request<DemoPayout>(targets, 'POST', '/v1/payouts', body);
     const { deposit } = payout;
-    if (deposit !== null) return { ...payout, deposit };
-    await delay(POLL_MS, undefined, { signal: targets.signal });
-  }
-  throw new StartError(`the demo payout did not open within ${TIMEOUT_MS / 1_000} s`);
+    return deposit === null ? undefined : { ...payout, deposit };
+  });
 }
 
 async function followTimeline(targets: DemoTargets, payoutId: string): Promise<DemoPayout> {
   let printed = 0;
-  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline;) {
+  return poll(targets.signal, `the demo payout ${payoutId} was not paid`, async () => {
     const payout = await request<DemoPayout>(targets, 'GET', `/v1/payouts/${payoutId}`);
     for (const entry of payout.timeline.slice(printed)) {
       targets.say(`  ${entry.at}  ${entry.status.padEnd(16)} ${entry.detail}`);
     }
     printed = payout.timeline.length;
-    if (ENDS.includes(payout.status)) return payout;
-    await delay(POLL_MS, undefined, { signal: targets.signal });
+    return ENDS.includes(payout.status) ? payout : undefined;
+  });
+}
+
+async function poll<T>(signal: AbortSignal, problem: string, look: () => Promise<T | undefined>): Promise<T> {
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await delay(POLL_MS, undefined, { signal });
   }
-  throw new StartError(`the demo payout ${payoutId} was not paid within ${TIMEOUT_MS / 1_000} s`);
+  throw new StartError(`${problem} within ${TIMEOUT_MS / 1_000} s`);
 }
 
 async function depositInSimulator(targets: DemoTargets, deposit: Deposit): Promise<void> {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { isOutage } from '../api/outage.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import { OtherProviderError } from '../store/controls/engine-settings.js';
-
 import { ConfigError, withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
 import { StateDirectoryInUseError } from '../embedded/state-directory.js';
@@ -12,6 +12,19 @@ import { MissingSearchAttributesError } from '../temporal/search-attribute-setup
 /** A start that cannot go on, with a message for whoever started it. */
 export class StartError extends Error {
   override readonly name = 'StartError';
+}
+
+/**
+ * The flags that this process was called with.
+ * @throws StartError with the usage for any other argument
+ */
+export function readFlags<Flag extends string>(flags: readonly Flag[], usage: string): Record<Flag, boolean> {
+  const options = flags.map((flag) => [flag, { type: 'boolean', default: false }] as const);
+  try {
+    return parseArgs({ options: Object.fromEntries(options) }).values as Record<Flag, boolean>;
+  } catch (error) {
+    throw new StartError(`${error instanceof Error ? error.message : 'unknown option'}: ${usage}`);
+  }
 }
 
 /** Faults of the surroundings: their message says what to do, a stack would only hide it. */

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
 import { runReconciliation } from '../../activities/reconciliation/reconciliation-run.js';
 import { readConfig } from '../config/config.js';
@@ -12,27 +11,17 @@ import {
   toActivitySettings,
 } from './create-parts.js';
 import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
-import { runMain, StartError } from './main.js';
+import { readFlags, runMain, StartError } from './main.js';
 import { renderReport } from './reconciliation-report.js';
 
-/** `npm run reconcile [-- --json]` */
 const EXIT_CODE = { CLEAN: 0, DISCREPANCIES: 1, COULD_NOT_RUN: 2 } as const;
 
 await runMain(async (env) => {
-  const { json } = readOptions(process.argv.slice(2));
+  const { json } = readFlags(['json'], 'usage: npm run reconcile [-- --json]');
   const report = await reconcile(await withLocalEngine(env));
   console.log(json ? JSON.stringify(report, null, 2) : renderReport(report));
   return report.clean ? EXIT_CODE.CLEAN : EXIT_CODE.DISCREPANCIES;
 }, EXIT_CODE.COULD_NOT_RUN);
-
-function readOptions(args: readonly string[]): { readonly json: boolean } {
-  try {
-    return parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } }).values;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : 'unknown option';
-    throw new StartError(`${reason}: usage: npm run reconcile [-- --json]`);
-  }
-}
 
 /** As the worker does it on schedule: what is found is booked, and deposits nobody announced are followed up. */
 async function reconcile({ env, providerName }: LocalEnvironment): Promise<ReconciliationReport> {

@@ -57,7 +57,7 @@ export async function startWorker(
     await store.claimForProvider(providerName);
     await recordOpeningBalances(store, qbitpay, logger);
     await prepareTemporal(config, temporal, logger);
-    connection = await NativeConnection.connect(temporal.settings.connectionOptions);
+    connection = await NativeConnection.connect(temporal.connectionOptions);
     const worker = await createWorker(config, temporal, connection, { store, qbitpay, ...variations });
     const run = worker.run();
     logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
@@ -86,10 +86,10 @@ async function recordOpeningBalances(store: Store, qbitpay: QbitPayClient, logge
 
 async function prepareTemporal(
   config: Config,
-  { client, settings }: TemporalAccess,
+  { client, namespace }: TemporalAccess,
   logger: Logger,
 ): Promise<void> {
-  const setup = await ensureSearchAttributes(client, settings.namespace);
+  const setup = await ensureSearchAttributes(client, namespace);
   if (setup.kind === 'notChecked') {
     logger.warn('the search attributes could not be checked: see that all of them are registered');
   } else if (setup.registered.length > 0) {
@@ -105,7 +105,7 @@ async function prepareTemporal(
 
 async function createWorker(
   config: ConfigFor<'worker'>,
-  { client, settings }: TemporalAccess,
+  { client, namespace }: TemporalAccess,
   connection: NativeConnection,
   parts: Omit<WorkerVariations, 'providerName'> & { readonly store: Store; readonly qbitpay: QbitPayClient },
 ): Promise<Worker> {
@@ -115,7 +115,7 @@ async function createWorker(
   const { depositEventTypes } = config.qbitpay;
   return Worker.create({
     connection,
-    namespace: settings.namespace,
+    namespace,
     taskQueue,
     workflowBundle: { codePath: parts.workflowBundlePath ?? WORKFLOW_BUNDLE_PATH },
     interceptors: { activity: [createActivityInterceptor(store)] },

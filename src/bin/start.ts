@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { readConfig, type Config } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
@@ -8,7 +7,7 @@ import { openStateDirectory } from '../embedded/state-directory.js';
 import { runDemoPayout } from './demo-payout.js';
 import { startEngine, stopStarted, type Endpoints, type Engine, type Started } from './engine.js';
 import { readOrCreateKey, STATE_DIRECTORY } from './local-engine.js';
-import { runMain, StartError } from './main.js';
+import { readFlags, runMain, StartError } from './main.js';
 import { nextSignal } from './running-part.js';
 import { installTemporalRuntime } from './run-worker.js';
 
@@ -17,7 +16,7 @@ const USAGE = 'usage: npm start [-- [--once] [--no-demo] [--fresh]]';
 
 /** `npm start`: the whole engine in one process, with what the environment does not name embedded. */
 await runMain(async (env) => {
-  const options = readStartOptions(process.argv.slice(2));
+  const options = readStartOptions();
   const given = readConfig(env, 'start');
   const say = (line: string): void => console.log(line);
   const directory = await openStateDirectory({
@@ -56,19 +55,10 @@ interface StartOptions {
 }
 
 /** @throws StartError for anything unknown or contradictory */
-function readStartOptions(args: readonly string[]): StartOptions {
-  const values = parseFlags(args);
-  if (values.once && values['no-demo']) throw new StartError(`--once waits for the demo payout: ${USAGE}`);
-  return { once: values.once, fresh: values.fresh, demo: !values['no-demo'] };
-}
-
-function parseFlags(args: readonly string[]) {
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    return parseArgs({ args: [...args], options: { once: flag, 'no-demo': flag, fresh: flag } }).values;
-  } catch (error) {
-    throw new StartError(`${error instanceof Error ? error.message : 'unknown option'}: ${USAGE}`);
-  }
+function readStartOptions(): StartOptions {
+  const { once, fresh, 'no-demo': noDemo } = readFlags(['once', 'no-demo', 'fresh'], USAGE);
+  if (once && noDemo) throw new StartError(`--once waits for the demo payout: ${USAGE}`);
+  return { once, fresh, demo: !noDemo };
 }
 
 interface RunStarted {

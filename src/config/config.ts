@@ -151,23 +151,6 @@ function missing(need: Need): ConfigError {
 
 function toConfig(values: VariableValues) {
   const { RETRY_INITIAL_MS: retryInitialMs, RETRY_MAX_MS: retryMaxMs } = values;
-  const payoutPolicy: PayoutPolicy = {
-    depositDeadlineSeconds: values.DEPOSIT_DEADLINE_SECONDS,
-    maxSlippageBps: values.MAX_SLIPPAGE_BPS,
-    convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
-    unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
-    absenceChecks: values.ABSENCE_CHECKS,
-    onFailedAttempt: values.ON_FAILED_ATTEMPT,
-    pollIntervalMs: values.POLL_INTERVAL_MS,
-    retryInitialMs,
-    retryMaxMs,
-  };
-  const depositPolicy: DepositPolicy = {
-    verifyIntervalMs: values.DEPOSIT_VERIFY_INTERVAL_MS,
-    verifyPatienceSeconds: values.DEPOSIT_VERIFY_PATIENCE_SECONDS,
-    retryInitialMs,
-    retryMaxMs,
-  };
   return {
     qbitpay: frozenAndRedacted(toQbitPayConfig(values), describeQbitPay),
     temporal: Object.freeze({
@@ -182,8 +165,23 @@ function toConfig(values: VariableValues) {
     simulatorWebhookUrl: values.SIMULATOR_WEBHOOK_URL,
     apiKeys: Object.freeze((values.PAYOUTS_API_KEYS ?? []).map((entry) => Object.freeze(entry))),
     logLevel: values.LOG_LEVEL,
-    payoutPolicy: Object.freeze(payoutPolicy),
-    depositPolicy: Object.freeze(depositPolicy),
+    payoutPolicy: Object.freeze<PayoutPolicy>({
+      depositDeadlineSeconds: values.DEPOSIT_DEADLINE_SECONDS,
+      maxSlippageBps: values.MAX_SLIPPAGE_BPS,
+      convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
+      unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
+      absenceChecks: values.ABSENCE_CHECKS,
+      onFailedAttempt: values.ON_FAILED_ATTEMPT,
+      pollIntervalMs: values.POLL_INTERVAL_MS,
+      retryInitialMs,
+      retryMaxMs,
+    }),
+    depositPolicy: Object.freeze<DepositPolicy>({
+      verifyIntervalMs: values.DEPOSIT_VERIFY_INTERVAL_MS,
+      verifyPatienceSeconds: values.DEPOSIT_VERIFY_PATIENCE_SECONDS,
+      retryInitialMs,
+      retryMaxMs,
+    }),
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({

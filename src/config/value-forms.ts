@@ -12,22 +12,16 @@ export interface ValueForm<T> {
 /** Decimal digits only: what `parseInt` would read out of "10abc" or "1e3" is refused. */
 export function wholeNumber(unit: string, min: number, max: number): ValueForm<number> {
   const form = `${unit}, a whole number from ${min} to ${max}`;
-  const schema = z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max));
-  return { form, schema };
+  return { form, schema: numberText(/^\d{1,15}$/).pipe(z.int().min(min).max(max)) };
 }
 
 export function positiveNumber(unit: string, max: number): ValueForm<number> {
   const form = `${unit}, a number above 0 and at most ${max}`;
-  const schema = z
-    .string()
-    .regex(/^\d{1,9}(?:\.\d{1,9})?$/)
-    .transform(Number)
-    .pipe(z.number().positive().max(max));
-  return { form, schema };
+  return { form, schema: numberText(/^\d{1,9}(?:\.\d{1,9})?$/).pipe(z.number().positive().max(max)) };
+}
+
+function numberText(pattern: RegExp) {
+  return z.string().regex(pattern).transform(Number);
 }
 
 export function oneOf<const Word extends string>(words: readonly Word[]): ValueForm<Word> {

@@ -199,10 +199,7 @@ async function findStarted(client: Client, opening: PayoutOpening, cause: unknow
   return requestHash === undefined || requestHash === opening.requestHash ? 'opening' : 'conflict';
 }
 
-async function describePayout(
-  client: Client,
-  payoutId: string,
-): Promise<WorkflowExecutionDescription | undefined> {
+async function describePayout(client: Client, payoutId: string) {
   try {
     return await callTemporal(client, READ_TIMEOUT_MS, () =>
       client.workflow.getHandle(payoutWorkflowId(payoutId)).describe(),

@@ -114,13 +114,13 @@ async function reset(
   payoutId: string,
   choose: (tasks: readonly HistoryEvent[], events: readonly HistoryEvent[]) => HistoryEvent | undefined,
 ): Promise<string> {
-  const { client, settings } = engine.temporal;
+  const { client, namespace } = engine.temporal;
   const workflowId = payoutWorkflowId(payoutId);
   const { runId } = await describePayout(engine, payoutId);
   const { events = [] } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const tasks = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
   const { runId: newRunId } = await client.workflowService.resetWorkflowExecution({
-    namespace: settings.namespace,
+    namespace,
     workflowExecution: { workflowId, runId },
     workflowTaskFinishEventId: choose(tasks, events ?? [])?.eventId ?? null,
     requestId: randomUUID(),

@@ -487,10 +487,10 @@ describe('nothing is sent twice while an outcome is not known', () => {
 
 /** As its namespace's retention does in the end: nothing of the workflow is left. */
 async function forgetWorkflow(payoutId: string): Promise<void> {
-  const { client, settings } = engine.temporal;
+  const { client, namespace } = engine.temporal;
   const workflowId = payoutWorkflowId(payoutId);
   await client.workflowService.deleteWorkflowExecution({
-    namespace: settings.namespace,
+    namespace,
     workflowExecution: { workflowId },
   });
   await untilAnswer(
