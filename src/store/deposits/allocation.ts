@@ -6,13 +6,7 @@ import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/pa
 import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { missingDeposit } from '../payouts/funding.js';
-import {
-  addFlag,
-  addTimelineEntry,
-  lockExistingPayout,
-  lockPayout,
-  transitionPayout,
-} from '../payouts/payout-transitions.js';
+import { addFlag, addTimelineEntry, lockPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import type { DepositRecord } from './deposit-reading.js';
 import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
@@ -236,26 +230,27 @@ function describeUnallocated({
   return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
 }
 
-async function describeAllocation(
-  trx: StoreTransaction,
-  { deposit_id: depositKey, currency }: DepositRow,
-): Promise<AllocationOutcome> {
-  const [payoutId] = await ownersOf(trx, depositKey);
-  const wake = await findWaitingForBalance(trx, [currency]);
-  if (payoutId === undefined) return { kind: 'freed', wake };
-  const payout = await lockExistingPayout(trx, payoutId);
-  return { kind: 'allocated', payoutId, payoutStatus: payout.status, missing: missingDeposit(payout), wake };
+async function describeAllocation(trx: StoreTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
+  const [owner] = await lockOwners(trx, deposit);
+  const wake = await findWaitingForBalance(trx, [deposit.currency]);
+  if (owner === undefined) return { kind: 'freed', wake };
+  const { payout_id: payoutId, status: payoutStatus } = owner;
+  return { kind: 'allocated', payoutId, payoutStatus, missing: missingDeposit(owner), wake };
 }
 
-async function ownersOf(trx: StoreTransaction, depositKey: string): Promise<string[]> {
-  const rows = await trx
-    .selectFrom('deposit_allocations')
-    .select('payout_id')
-    .where('deposit_id', '=', depositKey)
-    .where('payout_id', 'is not', null)
-    .execute();
-  // Payouts are locked in this order everywhere; the database's collation may sort otherwise.
-  return rows.flatMap((row) => row.payout_id ?? []).sort();
+/** The payouts that a deposit was given to, locked in the order in which {@link assign} locks them. */
+async function lockOwners(trx: StoreTransaction, deposit: DepositRow): Promise<PayoutRow[]> {
+  return (
+    trx
+      .selectFrom('payouts')
+      .selectAll('payouts')
+      .innerJoin('deposit_allocations as part', 'part.payout_id', 'payouts.payout_id')
+      .where('part.deposit_id', '=', deposit.deposit_id)
+      // By bytes, as JavaScript sorts; the database's collation may sort otherwise.
+      .orderBy(sql`payouts.payout_id collate "C"`)
+      .forUpdate('payouts')
+      .execute()
+  );
 }
 
 export type AssignOutcome =
@@ -287,10 +282,8 @@ export async function assignDeposit(
 }
 
 async function describeAssignment(trx: StoreTransaction, deposit: DepositRow): Promise<AssignOutcome> {
-  const payouts = [];
-  for (const payoutId of await ownersOf(trx, deposit.deposit_id)) {
-    payouts.push({ payoutId, missing: missingDeposit(await lockExistingPayout(trx, payoutId)) });
-  }
+  const owners = await lockOwners(trx, deposit);
+  const payouts = owners.map((owner) => ({ payoutId: owner.payout_id, missing: missingDeposit(owner) }));
   return { kind: 'assigned', payouts, wake: await findWaitingForBalance(trx, [deposit.currency]) };
 }
 
@@ -316,9 +309,7 @@ async function assign(
   }
   const parts: Part[] = [];
   // In one order, or two assignments could wait for each other.
-  for (const { payoutId, amount } of to.toSorted((left, right) =>
-    left.payoutId < right.payoutId ? -1 : 1,
-  )) {
+  for (const { payoutId, amount } of to.toSorted((one, other) => (one.payoutId < other.payoutId ? -1 : 1))) {
     const payout = await lockPayout(trx, payoutId);
     const refusal = refuseAssignment(deposit, payout);
     if (payout === undefined || refusal !== undefined) return `payout ${payoutId} ${refusal ?? ''}`;

@@ -75,8 +75,8 @@ async function isServable(trx: StoreTransaction, row: PayoutRow, need: BalanceNe
   const { currency, amount } = need;
   // What the provider took too much has to be made good first.
   if (await hasShortfall(trx, [need])) return false;
-  if (compareAmounts(await balanceOf(trx, { kind: ACCOUNT_KIND.AVAILABLE }, currency), amount) < 0)
-    return false;
+  const available = await balanceOf(trx, { kind: ACCOUNT_KIND.AVAILABLE }, currency);
+  if (compareAmounts(available, amount) < 0) return false;
   const [first] = await findWaitingForBalance(trx, [currency]);
   return first === undefined || first === row.payout_id;
 }
