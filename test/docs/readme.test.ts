@@ -54,8 +54,16 @@ describe('the commands that pages name', () => {
 });
 
 describe('the upper-case words of pages', () => {
+  const TEST_SERVERS = ['TEST_POSTGRES_URL', 'TEST_TEMPORAL_ADDRESS'];
   /** Temporal's, a file's, a shell variable's; problem codes of the API. */
-  const OTHERS = ['REJECT_DUPLICATE', 'STATE_DIRECTORY', 'NEW_KEY', 'CANCEL_REFUSED', 'PAYOUT_ENDED'];
+  const OTHERS = [
+    'REJECT_DUPLICATE',
+    'STATE_DIRECTORY',
+    'NEW_KEY',
+    'CANCEL_REFUSED',
+    'PAYOUT_ENDED',
+    ...TEST_SERVERS,
+  ];
   const known = new Set<string>([...VARIABLE_NAMES, ...FAILURE_TYPES, ...DISCREPANCY_KINDS, ...OTHERS]);
 
   it.each(PAGES)('are variables, failure types or kinds of discrepancies that exist in %s', (page) => {
