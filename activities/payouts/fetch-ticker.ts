@@ -1,6 +1,6 @@
 import { compareAmounts, CURRENCY_PATTERN } from '../../src/domain/money.js';
 import { quotedAt } from '../../src/domain/price-guard.js';
-import { QbitPayInvalidRequestError, QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
+import { QbitPayInvalidRequestError, QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import { TICKER_SIDE } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
@@ -44,9 +44,5 @@ export function createFetchTicker({ qbitpay }: ActivityDependencies) {
 
 function assertPositive(price: string): void {
   if (compareAmounts(price, '0') > 0) return;
-  throw new QbitPayResponseError('getTicker', {
-    status: 200,
-    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
-    explanation: 'the price is not positive',
-  });
+  throw new QbitPayResponseError('getTicker', { explanation: 'the price is not positive' });
 }

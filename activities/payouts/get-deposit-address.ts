@@ -15,7 +15,7 @@ import {
   type FeeTerms,
   type ProviderMinimum,
 } from '../../src/domain/quote.js';
-import { QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
+import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
@@ -116,11 +116,7 @@ function readFeeTerms(account: Account, side: FeeTerms['side']): FeeTerms {
 
 function readRate(rate: string | undefined, field: string): string {
   if (rate !== undefined && compareAmounts(rate, '0') >= 0 && compareAmounts(rate, '1') < 0) return rate;
-  throw new QbitPayResponseError('getAccount', {
-    status: 200,
-    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
-    explanation: `${field} is not a rate from 0 to 1`,
-  });
+  throw new QbitPayResponseError('getAccount', { explanation: `${field} is not a rate from 0 to 1` });
 }
 
 function readMinimum(account: Account): ProviderMinimum | undefined {

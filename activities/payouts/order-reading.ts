@@ -8,7 +8,7 @@ import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_ORDER_STATUS } from '../../src/domain/provider-status.js';
 import { leastProceeds } from '../../src/domain/price-guard.js';
-import { QbitPayResponseError, RESPONSE_FLAW } from '../../src/qbitpay/errors.js';
+import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import { printableWord } from '../../src/qbitpay/printable-word.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -183,9 +183,5 @@ function describeEnd({ providerOrderId, symbol, amount, quoteAmount, fee, status
 /** A filled order that does not say what it brought in cannot be paid out from. */
 function assertComplete(order: Order): void {
   if (order.status !== PROVIDER_ORDER_STATUS.FILLED || order.quoteAmount !== undefined) return;
-  throw new QbitPayResponseError('getOrder', {
-    status: 200,
-    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
-    explanation: 'quoteAmount is missing',
-  });
+  throw new QbitPayResponseError('getOrder', { explanation: 'quoteAmount is missing' });
 }

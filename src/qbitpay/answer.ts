@@ -13,8 +13,17 @@ export interface Answer {
 
 const JSON_MEDIA_TYPE = /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i;
 
-/** @throws QbitPayResponseError `wrongType`, `notJson` */
-export function readJson(answer: Answer): unknown {
+/**
+ * @throws QbitPayResponseError `wrongType`, `notJson`, or `unexpectedShape`, which names paths and no values
+ */
+export function readAnswer<T>(answer: Answer, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(readJson(answer));
+  if (parsed.success) return parsed.data;
+  const explanation = `not the contract's at ${describeIssues(parsed.error)}`;
+  throw unusable(answer, RESPONSE_FLAW.UNEXPECTED_SHAPE, explanation);
+}
+
+function readJson(answer: Answer): unknown {
   if (!JSON_MEDIA_TYPE.test(answer.headers['content-type']?.trim() ?? '')) {
     throw unusable(answer, RESPONSE_FLAW.WRONG_TYPE, 'the content type is not JSON');
   }
@@ -24,17 +33,6 @@ export function readJson(answer: Answer): unknown {
     // The parser's message quotes the body.
     throw unusable(answer, RESPONSE_FLAW.NOT_JSON, 'the body is not a JSON text');
   }
-}
-
-/** @throws QbitPayResponseError `unexpectedShape`, naming paths and no values */
-export function readShape<T>(answer: Answer, json: unknown, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw unusable(
-    answer,
-    RESPONSE_FLAW.UNEXPECTED_SHAPE,
-    `not the contract's at ${describeIssues(parsed.error)}`,
-  );
 }
 
 function unusable(answer: Answer, reason: ResponseFlaw, explanation: string): QbitPayResponseError {

@@ -1,9 +1,8 @@
 import type { z } from 'zod';
 import type { Destination } from '../domain/destination.js';
 import type { BalanceTransactionType, ProviderPayoutStatus } from '../domain/provider-status.js';
-import { readJson, readShape } from './answer.js';
+import { readAnswer } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
-import type { Moment } from './moment.js';
 import { createResource } from './resource.js';
 import {
   accessTokenSchema,
@@ -31,22 +30,13 @@ import { PAYOUT_STATUS_WORDS, TRANSACTION_TYPE_WORDS } from './wire-words.js';
 
 export type QbitPayClientOptions = TransportOptions;
 
-export interface BalanceFilter {
-  readonly currency?: string | undefined;
-}
-
 export interface BalanceTransactionFilter {
   /** Id of the object that moved the balance; the provider wants `type` with it. */
   readonly source?: string | undefined;
   readonly type?: Exclude<BalanceTransactionType, 'other'> | undefined;
 }
 
-interface PostTiming {
-  /** When sending was decided: the deadline of the POST counts from then. @default the moment of the call */
-  readonly decidedAt?: Moment | undefined;
-}
-
-export interface NewOrder extends PostTiming {
+export interface NewOrder extends Pick<TransportRequest, 'decidedAt' | 'latestAtMs'> {
   /** Base and quote currency: `USDT/CNY`. */
   readonly symbol: string;
   readonly side: OrderSide;
@@ -55,15 +45,9 @@ export interface NewOrder extends PostTiming {
   /** Decimal: the quoted ticker price that is accepted. */
   readonly price?: string | undefined;
   readonly externalOrderId?: string | undefined;
-  /** Until when the price is good, in milliseconds of Unix time: nothing leaves after it. @default none */
-  readonly latestAtMs?: number | undefined;
 }
 
-export interface OrderFilter {
-  readonly externalOrderId?: string | undefined;
-}
-
-export interface NewPayout extends PostTiming {
+export interface NewPayout extends Pick<TransportRequest, 'decidedAt'> {
   /** Decimal, in `currency`. Whether the fee comes on top is not the client's business [I]. */
   readonly amount: string;
   readonly currency: string;
@@ -79,7 +63,8 @@ export interface PayoutFilter {
   readonly destination?: string | undefined;
 }
 
-export interface ChargeFilter {
+/** Of orders and charges. */
+export interface ExternalIdFilter {
   readonly externalOrderId?: string | undefined;
 }
 
@@ -106,7 +91,7 @@ export function createQbitPayClient(options: QbitPayClientOptions) {
     async sendTestEvent({ cbUrl }: { readonly cbUrl: string }): Promise<void> {
       // What the provider answers is not documented: any 2xx will do.
       const query = { cbUrl };
-      await transport.send({ operation: 'sendTestEvent', method: 'GET', path: '/api/v1/events/test', query });
+      await transport.send({ operation: 'sendTestEvent', path: '/api/v1/events/test', query });
     },
     /** Closes the connections that reads keep open. */
     close: () => transport.close(),
@@ -124,18 +109,18 @@ function createAccountCalls(transport: Transport) {
   return {
     async createAccessToken() {
       const request = { operation: 'createAccessToken', path: '/api/v1/accessToken' };
-      const { accessToken } = await read(transport, request, accessTokenSchema);
+      const { accessToken } = await call(transport, request, accessTokenSchema);
       return { accessToken };
     },
     getAccount: () =>
-      read(transport, { operation: 'getAccount', path: '/api/v1/accounts/show' }, accountSchema),
-    listBalances: ({ currency }: BalanceFilter = {}) => {
+      call(transport, { operation: 'getAccount', path: '/api/v1/accounts/show' }, accountSchema),
+    listBalances: ({ currency }: { readonly currency?: string | undefined } = {}) => {
       const request = { operation: 'listBalances', path: '/api/v1/balances/show', query: { currency } };
-      return read(transport, request, balancesSchema);
+      return call(transport, request, balancesSchema);
     },
     getTicker: ({ symbol, side }: { symbol: string; side: TickerSide }) => {
       const request = { operation: 'getTicker', path: '/api/v1/markets/ticker', query: { symbol, side } };
-      return read(transport, request, tickerSchema(symbol, side));
+      return call(transport, request, tickerSchema(symbol, side));
     },
     getBalanceTransaction: transactions.getOne,
     listBalanceTransactions: transactions.listPage,
@@ -144,7 +129,7 @@ function createAccountCalls(transport: Transport) {
 }
 
 function createOrderCalls(transport: Transport) {
-  const orders = createResource<Order, OrderFilter>(transport, {
+  const orders = createResource<Order, ExternalIdFilter>(transport, {
     getOperation: 'getOrder',
     listOperation: 'listOrders',
     path: ORDERS_PATH,
@@ -156,8 +141,9 @@ function createOrderCalls(transport: Transport) {
       const amount = jsonNumber('amount', rest.amount);
       const price = rest.price === undefined ? undefined : jsonNumber('price', rest.price);
       const body = { symbol, side, amount, price, externalOrderId };
-      const request = { operation: 'createOrder', path: ORDERS_PATH, body, decidedAt, latestAtMs };
-      return post(transport, request, orderSchema);
+      const timing = { decidedAt, latestAtMs };
+      const operation = 'createOrder';
+      return call(transport, { operation, method: 'POST', path: ORDERS_PATH, body, ...timing }, orderSchema);
     },
     getOrder: orders.getOne,
     listOrders: orders.listPage,
@@ -178,9 +164,10 @@ function createPayoutCalls(transport: Transport) {
       const { decidedAt, externalOrderId } = rest;
       const amount = jsonNumber('amount', rest.amount);
       const body = { amount, currency, destination, description, externalOrderId };
-      return post(
+      const operation = 'createPayout';
+      return call(
         transport,
-        { operation: 'createPayout', path: PAYOUTS_PATH, body, decidedAt },
+        { operation, method: 'POST', path: PAYOUTS_PATH, body, decidedAt },
         payoutSchema,
       );
     },
@@ -191,7 +178,7 @@ function createPayoutCalls(transport: Transport) {
 }
 
 function createChargeCalls(transport: Transport) {
-  const charges = createResource<Charge, ChargeFilter>(transport, {
+  const charges = createResource<Charge, ExternalIdFilter>(transport, {
     getOperation: 'getCharge',
     listOperation: 'listCharges',
     path: '/api/v1/charges',
@@ -200,14 +187,6 @@ function createChargeCalls(transport: Transport) {
   return { getCharge: charges.getOne, listCharges: charges.listPage, iterateCharges: charges.iterate };
 }
 
-type Call = Omit<TransportRequest, 'method'>;
-
-async function read<T>(transport: Transport, call: Call, schema: z.ZodType<T>): Promise<T> {
-  const answer = await transport.send({ ...call, method: 'GET' });
-  return readShape(answer, readJson(answer), schema);
-}
-
-async function post<T>(transport: Transport, call: Call, schema: z.ZodType<T>): Promise<T> {
-  const answer = await transport.send({ ...call, method: 'POST' });
-  return readShape(answer, readJson(answer), schema);
+async function call<T>(transport: Transport, request: TransportRequest, schema: z.ZodType<T>): Promise<T> {
+  return readAnswer(await transport.send(request), schema);
 }

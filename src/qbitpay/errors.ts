@@ -124,10 +124,15 @@ export class QbitPayResponseError extends QbitPayError {
   readonly status: number;
   readonly reason: ResponseFlaw;
 
-  constructor(operation: string, fields: { status: number; reason: ResponseFlaw; explanation: string }) {
-    super(operation, `Unusable answer from QbitPay (HTTP ${fields.status}): ${fields.explanation}`);
-    this.status = fields.status;
-    this.reason = fields.reason;
+  /** @param fields by default of a 200 whose parts make no sense together */
+  constructor(
+    operation: string,
+    fields: { readonly explanation: string; readonly status?: number; readonly reason?: ResponseFlaw },
+  ) {
+    const { explanation, status = 200, reason = RESPONSE_FLAW.UNEXPECTED_SHAPE } = fields;
+    super(operation, `Unusable answer from QbitPay (HTTP ${status}): ${explanation}`);
+    this.status = status;
+    this.reason = reason;
   }
 }
 

@@ -1,4 +1,4 @@
-import { QbitPayResponseError, RESPONSE_FLAW } from './errors.js';
+import { QbitPayResponseError } from './errors.js';
 
 /** The largest page the provider gives, and what is asked for unless a caller wants less (section Lists). */
 const MAX_PAGE_SIZE = 100;
@@ -23,14 +23,8 @@ export interface Page<T> {
   readonly isLast: boolean;
 }
 
-export interface PageQuery {
-  readonly limit: number;
-  readonly starting_after: string | undefined;
-  readonly ending_before: string | undefined;
-}
-
 /** @throws RangeError for a limit outside 1 to 100, and for both cursors at once. */
-export function toPageQuery({ limit = MAX_PAGE_SIZE, startingAfter, endingBefore }: PageRequest): PageQuery {
+export function toPageQuery({ limit = MAX_PAGE_SIZE, startingAfter, endingBefore }: PageRequest) {
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_SIZE) {
     throw new RangeError(`limit is not a whole number from 1 to ${MAX_PAGE_SIZE}`);
   }
@@ -63,16 +57,11 @@ export async function* iteratePages<T extends { id: string }>(
     yield* walked;
     const end = walked.at(-1)?.id;
     if (isLast || end === undefined) return;
-    if (cursors.has(end)) throw repeatedCursor(operation);
+    if (cursors.has(end)) {
+      const explanation = 'the list does not move on, the same cursor came twice';
+      throw new QbitPayResponseError(operation, { explanation });
+    }
     cursors.add(end);
     cursor = isNewer ? { endingBefore: end } : { startingAfter: end };
   }
-}
-
-function repeatedCursor(operation: string): QbitPayResponseError {
-  return new QbitPayResponseError(operation, {
-    status: 200,
-    reason: RESPONSE_FLAW.UNEXPECTED_SHAPE,
-    explanation: 'the list does not move on, the same cursor came twice',
-  });
 }

@@ -32,20 +32,14 @@ export function createPostAgent({ secure, deadline }: { secure: boolean; deadlin
   const createConnection = (options: unknown, callback: HandOver): undefined => {
     const socket = secure ? connectTls(options as ConnectionOptions) : connectTcp(options as NetConnectOpts);
     const readyEvent = secure ? 'secureConnect' : 'connect';
-    handOverInTime({ socket, readyEvent, deadline, callback });
+    handOverInTime(socket, readyEvent, deadline, callback);
   };
   return secure
     ? { https: Object.assign(new HttpsAgent({ keepAlive: false }), { createConnection }) }
     : { http: Object.assign(new HttpAgent({ keepAlive: false }), { createConnection }) };
 }
 
-function handOverInTime(connection: {
-  socket: Socket;
-  readyEvent: 'connect' | 'secureConnect';
-  deadline: Moment;
-  callback: HandOver;
-}): void {
-  const { socket, readyEvent, deadline, callback } = connection;
+function handOverInTime(socket: Socket, readyEvent: string, deadline: Moment, callback: HandOver): void {
   const timer = setTimeout(() => socket.destroy(new PostDeadlineError()), Math.max(0, msUntil(deadline)));
   const refuse = (error: Error) => {
     clearTimeout(timer);

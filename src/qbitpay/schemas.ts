@@ -83,24 +83,17 @@ export type BalanceTransaction = z.infer<typeof balanceTransactionSchema>;
 export const TICKER_SIDE = { ASK: 'ask', BID: 'bid' } as const;
 export type TickerSide = (typeof TICKER_SIDE)[keyof typeof TICKER_SIDE];
 
-export interface Ticker {
-  readonly symbol: string;
-  /** Unix time in milliseconds; the price is good for 30 s from then. */
-  readonly timestamp: number;
-  readonly side: TickerSide;
-  readonly price: string;
-}
-
 /** An answer for another pair or side than the one asked for is refused: it would price the wrong money. */
 export function tickerSchema(symbol: string, side: TickerSide) {
   return z
     .looseObject({
       symbol: z.literal(symbol),
+      /** Unix time in milliseconds; the price is good for 30 s from then. */
       timestamp: z.string().regex(/^\d{1,15}$/),
       ask: side === TICKER_SIDE.ASK ? decimal : z.unknown().optional(),
       bid: side === TICKER_SIDE.BID ? decimal : z.unknown().optional(),
     })
-    .transform((ticker): Ticker => {
+    .transform((ticker) => {
       return { symbol, timestamp: Number(ticker.timestamp), side, price: String(ticker[side]) };
     });
 }

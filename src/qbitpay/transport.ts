@@ -57,14 +57,15 @@ export interface TransportOptions {
 export interface TransportRequest {
   /** Name of the client method, for errors. */
   readonly operation: string;
-  readonly method: 'GET' | 'POST';
+  /** @default GET */
+  readonly method?: 'GET' | 'POST';
   /** Absolute path with escaped segments. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
   readonly body?: object | undefined;
   /** Of a POST: see {@link QbitPayTimeouts.postDeadlineMs}. @default the moment of the call */
   readonly decidedAt?: Moment | undefined;
-  /** Of a POST: an earlier deadline, in milliseconds of Unix time. @default none */
+  /** Of a POST: until when it makes sense; nothing leaves later. In milliseconds of Unix time. @default none */
   readonly latestAtMs?: number | undefined;
 }
 
@@ -89,7 +90,9 @@ export function createTransport(options: TransportOptions): Transport {
   const secure = base.protocol === 'https:';
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const http = createHttp(timeouts);
-  const readAgent = createReadAgent(secure);
+  const readAgent: SchemeAgent = secure
+    ? { https: new HttpsAgent({ keepAlive: true }) }
+    : { http: new HttpAgent({ keepAlive: true }) };
   const { maxRequestsPerSecond } = options;
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
@@ -99,12 +102,12 @@ export function createTransport(options: TransportOptions): Transport {
       const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
-      const isPost = request.method === 'POST';
+      const { method = 'GET', operation } = request;
+      const isPost = method === 'POST';
       await waitForTurn?.(isPost ? 'post' : 'read');
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');
-      const { method, operation } = request;
       const headers = { authorization: `Basic ${credentials}`, ...(body && JSON_CONTENT) };
       const stream = http.stream(url, { method, agent, headers, ...(body && { body }) });
       const exchange = await exchangeOnce(operation, { stream, protocol: url.protocol, maxResponseBytes });
@@ -125,12 +128,6 @@ function deadlineOf(
 ): Moment {
   const { monotonicMs, wallMs } = after(decidedAt, postDeadlineMs);
   return { monotonicMs, wallMs: Math.min(wallMs, latestAtMs) };
-}
-
-function createReadAgent(secure: boolean): SchemeAgent {
-  return secure
-    ? { https: new HttpsAgent({ keepAlive: true }) }
-    : { http: new HttpAgent({ keepAlive: true }) };
 }
 
 /** @throws TypeError, without quoting the URL, which might hold credentials */

@@ -4,19 +4,6 @@ import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../domain/pro
 import { parseDecimalJson } from './decimal-json.js';
 import { QbitPayWebhookFormatError } from './errors.js';
 
-/**
- * An event as it arrived (contract, section Webhooks). `data` is kept whole, numbers as decimal strings; it
- * may disagree with `type`, so money is believed to have moved only after the API was read.
- */
-export interface WebhookEvent {
-  readonly id: string;
-  readonly type: string;
-  /** False for test events, undefined when the event does not say; which value counts is a setting [I]. */
-  readonly livemode: boolean | undefined;
-  /** Empty when the event carries no object. */
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
 /** [I] The provider publishes neither type nor shape of its deposit notification; the types are a setting. */
 export const DEFAULT_DEPOSIT_EVENT_TYPES = ['deposit.confirmed'];
 
@@ -25,17 +12,6 @@ export interface PayoutNotice {
   readonly externalOrderId: string | undefined;
   /** Undefined when the event announces no end: pending, in transit, or a type that is new. */
   readonly outcome: ProviderPayoutStatus | undefined;
-}
-
-export interface DepositNotice {
-  readonly providerDepositId: string | undefined;
-  readonly currency: string;
-  /** Decimal, above 0. */
-  readonly amount: string;
-  readonly address: string | undefined;
-  readonly txHash: string | undefined;
-  readonly confirmations: number | undefined;
-  readonly status: string | undefined;
 }
 
 /** Ids and words; control characters and lone surrogates have no place in a database or a log. */
@@ -53,26 +29,38 @@ const optionalText = z
 const envelopeSchema = z.object({
   id: nonEmpty,
   type: nonEmpty,
+  /** False for test events, undefined when the event does not say; which value counts is a setting [I]. */
   livemode: z
     .boolean()
     .nullish()
     .catch(undefined)
     .transform((value) => value ?? undefined),
+  /** Empty when the event carries no object. */
   data: z.record(z.string(), z.unknown()).catch({}),
 });
+
+/**
+ * An event as it arrived (contract, section Webhooks). `data` is kept whole, numbers as decimal strings; it
+ * may disagree with `type`, so money is believed to have moved only after the API was read.
+ */
+export type WebhookEvent = z.infer<typeof envelopeSchema>;
 
 const payoutDataSchema = z.object({ id: nonEmpty, externalOrderId: optionalText });
 
 /** [I] The whole shape, after the provider's other objects. */
-const depositDataSchema = z.object({
-  id: optionalText,
-  currency: z.string().regex(CURRENCY_PATTERN),
-  amount: z.string().refine((amount) => AMOUNT_PATTERN.test(amount) && compareAmounts(amount, '0') > 0),
-  addr: optionalText,
-  txHash: optionalText,
-  confirmations: count.nullish().transform((value) => value ?? undefined),
-  status: optionalText,
-});
+const depositDataSchema = z
+  .object({
+    id: optionalText,
+    currency: z.string().regex(CURRENCY_PATTERN),
+    amount: z.string().refine((amount) => AMOUNT_PATTERN.test(amount) && compareAmounts(amount, '0') > 0),
+    addr: optionalText,
+    txHash: optionalText,
+    confirmations: count.nullish().transform((value) => value ?? undefined),
+    status: optionalText,
+  })
+  .transform(({ id, addr, ...rest }) => ({ providerDepositId: id, address: addr, ...rest }));
+
+export type DepositNotice = z.infer<typeof depositDataSchema>;
 
 /** @throws QbitPayWebhookFormatError naming the field that cannot be used, `body` for no JSON object at all */
 export function parseWebhookEvent(rawBody: Uint8Array): WebhookEvent {
@@ -112,9 +100,11 @@ export function readDepositEvent(
   acceptedTypes: readonly string[],
 ): DepositNotice | undefined {
   if (!acceptedTypes.includes(event.type)) return undefined;
-  const { id, addr, ...rest } = parseFields(depositDataSchema, event.data, ['data']);
-  if (id === undefined && rest.txHash === undefined) throw new QbitPayWebhookFormatError('data.id');
-  return { providerDepositId: id, address: addr, ...rest };
+  const notice = parseFields(depositDataSchema, event.data, ['data']);
+  if (notice.providerDepositId === undefined && notice.txHash === undefined) {
+    throw new QbitPayWebhookFormatError('data.id');
+  }
+  return notice;
 }
 
 function parseFields<T>(schema: z.ZodType<T>, value: unknown, at: readonly string[]): T {

@@ -11,17 +11,15 @@ import {
 
 /** QbitPay's words (contract, sections Payouts, Orders, Balance transactions) and ours: nobody else knows QbitPay's. */
 
-interface Words<Ours extends string, Unknown extends Ours> {
-  readonly fromWire: (word: string) => Ours;
-  readonly toWire: (word: Exclude<Ours, Unknown>) => string;
-}
-
 function words<Ours extends string, Unknown extends Ours>(
   wireWords: Readonly<Record<Exclude<Ours, Unknown>, string>>,
   unknown: Unknown,
-): Words<Ours, Unknown> {
+) {
   const ours = new Map(Object.entries<string>(wireWords).map(([word, wire]) => [wire, word as Ours]));
-  return { fromWire: (wire) => ours.get(wire) ?? unknown, toWire: (word) => wireWords[word] };
+  return {
+    fromWire: (wire: string): Ours => ours.get(wire) ?? unknown,
+    toWire: (word: Exclude<Ours, Unknown>): string => wireWords[word],
+  };
 }
 
 export const PAYOUT_STATUS_WORDS = words<ProviderPayoutStatus, 'unknown'>(
