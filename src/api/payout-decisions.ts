@@ -76,9 +76,20 @@ const CANCEL = {
   },
 };
 
-function describeDecision<Body extends z.ZodType>(operationId: string, summary: string, body: Body) {
+const DECISIONS = [
+  { operation: 'hold', summary: 'Put a payout on hold', body: decisionBody },
+  { operation: 'resume', summary: 'Take a held payout on', body: decisionBody },
+  {
+    operation: 'resolve',
+    summary: 'Say what became of a request whose outcome is not known',
+    body: resolveBody,
+  },
+  { operation: 'retry', summary: 'Make a new attempt, to another destination if need be', body: retryBody },
+] as const;
+
+function describeDecision({ operation, summary, body }: (typeof DECISIONS)[number]) {
   return {
-    operationId,
+    operationId: `${operation}Payout`,
     summary,
     tags: ['payouts'],
     description: 'With an Idempotency-Key it is carried out once, however often it is sent.',
@@ -93,18 +104,6 @@ function describeDecision<Body extends z.ZodType>(operationId: string, summary: 
     },
   };
 }
-const HOLD = describeDecision('holdPayout', 'Put a payout on hold', decisionBody);
-const RESUME = describeDecision('resumePayout', 'Take a held payout on', decisionBody);
-const RESOLVE = describeDecision(
-  'resolvePayout',
-  'Say what became of a request whose outcome is not known',
-  resolveBody,
-);
-const RETRY = describeDecision(
-  'retryPayout',
-  'Make a new attempt, to another destination if need be',
-  retryBody,
-);
 
 /** What people decide about payouts. Each call is refused, with the reason, where it makes no sense. */
 export function addPayoutDecisionRoutes(app: ApiServer, dependencies: RouteDependencies): void {
@@ -116,18 +115,14 @@ export function addPayoutDecisionRoutes(app: ApiServer, dependencies: RouteDepen
       cancelPayout(dependencies, payoutId, { actor, reason: body?.reason }),
   );
   const onRequest = authentication('operate');
-  app.post('/v1/payouts/:payoutId/hold', { onRequest, schema: HOLD }, async (request) =>
-    decidePayout(dependencies, request, { operation: 'hold', ...request.body }),
-  );
-  app.post('/v1/payouts/:payoutId/resume', { onRequest, schema: RESUME }, async (request) =>
-    decidePayout(dependencies, request, { operation: 'resume', ...request.body }),
-  );
-  app.post('/v1/payouts/:payoutId/resolve', { onRequest, schema: RESOLVE }, async (request) =>
-    decidePayout(dependencies, request, { operation: 'resolve', ...request.body }),
-  );
-  app.post('/v1/payouts/:payoutId/retry', { onRequest, schema: RETRY }, async (request) =>
-    decidePayout(dependencies, request, { operation: 'retry', ...request.body }),
-  );
+  for (const decision of DECISIONS) {
+    const { operation } = decision;
+    const schema = describeDecision(decision);
+    app.post(`/v1/payouts/:payoutId/${operation}`, { onRequest, schema }, async (request) =>
+      // The body was validated by the schema of this operation.
+      decidePayout(dependencies, request, { operation, ...request.body } as DecisionContent),
+    );
+  }
 }
 
 async function cancelPayout(
