@@ -11,26 +11,17 @@ import {
 } from '../domain/money.js';
 import type { AssignOutcome } from '../temporal/deposit-gateway.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
-import {
-  BODY_PROBLEMS,
-  explainUnknownCursor,
-  INPUT_PROBLEMS,
-  problemAnswer,
-  ProblemError,
-} from './problem.js';
+import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError } from './problem.js';
 import {
   answer,
   currency,
   decimal,
   depositId,
   failureType,
-  listOf,
   namedObject,
-  pageQuery,
   payoutId,
   time,
-  toList,
-  toListRequest,
   txHash,
   withScaledAmount,
 } from './schemas.js';
@@ -208,12 +199,9 @@ const ASSIGN = {
 
 export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies): void {
   const { store, deposits, authentication } = dependencies;
-  app.get('/v1/deposits', { onRequest: authentication('read'), schema: LIST }, async ({ query }) => {
-    const page = await store.deposits
-      .listDeposits(toListRequest(query))
-      .catch(explainUnknownCursor('deposit'));
-    return toList(page.items.map(toReceivedDeposit), page.hasMore);
-  });
+  app.get('/v1/deposits', { onRequest: authentication('read'), schema: LIST }, async ({ query }) =>
+    answerPage('deposit', store.deposits.listDeposits(toListRequest(query)), toReceivedDeposit),
+  );
   app.post(
     '/v1/deposits',
     { onRequest: authentication('operate'), schema: RECORD },

@@ -1,21 +1,18 @@
 import { z } from 'zod';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
-import { COMMON_PROBLEMS, explainUnknownCursor, INPUT_PROBLEMS } from './problem.js';
+import { answerPage, listOf, pageQuery, toList, toListRequest } from './paging.js';
+import { COMMON_PROBLEMS, INPUT_PROBLEMS } from './problem.js';
 import {
   answer,
   currency,
   decimal,
   depositId,
-  listOf,
   namedObject,
-  pageQuery,
   payoutId,
   scaledAmounts,
   signedPosting,
   time,
-  toList,
-  toListRequest,
   withScaledAmount,
 } from './schemas.js';
 import type { CurrencyBalance, LedgerEntry } from '../store/ledger/ledger-reading.js';
@@ -131,10 +128,7 @@ export function addLedgerRoutes(app: ApiServer, { store, authentication }: Route
   app.get('/v1/balances', { onRequest, schema: BALANCES }, async () =>
     toList((await store.ledger.readBalances()).map(toBalance), false),
   );
-  app.get('/v1/ledger', { onRequest, schema: ENTRIES }, async ({ query }) => {
-    const page = await store.ledger
-      .listLedgerEntries(toListRequest(query))
-      .catch(explainUnknownCursor('entry'));
-    return toList(page.items.map(toLedgerEntry), page.hasMore);
-  });
+  app.get('/v1/ledger', { onRequest, schema: ENTRIES }, async ({ query }) =>
+    answerPage('entry', store.ledger.listLedgerEntries(toListRequest(query)), toLedgerEntry),
+  );
 }

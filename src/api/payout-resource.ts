@@ -11,7 +11,6 @@ import type { OpeningPayout } from '../temporal/payout-gateway.js';
 import {
   decimal,
   failureType,
-  listOf,
   namedObject,
   payoutId,
   scaledAmounts,
@@ -138,8 +137,6 @@ export const unstoredPayout = payoutWithTimeline
     updatedAt: time.nullable(),
   })
   .meta({ id: 'UnstoredPayout' });
-
-export const payoutList = listOf('PayoutList', payout);
 
 export function toStartedPayout(request: PayoutRequest): z.output<typeof startedPayout> {
   return { ...request, status: PAYOUT_STATUS.OPENING, funding: fundingOf(request), deposit: null };

@@ -15,12 +15,12 @@ import { findPayoutRequestProblems, type PayoutRequest } from '../domain/payout-
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
+import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
 import {
   amountMode,
   funding,
   openedPayout,
   payout,
-  payoutList,
   payoutStatus,
   payoutWithTimeline,
   startedPayout,
@@ -30,24 +30,8 @@ import {
   toUnstoredPayout,
   unstoredPayout,
 } from './payout-resource.js';
-import {
-  BODY_PROBLEMS,
-  explainUnknownCursor,
-  INPUT_PROBLEMS,
-  problemAnswer,
-  ProblemError,
-  retryAfter,
-} from './problem.js';
-import {
-  answer,
-  currency,
-  pageQuery,
-  payoutId,
-  payoutParams,
-  toList,
-  toListRequest,
-  txHash,
-} from './schemas.js';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { answer, currency, payoutId, payoutParams, txHash } from './schemas.js';
 import { DEPOSIT_STATUS } from '../store/schema.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
@@ -134,7 +118,7 @@ const LIST = {
   summary: 'List payouts, newest first',
   tags: ['payouts'],
   querystring: pageQuery(payoutId, 'payouts', { status: payoutStatus.optional() }),
-  response: { 200: answer('A page of payouts.', payoutList), ...INPUT_PROBLEMS },
+  response: { 200: answer('A page of payouts.', listOf('PayoutList', payout)), ...INPUT_PROBLEMS },
 };
 
 export const NO_SUCH_PAYOUT = problemAnswer('There is no payout with this id.');
@@ -178,10 +162,9 @@ export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies)
     { onRequest: authentication('create'), schema: CREATE },
     async ({ body, actor }, reply) => createPayout(dependencies, body, actor, reply),
   );
-  app.get('/v1/payouts', { onRequest: authentication('read'), schema: LIST }, async ({ query }) => {
-    const page = await store.payouts.listPayouts(toListRequest(query)).catch(explainUnknownCursor('payout'));
-    return toList(page.items.map(toPayout), page.hasMore);
-  });
+  app.get('/v1/payouts', { onRequest: authentication('read'), schema: LIST }, async ({ query }) =>
+    answerPage('payout', store.payouts.listPayouts(toListRequest(query)), toPayout),
+  );
   app.get(
     '/v1/payouts/:payoutId',
     { onRequest: authentication('read'), schema: GET },

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { FailureType } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
 import { namedObject } from './schemas.js';
-import { UnknownCursorError } from '../store/paging.js';
 
 /** Every kind of error answer (RFC 9457); a payout that was rejected is answered with its failure type instead. */
 export const PROBLEMS = {
@@ -71,16 +70,6 @@ export class ProblemError extends Error {
 /** For a problem that may be over after so many seconds. */
 export function retryAfter(seconds: number) {
   return { headers: { 'retry-after': String(seconds) } };
-}
-
-/** Turns the error of a list whose cursor names nothing into 400; all other errors stay what they are. */
-export function explainUnknownCursor(thing: 'payout' | 'deposit' | 'entry') {
-  return (error: unknown): never => {
-    if (!(error instanceof UnknownCursorError)) throw error;
-    throw new ProblemError('VALIDATION_FAILED', `The cursor names no ${thing}.`, {
-      errors: [{ field: error.field, message: `names no ${thing}` }],
-    });
-  };
 }
 
 const problem = namedObject('Problem', {
