@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { REQUEST_STATE, type RequestState } from '../src/store/schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation } from '../src/store/schema.js';
 import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import type { QbitPayError } from '../src/qbitpay/errors.js';
@@ -78,24 +78,23 @@ export function toRetryLaterFailure({ message, afterMs }: RetryLaterError): Appl
   });
 }
 
+/** What became of a request that moves money; `state` is what its provider request is set to. */
 export type PostVerdict =
   /** Nothing took effect; the same request may be sent again when the reason is gone. */
   | {
       readonly kind: 'retryLater';
-      readonly providerRequest: Extract<RequestState, 'not_sent' | 'retry_later'>;
-      readonly type: FailureType;
-      readonly retryAfterMs: number | undefined;
+      readonly state: 'not_sent' | 'retry_later';
+      readonly reason: FailureType;
+      readonly afterMs: number;
     }
   /** The price is no longer valid: ask for a new one. Orders only. */
-  | { readonly kind: 'priceRefused'; readonly providerRequest: Extract<RequestState, 'retry_later'> }
-  /** `invalid_request_error`: final. */
-  | { readonly kind: 'invalid'; readonly providerRequest: Extract<RequestState, 'refused'> }
-  /** Understood and refused, for a person to look at. */
-  | { readonly kind: 'refused'; readonly providerRequest: Extract<RequestState, 'refused'> }
+  | { readonly kind: 'priceRefused'; readonly state: 'retry_later' }
+  /** `invalid`: an `invalid_request_error`. `refused`: understood and refused, for a person to look at. */
+  | { readonly kind: 'invalid' | 'refused'; readonly state: 'refused' }
   /** It may have taken effect. */
-  | { readonly kind: 'unknown'; readonly providerRequest: Extract<RequestState, 'unknown'> };
+  | { readonly kind: 'unknown'; readonly state: 'unknown' };
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', providerRequest: REQUEST_STATE.UNKNOWN };
+const UNKNOWN: PostVerdict = { kind: 'unknown', state: REQUEST_STATE.UNKNOWN };
 
 /** The refusals that are documented (contract, section Errors); any other 4xx may be somebody else's, after the effect. */
 const DOCUMENTED_REFUSALS: readonly number[] = [400, 401, 402, 403, 404];
@@ -105,12 +104,7 @@ const TOO_MANY_REQUESTS = 429;
  * The outcome of a request that moves money. Only what is documented, with its error object, counts as refused
  * (a key refusal also without any body: contract, section Errors); everything that is not certain is unknown.
  */
-export function classifyPostError(
-  operation: 'createPayout',
-  error: unknown,
-): Exclude<PostVerdict, { kind: 'priceRefused' }>;
-export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict;
-export function classifyPostError(operation: 'createOrder' | 'createPayout', error: unknown): PostVerdict {
+export function classifyPostError(operation: RequestOperation, error: unknown): PostVerdict {
   if (error instanceof QbitPayConnectionError && !error.sent) {
     return retryLater(REQUEST_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
   }
@@ -123,13 +117,13 @@ export function classifyPostError(operation: 'createOrder' | 'createPayout', err
     return retryLater(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
   }
   if (error instanceof QbitPayInvalidRequestError) {
-    return operation === 'createOrder' && error.status === PRICE_REFUSED_STATUS
-      ? { kind: 'priceRefused', providerRequest: REQUEST_STATE.RETRY_LATER }
-      : { kind: 'invalid', providerRequest: REQUEST_STATE.REFUSED };
+    return operation === REQUEST_OPERATION.ORDER && error.status === PRICE_REFUSED_STATUS
+      ? { kind: 'priceRefused', state: REQUEST_STATE.RETRY_LATER }
+      : { kind: 'invalid', state: REQUEST_STATE.REFUSED };
   }
   // [I] `api_error` says that the request was understood and refused with 402 only; else its outcome is unknown.
   return error.status === UNDERSTOOD_AND_REFUSED_STATUS
-    ? { kind: 'refused', providerRequest: REQUEST_STATE.REFUSED }
+    ? { kind: 'refused', state: REQUEST_STATE.REFUSED }
     : UNKNOWN;
 }
 
@@ -138,12 +132,8 @@ const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;
 
-function retryLater(
-  providerRequest: 'not_sent' | 'retry_later',
-  type: FailureType,
-  retryAfterMs?: number,
-): PostVerdict {
-  return { kind: 'retryLater', providerRequest, type, retryAfterMs };
+function retryLater(state: 'not_sent' | 'retry_later', reason: FailureType, afterMs = 0): PostVerdict {
+  return { kind: 'retryLater', state, reason, afterMs };
 }
 
 /** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */

@@ -4,8 +4,9 @@ import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import type { PayoutPolicy } from '../src/domain/policy.js';
 
 /**
- * The activities as workflows call them: time-outs, retry rules, and what the Temporal UI shows beside each. None has a `scheduleToClose`: a payout may wait for an outage of
- * days, and a retry delay that reaches beyond it would fail the activity at once.
+ * The activities as workflows call them: time-outs, retry rules, and what the Temporal UI shows beside each. None has a
+ * `scheduleToClose`: a payout may wait for an outage of days, and a retry delay that reaches beyond it would fail the
+ * activity at once.
  */
 
 /** Reads of the provider: a few quick attempts, then the workflow shows the reason and waits longer. */
@@ -15,8 +16,8 @@ const READ: ActivityOptions = {
 };
 
 /**
- * Requests that move money: one attempt; run again by the workflow they find their provider request. The time is more than
- * the request (80 s) and the writing of its answer can take together; a worker that dies is noticed by its heartbeat.
+ * Requests that move money: one attempt; run again by the workflow they find their provider request. The time is more
+ * than the request (80 s) and the writing of its answer can take together; a worker that dies is noticed by its heartbeat.
  */
 const POST: ActivityOptions = {
   startToCloseTimeout: '4m',
@@ -40,7 +41,7 @@ const POLL: ActivityOptions = {
 };
 
 /** Readings of all of the provider's list: as polls, but each may take long. */
-const RESOLVE_OUTCOME: ActivityOptions = {
+const LONG_POLL: ActivityOptions = {
   ...POLL,
   startToCloseTimeout: '30m',
   heartbeatTimeout: '60s',
@@ -53,7 +54,7 @@ const STORE: ActivityOptions = {
 };
 
 /** What a person decided: the store is waited for; a provider that does not answer is told to whoever decided. */
-const OPERATE: ActivityOptions = {
+const DECISION: ActivityOptions = {
   startToCloseTimeout: '10m',
   heartbeatTimeout: '60s',
   retry: {
@@ -68,71 +69,44 @@ const OPERATE: ActivityOptions = {
   },
 };
 
-export const { fetchTicker } = proxyActivities<Activities>({
-  ...READ,
-  summary: 'price of the funding currency',
-});
-export const { getDepositAddress } = proxyActivities<Activities>({
-  ...READ,
-  summary: 'deposit address, fees and minimum of the account',
-});
-export const { getPayout } = proxyActivities<Activities>({
-  ...READ,
-  summary: 'read the payout after a webhook',
-});
-
-export const { placeOrder } = proxyActivities<Activities>({ ...POST, summary: 'sell the deposit' });
-export const { createPayout } = proxyActivities<Activities>({
-  ...POST,
-  summary: 'create the payout at QbitPay',
-});
-
-export const { pollOrder } = proxyActivities<Activities>({
-  ...POLL,
-  summary: 'wait until the order is filled',
-});
-export const { pollSettlement } = proxyActivities<Activities>({
-  ...POLL,
-  summary: 'wait until the payout is settled',
-});
-export const { pollReservation } = proxyActivities<Activities>({
-  ...POLL,
-  summary: 'wait until the available balance suffices',
-});
-export const { awaitReturn } = proxyActivities<Activities>({
-  ...POLL,
-  summary: 'wait until the money is back',
-});
-export const { verifyDeposit } = proxyActivities<Activities>({
-  ...POLL,
-  summary: 'wait until QbitPay shows the money',
-});
-export const { resolveOutcome } = proxyActivities<Activities>({
-  ...RESOLVE_OUTCOME,
-  summary: 'look for the request at QbitPay',
-});
-
-export const { operatePayout } = proxyActivities<Activities>({
-  ...OPERATE,
-  summary: 'carry out what a person decided',
-});
-export const { closeFunding } = proxyActivities<Activities>(OPERATE);
-export const { holdPayout, allocateDeposit, assignDeposit, reserveFunds } =
-  proxyActivities<Activities>(STORE);
-
 /** Pages through the provider's lists; the next run is the retry, and whoever asked is told. */
-export const { reconcile } = proxyActivities<Activities>({
+const RECONCILE: ActivityOptions = {
   startToCloseTimeout: '10m',
   heartbeatTimeout: '60s',
   retry: { initialInterval: '1s', maximumAttempts: 3 },
-  summary: 'compare ledger and payouts with QbitPay',
-});
+};
 
 /** The sweep over the webhook inbox: the next sweep is the retry. */
-export const { dispatchDueWebhooks } = proxyActivities<Activities>({
-  startToCloseTimeout: '2m',
-  retry: { maximumAttempts: 1 },
-});
+const SWEEP: ActivityOptions = { startToCloseTimeout: '2m', retry: { maximumAttempts: 1 } };
+
+function proxy<Name extends keyof Activities>(name: Name, options: ActivityOptions, summary?: string) {
+  return proxyActivities<Activities>(summary === undefined ? options : { ...options, summary })[name];
+}
+
+export const fetchTicker = proxy('fetchTicker', READ, 'price of the funding currency');
+export const getDepositAddress = proxy('getDepositAddress', READ, 'deposit address, fees and minimum');
+export const getPayout = proxy('getPayout', READ, 'read the payout after a webhook');
+
+export const placeOrder = proxy('placeOrder', POST, 'sell the deposit');
+export const createPayout = proxy('createPayout', POST, 'create the payout at QbitPay');
+
+export const pollOrder = proxy('pollOrder', POLL, 'wait until the order is filled');
+export const pollSettlement = proxy('pollSettlement', POLL, 'wait until the payout is settled');
+export const pollReservation = proxy('pollReservation', POLL, 'wait until the available balance suffices');
+export const awaitReturn = proxy('awaitReturn', POLL, 'wait until the money is back');
+export const verifyDeposit = proxy('verifyDeposit', POLL, 'wait until QbitPay shows the money');
+export const resolveOutcome = proxy('resolveOutcome', LONG_POLL, 'look for the request at QbitPay');
+
+export const operatePayout = proxy('operatePayout', DECISION, 'carry out what a person decided');
+export const closeFunding = proxy('closeFunding', DECISION);
+
+export const holdPayout = proxy('holdPayout', STORE);
+export const reserveFunds = proxy('reserveFunds', STORE);
+export const allocateDeposit = proxy('allocateDeposit', STORE);
+export const assignDeposit = proxy('assignDeposit', STORE);
+
+export const reconcile = proxy('reconcile', RECONCILE, 'compare ledger and payouts with QbitPay');
+export const dispatchDueWebhooks = proxy('dispatchDueWebhooks', SWEEP);
 
 /** Waits until the provider answers, for ever, and without adding to the history while it does not. */
 export async function awaitProvider(

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import { FAILURE_TYPE, FAILURES, isFailureType, type FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, isFailureType, type FailureType } from '../src/domain/failure-type.js';
 
 /** Why an activity did not answer, in the engine's words; a time-out or a lost database is the engine's own. */
 export function failureTypeOf(error: unknown): FailureType {
@@ -16,12 +16,7 @@ export function retryAfterMsOf(error: unknown): number {
   return typeof retryAfterMs === 'number' ? retryAfterMs : 0;
 }
 
-/** Fails the workflow: it was started with something that is no payout request. */
-export function invalidRequest(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: FAILURE_TYPE.INVALID_REQUEST, message, nonRetryable: true });
-}
-
-/** Whoever decided is told that QbitPay has to be read first, and why it cannot be; nothing was changed. */
-export function cannotBeRead(type: FailureType): ApplicationFailure {
-  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
+/** What whoever started, asked or decided something is told; repeating the same changes nothing. */
+export function refusal(type: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true });
 }

@@ -10,9 +10,8 @@ import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status
 import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
-import { recordAccepted } from './accepted-payout.js';
+import { recordAccepted } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import { isNothing, scanPayouts } from '../provider/provider-scan.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
@@ -35,7 +34,7 @@ export function createCreatePayout(deps: ActivityDependencies) {
     if (!PAYABLE_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
-    const known = await answerFromRequest(deps, payoutId, id);
+    const known = await answerFromRequest(deps, { payoutId, id });
     return known ?? sendGuarded(deps, describePost(deps, payout, id, decidedAt));
   };
 }
@@ -54,11 +53,12 @@ function describePost(
   decidedAt: Moment,
 ): GuardedPost<Payout, RequestNext> {
   const { store, qbitpay } = deps;
-  const { payoutId } = payout;
+  const { payoutId, request } = payout;
+  const { currency, destination, description } = request;
   const { externalOrderId } = id;
   return {
     payoutId,
-    providerRequest: id,
+    id,
     detail: 'sending the payout to QbitPay',
     decidedAt,
     size: () => sizePayout(deps, payout),
@@ -72,17 +72,22 @@ function describePost(
       const announced = await store.webhooks.announcedObjectsOf(payoutId);
       return isNothing(await scanPayouts(qbitpay, id, firstSentAt.getTime(), announced));
     },
-    send: ({ amount }, since) => send(deps, payout, { amount, externalOrderId, decidedAt: since }),
+    send: ({ amount }, since) =>
+      qbitpay.createPayout({
+        amount,
+        currency,
+        destination,
+        externalOrderId,
+        decidedAt: since,
+        ...(description === undefined ? {} : { description }),
+      }),
     isOurs: (answer) => answer.externalOrderId === externalOrderId,
-    accept: (answer, { amount }) => {
+    accept: (answer, asked) => {
       log.info('payout accepted', { payoutId, providerPayoutId: answer.id });
-      return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
+      return recordAccepted(deps, payout, { id, answer, asked });
     },
-    classify: (error) => classifyPostError('createPayout', error),
-    toRejection: (error, verdict) => ({
-      type: verdict.kind === 'invalid' ? invalidTypeOf(payout) : FAILURE_TYPE.PROVIDER_REFUSED,
-      message: maskProviderText(error, payout.request.destination),
-    }),
+    invalidType: invalidTypeOf(payout),
+    destination,
     priceRefused: { kind: 'resolveOutcome' },
   };
 }
@@ -118,18 +123,4 @@ export async function isPayoutCovered(
   payout: PayoutRecord,
 ): Promise<boolean> {
   return (await sizePayout(deps, payout)) !== undefined;
-}
-
-async function send(
-  { qbitpay }: ActivityDependencies,
-  { request }: PayoutRecord,
-  sending: { readonly amount: string; readonly externalOrderId: string; readonly decidedAt: Moment },
-): Promise<Payout> {
-  const { currency, destination, description } = request;
-  return qbitpay.createPayout({
-    ...sending,
-    currency,
-    destination,
-    ...(description === undefined ? {} : { description }),
-  });
 }

@@ -1,46 +1,36 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
-import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { OPERATOR_ACTION } from '../../src/domain/operator-action.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
-import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import {
   isFailedOrCancelled,
   PROVIDER_ORDER_STATUS,
   PROVIDER_PAYOUT_STATUS,
   type ProviderOrderStatus,
-  type ProviderStatus,
 } from '../../src/domain/provider-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
-import { discrepancyOf, toProviderRecord } from './accepted-payout.js';
+import { toAcceptedObject } from './accepted-object.js';
 import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
 import { readMovement } from './order-movement.js';
-import { toOrderRecord } from './order-reading.js';
+import { toOrderRecord } from './order-record.js';
 import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decided about a payout. */
-export type PayoutOperation = {
-  /** Name of the API key. */
-  readonly actor: string;
-  readonly reason: string;
-} & (
+export type PayoutOperation =
   | { readonly action: 'hold' | 'resume' | 'resend' | 'close' }
   | { readonly action: 'adopt'; readonly providerId: string }
-  | { readonly action: 'retry'; readonly destination?: Destination | undefined }
-);
+  | { readonly action: 'retry'; readonly destination?: Destination | undefined };
 
-export interface OperatePayoutInput {
-  readonly payoutId: string;
-  /** Id of the Temporal update: what is carried out again under the same one changes nothing. */
-  readonly operationId: string;
+/** `operationId`: what is carried out again under the same one changes nothing. */
+export interface OperatePayoutInput extends Decision {
   readonly operation: PayoutOperation;
   /** How long after it was sent nobody sends a request again. */
   readonly unknownOutcomeWaitSeconds: number;
@@ -59,11 +49,9 @@ export function createOperatePayout(deps: ActivityDependencies) {
 
 async function carryOut(
   deps: ActivityDependencies,
-  { payoutId, operationId, operation, unknownOutcomeWaitSeconds }: OperatePayoutInput,
+  { operation, unknownOutcomeWaitSeconds, ...decision }: OperatePayoutInput,
 ): Promise<DecisionOutcome> {
   const { decisions } = deps.store;
-  const { actor, reason } = operation;
-  const decision = { operationId, payoutId, actor, reason };
   switch (operation.action) {
     case 'hold':
       return decisions.hold(decision);
@@ -94,36 +82,33 @@ async function carryOut(
   }
 }
 
-type Adoption = Decision & { readonly providerId: string };
-
-/** The provider's object must carry the payout's own `externalOrderId`: that alone is identity. */
-async function adopt(deps: ActivityDependencies, adoption: Adoption): Promise<DecisionOutcome> {
-  const payout = await deps.store.payouts.getPayout(adoption.payoutId);
-  return payout.heldFrom === PAYOUT_STATUS.CONVERTING
-    ? adoptOrder(deps, payout, adoption)
-    : adoptPayout(deps, payout, adoption);
+/** QbitPay's object must carry the request's own `externalOrderId`: that alone is identity. */
+async function adopt(
+  deps: ActivityDependencies,
+  { providerId, ...decision }: Decision & { readonly providerId: string },
+): Promise<DecisionOutcome> {
+  const { store, qbitpay } = deps;
+  const payout = await store.payouts.getPayout(decision.payoutId);
+  const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
+  const adopted = isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING };
+  const id = providerRequestIdOf(adopted);
+  const { asked } = await store.requests.get(id);
+  const answer = await orNone<Order | Payout>(() =>
+    isOrder ? qbitpay.getOrder(providerId) : qbitpay.getPayout(providerId),
+  );
+  if (answer === undefined || !answersTo(answer, id.externalOrderId, asked)) {
+    return refuse(`QbitPay shows no ${providerId} with the externalOrderId ${id.externalOrderId}`);
+  }
+  const others = await readOthers(deps, adopted, answer);
+  if ('message' in others) return others;
+  return store.decisions.adopt(decision, { ...toAcceptedObject(payout, { id, answer, asked }), ...others });
 }
 
-async function adoptPayout(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  { providerId, ...decision }: Adoption,
-): Promise<DecisionOutcome> {
-  const { payoutId, payoutAttempt } = payout;
-  const id = {
-    operation: REQUEST_OPERATION.PAYOUT,
-    externalOrderId: payoutExternalId(payoutId, payoutAttempt),
-  };
-  const { externalOrderId } = id;
-  const answer = await orNone(() => deps.qbitpay.getPayout(providerId));
-  if (answer?.externalOrderId !== externalOrderId) return notOurs(providerId, externalOrderId);
-  const { asked } = await deps.store.requests.get(id);
-  const others = await readOthers(deps, payout, answer, PROVIDER_PAYOUT_STATUS.PAID);
-  if ('message' in others) return others;
-  const postAmount = asked?.amount ?? answer.amount;
-  const record = toProviderRecord({ answer, postAmount, externalOrderId });
-  const discrepancy = discrepancyOf(answer, payout.request.currency);
-  return deps.store.decisions.adopt(decision, { object: record, discrepancy, ...others });
+/** An order that names nobody is taken on a person's word, if it is what was asked for. */
+function answersTo(answer: Order | Payout, externalOrderId: string, asked: SentAmount | null): boolean {
+  return 'symbol' in answer && answer.externalOrderId === undefined
+    ? couldAnswerTo(answer, asked)
+    : answer.externalOrderId === externalOrderId;
 }
 
 /**
@@ -134,10 +119,9 @@ async function readOthers(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   adopted: Order | Payout,
-  done: ProviderStatus,
 ): Promise<{ readonly alsoDone: readonly string[] } | Refusal> {
-  const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
-  const scan = await scanFor(deps, isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
+  const done = 'symbol' in adopted ? PROVIDER_ORDER_STATUS.FILLED : PROVIDER_PAYOUT_STATUS.PAID;
+  const scan = await scanFor(deps, payout);
   const others = scan.found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
   if (open !== undefined) return refuse(rivalWords(open));
@@ -145,33 +129,6 @@ async function readOthers(
     return refuse(`QbitPay has ${others[0].id} as ${done}: adopt that`);
   }
   return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refuse(UNREADABLE);
-}
-
-async function adoptOrder(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  { providerId, ...decision }: Adoption,
-): Promise<DecisionOutcome> {
-  const { payoutId, orderAttempt } = payout;
-  const externalOrderId = orderExternalId(payoutId, orderAttempt);
-  const { asked } = await deps.store.requests.get({
-    operation: REQUEST_OPERATION.ORDER,
-    externalOrderId,
-  });
-  const answer = await orNone(() => deps.qbitpay.getOrder(providerId));
-  if (answer === undefined || !isOrAnswersTo(answer, externalOrderId, asked)) {
-    return notOurs(providerId, externalOrderId);
-  }
-  const others = await readOthers(deps, payout, answer, PROVIDER_ORDER_STATUS.FILLED);
-  if ('message' in others) return others;
-  return deps.store.decisions.adopt(decision, { object: toOrderRecord(externalOrderId, answer), ...others });
-}
-
-/** One that names nobody is taken on a person's word, if it is what was asked for. */
-function isOrAnswersTo(answer: Order, externalOrderId: string, asked: SentAmount | null): boolean {
-  return answer.externalOrderId === undefined
-    ? couldAnswerTo(answer, asked)
-    : answer.externalOrderId === externalOrderId;
 }
 
 /** The attempt before is over only if QbitPay says so still: of two that live, both would be carried out. */
@@ -274,7 +231,3 @@ const GOING_ON: readonly ProviderOrderStatus[] = [
   PROVIDER_ORDER_STATUS.PENDING,
   PROVIDER_ORDER_STATUS.FILLED,
 ];
-
-function notOurs(providerId: string, externalOrderId: string): Refusal {
-  return refuse(`QbitPay shows no ${providerId} with the externalOrderId ${externalOrderId}`);
-}

@@ -19,13 +19,12 @@ import {
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { classifyPostError, maskProviderText, type PostVerdict } from '../failure-mapping.js';
 import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import type { Price } from './fetch-ticker.js';
 import { isNothing, scanOrders } from '../provider/provider-scan.js';
-import { readOrder, toOrderRecord, type OrderProgress } from './order-reading.js';
+import { recordAccepted } from './accepted-object.js';
+import { readOrder, type OrderProgress } from './order-reading.js';
 import { readState, type PayoutState } from '../payout-state.js';
-import { persistWithRetry } from '../persist-with-retry.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface PlaceOrderInput {
@@ -62,7 +61,7 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (!CONVERTIBLE_STATUSES.includes(payout.status)) return readState(store, payoutId);
     const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
     // What was sent comes first, whatever the price is now.
-    const known = await answerFromRequest(deps, payoutId, id);
+    const known = await answerFromRequest(deps, { payoutId, id });
     if (known !== undefined) return known;
     const done = await readConverted(deps, payout);
     const answer = (kind: 'pay' | 'priceUnusable' | 'priceMoved'): Promise<PlaceOrderResult> =>
@@ -94,7 +93,7 @@ function describePost(
   const { externalOrderId } = id;
   return {
     payoutId,
-    providerRequest: id,
+    id,
     detail: `selling at ${price.bid}`,
     decidedAt,
     size: () => sizeOrder(deps, payout, price.bid),
@@ -115,17 +114,15 @@ function describePost(
       }),
     // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
     isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
-    accept: async (answer) => {
+    accept: async (answer, asked) => {
       log.info('order accepted', { payoutId, providerOrderId: answer.id });
-      const order = toOrderRecord(externalOrderId, answer);
-      await persistWithRetry(() => store.requests.accept(payoutId, order));
+      await recordAccepted(deps, payout, { id, answer, asked });
       return readOrder(deps, await store.payouts.getPayout(payoutId), maxSlippageBps);
     },
-    classify: (error) => classifyPostError('createOrder', error),
-    toRejection: (error, verdict) => ({
-      type: isRefusedForGood(verdict, done) ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
-      message: maskProviderText(error, payout.request.destination),
-    }),
+    // Once something was converted, a person has to find another way for the money.
+    invalidType:
+      compareAmounts(done.sold, '0') === 0 ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
+    destination: payout.request.destination,
     priceRefused: { kind: 'priceUnusable' },
   };
 }
@@ -159,11 +156,6 @@ function amountIn(funds: readonly Funds[], currency: string): string {
 function feeTermsOf({ feeTerms }: PayoutRecord): FeeTerms {
   if (feeTerms === null) throw new Error('the payout was never opened');
   return feeTerms;
-}
-
-/** Once something was converted, a person has to find another way for the money. */
-function isRefusedForGood({ kind }: PostVerdict, { sold }: Converted): boolean {
-  return kind === 'invalid' && compareAmounts(sold, '0') === 0;
 }
 
 /** How much to sell; undefined when the payout's own money does not cover it or it would be below the minimum. */

@@ -1,7 +1,8 @@
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { PayoutState } from '../payout-state.js';
 import { RetryLaterError } from '../retry-later.js';
-import { holdUnclear, readOrder, type OrderProgress } from './order-reading.js';
+import { holdForOrder, readOrder, type OrderProgress } from './order-reading.js';
 
 export interface PollOrderInput {
   readonly payoutId: string;
@@ -21,7 +22,9 @@ export function createPollOrder(deps: ActivityDependencies) {
     if (state.next?.kind !== 'awaitOrder') return state;
     const { unclear } = state.next;
     if (unclear === undefined) throw new RetryLaterError('the order is pending', { afterMs: pollIntervalMs });
-    if (unclear.forMs >= unknownOutcomeWaitSeconds * 1_000) return holdUnclear(deps, payout, unclear.why);
+    if (unclear.forMs >= unknownOutcomeWaitSeconds * 1_000) {
+      return holdForOrder(deps, payout, FAILURE_TYPE.ORDER_UNCLEAR, unclear.why);
+    }
     throw new RetryLaterError(unclear.why, { afterMs: pollIntervalMs });
   };
 }

@@ -2,18 +2,15 @@ import { log } from '@temporalio/activity';
 import type { Store } from '../../src/store/store.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
-import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
+import { REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isWithinLimit } from '../../src/domain/resend-limits.js';
-import type { Order, Payout } from '../../src/qbitpay/schemas.js';
-import { recordAccepted } from './accepted-payout.js';
+import { recordAccepted } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { RetryLaterError } from '../retry-later.js';
-import { toOrderRecord } from './order-reading.js';
 import { providerRequestIdOf, isNothing, scanFor } from '../provider/provider-scan.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
-import { persistWithRetry } from '../persist-with-retry.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 export interface ResolveOutcomeInput {
@@ -62,8 +59,11 @@ async function lookOnce(deps: ActivityDependencies, input: ResolveOutcomeInput):
   const id = providerRequestIdOf(payout);
   // Before the search: only what is read after the wait for an unknown outcome counts.
   const providerRequest = await store.requests.get(id);
-  if (providerRequest.state !== REQUEST_STATE.UNKNOWN)
-    return isHeld ? release(deps, payoutId, id) : readState(store, payoutId);
+  if (providerRequest.state !== REQUEST_STATE.UNKNOWN) {
+    // Its sender came back: a payout that was held for it goes on from what it wrote.
+    if (isHeld) await store.payouts.releaseKnown(payoutId, id);
+    return readState(store, payoutId);
+  }
   // On hold nothing is sent, whoever allowed it before.
   if (providerRequest.mayBeResent && !isHeld) return readState(store, payoutId);
   const result = await search(deps, payout, { id, providerRequest, input });
@@ -86,16 +86,6 @@ async function isElsewhere(
 ): Promise<boolean> {
   if (status !== PAYOUT_STATUS.HELD || holdReason !== heldAs) return true;
   return (await readState(store, payoutId)).providerPayoutId !== null;
-}
-
-/** Its sender came back: a payout that was held for it goes on from what it wrote. */
-async function release(
-  { store }: ActivityDependencies,
-  payoutId: string,
-  id: ProviderRequestId,
-): Promise<PayoutState> {
-  await store.payouts.releaseKnown(payoutId, id);
-  return readState(store, payoutId);
 }
 
 interface Search {
@@ -122,7 +112,10 @@ async function search(
       about: { id, states: [REQUEST_STATE.UNKNOWN] },
     });
   }
-  if (first !== undefined) return recordFound(deps, payout, { id, providerRequest, found: first });
+  if (first !== undefined) {
+    log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: first.id });
+    return recordAccepted(deps, payout, { id, answer: first, asked: providerRequest.asked });
+  }
   if (input.heldAs === undefined) {
     return scan.isComplete
       ? concludeAbsent(deps, payoutId, { id, providerRequest, input }, scan.isNamed)
@@ -133,28 +126,6 @@ async function search(
   for (const { webhookEventId } of events)
     await store.webhooks.keepWebhook(webhookEventId, 'the payout is held, and QbitPay does not show it');
   return undefined;
-}
-
-async function recordFound(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
-  { id, providerRequest, found }: Omit<Search, 'input'> & { readonly found: Order | Payout },
-): Promise<PayoutState> {
-  const { store } = deps;
-  const { payoutId } = payout;
-  const { externalOrderId } = id;
-  log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: found.id });
-  if (isOrder(id, found)) {
-    const order = toOrderRecord(externalOrderId, found);
-    await persistWithRetry(() => store.requests.accept(payoutId, order));
-    return readState(store, payoutId);
-  }
-  const postAmount = providerRequest.asked?.amount ?? found.amount;
-  return recordAccepted(deps, payout, { answer: found, postAmount, externalOrderId });
-}
-
-function isOrder({ operation }: ProviderRequestId, found: Order | Payout): found is Order {
-  return operation === REQUEST_OPERATION.ORDER && 'symbol' in found;
 }
 
 /** Undefined while it is too early to believe it. */

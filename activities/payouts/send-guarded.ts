@@ -1,11 +1,12 @@
 import { log } from '@temporalio/activity';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import type { SentAmount } from '../../src/store/requests/send-guard.js';
+import type { RequestRejection, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
-import { FAILURE_KIND, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import type { Destination } from '../../src/domain/destination.js';
+import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import type { PostVerdict } from '../failure-mapping.js';
+import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 
@@ -20,14 +21,10 @@ export type RequestNext =
   /** It may have taken effect: what became of it comes before anything else. */
   | { readonly kind: 'resolveOutcome' };
 
-export interface Rejection {
-  readonly type: FailureType;
-  readonly message: string;
-}
-
+/** An order or a payout that is to be sent. */
 export interface GuardedPost<Answer, Next> {
   readonly payoutId: string;
-  readonly providerRequest: ProviderRequestId;
+  readonly id: ProviderRequestId;
   /** One line for the timeline. */
   readonly detail: string;
   /** All that the request is decided on was read after it: a process that was frozen since must not send. */
@@ -41,11 +38,14 @@ export interface GuardedPost<Answer, Next> {
   /** True when the answer is to this request. */
   readonly isOurs: (answer: Answer) => boolean;
   readonly accept: (answer: Answer, asked: SentAmount) => Promise<PayoutState<Next>>;
-  readonly classify: (error: unknown) => PostVerdict;
-  readonly toRejection: (error: unknown, verdict: PostVerdict) => Rejection;
+  /** The failure type of a request that QbitPay calls invalid. */
+  readonly invalidType: FailureType;
+  readonly destination: Destination;
   /** Only orders have a price that can be refused. */
   readonly priceRefused: Next | RequestNext;
 }
+
+type Subject = Pick<GuardedPost<unknown, unknown>, 'payoutId' | 'id'>;
 
 /** Whatever the request's own state says first: {@link answerFromRequest} was asked before, and found nothing. */
 export async function sendGuarded<Answer, Next>(
@@ -53,14 +53,14 @@ export async function sendGuarded<Answer, Next>(
   post: GuardedPost<Answer, Next>,
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
-  const { payoutId, providerRequest } = post;
-  const isPrepared = await store.requests.prepare(payoutId, providerRequest, post.detail);
+  const { payoutId, id } = post;
+  const isPrepared = await store.requests.prepare(payoutId, id, post.detail);
   if (!isPrepared) return readState(store, payoutId);
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
-  const sent = await store.requests.whileSending(providerRequest, () => sizeAndSend(deps, post));
+  const sent = await store.requests.whileSending(id, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
-  await store.requests.withdrawResend(providerRequest);
-  return toBeResolved(store, payoutId);
+  await store.requests.withdrawResend(id);
+  return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
 }
 
 async function sizeAndSend<Answer, Next>(
@@ -68,14 +68,14 @@ async function sizeAndSend<Answer, Next>(
   post: GuardedPost<Answer, Next>,
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
-  const { providerRequest } = post;
-  const { mayBeResent, firstSentAt } = await store.requests.get(providerRequest);
+  const { payoutId, id } = post;
+  const { mayBeResent, firstSentAt } = await store.requests.get(id);
   let { decidedAt } = post;
   // It was proven absent some time ago: it is sent again only if it is absent still, which may take long to see.
   if (mayBeResent && firstSentAt !== null) {
     if (!(await post.isAbsent(firstSentAt))) {
-      await store.requests.withdrawResend(providerRequest);
-      return toBeResolved(store, post.payoutId);
+      await store.requests.withdrawResend(id);
+      return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
     }
     decidedAt = takeMoment();
   }
@@ -90,32 +90,28 @@ async function sendOnce<Answer, Next>(
   asked: SentAmount,
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
-  const { payoutId, providerRequest } = post;
-  const sends = await deps.store.requests.claim(providerRequest, asked);
-  if (sends === undefined) return answerNotSender(deps, payoutId, providerRequest);
+  const sends = await deps.store.requests.claim(post.id, asked);
+  if (sends === undefined) return answerNotSender(deps, post);
   let answer: Answer;
   try {
     answer = await post.send(asked, decidedAt);
   } catch (error) {
     return settleRefusal(deps, post, sends, error);
   }
-  return post.isOurs(answer)
-    ? post.accept(answer, asked)
-    : endUnknown(deps, payoutId, providerRequest, sends);
+  return post.isOurs(answer) ? post.accept(answer, asked) : answerUnknown(deps, post, sends);
 }
 
 /** Somebody else ended or held the payout meanwhile, or sent the request, or wrote what became of it. */
 async function answerNotSender(
   deps: ActivityDependencies,
-  payoutId: string,
-  providerRequest: ProviderRequestId,
+  subject: Subject,
 ): Promise<PayoutState<RequestNext>> {
-  const { state } = await deps.store.requests.get(providerRequest);
+  const { state } = await deps.store.requests.get(subject.id);
   const isSent = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
-  return isSent ? declareUnknown(deps, payoutId, providerRequest) : readState(deps.store, payoutId);
+  return isSent ? answerUnknown(deps, subject) : readState(deps.store, subject.payoutId);
 }
 
-/** Writes the verdict, the rejection with it where it is final, and answers what the workflow does now. */
+/** Writes the verdict, the refusal with it where it is final, and answers what the workflow does now. */
 async function settleRefusal<Answer, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
@@ -123,34 +119,30 @@ async function settleRefusal<Answer, Next>(
   error: unknown,
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
-  const { payoutId, providerRequest } = post;
-  const verdict = post.classify(error);
-  log.warn('the request was not accepted', {
-    payoutId,
-    operation: providerRequest.operation,
-    verdict: verdict.kind,
-  });
-  if (verdict.kind === 'unknown') return endUnknown(deps, payoutId, providerRequest, sends);
-  const isFinal = verdict.kind === 'invalid' || verdict.kind === 'refused';
-  const rejection = post.toRejection(error, verdict);
-  const settled = await persistWithRetry(() =>
-    store.requests.settle(providerRequest, sends, verdict.providerRequest, isFinal ? rejection : undefined),
-  );
-  if (settled !== verdict.providerRequest) return answerNotSender(deps, payoutId, providerRequest);
-  if (isFinal) return answerRejection(deps, payoutId, providerRequest, rejection);
-  const next =
-    verdict.kind === 'priceRefused'
-      ? post.priceRefused
-      : ({ kind: 'retryLater', reason: verdict.type, afterMs: verdict.retryAfterMs ?? 0 } as const);
-  return readState(store, payoutId, { next });
+  const { payoutId, id } = post;
+  const verdict = classifyPostError(id.operation, error);
+  log.warn('the request was not accepted', { payoutId, operation: id.operation, verdict: verdict.kind });
+  if (verdict.kind === 'unknown') return answerUnknown(deps, post, sends);
+  const rejection =
+    verdict.state === REQUEST_STATE.REFUSED
+      ? {
+          type: verdict.kind === 'invalid' ? post.invalidType : FAILURE_TYPE.PROVIDER_REFUSED,
+          message: maskProviderText(error, post.destination),
+        }
+      : undefined;
+  const settled = await persistWithRetry(() => store.requests.settle(id, sends, verdict.state, rejection));
+  if (settled !== verdict.state) return answerNotSender(deps, post);
+  if (rejection !== undefined) return answerRejection(deps, post, rejection);
+  if (verdict.kind !== 'retryLater') return readState(store, payoutId, { next: post.priceRefused });
+  const { kind, reason, afterMs } = verdict;
+  return readState<RequestNext>(store, payoutId, { next: { kind, reason, afterMs } });
 }
 
 /** A final refusal ends the payout or needs a person, as its failure type says. */
 async function answerRejection(
   { store }: ActivityDependencies,
-  payoutId: string,
-  id: ProviderRequestId,
-  { type, message }: Rejection,
+  { payoutId, id }: Subject,
+  { type, message }: RequestRejection,
 ): Promise<PayoutState<RequestNext>> {
   if (FAILURES[type].kind === FAILURE_KIND.FAILED) {
     return readState<RequestNext>(store, payoutId, { next: { kind: 'fail', type, message } });
@@ -165,44 +157,28 @@ async function answerRejection(
  */
 export async function answerFromRequest(
   deps: ActivityDependencies,
-  payoutId: string,
-  providerRequest: ProviderRequestId,
+  subject: Subject,
 ): Promise<PayoutState<RequestNext> | undefined> {
-  const found = await deps.store.requests.find(providerRequest);
+  const found = await deps.store.requests.find(subject.id);
   if (found === undefined) return undefined;
   const { state, rejection, mayBeResent } = found;
   if (state === REQUEST_STATE.REFUSED && rejection !== null) {
-    return answerRejection(deps, payoutId, providerRequest, rejection);
+    return answerRejection(deps, subject, rejection);
   }
   const isOpen = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
-  return isOpen && !mayBeResent ? declareUnknown(deps, payoutId, providerRequest) : undefined;
+  return isOpen && !mayBeResent ? answerUnknown(deps, subject) : undefined;
 }
 
-async function declareUnknown(
+/** `sends`: its sender itself does not know, so that it may have left until now. */
+async function answerUnknown(
   { store }: ActivityDependencies,
-  payoutId: string,
-  providerRequest: ProviderRequestId,
+  { payoutId, id }: Subject,
+  sends?: number,
 ): Promise<PayoutState<RequestNext>> {
-  await persistWithRetry(() => store.requests.declareUnknown(providerRequest));
-  log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
-  return toBeResolved(store, payoutId);
-}
-
-/** The sender itself does not know: until now the request may have left. */
-async function endUnknown(
-  { store }: ActivityDependencies,
-  payoutId: string,
-  providerRequest: ProviderRequestId,
-  sends: number,
-): Promise<PayoutState<RequestNext>> {
-  await persistWithRetry(() => store.requests.endUnknown(providerRequest, sends));
-  log.warn('the outcome of a request is not known', { payoutId, operation: providerRequest.operation });
-  return toBeResolved(store, payoutId);
-}
-
-function toBeResolved(
-  store: ActivityDependencies['store'],
-  payoutId: string,
-): Promise<PayoutState<RequestNext>> {
+  const { requests } = store;
+  await persistWithRetry(() =>
+    sends === undefined ? requests.declareUnknown(id) : requests.endUnknown(id, sends),
+  );
+  log.warn('the outcome of a request is not known', { payoutId, operation: id.operation });
   return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
 }

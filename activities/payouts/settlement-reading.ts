@@ -6,7 +6,7 @@ import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identif
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
-import { discrepancyOf, recordAccepted } from './accepted-payout.js';
+import { findDiscrepancy, recordAccepted } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { orNone, readAnnounced, type Announced } from '../provider/provider-scan.js';
@@ -52,7 +52,7 @@ export async function readSettlement(
     fee: payout.fee,
     status: payout.status,
     outcome: outcomeOf(payout, onFailedAttempt),
-    discrepancy: discrepancyOf(payout, request.currency),
+    discrepancy: findDiscrepancy(payout, request.currency),
   });
   const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
   await store.webhooks.markWebhooksHandled(
@@ -86,18 +86,12 @@ async function recordOthers(
   if (others.length === 0) return;
   const payout = await deps.store.payouts.getPayout(payoutId);
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
-  const providerRequest = await deps.store.requests.get({
-    operation: REQUEST_OPERATION.PAYOUT,
-    externalOrderId,
-  });
+  const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+  const { asked } = await deps.store.requests.get(id);
   for (const { answer } of others) {
     if (typeof answer === 'string') continue;
-    if (answer.externalOrderId !== externalOrderId) {
-      await reportIfEarlier(deps, payoutId, answer);
-      continue;
-    }
-    const postAmount = providerRequest.asked?.amount ?? answer.amount;
-    await recordAccepted(deps, payout, { answer, postAmount, externalOrderId });
+    if (answer.externalOrderId === externalOrderId) await recordAccepted(deps, payout, { id, answer, asked });
+    else await reportIfEarlier(deps, payoutId, answer);
   }
 }
 

@@ -1,4 +1,4 @@
-import { toOrderRecord } from '../../activities/payouts/order-reading.js';
+import { toOrderRecord } from '../../activities/payouts/order-record.js';
 import {
   runReconciliation,
   type ReconciliationRun,

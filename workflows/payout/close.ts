@@ -3,7 +3,7 @@ import type { CloseFundingInput, CloseFundingResult } from '../../activities/pay
 import { FAILURES } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { closeFunding } from '../activity-options.js';
-import { cannotBeRead, failureTypeOf } from '../failures.js';
+import { failureTypeOf, refusal } from '../failures.js';
 import { syncStatus, type PayoutRun } from './payout-run.js';
 
 const DETAILS: Readonly<Record<CloseFundingInput['to'], string>> = {
@@ -56,6 +56,7 @@ export async function cancelFunding(
     if (result.ok) run.scope.cancel();
     return result;
   } catch (error) {
-    throw cannotBeRead(failureTypeOf(error));
+    const reason = failureTypeOf(error);
+    throw refusal(reason, FAILURES[reason].meaning);
   }
 }

@@ -1,13 +1,19 @@
-import { ApplicationFailure, CancellationScope, currentUpdateInfo, setHandler } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  currentUpdateInfo,
+  setHandler,
+  type ApplicationFailure,
+} from '@temporalio/workflow';
 import type { PayoutOperation } from '../../activities/payouts/operate-payout.js';
 import { findDestinationProblems } from '../../src/domain/destination.js';
+import { FAILURES } from '../../src/domain/failure-type.js';
 import { isText } from '../../src/domain/field-problems.js';
 import { refuseAction } from '../../src/domain/hold.js';
 import { PROVIDER_ID_PATTERN } from '../../src/domain/identifiers.js';
 import { OPERATOR_ACTION, type OperatorAction } from '../../src/domain/operator-action.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { operatePayout } from '../activity-options.js';
-import { cannotBeRead, failureTypeOf } from '../failures.js';
+import { failureTypeOf, refusal } from '../failures.js';
 import {
   holdPayout,
   OPERATION_REFUSED,
@@ -28,7 +34,7 @@ import { syncStatus, type PayoutRun } from './payout-run.js';
  * counts.
  */
 export function handleDecisions(run: PayoutRun): void {
-  setHandler(holdPayout, (decision) => decide(run, { ...only(decision), action: 'hold' }, decision), {
+  setHandler(holdPayout, (decision) => decide(run, decision, { action: 'hold' }), {
     validator: (decision: OperatorDecision) => {
       assertDecision(decision);
       if (mayBeRepeated(run, decision)) return;
@@ -36,40 +42,31 @@ export function handleDecisions(run: PayoutRun): void {
       if (!canTransition(status, PAYOUT_STATUS.HELD)) throw decisionRefused(`the payout is ${status}`);
     },
   });
-  setHandler(resumePayout, (decision) => decide(run, { ...only(decision), action: 'resume' }, decision), {
+  setHandler(resumePayout, (decision) => decide(run, decision, { action: 'resume' }), {
     validator: (decision: OperatorDecision) => assertPossible(run, OPERATOR_ACTION.RESUME, decision),
   });
+  setHandler(resolvePayout, (decision) => decide(run, decision, toOperation(decision)), {
+    validator: (decision: OperatorDecision & Resolution) => {
+      assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
+      assertResolution(decision);
+    },
+  });
   setHandler(
-    resolvePayout,
-    (decision) => decide(run, { ...only(decision), ...toOperation(decision) }, decision),
+    retryPayout,
+    (decision) => decide(run, decision, { action: 'retry', destination: decision.destination }),
     {
-      validator: (decision: OperatorDecision & Resolution) => {
-        assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
-        assertResolution(decision);
+      validator: (decision: RetryDecision) => {
+        assertPossible(run, OPERATOR_ACTION.RETRY, decision);
+        assertDestination(decision);
       },
     },
   );
-  setHandler(retryPayout, (decision) => decide(run, toRetry(decision), decision), {
-    validator: (decision: RetryDecision) => {
-      assertPossible(run, OPERATOR_ACTION.RETRY, decision);
-      assertDestination(decision);
-    },
-  });
 }
 
-function toRetry({ destination, ...decision }: RetryDecision): PayoutOperation {
-  const retry = { ...only(decision), action: 'retry' } as const;
-  return destination === undefined ? retry : { ...retry, destination };
-}
-
-function only({ actor, reason }: OperatorDecision): OperatorDecision {
-  return { actor, reason };
-}
-
-function toOperation(resolution: Resolution) {
+function toOperation(resolution: Resolution): PayoutOperation {
   return resolution.action === 'adopt'
-    ? ({ action: 'adopt', providerId: resolution.providerPayoutId } as const)
-    : ({ action: resolution.action } as const);
+    ? { action: 'adopt', providerId: resolution.providerPayoutId }
+    : { action: resolution.action };
 }
 
 /** Whoever decides says so with his name and why: an operation without them would leave nothing to audit. */
@@ -100,8 +97,8 @@ function assertPossible(run: PayoutRun, action: OperatorAction, decision: Operat
   assertDecision(decision);
   if (mayBeRepeated(run, decision)) return;
   const { status, holdReason } = seenBy(run, decision);
-  const refusal = refuseAction(status, holdReason, action);
-  if (refusal !== undefined) throw decisionRefused(refusal);
+  const why = refuseAction(status, holdReason, action);
+  if (why !== undefined) throw decisionRefused(why);
 }
 
 /** It may have been carried out before, which only the store knows: not while the payout is not in there yet. */
@@ -114,25 +111,25 @@ function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInStore {
   return seen ?? { status: run.status, holdReason: run.holdReason };
 }
 
-function decisionRefused(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: OPERATION_REFUSED, message, nonRetryable: true });
-}
+const decisionRefused = (message: string): ApplicationFailure => refusal(OPERATION_REFUSED, message);
 
 /** Carries the decision out in the store; the step that was waiting or working ends, and the store's status has the next. */
 async function decide(
   run: PayoutRun,
-  operation: PayoutOperation,
   decision: OperatorDecision,
+  operation: PayoutOperation,
 ): Promise<OperationResult> {
   const { payoutId } = run;
   const update = currentUpdateInfo();
   if (update === undefined) throw new Error('decisions are updates');
   const { unknownOutcomeWaitSeconds } = run.policy;
-  const operationId = decision.operationId ?? update.id;
+  const { actor, reason, operationId = update.id } = decision;
   const result = await CancellationScope.nonCancellable(() =>
-    operatePayout({ payoutId, operationId, operation, unknownOutcomeWaitSeconds }),
+    operatePayout({ payoutId, operationId, actor, reason, operation, unknownOutcomeWaitSeconds }),
   ).catch((error: unknown) => {
-    throw cannotBeRead(failureTypeOf(error));
+    // QbitPay has to be read first, and does not answer; nothing was changed.
+    const type = failureTypeOf(error);
+    throw refusal(type, FAILURES[type].meaning);
   });
   // What was decided before was taken over then, except where its answer was lost or the workflow was reset.
   const isNews = result.ok && !result.isRepetition;

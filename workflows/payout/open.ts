@@ -3,7 +3,7 @@ import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { fetchTicker, getDepositAddress } from '../activity-options.js';
-import { invalidRequest } from '../failures.js';
+import { refusal } from '../failures.js';
 import { describeDeposit } from './await-deposit.js';
 import { closePayout } from './close.js';
 import { syncStatus, type PayoutRun } from './payout-run.js';
@@ -21,7 +21,7 @@ export async function open(run: PayoutRun): Promise<void> {
   switch (next?.kind) {
     case 'reject': {
       // Not even its fields can be trusted: nothing of it is stored.
-      if (next.type === FAILURE_TYPE.INVALID_REQUEST) throw invalidRequest(next.message);
+      if (next.type === FAILURE_TYPE.INVALID_REQUEST) throw refusal(next.type, next.message);
       await closePayout(run, 'rejected', { failure: next });
       return;
     }

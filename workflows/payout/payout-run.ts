@@ -1,11 +1,11 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { PayoutOriginInput } from '../../activities/payouts/payout-origin.js';
 import type { PayoutState } from '../../activities/payout-state.js';
-import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
-import { invalidRequest } from '../failures.js';
+import { refusal } from '../failures.js';
 import { createPublisher } from '../visibility.js';
 import { wakeWaiting } from '../wake-up.js';
 import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages.js';
@@ -80,10 +80,10 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
 function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId: string): void {
   const { payoutId, amount, currency, fundingCurrency } = input?.request ?? {};
   if ([payoutId, amount, currency, fundingCurrency].some((field) => typeof field !== 'string')) {
-    throw invalidRequest('the input carries no payout request');
+    throw refusal(FAILURE_TYPE.INVALID_REQUEST, 'the input carries no payout request');
   }
   if (workflowId !== payoutWorkflowId(payoutId ?? '')) {
-    throw invalidRequest('the workflow id must be "payout/" and the payoutId');
+    throw refusal(FAILURE_TYPE.INVALID_REQUEST, 'the workflow id must be "payout/" and the payoutId');
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { isText } from '../../src/domain/field-problems.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { refusal } from '../failures.js';
 import { awaitBalance } from './await-balance.js';
 import { awaitDeposit, noteDeposit } from './await-deposit.js';
 import { awaitPerson } from './await-person.js';
@@ -45,7 +46,7 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
     await runSteps(run);
     await condition(allHandlersFinished);
   });
-  return { payoutId: input.request.payoutId, status: run.status };
+  return { payoutId: run.payoutId, status: run.status };
 }
 
 /** Nobody is there to be answered: that it was too late is shown. */
@@ -147,20 +148,11 @@ function assertCancellation(
   }
 }
 
-function cancelRefused(why: string): ApplicationFailure {
-  return ApplicationFailure.create({
-    type: CANCEL_REFUSED,
-    message: `The payout cannot be cancelled: ${why}.`,
-    nonRetryable: true,
-  });
-}
+const cancelRefused = (why: string): ApplicationFailure =>
+  refusal(CANCEL_REFUSED, `The payout cannot be cancelled: ${why}.`);
 
 function assertSameRequest(run: PayoutRun, requestHash: string): void {
   const { requestHash: own } = run.input;
   if (own === undefined || own === requestHash) return;
-  throw ApplicationFailure.create({
-    type: REQUEST_CONFLICT,
-    message: 'this payout was asked for with other content',
-    nonRetryable: true,
-  });
+  throw refusal(REQUEST_CONFLICT, 'this payout was asked for with other content');
 }

@@ -1,4 +1,4 @@
-import { recordAccepted } from '../../../activities/payouts/accepted-payout.js';
+import { recordAccepted } from '../../../activities/payouts/accepted-object.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../../activities/index.js';
 import { REQUEST_OPERATION } from '../../../src/store/schema.js';
@@ -24,17 +24,14 @@ function createNaivePayout(deps: ActivityDependencies): Activities['createPayout
     const payout = await deps.store.payouts.getPayout(payoutId);
     const { request, feeTerms, payoutAttempt } = payout;
     const externalOrderId = payoutExternalId(payoutId, payoutAttempt);
-    await deps.store.requests.prepare(
-      payoutId,
-      { operation: REQUEST_OPERATION.PAYOUT, externalOrderId },
-      'sending',
-    );
+    const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+    await deps.store.requests.prepare(payoutId, id, 'sending');
     if (feeTerms === null) throw new Error('the payout was never opened');
     const { currency, destination } = request;
     const own = await deps.store.ledger.fundsOf(payoutId);
     const funds = own.find((one) => one.currency === currency)?.amount ?? '0';
     const amount = postAmountFor(request, funds, feeTerms);
     const answer = await deps.qbitpay.createPayout({ amount, currency, destination, externalOrderId });
-    return recordAccepted(deps, payout, { answer, postAmount: amount, externalOrderId });
+    return recordAccepted(deps, payout, { id, answer, asked: { amount, currency } });
   };
 }

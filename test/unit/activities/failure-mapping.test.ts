@@ -136,15 +136,15 @@ describe('reads', () => {
   });
 });
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', providerRequest: 'unknown' };
-const INVALID: PostVerdict = { kind: 'invalid', providerRequest: 'refused' };
-const REFUSED: PostVerdict = { kind: 'refused', providerRequest: 'refused' };
-const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', providerRequest: 'retry_later' };
-const retryLater = (type: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', retryAfterMs?: number): PostVerdict => ({
+const UNKNOWN: PostVerdict = { kind: 'unknown', state: 'unknown' };
+const INVALID: PostVerdict = { kind: 'invalid', state: 'refused' };
+const REFUSED: PostVerdict = { kind: 'refused', state: 'refused' };
+const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', state: 'retry_later' };
+const retryLater = (reason: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', afterMs = 0): PostVerdict => ({
   kind: 'retryLater',
-  providerRequest: 'retry_later',
-  type,
-  retryAfterMs,
+  state: 'retry_later',
+  reason,
+  afterMs,
 });
 
 describe('requests that move money', () => {
@@ -191,7 +191,7 @@ describe('requests that move money', () => {
   const named = (cases: readonly [Answer, PostVerdict][]) =>
     cases.map(([answer, verdict]) => [describeAnswer(answer), answer, verdict] as const);
 
-  describe.each(['createOrder', 'createPayout'] as const)('%s', (operation) => {
+  describe.each(['order', 'payout'] as const)('%s', (operation) => {
     test.each(named(both))('%s', (_name, answer, verdict) => {
       expect(classifyPostError(operation, errorOf(answer, operation))).toEqual(verdict);
     });
@@ -200,9 +200,9 @@ describe('requests that move money', () => {
       const error = new QbitPayConnectionError(operation, { sent: false, code: 'ECONNREFUSED' });
       expect(classifyPostError(operation, error)).toEqual({
         kind: 'retryLater',
-        providerRequest: 'not_sent',
-        type: 'PROVIDER_UNAVAILABLE',
-        retryAfterMs: undefined,
+        state: 'not_sent',
+        reason: 'PROVIDER_UNAVAILABLE',
+        afterMs: 0,
       });
     });
 
@@ -221,8 +221,8 @@ describe('requests that move money', () => {
 
   test('402 invalid_request_error is a price no longer valid for an order, and final for a payout', () => {
     const answer = { status: 402, type: INVALID_REQUEST };
-    expect(classifyPostError('createOrder', errorOf(answer))).toEqual(PRICE_REFUSED);
-    expect(classifyPostError('createPayout', errorOf(answer))).toEqual(INVALID);
+    expect(classifyPostError('order', errorOf(answer))).toEqual(PRICE_REFUSED);
+    expect(classifyPostError('payout', errorOf(answer))).toEqual(INVALID);
   });
 });
 

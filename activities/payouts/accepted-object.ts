@@ -1,0 +1,53 @@
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
+import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
+import type { Order, Payout } from '../../src/qbitpay/schemas.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { readState, type PayoutState } from '../payout-state.js';
+import { persistWithRetry } from '../persist-with-retry.js';
+import { toOrderRecord } from './order-record.js';
+
+/** An order or payout that QbitPay has under one of our requests. */
+export interface Accepted {
+  readonly id: ProviderRequestId;
+  readonly answer: Order | Payout;
+  /** Null where it is not known what was asked for. */
+  readonly asked: SentAmount | null;
+}
+
+/** Writes what QbitPay answered, or was found there; where a payout is not what was asked for, a person looks. */
+export async function recordAccepted(
+  { store }: ActivityDependencies,
+  payout: PayoutRecord,
+  accepted: Accepted,
+): Promise<PayoutState> {
+  const { object, discrepancy } = toAcceptedObject(payout, accepted);
+  await persistWithRetry(() => store.requests.accept(payout.payoutId, object, discrepancy));
+  return readState(store, payout.payoutId);
+}
+
+export function toAcceptedObject(
+  { request }: PayoutRecord,
+  { id: { externalOrderId }, answer, asked }: Accepted,
+) {
+  if ('symbol' in answer) return { object: toOrderRecord(externalOrderId, answer) };
+  const { id: providerPayoutId, currency, amount: recipientAmount, fee, status } = answer;
+  const postAmount = asked?.amount ?? recipientAmount;
+  return {
+    object: { externalOrderId, providerPayoutId, currency, postAmount, recipientAmount, fee, status },
+    discrepancy: findDiscrepancy(answer, request.currency),
+  };
+}
+
+/** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
+export function findDiscrepancy(answer: Payout, currency: string): Discrepancy | undefined {
+  if (answer.trade !== undefined && answer.trade !== null) {
+    const detail = `QbitPay converted by itself for payout ${answer.id}`;
+    return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };
+  }
+  if (answer.currency === currency) return undefined;
+  const detail = `QbitPay has payout ${answer.id} in ${answer.currency}`;
+  return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+}
