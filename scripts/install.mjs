@@ -33,10 +33,13 @@ export async function runBuilt(...path) {
 
 /** @throws {Error} that names both versions when this Node is too old */
 export function assertNodeVersion(version) {
-  const [major, minor] = version.split('.').map(Number);
-  const [leastMajor, leastMinor] = MINIMUM_NODE;
-  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
+  if (isAtLeast(version.split('.').map(Number), MINIMUM_NODE)) return;
   throw new Error(`Node ${MINIMUM_NODE.join('.')} or newer is needed, and this is Node ${version}.`);
+}
+
+/** Compares versions by their first two numbers. */
+export function isAtLeast([major, minor], [leastMajor, leastMinor]) {
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
 /**

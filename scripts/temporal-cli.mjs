@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ROOT } from './install.mjs';
+import { isAtLeast, ROOT } from './install.mjs';
 import { runCommand } from './run-command.mjs';
 
 // The newest version that `go install` can build: later ones carry a `replace` directive in their go.mod.
@@ -72,10 +72,6 @@ export function judgeVersion(text) {
   if (major === undefined) return 'it does not say which Temporal server it brings';
   if (isAtLeast([Number(major), Number(minor)], MINIMUM_SERVER)) return undefined;
   return `it brings server ${major}.${minor}, and ${MINIMUM_SERVER.join('.')} is the oldest that will do`;
-}
-
-function isAtLeast([major, minor], [leastMajor, leastMinor]) {
-  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
 async function checkNamedCli(path) {

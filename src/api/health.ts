@@ -64,9 +64,6 @@ async function assertReady(dependencies: HealthDependencies): Promise<void> {
 
 /** Never rejects; a late ping is left to itself. */
 async function answersInTime(ping: Promise<void>): Promise<boolean> {
-  const answered = ping.then(
-    () => true,
-    () => false,
-  );
+  const answered = ping.then(() => true).catch(() => false);
   return Promise.race([answered, delay(PING_TIMEOUT_MS, false, { ref: false })]);
 }

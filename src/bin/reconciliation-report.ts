@@ -63,16 +63,12 @@ function renderBalances({ balances }: ReconciliationReport): string {
 
 /** Lines of columns as wide as their widest cell; `rightAligned` names the columns of amounts. */
 function table(rows: readonly (readonly string[])[], rightAligned: readonly number[] = []): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
-  }
+  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   return rows.map((row) =>
     row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return rightAligned.includes(column) ? cell.padStart(width) : cell.padEnd(width);
-      })
+      .map((cell, column) =>
+        rightAligned.includes(column) ? cell.padStart(widthOf(column)) : cell.padEnd(widthOf(column)),
+      )
       .join('  ')
       .trimEnd(),
   );
