@@ -1,20 +1,14 @@
 import type { ExpectedDeposit } from '../../src/store/payouts/funding.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
-import { compareAmounts } from '../../src/domain/money.js';
+import { compareAmounts, type Money } from '../../src/domain/money.js';
 import {
   findPayoutRequestProblems,
   FUNDING,
   fundingOf,
   type PayoutRequest,
 } from '../../src/domain/payout-request.js';
-import {
-  depositFor,
-  estimatedPostAmount,
-  reachesMinimum,
-  type FeeTerms,
-  type ProviderMinimum,
-} from '../../src/domain/quote.js';
+import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '../../src/domain/quote.js';
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -94,7 +88,7 @@ function findAmountProblem(
   request: PayoutRequest,
   bid: string,
   feeTerms: FeeTerms,
-  minimum: ProviderMinimum | undefined,
+  minimum: Money | undefined,
 ): FailureType | undefined {
   const postAmount = estimatedPostAmount(request, bid, feeTerms);
   // Of a very small amount the fee and the rounding leave nothing.
@@ -119,7 +113,7 @@ function readRate(rate: string | undefined, field: string): string {
   throw new QbitPayResponseError('getAccount', { explanation: `${field} is not a rate from 0 to 1` });
 }
 
-function readMinimum(account: Account): ProviderMinimum | undefined {
+function readMinimum(account: Account): Money | undefined {
   const limit = account.limit.payout;
   return limit?.min === undefined ? undefined : { currency: limit.currency, amount: limit.min };
 }

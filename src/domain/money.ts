@@ -24,6 +24,12 @@ const DEFAULT_SCALE = 2;
 /** At most 18 digits before and 8 after the point: what the provider and PostgreSQL both carry exactly. */
 export const AMOUNT_PATTERN = /^(?:0|[1-9]\d{0,17})(?:\.\d{1,8})?$/;
 
+/** An amount says nothing without its currency. */
+export interface Money {
+  readonly currency: string;
+  readonly amount: string;
+}
+
 /** Provider codes such as `CNY`, `USDT`: upper case, 2 to 10 letters or digits. */
 export const CURRENCY_PATTERN = /^[A-Z][A-Z0-9]{1,9}$/;
 

@@ -1,3 +1,4 @@
+import type { Money } from './money.js';
 import { isFailedOrCancelled, legOfType, type Leg, type ProviderStatus } from './provider-status.js';
 import type { ObjectAtProvider, ProviderSnapshot } from './reconciliation.js';
 
@@ -10,7 +11,7 @@ export interface ProviderObject extends ObjectAtProvider<ProviderStatus> {
   readonly operation: Operation;
   readonly currency: string;
   /** Orders only: what was bought. */
-  readonly quote: { readonly currency: string; readonly amount: string } | null;
+  readonly quote: Money | null;
   readonly feeCurrency: string;
 }
 

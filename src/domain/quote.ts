@@ -7,6 +7,7 @@ import {
   roundUpToCurrency,
   smallestUnit,
   subtractAmounts,
+  type Money,
 } from './money.js';
 import { isSameCurrency } from './currency-pair.js';
 import { AMOUNT_MODE, type PayoutRequest } from './payout-request.js';
@@ -86,16 +87,13 @@ export function amountToSell(
   pair: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>,
   terms: FeeTerms,
 ): string {
-  return roundUpToCurrency(divide(grossProceeds(proceeds, pair.currency, terms), bid), pair.fundingCurrency);
-}
-
-function grossProceeds(proceeds: string, currency: string, terms: FeeTerms): string {
-  if (compareAmounts(terms.tradeRate, '0') === 0) return proceeds;
-  // One smallest unit more, because the order's own fee is rounded up.
-  return addAmounts(
-    roundUpToCurrency(divide(proceeds, subtractAmounts('1', terms.tradeRate)), currency),
-    smallestUnit(currency),
-  );
+  let gross = proceeds;
+  if (compareAmounts(terms.tradeRate, '0') !== 0) {
+    const beforeFee = divide(proceeds, subtractAmounts('1', terms.tradeRate));
+    // One smallest unit more, because the order's own fee is rounded up.
+    gross = addAmounts(roundUpToCurrency(beforeFee, pair.currency), smallestUnit(pair.currency));
+  }
+  return roundUpToCurrency(divide(gross, bid), pair.fundingCurrency);
 }
 
 /** What selling `amount` at `bid` brings in after the order's fee, rounded down. */
@@ -116,12 +114,14 @@ const NOTHING_CONVERTED: Converted = { sold: '0', proceeds: '0' };
 
 /** True when no order, or no further one, has to be placed: what is there in the payout currency is all it takes. */
 export function isConverted(request: PayoutRequest, terms: FeeTerms, done: Converted): boolean {
-  if (isSameCurrency(request)) return true;
-  const missing =
-    request.amountMode === AMOUNT_MODE.SEND
-      ? unsold(request, done)
-      : missingProceeds(request, terms, done.proceeds);
-  return compareAmounts(missing, '0') === 0;
+  return compareAmounts(missingPart(request, terms, done), '0') === 0;
+}
+
+/** Of the amount to be sold or, in receive mode, of the proceeds. */
+function missingPart(request: PayoutRequest, terms: FeeTerms, done: Converted): string {
+  if (isSameCurrency(request)) return '0';
+  if (request.amountMode === AMOUNT_MODE.SEND) return unsold(request, done);
+  return missingProceeds(request, terms, done.proceeds);
 }
 
 /** How much of its deposit a payout sells at `bid`, after what is done already; "0" when nothing has to be sold. */
@@ -131,9 +131,9 @@ export function saleFor(
   terms: FeeTerms,
   done: Converted = NOTHING_CONVERTED,
 ): string {
-  if (isConverted(request, terms, done)) return '0';
-  if (request.amountMode === AMOUNT_MODE.SEND) return unsold(request, done);
-  return amountToSell(missingProceeds(request, terms, done.proceeds), bid, request, terms);
+  const missing = missingPart(request, terms, done);
+  if (compareAmounts(missing, '0') === 0) return '0';
+  return request.amountMode === AMOUNT_MODE.SEND ? missing : amountToSell(missing, bid, request, terms);
 }
 
 /** What is left of the amount to be spent, rounded down: never more than the amount is sold. */
@@ -199,11 +199,6 @@ export function depositFor(
   return roundUpToCurrency(withSlippage, request.fundingCurrency);
 }
 
-export interface ProviderMinimum {
-  readonly currency: string;
-  readonly amount: string;
-}
-
 /**
  * Whether a POST amount reaches the account's minimum, converted at `bid` where the minimum is in the funding
  * currency; undefined when the two cannot be compared.
@@ -212,19 +207,13 @@ export function reachesMinimum(
   postAmount: string,
   request: Pick<PayoutRequest, 'currency' | 'fundingCurrency'>,
   bid: string,
-  minimum: ProviderMinimum,
+  minimum: Money,
 ): boolean | undefined {
   if (minimum.currency === request.currency) return compareAmounts(postAmount, minimum.amount) >= 0;
   if (minimum.currency === request.fundingCurrency) {
     return compareAmounts(divide(postAmount, bid), minimum.amount) >= 0;
   }
   return undefined;
-}
-
-/** An amount of the available balance that would do. */
-export interface BalanceNeed {
-  readonly currency: string;
-  readonly amount: string;
 }
 
 /**
@@ -235,7 +224,7 @@ export function balanceNeeds(
   request: PayoutRequest,
   fundingAmount: string,
   terms: FeeTerms,
-): readonly BalanceNeed[] {
+): readonly Money[] {
   const toSell = { currency: request.fundingCurrency, amount: fundingAmount };
   if (isSameCurrency(request) || request.amountMode === AMOUNT_MODE.SEND) return [toSell];
   const postAmount = postAmountToReceive(request.amount, request.currency, terms);

@@ -211,11 +211,8 @@ export interface StoreSnapshot {
       readonly returnedAtMs: number | null;
       readonly returned: string | null;
     } | null;
-    /** The payout's own status in the store. */
-    readonly payoutStatus: string;
   }[];
   readonly deposits: readonly {
-    readonly depositId: string;
     readonly providerDepositId: string | null;
     readonly currency: string;
     readonly amount: string;

@@ -1,4 +1,4 @@
-import { compareAmounts } from './money.js';
+import { compareAmounts, type Money } from './money.js';
 
 /**
  * Up to which amount a request that was proven absent is sent again without a person, by currency: an amount says
@@ -6,10 +6,7 @@ import { compareAmounts } from './money.js';
  */
 export type ResendLimits = Readonly<Record<string, string>>;
 
-export function isWithinLimit(
-  { currency, amount }: { readonly currency: string; readonly amount: string },
-  limits: ResendLimits,
-): boolean {
+export function isWithinLimit({ currency, amount }: Money, limits: ResendLimits): boolean {
   const limit = Object.hasOwn(limits, currency) ? limits[currency] : undefined;
   return limit !== undefined && compareAmounts(amount, limit) <= 0;
 }

@@ -6,7 +6,6 @@ export class PortUnavailableError extends Error {
   override readonly name = 'PortUnavailableError';
 }
 
-/** Which port to listen on; see {@link choosePort}. */
 export interface PortChoice {
   /** The environment variable the port comes from, for the message: `PORT`. */
   readonly variable: string;

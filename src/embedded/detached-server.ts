@@ -9,7 +9,6 @@ const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
 const READY_INTERVAL_MS = 25;
 
-/** How to run a server; see {@link spawnDetachedServer}. */
 export interface DetachedServerOptions {
   /** For messages: "PostgreSQL". */
   readonly name: string;

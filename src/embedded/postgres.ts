@@ -36,7 +36,6 @@ const STOP_STEPS: readonly StopStep[] = [
   { signal: 'SIGKILL', waitMs: 5_000 },
 ];
 
-/** What the embedded PostgreSQL needs to know; see {@link startEmbeddedPostgres}. */
 export interface EmbeddedPostgresOptions {
   /** Holds the password, the log and, but for root, the data. Must exist. */
   readonly stateDirectory: string;

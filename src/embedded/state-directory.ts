@@ -22,7 +22,6 @@ export class StateDirectoryInUseError extends Error {
   override readonly name = 'StateDirectoryInUseError';
 }
 
-/** Which folder to open; see {@link openStateDirectory}. */
 export interface StateDirectoryOptions {
   readonly path: string;
   /** Begin with an empty one: everything stored there is deleted, also what root keeps outside. @default false */

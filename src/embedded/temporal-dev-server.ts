@@ -26,7 +26,6 @@ const STOP_STEPS: readonly StopStep[] = [
 /** The types a search attribute can be registered with on the command line of the dev server. */
 export type SearchAttributeType = 'Keyword' | 'KeywordList' | 'Int' | 'Double' | 'Datetime' | 'Bool' | 'Text';
 
-/** What the dev server needs to know; see {@link startTemporalDevServer}. */
 export interface TemporalDevServerOptions {
   /** The `temporal` command. */
   readonly cliPath: string;
@@ -53,13 +52,6 @@ export interface TemporalDevServer {
   readonly pid: number;
   /** Waits for the end of the process, bounded (15 s at worst). May be called twice. */
   stop(): Promise<void>;
-}
-
-interface Ports {
-  readonly grpc: number;
-  readonly ui: number;
-  readonly http: number;
-  readonly metrics: number;
 }
 
 /**
@@ -130,7 +122,9 @@ function parseRecord(text: string): { pid: number; args: string[] } | undefined 
   }
 }
 
-async function choosePorts({ port, uiPort }: TemporalDevServerOptions): Promise<Ports> {
+type Ports = Awaited<ReturnType<typeof choosePorts>>;
+
+async function choosePorts({ port, uiPort }: TemporalDevServerOptions) {
   return {
     grpc: await choosePort({ variable: "the port of Temporal's server", wanted: port, host: HOST }),
     ui: await choosePort({ variable: "the port of Temporal's UI", wanted: uiPort, host: HOST }),

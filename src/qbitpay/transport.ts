@@ -76,10 +76,7 @@ export interface Transport {
 }
 
 /** What came back, whatever its status; `flaw` says why there is no complete body. */
-interface Exchange {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Uint8Array;
+interface Exchange extends Omit<Answer, 'operation'> {
   readonly flaw?: typeof RESPONSE_FLAW.TRUNCATED | typeof RESPONSE_FLAW.TOO_LARGE;
 }
 

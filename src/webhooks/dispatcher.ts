@@ -53,32 +53,16 @@ async function startDeposit(
   { store, gateway }: DispatcherDependencies,
   deposit: DepositNotice,
 ): Promise<string | undefined> {
-  const known = await learnTransaction(store, deposit);
-  if (known !== undefined) await gateway.matchAgain(known);
-  const depositKey = depositKeyOf(deposit);
-  const started = await gateway.startDeposit({
-    depositKey,
-    notice: {
-      providerDepositId: deposit.providerDepositId ?? null,
-      currency: deposit.currency,
-      amount: deposit.amount,
-      address: deposit.address ?? null,
-      txHash: deposit.txHash ?? null,
-    },
-  });
+  const { providerDepositId = null, currency, amount, address = null, txHash = null } = deposit;
+  if (providerDepositId !== null && txHash !== null) {
+    // A deposit that reconciliation found has no transaction yet: the notice that came after all may bring it.
+    const hash = normaliseTransactionHash(txHash);
+    const known = await store.deposits.learnTransaction({ providerDepositId, txHash: hash });
+    if (known !== undefined) await gateway.matchAgain(known);
+  }
+  const notice = { providerDepositId, currency, amount, address, txHash };
+  const started = await gateway.startDeposit({ depositKey: depositKeyOf(deposit), notice });
   return started ? undefined : 'this deposit was dealt with before';
-}
-
-/** A deposit that reconciliation found has no transaction yet: the notice that came after all may bring it. */
-async function learnTransaction(
-  store: Store,
-  { providerDepositId, txHash }: DepositNotice,
-): Promise<string | undefined> {
-  if (providerDepositId === undefined || txHash === undefined) return undefined;
-  return store.deposits.learnTransaction({
-    providerDepositId,
-    txHash: normaliseTransactionHash(txHash),
-  });
 }
 
 /** The deposit's own id, else its transaction: the id of its workflow and its key in the store. */

@@ -140,6 +140,8 @@ async function storeEvent(
   return isNew ? classified.state : undefined;
 }
 
+const OF_NOTHING = { providerObjectId: null, payoutId: null };
+
 type Classified = Pick<ReceivedWebhook, 'providerObjectId' | 'payoutId' | 'state' | 'stateDetail'>;
 
 /**
@@ -165,12 +167,7 @@ async function classifyWebhook(store: Store, event: WebhookEvent, rules: Webhook
     return pending(subject.providerObjectId, subject.payoutId);
   } catch (error) {
     if (!(error instanceof QbitPayWebhookFormatError)) throw error;
-    return {
-      providerObjectId: null,
-      payoutId: null,
-      state: WEBHOOK_STATE.KEPT,
-      stateDetail: `field ${error.field} cannot be used`,
-    };
+    return { ...OF_NOTHING, state: WEBHOOK_STATE.KEPT, stateDetail: `field ${error.field} cannot be used` };
   }
 }
 
@@ -179,7 +176,7 @@ function pending(providerObjectId: string, payoutId: string | null): Classified 
 }
 
 function withoutConsequence(stateDetail: string): Classified {
-  return { providerObjectId: null, payoutId: null, state: WEBHOOK_STATE.IGNORED, stateDetail };
+  return { ...OF_NOTHING, state: WEBHOOK_STATE.IGNORED, stateDetail };
 }
 
 async function dispatchNow(

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { FailureType } from '../../domain/failure-type.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import type { Money } from '../../domain/money.js';
 import { addAmounts, compareAmounts, multiply, smallestUnit, subtractAmounts } from '../../domain/money.js';
 import {
   canTransition,
@@ -8,7 +9,7 @@ import {
   PAYOUT_STATUS,
   type PayoutStatus,
 } from '../../domain/payout-status.js';
-import type { FeeTerms, ProviderMinimum } from '../../domain/quote.js';
+import type { FeeTerms } from '../../domain/quote.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
@@ -34,7 +35,7 @@ export interface QuotedTerms {
   readonly feeTerms: FeeTerms;
   /** The bid that the amounts were computed with; null where nothing is sold. */
   readonly estimatedPrice: string | null;
-  readonly minimum: ProviderMinimum | null;
+  readonly minimum: Money | null;
 }
 
 export interface FundingTerms extends QuotedTerms {

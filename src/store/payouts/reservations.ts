@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { FailureType } from '../../domain/failure-type.js';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
-import { compareAmounts } from '../../domain/money.js';
+import { compareAmounts, type Money } from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { balanceNeeds, type BalanceNeed } from '../../domain/quote.js';
+import { balanceNeeds } from '../../domain/quote.js';
 import { bookReservation } from '../ledger/bookings.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { balanceOf, lockLedger } from '../ledger/journal.js';
@@ -63,7 +63,7 @@ export async function reserve(trx: StoreTransaction, row: PayoutRow): Promise<vo
     await addTimelineEntry(trx, row.payout_id, row.status, detail);
 }
 
-async function hasShortfall(trx: StoreTransaction, needs: readonly BalanceNeed[]): Promise<boolean> {
+async function hasShortfall(trx: StoreTransaction, needs: readonly Money[]): Promise<boolean> {
   for (const { currency } of needs) {
     const shortfall = await balanceOf(trx, { kind: ACCOUNT_KIND.SHORTFALL }, currency);
     if (compareAmounts(shortfall, '0') < 0) return true;
@@ -71,7 +71,7 @@ async function hasShortfall(trx: StoreTransaction, needs: readonly BalanceNeed[]
   return false;
 }
 
-async function isServable(trx: StoreTransaction, row: PayoutRow, need: BalanceNeed): Promise<boolean> {
+async function isServable(trx: StoreTransaction, row: PayoutRow, need: Money): Promise<boolean> {
   const { currency, amount } = need;
   // What the provider took too much has to be made good first.
   if (await hasShortfall(trx, [need])) return false;

@@ -53,7 +53,6 @@ async function readAttempts(
 ): Promise<readonly Attempt[]> {
   const { rows } = await sql<AttemptRow>`
     select request.operation, request.external_order_id, request.payout_id, request.state, request.updated_at,
-      payouts.status as payout_status,
       coalesce(po.provider_payout_id, ord.provider_order_id) as provider_id,
       coalesce(po.recipient_amount, ord.amount) as amount,
       coalesce(po.currency, split_part(ord.symbol, '/', 1)) as currency,
@@ -81,7 +80,6 @@ interface AttemptRow {
   readonly payout_id: string;
   readonly state: Attempt['providerRequest'];
   readonly updated_at: Date;
-  readonly payout_status: string;
   readonly provider_id: string | null;
   readonly amount: string | null;
   readonly currency: string | null;
@@ -111,7 +109,6 @@ function toAttempt(row: AttemptRow, booked: readonly BookedNet[]): Attempt {
     payoutId: row.payout_id,
     providerRequest: row.state,
     requestChangedAtMs: row.updated_at.getTime(),
-    payoutStatus: row.payout_status,
     answer: hasAnswer
       ? {
           providerId,
@@ -168,7 +165,7 @@ async function readDeposits(
 ): Promise<StoreSnapshot['deposits']> {
   const rows = await trx
     .selectFrom('deposits')
-    .select(['deposit_id', 'provider_deposit_id', 'currency', 'amount', 'verified_at'])
+    .select(['provider_deposit_id', 'currency', 'amount', 'verified_at'])
     .where((eb) =>
       eb.or([
         eb('verified_at', '>=', since),
@@ -177,7 +174,6 @@ async function readDeposits(
     )
     .execute();
   return rows.map((row) => ({
-    depositId: row.deposit_id,
     providerDepositId: row.provider_deposit_id,
     currency: row.currency,
     amount: row.amount,

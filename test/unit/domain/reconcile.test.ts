@@ -75,7 +75,6 @@ class World {
   deposit(id: string, currency: string, amount: string, atMs = THEN): void {
     this.move('deposit', id, currency, amount, atMs);
     this.store.deposits.push({
-      depositId: id,
       providerDepositId: id,
       currency,
       amount,
@@ -98,7 +97,6 @@ class World {
       providerRequest,
       requestChangedAtMs: THEN,
       answer,
-      payoutStatus: 'paid',
     };
     this.store.attempts.push(attempt);
     for (const { currency, net } of answer?.booked ?? []) this.ledger(currency, net);
