@@ -77,10 +77,6 @@ class AnswerComparison {
     });
   }
 
-  #has(...kinds: DiscrepancyKind[]): boolean {
-    return kinds.some((kind) => this.#kinds.has(kind));
-  }
-
   #compareObject(own: ProviderObject): void {
     const { attempt, answer } = this.#accepted;
     const isOrder = attempt.operation === 'order';
@@ -181,7 +177,8 @@ class AnswerComparison {
 
   /** Nothing can be expected back from a payout that is gone, or of which the two sides say different things. */
   #hasStatusDiscrepancy(): boolean {
-    return this.#has(DISCREPANCY_KIND.MISSING_AT_PROVIDER, DISCREPANCY_KIND.STATUS_DIFFERS);
+    const { MISSING_AT_PROVIDER, STATUS_DIFFERS } = DISCREPANCY_KIND;
+    return this.#kinds.has(MISSING_AT_PROVIDER) || this.#kinds.has(STATUS_DIFFERS);
   }
 
   /** Whatever differs is explained: by what is known of this attempt already, by its youth, or by a report of its own. */
@@ -202,7 +199,7 @@ class AnswerComparison {
    * whole, or the amounts that were reported come to exactly this.
    */
   #accountsFor(currency: string, off: string): boolean {
-    if (this.#waits || this.#hasStatusDiscrepancy() || this.#has(DISCREPANCY_KIND.RETURN_OVERDUE))
+    if (this.#waits || this.#hasStatusDiscrepancy() || this.#kinds.has(DISCREPANCY_KIND.RETURN_OVERDUE))
       return true;
     return compareAmounts(this.#reported.get(currency) ?? '0', off) === 0;
   }

@@ -28,8 +28,6 @@ import {
 } from './transport.js';
 import { PAYOUT_STATUS_WORDS, TRANSACTION_TYPE_WORDS } from './wire-words.js';
 
-export type QbitPayClientOptions = TransportOptions;
-
 export interface BalanceTransactionFilter {
   /** Id of the object that moved the balance; the provider wants `type` with it. */
   readonly source?: string | undefined;
@@ -80,7 +78,7 @@ const ORDERS_PATH = '/api/v1/orders';
 const PAYOUTS_PATH = '/api/v1/payouts';
 
 /** @throws TypeError for a base URL that cannot be used, RangeError for an impossible rate */
-export function createQbitPayClient(options: QbitPayClientOptions) {
+export function createQbitPayClient(options: TransportOptions) {
   const transport = createTransport(options);
   return {
     ...createAccountCalls(transport),
@@ -90,8 +88,7 @@ export function createQbitPayClient(options: QbitPayClientOptions) {
     /** Makes the provider send one event with `livemode: false` to `cbUrl`; it is not retried. */
     async sendTestEvent({ cbUrl }: { readonly cbUrl: string }): Promise<void> {
       // What the provider answers is not documented: any 2xx will do.
-      const query = { cbUrl };
-      await transport.send({ operation: 'sendTestEvent', path: '/api/v1/events/test', query });
+      await transport.send({ operation: 'sendTestEvent', path: '/api/v1/events/test', query: { cbUrl } });
     },
     /** Closes the connections that reads keep open. */
     close: () => transport.close(),
@@ -141,9 +138,8 @@ function createOrderCalls(transport: Transport) {
       const amount = jsonNumber('amount', rest.amount);
       const price = rest.price === undefined ? undefined : jsonNumber('price', rest.price);
       const body = { symbol, side, amount, price, externalOrderId };
-      const timing = { decidedAt, latestAtMs };
-      const operation = 'createOrder';
-      return call(transport, { operation, method: 'POST', path: ORDERS_PATH, body, ...timing }, orderSchema);
+      const request = { operation: 'createOrder', path: ORDERS_PATH, body, decidedAt, latestAtMs };
+      return call(transport, { ...request, method: 'POST' }, orderSchema);
     },
     getOrder: orders.getOne,
     listOrders: orders.listPage,
@@ -164,12 +160,8 @@ function createPayoutCalls(transport: Transport) {
       const { decidedAt, externalOrderId } = rest;
       const amount = jsonNumber('amount', rest.amount);
       const body = { amount, currency, destination, description, externalOrderId };
-      const operation = 'createPayout';
-      return call(
-        transport,
-        { operation, method: 'POST', path: PAYOUTS_PATH, body, decidedAt },
-        payoutSchema,
-      );
+      const request = { operation: 'createPayout', path: PAYOUTS_PATH, body, decidedAt };
+      return call(transport, { ...request, method: 'POST' }, payoutSchema);
     },
     getPayout: payouts.getOne,
     listPayouts: payouts.listPage,

@@ -82,7 +82,7 @@ interface Exchange extends Omit<Answer, 'operation'> {
 
 /** HTTP as the contract wants it: Basic authentication, no retries, no redirects, a limit on everything. */
 export function createTransport(options: TransportOptions): Transport {
-  const { apiKey, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = options;
+  const { apiKey, maxRequestsPerSecond, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = options;
   const base = parseBaseUrl(options.baseUrl);
   const secure = base.protocol === 'https:';
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
@@ -90,7 +90,6 @@ export function createTransport(options: TransportOptions): Transport {
   const readAgent: SchemeAgent = secure
     ? { https: new HttpsAgent({ keepAlive: true }) }
     : { http: new HttpAgent({ keepAlive: true }) };
-  const { maxRequestsPerSecond } = options;
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
 

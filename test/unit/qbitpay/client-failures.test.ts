@@ -3,7 +3,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { createStaticApiKey, type ApiKeySource } from '../../../src/qbitpay/api-key.js';
-import { createQbitPayClient, type QbitPayClientOptions } from '../../../src/qbitpay/client.js';
+import { createQbitPayClient } from '../../../src/qbitpay/client.js';
+import type { TransportOptions } from '../../../src/qbitpay/transport.js';
 import { QbitPayConnectionError, QbitPayError, QbitPayResponseError } from '../../../src/qbitpay/errors.js';
 import {
   closeServer,
@@ -38,7 +39,7 @@ beforeEach(async () => (server = await startRecordingServer()));
 afterEach(() => server.close());
 
 /** Runs one read and one POST; both must fail the same way unless a test looks at one of them. */
-async function failures(options: Partial<QbitPayClientOptions> = {}): Promise<QbitPayError[]> {
+async function failures(options: Partial<TransportOptions> = {}): Promise<QbitPayError[]> {
   const apiKey = createStaticApiKey(KEY);
   const client = createQbitPayClient({ baseUrl: server.baseUrl, apiKey, ...options });
   const calls = [client.getPayout('p1'), client.createPayout(NEW_PAYOUT)];
@@ -207,11 +208,7 @@ test('a 401 re-reads the key and is not retried; the next attempt uses the new k
   client.close();
 });
 
-async function expectConnectionErrors(
-  sent: boolean,
-  options: Partial<QbitPayClientOptions>,
-  codes: string[],
-) {
+async function expectConnectionErrors(sent: boolean, options: Partial<TransportOptions>, codes: string[]) {
   for (const error of await failures(options)) {
     expect(error).toBeInstanceOf(QbitPayConnectionError);
     const { sent: mayHaveLeft, code } = error as QbitPayError & { sent: boolean; code: string };
