@@ -6,7 +6,7 @@ import {
   untilAllocated,
 } from '../support/deposit-workflows.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import type { Answer, Json } from '../support/engine-client.js';
+import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
@@ -85,6 +85,21 @@ describe('at the deadline', () => {
 describe('before the deadline', () => {
   beforeEach(async () => {
     engine = await startTestEngine();
+  });
+
+  test('cancelling at any moment of the opening leaves workflow and store of one mind', async () => {
+    const requests = Array.from({ length: 10 }, () => payoutRequest());
+    const creating = requests.map((request) => engine.create(request));
+    await Promise.all(
+      requests.map(async (request) => {
+        let answer = await cancel(request);
+        while (answer.status === 404) answer = await cancel(request);
+        expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });
+        expect(await resultOf(request)).toMatchObject({ status: 'cancelled' });
+        await engine.untilStatus(request.payoutId, 'cancelled');
+      }),
+    );
+    for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
   });
 
   test('cancelling and depositing at once ends either cancelled, with available or unallocated money, or paid', async () => {

@@ -7,7 +7,7 @@ export interface EngineClient {
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** The simulator's control surface; throws for anything but 2xx. */
   control(method: string, path: string, body?: unknown): Promise<Json>;
-  /** Asks for a payout; again as long as it is not open yet, as a caller is told to. */
+  /** Asks for a payout; again as long as it is not open yet or nothing answers, as a caller is told to. */
   create(request: Json): Promise<Creation>;
   /** Asks for a payout and expects it to be opened by that. */
   open(changes?: Json): Promise<Json>;
@@ -41,7 +41,8 @@ export function createEngineClient(apiUrl: string, simulatorUrl: string): Engine
   const create: EngineClient['create'] = async (request) => {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await api('POST', '/v1/payouts', request);
-      if (answer.status !== 202 || attempt === MOST_REPEATS) return { ...answer, isRepetition: attempt > 1 };
+      const isToBeRepeated = answer.status === 202 || answer.status === 503;
+      if (!isToBeRepeated || attempt === MOST_REPEATS) return { ...answer, isRepetition: attempt > 1 };
     }
   };
   const untilShown = async (

@@ -196,19 +196,4 @@ describe('cancelling a payout', () => {
     expect(await creating).toMatchObject({ body: { status: 'cancelled' } });
     expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
   });
-
-  test('cancelling at any moment of the opening leaves workflow and store of one mind', async () => {
-    const requests = Array.from({ length: 10 }, () => payoutRequest());
-    const creating = requests.map((request) => engine.create(request));
-    await Promise.all(
-      requests.map(async (request) => {
-        let answer = await cancel(request);
-        while (answer.status === 404) answer = await cancel(request);
-        expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });
-        expect(await workflowOf(request).result()).toMatchObject({ status: 'cancelled' });
-        await engine.untilStatus(request.payoutId, 'cancelled');
-      }),
-    );
-    for (const { status } of await Promise.all(creating)) expect([200, 201]).toContain(status);
-  });
 });
