@@ -18,6 +18,8 @@ export class ScenarioPayout {
   readonly id: string;
   readonly #scenario: Scenario;
   readonly #request: Json;
+  /** Its id at QbitPay, which a payout that has ended otherwise does not show. */
+  #sentAs: string | undefined;
 
   constructor(scenario: Scenario, request: Json) {
     this.#scenario = scenario;
@@ -71,8 +73,37 @@ export class ScenarioPayout {
 
   /** QbitPay takes its payout, or another one that is named, to this status. */
   async advance(status: string, providerPayoutId?: string): Promise<void> {
-    const id = providerPayoutId ?? (await this.shown()).providerPayoutId;
+    const id = providerPayoutId ?? (await this.#idAtProvider());
     await advancePayout(this.#scenario.engine, id, status);
+  }
+
+  /** QbitPay says something else of its payout from now on, and no event tells. */
+  async isOverwritten(change: Json): Promise<void> {
+    await this.#control('POST', `/payouts/${await this.#idAtProvider()}/overwrite`, change);
+  }
+
+  /** QbitPay announces this of it, true or not. */
+  async announce(type: string, status: string): Promise<void> {
+    const data = {
+      id: await this.#idAtProvider(),
+      object: 'payout',
+      status,
+      amount: 5000,
+      fee: 25,
+      currency: 'CNY',
+    };
+    const event = { type, data: { ...data, externalOrderId: this.id }, signature: 'valid' };
+    expect((await this.#control('POST', '/events/forge', event)).attempt).not.toBeNull();
+  }
+
+  /** QbitPay was asked for its payout twice more: the first of them may have begun before. */
+  async isReadAgain(): Promise<void> {
+    const before = await this.#countReadings();
+    await untilAnswer(
+      () => this.#countReadings(),
+      (readings) => readings > before + 1,
+      `another reading of ${this.id}`,
+    );
   }
 
   /** What QbitPay has for it, whatever the attempt, and did not fail or cancel. */
@@ -111,6 +142,14 @@ export class ScenarioPayout {
 
   async funded(): Promise<this> {
     return (await this.open()).fund();
+  }
+
+  /** Accepted by QbitPay, where it moves only when it is told to. */
+  async inTransit(): Promise<this> {
+    await this.endsAs('stuck');
+    await this.funded();
+    this.#sentAs = (await this.becomes('in_transit')).providerPayoutId;
+    return this;
   }
 
   cancel(): Promise<Answer> {
@@ -188,6 +227,13 @@ export class ScenarioPayout {
     return paid;
   }
 
+  /** Ended as that, in the store and in its workflow, which waits for money that comes back. */
+  async hasEnded(status: string): Promise<Json> {
+    await this.becomes(status);
+    expect(await this.workflow.result()).toMatchObject({ status });
+    return this.shown();
+  }
+
   /** Closed by a person: it has failed, and QbitPay has nothing of it. */
   async isClosed(): Promise<Json> {
     const failed = await this.becomes('failed');
@@ -219,6 +265,16 @@ export class ScenarioPayout {
 
   get workflow(): WorkflowHandle {
     return this.#scenario.engine.temporal.client.workflow.getHandle(payoutWorkflowId(this.id));
+  }
+
+  async #idAtProvider(): Promise<string> {
+    return (await this.shown()).providerPayoutId ?? this.#sentAs;
+  }
+
+  async #countReadings(): Promise<number> {
+    const id = await this.#idAtProvider();
+    const readings = await requestsTo(this.#scenario.engine, 'GET /api/v1/payouts/{id}');
+    return readings.filter(({ path }) => path.endsWith(id)).length;
   }
 
   #control(method: string, path: string, body: Json): Promise<Json> {

@@ -65,9 +65,7 @@ describe('on hold by an operator', () => {
   );
 
   async function holdInTransit(): Promise<ScenarioPayout> {
-    const payout = await scenario.payout().endsAs('stuck');
-    await payout.funded();
-    await payout.becomes('in_transit');
+    const payout = await scenario.payout().inTransit();
     await payout.decide('hold');
     await payout.isHeld('HELD_BY_OPERATOR');
     return payout;
@@ -226,9 +224,7 @@ describe('without sense', () => {
       await provider.heal();
       await limited.isPaidOnce();
     }
-    const sent = await scenario.payout().endsAs('stuck');
-    await sent.funded();
-    await sent.becomes('in_transit');
+    const sent = await scenario.payout().inTransit();
     await isNotHeld(sent, 'in_transit');
     for (const idle of [waiting, poor]) await idle.cancel();
   });

@@ -1,99 +1,35 @@
-import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
-import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { expectBooksToBalance } from '../support/balances.js';
+import { detailsOf, PAYOUTS } from '../support/provider-requests.js';
+import { useScenario } from '../support/scenario.js';
+import type { ScenarioPayout } from '../support/scenario-payout.js';
 import type { Json } from '../support/engine-client.js';
-import type { TestEngine } from '../support/engine.js';
-import { advancePayout, untilHoldReasonShown } from '../support/payout-workflows.js';
-import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
-import { detailsOf, openAndFund, PAYOUTS, requestsTo } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** What QbitPay's API says counts, whatever its events say, and whenever; an end is an end. */
 
-let engine: TestEngine;
-let proxy: ProviderProxy;
-let database: PostgresClient;
+const scenario = useScenario();
+const { provider } = scenario;
 
-beforeAll(async () => {
-  ({ engine, proxy } = await startEngineBehindProxy({}));
-  database = new PostgresClient({ connectionString: engine.databaseUrl });
-  await database.connect();
-});
-afterAll(async () => {
-  await database.end();
-  await engine.stop();
-});
-afterEach(async () => {
-  proxy.rewrite(undefined);
-  for (const path of ['/faults', '/outcomes']) await engine.control('DELETE', path);
-  await expectBooksToBalance(engine);
-});
-
-const READINGS = 'GET /api/v1/payouts/{id}';
 const ENDS = ['paid', 'failed', 'cancelled'] as const;
 
-/** Accepted, and moved by {@link advance} only. */
-async function openInTransit(): Promise<Json> {
-  const payoutId = `p-${randomUUID()}`;
-  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
-  await openAndFund(engine, { payoutId });
-  return engine.untilStatus(payoutId, 'in_transit');
+const inTransit = (): Promise<ScenarioPayout> => scenario.payout().inTransit();
+
+const strikeEvents = (kind: string, word: string): Promise<Json> =>
+  scenario.engine.control('POST', '/faults', { kind, eventType: `payout.${word}` });
+
+async function isStill(payout: ScenarioPayout, status: string): Promise<void> {
+  expect((await payout.shown()).status).toBe(status);
 }
 
-async function advance({ providerPayoutId }: Json, status: string): Promise<void> {
-  await advancePayout(engine, providerPayoutId, status);
-}
-
-/** Also of a payout that has ended: its event is authentic, and its end may be another one. */
-async function forge(payout: Json, type: string, status: string): Promise<void> {
-  const data = {
-    id: payout.providerPayoutId,
-    object: 'payout',
-    status,
-    amount: 5000,
-    fee: 25,
-    currency: 'CNY',
-    externalOrderId: payout.payoutId,
-  };
-  const { attempt } = await engine.control('POST', '/events/forge', { type, data, signature: 'valid' });
-  expect(attempt).not.toBeNull();
-}
-
-const readingsOf = async ({ providerPayoutId }: Json): Promise<number> =>
-  (await requestsTo(engine, READINGS)).filter(({ path }) => path.endsWith(providerPayoutId)).length;
-
-/** The API was asked again since. */
-async function untilReadAgain(payout: Json, before: number): Promise<void> {
-  await untilAnswer(
-    () => readingsOf(payout),
-    (readings) => readings > before + 1,
-    'another reading',
-  );
-}
-
-async function expectUnchanged(payout: Json, status: string): Promise<void> {
-  const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
-  expect(body.status).toBe(status);
-}
-
-async function expectEnded(payout: Json, status: string): Promise<void> {
-  await engine.untilStatus(payout.payoutId, status);
-  const result = await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).result();
-  expect(result).toMatchObject({ status });
-  expect(await requestsTo(engine, PAYOUTS, payout.payoutId)).toHaveLength(1);
-}
-
-/** Changes what the API says of this payout. */
-function say(payout: Json, change: Json): void {
-  proxy.rewrite((_request, body) =>
-    body?.object === 'payout' && body.id === payout.providerPayoutId ? { ...body, ...change } : undefined,
-  );
+async function hasEndedOnce(payout: ScenarioPayout, status: string): Promise<Json> {
+  const ended = await payout.hasEnded(status);
+  expect(await payout.requests(PAYOUTS)).toHaveLength(1);
+  return ended;
 }
 
 describe('an event that the API does not confirm', () => {
   test('whatever it says, the payout stays in transit', async () => {
-    const payout = await openInTransit();
+    const payout = await inTransit();
     for (const [type, status] of [
       ['payout.paid', 'paid'],
       ['payout.paid', 'pending'],
@@ -101,105 +37,100 @@ describe('an event that the API does not confirm', () => {
       ['payout.cancelled', 'cancelled'],
       ['payout.unheardOf', 'paid'],
     ] as const) {
-      const before = await readingsOf(payout);
-      await forge(payout, type, status);
-      await untilReadAgain(payout, before);
-      await expectUnchanged(payout, 'in_transit');
+      await payout.announce(type, status);
+      await payout.isReadAgain();
+      await isStill(payout, 'in_transit');
     }
-    await advance(payout, 'paid');
-    await expectEnded(payout, 'paid');
+    await payout.advance('paid');
+    await hasEndedOnce(payout, 'paid');
   });
 
   test('of another kind than its object: the API decides', async () => {
-    await engine.control('POST', '/faults', { kind: 'webhookStale', eventType: 'payout.paid', times: 1 });
-    const payout = await openInTransit();
-    await advance(payout, 'paid');
-    await expectEnded(payout, 'paid');
+    await strikeEvents('webhookStale', 'paid');
+    const payout = await inTransit();
+    await payout.advance('paid');
+    await hasEndedOnce(payout, 'paid');
   });
 });
 
 describe('events in disorder', () => {
   test.each(['oldestFirst', 'newestFirst'])('all held back and released %s', async (order) => {
-    for (const word of ['pending', 'inTransition', 'paid']) {
-      await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: `payout.${word}` });
-    }
-    const payout = await openInTransit();
-    await advance(payout, 'paid');
-    await engine.control('POST', '/events/release', { order });
-    await expectEnded(payout, 'paid');
+    for (const word of ['pending', 'inTransition', 'paid']) await strikeEvents('webhookHeld', word);
+    const payout = await inTransit();
+    await payout.advance('paid');
+    await scenario.engine.control('POST', '/events/release', { order });
+    await hasEndedOnce(payout, 'paid');
   });
 
   test('each of them twice', async () => {
-    await engine.control('POST', '/faults', { kind: 'webhookDoubled', times: 10 });
-    const payout = await openInTransit();
-    await advance(payout, 'paid');
-    await expectEnded(payout, 'paid');
-    const { timeline } = await engine.untilStatus(payout.payoutId, 'paid');
+    await scenario.engine.control('POST', '/faults', { kind: 'webhookDoubled', times: 10 });
+    const payout = await inTransit();
+    await payout.advance('paid');
+    const { timeline } = await hasEndedOnce(payout, 'paid');
     expect(timeline.filter(({ status }: Json) => status === 'paid')).toHaveLength(1);
   });
 
   test('none of them at all: the payout is read all the same', async () => {
-    await engine.control('POST', '/faults', { kind: 'webhookLost', eventType: 'payout.paid' });
-    const payout = await openInTransit();
-    await advance(payout, 'paid');
-    await expectEnded(payout, 'paid');
+    await strikeEvents('webhookLost', 'paid');
+    const payout = await inTransit();
+    await payout.advance('paid');
+    await hasEndedOnce(payout, 'paid');
   });
 });
 
 describe.each(ENDS)('a payout that ended as %s', (end) => {
   test('stays so, whatever is announced or said afterwards', async () => {
-    const payout = await openInTransit();
-    await advance(payout, end);
-    await expectEnded(payout, end);
-    const { timeline } = await engine.untilStatus(payout.payoutId, end);
+    const payout = await inTransit();
+    await payout.advance(end);
+    const { timeline } = await hasEndedOnce(payout, end);
     for (const other of ENDS.filter((one) => one !== end)) {
-      say(payout, { status: other });
-      await forge(payout, `payout.${other}`, other);
+      payout.isShownAs('payout', { status: other });
+      await payout.announce(`payout.${other}`, other);
     }
     for (const word of ['pending', 'inTransit']) {
-      say(payout, { status: word });
-      await forge(payout, `payout.${end}`, word);
+      payout.isShownAs('payout', { status: word });
+      await payout.announce(`payout.${end}`, word);
     }
     await untilNothingPends(payout);
-    const { body } = await engine.api('GET', `/v1/payouts/${payout.payoutId}`);
-    expect(body.status).toBe(end);
+    const shown = await payout.shown();
+    expect(shown.status).toBe(end);
     const ends = ({ status }: Json): boolean => ENDS.includes(status);
-    expect(body.timeline.filter(ends)).toEqual(timeline.filter(ends));
+    expect(shown.timeline.filter(ends)).toEqual(timeline.filter(ends));
   });
 });
 
 /** Every event that came in has been looked at: it was answered before that. */
-async function untilNothingPends({ payoutId }: Json): Promise<void> {
-  const { data } = await engine.control('GET', '/events?limit=100');
-  expect(data.length).toBeGreaterThan(0);
+async function untilNothingPends({ id }: ScenarioPayout): Promise<void> {
+  const events = async (query: string): Promise<Json[]> =>
+    (await scenario.engine.control('GET', `/events?limit=100${query}`)).data;
+  expect((await events('')).length).toBeGreaterThan(0);
   await untilAnswer(
-    async () => (await engine.control('GET', '/events?delivery=pending&limit=100')).data,
+    () => events('&delivery=pending'),
     (pending) => pending.length === 0,
     'every event delivered',
   );
+  const database = new PostgresClient({ connectionString: scenario.engine.databaseUrl });
+  await database.connect();
   await untilAnswer(
-    () => database.query(PENDING_EVENTS, [payoutId]),
+    () => database.query("select from webhook_inbox where payout_id = $1 and state = 'pending'", [id]),
     ({ rows }) => rows.length === 0,
     'every event looked at',
-  );
+  ).finally(() => database.end());
 }
 
-const PENDING_EVENTS = `select from webhook_inbox where payout_id = $1 and state = 'pending'`;
-
 test('a status that goes backwards takes nothing back', async () => {
-  const payout = await openInTransit();
-  say(payout, { status: 'pending' });
-  const before = await readingsOf(payout);
-  await untilReadAgain(payout, before);
-  await expectUnchanged(payout, 'in_transit');
-  proxy.rewrite(undefined);
-  await engine.control('POST', `/payouts/${payout.providerPayoutId}/overwrite`, { status: 'pending' });
-  await advance(payout, 'paid');
-  await untilReadAgain(payout, await readingsOf(payout));
+  const payout = await inTransit();
+  payout.isShownAs('payout', { status: 'pending' });
+  await payout.isReadAgain();
+  await isStill(payout, 'in_transit');
+  provider.rewrite(undefined);
+  await payout.isOverwritten({ status: 'pending' });
+  await payout.advance('paid');
+  await payout.isReadAgain();
   // Its own event says that it was paid; the API does not.
-  await expectUnchanged(payout, 'in_transit');
-  await engine.control('POST', `/payouts/${payout.providerPayoutId}/overwrite`, { status: 'paid' });
-  await expectEnded(payout, 'paid');
+  await isStill(payout, 'in_transit');
+  await payout.isOverwritten({ status: 'paid' });
+  await hasEndedOnce(payout, 'paid');
 });
 
 describe('a discrepancy that only a later reading shows', () => {
@@ -207,72 +138,64 @@ describe('a discrepancy that only a later reading shows', () => {
     ['CONVERTED_BY_PROVIDER', { trade: { id: 'tr_1', status: 'done' } }],
     ['CURRENCY_DIFFERS', { currency: 'USDT' }],
   ])('%s: held once, taken on by a person, and marked for ever', async (reason, change) => {
-    const payout = await openInTransit();
-    say(payout, change);
-    const held = await engine.untilStatus(payout.payoutId, 'held');
+    const payout = await inTransit();
+    payout.isShownAs('payout', change);
+    const held = await payout.becomes('held');
     expect(held).toMatchObject({ holdReason: reason, flags: [reason], recipientAmount: '5000.00' });
-    const resumed = await engine.api('POST', `/v1/payouts/${payout.payoutId}/resume`, { reason: 'settled' });
-    expect(resumed.status).toBe(200);
-    await untilReadAgain(payout, await readingsOf(payout));
-    await expectUnchanged(payout, 'in_transit');
-    await advance(payout, 'paid');
-    await expectEnded(payout, 'paid');
-    expect(await engine.untilStatus(payout.payoutId, 'paid')).toMatchObject({ flags: [reason] });
+    await payout.decide('resume');
+    await payout.isReadAgain();
+    await isStill(payout, 'in_transit');
+    await payout.advance('paid');
+    expect(await hasEndedOnce(payout, 'paid')).toMatchObject({ flags: [reason] });
   });
 
   test('with the end: paid, and marked', async () => {
-    const payout = await openInTransit();
-    say(payout, { trade: { id: 'tr_1' }, status: 'paid' });
-    await expectEnded(payout, 'paid');
-    expect(await engine.untilStatus(payout.payoutId, 'paid')).toMatchObject({
-      flags: ['CONVERTED_BY_PROVIDER'],
-    });
-    proxy.rewrite(undefined);
-    await advance(payout, 'paid');
+    const payout = await inTransit();
+    payout.isShownAs('payout', { trade: { id: 'tr_1' }, status: 'paid' });
+    expect(await hasEndedOnce(payout, 'paid')).toMatchObject({ flags: ['CONVERTED_BY_PROVIDER'] });
+    provider.rewrite(undefined);
+    await payout.advance('paid');
   });
 });
 
 describe('a word that nobody knows', () => {
   const WORD = 'in_review 6222020200112233445';
 
-  async function openUnknown(): Promise<Json> {
-    const payout = await openInTransit();
-    say(payout, { status: WORD });
-    return engine.untilStatus(payout.payoutId, 'held');
+  async function holdUnknown(): Promise<ScenarioPayout> {
+    const payout = await inTransit();
+    payout.isShownAs('payout', { status: WORD });
+    await payout.isHeld('STATUS_NOT_KNOWN');
+    return payout;
   }
 
   test('holds the payout, in the workflow too, and is shown without what could be an account', async () => {
-    const held = await openUnknown();
-    expect(held).toMatchObject({ holdReason: 'STATUS_NOT_KNOWN', failure: null });
+    const payout = await holdUnknown();
+    const held = await payout.shown();
+    expect(held.failure).toBeNull();
     expect(detailsOf(held).at(-1)).toBe('QbitPay says "in_review ***"');
-    await untilHoldReasonShown(engine, held.payoutId, 'STATUS_NOT_KNOWN');
-    proxy.rewrite(undefined);
-    await advance(held, 'paid');
-    await expectEnded(held, 'paid');
+    provider.rewrite(undefined);
+    await payout.advance('paid');
+    await hasEndedOnce(payout, 'paid');
   });
 
   test.each(ENDS)('and it ends by itself when the API says %s', async (end) => {
-    const held = await openUnknown();
-    await advance(held, end);
-    await expectUnchanged(held, 'held');
-    proxy.rewrite(undefined);
-    await expectEnded(held, end);
+    const payout = await holdUnknown();
+    await payout.advance(end);
+    await isStill(payout, 'held');
+    provider.rewrite(undefined);
+    await hasEndedOnce(payout, end);
   });
 
   test('is written once, however often it is read, and again when the payout was resumed', async () => {
-    const held = await openUnknown();
-    await untilReadAgain(held, await readingsOf(held));
+    const payout = await holdUnknown();
+    await payout.isReadAgain();
     const said = async (): Promise<number> =>
-      detailsOf((await engine.api('GET', `/v1/payouts/${held.payoutId}`)).body).filter((detail) =>
-        detail.startsWith('QbitPay says'),
-      ).length;
+      detailsOf(await payout.shown()).filter((detail) => detail.startsWith('QbitPay says')).length;
     expect(await said()).toBe(1);
-    await untilHoldReasonShown(engine, held.payoutId, 'STATUS_NOT_KNOWN');
-    const resumed = await engine.api('POST', `/v1/payouts/${held.payoutId}/resume`, { reason: 'to see' });
-    expect(resumed.status).toBe(200);
+    await payout.decide('resume');
     await untilAnswer(said, (count) => count === 2, 'held again');
-    proxy.rewrite(undefined);
-    await advance(held, 'paid');
-    await expectEnded(held, 'paid');
+    provider.rewrite(undefined);
+    await payout.advance('paid');
+    await hasEndedOnce(payout, 'paid');
   });
 });

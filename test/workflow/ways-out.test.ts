@@ -367,7 +367,7 @@ async function adoptPaid(payout: ScenarioPayout): Promise<void> {
   for (const action of ['resend', 'close']) {
     await payout.isRefused('resolve', /neither be sent again/, { action });
   }
-  await scenario.engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { status: 'paid' });
+  await payout.isOverwritten({ status: 'paid' });
   await payout.decide('resolve', adoption);
   await payout.isPaidOnce();
   const { postings } = await payout.shown();
