@@ -8,7 +8,7 @@ describe('the quickstart, end to end', () => {
   });
   afterAll(() => engine.stop());
 
-  test('a funded payout is converted, paid and settled within 60 events and 10 workflow tasks', async () => {
+  test('a funded payout is converted, paid and settled within 58 events and 9 workflow tasks', async () => {
     const opened = await engine.open();
     expect(opened).toMatchObject({
       status: 'awaiting_deposit',
@@ -38,7 +38,7 @@ describe('the quickstart, end to end', () => {
     ]);
     await engine.temporal.client.workflow.getHandle(`payout/${opened.payoutId}`).result();
     const history = await historyOf(engine, opened.payoutId);
-    expect(history.length).toBeLessThanOrEqual(60);
-    expect(countWorkflowTasks(history)).toBeLessThanOrEqual(10);
+    expect(history.length).toBeLessThanOrEqual(58);
+    expect(countWorkflowTasks(history)).toBeLessThanOrEqual(9);
   });
 });
