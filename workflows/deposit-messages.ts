@@ -28,7 +28,7 @@ export const assignDeposit = defineUpdate<{ readonly refusal: string | null }, [
   'assignDeposit',
 );
 
-/** A payout declared the transaction of this deposit: a unallocated one is matched again. */
+/** A payout declared the transaction of this deposit: an unallocated one is matched again. */
 export const transactionDeclared = defineSignal('transactionDeclared');
 
 /** Compares the store with the provider; a Temporal Schedule and the API start it. */

@@ -9,7 +9,7 @@ export interface AssignDepositInput {
   readonly actor: string;
 }
 
-/** Gives a unallocated deposit to whom a person says; run again it answers the same. */
+/** Gives an unallocated deposit to whom a person says; run again it answers the same. */
 export function createAssignDeposit({ store }: ActivityDependencies) {
   return async function assignDeposit({ depositKey, to, actor }: AssignDepositInput): Promise<AssignOutcome> {
     return store.deposits.assignDeposit(depositKey, to, actor);
