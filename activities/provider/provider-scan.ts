@@ -15,7 +15,7 @@ import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
-/** Discrepancy a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
+/** Finds a request by its `externalOrderId`, for which payouts have no filter (contract, section Payouts). */
 
 /** How far before the first sending the list is read: the two clocks are never further apart. */
 export const CLOCK_MARGIN_MS = 10 * 60_000;
