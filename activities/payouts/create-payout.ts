@@ -12,7 +12,7 @@ import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
+import { sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import { isNothing, scanPayouts } from '../provider/provider-scan.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
@@ -34,8 +34,7 @@ export function createCreatePayout(deps: ActivityDependencies) {
     if (!PAYABLE_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
-    const known = await answerFromRequest(deps, { payoutId, id });
-    return known ?? sendGuarded(deps, describePost(deps, payout, id, decidedAt));
+    return sendGuarded(deps, describePost(deps, payout, id, decidedAt));
   };
 }
 

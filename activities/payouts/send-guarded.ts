@@ -47,7 +47,7 @@ export interface GuardedPost<Answer, Next> {
 
 type Subject = Pick<GuardedPost<unknown, unknown>, 'payoutId' | 'id'>;
 
-/** Whatever the request's own state says first: {@link answerFromRequest} was asked before, and found nothing. */
+/** Sends a request once, if its step can begin and its own state does not say otherwise. */
 export async function sendGuarded<Answer, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
@@ -56,6 +56,8 @@ export async function sendGuarded<Answer, Next>(
   const { payoutId, id } = post;
   const isPrepared = await store.requests.prepare(payoutId, id, post.detail);
   if (!isPrepared) return readState(store, payoutId);
+  const known = await answerFromRequest(deps, post);
+  if (known !== undefined) return known;
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
   const sent = await store.requests.whileSending(id, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
