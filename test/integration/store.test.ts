@@ -71,7 +71,7 @@ test('of many who want to send one request exactly one may', async () => {
 });
 
 test.each([REQUEST_STATE.UNKNOWN, REQUEST_STATE.REFUSED] as const)(
-  'a request whose providerRequest is %s is never sent again',
+  'a request that is %s is never sent again',
   async (state) => {
     const { payoutId } = await openPayout();
     const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };

@@ -173,7 +173,7 @@ describe('with what is not found left to a person', () => {
     });
   });
 
-  describe('a sender that was killed leaves its providerRequest behind', () => {
+  describe('a sender that was killed leaves its request behind', () => {
     test.each([
       ['order', 'sending', ORDERS],
       ['order', 'unknown', ORDERS],
