@@ -182,15 +182,21 @@ describe('with what is not found left to a person', () => {
     ] as const)(
       'the %s, found as %s and not at QbitPay, is sent by nobody',
       async (operation, state, endpoint) => {
-        const { payoutId, ...opened } = await engine.open();
+        // Long enough that nobody sends it by himself: what its sender wrote before it died is written for it.
+        const payoutId = await strike(endpoint, ['rate_limit_error', { retryAfterSeconds: 600 }]);
+        await untilAnswer(
+          () => providerRequestOf(operation, payoutId),
+          (providerRequest) => providerRequest?.state === 'retry_later',
+          'the request as one to be sent later',
+        );
         await database.query(
-          `insert into provider_requests (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at)
-           values ($1, $2, $2, $3, 1, clock_timestamp(), clock_timestamp())`,
+          'update provider_requests set state = $3 where operation = $1 and external_order_id = $2',
           [operation, payoutId, state],
         );
-        await engine.fund(opened);
+        await resetToFirstTask(engine, payoutId);
         expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
-        expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(0);
+        const requests = await requestsTo(engine, endpoint, payoutId);
+        expect(requests.map(({ effects }) => effects)).toEqual([[]]);
         expect(await providerRequestOf(operation, payoutId)).toEqual({ state: 'unknown', sends: 1 });
       },
     );
