@@ -124,7 +124,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
             actor: 'tester',
             reason: 'a doubt',
           });
-          expect(hold).toEqual({ kind: 'done' });
+          expect(hold).toEqual({ ok: true });
           // Of the second round, which comes once the payout goes on.
           if (operation === 'order') await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
           await delay(LONGER_THAN_THE_DEADLINE_MS);
