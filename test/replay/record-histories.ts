@@ -25,7 +25,7 @@ import { untilAnswer } from '../support/until-answer.js';
  * Only those are recorded that have no file: a history that a released version wrote is what running payouts look
  * like, so that it stays. When the workflow changes, add a scenario under a name of its own and keep the old file.
  */
-export const HISTORIES = join(process.cwd(), 'test', 'replay', 'histories');
+const HISTORIES = join(process.cwd(), 'test', 'replay', 'histories');
 
 /** Each carries one payout to where its history is interesting, and answers with the workflow's id. */
 const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>>> = {

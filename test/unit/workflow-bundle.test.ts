@@ -38,7 +38,10 @@ describe('the workflow bundle', () => {
       throw new Error(`${BUNDLE} is missing: run the tests by npm test, which builds first`);
     const code = await readFile(BUNDLE, 'utf8');
     expect(modulesOf(code)).toEqual(
-      expect.arrayContaining(['./dist/workflows/payout/payout-workflow.js', './dist/src/domain/payout-status.js']),
+      expect.arrayContaining([
+        './dist/workflows/payout/payout-workflow.js',
+        './dist/src/domain/payout-status.js',
+      ]),
     );
     expect(foreignModulesOf(code)).toEqual([]);
   });
