@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * away for a moment must not turn a known outcome into an unknown one.
  */
 export async function persistWithRetry<T>(write: () => Promise<T>): Promise<T> {
-  return pRetry(write, {
+  return pRetry(() => write().catch(asRetryable), {
     retries: Infinity,
     minTimeout: FIRST_PAUSE_MS,
     maxTimeout: LONGEST_PAUSE_MS,
@@ -24,4 +24,9 @@ export async function persistWithRetry<T>(write: () => Promise<T>): Promise<T> {
       });
     },
   });
+}
+
+/** p-retry takes a TypeError for a bug and gives up at once. Here nothing is given up before the time is over. */
+function asRetryable(error: unknown): never {
+  throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
 }

@@ -24,7 +24,7 @@ export interface CreatePayoutInput {
 export type CreatePayoutResult = PayoutState<RequestNext>;
 
 /**
- * `POST /payouts`, behind its provider request. QbitPay knows no idempotency: run again it never sends a second payout
+ * `POST /payouts`, behind the send guard. QbitPay knows no idempotency: run again it never sends a second payout
  * by itself, it goes on from what the provider request says.
  */
 export function createCreatePayout(deps: ActivityDependencies) {

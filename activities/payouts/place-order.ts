@@ -46,7 +46,7 @@ export type PlaceOrderNext =
 export type PlaceOrderResult = PayoutState<PlaceOrderNext>;
 
 /**
- * `POST /orders`, behind its provider request, and the order read back. Sells what the payout needs of its own money;
+ * `POST /orders`, behind the send guard, and the order read back. Sells what the payout needs of its own money;
  * after an order that was filled in part, the rest, or nothing where that was all it takes.
  * Run again it never sends a second order by itself: it goes on from what the provider request says.
  */

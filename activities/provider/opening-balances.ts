@@ -11,7 +11,7 @@ type OpeningDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
 const OPENING_ATTEMPTS = 20;
 
 /**
- * Books, once, what the account held before the engine used it. What the store will store for its own reason (deposits
+ * Books, once, what the account held before the engine used it. What the engine will book for its own reason (deposits
  * whose notices are on their way, money that comes back from failed payouts, charges of later) is not part of it.
  */
 export async function ensureOpeningBalances(deps: OpeningDependencies): Promise<void> {

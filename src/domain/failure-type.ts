@@ -211,7 +211,7 @@ const TABLE = {
   ),
   PRICE_DIFFERS: flagged(
     'QbitPay executed the order at a worse price than the one that it had quoted.',
-    'Compare the order with the quote, and ask QbitPay for the discrepancy.',
+    'Compare the order with the quote, and ask QbitPay for the difference.',
   ),
   DEBIT_EXCEEDS_LEDGER: held(
     'QbitPay took more than the ledger knows to be in the account, so that it is not booked yet.',

@@ -3,7 +3,7 @@ import { compareAmounts, divide, multiply, roundDownToCurrency } from './money.j
 /** How long a ticker price is good for, from its timestamp (contract, section Markets). */
 export const PRICE_LIFETIME_MS = 30_000;
 
-/** Kept in hand for the two clocks' discrepancy and for the way of the order to the provider. */
+/** Kept in hand for the difference of the two clocks and for the way of the order to the provider. */
 export const PRICE_SAFETY_MARGIN_MS = 5_000;
 
 /**

@@ -236,7 +236,7 @@ interface ProviderRequestTable {
   first_sent_at: Date | null;
   /** When it may have left last. */
   last_sent_at: Date | null;
-  /** How many times all of the provider's list was read without discrepancy it, since it was sent last. */
+  /** How many times all of the provider's list was read without finding it, since it was sent last. */
   absence_checks: Generated<number>;
   /** Who said that it may be sent again although its outcome was not known. */
   resend_by: string | null;

@@ -61,7 +61,7 @@ test('a process comes before a call, or after it, as its operation says', async 
   await guard.store.requests.claim(PAYOUT, ASKED);
   expect(guard.happened).toEqual(['call', 'orderAfterGuard', 'call', 'payoutAfterGuard']);
 
-  const entered = watch('requests', 'prepare', { kind: 'superseded' });
+  const entered = watch('requests', 'prepare', false);
   await entered.store.requests.prepare('p-1', PAYOUT, 'sending');
   expect(entered.happened).toEqual(['payoutBeforeGuard', 'call']);
 });

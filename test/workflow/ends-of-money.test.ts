@@ -68,7 +68,7 @@ const waitsForReturn = (payoutId: string): Promise<unknown> =>
     'waiting for the money to come back',
   );
 
-/** A payout of 400.00 from a available balance of 1000.00 that ended at QbitPay; its money is not back. */
+/** A payout of 400.00 from an available balance of 1000.00 that ended at QbitPay; its money is not back. */
 async function endedWithoutItsMoney(outcome: string): Promise<{ currency: string; payout: Json }> {
   const currency = await newCurrency();
   await makeAvailable(engine, currency, '1000.00');

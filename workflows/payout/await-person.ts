@@ -28,8 +28,11 @@ async function watchWhileHeld(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
   if (providerPayoutId === null) return resolveOutcomeWhileHeld(run);
   if (run.holdReason !== FAILURE_TYPE.ATTEMPT_FAILED) await followSettlement(run, providerPayoutId);
-  if (run.status !== PAYOUT_STATUS.HELD) return;
+  const isHeld = (): boolean => run.status === PAYOUT_STATUS.HELD;
+  if (!isHeld()) return;
   await awaitReturnedMoney(run);
+  // The store may be elsewhere by now. Only a decision ends a hold that is still there.
+  if (!isHeld()) return;
   return new Promise(() => undefined);
 }
 

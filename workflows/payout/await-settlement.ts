@@ -9,7 +9,7 @@ import { untilAnswered } from './until-answered.js';
 /** Reads the payout whenever a webhook hints at a change, and in the background again and again. */
 export async function awaitSettlement(run: PayoutRun): Promise<void> {
   const { providerPayoutId } = run;
-  // The store is ahead of its own answer: createPayout says what was accepted.
+  // Not expected: a payout in transit names its attempt. createPayout sends nothing here, it reads the state again.
   if (providerPayoutId === null) await pay(run);
   else await followSettlement(run, providerPayoutId);
 }

@@ -79,7 +79,7 @@ export interface Moved {
 }
 
 /**
- * The ids of those balance transactions that the store has not booked and will store for their own reason: every
+ * The ids of those balance transactions that are not booked and will be booked for their own reason: every
  * deposit, what belongs to its own orders and payouts, and all else since the account was opened.
  */
 export async function findUnbooked(

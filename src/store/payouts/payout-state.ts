@@ -1,6 +1,6 @@
 import type { FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { inTransaction, type StoreDatabase } from '../database.js';
+import { inSnapshot, type StoreDatabase } from '../database.js';
 import { selectAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/request-kind.js';
 import { isReturnPending } from '../requests/settlements.js';
@@ -26,7 +26,7 @@ const OPENING: StoredPayoutState = {
 };
 
 export async function readPayoutState(db: StoreDatabase, payoutId: string): Promise<StoredPayoutState> {
-  return inTransaction(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     const row = await trx
       .selectFrom('payouts')
       .selectAll()
