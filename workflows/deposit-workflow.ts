@@ -9,11 +9,10 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type { AllocationOutcome } from '../activities/deposits/allocate-deposit.js';
-import { backoffMs } from '../src/domain/backoff.js';
+import { backoffMs, DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import { depositWorkflowId, payoutWorkflowId } from '../src/domain/identifiers.js';
 import { isFinalStatus } from '../src/domain/payout-status.js';
-import { DEFAULT_DEPOSIT_POLICY } from '../src/domain/policy.js';
 import {
   allocateDeposit,
   assignDeposit as assignInStore,

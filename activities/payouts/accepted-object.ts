@@ -1,13 +1,12 @@
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
-import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import type { SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { toOrderRecord } from './order-record.js';
+import { toOrderRecord } from './order-movement.js';
 
 /** An order or payout that QbitPay has under one of our requests. */
 export interface Accepted {

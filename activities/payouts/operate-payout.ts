@@ -1,7 +1,6 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
-import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { OPERATOR_ACTION } from '../../src/domain/operator-action.js';
+import { FAILURE_TYPE, OPERATOR_ACTION } from '../../src/domain/failure-type.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -17,8 +16,7 @@ import { findReturn } from './await-return.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
-import { readMovement } from './order-movement.js';
-import { toOrderRecord } from './order-record.js';
+import { readMovement, toOrderRecord } from './order-movement.js';
 import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';

@@ -8,13 +8,12 @@ import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_ORDER_STATUS } from '../../src/domain/provider-status.js';
 import { leastProceeds } from '../../src/domain/price-guard.js';
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
-import { printableWord } from '../../src/qbitpay/printable-word.js';
+import { printableWord } from '../../src/qbitpay/wire-words.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { orNone } from '../provider/provider-scan.js';
-import { readMovement } from './order-movement.js';
-import { toOrderRecord } from './order-record.js';
+import { readMovement, toOrderRecord } from './order-movement.js';
 
 /** What follows from an accepted order; nothing, where QbitPay ended it unfilled or in part: the payout is held. */
 export type OrderProgress =

@@ -9,7 +9,7 @@ import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
 
-type LookDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
+type PreflightDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
 
 export const UNNAMED =
   'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
@@ -20,7 +20,10 @@ export function rivalWords({ id, statusText }: Pick<Payout, 'id' | 'statusText'>
 }
 
 /** Why the request that the payout is, or was, at may still be carried out, or was; undefined when it was not. */
-export async function whyLive(deps: LookDependencies, payout: PayoutRecord): Promise<string | undefined> {
+export async function whyLive(
+  deps: PreflightDependencies,
+  payout: PayoutRecord,
+): Promise<string | undefined> {
   const scan = await scanFor(deps, payout);
   const live = scan.found.find(({ status }) => !isFailedOrCancelled(status));
   if (live !== undefined) return rivalWords(live);
@@ -34,7 +37,7 @@ export async function whyLive(deps: LookDependencies, payout: PayoutRecord): Pro
  * accepted, until all that it moved is booked.
  */
 export async function whyNotReleasable(
-  deps: LookDependencies,
+  deps: PreflightDependencies,
   payoutId: string,
 ): Promise<string | undefined> {
   const payout = await deps.store.payouts.findPayout(payoutId);

@@ -1,7 +1,6 @@
 import { log } from '@temporalio/activity';
 import type { Store } from '../../src/store/store.js';
-import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';

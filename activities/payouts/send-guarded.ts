@@ -1,6 +1,5 @@
 import { log } from '@temporalio/activity';
-import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import type { RequestRejection, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId, RequestRejection, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';

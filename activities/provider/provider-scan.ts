@@ -1,5 +1,4 @@
-import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import type { SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';

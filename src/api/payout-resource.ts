@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { DESTINATION_TYPES } from '../domain/destination.js';
-import { FAILURES, type FailureType } from '../domain/failure-type.js';
+import { FAILURES, OPERATOR_ACTION, type FailureType } from '../domain/failure-type.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { OPERATOR_ACTION } from '../domain/operator-action.js';
 import { AMOUNT_MODE, FUNDING, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
 import { PAYOUT_STATUS, PAYOUT_STATUSES } from '../domain/payout-status.js';
 import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';

@@ -1,4 +1,4 @@
-import { OPERATOR_ACTION, type OperatorAction } from './operator-action.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from './payout-status.js';
 
 /**
  * Everything that can keep a payout from being paid, by name. One total table says for each what it
@@ -20,6 +20,19 @@ export const FAILURE_KIND = {
   FLAGGED: 'flagged',
 } as const;
 export type FailureKind = (typeof FAILURE_KIND)[keyof typeof FAILURE_KIND];
+
+/** What a person can do about a payout that is held: calls of the API, updates of its workflow. */
+export const OPERATOR_ACTION = {
+  /** Go on with what it was doing. */
+  RESUME: 'resume',
+  /** Say what became of a request whose outcome is not known: adopt what QbitPay has, send again, or close. */
+  RESOLVE: 'resolve',
+  /** Make a new attempt, with another destination if need be. */
+  RETRY: 'retry',
+  /** End it; its money goes to the available balance. */
+  CANCEL: 'cancel',
+} as const;
+export type OperatorAction = (typeof OPERATOR_ACTION)[keyof typeof OPERATOR_ACTION];
 
 export interface FailureDescription {
   readonly kind: FailureKind;
@@ -73,11 +86,11 @@ const TABLE = {
   PAYOUT_REFUSED: failed('QbitPay refused the payout for good; nothing was converted.', FREED),
   PAYOUT_FAILED: failed(
     'QbitPay accepted the payout and then reported it as failed.',
-    'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
+    'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
   CANCELLED_BY_PROVIDER: failed(
     'QbitPay accepted the payout and then cancelled it.',
-    'The money is available as soon as QbitPay shows it again (until then it is returning); pay again under a new payoutId.',
+    'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
   UNKNOWN_OUTCOME: held(
     'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
@@ -251,4 +264,17 @@ export function isFailureType(word: string): word is FailureType {
 /** The failure types of one kind, as a type: `FailureTypesOf<'held'>` cannot be told from the table by the compiler. */
 export function failureTypesOfKind(kind: FailureKind): readonly FailureType[] {
   return FAILURE_TYPES.filter((type) => FAILURES[type].kind === kind);
+}
+
+/** Why an action makes no sense for a payout; undefined when it does. */
+export function refuseAction(
+  status: PayoutStatus,
+  holdReason: FailureType | null,
+  action: OperatorAction,
+): string | undefined {
+  if (isFinalStatus(status)) return `the payout has ended as ${status}`;
+  if (status !== PAYOUT_STATUS.HELD || holdReason === null) return `the payout is ${status}, not held`;
+  const { actions } = FAILURES[holdReason];
+  if (actions.includes(action)) return undefined;
+  return `the payout is held as ${holdReason}: possible are ${actions.join(', ')}`;
 }

@@ -44,9 +44,9 @@ export const ENTRY_CAUSE = {
   PAYOUT: 'payout',
   /** What QbitPay really took differs from what was booked before; the id is the attempt's and a number. */
   PAYOUT_ADJUSTMENT: 'payout_adjustment',
-  /** QbitPay says that the attempt failed or was cancelled; its money is returning. The id is the attempt's. */
+  /** QbitPay says that the attempt failed or was cancelled; the return of its money is pending. The id is the attempt's. */
   PAYOUT_FAILURE: 'payout_failure',
-  /** QbitPay carried the attempt out after all: its money is not returning. The id is the attempt's. */
+  /** QbitPay carried the attempt out after all: no return of its money is pending. The id is the attempt's. */
   PAYOUT_FAILURE_REVERSED: 'payout_failure_reversed',
   /** The money of a failed attempt is there again; the id is the balance transaction's. */
   RETURN: 'return',

@@ -7,14 +7,13 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { choosePort } from './choose-port.js';
 import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
-import type { EmbeddedLog } from './embedded-log.js';
+import { readCommandLine, stopLeftoverProcess, type EmbeddedLog, type StopStep } from './running-process.js';
 import {
   createPostgresHome,
   postgresHome,
   preparePostgresInstallation,
   type PostgresInstallation,
 } from './postgres-installation.js';
-import { readCommandLine, stopLeftoverProcess, type StopStep } from './running-process.js';
 
 const run = promisify(execFile);
 

@@ -8,6 +8,12 @@ const run = promisify(execFile);
 const HAS_PROC = existsSync('/proc/self/cmdline');
 const POLL_INTERVAL_MS = 50;
 
+/** What the embedded servers report while they start and stop; a pino logger fits. */
+export interface EmbeddedLog {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
 /** One escalation step of ending a process: the signal, and how long it may take to have its effect. */
 export interface StopStep {
   readonly signal: NodeJS.Signals;

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { EmbeddedLog } from './embedded-log.js';
+import { readProcessIdentity, type EmbeddedLog } from './running-process.js';
 import { postgresHome } from './postgres-installation.js';
 import { stopLeftoverPostgres } from './postgres.js';
-import { readProcessIdentity } from './running-process.js';
 import { stopLeftoverTemporalDevServer } from './temporal-dev-server.js';
 
 /**

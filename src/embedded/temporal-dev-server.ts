@@ -4,8 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from './choose-port.js';
 import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
-import type { EmbeddedLog } from './embedded-log.js';
-import { readCommandLine, stopLeftoverProcess, type StopStep } from './running-process.js';
+import { readCommandLine, stopLeftoverProcess, type EmbeddedLog, type StopStep } from './running-process.js';
 
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';

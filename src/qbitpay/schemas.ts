@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { MAX_DECIMAL_LENGTH, PLAIN_DECIMAL_PATTERN } from './decimal-json.js';
-import { printableWord } from './printable-word.js';
 import {
   ORDER_STATUS_WORDS,
   PAYOUT_STATUS_WORDS,
+  printableWord,
   TRANSACTION_STATUS_WORDS,
   TRANSACTION_TYPE_WORDS,
 } from './wire-words.js';

@@ -60,3 +60,11 @@ export const TRANSACTION_STATUS_WORDS = words<BalanceTransactionStatus, 'unknown
   { [BALANCE_TRANSACTION_STATUS.PENDING]: 'pending', [BALANCE_TRANSACTION_STATUS.AVAILABLE]: 'available' },
   BALANCE_TRANSACTION_STATUS.UNKNOWN,
 );
+
+/** A word of theirs as people may see it: short, and without what could be an account number. */
+export function printableWord(word: string): string {
+  return word
+    .replaceAll(/[^A-Za-z0-9 _.-]/g, '?')
+    .replaceAll(/\d{3,}/g, '***')
+    .slice(0, 40);
+}

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import type { StoreTransaction } from './database.js';
-import type { ProviderRequestId } from './requests/request-kind.js';
+import type { ProviderRequestId } from './requests/send-guard.js';
 
 /**
  * A host that is lost with its sender tells PostgreSQL nothing, which by itself would keep the lock for two hours. Asked

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
 import type { Decision } from '../../src/store/controls/decisions.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type RequestState } from '../../src/store/schema.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
@@ -513,7 +513,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
 
-  test("while the first one was paid after all: what was booked as returning is the recipient's", async () => {
+  test("while the first one was paid after all: what was booked as return pending is the recipient's", async () => {
     const { payoutId, first, second } = await holdSecond();
     const own: ProviderPayoutRecord = { ...second, providerPayoutId: first, status: 'paid' };
     expect(await adopt(payoutId, own)).toEqual({ ok: true });

@@ -1,4 +1,4 @@
-import { toOrderRecord } from '../../activities/payouts/order-record.js';
+import { toOrderRecord } from '../../activities/payouts/order-movement.js';
 import {
   runReconciliation,
   type ReconciliationRun,

@@ -65,7 +65,7 @@ const RULES: Readonly<Record<string, string>> = {
       where cause in ('payout', 'payout_adjustment') and split_part(cause_id, '#', 1) = external_order_id
         and kind = 'provider') as taken on true
     where taken.amount is distinct from booked_amount + booked_fee`,
-  'what is returning are the failed attempts whose money is not back': `
+  'what is return pending are the failed attempts whose money is not back': `
     select currency, sum(balance) from (
       select currency, balance from ledger_accounts where kind = 'return_pending'
       union all select attempt.currency, -booked_amount from provider_payouts as attempt
@@ -74,7 +74,7 @@ const RULES: Readonly<Record<string, string>> = {
     group by currency having sum(balance) <> 0`,
   'money only passes through fees and conversion': `
     select currency, kind, balance from ledger_accounts where kind in ('fees', 'conversion') and balance <> 0`,
-  'a payout that has ended keeps nothing but what is returning': `
+  'a payout that has ended keeps nothing but what is return pending': `
     select payout_id, status, account.currency, balance from ledger_accounts as account join payouts using (payout_id)
     where status in ('paid', 'failed', 'cancelled', 'expired', 'rejected') and balance <> 0
       and not (status in ('failed', 'cancelled') and exists (select from provider_payouts as attempt

@@ -4,9 +4,9 @@ import {
   FAILURES,
   failureTypesOfKind,
   type FailureType,
+  type OperatorAction,
 } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
-import type { OperatorAction } from '../../src/domain/operator-action.js';
 import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import { closeAsOver, closeUnsent, useScenarioThatHolds } from '../support/held-payouts.js';

@@ -2,8 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { pollReservation, reserveFunds } from '../activity-options.js';
-import { syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered } from './until-answered.js';
+import { syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** Looks whenever money became available, and in the background again and again. */
 export async function awaitBalance(run: PayoutRun): Promise<void> {

@@ -4,8 +4,7 @@ import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { resolveOutcome } from '../activity-options.js';
 import { showAsTimer } from '../visibility.js';
 import { awaitReturnedMoney, followSettlement } from './await-settlement.js';
-import { showStatus, syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered } from './until-answered.js';
+import { showStatus, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** A cancellation that the store accepts ends the wait, and so does the rest of a deposit that came too late. */
 export async function awaitPerson(run: PayoutRun): Promise<void> {

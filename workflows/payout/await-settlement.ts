@@ -3,8 +3,7 @@ import type { PayoutState } from '../../activities/payout-state.js';
 import { isFinalStatus } from '../../src/domain/payout-status.js';
 import { awaitReturn, getPayout, pollSettlement } from '../activity-options.js';
 import { pay } from './pay.js';
-import { show, syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered } from './until-answered.js';
+import { show, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** Reads the payout whenever a webhook hints at a change, and in the background again and again. */
 export async function awaitSettlement(run: PayoutRun): Promise<void> {

@@ -1,14 +1,13 @@
 import { sleep } from '@temporalio/workflow';
 import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
-import { backoffMs } from '../../src/domain/backoff.js';
+import { backoffMs } from '../../src/domain/policy.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { holdPayout, placeOrder, pollOrder } from '../activity-options.js';
 import { takePrice } from './open.js';
 import { pay, settleRequest } from './pay.js';
-import { show, showStatus, syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered } from './until-answered.js';
+import { show, showStatus, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** The deposit is there: sell it, unless it is in the payout currency already. */
 export async function convertOrPay(run: PayoutRun): Promise<void> {

@@ -6,11 +6,14 @@ import {
 } from '@temporalio/workflow';
 import type { PayoutOperation } from '../../activities/payouts/operate-payout.js';
 import { findDestinationProblems } from '../../src/domain/destination.js';
-import { FAILURES } from '../../src/domain/failure-type.js';
+import {
+  FAILURES,
+  OPERATOR_ACTION,
+  refuseAction,
+  type OperatorAction,
+} from '../../src/domain/failure-type.js';
 import { isText } from '../../src/domain/field-problems.js';
-import { refuseAction } from '../../src/domain/hold.js';
 import { PROVIDER_ID_PATTERN } from '../../src/domain/identifiers.js';
-import { OPERATOR_ACTION, type OperatorAction } from '../../src/domain/operator-action.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { operatePayout } from '../activity-options.js';
 import { failureTypeOf, refusal } from '../failures.js';

@@ -6,8 +6,7 @@ import { fetchTicker, getDepositAddress } from '../activity-options.js';
 import { refusal } from '../failures.js';
 import { describeDeposit } from './await-deposit.js';
 import { closePayout } from './close.js';
-import { syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered } from './until-answered.js';
+import { syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** Prices the payout and writes it, with its deposit address and amount, into the store. */
 export async function open(run: PayoutRun): Promise<void> {

@@ -1,13 +1,19 @@
 import { sleep } from '@temporalio/workflow';
 import type { PayoutState } from '../../activities/payout-state.js';
 import type { RequestNext } from '../../activities/payouts/send-guarded.js';
-import { backoffMs } from '../../src/domain/backoff.js';
+import { backoffMs } from '../../src/domain/policy.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { createPayout, resolveOutcome } from '../activity-options.js';
 import { closePayout } from './close.js';
-import { showStatus, showWaiting, syncStatus, type PayoutRun } from './payout-run.js';
-import { untilAnswered, waitBecauseOf } from './until-answered.js';
+import {
+  showStatus,
+  showWaiting,
+  syncStatus,
+  untilAnswered,
+  waitBecauseOf,
+  type PayoutRun,
+} from './payout-run.js';
 
 /** Creates the payout at QbitPay; until it is accepted, refused for good, or held. */
 export async function pay(run: PayoutRun): Promise<void> {

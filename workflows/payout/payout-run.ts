@@ -1,11 +1,12 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 import type { PayoutOriginInput } from '../../activities/payouts/payout-origin.js';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
-import { refusal } from '../failures.js';
+import { backoffMs, DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
+import { awaitProvider } from '../activity-options.js';
+import { failureTypeOf, refusal, retryAfterMsOf } from '../failures.js';
 import { createPublisher } from '../visibility.js';
 import { wakeWaiting } from '../wake-up.js';
 import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages.js';
@@ -166,4 +167,46 @@ function describeRun(run: PayoutRun): string {
     if (run.status === PAYOUT_STATUS.HELD) lines.push(`**Possible:** ${actions.join(', ')}`);
   }
   return lines.join('\n\n');
+}
+
+/**
+ * Calls an activity until it answers. What its own retries did not overcome (an outage, a refused key) is
+ * shown as the reason for waiting; when the provider answers again, the call is made again.
+ */
+export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const answer = await call();
+      showWaiting(run, null);
+      return answer;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      await waitBecauseOf(run, failureTypeOf(error), attempt, retryAfterMsOf(error));
+    }
+  }
+}
+
+/** A request that is refused on its own, time and again, is made less often: every time adds to the history. */
+const PATIENT_ATTEMPTS = 100;
+const PATIENT_PAUSE_MS = 3_600_000;
+
+/**
+ * Shows the reason, waits as long as the provider asked for and until it answers, and then longer with every attempt,
+ * should it refuse just this request.
+ */
+export async function waitBecauseOf(
+  run: PayoutRun,
+  reason: FailureType,
+  attempt: number,
+  leastMs = 0,
+): Promise<void> {
+  showWaiting(run, reason);
+  // A step that the engine itself did not finish does not wait for the provider.
+  if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
+    await awaitProvider(run.policy, reason, run.payoutId, leastMs);
+  }
+  const { retryInitialMs, retryMaxMs } = run.policy;
+  const longest = attempt > PATIENT_ATTEMPTS ? Math.max(retryMaxMs, PATIENT_PAUSE_MS) : retryMaxMs;
+  await sleep(backoffMs(attempt, retryInitialMs, longest, Math.random()), { summary: `waiting: ${reason}` });
+  showWaiting(run, null);
 }

@@ -21,8 +21,7 @@ import {
   toProviderDebit,
   type AttemptRow,
 } from '../requests/provider-payouts.js';
-import { currentRequest } from '../requests/request-kind.js';
-import { insertRequest } from '../requests/send-guard.js';
+import { currentRequest, insertRequest } from '../requests/send-guard.js';
 import { isReturnPending, noteStatus } from '../requests/settlements.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */

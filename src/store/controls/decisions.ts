@@ -1,8 +1,12 @@
 import { sql } from 'kysely';
 import type { Destination } from '../../domain/destination.js';
-import { FAILURE_TYPE, FAILURES } from '../../domain/failure-type.js';
-import { refuseAction } from '../../domain/hold.js';
-import { OPERATOR_ACTION, type OperatorAction } from '../../domain/operator-action.js';
+import {
+  FAILURE_TYPE,
+  FAILURES,
+  OPERATOR_ACTION,
+  refuseAction,
+  type OperatorAction,
+} from '../../domain/failure-type.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
@@ -14,12 +18,14 @@ import { forgetUnshown, readEnd, type AcceptedObject } from '../requests/accepte
 import { adoptObject } from './adoptions.js';
 import { writeExecution } from '../requests/orders.js';
 import {
+  authoriseResend,
   currentRequest,
+  get,
   OBJECT_END,
   REQUEST_KIND,
+  type ProviderRequest,
   type ProviderRequestId,
-} from '../requests/request-kind.js';
-import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
+} from '../requests/send-guard.js';
 import { isBeingSent } from '../sending-lock.js';
 import { bookUnannouncedReturn, type ReturnReading } from '../requests/settlements.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';

@@ -1,8 +1,7 @@
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { isCurrentRequest, type ProviderRequestId } from '../requests/request-kind.js';
-import { get, isOf, OPEN_STATES } from '../requests/send-guard.js';
+import { get, isCurrentRequest, isOf, OPEN_STATES, type ProviderRequestId } from '../requests/send-guard.js';
 import { addTimelineEntryOnce, holdFor, lockExistingPayout, transitionPayout } from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState, type PayoutRow } from '../schema.js';
 

@@ -2,7 +2,7 @@ import type { FailureType } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inSnapshot, type StoreDatabase } from '../database.js';
 import { selectAttempt } from '../requests/provider-payouts.js';
-import { currentRequest } from '../requests/request-kind.js';
+import { currentRequest } from '../requests/send-guard.js';
 import { isReturnPending } from '../requests/settlements.js';
 import { REQUEST_OPERATION } from '../schema.js';
 

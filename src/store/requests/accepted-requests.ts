@@ -17,13 +17,14 @@ import { readOrderEnd, toOrderObject } from './orders.js';
 import { readPayoutEnd, toPayoutObject } from './provider-payouts.js';
 import {
   currentRequest,
+  markAccepted,
   OBJECT_END,
+  OPEN_STATES,
   REQUEST_KIND,
   type ObjectEnd,
   type ProviderObject,
   type ProviderRequestId,
-} from './request-kind.js';
-import { markAccepted, OPEN_STATES } from './send-guard.js';
+} from './send-guard.js';
 
 /** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
 

@@ -13,10 +13,10 @@ import {
   prepare,
   settle,
   withdrawResend,
+  type ProviderRequestId,
 } from './send-guard.js';
 import { whileSending } from '../sending-lock.js';
 import { recordMissing, recordReturn, recordSettlement } from './settlements.js';
-import type { ProviderRequestId } from './request-kind.js';
 
 /** Requests that move money, orders and payouts alike: sent, accepted, read back, and ended. */
 export function createRequests(db: StoreDatabase, sendingSessions: Pool) {

@@ -30,7 +30,7 @@ import {
   updateAttempt,
   type AttemptRow,
 } from './provider-payouts.js';
-import { isCurrentRequest } from './request-kind.js';
+import { isCurrentRequest } from './send-guard.js';
 
 /** How payouts at QbitPay ended, and what came back. */
 

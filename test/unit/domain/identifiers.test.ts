@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { backoffMs } from '../../../src/domain/backoff.js';
+import { backoffMs } from '../../../src/domain/policy.js';
 import {
   normaliseTransactionHash,
   orderExternalId,

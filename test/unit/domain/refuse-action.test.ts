@@ -3,9 +3,9 @@ import {
   FAILURE_TYPES,
   FAILURES,
   failureTypesOfKind,
+  OPERATOR_ACTION,
+  refuseAction,
 } from '../../../src/domain/failure-type.js';
-import { refuseAction } from '../../../src/domain/hold.js';
-import { OPERATOR_ACTION } from '../../../src/domain/operator-action.js';
 import { isFinalStatus, PAYOUT_STATUS, PAYOUT_STATUSES } from '../../../src/domain/payout-status.js';
 
 const ACTIONS = Object.values(OPERATOR_ACTION);
