@@ -15,6 +15,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 import { readState, type PayoutState } from '../payout-state.js';
+import { OPENING } from '../../src/store/payouts/payout-state.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
@@ -35,6 +36,9 @@ export type OpeningNext =
 /** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
 export function createGetDepositAddress(deps: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<PayoutState<OpeningNext>> {
+    // The store cannot be asked for an id that it could not hold.
+    const invalid = findProblems(input.origin.request);
+    if (invalid !== undefined) return { ...OPENING, next: invalid };
     return readState(deps.store, input.payoutId, { next: await openPayout(deps, input) });
   };
 }
@@ -44,10 +48,6 @@ async function openPayout(
   { origin, price, maxSlippageBps, depositDeadlineSeconds }: GetDepositAddressInput,
 ): Promise<OpeningNext> {
   const { request } = origin;
-  const problems = findPayoutRequestProblems(request);
-  if (problems.length > 0) {
-    return reject(FAILURE_TYPE.INVALID_REQUEST, problems.map((problem) => problem.field).join(', '));
-  }
   // A workflow that was reset goes on from the store, whatever the provider would say to this request today.
   const before = await store.payouts.findOpened(origin);
   if (before !== undefined) return before;
@@ -77,6 +77,12 @@ async function openPayout(
     deadlineSeconds: depositDeadlineSeconds,
   });
   return opened.kind === 'noFreeAmount' ? reject(FAILURE_TYPE.NO_FREE_AMOUNT) : opened;
+}
+
+function findProblems(request: PayoutRequest): OpeningNext | undefined {
+  const problems = findPayoutRequestProblems(request);
+  if (problems.length === 0) return undefined;
+  return reject(FAILURE_TYPE.INVALID_REQUEST, problems.map(({ field }) => field).join(', '));
 }
 
 function reject(type: FailureType, detail?: string): OpeningNext {

@@ -21,6 +21,7 @@ import type {
   PayoutRecord,
   ProviderPayoutRecord,
 } from '../../src/store/payouts/payout-reading.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** What the store lets those who send, look up and decide do to a request, in whatever order they come. */
 
@@ -521,6 +522,27 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     const reversed = ['payout', 'payout_failure', 'payout_failure_reversed'];
     expect(await causesOf(payoutId)).toEqual(['allocation', ...reversed, 'release']);
   });
+});
+
+test("a payout's state is of one moment, whatever is written while it is read", async () => {
+  const sent = await sendUnknown();
+  const { payoutId } = sent;
+  const id = await accept(sent);
+  await settle(payoutId, id, 'in_transit', null);
+  const other = await testStore.sql.connect();
+  await other.query('begin');
+  await other.query('lock table provider_payouts in access exclusive mode');
+  const reading = store().payouts.readPayoutState(payoutId);
+  await untilAnswer(
+    () => testStore.sql.query('select 1 from pg_locks where not granted'),
+    ({ rowCount }) => rowCount === 1,
+    'the reading behind the lock',
+  );
+  const change = 'update provider_payouts set provider_payout_id = $1 where provider_payout_id = $2';
+  await other.query(change, [randomUUID(), id]);
+  await other.query('commit');
+  other.release();
+  expect(await reading).toMatchObject({ status: 'in_transit', providerPayoutId: id });
 });
 
 test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {

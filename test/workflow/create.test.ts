@@ -159,6 +159,12 @@ describe('asking for a payout', () => {
       expect(await engine.api('GET', `/v1/payouts/${request.payoutId}`)).toMatchObject({ status: 404 });
     });
 
+    test('an id that no database holds fails', async () => {
+      const request = payoutRequest({ payoutId: `p-\u0000${randomUUID()}` });
+      const handle = await start({ request }, `payout/${request.payoutId}`);
+      expect(await failureOf(handle)).toMatchObject({ type: 'INVALID_REQUEST' });
+    });
+
     test('no input at all fails', async () => {
       const handle = await start({}, `payout/${randomUUID()}`);
       expect(await failureOf(handle)).toMatchObject({ type: 'INVALID_REQUEST' });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { makeAvailable } from '../support/balances.js';
@@ -114,6 +115,23 @@ describe('sent again, because its answer was lost', () => {
     // Another decision under the same name is another one.
     expect(await named(payout, 'resume', 'night-1')).toMatchObject({ status: 409 });
     await payout.cancel();
+  });
+
+  test('another attempt, by a worker that died before Temporal heard of it: it is made', async () => {
+    const payout = await held.failedForNow();
+    const { providerPayoutId } = await payout.shown();
+    await scenario.engine.stopWorker();
+    await scenario.engine.control('POST', `/payouts/${providerPayoutId}/return`, {});
+    const { store, close } = attachTestStore(scenario.engine.databaseUrl);
+    const path = `/api/v1/balanceTransactions?source=${providerPayoutId}&type=payout_failure`;
+    const { data } = await provider.call('GET', path);
+    const returned = { balanceTransactionId: data[0].id, net: String(data[0].net ?? data[0].amount) };
+    await store.requests.recordReturn(payout.id, { providerPayoutId, ...returned });
+    const decision = { operationId: randomUUID(), payoutId: payout.id, actor: 'local', reason: REASON };
+    expect(await store.decisions.retry({ ...decision, isCovered: true })).toEqual({ ok: true });
+    await close();
+    await scenario.engine.startWorker();
+    await payout.isPaidOnce();
   });
 
   test('another attempt that has failed by now: its money is still awaited', async () => {

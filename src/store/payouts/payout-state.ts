@@ -18,7 +18,7 @@ export interface StoredPayoutState {
 }
 
 /** A payout that is not in the store yet is being opened. */
-const OPENING: StoredPayoutState = {
+export const OPENING: StoredPayoutState = {
   status: PAYOUT_STATUS.OPENING,
   holdReason: null,
   providerPayoutId: null,

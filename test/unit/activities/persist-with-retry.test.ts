@@ -1,11 +1,14 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { persistWithRetry } from '../../../activities/persist-with-retry.js';
 
-test('what the database does not take is written again, until it does', async () => {
+test.each([
+  ['an error of the database', new Error('away')],
+  ["a TypeError, which may be the network's as well", new TypeError('fetch failed')],
+])('what is not taken is written again, until it is: %s', async (_what, error) => {
   let attempts = 0;
   const write = (): Promise<string> => {
     attempts += 1;
-    return attempts < 3 ? Promise.reject(new Error('away')) : Promise.resolve('written');
+    return attempts < 3 ? Promise.reject(error) : Promise.resolve('written');
   };
   expect(await new MockActivityEnvironment().run(() => persistWithRetry(write))).toBe('written');
   expect(attempts).toBe(3);
