@@ -3,7 +3,7 @@ import { persistWithRetry } from '../../../activities/persist-with-retry.js';
 
 test.each([
   ['an error of the database', new Error('away')],
-  ["a TypeError, which may be the network's as well", new TypeError('fetch failed')],
+  ['a TypeError, which p-retry takes for a bug', new TypeError('not a function')],
 ])('what is not taken is written again, until it is: %s', async (_what, error) => {
   let attempts = 0;
   const write = (): Promise<string> => {
