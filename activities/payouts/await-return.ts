@@ -1,4 +1,4 @@
-import type { ReturnReading, SettlementOutcome } from '../../src/store/requests/settlements.js';
+import type { ReturnReading } from '../../src/store/requests/settlements.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../src/domain/provider-status.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -14,19 +14,19 @@ export interface AwaitReturnInput {
 /** Reads until the provider shows the money of a failed or cancelled payout again: only then it is available. */
 export function createAwaitReturn(deps: ActivityDependencies) {
   return async function awaitReturn(input: AwaitReturnInput): Promise<PayoutState> {
-    const outcome = await readReturn(deps, input);
-    if (outcome === undefined) {
+    const wake = await readReturn(deps, input);
+    if (wake === undefined) {
       throw new RetryLaterError('the money has not come back', { afterMs: input.pollIntervalMs });
     }
-    return readState(deps.store, input.payoutId, { wake: outcome.wake });
+    return readState(deps.store, input.payoutId, { wake });
   };
 }
 
-/** Books the return if the provider shows it; undefined when it does not. */
+/** Books the return if the provider shows it, and answers with whom to wake; undefined when it does not. */
 export async function readReturn(
   { store, qbitpay }: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
   { payoutId, providerPayoutId }: Pick<AwaitReturnInput, 'payoutId' | 'providerPayoutId'>,
-): Promise<SettlementOutcome | undefined> {
+): Promise<readonly string[] | undefined> {
   const returned = await findReturn(qbitpay, providerPayoutId);
   return returned === undefined ? undefined : store.requests.recordReturn(payoutId, returned);
 }

@@ -1,5 +1,6 @@
-import type { FailureType } from '../../src/domain/failure-type.js';
+import type { Failure } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { refuse, type Refusal } from '../../src/store/outcome.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { whyNotReleasable } from './preflight-check.js';
@@ -12,12 +13,11 @@ export interface CloseFundingInput {
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   /** One line for the timeline. */
   readonly detail: string;
-  readonly failure: { readonly type: FailureType; readonly message: string } | null;
+  readonly failure: Failure | null;
 }
 
 /** Refused where it is too late, or where QbitPay or the store knows better; in each case with what the store then says. */
-export type CloseFundingResult = PayoutState &
-  ({ readonly ok: true } | { readonly ok: false; readonly why: string });
+export type CloseFundingResult = PayoutState & ({ readonly ok: true } | Refusal);
 
 /**
  * Ends a payout whose money has not left, under the lock that deposits are allocated under. QbitPay is read first where
@@ -30,21 +30,13 @@ export function createCloseFunding(deps: ActivityDependencies) {
     const { store } = deps;
     if (to === PAYOUT_STATUS.EXPIRED) await awaitUnannounced(deps, payoutId);
     const why = to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
-    if (why !== undefined) return { ...(await readState(store, payoutId)), ok: false, why };
+    if (why !== undefined) return { ...(await readState(store, payoutId)), ...refuse(why) };
     const outcome = await store.payouts.closeFunding({
       origin: await toPayoutOrigin(store, input.origin),
       to,
       detail,
       ...(failure === null ? {} : { failure }),
     });
-    const state = await readState(store, payoutId);
-    switch (outcome.kind) {
-      case 'closed':
-        return { ...state, wake: outcome.wake, ok: true };
-      case 'funded':
-        return { ...state, ok: false, why: 'its deposit came in time' };
-      case 'refused':
-        return { ...state, ok: false, why: outcome.why };
-    }
+    return { ...(await readState(store, payoutId)), ...outcome };
   };
 }

@@ -1,11 +1,11 @@
-import type { ExpectedDeposit } from '../../src/store/payouts/funding.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
-import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES, type Failure, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, type Money } from '../../src/domain/money.js';
 import {
   findPayoutRequestProblems,
   FUNDING,
   fundingOf,
+  type DepositInstructions,
   type PayoutRequest,
 } from '../../src/domain/payout-request.js';
 import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '../../src/domain/quote.js';
@@ -28,10 +28,10 @@ export interface GetDepositAddressInput {
 
 export type OpeningNext =
   /** Null where the available balance funds the payout. */
-  | { readonly kind: 'opened'; readonly deposit: ExpectedDeposit | null }
+  | { readonly kind: 'opened'; readonly deposit: DepositInstructions | null }
   /** Another workflow, long gone, carried a payout of this id. */
   | { readonly kind: 'usedBefore' }
-  | { readonly kind: 'reject'; readonly type: FailureType; readonly message: string };
+  | ({ readonly kind: 'reject' } & Failure);
 
 /** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
 export function createGetDepositAddress(deps: ActivityDependencies) {

@@ -1,25 +1,17 @@
 import type { Store } from '../../src/store/store.js';
 import type { PayoutOrigin } from '../../src/store/payouts/payout-transitions.js';
-import type { PayoutRequest } from '../../src/domain/payout-request.js';
 
 /** A payout's origin as the workflow knows it: plain JSON. */
-export interface PayoutOriginInput {
-  readonly request: PayoutRequest;
-  readonly firstExecutionRunId: string;
-  readonly openRequestId: string | null;
-  readonly maker: string;
+export interface PayoutOriginInput extends Omit<PayoutOrigin, 'requestHash' | 'startedAt'> {
   /** Milliseconds of Unix time. */
   readonly startedAtMs: number;
 }
 
 /** The hash is taken here again: a workflow may have been started by anyone. */
-export async function toPayoutOrigin(store: Store, origin: PayoutOriginInput): Promise<PayoutOrigin> {
-  return {
-    request: origin.request,
-    requestHash: await store.payouts.hashRequest(origin.request),
-    firstExecutionRunId: origin.firstExecutionRunId,
-    openRequestId: origin.openRequestId,
-    maker: origin.maker,
-    startedAt: new Date(origin.startedAtMs),
-  };
+export async function toPayoutOrigin(
+  store: Store,
+  { startedAtMs, ...origin }: PayoutOriginInput,
+): Promise<PayoutOrigin> {
+  const requestHash = await store.payouts.hashRequest(origin.request);
+  return { ...origin, requestHash, startedAt: new Date(startedAtMs) };
 }

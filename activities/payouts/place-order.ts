@@ -1,10 +1,9 @@
 import { log } from '@temporalio/activity';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
-import type { Funds } from '../../src/store/ledger/journal.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
-import { compareAmounts } from '../../src/domain/money.js';
+import { compareAmounts, type Money } from '../../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { isPriceUsable, isWithinSlippage, usableUntilMs } from '../../src/domain/price-guard.js';
 import {
@@ -148,7 +147,7 @@ async function readConverted(
   return { sold, proceeds: amountIn(own, request.currency) };
 }
 
-function amountIn(funds: readonly Funds[], currency: string): string {
+function amountIn(funds: readonly Money[], currency: string): string {
   return funds.find((one) => one.currency === currency)?.amount ?? '0';
 }
 

@@ -1,8 +1,14 @@
 import { log } from '@temporalio/activity';
-import type { ProviderRequestId, RequestRejection, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { Destination } from '../../src/domain/destination.js';
-import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import {
+  FAILURE_KIND,
+  FAILURE_TYPE,
+  FAILURES,
+  type Failure,
+  type FailureType,
+} from '../../src/domain/failure-type.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
@@ -14,7 +20,7 @@ import { persistWithRetry } from '../persist-with-retry.js';
 /** What a step does next where its request came to nothing, or to nothing yet. */
 export type RequestNext =
   /** It was refused for good, and nothing was converted. */
-  | { readonly kind: 'fail'; readonly type: FailureType; readonly message: string }
+  | ({ readonly kind: 'fail' } & Failure)
   /** Nothing took effect; it is sent again when the reason is gone. */
   | { readonly kind: 'retryLater'; readonly reason: FailureType; readonly afterMs: number }
   /** It may have taken effect: what became of it comes before anything else. */
@@ -143,7 +149,7 @@ async function settleRefusal<Answer, Next>(
 async function answerRejection(
   { store }: ActivityDependencies,
   { payoutId, id }: Subject,
-  { type, message }: RequestRejection,
+  { type, message }: Failure,
 ): Promise<PayoutState<RequestNext>> {
   if (FAILURES[type].kind === FAILURE_KIND.FAILED) {
     return readState<RequestNext>(store, payoutId, { next: { kind: 'fail', type, message } });

@@ -42,10 +42,10 @@ export async function readSettlement(
   // read: the events stay to be dealt with.
   if (payout === undefined) {
     const missing = { providerPayoutId, unknownOutcomeWaitSeconds };
-    const { wake } = await store.requests.recordMissing(payoutId, missing);
+    const wake = await store.requests.recordMissing(payoutId, missing);
     return readState(store, payoutId, { wake });
   }
-  const { wake } = await store.requests.recordSettlement(payoutId, {
+  const wake = await store.requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency: payout.currency,
     recipientAmount: payout.amount,

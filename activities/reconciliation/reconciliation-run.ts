@@ -64,8 +64,8 @@ function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): Menti
 async function bookReturns(deps: ReconciliationDependencies): Promise<readonly string[]> {
   const wake = new Set<string>();
   for (const attempt of await deps.store.reconciliation.findReturnPending()) {
-    const outcome = await readReturn(deps, attempt);
-    outcome?.wake.forEach((payoutId) => wake.add(payoutId));
+    const woken = await readReturn(deps, attempt);
+    woken?.forEach((payoutId) => wake.add(payoutId));
   }
   return [...wake];
 }

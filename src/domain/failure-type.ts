@@ -257,6 +257,12 @@ export const FAILURE_TYPE = Object.fromEntries(FAILURE_TYPES.map((type) => [type
   readonly [Type in FailureType]: Type;
 };
 
+/** What went wrong with one thing; the message is for people. */
+export interface Failure {
+  readonly type: FailureType;
+  readonly message: string;
+}
+
 export function isFailureType(word: string): word is FailureType {
   return Object.hasOwn(FAILURES, word);
 }

@@ -37,6 +37,17 @@ export interface PayoutRequest {
   readonly description?: string | undefined;
 }
 
+/** What to deposit where. */
+export interface DepositInstructions {
+  readonly currency: string;
+  readonly network: string;
+  readonly address: string;
+  /** Exactly this much: it is what the deposit is recognised by. */
+  readonly amount: string;
+  /** Milliseconds of Unix time. */
+  readonly expiresAtMs: number;
+}
+
 const REQUEST_FIELDS = [
   'payoutId',
   'amount',

@@ -136,14 +136,14 @@ const HELD_AS_FAILED = {
   holdReason: FAILURE_TYPE.ATTEMPT_FAILED,
 };
 
-const settle = (
+const settle = async (
   payoutId: string,
   providerPayoutId: string,
   status: ProviderPayoutStatus,
   outcome: SettlementReading['outcome'],
   currency = 'USDT',
-) =>
-  store().requests.recordSettlement(payoutId, {
+) => {
+  await store().requests.recordSettlement(payoutId, {
     providerPayoutId,
     currency,
     recipientAmount: '700',
@@ -151,6 +151,8 @@ const settle = (
     status,
     outcome,
   });
+  return store().payouts.readPayoutState(payoutId);
+};
 
 /** All that an attempt took is there again. */
 const giveBack = (payoutId: string, providerPayoutId: string) =>

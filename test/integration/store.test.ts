@@ -112,7 +112,7 @@ test('a payout id belongs to the workflow that opened it, for ever', async () =>
     to: 'cancelled',
     detail: 'by a stranger',
   });
-  expect(closed.kind).toBe('refused');
+  expect(closed.ok).toBe(false);
 });
 
 test('a store belongs to the provider it was first used with', async () => {

@@ -1,7 +1,7 @@
 import { condition } from '@temporalio/workflow';
+import type { DepositInstructions } from '../../src/domain/payout-request.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { closePayout } from './close.js';
-import type { DepositInstructions } from './payout-messages.js';
 import { show, type PayoutRun } from './payout-run.js';
 
 /** Waits for the deposit or the deadline; whether the deposit was in time is decided in the store. */

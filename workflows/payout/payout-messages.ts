@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Destination } from '../../src/domain/destination.js';
 import type { FailureType } from '../../src/domain/failure-type.js';
-import type { PayoutRequest } from '../../src/domain/payout-request.js';
+import type { DepositInstructions, PayoutRequest } from '../../src/domain/payout-request.js';
 import type { PayoutStatus } from '../../src/domain/payout-status.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 
@@ -41,17 +41,6 @@ export const balanceReleased = defineSignal('balanceReleased');
 
 /** Something changed at the provider: a reason to read, never evidence. */
 export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
-
-/** What to deposit where. */
-export interface DepositInstructions {
-  readonly currency: string;
-  readonly network: string;
-  readonly address: string;
-  /** Exactly this much: it is what the deposit is recognised by. */
-  readonly amount: string;
-  /** Milliseconds of Unix time. */
-  readonly expiresAtMs: number;
-}
 
 /** Answers when the payout is open (or has ended); refused with {@link REQUEST_CONFLICT} for other content. */
 export const openPayout = defineUpdate<

@@ -3,13 +3,14 @@ import type { PayoutOriginInput } from '../../activities/payouts/payout-origin.j
 import type { PayoutState } from '../../activities/payout-state.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import type { DepositInstructions } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { backoffMs, DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
 import { awaitProvider } from '../activity-options.js';
 import { failureTypeOf, refusal, retryAfterMsOf } from '../failures.js';
 import { createPublisher } from '../visibility.js';
 import { wakeWaiting } from '../wake-up.js';
-import type { DepositInstructions, PayoutWorkflowInput } from './payout-messages.js';
+import type { PayoutWorkflowInput } from './payout-messages.js';
 
 /** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
 export interface PayoutRun {

@@ -53,7 +53,7 @@ export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<Payout
 async function cancelFromTemporal(run: PayoutRun): Promise<void> {
   try {
     const result = await cancelFunding(run, 'Temporal');
-    if (!result.ok) showNotCancelled(run, result.why);
+    if (!result.ok) showNotCancelled(run, result.message);
   } catch (error) {
     if (!(error instanceof ApplicationFailure)) throw error;
     showNotCancelled(run, error.message);
@@ -128,7 +128,7 @@ function handleMessages(run: PayoutRun): void {
     cancelPayout,
     async ({ actor, reason }) => {
       const result = await cancelFunding(run, actor, reason);
-      if (!result.ok) throw cancelRefused(result.why);
+      if (!result.ok) throw cancelRefused(result.message);
       return { status: run.status };
     },
     { validator: (cancellation: Cancellation) => assertCancellation(run, cancellation) },

@@ -5,7 +5,12 @@ import type { StoreTransaction } from '../database.js';
 import { bookFailureReversed, releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
-import { holdFor, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import {
+  holdFor,
+  lockExistingPayout,
+  transitionPayout,
+  updatePayout,
+} from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import {
   findKnown,
@@ -84,11 +89,7 @@ async function adoptAsNext(
       `the money of ${failed.provider_payout_id}, which failed, has not come back from QbitPay yet`,
     );
   }
-  await trx
-    .updateTable('payouts')
-    .set({ payout_attempt: row.payout_attempt + 1 })
-    .where('payout_id', '=', row.payout_id)
-    .execute();
+  await updatePayout(trx, row.payout_id, { payout_attempt: row.payout_attempt + 1 });
   const next = await lockExistingPayout(trx, row.payout_id);
   const request = currentRequest(next, REQUEST_OPERATION.PAYOUT);
   // There is nothing to send under it.

@@ -13,7 +13,7 @@ import { releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord } from '../payouts/payout-reading.js';
-import { addFlag, lockPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import { addFlag, lockPayout, transitionPayout, updatePayout } from '../payouts/payout-transitions.js';
 import { forgetUnshown, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
 import { writeExecution } from '../requests/orders.js';
@@ -216,14 +216,10 @@ async function retry(
     if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return STILL_SENDING;
     const { attempt, sentIn } = REQUEST_KIND[id.operation];
     const { destination } = decision;
-    await trx
-      .updateTable('payouts')
-      .set({
-        [attempt]: row[attempt] + 1,
-        ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
-      })
-      .where('payout_id', '=', row.payout_id)
-      .execute();
+    await updatePayout(trx, row.payout_id, {
+      [attempt]: row[attempt] + 1,
+      ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
+    });
     const how = destination === undefined ? '' : ' with another destination';
     await continuePayout(trx, row, sentIn, `another attempt${how}, says ${wordsOf(decision)}`);
     return DONE;

@@ -1,15 +1,21 @@
-import { sql } from 'kysely';
+import { sql, type UpdateObject } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { missingDeposit } from '../payouts/funding.js';
-import { addFlag, addTimelineEntry, lockPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import {
+  addFlag,
+  addTimelineEntry,
+  lockPayout,
+  transitionPayout,
+  updatePayout,
+} from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import type { DepositRecord } from './deposit-reading.js';
-import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
+import { DEPOSIT_STATUS, type DepositRow, type PayoutRow, type StoreSchema } from '../schema.js';
 
 /** Decides whose a verified deposit is: once, in one transaction, by what is certain or by a person. */
 
@@ -158,11 +164,7 @@ async function fundPayout(
   detail: string,
 ): Promise<void> {
   const received = addAmounts(payout.deposit_received, amount);
-  await trx
-    .updateTable('payouts')
-    .set({ deposit_received: received, updated_at: sql<Date>`clock_timestamp()` })
-    .where('payout_id', '=', payout.payout_id)
-    .execute();
+  await updatePayout(trx, payout.payout_id, { deposit_received: received });
   const missing = missingDeposit({ ...payout, deposit_received: received });
   const isFunded = compareAmounts(missing, '0') === 0;
   const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
@@ -183,15 +185,8 @@ async function writeAllocation(
   { by, actor }: Decision,
 ): Promise<void> {
   const [only] = parts.flatMap(({ payoutId }) => payoutId ?? []);
-  await trx
-    .updateTable('deposits')
-    .set({
-      status: DEPOSIT_STATUS.ALLOCATED,
-      payout_id: only ?? deposit.payout_id,
-      decided_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('deposit_id', '=', deposit.deposit_id)
-    .execute();
+  const owner = { payout_id: only ?? deposit.payout_id };
+  await updateDeposit(trx, deposit, { ...owner, status: DEPOSIT_STATUS.ALLOCATED });
   await trx
     .insertInto('deposit_allocations')
     .values(
@@ -206,6 +201,18 @@ async function writeAllocation(
   await bookAllocation(trx, deposit.deposit_id, deposit.currency, parts, actor);
 }
 
+async function updateDeposit(
+  trx: StoreTransaction,
+  { deposit_id: depositId }: DepositRow,
+  decided: UpdateObject<StoreSchema, 'deposits'>,
+): Promise<void> {
+  await trx
+    .updateTable('deposits')
+    .set({ ...decided, decided_at: NOW })
+    .where('deposit_id', '=', depositId)
+    .execute();
+}
+
 async function leaveUnallocated(
   trx: StoreTransaction,
   deposit: DepositRow,
@@ -213,11 +220,7 @@ async function leaveUnallocated(
   payout?: PayoutRow,
 ): Promise<AllocationOutcome> {
   const columns = { unallocated_reason: reason, payout_id: payout?.payout_id ?? null };
-  await trx
-    .updateTable('deposits')
-    .set({ ...columns, status: DEPOSIT_STATUS.UNALLOCATED, decided_at: sql<Date>`clock_timestamp()` })
-    .where('deposit_id', '=', deposit.deposit_id)
-    .execute();
+  await updateDeposit(trx, deposit, { ...columns, status: DEPOSIT_STATUS.UNALLOCATED });
   const detail = `deposit of ${deposit.amount} ${deposit.currency} unallocated: ${reason}`;
   if (payout !== undefined) await addFlag(trx, payout, reason, detail);
   return describeUnallocated(columns);

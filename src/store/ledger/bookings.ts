@@ -1,5 +1,11 @@
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
-import { addAmounts, compareAmounts, roundDownToCurrency, subtractAmounts } from '../../domain/money.js';
+import {
+  addAmounts,
+  compareAmounts,
+  roundDownToCurrency,
+  subtractAmounts,
+  type Money,
+} from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
 import {
   balanceOf,
@@ -23,13 +29,8 @@ const SHORTFALL = { kind: ACCOUNT_KIND.SHORTFALL } as const;
 const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
 const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
 
-export interface Amount {
-  readonly currency: string;
-  readonly amount: string;
-}
-
 /** What the account held before the engine used it is available. */
-export async function bookOpeningBalance(trx: StoreTransaction, { currency, amount }: Amount): Promise<void> {
+export async function bookOpeningBalance(trx: StoreTransaction, { currency, amount }: Money): Promise<void> {
   await lockLedger(trx);
   await postEntry(trx, {
     cause: ENTRY_CAUSE.OPENING_BALANCE,
@@ -42,7 +43,7 @@ export async function bookOpeningBalance(trx: StoreTransaction, { currency, amou
 export async function bookDeposit(
   trx: StoreTransaction,
   depositKey: string,
-  { currency, amount }: Amount,
+  { currency, amount }: Money,
 ): Promise<void> {
   await postEntry(trx, {
     cause: ENTRY_CAUSE.DEPOSIT,
@@ -87,7 +88,7 @@ export async function bookAllocation(
 export async function bookReservation(
   trx: StoreTransaction,
   payoutId: string,
-  { currency, amount }: Amount,
+  { currency, amount }: Money,
 ): Promise<void> {
   await postEntry(trx, {
     cause: ENTRY_CAUSE.RESERVATION,
@@ -100,9 +101,9 @@ export async function bookReservation(
 export interface FilledOrder {
   readonly externalOrderId: string;
   readonly payoutId: string;
-  readonly sold: Amount;
+  readonly sold: Money;
   /** Before the fee. */
-  readonly bought: Amount;
+  readonly bought: Money;
   /** In the currency bought. */
   readonly fee: string;
   readonly price: string;
@@ -303,7 +304,7 @@ async function countReleases(trx: StoreTransaction, payoutId: string): Promise<n
  */
 export async function bookOutsideActivity(
   trx: StoreTransaction,
-  activity: Amount & { readonly balanceTransactionId: string; readonly type: string },
+  activity: Money & { readonly balanceTransactionId: string; readonly type: string },
 ): Promise<void> {
   await lockLedger(trx);
   const { currency, amount, type } = activity;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { ACCOUNT_KIND, type AccountKind, type EntryCause } from '../../domain/ledger.js';
-import { compareAmounts } from '../../domain/money.js';
+import { compareAmounts, type Money } from '../../domain/money.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 
 /**
@@ -150,25 +150,16 @@ function keyOf(row: { readonly currency: string; readonly kind: string; readonly
 
 /** What an account holds, on its normal side; zero where nothing was ever booked. */
 export async function balanceOf(db: StoreDatabase, ref: AccountRef, currency: string): Promise<string> {
-  const { payout_id: payoutId } = toRow(ref, currency);
   const row = await db
     .selectFrom('ledger_accounts')
     .select('balance')
-    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
-    .where('currency', '=', currency)
-    .where('kind', '=', ref.kind)
-    .where('payout_id', payoutId === null ? 'is' : '=', payoutId)
+    .where((eb) => eb.and(toRow(ref, currency)))
     .executeTakeFirst();
   return row?.balance ?? '0';
 }
 
-export interface Funds {
-  readonly currency: string;
-  readonly amount: string;
-}
-
 /** The money that is a payout's own, in every currency it has some of. */
-export async function fundsOf(db: StoreDatabase, payoutId: string): Promise<readonly Funds[]> {
+export async function fundsOf(db: StoreDatabase, payoutId: string): Promise<readonly Money[]> {
   return db
     .selectFrom('ledger_accounts')
     .select(['currency', 'balance as amount'])

@@ -1,8 +1,14 @@
 import { sql } from 'kysely';
-import type { FailureType } from '../../domain/failure-type.js';
-import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import type { Money } from '../../domain/money.js';
-import { addAmounts, compareAmounts, multiply, smallestUnit, subtractAmounts } from '../../domain/money.js';
+import { FAILURE_TYPE, type Failure } from '../../domain/failure-type.js';
+import {
+  addAmounts,
+  compareAmounts,
+  multiply,
+  smallestUnit,
+  subtractAmounts,
+  type Money,
+} from '../../domain/money.js';
+import type { DepositInstructions } from '../../domain/payout-request.js';
 import {
   canTransition,
   isFinalStatus,
@@ -10,16 +16,18 @@ import {
   type PayoutStatus,
 } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
 import { lockLedger } from '../ledger/journal.js';
+import { refuse, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
 import {
   addTimelineEntry,
   insertPayout,
   lockExistingPayout,
   lockPayout,
+  selectPayout,
   transitionPayout,
   type PayoutOrigin,
 } from './payout-transitions.js';
@@ -45,26 +53,12 @@ export interface FundingTerms extends QuotedTerms {
 }
 
 export type OpenOutcome =
-  | {
-      readonly kind: 'opened';
-      readonly status: PayoutStatus;
-      readonly holdReason: FailureType | null;
-      readonly deposit: ExpectedDeposit | null;
-    }
+  | { readonly kind: 'opened'; readonly status: PayoutStatus; readonly deposit: DepositInstructions | null }
   /** Another workflow, long gone, carried a payout of this id. */
-  | { readonly kind: 'usedBefore'; readonly status: PayoutStatus };
+  | { readonly kind: 'usedBefore' };
 
 /** Opening anew may also find that too many payouts wait for the same amount. */
 export type OpenAnewOutcome = OpenOutcome | { readonly kind: 'noFreeAmount' };
-
-export interface ExpectedDeposit {
-  readonly currency: string;
-  readonly network: string;
-  readonly address: string;
-  readonly amount: string;
-  /** Milliseconds of Unix time. */
-  readonly expiresAtMs: number;
-}
 
 /** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
 const MAX_TAIL_UNITS = 99_999;
@@ -75,11 +69,7 @@ export async function findOpened(
   db: StoreDatabase,
   origin: Pick<PayoutOrigin, 'request' | 'firstExecutionRunId'>,
 ): Promise<OpenOutcome | undefined> {
-  const row = await db
-    .selectFrom('payouts')
-    .selectAll()
-    .where('payout_id', '=', origin.request.payoutId)
-    .executeTakeFirst();
+  const row = await selectPayout(db, origin.request.payoutId).executeTakeFirst();
   return row === undefined ? undefined : toOpenOutcome(row, origin);
 }
 
@@ -153,16 +143,11 @@ async function insertOpened(
 
 function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
   return row.first_execution_run_id === origin.firstExecutionRunId
-    ? {
-        kind: 'opened',
-        status: row.status,
-        holdReason: row.hold_reason,
-        deposit: toExpectedDeposit(row),
-      }
-    : { kind: 'usedBefore', status: row.status };
+    ? { kind: 'opened', status: row.status, deposit: toInstructions(row) }
+    : { kind: 'usedBefore' };
 }
 
-function toExpectedDeposit(row: PayoutRow): ExpectedDeposit | null {
+function toInstructions(row: PayoutRow): DepositInstructions | null {
   const deposit = toDeposit(row);
   if (deposit === null) return null;
   const { currency, network, address, amount, expiresAt } = deposit;
@@ -180,7 +165,7 @@ async function findFreeAmount(
   await trx
     .deleteFrom('expected_deposits')
     .where('currency', '=', currency)
-    .where('rests_until', '<', sql<Date>`clock_timestamp()`)
+    .where('rests_until', '<', NOW)
     .execute();
   const unit = smallestUnit(currency);
   const longestTail = multiply(unit, MAX_TAIL_UNITS);
@@ -202,25 +187,11 @@ export interface FundingClosing {
   readonly origin: PayoutOrigin;
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   readonly detail: string;
-  readonly failure?: { readonly type: FailureType; readonly message: string };
+  readonly failure?: Failure;
 }
 
-export type CloseOutcome =
-  | {
-      readonly kind: 'closed';
-      readonly status: PayoutStatus;
-      /** Payouts that wait for the available balance, which may have got what this one had. */
-      readonly wake: readonly string[];
-    }
-  /** The deposit had come in time: the payout does not expire. */
-  | { readonly kind: 'funded'; readonly status: PayoutStatus }
-  /** The payout has come too far to be closed. */
-  | {
-      readonly kind: 'refused';
-      readonly status: PayoutStatus;
-      readonly holdReason: FailureType | null;
-      readonly why: string;
-    };
+/** `wake`: payouts that wait for the available balance, which may have got what this one had. */
+export type CloseOutcome = { readonly ok: true; readonly wake: readonly string[] } | Refusal;
 
 /**
  * Ends a payout before its money has left; what it has becomes available. Locks the row that allocation locks, so that
@@ -231,36 +202,31 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
     const row =
       (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
     if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
-      return refused(row, 'another workflow has carried it');
+      return refuse('another workflow has carried it');
     }
     if (row.status === closing.to) return closed(trx, row);
-    if (isFinalStatus(row.status)) return refused(row, `it has ended as ${row.status}`);
+    if (isFinalStatus(row.status)) return refuse(`it has ended as ${row.status}`);
     const atProvider = await whyAtProvider(trx, row.payout_id);
-    if (!canTransition(row.status, closing.to)) return refused(row, atProvider ?? `it is ${row.status}`);
+    if (!canTransition(row.status, closing.to)) return refuse(atProvider ?? `it is ${row.status}`);
     if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
-      return isFunded(row) ? { kind: 'funded', status: row.status } : holdUnderfunded(trx, row);
+      return isFunded(row) ? refuse('its deposit came in time') : holdUnderfunded(trx, row);
     }
-    if (atProvider !== undefined) return refused(row, atProvider);
+    if (atProvider !== undefined) return refuse(atProvider);
     await transitionPayout(trx, row, closing.to, closing);
     await releaseFunds(trx, row.payout_id);
-    return closed(trx, { ...row, status: closing.to });
+    return closed(trx, row);
   });
 }
 
-function refused({ status, hold_reason: holdReason }: PayoutRow, why: string): CloseOutcome {
-  return { kind: 'refused', status, holdReason, why };
-}
-
 async function closed(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
-  const wake = await findWaitingForBalance(trx, [row.funding_currency, row.currency]);
-  return { kind: 'closed', status: row.status, wake };
+  return { ok: true, wake: await findWaitingForBalance(trx, [row.funding_currency, row.currency]) };
 }
 
 /** A part of the deposit is there: an end would take it from its payout. */
-async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
+async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<Refusal> {
   const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
   await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
-  return refused(await lockExistingPayout(trx, row.payout_id), detail);
+  return refuse(detail);
 }
 
 function isFunded(row: PayoutRow): boolean {

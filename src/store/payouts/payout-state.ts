@@ -5,6 +5,7 @@ import { selectAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/send-guard.js';
 import { isReturnPending } from '../requests/settlements.js';
 import { REQUEST_OPERATION } from '../schema.js';
+import { selectPayout } from './payout-transitions.js';
 
 /** Where a payout is: what its workflow goes on from. */
 export interface StoredPayoutState {
@@ -27,11 +28,7 @@ export const OPENING: StoredPayoutState = {
 
 export async function readPayoutState(db: StoreDatabase, payoutId: string): Promise<StoredPayoutState> {
   return inSnapshot(db, async (trx) => {
-    const row = await trx
-      .selectFrom('payouts')
-      .selectAll()
-      .where('payout_id', '=', payoutId)
-      .executeTakeFirst();
+    const row = await selectPayout(trx, payoutId).executeTakeFirst();
     if (row === undefined) return OPENING;
     // An earlier attempt is over: nothing more is to be expected of it.
     const { externalOrderId } = currentRequest(row, REQUEST_OPERATION.PAYOUT);

@@ -1,5 +1,10 @@
-import { sql } from 'kysely';
-import { FAILURE_KIND, failureTypesOfKind, type FailureType } from '../../domain/failure-type.js';
+import { sql, type UpdateObject } from 'kysely';
+import {
+  FAILURE_KIND,
+  failureTypesOfKind,
+  type Failure,
+  type FailureType,
+} from '../../domain/failure-type.js';
 import { fundingOf, type PayoutRequest } from '../../domain/payout-request.js';
 import {
   canTransition,
@@ -7,8 +12,8 @@ import {
   PAYOUT_STATUS,
   type PayoutStatus,
 } from '../../domain/payout-status.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import type { PayoutRow } from '../schema.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import type { PayoutRow, StoreSchema } from '../schema.js';
 
 /** An expected amount cannot be given to another payout for this long after its own has closed. */
 const EXPECTED_AMOUNT_REST_DAYS = 30;
@@ -27,7 +32,7 @@ export interface TransitionDetail {
   /** One line for the timeline; never personal data. */
   readonly detail: string;
   readonly holdReason?: FailureType;
-  readonly failure?: { readonly type: FailureType; readonly message: string };
+  readonly failure?: Failure;
   /** Takes a held payout on: decided by a person, or by the money that was missing. */
   readonly resumes?: boolean;
 }
@@ -69,12 +74,24 @@ export async function insertPayout(
 
 /** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
 export async function lockPayout(trx: StoreTransaction, payoutId: string): Promise<PayoutRow | undefined> {
-  return trx
-    .selectFrom('payouts')
-    .selectAll()
+  return selectPayout(trx, payoutId).forUpdate().executeTakeFirst();
+}
+
+export function selectPayout(db: StoreDatabase, payoutId: string) {
+  return db.selectFrom('payouts').selectAll().where('payout_id', '=', payoutId);
+}
+
+/** Writes columns of a payout, and when that was. */
+export async function updatePayout(
+  trx: StoreTransaction,
+  payoutId: string,
+  changes: UpdateObject<StoreSchema, 'payouts'>,
+): Promise<void> {
+  await trx
+    .updateTable('payouts')
+    .set({ updated_at: NOW, ...changes })
     .where('payout_id', '=', payoutId)
-    .forUpdate()
-    .executeTakeFirst();
+    .execute();
 }
 
 /** As {@link lockPayout}, for payouts that must be there. */
@@ -97,18 +114,13 @@ export async function transitionPayout(
   if (row.status === to || !canTransition(row.status, to)) return row.status;
   // A step does not take a payout out of a person's hands. An end that QbitPay shows does.
   if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
-  await trx
-    .updateTable('payouts')
-    .set({
-      status: to,
-      hold_reason: holdReason ?? null,
-      held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
-      failure_type: failure?.type ?? null,
-      failure_message: failure?.message ?? null,
-      updated_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('payout_id', '=', row.payout_id)
-    .execute();
+  await updatePayout(trx, row.payout_id, {
+    status: to,
+    hold_reason: holdReason ?? null,
+    held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
+    failure_type: failure?.type ?? null,
+    failure_message: failure?.message ?? null,
+  });
   await addTimelineEntry(trx, row.payout_id, to, detail);
   if (isFinalStatus(to)) await restExpectedAmount(trx, row.payout_id);
   return to;
@@ -134,14 +146,9 @@ export async function addFlag(
   flag: FailureType,
   detail: string,
 ): Promise<void> {
-  await trx
-    .updateTable('payouts')
-    .set({
-      flags: sql<FailureType[]>`case when ${flag} = any(flags) then flags else flags || ${flag}::text end`,
-      updated_at: sql<Date>`clock_timestamp()`,
-    })
-    .where('payout_id', '=', payoutId)
-    .execute();
+  await updatePayout(trx, payoutId, {
+    flags: sql<FailureType[]>`case when ${flag} = any(flags) then flags else flags || ${flag}::text end`,
+  });
   await addTimelineEntryOnce(trx, payoutId, status, detail);
 }
 
@@ -205,22 +212,9 @@ export async function changeHold(
   if (row.status !== PAYOUT_STATUS.HELD || holdReason === undefined || holdReason === row.hold_reason) {
     return false;
   }
-  await trx
-    .updateTable('payouts')
-    .set({ hold_reason: holdReason, updated_at: sql<Date>`clock_timestamp()` })
-    .where('payout_id', '=', row.payout_id)
-    .execute();
+  await updatePayout(trx, row.payout_id, { hold_reason: holdReason });
   await addTimelineEntry(trx, row.payout_id, row.status, detail);
   return true;
-}
-
-/** A payout that was put on hold has come further meanwhile, and goes on from there. */
-export async function changeHeldFrom(
-  trx: StoreTransaction,
-  payoutId: string,
-  heldFrom: PayoutStatus,
-): Promise<void> {
-  await trx.updateTable('payouts').set({ held_from: heldFrom }).where('payout_id', '=', payoutId).execute();
 }
 
 /** Shows what an open payout waits for; the status stays. */
@@ -229,11 +223,7 @@ export async function noteWaiting(db: StoreDatabase, payoutId: string, reason: F
     const row = await lockPayout(trx, payoutId);
     if (row === undefined || isFinalStatus(row.status) || row.status === PAYOUT_STATUS.HELD) return;
     if (row.hold_reason === reason) return;
-    await trx
-      .updateTable('payouts')
-      .set({ hold_reason: reason, updated_at: sql<Date>`clock_timestamp()` })
-      .where('payout_id', '=', payoutId)
-      .execute();
+    await updatePayout(trx, payoutId, { hold_reason: reason });
     await addTimelineEntryOnce(trx, payoutId, row.status, `waiting: ${reason}`);
   });
 }
@@ -242,7 +232,7 @@ export async function noteWaiting(db: StoreDatabase, payoutId: string, reason: F
 export async function clearWaiting(db: StoreDatabase, payoutId: string): Promise<void> {
   await db
     .updateTable('payouts')
-    .set({ hold_reason: null, updated_at: sql<Date>`clock_timestamp()` })
+    .set({ hold_reason: null, updated_at: NOW })
     .where('payout_id', '=', payoutId)
     .where('hold_reason', 'in', [...failureTypesOfKind(FAILURE_KIND.WAITING)])
     .execute();

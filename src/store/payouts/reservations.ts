@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import type { FailureType } from '../../domain/failure-type.js';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { compareAmounts, type Money } from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
@@ -22,7 +21,6 @@ import type { PayoutRow } from '../schema.js';
 export interface ReservationOutcome {
   /** What the store then says; `awaiting_balance` while there is not enough, or somebody waits before this payout. */
   readonly status: PayoutStatus;
-  readonly holdReason: FailureType | null;
   /** Whose turn it may be now. */
   readonly wake: readonly string[];
 }
@@ -32,10 +30,10 @@ export async function reserveFunds(db: StoreDatabase, payoutId: string): Promise
   return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (row.status === PAYOUT_STATUS.AWAITING_BALANCE) await reserve(trx, row);
-    const { status, hold_reason: holdReason } = await lockExistingPayout(trx, payoutId);
+    const { status } = await lockExistingPayout(trx, payoutId);
     const isServed = status !== PAYOUT_STATUS.AWAITING_BALANCE;
     const wake = isServed ? await findWaitingForBalance(trx, [row.currency, row.funding_currency]) : [];
-    return { status, holdReason, wake };
+    return { status, wake };
   });
 }
 

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUSES } from '../../domain/payout-status.js';
+import { addToGroup } from '../../domain/provider-objects.js';
 import { FAILED_OR_CANCELLED, type ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
 import { readAccountOpening, readProviderBalances } from '../ledger/provider-account.js';
@@ -143,18 +144,8 @@ async function readBooked(trx: StoreTransaction): Promise<ReadonlyMap<string, re
     where kind = ${ACCOUNT_KIND.PROVIDER}
       and cause in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT}, ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT})
     group by 1, 2`.execute(trx);
-  return groupBy(rows, (row) => row.key);
-}
-
-/** `Map.groupBy`, which Node 20 does not have. */
-function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): ReadonlyMap<K, readonly T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
+  const groups = new Map<string, BookedNet[]>();
+  for (const row of rows) addToGroup(groups, row.key, row);
   return groups;
 }
 

@@ -7,10 +7,10 @@ import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-readin
 import {
   addFlag,
   addTimelineEntry,
-  changeHeldFrom,
   holdFor,
   lockExistingPayout,
   transitionPayout,
+  updatePayout,
 } from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import { readOrderEnd, toOrderObject } from './orders.js';
@@ -89,7 +89,7 @@ export async function takeOver(
   if (status !== acceptedIn && row.held_from !== acceptedIn) {
     // Held meanwhile: whoever decides has to know of it, and what the payout goes on with.
     await addTimelineEntry(trx, row.payout_id, status, `${detail}, late`);
-    await changeHeldFrom(trx, row.payout_id, acceptedIn);
+    await updatePayout(trx, row.payout_id, { held_from: acceptedIn });
   }
   const current = await lockExistingPayout(trx, row.payout_id);
   if (discrepancy !== undefined) return markDiscrepancy(trx, current, discrepancy);

@@ -1,5 +1,5 @@
 import { sql, type ExpressionBuilder, type UpdateObject } from 'kysely';
-import type { FailureType } from '../../domain/failure-type.js';
+import type { Failure } from '../../domain/failure-type.js';
 import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
@@ -97,12 +97,6 @@ export interface SentAmount {
   readonly currency: string;
   /** Of orders: the quoted price that was accepted. */
   readonly price?: string;
-}
-
-export interface RequestRejection {
-  readonly type: FailureType;
-  /** QbitPay's reason, masked. */
-  readonly message: string;
 }
 
 /** Nobody can say whether such a request was accepted. */
@@ -225,7 +219,7 @@ export async function settle(
   id: ProviderRequestId,
   sends: number,
   state: Exclude<RequestState, typeof REQUEST_STATE.ACCEPTED>,
-  rejection?: RequestRejection,
+  rejection?: Failure,
 ): Promise<RequestState | undefined> {
   const isWithoutEffect = state === REQUEST_STATE.NOT_SENT || state === REQUEST_STATE.RETRY_LATER;
   const row = await updateRequest(db, id, OPEN_STATES, {
@@ -323,7 +317,7 @@ export async function find(db: StoreDatabase, id: ProviderRequestId) {
   const { state, amount, currency, price, failure_type: type, failure_message: message } = row;
   const asked: SentAmount | null =
     amount === null || currency === null ? null : { amount, currency, ...(price === null ? {} : { price }) };
-  const rejection: RequestRejection | null = type === null ? null : { type, message: message ?? '' };
+  const rejection: Failure | null = type === null ? null : { type, message: message ?? '' };
   return {
     state,
     sends: row.sends,
@@ -337,7 +331,7 @@ export async function find(db: StoreDatabase, id: ProviderRequestId) {
     absenceChecks: row.absence_checks,
     /** It may be sent again although its outcome is not known. */
     mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
-    /** Why QbitPay refused it for good. */
+    /** Why QbitPay refused it for good, in its own words, masked. */
     rejection,
   };
 }

@@ -40,15 +40,15 @@ export interface SettlementReading extends Omit<ProviderPayoutRecord, 'externalO
   readonly outcome: (TransitionDetail & { readonly status: PayoutStatus }) | null;
 }
 
-/** What the store says after a reading. */
-export type SettlementOutcome = Awaited<ReturnType<typeof aboutAttempt>>;
-
-/** Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. */
+/**
+ * Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. This and the two below
+ * answer with the payouts that wait for the available balance, which may have got what this one had left.
+ */
 export async function recordSettlement(
   db: StoreDatabase,
   payoutId: string,
   reading: SettlementReading,
-): Promise<SettlementOutcome> {
+): Promise<readonly string[]> {
   return aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
     if (!isAwaited(row, attempt)) return;
     const { status, outcome, discrepancy } = reading;
@@ -73,7 +73,7 @@ export async function recordMissing(
   db: StoreDatabase,
   payoutId: string,
   missing: { readonly providerPayoutId: string; readonly unknownOutcomeWaitSeconds: number },
-): Promise<SettlementOutcome> {
+): Promise<readonly string[]> {
   const { providerPayoutId, unknownOutcomeWaitSeconds } = missing;
   return aboutAttempt(db, payoutId, providerPayoutId, async (trx, row, attempt) => {
     const missingMs = await noteUnshown(trx, requestOf(attempt), 'missing_since');
@@ -96,32 +96,24 @@ export async function recordReturn(
   db: StoreDatabase,
   payoutId: string,
   reading: ReturnReading,
-): Promise<SettlementOutcome> {
+): Promise<readonly string[]> {
   return aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
     if (await isReturnPending(trx, attempt)) await bookReturned(trx, row, attempt, reading);
   });
 }
 
-/** Does the work with the payout locked, and answers with what the store says afterwards. */
+/** Does the work with the payout locked. */
 async function aboutAttempt(
   db: StoreDatabase,
   payoutId: string,
   providerPayoutId: string,
   work: (trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow) => Promise<void>,
-) {
+): Promise<readonly string[]> {
   return inTransaction(db, async (trx) => {
-    const before = await lockExistingPayout(trx, payoutId);
-    const attempt = selectAttempt(trx, { payout_id: payoutId, provider_payout_id: providerPayoutId });
-    await work(trx, before, await attempt.executeTakeFirstOrThrow());
     const row = await lockExistingPayout(trx, payoutId);
-    return {
-      status: row.status,
-      holdReason: row.hold_reason,
-      /** The attempt failed or was cancelled, and its money is not back yet. */
-      isReturnPending: await isReturnPending(trx, await attempt.executeTakeFirstOrThrow()),
-      /** Payouts that wait for the available balance, which may have got what this one had left. */
-      wake: await findWaitingForBalance(trx, [row.currency, row.funding_currency]),
-    };
+    const ids = { payout_id: payoutId, provider_payout_id: providerPayoutId };
+    await work(trx, row, await selectAttempt(trx, ids).executeTakeFirstOrThrow());
+    return findWaitingForBalance(trx, [row.currency, row.funding_currency]);
   });
 }
 

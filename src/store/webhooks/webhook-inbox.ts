@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoreDatabase } from '../database.js';
+import { NOW, type StoreDatabase } from '../database.js';
 import { WEBHOOK_STATE, type InboxRow, type WebhookState } from '../schema.js';
 
 /**
@@ -64,7 +64,7 @@ async function findDueWebhooks(db: StoreDatabase, limit: number): Promise<string
     .selectFrom('webhook_inbox')
     .select('webhook_event_id')
     .where('state', '=', WEBHOOK_STATE.PENDING)
-    .where('next_dispatch_at', '<=', sql<Date>`clock_timestamp()`)
+    .where('next_dispatch_at', '<=', NOW)
     .orderBy('next_dispatch_at')
     .limit(limit)
     .execute();
@@ -139,7 +139,7 @@ async function markWebhooksHandled(
   if (events.length === 0) return;
   await db
     .updateTable('webhook_inbox')
-    .set({ state: WEBHOOK_STATE.HANDLED, handled_at: sql<Date>`clock_timestamp()`, next_dispatch_at: null })
+    .set({ state: WEBHOOK_STATE.HANDLED, handled_at: NOW, next_dispatch_at: null })
     .where(
       'webhook_event_id',
       'in',
