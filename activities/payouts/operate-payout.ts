@@ -1,6 +1,6 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
-import { FAILURE_TYPE, OPERATOR_ACTION } from '../../src/domain/failure-type.js';
+import { FAILURE_TYPE, OPERATOR_ACTION, type OperatorAction } from '../../src/domain/failure-type.js';
 import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -45,11 +45,21 @@ export function createOperatePayout(deps: ActivityDependencies) {
   };
 }
 
+/** For these QbitPay is read, before the store decides: what the payout's hold has to allow. */
+const READING: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
+  close: OPERATOR_ACTION.RESOLVE,
+  adopt: OPERATOR_ACTION.RESOLVE,
+  retry: OPERATOR_ACTION.RETRY,
+};
+
 async function carryOut(
   deps: ActivityDependencies,
   { operation, unknownOutcomeWaitSeconds, ...decision }: OperatePayoutInput,
 ): Promise<DecisionOutcome> {
   const { decisions } = deps.store;
+  const needed = READING[operation.action];
+  const answer = needed && (await decisions.answerEarly(decision, needed));
+  if (answer !== undefined) return answer;
   switch (operation.action) {
     case 'hold':
       return decisions.hold(decision);
@@ -57,26 +67,12 @@ async function carryOut(
       return decisions.resume(decision);
     case 'resend':
       return decisions.resend(decision, unknownOutcomeWaitSeconds);
-    // For these QbitPay is read, before the store decides.
     case 'close':
-      return (
-        (await decisions.answerEarly(decision, OPERATOR_ACTION.RESOLVE)) ??
-        close(deps, decision, unknownOutcomeWaitSeconds)
-      );
-    case 'retry': {
-      const { destination } = operation;
-      return (
-        (await decisions.answerEarly(decision, OPERATOR_ACTION.RETRY)) ??
-        retry(deps, { ...decision, destination })
-      );
-    }
-    case 'adopt': {
-      const { providerId } = operation;
-      return (
-        (await decisions.answerEarly(decision, OPERATOR_ACTION.RESOLVE)) ??
-        adopt(deps, { ...decision, providerId })
-      );
-    }
+      return close(deps, decision, unknownOutcomeWaitSeconds);
+    case 'retry':
+      return retry(deps, { ...decision, destination: operation.destination });
+    case 'adopt':
+      return adopt(deps, { ...decision, providerId: operation.providerId });
   }
 }
 
@@ -175,7 +171,7 @@ async function closeUnknown(
   const returned =
     providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
   if (returned === undefined) return refuse('QbitPay does not show its money again');
-  return deps.store.decisions.closeReturned(decision, returned);
+  return deps.store.decisions.closeMoved(decision, returned);
 }
 
 /**
@@ -197,7 +193,7 @@ async function closeOrder(
   const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
   if (movement === undefined) return refuse(NOT_ALL_SHOWN);
   const ended = { ...answer, status: PROVIDER_ORDER_STATUS.CANCELLED };
-  return store.decisions.closeSold(decision, toOrderRecord(order.externalOrderId, ended, movement));
+  return store.decisions.closeMoved(decision, toOrderRecord(order.externalOrderId, ended, movement));
 }
 
 /**
@@ -219,7 +215,7 @@ async function closeUnshown(
   if (moved === undefined || !isComplete) return refuse(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
   const ended = { ...order, amount, quoteAmount, fee, status: PROVIDER_ORDER_STATUS.CANCELLED };
-  return deps.store.decisions.closeSold(decision, ended);
+  return deps.store.decisions.closeMoved(decision, ended);
 }
 
 const NOT_ALL_SHOWN = 'QbitPay does not show all that the order moved';

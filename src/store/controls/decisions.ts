@@ -37,8 +37,7 @@ export function createDecisions(db: StoreDatabase) {
     resume: resume.bind(null, db),
     resend: resend.bind(null, db),
     close: close.bind(null, db),
-    closeReturned: closeReturned.bind(null, db),
-    closeSold: closeSold.bind(null, db),
+    closeMoved: closeMoved.bind(null, db),
     adopt: adopt.bind(null, db),
     retry: retry.bind(null, db),
     answerEarly: answerEarly.bind(null, db),
@@ -58,14 +57,9 @@ export type DecisionOutcome =
   /** `isRepetition`: it was carried out before, and its answer was lost. @default false */
   { readonly ok: true; readonly isRepetition?: true } | Refusal;
 
-const DONE_BEFORE: DecisionOutcome = { ok: true, isRepetition: true };
-
 /** Puts a payout that has not ended on hold; a request that is on its way is not stopped by it. */
 async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
   return decide(db, decision, 'hold', async (trx, row) => {
-    if (row.status === PAYOUT_STATUS.HELD)
-      return refuse(`the payout is held already: ${row.hold_reason ?? ''}`);
-    if (!canTransition(row.status, PAYOUT_STATUS.HELD)) return refuse(`the payout is ${row.status}`);
     await transitionPayout(trx, row, PAYOUT_STATUS.HELD, {
       detail: `held by ${wordsOf(decision)}`,
       holdReason: FAILURE_TYPE.HELD_BY_OPERATOR,
@@ -76,7 +70,7 @@ async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutc
 
 /** The payout goes on with what it was doing. */
 async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
+  return decide(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
     await forgetUnshown(trx, row.payout_id);
     await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
@@ -92,7 +86,7 @@ async function resend(
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
 ): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const request = await readUnsent(trx, row, unknownOutcomeWaitSeconds);
     if ('message' in request) return request;
     // Where its sender wrote an outcome meanwhile, the step goes on from that.
@@ -110,7 +104,7 @@ async function close(
   decision: Decision,
   unknownOutcomeWaitSeconds: number,
 ): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const request = await readUnsent(trx, row, unknownOutcomeWaitSeconds);
     if ('message' in request) return request;
     if (request.state === REQUEST_STATE.ACCEPTED) return refuse('QbitPay has accepted it by now');
@@ -132,26 +126,18 @@ async function readUnsent(
   return refuseEarly(request, unknownOutcomeWaitSeconds) ?? request;
 }
 
-/** Ends a payout of which QbitPay shows that its money is back, in words that the engine does not know. */
-async function closeReturned(
+/**
+ * Ends a payout whose object has ended in words that the engine does not know: QbitPay shows that the payout's money is
+ * back, or what its order moved. Either is the payout's, and available.
+ */
+async function closeMoved(
   db: StoreDatabase,
   decision: Decision,
-  returned: ReturnReading,
+  moved: ReturnReading | OrderRecord,
 ): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    const booked = await bookUnannouncedReturn(trx, row, returned);
-    return booked.ok ? closeAs(trx, row, decision) : booked;
-  });
-}
-
-/** The same of an order: what it moved is the payout's, and available. */
-async function closeSold(
-  db: StoreDatabase,
-  decision: Decision,
-  order: OrderRecord,
-): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
-    const booked = await writeExecution(trx, row, order);
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    const booked =
+      'net' in moved ? await bookUnannouncedReturn(trx, row, moved) : await writeExecution(trx, row, moved);
     return booked.ok ? closeAs(trx, row, decision) : booked;
   });
 }
@@ -180,7 +166,7 @@ async function adopt(
   decision: Decision,
   { object, discrepancy, alsoDone }: Adoption,
 ): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const isOrder = 'providerOrderId' in object;
     if (alsoDone.length > 0) {
       const what = isOrder ? 'filled' : 'paid';
@@ -202,7 +188,7 @@ async function retry(
     readonly isCovered: boolean;
   },
 ): Promise<DecisionOutcome> {
-  return decideAbout(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
+  return decide(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
     const { id, state } = await readCurrent(trx, row);
     const end = state === REQUEST_STATE.ACCEPTED ? await readEnd(trx, id) : undefined;
     if (end === OBJECT_END.RETURN_PENDING) return refuse('its money has not come back from QbitPay yet');
@@ -232,17 +218,20 @@ function wordsOf({ actor, reason }: Decision): string {
 
 type Step = (trx: StoreTransaction, row: PayoutRow) => Promise<DecisionOutcome>;
 
-/** Carries a decision out once. One that is refused leaves nothing behind of what was written for it. */
+/**
+ * Carries a decision out once, where the payout's status and hold allow the action. One that is refused leaves nothing
+ * behind of what was written for it.
+ */
 async function decide(
   db: StoreDatabase,
-  { operationId, payoutId, actor, reason }: Decision,
-  action: string,
+  decision: Decision,
+  action: OperatorAction | 'hold',
   step: Step,
 ): Promise<DecisionOutcome> {
   return inTransaction(db, async (trx) => {
-    const row = await lockPayout(trx, payoutId);
-    if (row === undefined) return NOT_OPEN;
-    if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
+    const row = await lockOrAnswer(trx, decision, action);
+    if ('ok' in row) return row;
+    const { operationId, payoutId, actor, reason } = decision;
     await sql`savepoint decision`.execute(trx);
     const outcome = await step(trx, row);
     if (outcome.ok) {
@@ -251,6 +240,25 @@ async function decide(
     } else await sql`rollback to savepoint decision`.execute(trx);
     return outcome;
   });
+}
+
+/** Locks the payout; answers where it is not in the store, and where the decision was carried out before or makes no sense. */
+async function lockOrAnswer(
+  trx: StoreTransaction,
+  { payoutId, operationId }: Decision,
+  action: OperatorAction | 'hold',
+): Promise<PayoutRow | DecisionOutcome> {
+  const row = await lockPayout(trx, payoutId);
+  if (row === undefined) return refuse('the payout is not open yet');
+  if (await isCarriedOut(trx, payoutId, operationId)) return { ok: true, isRepetition: true };
+  const { status, hold_reason: holdReason } = row;
+  const refusal = action === 'hold' ? refuseHold(row) : refuseAction(status, holdReason, action);
+  return refusal === undefined ? row : refuse(refusal);
+}
+
+function refuseHold({ status, hold_reason: holdReason }: PayoutRow): string | undefined {
+  if (status === PAYOUT_STATUS.HELD) return `the payout is held already: ${holdReason ?? ''}`;
+  return canTransition(status, PAYOUT_STATUS.HELD) ? undefined : `the payout is ${status}`;
 }
 
 /** True when this decision was carried out before: its answer was lost. */
@@ -270,28 +278,12 @@ async function isCarriedOut(db: StoreDatabase, payoutId: string, operationId: st
  */
 async function answerEarly(
   db: StoreDatabase,
-  { payoutId, operationId }: Decision,
+  decision: Decision,
   action: OperatorAction,
 ): Promise<DecisionOutcome | undefined> {
   return inTransaction(db, async (trx) => {
-    const row = await lockPayout(trx, payoutId);
-    if (row === undefined) return NOT_OPEN;
-    if (await isCarriedOut(trx, payoutId, operationId)) return DONE_BEFORE;
-    const refusal = refuseAction(row.status, row.hold_reason, action);
-    return refusal === undefined ? undefined : refuse(refusal);
-  });
-}
-
-/** As {@link decide}, where the payout is held for something that allows the action. */
-async function decideAbout(
-  db: StoreDatabase,
-  decision: Decision,
-  action: OperatorAction,
-  step: Step,
-): Promise<DecisionOutcome> {
-  return decide(db, decision, action, async (trx, row) => {
-    const refusal = refuseAction(row.status, row.hold_reason, action);
-    return refusal === undefined ? step(trx, row) : refuse(refusal);
+    const found = await lockOrAnswer(trx, decision, action);
+    return 'ok' in found ? found : undefined;
   });
 }
 
@@ -306,7 +298,6 @@ async function continuePayout(
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
 
-const NOT_OPEN = refuse('the payout is not open yet');
 const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
 /** A request may be at QbitPay without being shown, until the wait for an unknown outcome is over. */
