@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { readProcessIdentity, type EmbeddedLog } from './running-process.js';
@@ -34,7 +33,7 @@ export interface StateDirectory {
   readonly path: string;
   /** Gives the ownership back; the content stays. */
   release(): Promise<void>;
-  /** Deletes it with everything in it, also what root keeps outside. Its servers must have been stopped. */
+  /** Deletes it with everything in it, also what root keeps outside, and ends servers that were left running in it. */
   remove(): Promise<void>;
 }
 
@@ -65,19 +64,6 @@ export async function openStateDirectory({
     await rm(directory, { recursive: true, force: true });
   };
   return { path: directory, release, remove };
-}
-
-/**
- * Deletes a state directory with everything in it, also what root keeps outside, and ends servers that were left
- * running in it. Fine when there is none.
- *
- * @throws StateDirectoryInUseError when an engine that is alive owns it
- */
-export async function removeStateDirectory(path: string, log: EmbeddedLog): Promise<void> {
-  const directory = resolve(path);
-  if (!existsSync(directory)) return;
-  const owned = await openStateDirectory({ path: directory, log });
-  await owned.remove();
 }
 
 async function createDirectory(directory: string): Promise<void> {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import getPort from 'get-port';
 import { choosePort } from './choose-port.js';
 import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
 import { readCommandLine, stopLeftoverProcess, type EmbeddedLog, type StopStep } from './running-process.js';
@@ -34,12 +35,8 @@ export interface TemporalDevServerOptions {
   readonly storage?: 'file' | 'memory';
   /** @default a free port, another one at every start */
   readonly port?: number;
-  /** @default a free port, another one at every start */
-  readonly uiPort?: number;
   /** Registered in the namespace `default` when it is created: once for a database file, at every start for memory. */
   readonly searchAttributes: Readonly<Record<string, SearchAttributeType>>;
-  /** Server settings beyond the engine's own, such as `frontend.rps` for a benchmark. */
-  readonly dynamicConfig?: Readonly<Record<string, string | number | boolean>>;
   readonly log: EmbeddedLog;
 }
 
@@ -57,7 +54,7 @@ export interface TemporalDevServer {
  * Starts the dev server and answers when it serves and its UI listens. One that an engine killed by SIGKILL left behind
  * in the same state directory is ended first.
  *
- * @throws PortUnavailableError when a port asked for is taken
+ * @throws PortUnavailableError when the port asked for is taken
  * @throws Error with the last lines of its log when it does not come up
  */
 export async function startTemporalDevServer(options: TemporalDevServerOptions): Promise<TemporalDevServer> {
@@ -74,8 +71,7 @@ export async function startTemporalDevServer(options: TemporalDevServerOptions):
       await server.stop();
       // Between choosing a free port and listening on it another process may have taken it.
       const lostPort = String(error).includes('address already in use');
-      const mayChoose = options.port === undefined || options.uiPort === undefined;
-      if (lostPort && mayChoose && attempt < START_ATTEMPTS) continue;
+      if (lostPort && options.port === undefined && attempt < START_ATTEMPTS) continue;
       throw error;
     }
     return {
@@ -123,21 +119,16 @@ function parseRecord(text: string): { pid: number; args: string[] } | undefined 
 
 type Ports = Awaited<ReturnType<typeof choosePorts>>;
 
-async function choosePorts({ port, uiPort }: TemporalDevServerOptions) {
+async function choosePorts({ port }: TemporalDevServerOptions) {
   return {
     grpc: await choosePort({ variable: "the port of Temporal's server", wanted: port, host: HOST }),
-    ui: await choosePort({ variable: "the port of Temporal's UI", wanted: uiPort, host: HOST }),
-    http: await choosePort({ variable: "the port of Temporal's HTTP API", host: HOST }),
-    metrics: await choosePort({ variable: "the port of Temporal's metrics", host: HOST }),
+    ui: await getPort({ host: HOST }),
+    http: await getPort({ host: HOST }),
+    metrics: await getPort({ host: HOST }),
   };
 }
 
 function commandArguments(options: TemporalDevServerOptions, ports: Ports): string[] {
-  const dynamicConfig = {
-    // Starts a workflow's next activity without a second round trip through the server.
-    'system.enableActivityEagerExecution': true,
-    ...options.dynamicConfig,
-  };
   const storage =
     options.storage === 'memory'
       ? []
@@ -152,9 +143,8 @@ function commandArguments(options: TemporalDevServerOptions, ports: Ports): stri
     ...['--log-level', 'warn', '--log-format', 'text', '--color', 'never'],
     ...CLEAN_CONFIGURATION,
     ...storage,
-    ...Object.entries(dynamicConfig).map(
-      ([key, value]) => `--dynamic-config-value=${key}=${JSON.stringify(value)}`,
-    ),
+    // Starts a workflow's next activity without a second round trip through the server.
+    '--dynamic-config-value=system.enableActivityEagerExecution=true',
     ...Object.entries(options.searchAttributes).map(([name, type]) => `--search-attribute=${name}=${type}`),
   ];
 }

@@ -12,8 +12,6 @@ export const NOW = sql<Date>`clock_timestamp()`;
 export interface StoreOptions {
   /** postgres:// URL. */
   readonly url: string;
-  /** Connections kept at most. @default 20 */
-  readonly maxConnections?: number;
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onIdleError: (error: Error) => void;
 }
@@ -22,11 +20,12 @@ export interface StoreOptions {
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
 
+const MAX_CONNECTIONS = 20;
 /** Sessions that are kept for as long as a request to the provider takes: apart, or they would use the others up. */
 const MAX_SENDING_SESSIONS = 50;
 
 export function createStoreDatabase(options: StoreOptions): StoreDatabase {
-  const pool = createPool(options, options.maxConnections ?? 20);
+  const pool = createPool(options, MAX_CONNECTIONS);
   return new Kysely<StoreSchema>({ dialect: new PostgresDialect({ pool }) });
 }
 

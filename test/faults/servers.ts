@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { PROJECT_ROOT } from '../../src/bin/project-files.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded/postgres.js';
-import { openStateDirectory, removeStateDirectory } from '../../src/embedded/state-directory.js';
+import { openStateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 import type { ServerFault } from './plan.js';
 
@@ -73,7 +73,9 @@ export async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(DIRECTORY_PREFIX)) continue;
     // Not ours to remove: in use by a campaign beside us, or another user's.
-    await removeStateDirectory(join(tmpdir(), name), QUIET).catch(() => undefined);
+    await openStateDirectory({ path: join(tmpdir(), name), log: QUIET })
+      .then((directory) => directory.remove())
+      .catch(() => undefined);
   }
 }
 

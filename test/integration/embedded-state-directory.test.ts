@@ -6,11 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { readEndpoints, removeEndpoints, writeEndpoints } from '../../src/embedded/endpoints.js';
-import {
-  openStateDirectory,
-  removeStateDirectory,
-  StateDirectoryInUseError,
-} from '../../src/embedded/state-directory.js';
+import { openStateDirectory, StateDirectoryInUseError } from '../../src/embedded/state-directory.js';
 import { recordLog } from '../support/embedded-fixture.js';
 
 const log = recordLog();
@@ -26,7 +22,7 @@ test('is the owner’s alone, and belongs to one engine at a time', async () => 
   const directory = await openStateDirectory({ path, log });
   expect((await stat(path)).mode & 0o777).toBe(0o700);
   await expect(openStateDirectory({ path, log })).rejects.toThrow(StateDirectoryInUseError);
-  await expect(removeStateDirectory(path, log)).rejects.toThrow(`process ${process.pid}`);
+  await expect(openStateDirectory({ path, log })).rejects.toThrow(`process ${process.pid}`);
   await directory.release();
   await (await openStateDirectory({ path, log })).release();
 });
@@ -44,21 +40,21 @@ test.each([
 test('is emptied for a fresh start, and only when it is ours', async () => {
   await (await openStateDirectory({ path, log })).release();
   await writeFile(join(path, 'temporal.db'), 'old');
-  await (await openStateDirectory({ path, fresh: true, log })).release();
-  expect(await readdir(path)).toEqual(['.qbitpay-payouts']);
-  await removeStateDirectory(path, log);
+  const directory = await openStateDirectory({ path, fresh: true, log });
+  expect(await readdir(path)).toEqual(expect.arrayContaining(['.qbitpay-payouts', 'engine.lock']));
+  expect(existsSync(join(path, 'temporal.db'))).toBe(false);
+  await directory.remove();
   expect(existsSync(path)).toBe(false);
 
   await writeFile(join(parent, 'thesis.txt'), 'mine');
-  await expect(removeStateDirectory(parent, log)).rejects.toThrow('not the engine');
+  await expect(openStateDirectory({ path: parent, fresh: true, log })).rejects.toThrow('not the engine');
   expect(existsSync(join(parent, 'thesis.txt'))).toBe(true);
 });
 
 test('is ours by its usual name, whatever a part that ran on its own has put there', async () => {
   const usual = join(parent, '.payouts');
   await mkdir(join(usual, 'simulator'), { recursive: true });
-  await (await openStateDirectory({ path: usual, log })).release();
-  await removeStateDirectory(usual, log);
+  await (await openStateDirectory({ path: usual, log })).remove();
 });
 
 test('publishes endpoints to their owner and takes them back', async () => {

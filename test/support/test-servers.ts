@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.js';
-import { openStateDirectory, removeStateDirectory } from '../../src/embedded/state-directory.js';
+import { openStateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 
 const DIRECTORY_PREFIX = 'qbitpay-payouts-test-';
@@ -71,6 +71,8 @@ async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(DIRECTORY_PREFIX)) continue;
     // Not ours to remove: in use by a run beside us, or another user's.
-    await removeStateDirectory(join(tmpdir(), name), QUIET).catch(() => undefined);
+    await openStateDirectory({ path: join(tmpdir(), name), log: QUIET })
+      .then((directory) => directory.remove())
+      .catch(() => undefined);
   }
 }
