@@ -129,11 +129,10 @@ async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
       fundingCurrency: 'USDT',
       destination: { type: 'bankAccount', payerName: 'Example', bankAccountNum: '1', bankName: 'Example' },
     },
-    requestHash: payoutId,
     firstExecutionRunId: `run-of-${payoutId}`,
     openRequestId: null,
     maker: 'bench',
-    startedAt: new Date(),
+    startedAtMs: Date.now(),
   } as const;
   const opened = await store.payouts.openForDeposit(origin, {
     network: 'TRC20',

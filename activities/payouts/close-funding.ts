@@ -1,15 +1,15 @@
 import type { Failure } from '../../src/domain/failure-type.js';
+import type { PayoutOrigin } from '../../src/domain/payout-request.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { whyNotReleasable } from './preflight-check.js';
 import { awaitUnannounced } from '../deposits/unannounced-deposit.js';
-import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 
 export interface CloseFundingInput {
   readonly payoutId: string;
-  readonly origin: PayoutOriginInput;
+  readonly origin: PayoutOrigin;
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   /** One line for the timeline. */
   readonly detail: string;
@@ -32,7 +32,7 @@ export function createCloseFunding(deps: ActivityDependencies) {
     const why = to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
     if (why !== undefined) return { ...(await readState(store, payoutId)), ...refuse(why) };
     const outcome = await store.payouts.closeFunding({
-      origin: await toPayoutOrigin(store, input.origin),
+      origin: input.origin,
       to,
       detail,
       ...(failure === null ? {} : { failure }),

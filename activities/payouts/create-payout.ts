@@ -9,7 +9,7 @@ import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { payoutExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { UNSENT_STATUSES } from '../../src/domain/payout-status.js';
 import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
@@ -34,19 +34,12 @@ export function createCreatePayout(deps: ActivityDependencies) {
   return async function createPayout({ payoutId }: CreatePayoutInput): Promise<CreatePayoutResult> {
     const decidedAt = takeMoment();
     const payout = await deps.store.payouts.getPayout(payoutId);
-    if (!PAYABLE_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
+    if (!UNSENT_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
     return sendGuarded(deps, describePost(deps, payout, id, decidedAt));
   };
 }
-
-/** In these the payout's money is still there to be paid. */
-const PAYABLE_STATUSES: readonly PayoutStatus[] = [
-  PAYOUT_STATUS.AWAITING_DEPOSIT,
-  PAYOUT_STATUS.CONVERTING,
-  PAYOUT_STATUS.PAYING,
-];
 
 function describePost(
   deps: ActivityDependencies,

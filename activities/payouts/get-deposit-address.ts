@@ -6,6 +6,7 @@ import {
   FUNDING,
   fundingOf,
   type DepositInstructions,
+  type PayoutOrigin,
   type PayoutRequest,
 } from '../../src/domain/payout-request.js';
 import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '../../src/domain/quote.js';
@@ -13,13 +14,12 @@ import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
-import { toPayoutOrigin, type PayoutOriginInput } from './payout-origin.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { OPENING } from '../../src/store/payouts/payout-state.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
-  readonly origin: PayoutOriginInput;
+  readonly origin: PayoutOrigin;
   /** Null where nothing is sold, or where no market sells it. */
   readonly price: Price | null;
   readonly maxSlippageBps: number;
@@ -64,13 +64,12 @@ async function openPayout(
     estimatedPrice: price?.bid ?? null,
     minimum: minimum ?? null,
   };
-  const stored = await toPayoutOrigin(store, origin);
-  if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(stored, terms);
+  if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(origin, terms);
   const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
   if (wallet === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
   const network = settings.networks[request.fundingCurrency];
   if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
-  const opened = await store.payouts.openForDeposit(stored, {
+  const opened = await store.payouts.openForDeposit(origin, {
     ...terms,
     network,
     address: wallet.addr,

@@ -4,9 +4,9 @@ import { normaliseTransactionHash } from '../domain/identifiers.js';
 import {
   addAmounts,
   AMOUNT_PATTERN,
+  amountRule,
   atCurrencyScale,
   compareAmounts,
-  currencyScale,
   isPayableAmount,
 } from '../domain/money.js';
 import type { AssignOutcome } from '../temporal/deposit-gateway.js';
@@ -43,11 +43,6 @@ const statedAmount = z.string('must be a decimal string, such as "732.150013"').
   error: 'must be a positive decimal string without exponent',
   abort: true,
 });
-
-/** What callers are told of an amount that nobody can pay in this currency. */
-function amountRule(currency: string): string {
-  return `must be a positive decimal string without exponent, with at most 18 digits before and ${currencyScale(currency)} after the point`;
-}
 
 const recordDepositBody = z
   .strictObject({

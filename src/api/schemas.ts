@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURE_TYPES } from '../domain/failure-type.js';
-import { PAYOUT_ID_PATTERN, TRANSACTION_HASH_PATTERN } from '../domain/identifiers.js';
+import { PAYOUT_ID_PATTERN, PAYOUT_ID_RULE, TRANSACTION_HASH_PATTERN } from '../domain/identifiers.js';
 import { atCurrencyScale, CURRENCY_PATTERN } from '../domain/money.js';
 
 /*
@@ -15,7 +15,7 @@ export function namedObject<Shape extends z.core.$ZodLooseShape>(id: string, sha
 
 export const payoutId = z
   .string()
-  .regex(PAYOUT_ID_PATTERN, 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."')
+  .regex(PAYOUT_ID_PATTERN, PAYOUT_ID_RULE)
   .meta({ description: 'Chosen by the caller, one per payout.', examples: ['inv-2026-0001'] });
 export const payoutParams = z.strictObject({ payoutId });
 

@@ -6,6 +6,8 @@
 /** 1 to 64 letters, digits and `. _ -`; "." and ".." would change the meaning of a URL path. */
 export const PAYOUT_ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 
+export const PAYOUT_ID_RULE = 'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."';
+
 /** What the provider calls its objects: never a "." or "..", as that would change the meaning of a URL path. */
 export const PROVIDER_ID_PATTERN = /^(?!\.{1,2}$)[\x21-\x7e]{1,200}$/;
 

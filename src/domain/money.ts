@@ -50,6 +50,11 @@ export function isPayableAmount(amount: string, currency: string): boolean {
   return value.gt(0) && value.decimalPlaces() <= currencyScale(currency);
 }
 
+/** What a caller is told of an amount that nobody can pay in this currency. */
+export function amountRule(currency: string): string {
+  return `must be a positive decimal string without exponent, with at most 18 digits before and ${currencyScale(currency)} after the point`;
+}
+
 export function addAmounts(...amounts: readonly string[]): string {
   return amounts.reduce((sum, amount) => new Exact(sum).plus(amount).toFixed(), '0');
 }

@@ -1,7 +1,7 @@
 import { findDestinationProblems, type Destination } from './destination.js';
 import { isRecord, problemIf, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
-import { PAYOUT_ID_PATTERN } from './identifiers.js';
-import { CURRENCY_PATTERN, currencyScale, isPayableAmount } from './money.js';
+import { PAYOUT_ID_PATTERN, PAYOUT_ID_RULE } from './identifiers.js';
+import { amountRule, CURRENCY_PATTERN, isPayableAmount } from './money.js';
 
 /** Which side of the payout `amount` fixes. */
 export const AMOUNT_MODE = {
@@ -37,6 +37,16 @@ export interface PayoutRequest {
   readonly description?: string | undefined;
 }
 
+/** Who asked for what, and which workflow run carries it: fixed from the first moment on. */
+export interface PayoutOrigin {
+  readonly request: PayoutRequest;
+  readonly firstExecutionRunId: string;
+  readonly openRequestId: string | null;
+  readonly maker: string;
+  /** Milliseconds of Unix time. */
+  readonly startedAtMs: number;
+}
+
 /** What to deposit where. */
 export interface DepositInstructions {
   readonly currency: string;
@@ -67,11 +77,7 @@ export function findPayoutRequestProblems(candidate: unknown): FieldProblem[] {
   if (!isRecord(candidate)) return [{ field: '', message: 'must be an object' }];
   return [
     ...unknownFields(candidate, REQUEST_FIELDS, ''),
-    ...problemIf(
-      !matches(candidate['payoutId'], PAYOUT_ID_PATTERN),
-      'payoutId',
-      'must be 1 to 64 letters, digits, ".", "_" or "-", and not "." or ".."',
-    ),
+    ...problemIf(!matches(candidate['payoutId'], PAYOUT_ID_PATTERN), 'payoutId', PAYOUT_ID_RULE),
     ...currencyProblem(candidate, 'currency'),
     ...currencyProblem(candidate, 'fundingCurrency'),
     ...problemIf(
@@ -96,11 +102,7 @@ function amountProblem(candidate: Record<string, unknown>): FieldProblem[] {
   if (typeof amount !== 'string')
     return [{ field: 'amount', message: 'must be a decimal string, such as "5000.00"' }];
   if (typeof currency !== 'string') return [];
-  return problemIf(
-    !isPayableAmount(amount, currency),
-    'amount',
-    `must be a positive decimal string without exponent, with at most 18 digits before and ${currencyScale(currency)} after the point`,
-  );
+  return problemIf(!isPayableAmount(amount, currency), 'amount', amountRule(currency));
 }
 
 function currencyProblem(candidate: Record<string, unknown>, field: string): FieldProblem[] {

@@ -57,6 +57,9 @@ export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutSta
   [S.REJECTED]: [],
 };
 
+/** In these a payout has its money, or is about to have it, and has not sent it. */
+export const UNSENT_STATUSES: readonly PayoutStatus[] = [S.AWAITING_DEPOSIT, S.CONVERTING, S.PAYING];
+
 export const PAYOUT_STATUSES = Object.values(PAYOUT_STATUS);
 
 export function canTransition(from: PayoutStatus, to: PayoutStatus): boolean {

@@ -30,14 +30,12 @@ function newName(): string {
 }
 
 async function openPayout(request: PayoutRequest = payoutRequest()) {
-  const requestHash = await store.payouts.hashRequest(request);
   const origin = {
     request,
-    requestHash,
     firstExecutionRunId: randomUUID(),
     openRequestId: null,
     maker: 'test',
-    startedAt: new Date(),
+    startedAtMs: Date.now(),
   };
   const outcome = await store.payouts.openForDeposit(origin, {
     network: 'TRC20',

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { openStore, type Store } from '../../src/store/store.js';
-import type { PayoutOrigin } from '../../src/store/payouts/payout-transitions.js';
-import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { FUNDING, type PayoutOrigin, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
 import { payoutRequest } from './engine-client.js';
 import { createMigratedDatabase, newDatabaseName } from './test-database.js';
@@ -60,11 +59,10 @@ export async function openPayout(
   const { payoutId } = request;
   const origin = {
     request,
-    requestHash: await store.payouts.hashRequest(request),
     firstExecutionRunId: `run-of-${payoutId}`,
     openRequestId: null,
     maker: 'test',
-    startedAt: new Date(),
+    startedAtMs: Date.now(),
   };
   const quoted = { baseAmount, feeTerms, estimatedPrice: '6.97', minimum: null };
   const outcome =

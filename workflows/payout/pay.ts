@@ -3,7 +3,7 @@ import type { PayoutState } from '../../activities/payout-state.js';
 import type { RequestNext } from '../../activities/payouts/send-guarded.js';
 import { backoffMs } from '../../src/domain/policy.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
+import { PAYOUT_STATUS, UNSENT_STATUSES } from '../../src/domain/payout-status.js';
 import { createPayout, resolveOutcome } from '../activity-options.js';
 import { closePayout } from './close.js';
 import {
@@ -26,13 +26,6 @@ export async function pay(run: PayoutRun): Promise<void> {
   }
 }
 
-/** In these the step that sends a request goes on with it. */
-const SENDING_STATUSES: readonly PayoutStatus[] = [
-  PAYOUT_STATUS.AWAITING_DEPOSIT,
-  PAYOUT_STATUS.CONVERTING,
-  PAYOUT_STATUS.PAYING,
-];
-
 /** Deals with a request, of an order or a payout, that was not accepted; true where its step tries again. */
 export async function settleRequest(
   run: PayoutRun,
@@ -40,7 +33,7 @@ export async function settleRequest(
   next: RequestNext,
   attempt: number,
 ): Promise<boolean> {
-  if (!SENDING_STATUSES.includes(state.status)) {
+  if (!UNSENT_STATUSES.includes(state.status)) {
     await syncStatus(run, state);
     return false;
   }
@@ -53,7 +46,7 @@ export async function settleRequest(
       return true;
     case 'resolveOutcome':
       await syncStatus(run, await resolveRequest(run, attempt));
-      return SENDING_STATUSES.includes(run.status);
+      return UNSENT_STATUSES.includes(run.status);
   }
 }
 

@@ -1,9 +1,8 @@
 import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
-import type { PayoutOriginInput } from '../../activities/payouts/payout-origin.js';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import type { DepositInstructions } from '../../src/domain/payout-request.js';
+import type { DepositInstructions, PayoutOrigin } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { backoffMs, DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
 import { awaitProvider } from '../activity-options.js';
@@ -16,7 +15,7 @@ import type { PayoutWorkflowInput } from './payout-messages.js';
 export interface PayoutRun {
   readonly payoutId: string;
   readonly input: PayoutWorkflowInput;
-  readonly origin: PayoutOriginInput;
+  readonly origin: PayoutOrigin;
   readonly policy: PayoutPolicy;
   /** The business steps run in here; a cancellation that the store has accepted ends it. */
   readonly scope: CancellationScope;

@@ -8,7 +8,7 @@ import {
   subtractAmounts,
   type Money,
 } from '../../domain/money.js';
-import type { DepositInstructions } from '../../domain/payout-request.js';
+import type { DepositInstructions, PayoutOrigin } from '../../domain/payout-request.js';
 import {
   canTransition,
   isFinalStatus,
@@ -29,7 +29,6 @@ import {
   lockPayout,
   selectPayout,
   transitionPayout,
-  type PayoutOrigin,
 } from './payout-transitions.js';
 import { findWaitingForBalance, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
@@ -57,9 +56,6 @@ export type OpenOutcome =
   /** Another workflow, long gone, carried a payout of this id. */
   | { readonly kind: 'usedBefore' };
 
-/** Opening anew may also find that too many payouts wait for the same amount. */
-export type OpenAnewOutcome = OpenOutcome | { readonly kind: 'noFreeAmount' };
-
 /** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
 const MAX_TAIL_UNITS = 99_999;
 const MAX_TAIL_FRACTION = '0.01';
@@ -73,12 +69,15 @@ export async function findOpened(
   return row === undefined ? undefined : toOpenOutcome(row, origin);
 }
 
-/** Writes the payout and the amount it expects; repeating it answers with what the store has. */
+/**
+ * Writes the payout and the amount it expects, unless too many payouts wait for the same amount. Repeating it answers with
+ * what the store has.
+ */
 export async function openForDeposit(
   db: StoreDatabase,
   origin: PayoutOrigin,
   terms: FundingTerms,
-): Promise<OpenAnewOutcome> {
+): Promise<OpenOutcome | { readonly kind: 'noFreeAmount' }> {
   return inTransaction(db, async (trx) => {
     const existing = await lockPayout(trx, origin.request.payoutId);
     if (existing !== undefined) return toOpenOutcome(existing, origin);
@@ -88,7 +87,7 @@ export async function openForDeposit(
       deposit_network: terms.network,
       deposit_address: terms.address,
       deposit_amount: amount,
-      deposit_expires_at: new Date(origin.startedAt.getTime() + terms.deadlineSeconds * 1_000),
+      deposit_expires_at: new Date(origin.startedAtMs + terms.deadlineSeconds * 1_000),
     });
     await trx
       .insertInto('expected_deposits')

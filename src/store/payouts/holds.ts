@@ -1,14 +1,12 @@
-import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { get, isCurrentRequest, isOf, OPEN_STATES, type ProviderRequestId } from '../requests/send-guard.js';
+import type { Discrepancy } from './discrepancies.js';
 import { addTimelineEntryOnce, holdFor, lockExistingPayout, transitionPayout } from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState, type PayoutRow } from '../schema.js';
 
-export interface Hold {
-  readonly reason: FailureType;
-  /** One line for the timeline. */
-  readonly detail: string;
+export interface Hold extends Discrepancy {
   /** The request that the decision was about: if it has come further, the payout is not held. @default none */
   readonly about?: RequestPosition;
 }

@@ -5,7 +5,7 @@ import {
   type Failure,
   type FailureType,
 } from '../../domain/failure-type.js';
-import { fundingOf, type PayoutRequest } from '../../domain/payout-request.js';
+import { fundingOf, type PayoutOrigin } from '../../domain/payout-request.js';
 import {
   canTransition,
   isFinalStatus,
@@ -14,19 +14,10 @@ import {
 } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { PayoutRow, StoreSchema } from '../schema.js';
+import { hashRequest } from './request-hash.js';
 
 /** An expected amount cannot be given to another payout for this long after its own has closed. */
 const EXPECTED_AMOUNT_REST_DAYS = 30;
-
-/** Who asked for what, and which workflow run carries it: fixed from the first moment on. */
-export interface PayoutOrigin {
-  readonly request: PayoutRequest;
-  readonly requestHash: string;
-  readonly firstExecutionRunId: string;
-  readonly openRequestId: string | null;
-  readonly maker: string;
-  readonly startedAt: Date;
-}
 
 export interface TransitionDetail {
   /** One line for the timeline; never personal data. */
@@ -45,12 +36,14 @@ export async function insertPayout(
   columns: Partial<PayoutRow>,
 ): Promise<PayoutRow> {
   const { request } = origin;
+  const startedAt = new Date(origin.startedAtMs);
   const row = await trx
     .insertInto('payouts')
     .values({
       ...columns,
       payout_id: request.payoutId,
-      request_hash: origin.requestHash,
+      // Taken here, whatever the workflow was told: it may have been started by anyone.
+      request_hash: await hashRequest(trx, request),
       first_execution_run_id: origin.firstExecutionRunId,
       open_request_id: origin.openRequestId,
       maker: origin.maker,
@@ -62,13 +55,13 @@ export async function insertPayout(
       destination: JSON.stringify(request.destination),
       description: request.description ?? null,
       status,
-      created_at: origin.startedAt,
+      created_at: startedAt,
     })
     .onConflict((conflict) => conflict.column('payout_id').doNothing())
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
-  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', origin.startedAt);
+  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', startedAt);
   return row;
 }
 

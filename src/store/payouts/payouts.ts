@@ -10,7 +10,7 @@ import {
 } from './payout-reading.js';
 import { readPayoutState } from './payout-state.js';
 import { clearWaiting, noteWaiting } from './payout-transitions.js';
-import { createRequestHasher } from './request-hash.js';
+import { hashRequest } from './request-hash.js';
 import { reserveFunds } from './reservations.js';
 
 /** Payouts: opened, held, closed before their money has left, and read. */
@@ -31,6 +31,6 @@ export function createPayouts(db: StoreDatabase) {
     releaseKnown: releaseKnown.bind(null, db),
     noteWaiting: noteWaiting.bind(null, db),
     clearWaiting: clearWaiting.bind(null, db),
-    hashRequest: createRequestHasher(db),
+    hashRequest: hashRequest.bind(null, db),
   };
 }

@@ -9,20 +9,12 @@ import { readSetting } from '../controls/engine-settings.js';
  * Keyed hash of a payout request: tells the same content from other content without revealing any of it to
  * those who see workflow memos. The key is made with the store and stays in it, so that it outlives every rotation.
  */
-export function createRequestHasher(db: StoreDatabase): (request: PayoutRequest) => Promise<string> {
-  let key: string | undefined;
-  return async (request) => {
-    key ??= await readKey(db);
-    return createHmac('sha256', key)
-      .update(canonicalJson(normalise(request)), 'utf8')
-      .digest('hex');
-  };
-}
-
-async function readKey(db: StoreDatabase): Promise<string> {
+export async function hashRequest(db: StoreDatabase, request: PayoutRequest): Promise<string> {
   const key = await readSetting(db, 'request_hash_key');
   if (key === undefined) throw new Error('the store has lost its request_hash_key');
-  return key;
+  return createHmac('sha256', key)
+    .update(canonicalJson(normalise(request)), 'utf8')
+    .digest('hex');
 }
 
 /** "5000" and "5000.00" ask for the same, and so do a default that is named and one that is left out. */
