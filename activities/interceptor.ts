@@ -58,10 +58,6 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
 
 const BEAT_MS = 5_000;
 
-interface ActivityCall {
-  readonly args: readonly unknown[];
-}
-
 /** Every activity's only argument: it names the payout that it is for at its top level. */
 type ActivityInput = Parameters<Activities[keyof Activities]>[0];
 
@@ -69,7 +65,7 @@ type ActivityInput = Parameters<Activities[keyof Activities]>[0];
 export function createActivityInterceptor(store: Store) {
   return (context: Context) => ({
     inbound: {
-      async execute<Call extends ActivityCall>(
+      async execute<Call extends { readonly args: readonly unknown[] }>(
         call: Call,
         next: (call: Call) => Promise<unknown>,
       ): Promise<unknown> {

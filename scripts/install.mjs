@@ -10,7 +10,6 @@ const BUILD_SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 't
 const BUILD_STAMP = join('dist', '.build-stamp');
 const INSTALL_TIMEOUT_MS = 900_000;
 const BUILD_TIMEOUT_MS = 300_000;
-const HEARTBEAT_MS = 15_000;
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -120,7 +119,6 @@ async function runNpm(root, args, timeoutMs, what, say) {
     cwd: root,
     quiet: true,
     timeoutMs,
-    everyMs: HEARTBEAT_MS,
     onInterval: (elapsedMs) => say(`  … still at it, ${Math.round(elapsedMs / 1000)} s`),
   });
   if (result.code === 0) return;

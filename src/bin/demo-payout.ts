@@ -61,7 +61,7 @@ export async function runDemoPayout(targets: DemoTargets): Promise<void> {
 /** A first start may be slow: the API then says that the payout is opening, and to ask again. */
 async function openPayout(targets: DemoTargets, body: object) {
   return poll(targets.signal, 'the demo payout did not open', async () => {
-    const payout = await request<DemoPayout>(targets, 'POST', '/v1/payouts', body);
+    const payout = await callApi(targets, 'POST', '/v1/payouts', body);
     const { deposit } = payout;
     return deposit === null ? undefined : { ...payout, deposit };
   });
@@ -70,7 +70,7 @@ async function openPayout(targets: DemoTargets, body: object) {
 async function followTimeline(targets: DemoTargets, payoutId: string): Promise<DemoPayout> {
   let printed = 0;
   return poll(targets.signal, `the demo payout ${payoutId} was not paid`, async () => {
-    const payout = await request<DemoPayout>(targets, 'GET', `/v1/payouts/${payoutId}`);
+    const payout = await callApi(targets, 'GET', `/v1/payouts/${payoutId}`);
     for (const entry of payout.timeline.slice(printed)) {
       targets.say(`  ${entry.at}  ${entry.status.padEnd(16)} ${entry.detail}`);
     }
@@ -88,28 +88,33 @@ async function poll<T>(signal: AbortSignal, problem: string, look: () => Promise
   throw new StartError(`${problem} within ${TIMEOUT_MS / 1_000} s`);
 }
 
-async function depositInSimulator(targets: DemoTargets, deposit: Deposit): Promise<void> {
-  const { currency, amount } = deposit;
-  const response = await fetch(`${targets.simulatorUrl}/_simulator/deposits`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ currency, amount }),
-    signal: targets.signal,
-  });
-  if (!response.ok) throw new StartError(`the simulator refused the deposit: ${await response.text()}`);
+async function depositInSimulator(
+  { simulatorUrl, signal }: DemoTargets,
+  { currency, amount }: Deposit,
+): Promise<void> {
+  const body = JSON.stringify({ currency, amount });
+  await call(`${simulatorUrl}/_simulator/deposits`, { method: 'POST', headers: JSON_CONTENT, body, signal });
 }
 
-async function request<T>(targets: DemoTargets, method: string, path: string, body?: object): Promise<T> {
-  const response = await fetch(`${targets.apiUrl}${path}`, {
-    method,
-    headers: {
-      ...(targets.apiKey === undefined ? {} : { authorization: `Bearer ${targets.apiKey}` }),
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: targets.signal,
-  });
-  if (!response.ok)
-    throw new StartError(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-  return (await response.json()) as T;
+async function callApi(
+  { apiUrl, apiKey, signal }: DemoTargets,
+  method: 'GET' | 'POST',
+  path: string,
+  content?: object,
+): Promise<DemoPayout> {
+  const headers = {
+    ...(content && JSON_CONTENT),
+    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+  };
+  const body = content === undefined ? null : JSON.stringify(content);
+  const response = await call(`${apiUrl}${path}`, { method, headers, body, signal });
+  return (await response.json()) as DemoPayout;
+}
+
+const JSON_CONTENT = { 'content-type': 'application/json' };
+
+async function call(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init);
+  if (response.ok) return response;
+  throw new StartError(`${init.method ?? ''} ${url} answered ${response.status}: ${await response.text()}`);
 }

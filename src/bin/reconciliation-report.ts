@@ -83,17 +83,14 @@ const UNITS: readonly (readonly [unit: string, seconds: number])[] = [
 
 /** The two largest units, such as "3 h 12 min". The provider's clock may be ahead of ours: never below zero. */
 function humanAge(ageMs: number): string {
-  const seconds = Math.max(0, Math.floor(ageMs / 1000));
-  const first = UNITS.findIndex(([, size]) => seconds >= size);
-  if (first === -1) return '0 s';
-  let rest = seconds;
-  const parts: string[] = [];
-  for (const [unit, size] of UNITS.slice(first, first + 2)) {
+  let rest = Math.max(0, Math.floor(ageMs / 1000));
+  const first = UNITS.findIndex(([, size]) => rest >= size);
+  const parts = UNITS.slice(first, first + 2).map(([unit, size]) => {
     const count = Math.floor(rest / size);
-    rest -= count * size;
-    if (count > 0) parts.push(`${count} ${unit}`);
-  }
-  return parts.join(' ');
+    rest %= size;
+    return count > 0 ? `${count} ${unit}` : '';
+  });
+  return parts.join(' ').trim() || '0 s';
 }
 
 function counted(count: number, noun: string, plural = `${noun}s`): string {

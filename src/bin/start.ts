@@ -46,16 +46,11 @@ await runMain(async (env) => {
   }
 });
 
-interface StartOptions {
-  /** Exit when the demo payout is paid. */
-  readonly once: boolean;
-  /** Begin with empty state. */
-  readonly fresh: boolean;
-  readonly demo: boolean;
-}
-
-/** @throws StartError for anything unknown or contradictory */
-function readStartOptions(): StartOptions {
+/**
+ * `once`: exit when the demo payout is paid; `fresh`: begin with empty state.
+ * @throws StartError for anything unknown or contradictory
+ */
+function readStartOptions() {
   const { once, fresh, 'no-demo': noDemo } = readFlags(['once', 'no-demo', 'fresh'], USAGE);
   if (once && noDemo) throw new StartError(`--once waits for the demo payout: ${USAGE}`);
   return { once, fresh, demo: !noDemo };
@@ -63,7 +58,7 @@ function readStartOptions(): StartOptions {
 
 interface RunStarted {
   readonly engine: Engine;
-  readonly options: StartOptions;
+  readonly options: ReturnType<typeof readStartOptions>;
   readonly apiKey: string | undefined;
   readonly stateDirectory: string;
   readonly interruption: Promise<NodeJS.Signals>;

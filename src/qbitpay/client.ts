@@ -97,8 +97,7 @@ export function createQbitPayClient(options: TransportOptions) {
 
 function createAccountCalls(transport: Transport) {
   const transactions = createResource<BalanceTransaction, BalanceTransactionFilter>(transport, {
-    getOperation: 'getBalanceTransaction',
-    listOperation: 'listBalanceTransactions',
+    name: 'BalanceTransaction',
     path: '/api/v1/balanceTransactions',
     schema: balanceTransactionSchema,
     toQuery: ({ type, ...filter }) => ({ ...filter, type: type && TRANSACTION_TYPE_WORDS.toWire(type) }),
@@ -127,8 +126,7 @@ function createAccountCalls(transport: Transport) {
 
 function createOrderCalls(transport: Transport) {
   const orders = createResource<Order, ExternalIdFilter>(transport, {
-    getOperation: 'getOrder',
-    listOperation: 'listOrders',
+    name: 'Order',
     path: ORDERS_PATH,
     schema: orderSchema,
   });
@@ -149,8 +147,7 @@ function createOrderCalls(transport: Transport) {
 
 function createPayoutCalls(transport: Transport) {
   const payouts = createResource<Payout, PayoutFilter>(transport, {
-    getOperation: 'getPayout',
-    listOperation: 'listPayouts',
+    name: 'Payout',
     path: PAYOUTS_PATH,
     schema: payoutSchema,
     toQuery: ({ status, ...filter }) => ({ ...filter, status: status && PAYOUT_STATUS_WORDS.toWire(status) }),
@@ -171,8 +168,7 @@ function createPayoutCalls(transport: Transport) {
 
 function createChargeCalls(transport: Transport) {
   const charges = createResource<Charge, ExternalIdFilter>(transport, {
-    getOperation: 'getCharge',
-    listOperation: 'listCharges',
+    name: 'Charge',
     path: '/api/v1/charges',
     schema: chargeSchema,
   });

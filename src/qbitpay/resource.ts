@@ -6,29 +6,27 @@ import { listSchema } from './schemas.js';
 import type { Transport, TransportRequest } from './transport.js';
 
 /**
- * A kind of object that the provider shows by id and as a list. The filter's members go into the query under their
+ * A kind of object that the provider shows by id (`getOrder`) and as a list (`listOrders`). The filter's members go into the query under their
  * own names, unless `toQuery` says otherwise.
  */
 export function createResource<T extends { id: string }, Filter extends object>(
   transport: Transport,
   settings: {
-    getOperation: string;
-    listOperation: string;
+    name: string;
     path: string;
     schema: z.ZodType<T>;
     toQuery?: (filter: Filter) => TransportRequest['query'];
   },
 ) {
-  const { getOperation, listOperation, path, schema } = settings;
-  const { toQuery = (filter) => filter as TransportRequest['query'] } = settings;
+  const { name, path, schema, toQuery = (filter) => filter as TransportRequest['query'] } = settings;
 
   async function getOne(id: string): Promise<T> {
-    const answer = await transport.send({ operation: getOperation, path: `${path}/${toSegment(id)}` });
+    const answer = await transport.send({ operation: `get${name}`, path: `${path}/${toSegment(id)}` });
     const found = readAnswer(answer, schema);
     if (found.id === id) return found;
     // Money is decided on what is read: another object's status is worse than none.
     const explanation = 'another object than the one asked for';
-    throw new QbitPayResponseError(getOperation, { status: answer.status, explanation });
+    throw new QbitPayResponseError(`get${name}`, { status: answer.status, explanation });
   }
 
   async function listPage(filter?: Filter & PageRequest): Promise<Page<T>> {
@@ -36,7 +34,7 @@ export function createResource<T extends { id: string }, Filter extends object>(
     const page = toPageQuery({ limit, startingAfter, endingBefore });
     const query = { ...toQuery(rest as Filter), ...page };
     const data = readAnswer(
-      await transport.send({ operation: listOperation, path, query }),
+      await transport.send({ operation: `list${name}s`, path, query }),
       listSchema(schema),
     );
     return { data, isLast: data.length < page.limit };
@@ -44,7 +42,7 @@ export function createResource<T extends { id: string }, Filter extends object>(
 
   function iterate(filter?: Filter, cursor: Cursor = {}): AsyncIterable<T> {
     const fetchPage = (page: PageRequest) => listPage({ ...filter, ...page } as Filter & PageRequest);
-    return iteratePages(listOperation, fetchPage, cursor);
+    return iteratePages(`list${name}s`, fetchPage, cursor);
   }
 
   return { getOne, listPage, iterate };

@@ -5,6 +5,7 @@ import {
   WorkflowUpdateFailedError,
   type Client,
   type WorkflowExecutionDescription,
+  type WorkflowHandle,
 } from '@temporalio/client';
 import {
   ApplicationFailure,
@@ -24,6 +25,7 @@ import {
   resolvePayout,
   resumePayout,
   retryPayout,
+  type OperationResult,
   type OperatorDecision,
   type PayoutWorkflowInput,
 } from '../../workflows/payout/payout-messages.js';
@@ -226,29 +228,19 @@ function toOpeningPayout({
   };
 }
 
-type PayoutHandle = ReturnType<Client['workflow']['getHandle']>;
+const UPDATES = { hold: holdPayout, resume: resumePayout, resolve: resolvePayout, retry: retryPayout };
 
-async function sendDecision(handle: PayoutHandle, decided: PayoutDecision): Promise<unknown> {
-  const { actor, reason, seen, idempotencyKey: key } = decided;
-  const what = decided.operation === 'resolve' ? decided.action : decided.operation;
+/** The update of an operation takes what was decided as it is; its validator says what is wrong with it. */
+function sendDecision(
+  handle: WorkflowHandle,
+  { operation, idempotencyKey: key, ...content }: PayoutDecision,
+): Promise<OperationResult> {
+  const what = 'action' in content ? content.action : operation;
   // Not the id of the update: under that, Temporal would answer a first refusal for ever.
-  const operationId = key && `${what}:${key}`;
-  const decision = { actor, reason, seen, operationId };
-  switch (decided.operation) {
-    case 'hold':
-      return handle.executeUpdate(holdPayout, { args: [decision] });
-    case 'resume':
-      return handle.executeUpdate(resumePayout, { args: [decision] });
-    case 'resolve': {
-      const { action, providerPayoutId = '' } = decided;
-      const resolution = action === 'adopt' ? { action, providerPayoutId } : { action };
-      return handle.executeUpdate(resolvePayout, { args: [{ ...decision, ...resolution }] });
-    }
-    case 'retry':
-      return handle.executeUpdate(retryPayout, {
-        args: [{ ...decision, destination: decided.destination }],
-      });
-  }
+  const decision: OperatorDecision = { ...content, operationId: key && `${what}:${key}` };
+  return handle.executeUpdate<OperationResult, [OperatorDecision]>(UPDATES[operation].name, {
+    args: [decision],
+  });
 }
 
 /** Failure types of updates whose subject could not be read at the provider. */

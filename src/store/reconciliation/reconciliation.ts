@@ -75,56 +75,52 @@ async function readAttempts(
   return rows.map((row) => toAttempt(row, booked.get(`${row.operation} ${row.external_order_id}`) ?? []));
 }
 
-interface AttemptRow {
+/** The columns of the answer are there, or all of them are null. */
+type AttemptRow = {
   readonly operation: Attempt['operation'];
   readonly external_order_id: string;
   readonly payout_id: string;
   readonly state: Attempt['providerRequest'];
   readonly updated_at: Date;
-  readonly provider_id: string | null;
-  readonly amount: string | null;
-  readonly currency: string | null;
+} & (AnswerRow | { readonly provider_id: null });
+
+interface AnswerRow {
+  readonly provider_id: string;
+  readonly amount: string;
+  readonly currency: string;
   readonly quote_amount: string | null;
-  readonly fee: string | null;
-  readonly status: ProviderStatus | null;
-  readonly recorded_at: Date | null;
-  readonly read_at: Date | null;
+  readonly fee: string;
+  readonly status: ProviderStatus;
+  readonly recorded_at: Date;
+  readonly read_at: Date;
   readonly returned_amount: string | null;
   readonly returned_at: Date | null;
 }
 
 function toAttempt(row: AttemptRow, booked: readonly BookedNet[]): Attempt {
-  const { provider_id: providerId, amount, currency, fee, status, recorded_at: recordedAt } = row;
-  const { read_at: readAt } = row;
-  const hasAnswer =
-    providerId !== null &&
-    amount !== null &&
-    currency !== null &&
-    fee !== null &&
-    status !== null &&
-    recordedAt !== null &&
-    readAt !== null;
   return {
     operation: row.operation,
     externalOrderId: row.external_order_id,
     payoutId: row.payout_id,
     providerRequest: row.state,
     requestChangedAtMs: row.updated_at.getTime(),
-    answer: hasAnswer
-      ? {
-          providerId,
-          amount,
-          currency,
-          quoteAmount: row.quote_amount,
-          fee,
-          status,
-          recordedAtMs: recordedAt.getTime(),
-          readAtMs: readAt.getTime(),
-          booked: booked.map(({ currency: of, net }) => ({ currency: of, net })),
-          returnedAtMs: row.returned_at?.getTime() ?? null,
-          returned: row.returned_amount,
-        }
-      : null,
+    answer: row.provider_id === null ? null : toAnswer(row, booked),
+  };
+}
+
+function toAnswer(row: AnswerRow, booked: readonly BookedNet[]): NonNullable<Attempt['answer']> {
+  return {
+    providerId: row.provider_id,
+    amount: row.amount,
+    currency: row.currency,
+    quoteAmount: row.quote_amount,
+    fee: row.fee,
+    status: row.status,
+    recordedAtMs: row.recorded_at.getTime(),
+    readAtMs: row.read_at.getTime(),
+    booked: booked.map(({ currency, net }) => ({ currency, net })),
+    returnedAtMs: row.returned_at?.getTime() ?? null,
+    returned: row.returned_amount,
   };
 }
 
