@@ -14,6 +14,10 @@ export interface ActivityDependencies {
     readonly depositKey: string;
     readonly notice: DepositNotice;
   }) => Promise<unknown>;
+  /** Tells the workflow of a payout to look at the store. False where none runs. */
+  readonly signalPayout: (payoutId: string) => Promise<boolean>;
+  /** Aborted when the process is to stop: the reader of QbitPay ends, for another one to go on. */
+  readonly stopSyncing: AbortSignal;
   /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */
   readonly dispatchWebhook: (webhookEventId: string) => Promise<void>;
 }
@@ -25,12 +29,20 @@ export interface ReconciliationSettings {
   readonly windowDays: number;
 }
 
+export interface SyncSettings {
+  /** From the start of one sync to the start of the next. */
+  readonly intervalMs: number;
+  /** How far beyond what is known a deep reading goes: objects may show late, below newer ones. */
+  readonly overlapSeconds: number;
+}
+
 export interface ActivitySettings {
   readonly feeSide: FeeSide;
   /** Network of the account's address, by currency. */
   readonly networks: Readonly<Record<string, string>>;
   readonly depositProof: 'balance_transaction' | 'available';
   readonly reconciliation: ReconciliationSettings;
+  readonly sync: SyncSettings;
   /** A request that was proven absent is sent again by itself up to this. */
   readonly resendLimits: ResendLimits;
 }

@@ -54,6 +54,8 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   // No payout waits for these.
   verifyDeposit: HIDDEN,
   reconcile: LONG_HIDDEN,
+  // It beats by itself, with how far it is.
+  syncProvider: HIDDEN,
 };
 
 const BEAT_MS = 5_000;

@@ -1,6 +1,7 @@
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import { providerSyncQueue } from '../src/domain/identifiers.js';
 import type { PayoutPolicy } from '../src/domain/policy.js';
 
 /**
@@ -76,6 +77,13 @@ const RECONCILE: ActivityOptions = {
   retry: { initialInterval: '1s', maximumAttempts: 3 },
 };
 
+/** The reader of QbitPay: one activity that goes on for an hour, and is replaced soon where its process stands still. */
+const SYNC: ActivityOptions = {
+  startToCloseTimeout: '2h',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '1s', backoffCoefficient: 1 },
+};
+
 /** The sweep over the webhook inbox: the next sweep is the retry. */
 const SWEEP: ActivityOptions = { startToCloseTimeout: '2m', retry: { maximumAttempts: 1 } };
 
@@ -107,6 +115,16 @@ export const assignDeposit = proxy('assignDeposit', STORE);
 
 export const reconcile = proxy('reconcile', RECONCILE, 'compare ledger and payouts with QbitPay');
 export const dispatchDueWebhooks = proxy('dispatchDueWebhooks', SWEEP);
+
+/** On a task queue of its own, that payouts and the reading of QbitPay never wait for each other. */
+export function syncProvider(): Promise<void> {
+  const options = {
+    ...SYNC,
+    taskQueue: providerSyncQueue(workflowInfo().taskQueue),
+    summary: 'keep the mirror',
+  };
+  return proxyActivities<Activities>(options).syncProvider({ payoutId: null });
+}
 
 /** Waits until the provider answers, for ever, and without adding to the history while it does not. */
 export async function awaitProvider(

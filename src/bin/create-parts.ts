@@ -30,9 +30,14 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
   });
 }
 
-export function toActivitySettings({ qbitpay, reconciliation, resendLimits }: Config): ActivitySettings {
+export function toActivitySettings({
+  qbitpay,
+  reconciliation,
+  resendLimits,
+  sync,
+}: Config): ActivitySettings {
   const { feeSide, networks, depositProof } = qbitpay;
-  return { feeSide, networks, depositProof, reconciliation, resendLimits };
+  return { feeSide, networks, depositProof, reconciliation, resendLimits, sync };
 }
 
 function openLoggedStore(url: string, logger: Logger): Store {

@@ -1,16 +1,17 @@
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
+import { providerSyncQueue } from '../domain/identifiers.js';
 import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
-import { ensureSchedules } from '../temporal/schedules.js';
+import { ensureProviderSync, ensureSchedules } from '../temporal/schedules.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import {
   createProviderClient,
@@ -58,13 +59,17 @@ export async function startWorker(
     await recordOpeningBalances(store, qbitpay, logger);
     await prepareTemporal(config, temporal, logger);
     connection = await NativeConnection.connect(temporal.connectionOptions);
-    const worker = await createWorker(config, temporal, connection, { store, qbitpay, ...variations });
-    const run = worker.run();
+    const syncing = new AbortController();
+    const parts = { store, qbitpay, stopSyncing: syncing.signal, ...variations };
+    const workers = await createWorkers(config, temporal, connection, parts);
+    const run = Promise.all(workers.map((worker) => worker.run()));
     logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
     return {
       failed: run.then(() => new Promise<never>(() => undefined)),
       stop: async () => {
-        worker.shutdown();
+        for (const worker of workers) worker.shutdown();
+        // The reader of QbitPay would go on for as long as the others may take.
+        syncing.abort();
         await run.finally(release);
       },
     };
@@ -101,28 +106,30 @@ async function prepareTemporal(
     webhookSweepSeconds: config.webhookSweepIntervalSeconds,
     reconciliationSeconds: config.reconciliation.intervalSeconds,
   });
+  await ensureProviderSync(client, config.temporal.taskQueue);
 }
 
-async function createWorker(
+async function createWorkers(
   config: ConfigFor<'worker'>,
   { client, namespace }: TemporalAccess,
   connection: NativeConnection,
-  parts: Omit<WorkerVariations, 'providerName'> & { readonly store: Store; readonly qbitpay: QbitPayClient },
-): Promise<Worker> {
-  const { store, qbitpay, makeActivities = createActivities } = parts;
+  parts: Omit<WorkerVariations, 'providerName'> &
+    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'stopSyncing'>,
+): Promise<readonly Worker[]> {
+  const { store, qbitpay, stopSyncing, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
   const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const { depositEventTypes } = config.qbitpay;
-  return Worker.create({
+  const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
-    taskQueue,
-    workflowBundle: { codePath: parts.workflowBundlePath ?? WORKFLOW_BUNDLE_PATH },
     interceptors: { activity: [createActivityInterceptor(store)] },
     activities: makeActivities({
       store,
       qbitpay,
       settings: toActivitySettings(config),
+      signalPayout: (payoutId) => deposits.signalPayout(payoutId, 'sync'),
+      stopSyncing,
       startDeposit: (deposit) => deposits.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
     }),
@@ -132,11 +139,23 @@ async function createWorker(
     // Zero by default: a deploy would cut a request that moves money.
     shutdownGraceTime: `${config.shutdownTimeoutSeconds}s`,
     shutdownForceTime: `${config.shutdownTimeoutSeconds + 2}s`,
-    // Each needs the database; the pool has half as many connections.
-    maxConcurrentActivityTaskExecutions: 40,
-    // With the default a burst of starts crawls: new workflows are polled for by two pollers only.
-    nonStickyToStickyPollRatio: 0.5,
-  });
+  };
+  return Promise.all([
+    Worker.create({
+      ...options,
+      taskQueue,
+      workflowBundle: { codePath: parts.workflowBundlePath ?? WORKFLOW_BUNDLE_PATH },
+      // Each needs the database; the pool has half as many connections.
+      maxConcurrentActivityTaskExecutions: 40,
+      // With the default a burst of starts crawls: new workflows are polled for by two pollers only.
+      nonStickyToStickyPollRatio: 0.5,
+    }),
+    Worker.create({
+      ...options,
+      taskQueue: providerSyncQueue(taskQueue),
+      maxConcurrentActivityTaskExecutions: 1,
+    }),
+  ]);
 }
 
 /** Once per process: the SDK's own messages go where the others go, and signals are the engine's business. */

@@ -183,6 +183,10 @@ function toConfig(values: VariableValues) {
       retryMaxMs,
     }),
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
+    sync: Object.freeze({
+      intervalMs: values.PROVIDER_SYNC_INTERVAL_MS,
+      overlapSeconds: values.SYNC_OVERLAP_SECONDS,
+    }),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({
       intervalSeconds: values.RECONCILIATION_INTERVAL_SECONDS,

@@ -103,6 +103,17 @@ const QBITPAY = {
     default: 'deposit.confirmed',
     ...commaList('a comma-separated list of event types, none twice', /^[A-Za-z0-9._-]{1,64}$/),
   },
+  PROVIDER_SYNC_INTERVAL_MS: {
+    about:
+      'From the start of one sync with QbitPay to the start of the next: how late what no webhook told is seen.',
+    default: '10000',
+    ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, HOUR_MS),
+  },
+  SYNC_OVERLAP_SECONDS: {
+    about: 'How late an object may show in a list of QbitPay, below newer ones, and still be found.',
+    default: '900',
+    ...wholeNumber('seconds', 0, DAY_SECONDS),
+  },
   QBITPAY_MAX_REQUESTS_PER_SECOND: {
     about: 'The most requests that one process sends to QbitPay; they are spaced evenly. Unset: no limit.',
     ...positiveNumber('requests per second', 1000),

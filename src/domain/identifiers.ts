@@ -52,3 +52,8 @@ const HEXADECIMAL_HASH = /^(?:0x)?([0-9a-f]{64})$/i;
 export function normaliseTransactionHash(txHash: string): string {
   return HEXADECIMAL_HASH.exec(txHash)?.[1]?.toLowerCase() ?? txHash;
 }
+
+/** The task queue of the reader of QbitPay, beside that of the payouts. */
+export function providerSyncQueue(taskQueue: string): string {
+  return `${taskQueue}-sync`;
+}

@@ -1,6 +1,10 @@
 import type { z } from 'zod';
 import type { Destination } from '../domain/destination.js';
-import type { BalanceTransactionType, ProviderPayoutStatus } from '../domain/provider-status.js';
+import type {
+  BalanceTransactionStatus,
+  BalanceTransactionType,
+  ProviderPayoutStatus,
+} from '../domain/provider-status.js';
 import { readAnswer } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
 import { createResource } from './resource.js';
@@ -26,12 +30,13 @@ import {
   type TransportOptions,
   type TransportRequest,
 } from './transport.js';
-import { PAYOUT_STATUS_WORDS, TRANSACTION_TYPE_WORDS } from './wire-words.js';
+import { PAYOUT_STATUS_WORDS, TRANSACTION_STATUS_WORDS, TRANSACTION_TYPE_WORDS } from './wire-words.js';
 
 export interface BalanceTransactionFilter {
   /** Id of the object that moved the balance; the provider wants `type` with it. */
   readonly source?: string | undefined;
   readonly type?: Exclude<BalanceTransactionType, 'other'> | undefined;
+  readonly status?: Exclude<BalanceTransactionStatus, 'unknown'> | undefined;
 }
 
 export interface NewOrder extends Pick<TransportRequest, 'decidedAt' | 'latestAtMs'> {
@@ -80,11 +85,22 @@ const PAYOUTS_PATH = '/api/v1/payouts';
 /** @throws TypeError for a base URL that cannot be used, RangeError for an impossible rate */
 export function createQbitPayClient(options: TransportOptions) {
   const transport = createTransport(options);
+  const background: Transport = {
+    ...transport,
+    send: (request) => transport.send({ ...request, urgency: 'background' }),
+  };
   return {
     ...createAccountCalls(transport),
     ...createOrderCalls(transport),
     ...createPayoutCalls(transport),
     ...createChargeCalls(transport),
+    /** The same calls, behind all others where the request rate is limited. */
+    background: {
+      ...createAccountCalls(background),
+      ...createOrderCalls(background),
+      ...createPayoutCalls(background),
+    },
+    observed: transport.observed,
     /** Makes the provider send one event with `livemode: false` to `cbUrl`; it is not retried. */
     async sendTestEvent({ cbUrl }: { readonly cbUrl: string }): Promise<void> {
       // What the provider answers is not documented: any 2xx will do.
@@ -100,7 +116,11 @@ function createAccountCalls(transport: Transport) {
     name: 'BalanceTransaction',
     path: '/api/v1/balanceTransactions',
     schema: balanceTransactionSchema,
-    toQuery: ({ type, ...filter }) => ({ ...filter, type: type && TRANSACTION_TYPE_WORDS.toWire(type) }),
+    toQuery: ({ type, status, ...filter }) => ({
+      ...filter,
+      type: type && TRANSACTION_TYPE_WORDS.toWire(type),
+      status: status && TRANSACTION_STATUS_WORDS.toWire(status),
+    }),
   });
   return {
     async createAccessToken() {
@@ -120,6 +140,7 @@ function createAccountCalls(transport: Transport) {
     },
     getBalanceTransaction: transactions.getOne,
     listBalanceTransactions: transactions.listPage,
+    readBalanceTransactionsPage: transactions.readPage,
     iterateBalanceTransactions: transactions.iterate,
   };
 }
@@ -141,6 +162,7 @@ function createOrderCalls(transport: Transport) {
     },
     getOrder: orders.getOne,
     listOrders: orders.listPage,
+    readOrdersPage: orders.readPage,
     iterateOrders: orders.iterate,
   };
 }
@@ -162,6 +184,7 @@ function createPayoutCalls(transport: Transport) {
     },
     getPayout: payouts.getOne,
     listPayouts: payouts.listPage,
+    readPayoutsPage: payouts.readPage,
     iteratePayouts: payouts.iterate,
   };
 }

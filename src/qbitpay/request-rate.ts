@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
 
-const PRIORITY = { post: 1, read: 0 } as const;
+/** `post` moves money and must leave within seconds or not at all; `background` is what keeps the mirror fresh. */
+export type Urgency = 'post' | 'read' | 'background';
 
-/**
- * Resolves when the next request may go out: in the order of the calls, but before all reads what moves money, which must
- * leave within seconds or not at all.
- */
-export type WaitForTurn = (urgency: keyof typeof PRIORITY) => Promise<void>;
+const PRIORITY: Readonly<Record<Urgency, number>> = { post: 2, read: 1, background: 0 };
+/** The place in each row of turns that is the background's where it waits: it must not starve. */
+const BACKGROUND_TURN = 10;
+
+/** Resolves when the next request may go out: in the order of the calls, the more urgent ones first. */
+export type WaitForTurn = (urgency: Urgency) => Promise<void>;
 
 /**
  * One request at a time, and after each the queue rests: a burst and what follows it could exceed the provider's limit
@@ -20,12 +22,22 @@ export function createRequestRate(maxRequestsPerSecond: number): WaitForTurn {
   }
   const restMs = Math.ceil(1_000 / maxRequestsPerSecond);
   const queue = new PQueue({ concurrency: 1 });
+  const waiting: string[] = [];
+  let turns = 0;
+  let calls = 0;
   return (urgency) =>
     new Promise((resolve) => {
+      calls += 1;
+      const id = String(calls);
+      if (urgency === 'background') waiting.push(id);
       const takeTurn = (): Promise<void> => {
+        turns = urgency === 'background' ? 0 : turns + 1;
+        if (urgency === 'background') waiting.splice(waiting.indexOf(id), 1);
         resolve();
+        const [next] = waiting;
+        if (turns >= BACKGROUND_TURN - 1 && next !== undefined) queue.setPriority(next, PRIORITY.post + 1);
         return sleep(restMs);
       };
-      void queue.add(takeTurn, { priority: PRIORITY[urgency] });
+      void queue.add(takeTurn, { id, priority: PRIORITY[urgency] });
     });
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { readAnswer } from './answer.js';
 import { QbitPayIdError, QbitPayResponseError } from './errors.js';
 import { iteratePages, toPageQuery, type Cursor, type Page, type PageRequest } from './pagination.js';
-import { listSchema } from './schemas.js';
+import { listedItemSchema, listSchema, type ListedItem } from './schemas.js';
 import type { Transport, TransportRequest } from './transport.js';
 
 /**
@@ -40,12 +40,19 @@ export function createResource<T extends { id: string }, Filter extends object>(
     return { data, isLast: data.length < page.limit };
   }
 
+  /** A page of 100 after an item, newest first: whatever it holds, an object that cannot be read included. */
+  async function readPage(startingAfter?: string, filter?: Filter): Promise<readonly ListedItem<T>[]> {
+    const query = { ...toQuery((filter ?? {}) as Filter), ...toPageQuery({ startingAfter }) };
+    const answer = await transport.send({ operation: listOperation, path, query });
+    return readAnswer(answer, listSchema(listedItemSchema(schema)));
+  }
+
   function iterate(filter?: Filter, cursor: Cursor = {}): AsyncIterable<T> {
     const fetchPage = (page: PageRequest) => listPage({ ...filter, ...page } as Filter & PageRequest);
     return iteratePages(`list${name}s`, fetchPage, cursor);
   }
 
-  return { getOne, listPage, iterate };
+  return { getOne, listPage, readPage, iterate };
 }
 
 /** An id as one segment of a path. @throws QbitPayIdError */

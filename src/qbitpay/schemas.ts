@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_DECIMAL_LENGTH, PLAIN_DECIMAL_PATTERN } from './decimal-json.js';
+import { describeIssues } from './errors.js';
 import {
   ORDER_STATUS_WORDS,
   PAYOUT_STATUS_WORDS,
@@ -17,6 +18,14 @@ import {
 const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
 const id = z.string().min(1);
 const text = z.string();
+/** ISO 8601 in UTC. [I] A time without a zone is UTC: JavaScript would take it for local time. */
+const time = z.string().transform((value, context) => {
+  const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value);
+  const at = new Date(hasZone ? value : `${value}Z`);
+  if (!Number.isNaN(at.getTime())) return at.toISOString();
+  context.addIssue({ code: 'custom', message: 'not a time' });
+  return z.NEVER;
+});
 
 /** A member that may be missing or null. */
 const optional = <T extends z.ZodType>(schema: T) =>
@@ -65,7 +74,7 @@ export const balanceTransactionSchema = z
     amount: decimal,
     type: text,
     status: text,
-    createdAt: text,
+    createdAt: time,
     availableOn: optional(text),
     source: optional(text),
     description: optional(text),
@@ -113,7 +122,7 @@ export const orderSchema = z
     /** In the base currency of the symbol. */
     amount: decimal,
     status: text,
-    createdAt: optional(text),
+    createdAt: optional(time),
     type: optional(text),
     price: optional(decimal),
     /** What the order moved in the quote currency, before the fee. */
@@ -135,7 +144,7 @@ export type Order = z.infer<typeof orderSchema>;
 export const payoutSchema = z
   .looseObject({
     id,
-    createdAt: text,
+    createdAt: time,
     amount: decimal,
     fee: decimal,
     currency: text,
@@ -167,6 +176,35 @@ export type Charge = z.infer<typeof chargeSchema>;
 /** Contract, section Lists. */
 export function listSchema<T extends z.ZodType>(item: T) {
   return z.looseObject({ object: z.literal('list'), data: z.array(item) }).transform((list) => list.data);
+}
+
+/** What a list shows in one of its places. */
+export type ListedItem<T> = { readonly kind: 'readable'; readonly object: T } | UnreadableItem;
+
+/** Not what the contract describes: one bad object must not stand in the way of the others. */
+export interface UnreadableItem {
+  readonly kind: 'unreadable';
+  readonly id: string | undefined;
+  readonly externalOrderId: string | undefined;
+  /** Paths of what cannot be read. */
+  readonly problem: string;
+  readonly raw: unknown;
+}
+
+const namedSchema = z.looseObject({
+  id: id.optional().catch(undefined),
+  externalOrderId: text.optional().catch(undefined),
+});
+
+/** One place of a list, whatever is in it. */
+export function listedItemSchema<T>(schema: z.ZodType<T>) {
+  return z.unknown().transform((raw): ListedItem<T> => {
+    const parsed = schema.safeParse(raw);
+    if (parsed.success) return { kind: 'readable', object: parsed.data };
+    const named = namedSchema.safeParse(raw).data;
+    const problem = describeIssues(parsed.error);
+    return { kind: 'unreadable', id: named?.id, externalOrderId: named?.externalOrderId, problem, raw };
+  });
 }
 
 /** [I] One balance object, or a list of them where an account holds several currencies: both are accepted. */

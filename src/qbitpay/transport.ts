@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import got, { TimeoutError, type Got, type Request } from 'got';
 import type { Answer } from './answer.js';
 import type { ApiKeySource } from './api-key.js';
@@ -14,7 +15,7 @@ import {
 } from './errors.js';
 import { after, takeMoment, type Moment } from './moment.js';
 import { createPostAgent, type SchemeAgent } from './post-agent.js';
-import { createRequestRate } from './request-rate.js';
+import { createRequestRate, type Urgency } from './request-rate.js';
 
 /** Limits of the phases of one request, in milliseconds. */
 export interface QbitPayTimeouts {
@@ -59,6 +60,8 @@ export interface TransportRequest {
   readonly operation: string;
   /** @default GET */
   readonly method?: 'GET' | 'POST';
+  /** Of a read, where the request rate is limited. @default read */
+  readonly urgency?: Exclude<Urgency, 'post'>;
   /** Absolute path with escaped segments. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
@@ -72,7 +75,16 @@ export interface TransportRequest {
 export interface Transport {
   /** Resolves for a complete 2xx answer only. @throws QbitPayError for everything else */
   send(request: TransportRequest): Promise<Answer>;
+  readonly observed: ObservedTraffic;
   close(): void;
+}
+
+/** What the exchanges of this process have shown beside their answers. */
+export interface ObservedTraffic {
+  /** QbitPay's clock less ours by the `Date` header of its last answer, in milliseconds and to the second. */
+  clockSkewMs: number | null;
+  /** Requests since the process started, by operation. */
+  readonly requests: Map<string, number>;
 }
 
 /** What came back, whatever its status; `flaw` says why there is no complete body. */
@@ -92,21 +104,25 @@ export function createTransport(options: TransportOptions): Transport {
     : { http: new HttpAgent({ keepAlive: true }) };
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
+  const observed: ObservedTraffic = { clockSkewMs: null, requests: new Map() };
 
   return {
+    observed,
     async send(request) {
       const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
       const { method = 'GET', operation } = request;
       const isPost = method === 'POST';
-      await waitForTurn?.(isPost ? 'post' : 'read');
+      await waitForTurn?.(isPost ? 'post' : (request.urgency ?? 'read'));
+      observed.requests.set(operation, (observed.requests.get(operation) ?? 0) + 1);
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');
       const headers = { authorization: `Basic ${credentials}`, ...(body && JSON_CONTENT) };
       const stream = http.stream(url, { method, agent, headers, ...(body && { body }) });
       const exchange = await exchangeOnce(operation, { stream, protocol: url.protocol, maxResponseBytes });
+      observed.clockSkewMs = readClockSkew(exchange.headers) ?? observed.clockSkewMs;
       if (isSuccess(exchange.status) && exchange.flaw === undefined) {
         return { operation, ...exchange };
       }
@@ -152,7 +168,7 @@ const JSON_CONTENT = { 'content-type': 'application/json' };
 function createHttp(timeouts: QbitPayTimeouts): Got {
   return got.extend({
     headers: { accept: 'application/json', 'user-agent': 'qbitpay-payouts' },
-    // Compressed bodies would make the size limit count the wrong bytes.
+    // Decompressed by the library, a body would pass the size limit unseen.
     decompress: false,
     retry: { limit: 0 },
     followRedirect: false,
@@ -203,7 +219,27 @@ async function exchangeOnce(
   const { answer } = progress;
   if (answer === undefined) throw toConnectionError(operation, progress.sent, undefined);
   if (size > maxResponseBytes) return { ...answer, body: EMPTY, flaw: RESPONSE_FLAW.TOO_LARGE };
-  return { ...answer, body: Buffer.concat(chunks) };
+  return { ...answer, ...decompress(answer.headers, Buffer.concat(chunks), maxResponseBytes) };
+}
+
+/** Some gateways compress although nobody asked them to. */
+function decompress(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  maxOutputLength: number,
+): Pick<Exchange, 'body' | 'flaw'> {
+  if (headers['content-encoding']?.trim().toLowerCase() !== 'gzip') return { body };
+  try {
+    return { body: gunzipSync(body, { maxOutputLength }) };
+  } catch (error) {
+    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+    return { body: EMPTY, flaw: isTooLarge ? RESPONSE_FLAW.TOO_LARGE : RESPONSE_FLAW.TRUNCATED };
+  }
+}
+
+function readClockSkew({ date = '' }: IncomingHttpHeaders): number | undefined {
+  const skewMs = Date.parse(date) - Date.now();
+  return Number.isFinite(skewMs) ? skewMs : undefined;
 }
 
 const EMPTY = new Uint8Array();

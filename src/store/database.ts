@@ -22,15 +22,16 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 
 const MAX_CONNECTIONS = 20;
 /** Sessions that are kept for as long as a request to the provider takes: apart, or they would use the others up. */
-const MAX_SENDING_SESSIONS = 50;
+const MAX_SESSIONS = 50;
 
 export function createStoreDatabase(options: StoreOptions): StoreDatabase {
   const pool = createPool(options, MAX_CONNECTIONS);
   return new Kysely<StoreSchema>({ dialect: new PostgresDialect({ pool }) });
 }
 
-export function createSendingSessions(options: StoreOptions): Pool {
-  return createPool(options, MAX_SENDING_SESSIONS);
+/** Direct sessions: for locks and notifications, which a pooler between would lose. */
+export function createSessions(options: StoreOptions): Pool {
+  return createPool(options, MAX_SESSIONS);
 }
 
 function createPool(options: StoreOptions, max: number): Pool {

@@ -107,6 +107,39 @@ export interface StoreSchema {
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
   };
+  provider_sync: {
+    only_row: Generated<boolean>;
+    generation: Generated<string>;
+    sync_no: Generated<string>;
+    began_at: Date | null;
+    completed_at: Date | null;
+    /** QbitPay's clock less ours. */
+    clock_skew_ms: number | null;
+    /** Why the last sync did not come to its end. */
+    problem: string | null;
+  };
+  provider_lists: {
+    kind: ObjectKind;
+    is_offered: Generated<boolean>;
+    backfill_cursor: string | null;
+    backfilled_at: Date | null;
+    /** When the last reading that came to its end began. */
+    completed_at: Date | null;
+    /** The same of readings that went on beyond what is known. */
+    deep_at: Date | null;
+    problem: string | null;
+  };
+  provider_objects: ProviderObjectTable;
+  sync_wishes: {
+    wish_id: Generated<string>;
+    reason: string;
+    /** Null: a sync of everything. */
+    kind: ObjectKind | null;
+    provider_id: string | null;
+    wished_at: Timestamp;
+  };
+  workflow_hints: { payout_id: string; hint_no: Generated<string>; hinted_at: Timestamp };
+  provider_request_counts: { minute: Date; operation: string; requests: number };
   provider_balance_readings: {
     funding_account: string;
     currency: string;
@@ -132,12 +165,38 @@ export interface StoreSchema {
   };
 }
 
+export type ProviderObjectRow = Selectable<ProviderObjectTable>;
 export type PayoutRow = Selectable<PayoutTable>;
 export type DepositRow = Selectable<DepositTable>;
 export type InboxRow = Selectable<WebhookInboxTable>;
 
 /** Filled by the database when left out. */
 type Timestamp = ColumnType<Date, Date | undefined>;
+
+/** The lists of QbitPay that the mirror keeps. */
+export const OBJECT_KIND = { PAYOUT: 'payout', ORDER: 'order', TRANSACTION: 'transaction' } as const;
+export type ObjectKind = (typeof OBJECT_KIND)[keyof typeof OBJECT_KIND];
+
+interface ProviderObjectTable {
+  kind: ObjectKind;
+  provider_id: string;
+  external_order_id: string | null;
+  source: string | null;
+  /** Of a transaction, in our words. */
+  type: string | null;
+  status: string | null;
+  currency: string | null;
+  amount: string | null;
+  /** As it was read, without personal data. */
+  content: JSONColumnType<object>;
+  /** What of it cannot be read: such an object is shown, and moves nothing. */
+  problem: string | null;
+  is_open: boolean;
+  first_seen_at: Timestamp;
+  read_at: Date;
+  changed_at: Date;
+  missing_since: Date | null;
+}
 
 interface PayoutTable {
   payout_id: string;

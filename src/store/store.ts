@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { claimForProvider } from './controls/engine-settings.js';
 import { createDecisions } from './controls/decisions.js';
 import {
-  createSendingSessions,
+  createSessions,
   createStoreDatabase,
   inTransaction,
   ping,
@@ -11,6 +11,7 @@ import {
 } from './database.js';
 import { createDeposits } from './deposits/deposits.js';
 import { createLedger } from './ledger/ledger.js';
+import { createMirror } from './mirror/mirror.js';
 import { createReconciliation } from './reconciliation/reconciliation.js';
 import { assertMigrated, migrate } from './migrations/migrator.js';
 import { createPayouts } from './payouts/payouts.js';
@@ -24,31 +25,32 @@ export type Store = ReturnType<typeof createStore>;
 export type Aggregates = ReturnType<typeof createAggregates>;
 
 export function openStore(options: StoreOptions): Store {
-  return createStore(createStoreDatabase(options), createSendingSessions(options));
+  return createStore(createStoreDatabase(options), createSessions(options));
 }
 
-function createStore(db: StoreDatabase, sendingSessions: Pool) {
+function createStore(db: StoreDatabase, sessions: Pool) {
   return {
-    ...createAggregates(db, sendingSessions),
+    ...createAggregates(db, sessions),
     /** Everything that the work does to these aggregates is committed together, or not at all. */
     inTransaction: <T>(work: (aggregates: Aggregates) => Promise<T>): Promise<T> =>
-      inTransaction(db, (trx) => work(createAggregates(trx, sendingSessions))),
+      inTransaction(db, (trx) => work(createAggregates(trx, sessions))),
     claimForProvider: claimForProvider.bind(null, db),
     migrate: migrate.bind(null, db),
     assertMigrated: assertMigrated.bind(null, db),
     ping: ping.bind(null, db),
     close: async () => {
-      await sendingSessions.end();
+      await sessions.end();
       await db.destroy();
     },
   };
 }
 
-function createAggregates(db: StoreDatabase, sendingSessions: Pool) {
+function createAggregates(db: StoreDatabase, sessions: Pool) {
   return {
     payouts: createPayouts(db),
     deposits: createDeposits(db),
-    requests: createRequests(db, sendingSessions),
+    requests: createRequests(db, sessions),
+    mirror: createMirror(db, sessions),
     decisions: createDecisions(db),
     ledger: createLedger(db),
     reconciliation: createReconciliation(db),

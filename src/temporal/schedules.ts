@@ -1,5 +1,18 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import type { providerSyncWorkflow } from '../../workflows/index.js';
 import { RECONCILE_WORKFLOW_TYPE, SWEEP_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
+
+/** The workflow that keeps the mirror of QbitPay: one for each task queue, started where it does not run. */
+export async function ensureProviderSync(client: Client, taskQueue: string): Promise<void> {
+  await client.workflow.start<typeof providerSyncWorkflow>('providerSyncWorkflow', {
+    workflowId: `provider-sync/${taskQueue}`,
+    taskQueue,
+    args: [],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: 'keeps the mirror of QbitPay',
+  });
+}
 
 /**
  * What the engine does by itself, again and again: one schedule of each kind per task queue, created or brought to this

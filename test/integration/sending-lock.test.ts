@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createSendingSessions } from '../../src/store/database.js';
+import { createSessions } from '../../src/store/database.js';
 import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { whileSending } from '../../src/store/sending-lock.js';
@@ -144,7 +144,7 @@ test('a connection that is cut frees the lock, and the sender that lost it still
 });
 
 test('a host that is lost with its sender has a minute: then its lock is available', async () => {
-  const sessions = createSendingSessions({ url: first.url, onIdleError: () => undefined });
+  const sessions = createSessions({ url: first.url, onIdleError: () => undefined });
   const { rows } = await whileSending(sessions, await prepare(), () => Promise.resolve())
     // The pool has this one session, and gives it again.
     .then(() =>

@@ -205,6 +205,7 @@ async function reconcile(): Promise<ReconciliationRun & { readonly started: read
       depositProof: 'balance_transaction',
       reconciliation: { graceSeconds: 0, windowDays: 30 },
       resendLimits: {},
+      sync: { intervalMs: 10_000, overlapSeconds: 900 },
     },
     startDeposit: ({ depositKey }) => Promise.resolve(started.push(depositKey)),
   });

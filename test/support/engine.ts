@@ -167,11 +167,15 @@ async function testLogger(): Promise<Logger> {
   return logger;
 }
 
-/** Schedules outlive their workers; on a shared server they would pile up. */
+/** Schedules and the sync outlive their workers; on a shared server they would pile up. */
 async function deleteSchedules({ client }: TemporalAccess, taskQueue: string): Promise<void> {
+  const sync = client.workflow.getHandle(`provider-sync/${taskQueue}`);
   const scheduleIds = [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`];
   // A server that is gone took its schedules with it.
   await client.withDeadline(Date.now() + DELETE_TIMEOUT_MS, () =>
-    Promise.allSettled(scheduleIds.map((scheduleId) => client.schedule.getHandle(scheduleId).delete())),
+    Promise.allSettled([
+      sync.terminate(),
+      ...scheduleIds.map((scheduleId) => client.schedule.getHandle(scheduleId).delete()),
+    ]),
   );
 }

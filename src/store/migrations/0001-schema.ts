@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 
 /** The whole schema, by aggregate. Amounts are numeric: PostgreSQL compares and adds them exactly. */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const aggregate of [SETTINGS, PAYOUTS, DEPOSITS, REQUESTS, LEDGER, RECONCILIATION, WEBHOOKS]) {
+  for (const aggregate of [SETTINGS, PAYOUTS, DEPOSITS, REQUESTS, MIRROR, LEDGER, RECONCILIATION, WEBHOOKS]) {
     await sql.raw(aggregate).execute(db);
   }
 }
@@ -210,6 +210,79 @@ create table provider_payouts (
   recorded_at timestamptz not null default clock_timestamp(),
   read_at timestamptz not null default clock_timestamp());
 create index provider_payouts_by_payout on provider_payouts (payout_id);
+`;
+
+const MIRROR = `
+-- One row: who may write to the mirror, and how far the readings of QbitPay have come.
+create table provider_sync (
+  only_row boolean primary key default true check (only_row),
+  -- Taken by each reader; a reader that another one has replaced writes nothing any more.
+  generation bigint not null default 0,
+  -- Complete syncs so far, and when the last one began.
+  sync_no bigint not null default 0,
+  began_at timestamptz,
+  completed_at timestamptz,
+  clock_skew_ms integer,
+  problem text);
+insert into provider_sync default values;
+
+create table provider_lists (
+  kind text primary key check (kind in ('payout', 'order', 'transaction')),
+  is_offered boolean not null default true,
+  -- The first reading of all of the list goes on from here after a crash.
+  backfill_cursor text,
+  backfilled_at timestamptz,
+  completed_at timestamptz,
+  deep_at timestamptz,
+  problem text);
+insert into provider_lists (kind) values ('payout'), ('order'), ('transaction');
+
+-- What QbitPay's API showed last of each object, ours or not.
+create table provider_objects (
+  kind text not null references provider_lists,
+  provider_id text not null,
+  external_order_id text,
+  -- Of a transaction: the object that moved the balance.
+  source text,
+  type text,
+  status text,
+  currency text,
+  amount numeric,
+  content jsonb not null,
+  problem text,
+  -- It will change again, as far as is known.
+  is_open boolean not null,
+  first_seen_at timestamptz not null default clock_timestamp(),
+  -- Before the request to QbitPay left that read it last.
+  read_at timestamptz not null,
+  changed_at timestamptz not null,
+  -- Since when QbitPay, asked for it by its id, does not show it.
+  missing_since timestamptz,
+  primary key (kind, provider_id)) with (fillfactor = 70);
+create index provider_objects_by_external_order_id on provider_objects (external_order_id);
+create index provider_objects_by_source on provider_objects (source) where source is not null;
+create index provider_objects_open on provider_objects (kind, read_at) where is_open;
+create index provider_objects_with_problem on provider_objects (kind) where problem is not null;
+
+-- Wishes for a sync, or for the reading of one object, until they are granted.
+create table sync_wishes (
+  wish_id bigint generated always as identity primary key,
+  reason text not null,
+  kind text references provider_lists,
+  provider_id text,
+  wished_at timestamptz not null default clock_timestamp());
+
+-- Payouts whose workflows are to look at the store; each until Temporal took the signal.
+create table workflow_hints (
+  payout_id text primary key references payouts,
+  hint_no bigint generated always as identity,
+  hinted_at timestamptz not null default clock_timestamp());
+
+create table provider_request_counts (
+  minute timestamptz not null,
+  operation text not null,
+  requests integer not null,
+  primary key (minute, operation));
 `;
 
 const LEDGER = `

@@ -19,7 +19,7 @@ import { whileSending } from '../sending-lock.js';
 import { recordMissing, recordReturn, recordSettlement } from './settlements.js';
 
 /** Requests that move money, orders and payouts alike: sent, accepted, read back, and ended. */
-export function createRequests(db: StoreDatabase, sendingSessions: Pool) {
+export function createRequests(db: StoreDatabase, sessions: Pool) {
   return {
     prepare: prepare.bind(null, db),
     claim: claim.bind(null, db),
@@ -31,8 +31,7 @@ export function createRequests(db: StoreDatabase, sendingSessions: Pool) {
     withdrawResend: withdrawResend.bind(null, db),
     get: get.bind(null, db),
     find: find.bind(null, db),
-    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) =>
-      whileSending(sendingSessions, id, send),
+    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) => whileSending(sessions, id, send),
     accept: accept.bind(null, db),
     reportEarlier: reportEarlier.bind(null, db),
     noteUnshown: noteUnshown.bind(null, db),

@@ -1,0 +1,86 @@
+import type { ObjectNews, ObservedObject } from '../../src/store/mirror/provider-objects.js';
+import type { MirrorReader } from '../../src/store/mirror/mirror.js';
+import type { Store } from '../../src/store/store.js';
+import type { ListPage, ProviderList } from './provider-list.js';
+
+/** Reads a list of QbitPay page by page, newest first, and writes each page before it asks for the next. */
+
+export interface ReadingParts {
+  readonly store: Pick<Store, 'mirror' | 'ledger'>;
+  readonly reader: MirrorReader;
+  /** Called after each page; throws to end the reading. */
+  readonly onPage: () => void;
+}
+
+export interface WalkOptions {
+  /** Where an earlier walk stopped. */
+  readonly startingAfter?: string | null;
+  /** Of a list that can be filtered. */
+  readonly status?: string;
+  /** True after a page that need not be followed by older ones. */
+  readonly isEnough: (page: readonly WalkedObject[]) => boolean;
+  /** A later walk goes on after the last page that was written. @default false */
+  readonly isResumable?: boolean;
+}
+
+export interface WalkedObject extends ObservedObject, Omit<ObjectNews, 'providerId'> {}
+
+export const LIST_PROBLEM = {
+  /** It ended without any object that it had shown before. */
+  LOST: 'LIST_LOST',
+  /** It shows the same page again, whatever is asked for. */
+  STUCK: 'LIST_STUCK',
+  /** It goes on for longer than any list may. */
+  ENDLESS: 'LIST_ENDLESS',
+} as const;
+
+export interface Walk {
+  /** Null: it came to where it was enough, or to the end. */
+  readonly problem: string | null;
+  readonly hasEnded: boolean;
+}
+
+/** 10 million objects. */
+const MAX_PAGES = 100_000;
+
+export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
+  const seen = new Set<string>();
+  const hadObjects = options.status === undefined && (await parts.store.mirror.hasObjects(list.kind));
+  let hasKnown = options.startingAfter != null;
+  let cursor = options.startingAfter ?? undefined;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const read = await readPage(parts, list, options, cursor, seen);
+    if (read.isEmpty) {
+      return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, hasEnded: true };
+    }
+    const last = read.objects.at(-1);
+    if (last === undefined) return { problem: LIST_PROBLEM.STUCK, hasEnded: false };
+    hasKnown ||= read.objects.some(({ isKnown }) => isKnown);
+    if (options.isEnough(read.objects)) return { problem: null, hasEnded: false };
+    cursor = last.providerId;
+  }
+  return { problem: LIST_PROBLEM.ENDLESS, hasEnded: false };
+}
+
+/** One page without what this walk has shown before: pages shift while they are read. */
+async function readPage(
+  { store, reader, onPage }: ReadingParts,
+  list: ProviderList,
+  { status, isResumable = false }: WalkOptions,
+  cursor: string | undefined,
+  seen: Set<string>,
+): Promise<{ readonly isEmpty: boolean; readonly objects: readonly WalkedObject[] }> {
+  const readAt = await store.mirror.readClock();
+  const page: ListPage = await list.readPage(cursor, status);
+  const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
+  const last = objects.at(-1);
+  const progress = isResumable && last !== undefined ? { list: { backfillCursor: last.providerId } } : {};
+  const news = await reader.recordPage(list.kind, { objects, readAt, ...progress });
+  onPage();
+  return {
+    isEmpty: page.isEmpty,
+    objects: objects.map((object, index) => ({ ...object, ...(news[index] ?? NOTHING_KNOWN) })),
+  };
+}
+
+const NOTHING_KNOWN = { isChanged: true, isKnown: false, knownForMs: 0 };

@@ -1,0 +1,129 @@
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Context, log } from '@temporalio/activity';
+import type { ActivityDependencies } from '../dependencies.js';
+import { createProviderLists } from './provider-list.js';
+import { runSync, type SyncParts } from './sync-run.js';
+
+export interface SyncProviderInput {
+  readonly payoutId: null;
+}
+
+/** Well below the heartbeat time-out: a reader that stands still is replaced soon. */
+const BEAT_MS = 2_000;
+/** After this the workflow goes on with a fresh history. */
+const ENDS_AFTER_MS = 3_600_000;
+/** Wishes, or hints, that are dealt with together. */
+const BATCH = 500;
+/** The pause between two looks into the store where no notification hastens the next. */
+const LOOK_AGAIN_MS = 1_000;
+/** So many times an interval may be cut short by wishes. */
+const HASTENED = 10;
+
+/**
+ * Keeps the mirror of QbitPay: one sync after the other, and sooner where somebody wishes for one. Temporal selects the
+ * reader; the store lets only the newest one write: a reader that was frozen, and is replaced by then, writes nothing.
+ */
+export function createSyncProvider(deps: ActivityDependencies) {
+  return async function syncProvider(_input: SyncProviderInput): Promise<void> {
+    const { store, qbitpay, settings } = deps;
+    const context = Context.current();
+    const over = new AbortController();
+    const ended = AbortSignal.any([
+      over.signal,
+      deps.stopSyncing,
+      context.cancellationSignal,
+      AbortSignal.timeout(ENDS_AFTER_MS),
+    ]);
+    const progress = { syncs: 0, pages: 0 };
+    const beat = setInterval(() => context.heartbeat(progress), BEAT_MS);
+    const notices = new EventEmitter();
+    const stopListening = await store.mirror.listen((channel) => notices.emit(channel));
+    try {
+      const generation = await store.mirror.takeGeneration();
+      const parts: SyncParts = {
+        store,
+        qbitpay,
+        reader: store.mirror.asReader(generation),
+        lists: createProviderLists(qbitpay),
+        settings: settings.sync,
+        sweptAtMs: new Map(),
+        onPage: () => {
+          progress.pages += 1;
+          ended.throwIfAborted();
+        },
+      };
+      const loops = [
+        repeatSync(parts, { notices, ended, onSync: () => (progress.syncs += 1) }),
+        deliverHints(deps, { notices, ended }),
+      ];
+      // Where one fails, the other must not go on.
+      await Promise.all(loops).finally(() => over.abort());
+    } catch (error) {
+      if (!ended.aborted || over.signal.aborted) throw error;
+    } finally {
+      clearInterval(beat);
+      stopListening();
+    }
+  };
+}
+
+interface Loop {
+  readonly notices: EventEmitter;
+  readonly ended: AbortSignal;
+}
+
+async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () => void }): Promise<void> {
+  const { store, settings } = parts;
+  let notBeforeMs = 0;
+  let dueAtMs = 0;
+  while (!loop.ended.aborted) {
+    const wishes = await store.mirror.readWishes(BATCH);
+    const waitMs = (wishes.length > 0 ? notBeforeMs : dueAtMs) - performance.now();
+    if (waitMs > 0) {
+      await pause(loop, 'sync_wishes', Math.min(waitMs, LOOK_AGAIN_MS));
+      continue;
+    }
+    const startedAtMs = performance.now();
+    const { isComplete, retryAfterMs } = await runSync(parts, wishes);
+    loop.onSync();
+    dueAtMs = startedAtMs + Math.max(settings.intervalMs, retryAfterMs);
+    // What could not be read now is not wished for any faster.
+    notBeforeMs = isComplete ? startedAtMs + settings.intervalMs / HASTENED : dueAtMs;
+  }
+}
+
+/** Signals the workflows of payouts that something was written about, until Temporal takes it. */
+async function deliverHints({ store, signalPayout }: ActivityDependencies, loop: Loop): Promise<void> {
+  while (!loop.ended.aborted) {
+    const hints = await store.mirror.readHints(BATCH);
+    let isDelivered = true;
+    for (const hint of hints) {
+      if (loop.ended.aborted) return;
+      try {
+        // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
+        await signalPayout(hint.payoutId);
+        await store.mirror.forgetHint(hint);
+      } catch (error) {
+        isDelivered = false;
+        log.warn('a payout could not be told to look at the store', {
+          payoutId: hint.payoutId,
+          error: String(error),
+        });
+      }
+    }
+    if (hints.length < BATCH || !isDelivered) await pause(loop, 'workflow_hints', LOOK_AGAIN_MS);
+  }
+}
+
+/** Until the notification, for so long at most. */
+async function pause({ notices, ended }: Loop, channel: string, ms: number): Promise<void> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([ended, over.signal]);
+  const ignoreAbort = (): void => undefined;
+  await Promise.race([
+    once(notices, channel, { signal }).catch(ignoreAbort),
+    sleep(ms, undefined, { signal }).catch(ignoreAbort),
+  ]);
+  over.abort();
+}

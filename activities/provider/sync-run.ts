@@ -1,0 +1,197 @@
+import { OPEN_OBJECT_AGES } from '../../src/store/mirror/provider-objects.js';
+import type { ListState, SyncWish } from '../../src/store/mirror/sync-state.js';
+import type { ObjectKind } from '../../src/store/schema.js';
+import {
+  QbitPayApiError,
+  QbitPayError,
+  QbitPayInvalidRequestError,
+  QbitPayResponseError,
+} from '../../src/qbitpay/errors.js';
+import type { QbitPayClient } from '../../src/qbitpay/client.js';
+import type { SyncSettings } from '../dependencies.js';
+import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
+import type { ProviderList } from './provider-list.js';
+
+/** One sync: what QbitPay shows becomes what the mirror shows. */
+
+export interface SyncParts extends ReadingParts {
+  readonly qbitpay: Pick<QbitPayClient, 'background' | 'observed'>;
+  readonly lists: readonly ProviderList[];
+  readonly settings: SyncSettings;
+  /** When the open objects of each age were read last, in milliseconds of the database's time; kept between syncs. */
+  readonly sweptAtMs: Map<string, number>;
+}
+
+/** How often a reading goes on beyond what is known. */
+const DEEP_READING_EVERY_MS = 60_000;
+/** So many known objects in a row end a deep reading. */
+const KNOWN_IN_A_ROW = 100;
+/** Of each kind, in one sync: what left the lists of open objects is read one by one. */
+const READ_BY_ID = 20;
+/** A transaction that is this much older than the opening of the account is part of the opening balance. */
+const OPENING_MARGIN_MS = 86_400_000;
+
+export interface SyncResult {
+  readonly isComplete: boolean;
+  /** How long QbitPay asked to be left alone. */
+  readonly retryAfterMs: number;
+}
+
+/** Reads every list. A list that cannot be read does not keep the others from being read. */
+export async function runSync(parts: SyncParts, wishes: readonly SyncWish[]): Promise<SyncResult> {
+  const { store, reader, qbitpay } = parts;
+  const beganAt = await store.mirror.readClock();
+  const problems: string[] = [];
+  let retryAfterMs = 0;
+  for (const step of await stepsOf(parts, wishes, beganAt)) {
+    try {
+      const problem = await step();
+      if (problem !== null) problems.push(problem);
+    } catch (error) {
+      if (!(error instanceof QbitPayError)) throw error;
+      problems.push(`${error.operation}: ${error.name}`);
+      if ('retryAfterMs' in error) retryAfterMs = Number(error.retryAfterMs ?? 0);
+      // An answer that makes no sense is this list's own fault; anything else would meet the others as well.
+      if (!(error instanceof QbitPayResponseError)) break;
+    }
+  }
+  const problem = problems.length === 0 ? null : problems.join('; ');
+  await reader.endSync({ beganAt, problem, clockSkewMs: qbitpay.observed.clockSkewMs }, wishes);
+  return { isComplete: problem === null, retryAfterMs };
+}
+
+type Step = () => Promise<string | null>;
+
+async function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): Promise<Step[]> {
+  const states = new Map((await parts.store.mirror.readLists()).map((state) => [state.kind, state]));
+  const wished = (kind: ObjectKind): string[] => [
+    ...new Set(
+      wishes.flatMap((wish) => (wish.kind === kind && wish.providerId !== null ? wish.providerId : [])),
+    ),
+  ];
+  return parts.lists.flatMap((list): Step[] => {
+    const state = states.get(list.kind);
+    if (state === undefined) return [];
+    return [
+      () => syncList(parts, list, state, beganAt),
+      () => sweepOpen(parts, list, beganAt),
+      () => readByIds(parts, list, wished(list.kind)),
+      async () =>
+        readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
+    ];
+  });
+}
+
+/** Null, or why the list was not read to where it is known. */
+async function syncList(
+  parts: SyncParts,
+  list: ProviderList,
+  state: ListState,
+  beganAt: Date,
+): Promise<string | null> {
+  const isDeep = beganAt.getTime() - (state.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
+  const isFirst = state.backfilledAt === null;
+  let walk: Walk;
+  try {
+    walk = await (isFirst
+      ? walkList(parts, list, { ...(await firstReading(parts, list)), startingAfter: state.backfillCursor })
+      : walkList(parts, list, { isEnough: isDeep ? untilLongKnown(parts.settings) : untilKnown }));
+  } catch (error) {
+    if (!isNotOffered(error)) throw error;
+    await parts.reader.noteList(list.kind, { isOffered: false, problem: null });
+    return null;
+  }
+  const { problem } = walk;
+  if (problem !== null) {
+    await parts.reader.noteList(list.kind, { problem });
+    return `${list.kind}: ${problem}`;
+  }
+  await parts.reader.noteList(list.kind, {
+    isOffered: true,
+    problem: null,
+    completedAt: beganAt,
+    ...(isFirst ? { backfilledAt: beganAt, backfillCursor: null } : {}),
+    ...(isFirst || isDeep ? { deepAt: beganAt } : {}),
+  });
+  return null;
+}
+
+/** The list of orders is inferred: QbitPay may have none. */
+function isNotOffered(error: unknown): boolean {
+  const isAnswer = error instanceof QbitPayInvalidRequestError || error instanceof QbitPayApiError;
+  return isAnswer && error.status === 404 && error.operation.startsWith('list');
+}
+
+const untilKnown = (page: readonly WalkedObject[]): boolean => page.every(({ isChanged }) => !isChanged);
+
+function untilLongKnown({ overlapSeconds }: SyncSettings): (page: readonly WalkedObject[]) => boolean {
+  let inARow = 0;
+  return (page) => {
+    for (const { knownForMs } of page) inARow = knownForMs > overlapSeconds * 1_000 ? inARow + 1 : 0;
+    return inARow >= KNOWN_IN_A_ROW;
+  };
+}
+
+/**
+ * The first reading goes to the end of the list, over as many processes as it takes. What moved the balances before the
+ * account was opened is part of the opening balance: transactions older than that are not read.
+ */
+async function firstReading({ store }: SyncParts, list: ProviderList) {
+  if (list.kind !== 'transaction') return { isResumable: true, isEnough: () => false };
+  const { openedAt } = await store.ledger.readAccountOpening();
+  const isBefore = ({ content }: WalkedObject): boolean => {
+    const { createdAt } = content as { readonly createdAt?: string };
+    return createdAt !== undefined && Date.parse(createdAt) < openedAt.getTime() - OPENING_MARGIN_MS;
+  };
+  return { isResumable: true, isEnough: (page: readonly WalkedObject[]) => page.every(isBefore) };
+}
+
+/** Reads the lists of what may change, as far down as the age of the objects asks for now. */
+async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+  for (const status of list.openStatuses) {
+    const due = OPEN_OBJECT_AGES.filter(({ fromMs, goodForMs }) => {
+      const sweptAtMs = parts.sweptAtMs.get(`${list.kind} ${status} ${fromMs}`) ?? 0;
+      return beganAt.getTime() - sweptAtMs >= goodForMs;
+    });
+    const oldest = OPEN_OBJECT_AGES.find((age) => !due.includes(age) && age.fromMs > 0);
+    let isIgnored = false;
+    const { problem } = await walkList(parts, list, {
+      status,
+      isEnough: (page) => {
+        // A filter that is ignored shows all there is: the objects are then read one by one.
+        isIgnored = page.some((object) => object.problem === null && object.status !== status);
+        return (
+          isIgnored || (oldest !== undefined && page.every(({ knownForMs }) => knownForMs > oldest.fromMs))
+        );
+      },
+    });
+    if (problem !== null) return `${list.kind} ${status}: ${problem}`;
+    if (isIgnored) return null;
+    for (const { fromMs } of due) parts.sweptAtMs.set(`${list.kind} ${status} ${fromMs}`, beganAt.getTime());
+  }
+  return null;
+}
+
+async function readByIds(
+  { store, reader, onPage }: SyncParts,
+  list: ProviderList,
+  ids: readonly string[],
+): Promise<null> {
+  for (const id of ids) {
+    const readAt = await store.mirror.readClock();
+    try {
+      await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
+    } catch (error) {
+      // That it cannot be read is shown where its list is read.
+      if (error instanceof QbitPayResponseError) continue;
+      if (!isNotShown(error)) throw error;
+      await reader.recordMissing(list.kind, id, readAt);
+    }
+    onPage();
+  }
+  return null;
+}
+
+function isNotShown(error: unknown): boolean {
+  return error instanceof QbitPayInvalidRequestError && error.status === 404;
+}

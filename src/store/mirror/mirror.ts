@@ -1,0 +1,114 @@
+import type { Pool } from 'pg';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import type { ObjectKind } from '../schema.js';
+import {
+  findObject,
+  findStaleOpen,
+  hasObjects,
+  hintOwners,
+  listProblems,
+  recordMissing,
+  recordObjects,
+  type ObservedObject,
+  type ObjectNews,
+} from './provider-objects.js';
+import {
+  asReader,
+  countRequests,
+  endSync,
+  grantWishes,
+  noteList,
+  readClock,
+  readLists,
+  readRequestCounts,
+  readSync,
+  readWishes,
+  takeGeneration,
+  wishForSync,
+  type ListState,
+  type SyncEnd,
+  type SyncWish,
+} from './sync-state.js';
+import { forgetHint, readHints } from './workflow-hints.js';
+
+/** What QbitPay showed last, and how far its readers have come. */
+export function createMirror(db: StoreDatabase, sessions: Pool) {
+  return {
+    takeGeneration: takeGeneration.bind(null, db),
+    /** What a reader writes; every function throws a SyncReplacedError once another reader has taken over. */
+    asReader: (generation: string) => createReader(db, generation),
+    readClock: readClock.bind(null, db),
+    readLists: readLists.bind(null, db),
+    readSync: readSync.bind(null, db),
+    findObject: findObject.bind(null, db),
+    findStaleOpen: findStaleOpen.bind(null, db),
+    hasObjects: hasObjects.bind(null, db),
+    listProblems: listProblems.bind(null, db),
+    wishForSync: wishForSync.bind(null, db),
+    readWishes: readWishes.bind(null, db),
+    listen: listen.bind(null, sessions),
+    readHints: readHints.bind(null, db),
+    forgetHint: forgetHint.bind(null, db),
+    countRequests: countRequests.bind(null, db),
+    readRequestCounts: readRequestCounts.bind(null, db),
+  };
+}
+
+export type MirrorReader = ReturnType<typeof createReader>;
+
+function createReader(db: StoreDatabase, generation: string) {
+  const write = <T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T> =>
+    asReader(db, generation, work);
+  return {
+    /** One page, and what is known of its list by now: together, or not at all. */
+    recordPage: (kind: ObjectKind, page: PageReading): Promise<readonly ObjectNews[]> =>
+      write(async (trx) => {
+        const { objects, readAt, list } = page;
+        const news = await recordObjects(trx, objects, readAt);
+        await applyNews(trx, objects, news);
+        if (list !== undefined) await noteList(trx, kind, list);
+        return news;
+      }),
+    /** QbitPay, asked for it by its id, does not show it. */
+    recordMissing: (kind: ObjectKind, providerId: string, readAt: Date): Promise<void> =>
+      write(async (trx) => {
+        const isNews = await recordMissing(trx, kind, providerId, readAt);
+        if (isNews) await hintOwners(trx, [{ providerId, externalOrderId: null, source: null }]);
+      }),
+    noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
+      write((trx) => noteList(trx, kind, changes)),
+    endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
+      write(async (trx) => {
+        await endSync(trx, end);
+        if (end.problem === null) await grantWishes(trx, granted);
+      }),
+  };
+}
+
+export interface PageReading {
+  readonly objects: readonly ObservedObject[];
+  /** The database's clock before the request left. */
+  readonly readAt: Date;
+  readonly list?: Partial<Omit<ListState, 'kind'>>;
+}
+
+/** What follows from what was new; in the transaction that stores it. */
+async function applyNews(
+  trx: StoreTransaction,
+  objects: readonly ObservedObject[],
+  news: readonly ObjectNews[],
+): Promise<void> {
+  const changed = objects.filter((_object, index) => news[index]?.isChanged);
+  if (changed.length > 0) await hintOwners(trx, changed);
+}
+
+/** Calls back for each notification, as long as its session lives. Answers how to stop it. */
+async function listen(sessions: Pool, onNotice: (channel: string) => void): Promise<() => void> {
+  const session = await sessions.connect();
+  const forgetCut = (): void => undefined;
+  session.on('error', forgetCut);
+  session.on('notification', ({ channel }) => onNotice(channel));
+  await session.query('listen sync_wishes; listen workflow_hints');
+  // Ended: whoever gets it next would be told as well.
+  return () => session.release(true);
+}

@@ -1,0 +1,206 @@
+import { sql } from 'kysely';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { OBJECT_KIND, type ObjectKind, type ProviderObjectRow } from '../schema.js';
+import { hintPayouts } from './workflow-hints.js';
+
+/** What QbitPay's API showed last of each of its objects. */
+
+/** One object as a reading showed it. */
+export interface ObservedObject {
+  readonly kind: ObjectKind;
+  readonly providerId: string;
+  readonly externalOrderId: string | null;
+  readonly source: string | null;
+  readonly type: string | null;
+  readonly status: string | null;
+  readonly currency: string | null;
+  readonly amount: string | null;
+  readonly content: object;
+  readonly problem: string | null;
+  readonly isOpen: boolean;
+}
+
+/** What a reading told about one object. */
+export interface ObjectNews {
+  readonly providerId: string;
+  /** New, or different from before. */
+  readonly isChanged: boolean;
+  /** An earlier reading had shown it. */
+  readonly isKnown: boolean;
+  /** Since it was seen first. */
+  readonly knownForMs: number;
+}
+
+/** Writes what one request to QbitPay showed; of two readings the one that began later stays. */
+export async function recordObjects(
+  trx: StoreTransaction,
+  objects: readonly ObservedObject[],
+  readAt: Date,
+): Promise<readonly ObjectNews[]> {
+  if (objects.length === 0) return [];
+  const rows = await trx
+    .insertInto('provider_objects')
+    .values(
+      objects.map((one) => ({
+        kind: one.kind,
+        provider_id: one.providerId,
+        external_order_id: one.externalOrderId,
+        source: one.source,
+        type: one.type,
+        status: one.status,
+        currency: one.currency,
+        amount: one.amount,
+        content: JSON.stringify(one.content),
+        problem: one.problem,
+        is_open: one.isOpen,
+        read_at: readAt,
+        changed_at: readAt,
+      })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['kind', 'provider_id'])
+        .doUpdateSet((eb) => ({
+          external_order_id: eb.ref('excluded.external_order_id'),
+          source: eb.ref('excluded.source'),
+          type: eb.ref('excluded.type'),
+          status: eb.ref('excluded.status'),
+          currency: eb.ref('excluded.currency'),
+          amount: eb.ref('excluded.amount'),
+          content: eb.ref('excluded.content'),
+          problem: eb.ref('excluded.problem'),
+          is_open: eb.ref('excluded.is_open'),
+          read_at: eb.ref('excluded.read_at'),
+          missing_since: null,
+          changed_at: sql<Date>`case
+            when provider_objects.content = excluded.content and provider_objects.missing_since is null
+            then provider_objects.changed_at else excluded.changed_at end`,
+        }))
+        .whereRef('provider_objects.read_at', '<=', 'excluded.read_at'),
+    )
+    .returning([
+      'provider_id as providerId',
+      sql<boolean>`changed_at = ${readAt}`.as('isChanged'),
+      sql<boolean>`first_seen_at < ${readAt}`.as('isKnown'),
+      sql<number>`extract(epoch from clock_timestamp() - first_seen_at)::float8 * 1000`.as('knownForMs'),
+    ])
+    .execute();
+  const byId = new Map(rows.map((row) => [row.providerId, row]));
+  // Of one that a later reading has shown already, this reading says nothing.
+  return objects.map(
+    ({ providerId }) =>
+      byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, knownForMs: 0 },
+  );
+}
+
+/** QbitPay, asked for the object, does not show it. True when that is news. */
+export async function recordMissing(
+  trx: StoreTransaction,
+  kind: ObjectKind,
+  providerId: string,
+  readAt: Date,
+): Promise<boolean> {
+  const row = await trx
+    .updateTable('provider_objects')
+    .set({ missing_since: sql<Date>`coalesce(missing_since, ${readAt})`, read_at: readAt })
+    .where('kind', '=', kind)
+    .where('provider_id', '=', providerId)
+    .where('read_at', '<=', readAt)
+    .returning(sql<boolean>`missing_since = ${readAt}`.as('isNews'))
+    .executeTakeFirst();
+  return row?.isNews ?? false;
+}
+
+/** Tells the payouts that objects are of, by their `externalOrderId`, by their id, or as the source of a transaction. */
+export async function hintOwners(
+  trx: StoreTransaction,
+  objects: readonly Pick<ObservedObject, 'providerId' | 'externalOrderId' | 'source'>[],
+): Promise<void> {
+  const externalIds = objects.flatMap(({ externalOrderId }) => externalOrderId ?? []);
+  const providerIds = objects.flatMap(({ providerId, source }) => [
+    providerId,
+    ...(source === null ? [] : [source]),
+  ]);
+  const { rows } = await sql<{ payoutId: string }>`
+    select payout_id as "payoutId" from provider_requests where external_order_id = any(${externalIds}::text[])
+    union select payout_id from provider_payouts where provider_payout_id = any(${providerIds}::text[])
+    union select payout_id from provider_orders where provider_order_id = any(${providerIds}::text[])`.execute(
+    trx,
+  );
+  await hintPayouts(
+    trx,
+    rows.map(({ payoutId }) => payoutId),
+  );
+}
+
+/** Undefined where no reading has shown it yet. */
+export function findObject(
+  db: StoreDatabase,
+  kind: ObjectKind,
+  providerId: string,
+): Promise<ProviderObjectRow | undefined> {
+  return db
+    .selectFrom('provider_objects')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('provider_id', '=', providerId)
+    .executeTakeFirst();
+}
+
+/**
+ * How often an object that may change is read, by its age: from how old it is, and how long the last reading is good.
+ * What has been under way for days is not in a hurry.
+ */
+export const OPEN_OBJECT_AGES = [
+  { fromMs: 0, goodForMs: 0 },
+  { fromMs: 3_600_000, goodForMs: 60_000 },
+  { fromMs: 86_400_000, goodForMs: 600_000 },
+] as const;
+
+/** Objects that may change and whose last reading is not good any more, those that were read longest ago first. */
+export async function findStaleOpen(
+  db: StoreDatabase,
+  kind: ObjectKind,
+  before: Date,
+  limit: number,
+): Promise<readonly string[]> {
+  const isStale = OPEN_OBJECT_AGES.map(({ fromMs, goodForMs }, index) => {
+    const untilMs = OPEN_OBJECT_AGES[index + 1]?.fromMs ?? null;
+    return sql`(first_seen_at <= clock_timestamp() - ${fromMs} * interval '1 millisecond'
+      and (${untilMs}::float8 is null or first_seen_at > clock_timestamp() - ${untilMs}::float8 * interval '1 millisecond')
+      and read_at < ${before}::timestamptz - ${goodForMs} * interval '1 millisecond')`;
+  });
+  const rows = await db
+    .selectFrom('provider_objects')
+    .select('provider_id')
+    .where('kind', '=', kind)
+    .where('is_open', '=', true)
+    .where(sql<boolean>`(${sql.join(isStale, sql` or `)})`)
+    .orderBy('read_at')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.provider_id);
+}
+
+export async function hasObjects(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
+  const row = await db
+    .selectFrom('provider_objects')
+    .select('provider_id')
+    .where('kind', '=', kind)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** What cannot be read, newest first: at most this many. */
+export function listProblems(db: StoreDatabase, limit: number) {
+  return db
+    .selectFrom('provider_objects')
+    .select(['kind', 'provider_id as providerId', 'problem', 'first_seen_at as firstSeenAt'])
+    .where('problem', 'is not', null)
+    .orderBy('first_seen_at', 'desc')
+    .limit(limit)
+    .execute();
+}
+
+export const OBJECT_KINDS = Object.values(OBJECT_KIND);

@@ -1,0 +1,211 @@
+import { sql } from 'kysely';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import type { ObjectKind } from '../schema.js';
+
+/** Who may write to the mirror, how far it has come, and what it is asked for. */
+
+/** Another reader has taken over: this one must not write any more. */
+export class SyncReplacedError extends Error {
+  override readonly name = 'SyncReplacedError';
+
+  constructor() {
+    super('another reader keeps the mirror by now');
+  }
+}
+
+/** Makes the caller the only reader that may write. */
+export async function takeGeneration(db: StoreDatabase): Promise<string> {
+  const { generation } = await db
+    .updateTable('provider_sync')
+    .set((eb) => ({ generation: eb('generation', '+', '1') }))
+    .returning('generation')
+    .executeTakeFirstOrThrow();
+  return generation;
+}
+
+/**
+ * A transaction that only the reader of this generation may commit.
+ * @throws SyncReplacedError
+ */
+export async function asReader<T>(
+  db: StoreDatabase,
+  generation: string,
+  work: (trx: StoreTransaction) => Promise<T>,
+): Promise<T> {
+  return inTransaction(db, async (trx) => {
+    const row = await trx
+      .selectFrom('provider_sync')
+      .select('generation')
+      .where('generation', '=', generation)
+      .forShare()
+      .executeTakeFirst();
+    if (row === undefined) throw new SyncReplacedError();
+    return work(trx);
+  });
+}
+
+/** The database's clock: what is read from now on is read after this. */
+export async function readClock(db: StoreDatabase): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database did not say its time');
+  return row.now;
+}
+
+export interface ListState {
+  readonly kind: ObjectKind;
+  readonly isOffered: boolean;
+  readonly backfillCursor: string | null;
+  readonly backfilledAt: Date | null;
+  readonly completedAt: Date | null;
+  readonly deepAt: Date | null;
+  readonly problem: string | null;
+}
+
+export async function readLists(db: StoreDatabase): Promise<readonly ListState[]> {
+  return db
+    .selectFrom('provider_lists')
+    .select([
+      'kind',
+      'is_offered as isOffered',
+      'backfill_cursor as backfillCursor',
+      'backfilled_at as backfilledAt',
+      'completed_at as completedAt',
+      'deep_at as deepAt',
+      'problem',
+    ])
+    .orderBy('kind')
+    .execute();
+}
+
+/** Writes what is known of a list by now; what is left out stays. */
+export async function noteList(
+  trx: StoreTransaction,
+  kind: ObjectKind,
+  changes: Partial<Omit<ListState, 'kind'>>,
+): Promise<void> {
+  const { isOffered, backfillCursor, backfilledAt, completedAt, deepAt, problem } = changes;
+  await trx
+    .updateTable('provider_lists')
+    .set({
+      ...(isOffered === undefined ? {} : { is_offered: isOffered }),
+      ...(backfillCursor === undefined ? {} : { backfill_cursor: backfillCursor }),
+      ...(backfilledAt === undefined ? {} : { backfilled_at: backfilledAt }),
+      ...(completedAt === undefined ? {} : { completed_at: completedAt }),
+      ...(deepAt === undefined ? {} : { deep_at: deepAt }),
+      ...(problem === undefined ? {} : { problem }),
+    })
+    .where('kind', '=', kind)
+    .execute();
+}
+
+export interface SyncWish {
+  readonly wishId: string;
+  readonly kind: ObjectKind | null;
+  readonly providerId: string | null;
+}
+
+/** Asks for a sync, or for the reading of one object, that begins after now. Whoever asks while one runs gets the next. */
+export async function wishForSync(
+  db: StoreDatabase,
+  reason: string,
+  object?: { readonly kind: ObjectKind; readonly providerId: string },
+): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const values = { reason, kind: object?.kind ?? null, provider_id: object?.providerId ?? null };
+    await trx.insertInto('sync_wishes').values(values).execute();
+    // Only hastens it: the reader looks by itself before each sync.
+    await sql`notify sync_wishes`.execute(trx);
+  });
+}
+
+export async function readWishes(db: StoreDatabase, limit: number): Promise<readonly SyncWish[]> {
+  return db
+    .selectFrom('sync_wishes')
+    .select(['wish_id as wishId', 'kind', 'provider_id as providerId'])
+    .orderBy('wish_id')
+    .limit(limit)
+    .execute();
+}
+
+export async function grantWishes(trx: StoreTransaction, wishes: readonly SyncWish[]): Promise<void> {
+  if (wishes.length === 0) return;
+  const ids = wishes.map(({ wishId }) => wishId);
+  await trx.deleteFrom('sync_wishes').where('wish_id', 'in', ids).execute();
+}
+
+export interface SyncEnd {
+  readonly beganAt: Date;
+  readonly clockSkewMs: number | null;
+  /** Null: every list was read to its end. */
+  readonly problem: string | null;
+}
+
+/** A sync is over; one that is complete gets the next number. */
+export async function endSync(trx: StoreTransaction, end: SyncEnd): Promise<void> {
+  const { beganAt, clockSkewMs, problem } = end;
+  await trx
+    .updateTable('provider_sync')
+    .set((eb) => ({
+      problem,
+      clock_skew_ms: clockSkewMs === null ? null : Math.round(clockSkewMs),
+      ...(problem === null ? { began_at: beganAt, completed_at: NOW, sync_no: eb('sync_no', '+', '1') } : {}),
+    }))
+    .execute();
+}
+
+export interface SyncState {
+  readonly generation: string;
+  readonly syncNo: string;
+  readonly beganAt: Date | null;
+  readonly completedAt: Date | null;
+  readonly clockSkewMs: number | null;
+  readonly problem: string | null;
+}
+
+export async function readSync(db: StoreDatabase): Promise<SyncState> {
+  return db
+    .selectFrom('provider_sync')
+    .select([
+      'generation',
+      'sync_no as syncNo',
+      'began_at as beganAt',
+      'completed_at as completedAt',
+      'clock_skew_ms as clockSkewMs',
+      'problem',
+    ])
+    .executeTakeFirstOrThrow();
+}
+
+const COUNTS_KEPT_MINUTES = 60;
+
+/** Adds the requests that a process sent to QbitPay since it said so last. */
+export async function countRequests(
+  db: StoreDatabase,
+  requests: readonly { readonly operation: string; readonly requests: number }[],
+): Promise<void> {
+  if (requests.length === 0) return;
+  await inTransaction(db, async (trx) => {
+    await trx
+      .insertInto('provider_request_counts')
+      .values(requests.map((one) => ({ ...one, minute: sql<Date>`date_trunc('minute', clock_timestamp())` })))
+      .onConflict((conflict) =>
+        conflict.columns(['minute', 'operation']).doUpdateSet((eb) => ({
+          requests: eb('provider_request_counts.requests', '+', eb.ref('excluded.requests')),
+        })),
+      )
+      .execute();
+    const isOld = sql<boolean>`minute < clock_timestamp() - make_interval(mins => ${COUNTS_KEPT_MINUTES})`;
+    await trx.deleteFrom('provider_request_counts').where(isOld).execute();
+  });
+}
+
+/** By operation: requests of the last whole minute. */
+export async function readRequestCounts(db: StoreDatabase) {
+  return db
+    .selectFrom('provider_request_counts')
+    .select(['operation', 'requests'])
+    .where(sql<boolean>`minute = date_trunc('minute', clock_timestamp()) - interval '1 minute'`)
+    .orderBy('operation')
+    .execute();
+}
