@@ -1,3 +1,4 @@
+import type { WorkflowHint } from '../src/store/mirror/workflow-hints.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
@@ -14,8 +15,8 @@ export interface ActivityDependencies {
     readonly depositKey: string;
     readonly notice: DepositNotice;
   }) => Promise<unknown>;
-  /** Tells the workflow of a payout to look at the store. False where none runs. */
-  readonly signalPayout: (payoutId: string) => Promise<boolean>;
+  /** Signals the workflow of a payout. False where none runs. */
+  readonly signalPayout: (hint: Pick<WorkflowHint, 'payoutId' | 'signal'>) => Promise<boolean>;
   /** Aborted when the process is to stop: the reader of QbitPay ends, for another one to go on. */
   readonly stopSyncing: AbortSignal;
   /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */

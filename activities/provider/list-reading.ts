@@ -25,7 +25,7 @@ export interface WalkOptions {
 
 export interface WalkedObject extends ObservedObject, Omit<ObjectNews, 'providerId'> {}
 
-export const LIST_PROBLEM = {
+const LIST_PROBLEM = {
   /** It ended without any object that it had shown before. */
   LOST: 'LIST_LOST',
   /** It shows the same page again, whatever is asked for. */

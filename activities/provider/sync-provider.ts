@@ -24,8 +24,8 @@ const HASTENED = 10;
  * Keeps the mirror of QbitPay: one sync after the other, and sooner where somebody wishes for one. Temporal selects the
  * reader; the store lets only the newest one write: a reader that was frozen, and is replaced by then, writes nothing.
  */
-export function createSyncProvider(deps: ActivityDependencies) {
-  return async function syncProvider(_input: SyncProviderInput): Promise<void> {
+export function createSyncProvider(deps: ActivityDependencies): (input: SyncProviderInput) => Promise<void> {
+  return async function syncProvider() {
     const { store, qbitpay, settings } = deps;
     const context = Context.current();
     const over = new AbortController();
@@ -99,10 +99,10 @@ async function deliverHints({ store, signalPayout }: ActivityDependencies, loop:
     const hints = await store.mirror.readHints(BATCH);
     let isDelivered = true;
     for (const hint of hints) {
-      if (loop.ended.aborted) return;
+      loop.ended.throwIfAborted();
       try {
         // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
-        await signalPayout(hint.payoutId);
+        await signalPayout(hint);
         await store.mirror.forgetHint(hint);
       } catch (error) {
         isDelivered = false;

@@ -69,7 +69,7 @@ async function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: D
       wishes.flatMap((wish) => (wish.kind === kind && wish.providerId !== null ? wish.providerId : [])),
     ),
   ];
-  return parts.lists.flatMap((list): Step[] => {
+  const ofLists = parts.lists.flatMap((list): Step[] => {
     const state = states.get(list.kind);
     if (state === undefined) return [];
     return [
@@ -80,6 +80,12 @@ async function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: D
         readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
     ];
   });
+  return [() => readBalances(parts), ...ofLists];
+}
+
+async function readBalances({ qbitpay, reader }: SyncParts): Promise<null> {
+  await reader.recordBalances(await qbitpay.background.listBalances());
+  return null;
 }
 
 /** Null, or why the list was not read to where it is known. */
@@ -154,19 +160,20 @@ async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): P
       return beganAt.getTime() - sweptAtMs >= goodForMs;
     });
     const oldest = OPEN_OBJECT_AGES.find((age) => !due.includes(age) && age.fromMs > 0);
-    let isIgnored = false;
+    const filter = { isIgnored: false };
     const { problem } = await walkList(parts, list, {
       status,
       isEnough: (page) => {
         // A filter that is ignored shows all there is: the objects are then read one by one.
-        isIgnored = page.some((object) => object.problem === null && object.status !== status);
+        filter.isIgnored = page.some((object) => object.problem === null && object.status !== status);
         return (
-          isIgnored || (oldest !== undefined && page.every(({ knownForMs }) => knownForMs > oldest.fromMs))
+          filter.isIgnored ||
+          (oldest !== undefined && page.every(({ knownForMs }) => knownForMs > oldest.fromMs))
         );
       },
     });
     if (problem !== null) return `${list.kind} ${status}: ${problem}`;
-    if (isIgnored) return null;
+    if (filter.isIgnored) return null;
     for (const { fromMs } of due) parts.sweptAtMs.set(`${list.kind} ${status} ${fromMs}`, beganAt.getTime());
   }
   return null;

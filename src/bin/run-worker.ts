@@ -128,7 +128,7 @@ async function createWorkers(
       store,
       qbitpay,
       settings: toActivitySettings(config),
-      signalPayout: (payoutId) => deposits.signalPayout(payoutId, 'sync'),
+      signalPayout: ({ payoutId }) => deposits.signalPayout(payoutId, 'sync'),
       stopSyncing,
       startDeposit: (deposit) => deposits.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),

@@ -6,8 +6,8 @@ import { listedItemSchema, listSchema, type ListedItem } from './schemas.js';
 import type { Transport, TransportRequest } from './transport.js';
 
 /**
- * A kind of object that the provider shows by id (`getOrder`) and as a list (`listOrders`). The filter's members go into the query under their
- * own names, unless `toQuery` says otherwise.
+ * A kind of object that the provider shows by id (`getOrder`) and as a list (`listOrders`). The filter's members go into
+ * the query under their own names, unless `toQuery` says otherwise.
  */
 export function createResource<T extends { id: string }, Filter extends object>(
   transport: Transport,
@@ -43,7 +43,7 @@ export function createResource<T extends { id: string }, Filter extends object>(
   /** A page of 100 after an item, newest first: whatever it holds, an object that cannot be read included. */
   async function readPage(startingAfter?: string, filter?: Filter): Promise<readonly ListedItem<T>[]> {
     const query = { ...toQuery((filter ?? {}) as Filter), ...toPageQuery({ startingAfter }) };
-    const answer = await transport.send({ operation: listOperation, path, query });
+    const answer = await transport.send({ operation: `list${name}s`, path, query });
     return readAnswer(answer, listSchema(listedItemSchema(schema)));
   }
 

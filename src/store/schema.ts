@@ -138,7 +138,7 @@ export interface StoreSchema {
     provider_id: string | null;
     wished_at: Timestamp;
   };
-  workflow_hints: { payout_id: string; hint_no: Generated<string>; hinted_at: Timestamp };
+  workflow_hints: { payout_id: string; signal: HintSignal; hint_no: Generated<string>; hinted_at: Timestamp };
   provider_request_counts: { minute: Date; operation: string; requests: number };
   provider_balance_readings: {
     funding_account: string;
@@ -172,6 +172,9 @@ export type InboxRow = Selectable<WebhookInboxTable>;
 
 /** Filled by the database when left out. */
 type Timestamp = ColumnType<Date, Date | undefined>;
+
+/** What the workflow of a payout is told; what happened stands in the store. */
+export type HintSignal = 'payoutEvent' | 'depositAllocated' | 'balanceReleased';
 
 /** The lists of QbitPay that the mirror keeps. */
 export const OBJECT_KIND = { PAYOUT: 'payout', ORDER: 'order', TRANSACTION: 'transaction' } as const;

@@ -34,7 +34,7 @@ export async function startEngineBehindProxy(
   return { engine: { ...engine, stop }, proxy };
 }
 
-async function startProviderProxy(targetPort: number) {
+export async function startProviderProxy(targetPort: number) {
   let change: ((request: string, body: Json) => Json) | undefined;
   const server = createServer((incoming, outgoing) => {
     passOn(incoming, outgoing, targetPort, (request, body) => change?.(request, body));

@@ -272,11 +272,14 @@ create table sync_wishes (
   provider_id text,
   wished_at timestamptz not null default clock_timestamp());
 
--- Payouts whose workflows are to look at the store; each until Temporal took the signal.
+-- Signals to the workflows of payouts, of each kind one at most; kept until Temporal took it.
 create table workflow_hints (
-  payout_id text primary key references payouts,
+  payout_id text not null references payouts,
+  signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased')),
   hint_no bigint generated always as identity,
-  hinted_at timestamptz not null default clock_timestamp());
+  hinted_at timestamptz not null default clock_timestamp(),
+  primary key (payout_id, signal));
+create index workflow_hints_by_age on workflow_hints (hint_no);
 
 create table provider_request_counts (
   minute timestamptz not null,

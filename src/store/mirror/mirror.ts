@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { recordBalanceReading } from '../ledger/provider-account.js';
 import type { ObjectKind } from '../schema.js';
 import {
   findObject,
@@ -75,6 +76,8 @@ function createReader(db: StoreDatabase, generation: string) {
         const isNews = await recordMissing(trx, kind, providerId, readAt);
         if (isNews) await hintOwners(trx, [{ providerId, externalOrderId: null, source: null }]);
       }),
+    recordBalances: (balances: Parameters<typeof recordBalanceReading>[1]): Promise<void> =>
+      write((trx) => recordBalanceReading(trx, balances)),
     noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
       write((trx) => noteList(trx, kind, changes)),
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>

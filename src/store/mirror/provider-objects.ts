@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { OBJECT_KIND, type ObjectKind, type ProviderObjectRow } from '../schema.js';
+import { type ObjectKind, type ProviderObjectRow } from '../schema.js';
 import { hintPayouts } from './workflow-hints.js';
 
 /** What QbitPay's API showed last of each of its objects. */
@@ -130,6 +130,7 @@ export async function hintOwners(
   await hintPayouts(
     trx,
     rows.map(({ payoutId }) => payoutId),
+    'payoutEvent',
   );
 }
 
@@ -202,5 +203,3 @@ export function listProblems(db: StoreDatabase, limit: number) {
     .limit(limit)
     .execute();
 }
-
-export const OBJECT_KINDS = Object.values(OBJECT_KIND);

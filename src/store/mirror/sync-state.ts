@@ -5,7 +5,7 @@ import type { ObjectKind } from '../schema.js';
 /** Who may write to the mirror, how far it has come, and what it is asked for. */
 
 /** Another reader has taken over: this one must not write any more. */
-export class SyncReplacedError extends Error {
+class SyncReplacedError extends Error {
   override readonly name = 'SyncReplacedError';
 
   constructor() {

@@ -1,0 +1,284 @@
+import { createProviderLists } from '../../activities/provider/provider-list.js';
+import { runSync, type SyncParts } from '../../activities/provider/sync-run.js';
+import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
+import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/client.js';
+import { startSimulator, type Simulator } from '../../src/simulator/server.js';
+import { CANARY_API_KEY } from '../support/engine.js';
+import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
+import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
+import { openPayout, openTestStore, type TestStore } from '../support/test-store.js';
+
+/** How the mirror is kept, whatever QbitPay's lists do: by real HTTP, into a real database, sync by sync. */
+
+let simulator: Simulator;
+let control: EngineClient['control'];
+let proxy: ProviderProxy;
+let closeProxy: () => void;
+let qbitpay: QbitPayClient;
+let testStore: TestStore;
+/** Every request that reached QbitPay, as `GET /path?query`. */
+let requests: string[];
+
+beforeEach(async () => {
+  simulator = await startSimulator({ apiKey: CANARY_API_KEY });
+  ({ control } = createEngineClient('http://127.0.0.1:1', simulator.url));
+  await control('PATCH', '/settings', { settlement: 'manual', payoutLimit: { currency: 'USDT', min: '1' } });
+  const started = await startProviderProxy(Number(new URL(simulator.url).port));
+  ({ proxy, close: closeProxy } = started);
+  requests = [];
+  show((_request, body) => body);
+  qbitpay = createQbitPayClient({ baseUrl: started.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
+  testStore = await openTestStore();
+});
+afterEach(async () => {
+  await testStore.close();
+  qbitpay.close();
+  closeProxy();
+  await simulator.close();
+});
+
+/** QbitPay's answers are changed like this. */
+function show(change: (request: string, body: Json) => Json): void {
+  proxy.rewrite((request, body) => {
+    requests.push(request);
+    return change(request, body);
+  });
+}
+
+const ofList = (path: string, change: (data: Json[], query: URLSearchParams) => Json[]) =>
+  show((request, body) => {
+    const url = new URL(request.slice(4), 'http://provider');
+    if (url.pathname !== path || body?.object !== 'list') return body;
+    return { ...body, data: change(body.data, url.searchParams) };
+  });
+
+async function reader(overlapSeconds = 0): Promise<SyncParts> {
+  const { store } = testStore;
+  return {
+    store,
+    qbitpay,
+    reader: store.mirror.asReader(await store.mirror.takeGeneration()),
+    lists: createProviderLists(qbitpay),
+    settings: { intervalMs: 1_000, overlapSeconds },
+    sweptAtMs: new Map(),
+    onPage: () => undefined,
+  };
+}
+
+async function fund(amount: string): Promise<void> {
+  await control('POST', '/balances/adjust', { currency: 'USDT', amount });
+}
+
+async function payAtProvider(externalOrderId?: string): Promise<string> {
+  const destination = {
+    type: 'wallet',
+    payerName: 'Example Ltd',
+    addr: 'TExampleWalletAddress12345',
+  } as const;
+  const { id } = await qbitpay.createPayout({ amount: '10', currency: 'USDT', destination, externalOrderId });
+  return id;
+}
+
+async function payMany(count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index += 1) ids.push(await payAtProvider(`many-${index}`));
+  return ids;
+}
+
+const inMirror = async (kind = 'payout'): Promise<Json[]> =>
+  (await testStore.sql.query('select * from provider_objects where kind = $1', [kind])).rows;
+const problemOf = async (kind: string): Promise<string | null> =>
+  (await testStore.sql.query('select problem from provider_lists where kind = $1', [kind])).rows[0].problem;
+const isComplete = async (parts: SyncParts): Promise<boolean> => (await runSync(parts, [])).isComplete;
+
+test('a list is read to its empty page, however short its pages are', async () => {
+  await fund('10000');
+  await payMany(7);
+  ofList('/api/v1/payouts', (data) => data.slice(0, 3));
+  expect(await isComplete(await reader())).toBe(true);
+  expect(await inMirror()).toHaveLength(7);
+});
+
+test('later it is read no further than to where nothing is news', async () => {
+  await fund('10000');
+  await payMany(7);
+  const parts = await reader();
+  await runSync(parts, []);
+  ofList('/api/v1/payouts', (data) => data.slice(0, 3));
+  const id = await payAtProvider();
+  requests = [];
+  expect(await isComplete(parts)).toBe(true);
+  expect((await inMirror()).map((one) => one.provider_id)).toContain(id);
+  // Its own page, the next one, which is known, and the open ones by both of their statuses.
+  const pages = requests.filter((one) => one.startsWith('GET /api/v1/payouts?') && !one.includes('status='));
+  expect(pages).toHaveLength(2);
+});
+
+test('an object that shows late, below newer ones, is found by a reading that goes on', async () => {
+  await fund('10000');
+  const [late] = await payMany(3);
+  ofList('/api/v1/payouts', (data) => data.filter(({ id }) => id !== late));
+  const parts = await reader();
+  await runSync(parts, []);
+  expect(await inMirror()).toHaveLength(2);
+  show((_request, body) => body);
+  await runSync(parts, []);
+  // Its status list shows it as well: only a payout that has ended is found by its place alone.
+  await testStore.sql.query('delete from provider_objects where provider_id = $1', [late]);
+  await testStore.sql.query("update provider_lists set deep_at = deep_at - interval '2 minutes'");
+  ofList('/api/v1/payouts', (data, query) => (query.has('status') ? [] : data));
+  await runSync(parts, []);
+  expect(await inMirror()).toHaveLength(3);
+});
+
+test('a list that is empty although it had objects proves nothing', async () => {
+  await fund('10000');
+  await payMany(2);
+  const parts = await reader();
+  await runSync(parts, []);
+  const { syncNo } = await testStore.store.mirror.readSync();
+  ofList('/api/v1/payouts', () => []);
+  expect(await isComplete(parts)).toBe(false);
+  expect(await problemOf('payout')).toBe('LIST_LOST');
+  expect(await testStore.store.mirror.readSync()).toMatchObject({ syncNo, problem: 'payout: LIST_LOST' });
+  show((_request, body) => body);
+  expect(await isComplete(parts)).toBe(true);
+  expect(await problemOf('payout')).toBeNull();
+});
+
+test.each([
+  ['a fee of null', { fee: null }],
+  ['an amount with separators', { amount: '1,000.00' }],
+  ['no time', { createdAt: null }],
+  ['a description that is an object', { description: {} }],
+])('%s: the object is set aside and named, the others are read', async (_what, change) => {
+  await fund('10000');
+  const [bad] = await payMany(3);
+  ofList('/api/v1/payouts', (data) => data.map((one) => (one.id === bad ? { ...one, ...change } : one)));
+  expect(await isComplete(await reader())).toBe(true);
+  const problems = await testStore.store.mirror.listProblems(10);
+  expect(problems).toEqual([
+    { kind: 'payout', providerId: bad, problem: Object.keys(change)[0], firstSeenAt: expect.any(Date) },
+  ]);
+  expect((await inMirror()).filter(({ problem }) => problem === null)).toHaveLength(2);
+});
+
+test('a time without a zone is UTC', async () => {
+  await fund('10000');
+  await payMany(1);
+  ofList('/api/v1/payouts', (data) => data.map((one) => ({ ...one, createdAt: '2026-03-01T10:00:00' })));
+  await runSync(await reader(), []);
+  expect((await inMirror())[0].content.createdAt).toBe('2026-03-01T10:00:00.000Z');
+});
+
+test('what is known of others names no person', async () => {
+  await fund('10000');
+  await payMany(1);
+  await runSync(await reader(), []);
+  expect(JSON.stringify((await inMirror())[0])).not.toContain('Example Ltd');
+});
+
+test('a list that QbitPay does not offer is noted, and a sync is complete without it', async () => {
+  await control('POST', '/faults', {
+    kind: 'invalid_request_error',
+    endpoint: 'GET /api/v1/orders',
+    status: 404,
+    times: 10,
+  });
+  const parts = await reader();
+  expect(await isComplete(parts)).toBe(true);
+  const orders = (await testStore.store.mirror.readLists()).find(({ kind }) => kind === 'order');
+  expect(orders).toMatchObject({ isOffered: false, problem: null });
+});
+
+test('a filter that is ignored: what is open is read one by one', async () => {
+  await fund('10000');
+  const [hidden, other] = await payMany(3);
+  await control('POST', `/payouts/${other}/advance`, { status: 'paid' });
+  const parts = await reader();
+  await runSync(parts, []);
+  const shown = (await qbitpay.listPayouts()).data.filter(({ id }) => id !== hidden);
+  await control('POST', `/payouts/${hidden}/advance`, { status: 'paid' });
+  // Whatever status is asked for, all is shown that is shown at all: not the one that was paid.
+  show((request, body) => {
+    if (body?.object !== 'list' || !request.startsWith('GET /api/v1/payouts')) return body;
+    return { ...body, data: request.includes('starting_after') ? [] : shown };
+  });
+  await runSync(parts, []);
+  const seen = (await inMirror()).find((one) => one.provider_id === hidden);
+  expect(seen).toMatchObject({ status: 'paid', is_open: false });
+});
+
+test('a reader that another one has replaced writes nothing', async () => {
+  await fund('10000');
+  const old = await reader();
+  await reader();
+  await payMany(1);
+  await expect(runSync(old, [])).rejects.toThrow('another reader keeps the mirror by now');
+  expect(await inMirror()).toEqual([]);
+});
+
+test('a first reading that is cut goes on where it was', async () => {
+  await fund('10000');
+  await payMany(9);
+  ofList('/api/v1/payouts', (data) => data.slice(0, 2));
+  const cut = await reader();
+  let pages = 0;
+  const stop = (): void => {
+    pages += 1;
+    if (pages === 3) throw new Error('killed');
+  };
+  await expect(runSync({ ...cut, onPage: stop }, [])).rejects.toThrow('killed');
+  requests = [];
+  expect(await isComplete(await reader())).toBe(true);
+  expect(await inMirror()).toHaveLength(9);
+  const pagesAfter = requests.filter(
+    (one) => one.startsWith('GET /api/v1/payouts?') && !one.includes('status='),
+  );
+  // Three objects are left, two and one, and the empty page.
+  expect(pagesAfter).toHaveLength(3);
+});
+
+test('what is news of a payout of ours is a hint to its workflow, one however often', async () => {
+  const { store } = testStore;
+  const { payoutId } = await openPayout(store);
+  const id = { operation: 'payout', externalOrderId: payoutId } as const;
+  await testStore.sql.query(
+    `insert into provider_requests (operation, external_order_id, payout_id, state) values ('payout', $1, $1, 'unknown')`,
+    [id.externalOrderId],
+  );
+  await fund('10000');
+  const providerId = await payAtProvider(payoutId);
+  const parts = await reader();
+  await runSync(parts, []);
+  const [first] = await store.mirror.readHints(10);
+  expect(first).toMatchObject({ payoutId });
+  await control('POST', `/payouts/${providerId}/advance`, { status: 'inTransit' });
+  await runSync(parts, []);
+  const [second, ...others] = await store.mirror.readHints(10);
+  expect(others).toEqual([]);
+  // Whoever delivers the first one now must not take the second away.
+  if (first !== undefined) await store.mirror.forgetHint(first);
+  expect(await store.mirror.readHints(10)).toEqual([second]);
+  if (second !== undefined) await store.mirror.forgetHint(second);
+  await runSync(parts, []);
+  expect(await store.mirror.readHints(10)).toEqual([]);
+});
+
+test('a wish is granted by a complete sync; one for an object is its reading by id', async () => {
+  const { store } = testStore;
+  await fund('10000');
+  const id = await payAtProvider();
+  ofList('/api/v1/payouts', () => []);
+  await store.mirror.wishForSync('a webhook named it', { kind: 'payout', providerId: id });
+  const parts = await reader();
+  await runSync(parts, await store.mirror.readWishes(10));
+  expect((await inMirror()).map((one) => one.provider_id)).toEqual([id]);
+  // The list proves to be lost now that the mirror has an object of it.
+  await store.mirror.wishForSync('an unknown outcome');
+  await runSync(parts, await store.mirror.readWishes(10));
+  expect(await store.mirror.readWishes(10)).toHaveLength(1);
+  show((_request, body) => body);
+  await runSync(parts, await store.mirror.readWishes(10));
+  expect(await store.mirror.readWishes(10)).toEqual([]);
+});
