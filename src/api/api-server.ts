@@ -23,6 +23,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     Store['deposits'],
     'declareTransaction' | 'findDeposit' | 'findDepositsOfTransaction' | 'listDeposits'
   >;
+  readonly mirror: Pick<Store['mirror'], 'readStatus'>;
   readonly ledger: Pick<Store['ledger'], 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'>;
 }
 

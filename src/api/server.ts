@@ -12,6 +12,7 @@ import { addLedgerRoutes } from './ledger.js';
 import { addOpenApi } from './openapi.js';
 import { addPayoutDecisionRoutes } from './payout-decisions.js';
 import { addPayoutRoutes } from './payouts.js';
+import { addProviderRoute } from './provider.js';
 import { addReconciliationRoute } from './reconciliation.js';
 
 export interface ApiDependencies extends ApiBackends {
@@ -80,4 +81,5 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addDepositRoutes(app, parts);
   addLedgerRoutes(app, parts);
   addReconciliationRoute(app, parts);
+  addProviderRoute(app, parts);
 }

@@ -62,7 +62,8 @@ export async function startWorker(
     const syncing = new AbortController();
     const parts = { store, qbitpay, stopSyncing: syncing.signal, ...variations };
     const workers = await createWorkers(config, temporal, connection, parts);
-    const run = Promise.all(workers.map((worker) => worker.run()));
+    const stopCounting = countRequests(store, qbitpay, logger);
+    const run = Promise.all(workers.map((worker) => worker.run())).finally(stopCounting);
     logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
     return {
       failed: run.then(() => new Promise<never>(() => undefined)),
@@ -156,6 +157,25 @@ async function createWorkers(
       maxConcurrentActivityTaskExecutions: 1,
     }),
   ]);
+}
+
+const COUNT_EVERY_MS = 10_000;
+
+/** Tells the store, now and then, how many requests this process sends to QbitPay. */
+function countRequests(store: Store, { observed }: QbitPayClient, logger: Logger): () => void {
+  const told = new Map<string, number>();
+  const tell = async (): Promise<void> => {
+    const counts = [...observed.requests].map(([operation, requests]) => {
+      const untold = requests - (told.get(operation) ?? 0);
+      told.set(operation, requests);
+      return { operation, requests: untold };
+    });
+    await store.mirror.countRequests(counts.filter(({ requests }) => requests > 0));
+  };
+  const timer = setInterval(() => {
+    tell().catch((error: unknown) => logger.warn({ err: error }, 'requests to QbitPay are not counted'));
+  }, COUNT_EVERY_MS);
+  return () => clearInterval(timer);
 }
 
 /** Once per process: the SDK's own messages go where the others go, and signals are the engine's business. */

@@ -136,11 +136,14 @@ test('a list that is empty although it had objects proves nothing', async () => 
   await payMany(2);
   const parts = await reader();
   await runSync(parts, []);
-  const { syncNo } = await testStore.store.mirror.readSync();
+  const { syncNo } = (await testStore.store.mirror.readStatus()).sync;
   ofList('/api/v1/payouts', () => []);
   expect(await isComplete(parts)).toBe(false);
   expect(await problemOf('payout')).toBe('LIST_LOST');
-  expect(await testStore.store.mirror.readSync()).toMatchObject({ syncNo, problem: 'payout: LIST_LOST' });
+  expect((await testStore.store.mirror.readStatus()).sync).toMatchObject({
+    syncNo,
+    problem: 'payout: LIST_LOST',
+  });
   show((_request, body) => body);
   expect(await isComplete(parts)).toBe(true);
   expect(await problemOf('payout')).toBeNull();
@@ -156,7 +159,7 @@ test.each([
   const [bad] = await payMany(3);
   ofList('/api/v1/payouts', (data) => data.map((one) => (one.id === bad ? { ...one, ...change } : one)));
   expect(await isComplete(await reader())).toBe(true);
-  const problems = await testStore.store.mirror.listProblems(10);
+  const { problems } = await testStore.store.mirror.readStatus();
   expect(problems).toEqual([
     { kind: 'payout', providerId: bad, problem: Object.keys(change)[0], firstSeenAt: expect.any(Date) },
   ]);

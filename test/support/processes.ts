@@ -5,6 +5,7 @@ import type { Environment } from '../../src/config/config.js';
 
 /** A part of the engine in a process of its own, as `npm run worker` or `npm run api` starts it. */
 export interface PartProcess {
+  readonly pid: number;
   /** SIGKILL: nothing is drained, nothing is said. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
@@ -25,6 +26,7 @@ export async function startPart(
   });
   await untilLogged(child, ready);
   return {
+    pid: child.pid ?? 0,
     kill: () => end(child, 'SIGKILL').then(() => undefined),
     terminate: () => end(child, 'SIGTERM'),
   };

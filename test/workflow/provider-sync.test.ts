@@ -17,7 +17,8 @@ afterAll(async () => {
 });
 
 const objects = async (kind: string) =>
-  (await testStore.sql.query('select * from provider_objects where kind = $1 order by changed_at', [kind])).rows;
+  (await testStore.sql.query('select * from provider_objects where kind = $1 order by changed_at', [kind]))
+    .rows;
 
 test('payouts, orders and transactions show with their last status', async () => {
   const payout = await engine.open();

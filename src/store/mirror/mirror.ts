@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inSnapshot, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { recordBalanceReading } from '../ledger/provider-account.js';
 import type { ObjectKind } from '../schema.js';
 import {
+  countObjects,
   findObject,
   findStaleOpen,
   hasObjects,
@@ -40,19 +41,41 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     asReader: (generation: string) => createReader(db, generation),
     readClock: readClock.bind(null, db),
     readLists: readLists.bind(null, db),
-    readSync: readSync.bind(null, db),
+    readStatus: readStatus.bind(null, db),
     findObject: findObject.bind(null, db),
     findStaleOpen: findStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
-    listProblems: listProblems.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
     readWishes: readWishes.bind(null, db),
     listen: listen.bind(null, sessions),
     readHints: readHints.bind(null, db),
     forgetHint: forgetHint.bind(null, db),
     countRequests: countRequests.bind(null, db),
-    readRequestCounts: readRequestCounts.bind(null, db),
   };
+}
+
+export type MirrorStatus = Awaited<ReturnType<typeof readStatus>>;
+
+/** So many objects that cannot be read are shown. */
+const SHOWN_PROBLEMS = 100;
+
+/** How far the readings have come, and what stands in their way; of one moment. */
+async function readStatus(db: StoreDatabase) {
+  return inSnapshot(db, async (trx) => {
+    const lists = await readLists(trx);
+    return {
+      now: await readClock(trx),
+      sync: await readSync(trx),
+      lists: await Promise.all(
+        lists.map(async (list) => ({
+          ...list,
+          objects: list.backfilledAt === null ? await countObjects(trx, list.kind) : null,
+        })),
+      ),
+      problems: await listProblems(trx, SHOWN_PROBLEMS),
+      requests: await readRequestCounts(trx),
+    };
+  });
 }
 
 export type MirrorReader = ReturnType<typeof createReader>;

@@ -193,6 +193,15 @@ export async function hasObjects(db: StoreDatabase, kind: ObjectKind): Promise<b
   return row !== undefined;
 }
 
+export async function countObjects(db: StoreDatabase, kind: ObjectKind): Promise<number> {
+  const { count } = await db
+    .selectFrom('provider_objects')
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .where('kind', '=', kind)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
 /** What cannot be read, newest first: at most this many. */
 export function listProblems(db: StoreDatabase, limit: number) {
   return db

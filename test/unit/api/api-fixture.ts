@@ -147,6 +147,23 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
+    mirror: {
+      readStatus: () =>
+        Promise.resolve({
+          now: new Date('2026-01-01T00:01:00Z'),
+          sync: {
+            generation: '3',
+            syncNo: '41',
+            beganAt: new Date('2026-01-01T00:00:48Z'),
+            completedAt: new Date('2026-01-01T00:00:50Z'),
+            clockSkewMs: -120,
+            problem: null,
+          },
+          lists: [],
+          problems: [],
+          requests: [{ operation: 'listPayouts', requests: 6 }],
+        }),
+    },
     ledger: {
       listLedgerEntries: (request) => {
         calls.push(request);

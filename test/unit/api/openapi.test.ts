@@ -49,6 +49,7 @@ describe('/openapi.json', () => {
       'GET /v1/balances': '200 401 403 500 503',
       'GET /v1/ledger': '200 400 401 403 500 503',
       'GET /v1/reconciliation': '200 401 403 500 503',
+      'GET /v1/provider': '200 401 403 500 503',
     });
   });
 

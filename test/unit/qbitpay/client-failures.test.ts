@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { createStaticApiKey, type ApiKeySource } from '../../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../../src/qbitpay/client.js';
 import type { TransportOptions } from '../../../src/qbitpay/transport.js';
@@ -119,6 +120,15 @@ test('a body is given up as soon as it is too large, also one that never ends', 
     pour();
   };
   const errors = await failures({ maxResponseBytes: 500_000, timeouts: { readMs: 20_000 } });
+  for (const error of errors) expect(error).toMatchObject({ reason: 'tooLarge' });
+});
+
+test('a compressed body is too large by what it holds, not by its bytes', async () => {
+  server.respond = (_request, response) => {
+    response.writeHead(200, { ...JSON_TYPE, 'content-encoding': 'gzip' });
+    response.end(gzipSync(Buffer.alloc(2_000_000, 'x')));
+  };
+  const errors = await failures({ maxResponseBytes: 1_000_000 });
   for (const error of errors) expect(error).toMatchObject({ reason: 'tooLarge' });
 });
 

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { createStaticApiKey } from '../../../src/qbitpay/api-key.js';
 import { createQbitPayClient, type QbitPayClient } from '../../../src/qbitpay/client.js';
 import { QbitPayResponseError } from '../../../src/qbitpay/errors.js';
@@ -264,6 +265,26 @@ test.each(['', 'api.qbitnetwork.com', 'ftp://x', 'https://user:pw@x', 'https://x
     expect(() => createQbitPayClient({ baseUrl, apiKey: createStaticApiKey('k') })).toThrow(TypeError);
   },
 );
+
+test('an answer that is compressed although nobody asked is read', async () => {
+  server.respond = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+    response.end(gzipSync('{"accessToken":"jwt"}'));
+  };
+  expect(await client.createAccessToken()).toEqual({ accessToken: 'jwt' });
+  expect(server.requests[0]?.headers).not.toHaveProperty('accept-encoding');
+});
+
+test("QbitPay's clock is measured by its answers", async () => {
+  server.respond = (_request, response) => {
+    response.setHeader('date', new Date(Date.now() - 660_000).toUTCString());
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"accessToken":"jwt"}');
+  };
+  expect(client.observed.clockSkewMs).toBeNull();
+  await client.createAccessToken();
+  expect(Math.abs((client.observed.clockSkewMs ?? 0) + 660_000)).toBeLessThan(3_000);
+  expect(Object.fromEntries(client.observed.requests)).toEqual({ createAccessToken: 1 });
+});
 
 test('a request rate spaces the requests', async () => {
   const slow = createQbitPayClient({

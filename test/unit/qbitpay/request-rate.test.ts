@@ -45,6 +45,21 @@ test('what moves money goes before all reads that wait, whoever came first', asy
   expect(order).toEqual(['first read', 'first post', 'second post', 'second read', 'third read']);
 });
 
+test('what keeps the mirror fresh goes last, and still has one turn in ten', async () => {
+  const waitForTurn = createRequestRate(500);
+  const order: string[] = [];
+  const ask = (urgency: 'background' | 'read'): Promise<void> =>
+    waitForTurn(urgency).then(() => void order.push(urgency));
+  await Promise.all([
+    ...Array.from({ length: 3 }, () => ask('background')),
+    ...Array.from({ length: 24 }, () => ask('read')),
+  ]);
+  // The first one found nobody waiting.
+  expect(order[0]).toBe('background');
+  expect(order.indexOf('background', 1)).toBe(10);
+  expect(order.indexOf('background', 11)).toBe(20);
+});
+
 test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %d is refused', (rate) => {
   expect(() => createRequestRate(rate)).toThrow(RangeError);
 });
