@@ -2,6 +2,7 @@ import { createAllocateDeposit } from './deposits/allocate-deposit.js';
 import { createAssignDeposit } from './deposits/assign-deposit.js';
 import { createAwaitProvider } from './provider/await-provider.js';
 import { createAwaitReturn } from './payouts/await-return.js';
+import { createClaimPayout } from './payouts/claim-payout.js';
 import { createCloseFunding } from './payouts/close-funding.js';
 import { createCreatePayout } from './payouts/create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -24,6 +25,7 @@ import { createVerifyDeposit } from './deposits/verify-deposit.js';
 /** Every effect of the engine's workflows: one API call or one booking each, under the name the Temporal UI shows. */
 export function createActivities(deps: ActivityDependencies) {
   return {
+    claimPayout: createClaimPayout(deps),
     fetchTicker: createFetchTicker(deps),
     getDepositAddress: createGetDepositAddress(deps),
     placeOrder: createPlaceOrder(deps),

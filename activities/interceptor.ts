@@ -45,6 +45,7 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   closeFunding: LONG_HIDDEN,
   operatePayout: LONG_HIDDEN,
   // These work with the store alone.
+  claimPayout: HIDDEN,
   holdPayout: HIDDEN,
   reserveFunds: HIDDEN,
   pollReservation: HIDDEN,

@@ -3,6 +3,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openStore, type Store } from '../src/store/store.js';
+import type { PayoutRequest } from '../src/domain/payout-request.js';
+import { DEFAULT_PAYOUT_POLICY } from '../src/domain/policy.js';
 import { FEE_SIDE } from '../src/domain/quote.js';
 import { startEmbeddedPostgres } from '../src/embedded/postgres.js';
 import { openStateDirectory } from '../src/embedded/state-directory.js';
@@ -120,21 +122,16 @@ async function measure(store: Store, round: number): Promise<number> {
 }
 
 async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
-  const origin = {
-    request: {
-      payoutId,
-      amount: '5000.00',
-      currency: 'CNY',
-      amountMode: 'receive',
-      fundingCurrency: 'USDT',
-      destination: { type: 'bankAccount', payerName: 'Example', bankAccountNum: '1', bankName: 'Example' },
-    },
-    firstExecutionRunId: `run-of-${payoutId}`,
-    openRequestId: null,
-    maker: 'bench',
-    startedAtMs: Date.now(),
-  } as const;
-  const opened = await store.payouts.openForDeposit(origin, {
+  const request: PayoutRequest = {
+    payoutId,
+    amount: '5000.00',
+    currency: 'CNY',
+    amountMode: 'receive',
+    fundingCurrency: 'USDT',
+    destination: { type: 'bankAccount', payerName: 'Example', bankAccountNum: '1', bankName: 'Example' },
+  };
+  await store.payouts.accept({ request, maker: 'bench', policy: DEFAULT_PAYOUT_POLICY });
+  const opened = await store.payouts.openForDeposit(payoutId, {
     network: 'TRC20',
     address: '0xA',
     deadlineSeconds: 3_600,
@@ -143,9 +140,10 @@ async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
     estimatedPrice: '7',
     minimum: null,
   });
-  if (opened.kind !== 'opened' || opened.deposit === null) throw new Error(`${payoutId} was not opened`);
+  const expected = opened?.deposit ?? null;
+  if (expected === null) throw new Error(`${payoutId} was not opened`);
   const depositKey = `dep-${payoutId}`;
-  const { currency, amount } = opened.deposit;
+  const { currency, amount } = expected;
   const names = { depositKey, providerDepositId: depositKey, txHash: `0x${payoutId}` };
   await store.deposits.recordVerifiedDeposit({
     ...names,

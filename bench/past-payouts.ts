@@ -31,10 +31,10 @@ const NUMBERS = `(select 'past-' || n as id, 728 + n * 0.000001 as amount
   from generate_series(:from::int, :to::int) as n) as past`;
 
 const ROWS = [
-  `insert into payouts (payout_id, request_hash, first_execution_run_id, maker, amount, currency, amount_mode,
+  `insert into payouts (payout_id, request_hash, policy, run_ids, maker, amount, currency, amount_mode,
      funding_currency, destination, status, deposit_network, deposit_address, deposit_amount, deposit_received,
      deposit_expires_at, fee_side, payout_fee_rate, trade_fee_rate, estimated_price, created_at)
-   select id, md5(id), 'run-of-' || id, 'bench', 5000, 'CNY', 'receive', 'USDT', '{"type": "bankAccount"}', 'paid',
+   select id, md5(id), '{}', array['run-of-' || id], 'bench', 5000, 'CNY', 'receive', 'USDT', '{"type": "bankAccount"}', 'paid',
      'TRC20', '0xA', amount, amount, now(), 'added', 0.005, 0, 7, now() from ${NUMBERS}`,
   `insert into payout_timeline (payout_id, status, detail)
    select id, status, 'as the engine writes it, about as long as this' from ${NUMBERS},

@@ -1,4 +1,4 @@
-import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { providerSyncQueue } from '../src/domain/identifiers.js';
@@ -108,6 +108,12 @@ export const resolveOutcome = proxy('resolveOutcome', LONG_POLL, 'look for the r
 export const operatePayout = proxy('operatePayout', DECISION, 'carry out what a person decided');
 export const closeFunding = proxy('closeFunding', DECISION);
 
+/** A few quick attempts: each that waits longer would add to the history. */
+export const { claimPayout: claimPayoutLocally } = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumAttempts: 2 },
+});
+export const claimPayout = proxy('claimPayout', STORE, 'take the payout over from the store');
 export const holdPayout = proxy('holdPayout', STORE);
 export const reserveFunds = proxy('reserveFunds', STORE);
 export const allocateDeposit = proxy('allocateDeposit', STORE);

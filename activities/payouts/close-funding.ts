@@ -1,5 +1,4 @@
 import type { Failure } from '../../src/domain/failure-type.js';
-import type { PayoutOrigin } from '../../src/domain/payout-request.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -9,7 +8,6 @@ import { awaitUnannounced } from '../deposits/unannounced-deposit.js';
 
 export interface CloseFundingInput {
   readonly payoutId: string;
-  readonly origin: PayoutOrigin;
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   /** One line for the timeline. */
   readonly detail: string;
@@ -32,7 +30,7 @@ export function createCloseFunding(deps: ActivityDependencies) {
     const why = to === PAYOUT_STATUS.CANCELLED ? await whyNotReleasable(deps, payoutId) : undefined;
     if (why !== undefined) return { ...(await readState(store, payoutId)), ...refuse(why) };
     const outcome = await store.payouts.closeFunding({
-      origin: input.origin,
+      payoutId,
       to,
       detail,
       ...(failure === null ? {} : { failure }),

@@ -1,25 +1,17 @@
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type Failure, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, type Money } from '../../src/domain/money.js';
-import {
-  findPayoutRequestProblems,
-  FUNDING,
-  fundingOf,
-  type DepositInstructions,
-  type PayoutOrigin,
-  type PayoutRequest,
-} from '../../src/domain/payout-request.js';
+import { FUNDING, type DepositInstructions, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '../../src/domain/quote.js';
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { readState, type PayoutState } from '../payout-state.js';
-import { OPENING } from '../../src/store/payouts/payout-state.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
-  readonly origin: PayoutOrigin;
   /** Null where nothing is sold, or where no market sells it. */
   readonly price: Price | null;
   readonly maxSlippageBps: number;
@@ -29,28 +21,23 @@ export interface GetDepositAddressInput {
 export type OpeningNext =
   /** Null where the available balance funds the payout. */
   | { readonly kind: 'opened'; readonly deposit: DepositInstructions | null }
-  /** Another workflow, long gone, carried a payout of this id. */
-  | { readonly kind: 'usedBefore' }
   | ({ readonly kind: 'reject' } & Failure);
 
-/** `GET /accounts/show`, and with it the payout and its expected deposit, or its reservation, enter the store. */
+/** `GET /accounts/show`, and with it the payout gets its expected deposit, or its place in the queue for the balance. */
 export function createGetDepositAddress(deps: ActivityDependencies) {
   return async function getDepositAddress(input: GetDepositAddressInput): Promise<PayoutState<OpeningNext>> {
-    // The store cannot be asked for an id that it could not hold.
-    const invalid = findProblems(input.origin.request);
-    if (invalid !== undefined) return { ...OPENING, next: invalid };
-    return readState(deps.store, input.payoutId, { next: await openPayout(deps, input) });
+    const next = await openPayout(deps, input);
+    return readState(deps.store, input.payoutId, next === undefined ? {} : { next });
   };
 }
 
 async function openPayout(
   { store, qbitpay, settings }: ActivityDependencies,
-  { origin, price, maxSlippageBps, depositDeadlineSeconds }: GetDepositAddressInput,
-): Promise<OpeningNext> {
-  const { request } = origin;
-  // A workflow that was reset goes on from the store, whatever the provider would say to this request today.
-  const before = await store.payouts.findOpened(origin);
-  if (before !== undefined) return before;
+  { payoutId, price, maxSlippageBps, depositDeadlineSeconds }: GetDepositAddressInput,
+): Promise<OpeningNext | undefined> {
+  const { request, status, funding } = await store.payouts.getPayout(payoutId);
+  // It was opened, held or ended meanwhile: whatever the provider says to this request today changes nothing.
+  if (status !== PAYOUT_STATUS.OPENING) return undefined;
   if (price === null && !isSameCurrency(request)) return reject(FAILURE_TYPE.NO_SUCH_PAIR);
   const account = await qbitpay.getAccount();
   const feeTerms = readFeeTerms(account, settings.feeSide);
@@ -64,29 +51,22 @@ async function openPayout(
     estimatedPrice: price?.bid ?? null,
     minimum: minimum ?? null,
   };
-  if (fundingOf(request) === FUNDING.BALANCE) return store.payouts.openFromBalance(origin, terms);
+  if (funding === FUNDING.BALANCE) return store.payouts.openFromBalance(payoutId, terms);
   const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
   if (wallet === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
   const network = settings.networks[request.fundingCurrency];
   if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
-  const opened = await store.payouts.openForDeposit(origin, {
+  const opened = await store.payouts.openForDeposit(payoutId, {
     ...terms,
     network,
     address: wallet.addr,
     deadlineSeconds: depositDeadlineSeconds,
   });
-  return opened.kind === 'noFreeAmount' ? reject(FAILURE_TYPE.NO_FREE_AMOUNT) : opened;
+  return opened ?? reject(FAILURE_TYPE.NO_FREE_AMOUNT);
 }
 
-function findProblems(request: PayoutRequest): OpeningNext | undefined {
-  const problems = findPayoutRequestProblems(request);
-  if (problems.length === 0) return undefined;
-  return reject(FAILURE_TYPE.INVALID_REQUEST, problems.map(({ field }) => field).join(', '));
-}
-
-function reject(type: FailureType, detail?: string): OpeningNext {
-  const { meaning } = FAILURES[type];
-  return { kind: 'reject', type, message: detail === undefined ? meaning : `${meaning} (${detail})` };
+function reject(type: FailureType): OpeningNext {
+  return { kind: 'reject', type, message: FAILURES[type].meaning };
 }
 
 function findAmountProblem(

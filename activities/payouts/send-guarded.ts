@@ -10,6 +10,7 @@ import {
   type FailureType,
 } from '../../src/domain/failure-type.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
+import { currentRunId } from '../current-run.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
@@ -24,7 +25,9 @@ export type RequestNext =
   /** Nothing took effect; it is sent again when the reason is gone. */
   | { readonly kind: 'retryLater'; readonly reason: FailureType; readonly afterMs: number }
   /** It may have taken effect: what became of it comes before anything else. */
-  | { readonly kind: 'resolveOutcome' };
+  | { readonly kind: 'resolveOutcome' }
+  /** Nothing left: the run has not claimed the payout, or another one has since. */
+  | { readonly kind: 'superseded' };
 
 /** An order or a payout that is to be sent. */
 export interface GuardedPost<Answer, Next> {
@@ -97,8 +100,11 @@ async function sendOnce<Answer, Next>(
   asked: SentAmount,
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
-  const sends = await deps.store.requests.claim(post.id, asked);
+  const sends = await deps.store.requests.claim(post.id, currentRunId(), asked);
   if (sends === undefined) return answerNotSender(deps, post);
+  if (sends === 'superseded') {
+    return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });
+  }
   let answer: Answer;
   try {
     answer = await post.send(asked, decidedAt);

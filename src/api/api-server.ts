@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PayoutPolicy } from '../domain/policy.js';
 import type { Store } from '../store/store.js';
 import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
@@ -18,7 +19,7 @@ export type ApiServer = FastifyInstance<
 
 /** What the API needs of the store. */
 export interface ApiStore extends Pick<Store, 'ping'> {
-  readonly payouts: Pick<Store['payouts'], 'findPayout' | 'listPayouts' | 'readTimeline' | 'hashRequest'>;
+  readonly payouts: Pick<Store['payouts'], 'accept' | 'findPayout' | 'listPayouts' | 'readTimeline'>;
   readonly deposits: Pick<
     Store['deposits'],
     'declareTransaction' | 'findDeposit' | 'findDepositsOfTransaction' | 'listDeposits'
@@ -31,6 +32,8 @@ export interface ApiStore extends Pick<Store, 'ping'> {
 export interface ApiBackends {
   readonly store: ApiStore;
   readonly payouts: PayoutGateway;
+  /** By which waits the payouts are carried out that the API accepts. */
+  readonly payoutPolicy: PayoutPolicy;
   readonly deposits: Pick<DepositGateway, 'record' | 'assign' | 'matchAgain'>;
   readonly reconciliation: ReconciliationGateway;
 }

@@ -5,8 +5,8 @@ import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { DecisionContent } from '../temporal/payout-gateway.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
-import { payout, toPayout, toUnstoredPayout, unstoredPayout } from './payout-resource.js';
-import { destination, NO_SUCH_PAYOUT, payoutNotFound, readPayout } from './payouts.js';
+import { payout, toPayout } from './payout-resource.js';
+import { destination, NO_SUCH_PAYOUT, readPayout } from './payouts.js';
 import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, payoutParams } from './schemas.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
@@ -69,7 +69,7 @@ const CANCEL = {
   params: payoutParams,
   body: cancellationBody,
   response: {
-    200: answer('The payout is cancelled.', z.union([payout, unstoredPayout])),
+    200: answer('The payout is cancelled.', payout),
     404: NO_SUCH_PAYOUT,
     409: problemAnswer('The payout has ended, or its money may have left.'),
     ...BODY_PROBLEMS,
@@ -130,16 +130,12 @@ async function cancelPayout(
   payoutId: string,
   { actor, reason }: { readonly actor: string; readonly reason: string | undefined },
 ) {
-  const before = await store.payouts.findPayout(payoutId);
-  if (before !== undefined && isFinalStatus(before.status)) return toCancelledPayout(before);
-  const outcome = await payouts.cancel(payoutId, actor, reason);
+  const before = await readPayout(store, payoutId);
+  if (isFinalStatus(before.status)) return toCancelledPayout(before);
+  const outcome = await payouts.cancel(before, actor, reason);
   if (outcome.kind === 'refused') throw new ProblemError('CANCEL_REFUSED', outcome.message);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
-  const after = await store.payouts.findPayout(payoutId);
-  if (after !== undefined) return toCancelledPayout(after);
-  if (outcome.kind === 'notRunning') throw payoutNotFound();
-  // Cancelled before it was open: the store need not ever have heard of it.
-  return toUnstoredPayout(payoutId, PAYOUT_STATUS.CANCELLED);
+  return toCancelledPayout(await readPayout(store, payoutId));
 }
 
 function toCancelledPayout(record: PayoutRecord) {
@@ -163,16 +159,20 @@ async function decidePayout(
   { params: { payoutId }, headers, actor }: DecisionRequest,
   decided: DecisionContent,
 ) {
-  const before = await store.payouts.findPayout(payoutId);
-  if (before === undefined && (await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
-  const seen = before && { status: before.status, holdReason: before.holdReason };
+  const before = await readPayout(store, payoutId);
+  const { status, holdReason } = before;
   const idempotencyKey = headers['idempotency-key'];
-  const outcome = await payouts.decide(payoutId, { ...decided, actor, idempotencyKey, seen });
+  // What was carried out before under the same key, and ended the payout, is answered as done.
+  if (isFinalStatus(status) && idempotencyKey === undefined) {
+    throw decisionRefused(`The payout has ended as "${status}".`);
+  }
+  const seen = { status, holdReason };
+  const outcome = await payouts.decide(before, { ...decided, actor, idempotencyKey, seen });
   if (outcome.kind === 'refused') throw decisionRefused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
   const after = await readPayout(store, payoutId);
   if (outcome.kind === 'done') return toPayout(after);
-  throw decisionRefused(`The payout is "${after.status}" and nothing runs for it.`);
+  throw decisionRefused(`The payout is "${after.status}"; read it again.`);
 }
 
 function decisionRefused(detail: string): ProblemError {

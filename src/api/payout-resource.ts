@@ -3,10 +3,9 @@ import { DESTINATION_TYPES } from '../domain/destination.js';
 import { FAILURES, OPERATOR_ACTION, type FailureType } from '../domain/failure-type.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { AMOUNT_MODE, FUNDING, fundingOf, type PayoutRequest } from '../domain/payout-request.js';
-import { PAYOUT_STATUS, PAYOUT_STATUSES } from '../domain/payout-status.js';
+import { AMOUNT_MODE, FUNDING } from '../domain/payout-request.js';
+import { PAYOUT_STATUSES } from '../domain/payout-status.js';
 import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
-import type { OpeningPayout } from '../temporal/payout-gateway.js';
 import {
   decimal,
   failureType,
@@ -79,8 +78,7 @@ const payoutPosting = namedObject('PayoutPosting', {
   amount: signedPosting,
 });
 
-/** The answer to a create request. */
-export const openedPayout = namedObject('OpenedPayout', {
+export const payout = namedObject('Payout', {
   payoutId,
   status: payoutStatus,
   amount: decimal,
@@ -89,30 +87,19 @@ export const openedPayout = namedObject('OpenedPayout', {
   fundingCurrency: z.string(),
   funding,
   description: z.string().optional(),
-  deposit: deposit.nullable().describe('What to deposit, and where.'),
+  deposit: deposit.nullable().describe('What to deposit, and where; null until the payout is open.'),
   createdAt: time,
+  destinationType: z.enum(DESTINATION_TYPES),
+  updatedAt: time,
+  providerPayoutId: z.string().nullable(),
+  order: order.nullable(),
+  fee: decimal.nullable().describe("The provider's fee, in the payout currency."),
+  recipientAmount: decimal.nullable().describe("What the recipient gets, by the provider's answer."),
+  holdReason: failureType.nullable(),
+  hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),
+  failure: failure.nullable().describe('Why the payout ended without paying.'),
+  flags: z.array(failureType).describe('What is worth a look, and keeps the payout from nothing.'),
 });
-
-/** The answer to a create request whose payout is not open yet. */
-export const startedPayout = openedPayout
-  .omit({ createdAt: true })
-  .extend({ status: z.literal('opening'), deposit: z.null() })
-  .meta({ id: 'StartedPayout' });
-
-export const payout = openedPayout
-  .extend({
-    destinationType: z.enum(DESTINATION_TYPES),
-    updatedAt: time,
-    providerPayoutId: z.string().nullable(),
-    order: order.nullable(),
-    fee: decimal.nullable().describe("The provider's fee, in the payout currency."),
-    recipientAmount: decimal.nullable().describe("What the recipient gets, by the provider's answer."),
-    holdReason: failureType.nullable(),
-    hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),
-    failure: failure.nullable().describe('Why the payout ended without paying.'),
-    flags: z.array(failureType).describe('What is worth a look, and keeps the payout from nothing.'),
-  })
-  .meta({ id: 'Payout' });
 
 export const payoutWithTimeline = payout
   .extend({
@@ -120,26 +107,6 @@ export const payoutWithTimeline = payout
     postings: z.array(payoutPosting).describe('What the ledger booked for it, oldest first.'),
   })
   .meta({ id: 'PayoutWithTimeline' });
-
-/** A payout that is not in the store: what is known of it comes from its workflow. */
-export const unstoredPayout = payoutWithTimeline
-  .extend({
-    status: z.enum(['opening', 'cancelled']),
-    amount: decimal.nullable(),
-    currency: z.string().nullable(),
-    amountMode: amountMode.nullable(),
-    fundingCurrency: z.string().nullable(),
-    funding: funding.nullable(),
-    destinationType: z.null(),
-    deposit: z.null(),
-    createdAt: time.nullable(),
-    updatedAt: time.nullable(),
-  })
-  .meta({ id: 'UnstoredPayout' });
-
-export function toStartedPayout(request: PayoutRequest): z.output<typeof startedPayout> {
-  return { ...request, status: PAYOUT_STATUS.OPENING, funding: fundingOf(request), deposit: null };
-}
 
 /** The request stays behind: its destination is personal data. */
 export function toPayout({ request, ...record }: PayoutRecord): z.output<typeof payout> {
@@ -167,38 +134,6 @@ export function toPayoutWithTimeline(
     postings.map((posting) => ({ ...withScaledAmount(posting), entryId, cause, at })),
   );
   return { ...toPayout(record), timeline: [...timeline], postings };
-}
-
-/** What is not known is null, so that the answer has the members of any other payout. */
-export function toUnstoredPayout(
-  payoutId: string,
-  status: 'opening' | 'cancelled',
-  opening?: OpeningPayout,
-): z.output<typeof unstoredPayout> {
-  const holdReason = opening?.holdReason ?? null;
-  return {
-    payoutId,
-    status,
-    amount: opening?.amount ?? null,
-    currency: opening?.currency ?? null,
-    amountMode: Object.values(AMOUNT_MODE).find((mode) => mode === opening?.amountMode) ?? null,
-    fundingCurrency: null,
-    funding: null,
-    destinationType: null,
-    deposit: null,
-    createdAt: opening?.startedAt ?? null,
-    updatedAt: opening?.startedAt ?? null,
-    providerPayoutId: null,
-    order: null,
-    fee: null,
-    recipientAmount: null,
-    holdReason,
-    hold: toHold(holdReason),
-    failure: null,
-    flags: [],
-    timeline: [],
-    postings: [],
-  };
 }
 
 function toDeposit(record: PayoutDepositRecord): z.output<typeof deposit> {

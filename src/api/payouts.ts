@@ -1,5 +1,4 @@
-import type { FastifyReply } from 'fastify';
-import { randomUUID } from 'node:crypto';
+import type { FastifyBaseLogger, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import {
   DESTINATION_FIELDS,
@@ -11,29 +10,24 @@ import { FAILURES, FAILURE_TYPE } from '../domain/failure-type.js';
 import { MAX_TEXT_LENGTH } from '../domain/field-problems.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { AMOUNT_PATTERN } from '../domain/money.js';
-import { findPayoutRequestProblems, type PayoutRequest } from '../domain/payout-request.js';
-import { PAYOUT_STATUS } from '../domain/payout-status.js';
-import type { PayoutGateway } from '../temporal/payout-gateway.js';
+import { findPayoutRequestProblems, FUNDING, type PayoutRequest } from '../domain/payout-request.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
 import {
   amountMode,
   funding,
-  openedPayout,
   payout,
   payoutStatus,
   payoutWithTimeline,
-  startedPayout,
   toPayout,
   toPayoutWithTimeline,
-  toStartedPayout,
-  toUnstoredPayout,
-  unstoredPayout,
 } from './payout-resource.js';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, currency, payoutId, payoutParams, txHash } from './schemas.js';
 import { DEPOSIT_STATUS } from '../store/schema.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
+import { ACCEPTANCE, type Acceptance } from '../store/payouts/acceptance.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
 const text = z.string().min(1).max(MAX_TEXT_LENGTH);
@@ -99,11 +93,11 @@ const CREATE = {
   tags: ['payouts'],
   body: createPayoutBody,
   response: {
-    200: answer('The payout was there already, as it is now.', openedPayout),
-    201: answer('The payout is open: make the deposit.', openedPayout),
+    200: answer('The payout was there already, as it is now.', payout),
+    201: answer('The payout is open: make the deposit.', payout),
     202: answer(
-      'Started, and not open yet: repeat the same request after Retry-After seconds.',
-      startedPayout,
+      'Accepted, and not open yet: read it, or repeat the request, after Retry-After seconds.',
+      payout,
     ),
     409: problemAnswer('The payoutId belongs to a payout with other content.'),
     422: problemAnswer(
@@ -129,10 +123,7 @@ const GET = {
   tags: ['payouts'],
   params: payoutParams,
   response: {
-    200: answer(
-      'The payout and everything that happened to it.',
-      z.union([payoutWithTimeline, unstoredPayout]),
-    ),
+    200: answer('The payout and everything that happened to it.', payoutWithTimeline),
     404: NO_SUCH_PAYOUT,
     ...INPUT_PROBLEMS,
   },
@@ -157,10 +148,8 @@ const DECLARE_DEPOSIT = {
 
 export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies): void {
   const { store, authentication } = dependencies;
-  app.post(
-    '/v1/payouts',
-    { onRequest: authentication('create'), schema: CREATE },
-    async ({ body, actor }, reply) => createPayout(dependencies, body, actor, reply),
+  app.post('/v1/payouts', { onRequest: authentication('create'), schema: CREATE }, async (request, reply) =>
+    createPayout(dependencies, request, reply),
   );
   app.get('/v1/payouts', { onRequest: authentication('read'), schema: LIST }, async ({ query }) =>
     answerPage('payout', store.payouts.listPayouts(toListRequest(query)), toPayout),
@@ -178,42 +167,41 @@ export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies)
   );
 }
 
-/** Soon enough to be worth a wait, late enough for a worker to have taken the task. */
+/** Soon enough to be worth a wait, late enough for a worker to have opened it. */
 const OPENING_RETRY_AFTER_SECONDS = 1;
 
-async function createPayout(
-  { store, payouts }: RouteDependencies,
-  request: PayoutRequest,
-  actor: string,
-  reply: FastifyReply,
-) {
-  const requestHash = await store.payouts.hashRequest(request);
-  const existing = await store.payouts.findPayout(request.payoutId);
-  if (existing !== undefined) return sendRecord(reply, existing, requestHash);
-
-  const openRequestId = randomUUID();
-  const outcome = await payouts.open({ request, requestHash, maker: actor, openRequestId });
-  if (outcome === 'conflict') throw payoutIdTaken();
-  if (outcome === 'opening') {
-    const { headers } = retryAfter(OPENING_RETRY_AFTER_SECONDS);
-    reply.code(202).headers({ location: locationOf(request.payoutId), ...headers });
-    return reply.send(toStartedPayout(request));
-  }
-  const record = await store.payouts.findPayout(request.payoutId);
-  if (record !== undefined) return sendRecord(reply, record, requestHash, openRequestId);
-  if (outcome === 'opened') throw new Error('a payout was opened and is not in the store');
-  throw new ProblemError(
-    'PAYOUT_ID_TAKEN',
-    'This payoutId was used before, for a payout that was never opened. Use a new payoutId.',
-  );
+interface CreateRequest {
+  readonly body: PayoutRequest;
+  readonly actor: string;
+  readonly log: FastifyBaseLogger;
 }
 
-/** Only the call that really started the payout is told that it was created. */
-function sendRecord(reply: FastifyReply, record: PayoutRecord, requestHash: string, openRequestId?: string) {
-  if (record.requestHash !== requestHash) throw payoutIdTaken();
-  if (record.status === PAYOUT_STATUS.REJECTED) throw payoutRejected(record);
-  const isCreated = openRequestId !== undefined && record.openRequestId === openRequestId;
-  if (isCreated) reply.code(201).header('location', locationOf(record.payoutId));
+/** With its row in the store the payout is accepted: what becomes of its workflow now can only make it later. */
+async function createPayout(
+  { store, payouts, payoutPolicy: policy }: RouteDependencies,
+  { body: request, actor: maker, log }: CreateRequest,
+  reply: FastifyReply,
+) {
+  const { payoutId } = request;
+  const acceptance = await store.payouts.accept({ request, maker, policy });
+  if (acceptance === ACCEPTANCE.CONFLICT) throw payoutIdTaken();
+  const accepted = await readPayout(store, payoutId);
+  if (accepted.status === PAYOUT_STATUS.OPENING) {
+    await payouts.open(accepted).catch((error: unknown) => {
+      log.warn({ err: error, payoutId }, 'the payout is accepted, and its workflow was not started now');
+    });
+  }
+  return sendRecord(reply, await readPayout(store, payoutId), acceptance);
+}
+
+/** Only the call that wrote the payout is told that it was created. */
+function sendRecord(reply: FastifyReply, record: PayoutRecord, acceptance: Acceptance) {
+  const { payoutId, status } = record;
+  if (status === PAYOUT_STATUS.REJECTED) throw payoutRejected(record);
+  const isOpening = status === PAYOUT_STATUS.OPENING;
+  if (isOpening) reply.code(202).headers(retryAfter(OPENING_RETRY_AFTER_SECONDS).headers);
+  else if (acceptance === ACCEPTANCE.CREATED) reply.code(201);
+  if (isOpening || acceptance === ACCEPTANCE.CREATED) reply.header('location', `/v1/payouts/${payoutId}`);
   return reply.send(toPayout(record));
 }
 
@@ -231,24 +219,8 @@ function payoutIdTaken(): ProblemError {
   );
 }
 
-function locationOf(payoutId: string): string {
-  return `/v1/payouts/${payoutId}`;
-}
-
-async function getPayout({ store, payouts }: RouteDependencies, payoutId: string) {
-  const stored = await readFromStore(store, payoutId);
-  if (stored !== undefined) return stored;
-  const opening = await payouts.findOpening(payoutId);
-  if (opening !== undefined) return toUnstoredPayout(payoutId, PAYOUT_STATUS.OPENING, opening);
-  // It may have been opened and ended between the two looks.
-  const ended = await readFromStore(store, payoutId);
-  if (ended === undefined) throw payoutNotFound();
-  return ended;
-}
-
-async function readFromStore(store: ApiStore, payoutId: string) {
-  const record = await store.payouts.findPayout(payoutId);
-  if (record === undefined) return undefined;
+async function getPayout({ store }: RouteDependencies, payoutId: string) {
+  const record = await readPayout(store, payoutId);
   const [timeline, entries] = await Promise.all([
     store.payouts.readTimeline(payoutId),
     store.ledger.readPostingsOf(payoutId),
@@ -263,16 +235,17 @@ export async function readPayout(store: ApiStore, payoutId: string): Promise<Pay
   return record;
 }
 
-export function payoutNotFound(): ProblemError {
+function payoutNotFound(): ProblemError {
   return new ProblemError('PAYOUT_NOT_FOUND', 'There is no payout with this payoutId.');
 }
 
 async function declareDeposit(
-  { store, payouts, deposits }: RouteDependencies,
+  { store, deposits }: RouteDependencies,
   declaration: { readonly payoutId: string; readonly txHash: string; readonly actor: string },
 ) {
   const { payoutId, txHash } = declaration;
-  await assertDeclared(await store.deposits.declareTransaction(declaration), payoutId, payouts);
+  assertExpectsDeposit(await readPayout(store, payoutId));
+  assertDeclared(await store.deposits.declareTransaction(declaration));
   // The deposit may have come before anybody said whose it is, and may become unallocated at this moment.
   for (const { depositId, status } of await store.deposits.findDepositsOfTransaction(txHash)) {
     if (status !== DEPOSIT_STATUS.ALLOCATED) await deposits.matchAgain(depositId);
@@ -280,11 +253,14 @@ async function declareDeposit(
   return toPayout(await readPayout(store, payoutId));
 }
 
-async function assertDeclared(
-  outcome: DeclarationOutcome,
-  payoutId: string,
-  payouts: PayoutGateway,
-): Promise<void> {
+/** Before its address and amount are known nobody can have sent its deposit. */
+function assertExpectsDeposit({ status, funding, deposit }: PayoutRecord): void {
+  if (funding !== FUNDING.DEPOSIT || deposit !== null || isFinalStatus(status)) return;
+  const detail = 'The payout is not open yet: repeat the request when it is.';
+  throw new ProblemError('PAYOUT_OPENING', detail, retryAfter(OPENING_RETRY_AFTER_SECONDS));
+}
+
+function assertDeclared(outcome: DeclarationOutcome): void {
   switch (outcome) {
     case DECLARATION_OUTCOME.DECLARED:
       return;
@@ -295,11 +271,6 @@ async function assertDeclared(
     case DECLARATION_OUTCOME.FUNDED_FROM_BALANCE:
       throw new ProblemError('NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.');
     case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
-      if ((await payouts.findOpening(payoutId)) === undefined) throw payoutNotFound();
-      throw new ProblemError(
-        'PAYOUT_OPENING',
-        'The payout is still opening: repeat the request.',
-        retryAfter(OPENING_RETRY_AFTER_SECONDS),
-      );
+      throw payoutNotFound();
   }
 }

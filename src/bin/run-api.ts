@@ -31,7 +31,8 @@ export async function startApi(
   let draining = false;
   const app = await createApi({
     store,
-    payouts: createPayoutGateway({ client, taskQueue, policy: config.payoutPolicy }),
+    payouts: createPayoutGateway({ client, taskQueue }),
+    payoutPolicy: config.payoutPolicy,
     deposits,
     reconciliation: createReconciliationGateway({
       client,

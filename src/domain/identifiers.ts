@@ -14,8 +14,17 @@ export const PROVIDER_ID_PATTERN = /^(?!\.{1,2}$)[\x21-\x7e]{1,200}$/;
 // `~` is outside the alphabet of payout ids, so that a suffix can never be taken for a part of one.
 const SUFFIX_SEPARATOR = '~';
 
+const PAYOUT_WORKFLOW_PREFIX = 'payout/';
+
 export function payoutWorkflowId(payoutId: string): string {
-  return `payout/${payoutId}`;
+  return `${PAYOUT_WORKFLOW_PREFIX}${payoutId}`;
+}
+
+/** Undefined for the id of another workflow, or of one that could not be any payout's. */
+export function payoutIdOfWorkflow(workflowId: string): string | undefined {
+  const payoutId = workflowId.slice(PAYOUT_WORKFLOW_PREFIX.length);
+  const isOne = workflowId === payoutWorkflowId(payoutId) && PAYOUT_ID_PATTERN.test(payoutId);
+  return isOne ? payoutId : undefined;
 }
 
 /** `depositKey` is the provider's deposit id or, where a notice names none, {@link depositKeyOfTransaction}. */

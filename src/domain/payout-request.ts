@@ -2,6 +2,7 @@ import { findDestinationProblems, type Destination } from './destination.js';
 import { isRecord, problemIf, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
 import { PAYOUT_ID_PATTERN, PAYOUT_ID_RULE } from './identifiers.js';
 import { amountRule, CURRENCY_PATTERN, isPayableAmount } from './money.js';
+import type { PayoutPolicy } from './policy.js';
 
 /** Which side of the payout `amount` fixes. */
 export const AMOUNT_MODE = {
@@ -37,14 +38,12 @@ export interface PayoutRequest {
   readonly description?: string | undefined;
 }
 
-/** Who asked for what, and which workflow run carries it: fixed from the first moment on. */
+/** What somebody asks for, and by which waits it is carried out: fixed from the first moment on. */
 export interface PayoutOrigin {
   readonly request: PayoutRequest;
-  readonly firstExecutionRunId: string;
-  readonly openRequestId: string | null;
+  /** Name of the API key that asked, or `unknown`. */
   readonly maker: string;
-  /** Milliseconds of Unix time. */
-  readonly startedAtMs: number;
+  readonly policy: PayoutPolicy;
 }
 
 /** What to deposit where. */

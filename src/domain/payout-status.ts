@@ -3,7 +3,7 @@
  * trigger, the API's filters and the workflow all use it.
  */
 export const PAYOUT_STATUS = {
-  /** The workflow runs; the deposit address is not known yet. */
+  /** Accepted; its deposit address, or its place in the queue for the available balance, is not known yet. */
   OPENING: 'opening',
   /** The caller knows the address and amount; the deposit has not been verified and allocated yet. */
   AWAITING_DEPOSIT: 'awaiting_deposit',
@@ -34,13 +34,14 @@ const S = PAYOUT_STATUS;
 
 /** From each status, the statuses that may follow. An empty list marks an end. */
 export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
-  [S.OPENING]: [S.AWAITING_DEPOSIT, S.AWAITING_BALANCE, S.REJECTED, S.CANCELLED],
+  [S.OPENING]: [S.AWAITING_DEPOSIT, S.AWAITING_BALANCE, S.REJECTED, S.CANCELLED, S.HELD],
   [S.AWAITING_DEPOSIT]: [S.CONVERTING, S.PAYING, S.EXPIRED, S.CANCELLED, S.FAILED, S.HELD],
   [S.AWAITING_BALANCE]: [S.CONVERTING, S.PAYING, S.CANCELLED, S.FAILED, S.HELD],
   [S.CONVERTING]: [S.PAYING, S.CANCELLED, S.FAILED, S.HELD],
   [S.PAYING]: [S.IN_TRANSIT, S.CANCELLED, S.FAILED, S.HELD],
   [S.IN_TRANSIT]: [S.PAID, S.FAILED, S.CANCELLED, S.HELD],
   [S.HELD]: [
+    S.OPENING,
     S.AWAITING_DEPOSIT,
     S.AWAITING_BALANCE,
     S.CONVERTING,

@@ -4,6 +4,7 @@ import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
 import type { AmountMode, Funding } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
+import type { PayoutPolicy } from '../domain/policy.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
 import type { FeeSide } from '../domain/quote.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
@@ -207,12 +208,14 @@ interface PayoutTable {
   sequence: Generated<string>;
   /** Keyed hash of the normalised request: the same id with another hash is another payout. */
   request_hash: string;
-  /** The first run of the workflow that opened this payout; a Temporal reset keeps it. */
-  first_execution_run_id: string;
-  /** Names the API call that started the workflow, so that one caller only is told "created". */
-  open_request_id: string | null;
   /** Name of the API key that asked for the payout, or `unknown`. */
   maker: string;
+  /** By which waits it is carried out, whatever the settings are by then. */
+  policy: JSONColumnType<PayoutPolicy>;
+  /** The workflow runs that claimed it: the last one carries it, and none of the others sends anything any more. */
+  run_ids: Generated<string[]>;
+  /** How many runs have claimed it; counted by the database. */
+  epoch: Generated<number>;
   funding_account: Generated<string>;
   funding: Generated<Funding>;
   /** What is worth a look without keeping the payout from going on. */
@@ -247,7 +250,7 @@ interface PayoutTable {
   /** The account's minimum for payouts when this one opened. */
   minimum_amount: string | null;
   minimum_currency: string | null;
-  created_at: Date;
+  created_at: Timestamp;
   updated_at: Timestamp;
 }
 

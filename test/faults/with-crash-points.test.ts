@@ -57,8 +57,8 @@ test('parts that have no such call are refused', () => {
 
 test('a process comes before a call, or after it, as its operation says', async () => {
   const guard = watch('requests', 'claim', 1);
-  await guard.store.requests.claim(ORDER, ASKED);
-  await guard.store.requests.claim(PAYOUT, ASKED);
+  await guard.store.requests.claim(ORDER, 'run-1', ASKED);
+  await guard.store.requests.claim(PAYOUT, 'run-1', ASKED);
   expect(guard.happened).toEqual(['call', 'orderAfterGuard', 'call', 'payoutAfterGuard']);
 
   const entered = watch('requests', 'prepare', false);
@@ -92,7 +92,7 @@ test.each([
 
 test('a call that came to nothing is no crash point', async () => {
   const refused = watch('requests', 'claim', undefined);
-  await refused.store.requests.claim(PAYOUT, ASKED);
+  await refused.store.requests.claim(PAYOUT, 'run-1', ASKED);
   expect(refused.happened).toEqual(['call']);
 
   const waiting = watch('payouts', 'reserveFunds', { status: 'awaiting_balance' });

@@ -82,7 +82,7 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
   ],
   [CRASH_POINT.DEPOSIT_ALLOCATED]: [after('store.deposits.allocateDeposit')],
   [CRASH_POINT.BALANCE_RESERVED]: [
-    after('store.payouts.openFromBalance', (_args, opened) => 'status' in opened && hasMoney(opened.status)),
+    after('store.payouts.openFromBalance'),
     after('store.payouts.reserveFunds', (_args, { status }) => hasMoney(status)),
   ],
   [CRASH_POINT.FUNDING_CLOSED]: [after('store.payouts.closeFunding')],

@@ -21,6 +21,7 @@ import {
   openTestStore,
   runConcurrently,
   type TestStore,
+  RUN_ID,
 } from '../support/test-store.js';
 
 /*
@@ -160,8 +161,8 @@ async function claim(operation: RequestOperation, externalOrderId: string): Prom
   const { requests } = testStore.store;
   const providerRequest = { operation, externalOrderId };
   await requests.prepare(externalOrderId, providerRequest, 'sending');
-  const sends = await requests.claim(providerRequest, { amount: '1', currency: 'CNY' });
-  if (sends === undefined) throw new Error(`${operation} ${externalOrderId} may not be sent`);
+  const sends = await requests.claim(providerRequest, RUN_ID, { amount: '1', currency: 'CNY' });
+  if (typeof sends !== 'number') throw new Error(`${operation} ${externalOrderId} may not be sent`);
 }
 
 const OUTCOMES: Readonly<Record<string, SettlementReading['outcome']>> = {

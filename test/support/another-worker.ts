@@ -9,6 +9,7 @@ import type { PayoutState } from '../../activities/payout-state.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
 import { withCrashPoints, type CrashHook } from '../faults/with-crash-points.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
@@ -31,7 +32,7 @@ export interface AnotherWorkerOptions {
 }
 
 export function openAnotherWorker(
-  engine: Pick<TestEngine, 'databaseUrl' | 'env'>,
+  engine: Pick<TestEngine, 'databaseUrl' | 'env' | 'temporal'>,
   { onCrashPoint = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
 ): AnotherWorker {
   const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
@@ -61,12 +62,15 @@ export function openAnotherWorker(
   );
   const activities = createActivities(deps);
   const interceptors = [createActivityInterceptor(store)];
-  function run<Input, Result>(
+  async function run<Input extends { readonly payoutId: string }, Result>(
     activityType: keyof Activities,
     step: (input: Input) => Promise<Result>,
     input: Input,
   ): Promise<Result> {
-    return new MockActivityEnvironment({ activityType }, { interceptors }).run(step, input);
+    const workflowId = payoutWorkflowId(input.payoutId);
+    const { runId } = await engine.temporal.client.workflow.getHandle(workflowId).describe();
+    const info = { activityType, workflowExecution: { workflowId, runId } };
+    return new MockActivityEnvironment(info, { interceptors }).run(step, input);
   }
   return {
     store,

@@ -10,6 +10,8 @@ import { openStore } from '../../dist/src/store/store.js';
  */
 
 const WORKERS = 8;
+/** As test-store.ts has the payouts claimed. */
+const RUN_ID = 'run-of-the-test';
 
 const [url, ...payoutIds] = process.argv.slice(2);
 const store = openStore({ url, onIdleError: () => process.exit(1) });
@@ -49,7 +51,7 @@ async function isFunded(payout) {
 async function send(payoutId, operation) {
   const id = { operation, externalOrderId: payoutId };
   await store.requests.prepare(payoutId, id, operation);
-  const sends = await store.requests.claim(id, { amount: '1', currency: 'CNY' });
+  const sends = await store.requests.claim(id, RUN_ID, { amount: '1', currency: 'CNY' });
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
 }
 

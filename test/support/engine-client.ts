@@ -32,8 +32,8 @@ export interface Creation extends Answer {
   readonly isRepetition: boolean;
 }
 
-/** Each takes 10 s. */
-const MOST_REPEATS = 6;
+/** Each takes 3 s at most. */
+const MOST_REPEATS = 20;
 
 export function createEngineClient(apiUrl: string, simulatorUrl: string): EngineClient {
   const api: EngineClient['api'] = (method, path, body, headers = {}) =>

@@ -12,7 +12,7 @@ import { PROVIDER_ORDER_STATUS, PROVIDER_PAYOUT_STATUS } from '../../src/domain/
 import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { costOfPayout, expectedDebit, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
-import { openPayout, type OpenedPayout } from './test-store.js';
+import { openPayout, RUN_ID, type OpenedPayout } from './test-store.js';
 
 /**
  * A provider and the workflows of some payouts, as far as the store sees them: each operation is one thing that an
@@ -239,7 +239,7 @@ export class LedgerModel {
     if (compareAmounts(funds, '0') === 0) return;
     const isPrepared = await this.store.requests.prepare(payoutId, id, 'selling');
     const sends = isPrepared
-      ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' })
+      ? await this.store.requests.claim(id, RUN_ID, { amount: '1', currency: 'CNY' })
       : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
@@ -276,12 +276,12 @@ export class LedgerModel {
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payoutId };
     if (!(await this.isFunded(party))) return;
     const funds = await this.fundsIn(party, currency);
-    const postAmount = postAmountFor(opened.origin.request, funds, termsOf(plan));
+    const postAmount = postAmountFor(opened.request, funds, termsOf(plan));
     const isCovered = compareAmounts(costOfPayout(postAmount, currency, termsOf(plan)), funds) <= 0;
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
     const isPrepared = await this.store.requests.prepare(payoutId, id, 'paying');
     const sends = isPrepared
-      ? await this.store.requests.claim(id, { amount: '1', currency: 'CNY' })
+      ? await this.store.requests.claim(id, RUN_ID, { amount: '1', currency: 'CNY' })
       : undefined;
     if (sends === undefined) return;
     const expected = expectedDebit(postAmount, currency, termsOf(plan));
@@ -333,7 +333,7 @@ export class LedgerModel {
   }
 
   private async close({ opened }: Party, to: 'cancelled' | 'expired'): Promise<void> {
-    await this.store.payouts.closeFunding({ origin: opened.origin, to, detail: `${to} by the test` });
+    await this.store.payouts.closeFunding({ payoutId: opened.payoutId, to, detail: `${to} by the test` });
   }
 
   private async moveOutside(which: number, isCharge: boolean): Promise<void> {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import { openStore, type Store } from '../../src/store/store.js';
-import { FUNDING, type PayoutOrigin, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
 import { payoutRequest } from './engine-client.js';
 import { createMigratedDatabase, newDatabaseName } from './test-database.js';
@@ -42,11 +43,26 @@ export interface OpeningTerms {
   readonly feeTerms?: FeeTerms;
 }
 
+/** The workflow run that carries every payout of {@link acceptPayout}. */
+export const RUN_ID = 'run-of-the-test';
+
 export interface OpenedPayout {
   readonly payoutId: string;
-  readonly origin: PayoutOrigin;
+  readonly request: PayoutRequest;
   /** The unique amount it expects; of a payout from the balance, what it would sell. */
   readonly amount: string;
+}
+
+/** Accepts a payout, and has a run claim it. */
+export async function acceptPayout(
+  store: Pick<Store, 'payouts'>,
+  changes: Partial<PayoutRequest> = {},
+): Promise<PayoutRequest> {
+  const request: PayoutRequest = payoutRequest(changes);
+  const asked = { request, maker: 'test', policy: DEFAULT_PAYOUT_POLICY };
+  expect(await store.payouts.accept(asked)).toBe('created');
+  await store.payouts.claim(request.payoutId, RUN_ID);
+  return request;
 }
 
 /** Opens a payout as its workflow would, for its deposit or from the balance, as the request says. */
@@ -55,27 +71,20 @@ export async function openPayout(
   changes: Partial<PayoutRequest> = {},
   { baseAmount = '728.000000', feeTerms = FEE_TERMS }: OpeningTerms = {},
 ): Promise<OpenedPayout> {
-  const request: PayoutRequest = payoutRequest(changes);
+  const request = await acceptPayout(store, changes);
   const { payoutId } = request;
-  const origin = {
-    request,
-    firstExecutionRunId: `run-of-${payoutId}`,
-    openRequestId: null,
-    maker: 'test',
-    startedAtMs: Date.now(),
-  };
   const quoted = { baseAmount, feeTerms, estimatedPrice: '6.97', minimum: null };
   const outcome =
     request.funding === FUNDING.BALANCE
-      ? await store.payouts.openFromBalance(origin, quoted)
-      : await store.payouts.openForDeposit(origin, {
+      ? await store.payouts.openFromBalance(payoutId, quoted)
+      : await store.payouts.openForDeposit(payoutId, {
           ...quoted,
           network: 'TRC20',
           address: '0xA',
           deadlineSeconds: 3_600,
         });
-  if (outcome.kind !== 'opened') throw new Error(`opening answered ${outcome.kind}`);
-  return { payoutId, origin, amount: outcome.deposit?.amount ?? baseAmount };
+  if (outcome === undefined) throw new Error('no amount was free');
+  return { payoutId, request, amount: outcome.deposit?.amount ?? baseAmount };
 }
 
 /** Money comes in under the provider's id, and is given to whom it is certain to be for. Answers with its key. */

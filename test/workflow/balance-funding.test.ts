@@ -154,7 +154,11 @@ describe('a payout from the available balance, without any polling', () => {
     const opened = await open(currency, '400.00');
     expect(opened).toMatchObject({ status: 'awaiting_balance', deposit: null });
     const { body } = await engine.api('GET', `/v1/payouts/${opened.payoutId}`);
-    expect(detailsOf(body)).toEqual(['requested', `waiting for 402 ${currency} in the available balance`]);
+    expect(detailsOf(body)).toEqual([
+      'requested',
+      'paid from the available balance',
+      `waiting for 402 ${currency} in the available balance`,
+    ]);
     expect(await balanceIn(engine, currency)).toMatchObject({ available: '401.99', reserved: '0.00' });
 
     await makeAvailable(engine, currency, '0.01');
@@ -375,7 +379,7 @@ describe('when nobody tells a waiting payout', () => {
     await paid(waiting);
     const runId = await resetToFirstTask(engine, waiting.payoutId);
     const handle = engine.temporal.client.workflow.getHandle(payoutWorkflowId(waiting.payoutId), runId);
-    expect(await handle.result()).toEqual({ payoutId: waiting.payoutId, status: 'paid' });
+    expect(await handle.result()).toEqual({ payoutId: waiting.payoutId, status: 'superseded' });
     expect(await countPayoutsMade(engine, waiting.payoutId)).toBe(1);
     expect(await balanceIn(engine, currency)).toMatchObject({ available: '201.00', reserved: '0.00' });
   });

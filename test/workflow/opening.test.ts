@@ -33,7 +33,7 @@ describe('asking for a payout while no worker runs', () => {
     expect(answers[2].body.code).toBe('PAYOUT_ID_TAKEN');
     expect(await engine.api('GET', `/v1/payouts/${request.payoutId}`)).toMatchObject({
       status: 200,
-      body: { status: 'opening', amount: '5000.00', currency: 'CNY', deposit: null, timeline: [] },
+      body: { status: 'opening', amount: '5000.00', currency: 'CNY', deposit: null },
     });
     const declared = await engine.api('POST', `/v1/payouts/${request.payoutId}/deposit`, {
       txHash: 'a'.repeat(64),

@@ -146,19 +146,20 @@ describe('sent again, because its answer was lost', () => {
     await payout.cancelReleasing('CNY');
   });
 
-  test('of a payout that is not open yet: refused at once, as without a name', async () => {
+  test('of a payout that is not open yet: it is held, opens when it is resumed, and is paid', async () => {
     const endpoint = 'GET /api/v1/accounts/show';
     await provider.strike('api_error', endpoint, { times: ALWAYS });
     const payout = await scenario.payout().startedDirectly();
-    for (const operation of ['hold', 'resume']) {
-      expect(await named(payout, operation, 'night-4')).toMatchObject({
-        status: 409,
-        body: { code: 'OPERATION_REFUSED', detail: expect.stringMatching(/the payout is opening/) },
-      });
+    await payout.becomes('opening');
+    await payout.isRefused('resume', /the payout is opening, not held/);
+    for (const times of [1, 1]) {
+      expect(await named(payout, 'hold', 'night-4')).toMatchObject({ status: 200, body: { status: 'held' } });
+      expect(timesHeld((await payout.shown()).timeline)).toBe(times);
     }
     await provider.heal();
-    await payout.becomes('awaiting_deposit');
-    await payout.cancel();
+    expect(await named(payout, 'resume', 'night-4')).toMatchObject({ status: 200 });
+    await payout.fund();
+    await payout.isPaidOnce();
   });
 
   test('what was refused is decided anew', async () => {

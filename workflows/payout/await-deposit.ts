@@ -24,7 +24,7 @@ export function noteDeposit(run: PayoutRun, missing: string): void {
     run.depositAllocated = true;
     return;
   }
-  const { fundingCurrency } = run.input.request;
+  const { fundingCurrency } = run.request;
   const instructions = run.deposit === null ? '' : `; ${describeDeposit(run.deposit)}`;
   run.waitsFor = `${missing} ${fundingCurrency} of the deposit missing${instructions}`;
   show(run);

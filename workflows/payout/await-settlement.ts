@@ -44,7 +44,7 @@ export async function followSettlement(run: PayoutRun, providerPayoutId: string)
 /** A payout that has ended, or is held, goes on until the money that QbitPay took is back, and available. */
 export async function awaitReturnedMoney(run: PayoutRun): Promise<void> {
   const { payoutId, providerPayoutId } = run;
-  if (!run.isReturnPending || run.usedBefore || providerPayoutId === null) return;
+  if (!run.isReturnPending || run.claim === 'superseded' || providerPayoutId === null) return;
   const { pollIntervalMs } = run.policy;
   run.waitsFor = 'its money is on the way back from QbitPay, and available when it is there';
   show(run);

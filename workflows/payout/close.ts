@@ -25,10 +25,9 @@ export async function closePayout(
   to: CloseFundingInput['to'],
   { failure, detail = DETAILS[to] }: Closing = {},
 ): Promise<CloseFundingResult> {
-  const { payoutId, origin } = run;
+  const { payoutId } = run;
   const result = await closeFunding({
     payoutId,
-    origin,
     to,
     detail: failure === undefined ? detail : `${detail}: ${failure.message}`,
     failure: failure === undefined ? null : { type: failure.type, message: failure.message },

@@ -11,7 +11,7 @@ import { show, showStatus, syncStatus, untilAnswered, type PayoutRun } from './p
 
 /** The deposit is there: sell it, unless it is in the payout currency already. */
 export async function convertOrPay(run: PayoutRun): Promise<void> {
-  if (isSameCurrency(run.input.request)) await pay(run);
+  if (isSameCurrency(run.request)) await pay(run);
   else await convert(run);
 }
 
@@ -41,6 +41,7 @@ async function convert(run: PayoutRun): Promise<void> {
       case 'fail':
       case 'retryLater':
       case 'resolveOutcome':
+      case 'superseded':
         if (!(await settleRequest(run, state, next, attempt))) return;
         withoutPriceSinceMs = undefined;
     }

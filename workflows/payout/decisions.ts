@@ -17,6 +17,7 @@ import { PROVIDER_ID_PATTERN } from '../../src/domain/identifiers.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { operatePayout } from '../activity-options.js';
 import { failureTypeOf, refusal } from '../failures.js';
+import { untilClaimed } from './claim.js';
 import {
   holdPayout,
   OPERATION_REFUSED,
@@ -40,9 +41,9 @@ export function handleDecisions(run: PayoutRun): void {
   setHandler(holdPayout, (decision) => decide(run, decision, { action: 'hold' }), {
     validator: (decision: OperatorDecision) => {
       assertDecision(decision);
-      if (mayBeRepeated(run, decision)) return;
-      const { status } = seenBy(run, decision);
-      if (!canTransition(status, PAYOUT_STATUS.HELD)) throw decisionRefused(`the payout is ${status}`);
+      const seen = seenBy(run, decision);
+      if (seen === undefined || canTransition(seen.status, PAYOUT_STATUS.HELD)) return;
+      throw decisionRefused(`the payout is ${seen.status}`);
     },
   });
   setHandler(resumePayout, (decision) => decide(run, decision, { action: 'resume' }), {
@@ -98,20 +99,19 @@ function assertDestination({ destination }: RetryDecision): void {
 
 function assertPossible(run: PayoutRun, action: OperatorAction, decision: OperatorDecision): void {
   assertDecision(decision);
-  if (mayBeRepeated(run, decision)) return;
-  const { status, holdReason } = seenBy(run, decision);
-  const why = refuseAction(status, holdReason, action);
+  const seen = seenBy(run, decision);
+  const why = seen && refuseAction(seen.status, seen.holdReason, action);
   if (why !== undefined) throw decisionRefused(why);
 }
 
-/** It may have been carried out before, which only the store knows: not while the payout is not in there yet. */
-function mayBeRepeated(run: PayoutRun, decision: OperatorDecision): boolean {
-  return decision.operationId !== undefined && seenBy(run, decision).status !== PAYOUT_STATUS.OPENING;
-}
-
-/** Whoever read the store knows more than a workflow whose activity has not answered yet. */
-function seenBy(run: PayoutRun, { seen }: OperatorDecision): SeenInStore {
-  return seen ?? { status: run.status, holdReason: run.holdReason };
+/**
+ * Whoever read the store knows more than a workflow whose activity has not answered yet. Undefined where only the store
+ * can say: before the claim, and of what may have been carried out before.
+ */
+function seenBy(run: PayoutRun, { seen, operationId }: OperatorDecision): SeenInStore | undefined {
+  if (operationId !== undefined) return undefined;
+  if (seen !== undefined || run.claim === 'pending') return seen;
+  return { status: run.status, holdReason: run.holdReason };
 }
 
 const decisionRefused = (message: string): ApplicationFailure => refusal(OPERATION_REFUSED, message);
@@ -125,6 +125,7 @@ async function decide(
   const { payoutId } = run;
   const update = currentUpdateInfo();
   if (update === undefined) throw new Error('decisions are updates');
+  await untilClaimed(run);
   const { unknownOutcomeWaitSeconds } = run.policy;
   const { actor, reason, operationId = update.id } = decision;
   const result = await CancellationScope.nonCancellable(() =>

@@ -5,9 +5,10 @@ import { backoffMs } from '../../src/domain/policy.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS, UNSENT_STATUSES } from '../../src/domain/payout-status.js';
 import { createPayout, resolveOutcome } from '../activity-options.js';
+import { claim } from './claim.js';
 import { closePayout } from './close.js';
 import {
-  showStatus,
+  showBriefly,
   showWaiting,
   syncStatus,
   untilAnswered,
@@ -17,7 +18,7 @@ import {
 
 /** Creates the payout at QbitPay; until it is accepted, refused for good, or held. */
 export async function pay(run: PayoutRun): Promise<void> {
-  showStatus(run, PAYOUT_STATUS.PAYING);
+  showBriefly(run, PAYOUT_STATUS.PAYING);
   const { payoutId } = run;
   for (let attempt = 1; ; attempt += 1) {
     const state = await untilAnswered(run, () => createPayout({ payoutId }));
@@ -33,6 +34,11 @@ export async function settleRequest(
   next: RequestNext,
   attempt: number,
 ): Promise<boolean> {
+  if (next.kind === 'superseded') {
+    // After a reset to a later moment than its claim the run has to claim the payout anew.
+    await claim(run);
+    return run.claim === 'claimed' && UNSENT_STATUSES.includes(run.status);
+  }
   if (!UNSENT_STATUSES.includes(state.status)) {
     await syncStatus(run, state);
     return false;

@@ -8,13 +8,10 @@ import type { PayoutPolicy } from '../../src/domain/policy.js';
 /** What `payoutWorkflow` is started with and can be told and asked. All of it is plain JSON and a wire format. */
 export const PAYOUT_WORKFLOW_TYPE = 'payoutWorkflow';
 
+/** What is asked for, by those who start the workflow without the API: it has its payouts in the store already. */
 export interface PayoutWorkflowInput {
-  readonly request: PayoutRequest;
-  /** Keyed hash of the request, by which a repetition with other content is refused. */
-  readonly requestHash?: string;
-  /** Unique per API call. */
-  readonly openRequestId?: string;
-  /** Name of the API key that asked. @default "unknown" */
+  readonly request?: PayoutRequest;
+  /** Who asked. @default "unknown" */
   readonly maker?: string;
   /** What is left out has its default. */
   readonly policy?: Partial<PayoutPolicy>;
@@ -22,7 +19,8 @@ export interface PayoutWorkflowInput {
 
 export interface PayoutWorkflowResult {
   readonly payoutId: string;
-  readonly status: PayoutStatus;
+  /** Superseded: the run had nothing to do, because a later one carries the payout, or because it has ended. */
+  readonly status: PayoutStatus | 'superseded';
 }
 
 /** A deposit was allocated to this payout; the store has the details. */
@@ -42,11 +40,11 @@ export const balanceReleased = defineSignal('balanceReleased');
 /** Something changed at the provider: a reason to read, never evidence. */
 export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
 
-/** Answers when the payout is open (or has ended); refused with {@link REQUEST_CONFLICT} for other content. */
-export const openPayout = defineUpdate<
-  { readonly status: PayoutStatus; readonly deposit: DepositInstructions | null },
-  [{ readonly requestHash: string }]
->('openPayout');
+/** Answers when the payout is open, or has ended. */
+export const openPayout = defineUpdate<{
+  readonly status: PayoutStatus;
+  readonly deposit: DepositInstructions | null;
+}>('openPayout');
 
 export interface Cancellation {
   readonly actor: string;
@@ -106,7 +104,9 @@ export const retryPayout = defineUpdate<OperationResult, [RetryDecision]>('retry
 
 export const getStatus = defineQuery<PayoutStatus>('getStatus');
 
-/** Failure types of the updates. */
+/** By this a run fails that was started with another request than the one that the store has under the same id. */
 export const REQUEST_CONFLICT = 'REQUEST_CONFLICT';
+
+/** Failure types of the updates. */
 export const CANCEL_REFUSED = 'CANCEL_REFUSED';
 export const OPERATION_REFUSED = 'OPERATION_REFUSED';

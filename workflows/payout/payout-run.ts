@@ -1,8 +1,15 @@
-import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ClaimPayoutInput } from '../../activities/payouts/claim-payout.js';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
-import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import type { DepositInstructions, PayoutOrigin } from '../../src/domain/payout-request.js';
+import { payoutIdOfWorkflow } from '../../src/domain/identifiers.js';
+import type { DepositInstructions, PayoutRequest } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { backoffMs, DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
 import { awaitProvider } from '../activity-options.js';
@@ -14,9 +21,13 @@ import type { PayoutWorkflowInput } from './payout-messages.js';
 /** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
 export interface PayoutRun {
   readonly payoutId: string;
-  readonly input: PayoutWorkflowInput;
-  readonly origin: PayoutOrigin;
-  readonly policy: PayoutPolicy;
+  /** What the run was started with; null where that is in the store already. */
+  readonly asked: ClaimPayoutInput['asked'];
+  /** Whether the store lets this run carry the payout. Superseded, it does nothing more. */
+  claim: 'pending' | 'claimed' | 'superseded';
+  /** From here on: the store's word, known with the claim. */
+  request: Pick<PayoutRequest, 'amount' | 'currency' | 'fundingCurrency'>;
+  policy: PayoutPolicy;
   /** The business steps run in here; a cancellation that the store has accepted ends it. */
   readonly scope: CancellationScope;
   /** The step that runs; a person's decision ends it. */
@@ -38,25 +49,18 @@ export interface PayoutRun {
   unreadEvents: number;
   /** Signals that money became available which no look has answered yet. */
   unreadReleases: number;
-  /** Another workflow, long gone, carried this payout: nothing may be done here. */
-  usedBefore: boolean;
 }
 
 /** @throws ApplicationFailure INVALID_REQUEST when the input cannot even be shown */
 export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
-  const info = workflowInfo();
-  assertShape(input, info.workflowId);
+  const { maker = 'unknown', policy = {} } = input;
+  const request = input.request ?? null;
   return {
-    payoutId: input.request.payoutId,
-    input,
-    origin: {
-      request: input.request,
-      firstExecutionRunId: info.firstExecutionRunId,
-      openRequestId: input.openRequestId ?? null,
-      maker: input.maker ?? 'unknown',
-      startedAtMs: info.startTime.getTime(),
-    },
-    policy: { ...DEFAULT_PAYOUT_POLICY, ...input.policy },
+    payoutId: readPayoutId(request, workflowInfo().workflowId),
+    asked: request && { request, maker, policy },
+    claim: 'pending',
+    request: { amount: '', currency: '', fundingCurrency: '' },
+    policy: DEFAULT_PAYOUT_POLICY,
     // Under a parent that is not cancellable: "cancel" in the Temporal UI must not reach the steps by itself.
     scope: new CancellationScope({
       cancellable: true,
@@ -73,19 +77,16 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     isReturnPending: false,
     unreadEvents: 0,
     unreadReleases: 0,
-    usedBefore: false,
   };
 }
 
-/** For those who start the workflow without the API. The rules of a request are checked by an activity. */
-function assertShape(input: Partial<PayoutWorkflowInput> | undefined, workflowId: string): void {
-  const { payoutId, amount, currency, fundingCurrency } = input?.request ?? {};
-  if ([payoutId, amount, currency, fundingCurrency].some((field) => typeof field !== 'string')) {
-    throw refusal(FAILURE_TYPE.INVALID_REQUEST, 'the input carries no payout request');
+/** For those who start the workflow without the API. The rules of a request are checked with the claim. */
+function readPayoutId(request: PayoutRequest | null, workflowId: string): string {
+  const payoutId = payoutIdOfWorkflow(workflowId);
+  if (payoutId === undefined || (request !== null && request.payoutId !== payoutId)) {
+    throw refusal(FAILURE_TYPE.INVALID_REQUEST, 'the workflow id must be "payout/" and a payoutId');
   }
-  if (workflowId !== payoutWorkflowId(payoutId ?? '')) {
-    throw refusal(FAILURE_TYPE.INVALID_REQUEST, 'the workflow id must be "payout/" and the payoutId');
-  }
+  return payoutId;
 }
 
 const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
@@ -134,6 +135,13 @@ export function showStatus(
   show(run);
 }
 
+/** As {@link showStatus}, of a step that is mostly over soon: to search by it would cost an event, its text does not. */
+export function showBriefly(run: PayoutRun, status: PayoutStatus): void {
+  run.status = status;
+  run.waitsFor = WAITS_FOR[status];
+  setCurrentDetails(describeRun(run));
+}
+
 /** Shows why the payout waits longer than it should; null when it no longer does. */
 export function showWaiting(run: PayoutRun, reason: FailureType | null): void {
   // Why it is held is the store's word; waiting for the provider beside that changes nothing of it.
@@ -144,13 +152,13 @@ export function showWaiting(run: PayoutRun, reason: FailureType | null): void {
 
 /** Brings the Temporal UI up to date: the status to search by, and one glance of text. */
 export function show(run: PayoutRun): void {
-  const { currency, fundingCurrency, amount } = run.input.request;
+  const { currency, fundingCurrency, amount } = run.request;
   run.publish(
     {
       PayoutStatus: run.status,
       PayoutCurrency: currency,
       FundingCurrency: fundingCurrency,
-      ...(Number.isFinite(Number(amount)) ? { PayoutAmount: Number(amount) } : {}),
+      PayoutAmount: Number(amount),
       PayoutHoldReason: run.holdReason,
       ProviderPayoutId: run.providerPayoutId,
     },
@@ -161,6 +169,8 @@ export function show(run: PayoutRun): void {
 /** What the Temporal UI shows of a payout: what it waits for, and what a person can do. */
 function describeRun(run: PayoutRun): string {
   const lines = [`**${run.status}**: ${run.waitsFor}`];
+  if (run.claim === 'superseded')
+    lines.push('**superseded**: another run carries the payout, or it has ended');
   if (run.holdReason !== null) {
     const { meaning, action, actions } = FAILURES[run.holdReason];
     lines.push(`**${run.holdReason}**: ${meaning}`, `**What to do:** ${action}`);

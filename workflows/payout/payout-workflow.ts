@@ -13,6 +13,7 @@ import { awaitBalance } from './await-balance.js';
 import { awaitDeposit, noteDeposit } from './await-deposit.js';
 import { awaitPerson } from './await-person.js';
 import { awaitReturnedMoney, awaitSettlement } from './await-settlement.js';
+import { claim, untilClaimed } from './claim.js';
 import { cancelFunding } from './close.js';
 import { convertOrPay } from './convert.js';
 import { handleDecisions } from './decisions.js';
@@ -26,7 +27,6 @@ import {
   getStatus,
   openPayout,
   payoutEvent,
-  REQUEST_CONFLICT,
   type Cancellation,
   type PayoutWorkflowInput,
   type PayoutWorkflowResult,
@@ -37,20 +37,22 @@ import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
  * One payout from request to settlement. Each status has one step; a step ends by taking over the status that the
  * store answered, so that a workflow that was reset goes on from the truth.
  */
-export async function payoutWorkflow(input: PayoutWorkflowInput): Promise<PayoutWorkflowResult> {
+export async function payoutWorkflow(input: PayoutWorkflowInput = {}): Promise<PayoutWorkflowResult> {
   const run = createPayoutRun(input);
   handleMessages(run);
   // "Cancel" in the Temporal UI asks for the same as the API's cancel: it never cuts a step short by itself.
   CancellationScope.current().cancelRequested.catch(() => cancelFromTemporal(run));
   await CancellationScope.nonCancellable(async () => {
+    await claim(run);
     await runSteps(run);
     await condition(allHandlersFinished);
   });
-  return { payoutId: run.payoutId, status: run.status };
+  return { payoutId: run.payoutId, status: run.claim === 'superseded' ? run.claim : run.status };
 }
 
 /** Nobody is there to be answered: that it was too late is shown. */
 async function cancelFromTemporal(run: PayoutRun): Promise<void> {
+  await untilClaimed(run);
   try {
     const result = await cancelFunding(run, 'Temporal');
     if (!result.ok) showNotCancelled(run, result.message);
@@ -79,11 +81,10 @@ const STEPS: Readonly<Partial<Record<PayoutStatus, Step>>> = {
 };
 
 function nextStep(run: PayoutRun): Step | undefined {
-  return run.usedBefore ? undefined : STEPS[run.status];
+  return run.claim === 'superseded' ? undefined : STEPS[run.status];
 }
 
 async function runSteps(run: PayoutRun): Promise<void> {
-  show(run);
   try {
     await run.scope.run(async () => {
       for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await runStep(run, step);
@@ -116,17 +117,14 @@ function handleMessages(run: PayoutRun): void {
   setHandler(payoutEvent, () => {
     run.unreadEvents += 1;
   });
-  setHandler(
-    openPayout,
-    async () => {
-      await condition(() => run.status !== PAYOUT_STATUS.OPENING);
-      return { status: run.status, deposit: run.deposit };
-    },
-    { validator: (opening: { readonly requestHash: string }) => assertSameRequest(run, opening.requestHash) },
-  );
+  setHandler(openPayout, async () => {
+    await condition(() => run.status !== PAYOUT_STATUS.OPENING || run.claim === 'superseded');
+    return { status: run.status, deposit: run.deposit };
+  });
   setHandler(
     cancelPayout,
     async ({ actor, reason }) => {
+      await untilClaimed(run);
       const result = await cancelFunding(run, actor, reason);
       if (!result.ok) throw cancelRefused(result.message);
       return { status: run.status };
@@ -150,9 +148,3 @@ function assertCancellation(
 
 const cancelRefused = (why: string): ApplicationFailure =>
   refusal(CANCEL_REFUSED, `The payout cannot be cancelled: ${why}.`);
-
-function assertSameRequest(run: PayoutRun, requestHash: string): void {
-  const { requestHash: own } = run.input;
-  if (own === undefined || own === requestHash) return;
-  throw refusal(REQUEST_CONFLICT, 'this payout was asked for with other content');
-}

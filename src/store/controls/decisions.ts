@@ -13,7 +13,12 @@ import { releaseFunds } from '../ledger/bookings.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord } from '../payouts/payout-reading.js';
-import { addFlag, lockPayout, transitionPayout, updatePayout } from '../payouts/payout-transitions.js';
+import {
+  addFlag,
+  lockExistingPayout,
+  transitionPayout,
+  updatePayout,
+} from '../payouts/payout-transitions.js';
 import { forgetUnshown, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
 import { writeExecution } from '../requests/orders.js';
@@ -248,8 +253,7 @@ async function lockOrAnswer(
   { payoutId, operationId }: Decision,
   action: OperatorAction | 'hold',
 ): Promise<PayoutRow | DecisionOutcome> {
-  const row = await lockPayout(trx, payoutId);
-  if (row === undefined) return refuse('the payout is not open yet');
+  const row = await lockExistingPayout(trx, payoutId);
   if (await isCarriedOut(trx, payoutId, operationId)) return { ok: true, isRepetition: true };
   const { status, hold_reason: holdReason } = row;
   const refusal = action === 'hold' ? refuseHold(row) : refuseAction(status, holdReason, action);

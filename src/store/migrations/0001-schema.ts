@@ -27,9 +27,11 @@ create table payouts (
   payout_id text primary key,
   sequence bigint generated always as identity unique,
   request_hash text not null,
-  first_execution_run_id text not null,
-  open_request_id text,
   maker text not null,
+  policy jsonb not null,
+  -- The workflow runs that claimed it, the one that carries it last; the epoch is how many there were.
+  run_ids text[] not null default '{}',
+  epoch integer not null generated always as (cardinality(run_ids)) stored,
   funding_account text not null default 'main',
   funding text not null default 'deposit' check (funding in ('deposit', 'balance')),
   amount numeric not null check (amount > 0),
@@ -57,7 +59,7 @@ create table payouts (
   estimated_price numeric,
   minimum_amount numeric,
   minimum_currency text,
-  created_at timestamptz not null,
+  created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default clock_timestamp(),
   -- Nobody can take on a payout that is held for a reason unknown.
   check (status <> 'held' or hold_reason is not null));

@@ -8,28 +8,16 @@ import {
   subtractAmounts,
   type Money,
 } from '../../domain/money.js';
-import type { DepositInstructions, PayoutOrigin } from '../../domain/payout-request.js';
-import {
-  canTransition,
-  isFinalStatus,
-  PAYOUT_STATUS,
-  type PayoutStatus,
-} from '../../domain/payout-status.js';
+import type { DepositInstructions } from '../../domain/payout-request.js';
+import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { releaseFunds } from '../ledger/bookings.js';
-import { whyAtProvider } from '../requests/accepted-requests.js';
 import { lockLedger } from '../ledger/journal.js';
+import { whyAtProvider } from '../requests/accepted-requests.js';
 import { refuse, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
-import {
-  addTimelineEntry,
-  insertPayout,
-  lockExistingPayout,
-  lockPayout,
-  selectPayout,
-  transitionPayout,
-} from './payout-transitions.js';
+import { lockExistingPayout, transitionPayout } from './payout-transitions.js';
 import { findWaitingForBalance, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
 
@@ -51,102 +39,85 @@ export interface FundingTerms extends QuotedTerms {
   readonly deadlineSeconds: number;
 }
 
-export type OpenOutcome =
-  | { readonly kind: 'opened'; readonly status: PayoutStatus; readonly deposit: DepositInstructions | null }
-  /** Another workflow, long gone, carried a payout of this id. */
-  | { readonly kind: 'usedBefore' };
+/** Now, or before: what the payout then expects. */
+export interface OpenOutcome {
+  readonly kind: 'opened';
+  readonly deposit: DepositInstructions | null;
+}
 
 /** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
 const MAX_TAIL_UNITS = 99_999;
 const MAX_TAIL_FRACTION = '0.01';
 
-/** What the store has of a payout that was opened, or ended, before; undefined for one that is new. */
-export async function findOpened(
-  db: StoreDatabase,
-  origin: Pick<PayoutOrigin, 'request' | 'firstExecutionRunId'>,
-): Promise<OpenOutcome | undefined> {
-  const row = await selectPayout(db, origin.request.payoutId).executeTakeFirst();
-  return row === undefined ? undefined : toOpenOutcome(row, origin);
-}
-
 /**
- * Writes the payout and the amount it expects, unless too many payouts wait for the same amount. Repeating it answers with
- * what the store has.
+ * Gives an accepted payout the amount that it expects; repeating it answers with what the store has. Undefined when too
+ * many payouts wait for the same amount.
  */
 export async function openForDeposit(
   db: StoreDatabase,
-  origin: PayoutOrigin,
+  payoutId: string,
   terms: FundingTerms,
-): Promise<OpenOutcome | { readonly kind: 'noFreeAmount' }> {
+): Promise<OpenOutcome | undefined> {
   return inTransaction(db, async (trx) => {
-    const existing = await lockPayout(trx, origin.request.payoutId);
-    if (existing !== undefined) return toOpenOutcome(existing, origin);
-    const amount = await findFreeAmount(trx, origin.request.fundingCurrency, terms.baseAmount);
-    if (amount === undefined) return { kind: 'noFreeAmount' };
-    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_DEPOSIT, terms, {
-      deposit_network: terms.network,
-      deposit_address: terms.address,
-      deposit_amount: amount,
-      deposit_expires_at: new Date(origin.startedAtMs + terms.deadlineSeconds * 1_000),
-    });
+    const row = await lockExistingPayout(trx, payoutId);
+    if (row.status !== PAYOUT_STATUS.OPENING) return toOpened(row);
+    const amount = await findFreeAmount(trx, row.funding_currency, terms.baseAmount);
+    if (amount === undefined) return undefined;
     await trx
       .insertInto('expected_deposits')
-      .values({ currency: row.funding_currency, amount, payout_id: row.payout_id, rests_until: null })
+      .values({ currency: row.funding_currency, amount, payout_id: payoutId, rests_until: null })
       .execute();
-    await addTimelineEntry(
-      trx,
-      row.payout_id,
-      PAYOUT_STATUS.AWAITING_DEPOSIT,
-      `waiting for ${amount} ${row.funding_currency}`,
-    );
-    return toOpenOutcome(row, origin);
+    await transitionPayout(trx, row, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+      detail: `waiting for ${amount} ${row.funding_currency}`,
+      columns: {
+        ...toColumns(terms),
+        deposit_network: terms.network,
+        deposit_address: terms.address,
+        deposit_amount: amount,
+        deposit_expires_at: sql<Date>`clock_timestamp() + make_interval(secs => ${terms.deadlineSeconds})`,
+      },
+    });
+    return toOpened(await lockExistingPayout(trx, payoutId));
   });
 }
 
-/** Writes a payout that the available balance funds, and reserves its money if there is enough and it is first in line. */
+/** Opens a payout that the available balance funds, and reserves its money if there is enough and it is first in line. */
 export async function openFromBalance(
   db: StoreDatabase,
-  origin: PayoutOrigin,
+  payoutId: string,
   terms: QuotedTerms,
 ): Promise<OpenOutcome> {
   return inTransaction(db, async (trx) => {
-    const existing = await lockPayout(trx, origin.request.payoutId);
-    if (existing !== undefined) return toOpenOutcome(existing, origin);
-    // First come, first served: payouts get their places in the order in which they are committed.
-    await lockLedger(trx);
-    const row = await insertOpened(trx, origin, PAYOUT_STATUS.AWAITING_BALANCE, terms, {
-      deposit_amount: terms.baseAmount,
-    });
-    await reserve(trx, row);
-    return toOpenOutcome(await lockExistingPayout(trx, row.payout_id), origin);
+    const row = await lockExistingPayout(trx, payoutId);
+    if (row.status === PAYOUT_STATUS.OPENING) {
+      // First come, first served: who opens first gets what is there; who has to wait does so in the order of acceptance.
+      await lockLedger(trx);
+      await transitionPayout(trx, row, PAYOUT_STATUS.AWAITING_BALANCE, {
+        detail: 'paid from the available balance',
+        columns: { ...toColumns(terms), deposit_amount: terms.baseAmount },
+      });
+      await reserve(trx, await lockExistingPayout(trx, payoutId));
+    }
+    return { kind: 'opened', deposit: null };
   });
 }
 
-async function insertOpened(
-  trx: StoreTransaction,
-  origin: PayoutOrigin,
-  status: PayoutStatus,
-  { feeTerms, estimatedPrice, minimum }: QuotedTerms,
-  columns: Partial<PayoutRow>,
-): Promise<PayoutRow> {
-  return insertPayout(trx, origin, status, {
-    ...columns,
+function toColumns({ feeTerms, estimatedPrice, minimum }: QuotedTerms) {
+  return {
     fee_side: feeTerms.side,
     payout_fee_rate: feeTerms.payoutRate,
     trade_fee_rate: feeTerms.tradeRate,
     estimated_price: estimatedPrice,
     minimum_amount: minimum?.amount ?? null,
     minimum_currency: minimum?.currency ?? null,
-  });
+  };
 }
 
-function toOpenOutcome(row: PayoutRow, origin: Pick<PayoutOrigin, 'firstExecutionRunId'>): OpenOutcome {
-  return row.first_execution_run_id === origin.firstExecutionRunId
-    ? { kind: 'opened', status: row.status, deposit: toInstructions(row) }
-    : { kind: 'usedBefore' };
+function toOpened(row: PayoutRow): OpenOutcome {
+  return { kind: 'opened', deposit: toInstructions(row) };
 }
 
-function toInstructions(row: PayoutRow): DepositInstructions | null {
+export function toInstructions(row: PayoutRow): DepositInstructions | null {
   const deposit = toDeposit(row);
   if (deposit === null) return null;
   const { currency, network, address, amount, expiresAt } = deposit;
@@ -183,7 +154,7 @@ async function findFreeAmount(
 }
 
 export interface FundingClosing {
-  readonly origin: PayoutOrigin;
+  readonly payoutId: string;
   readonly to: 'cancelled' | 'expired' | 'failed' | 'rejected';
   readonly detail: string;
   readonly failure?: Failure;
@@ -198,11 +169,7 @@ export type CloseOutcome = { readonly ok: true; readonly wake: readonly string[]
  */
 export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<CloseOutcome> {
   return inTransaction(db, async (trx) => {
-    const row =
-      (await lockPayout(trx, closing.origin.request.payoutId)) ?? (await insertUnopened(trx, closing));
-    if (row.first_execution_run_id !== closing.origin.firstExecutionRunId) {
-      return refuse('another workflow has carried it');
-    }
+    const row = await lockExistingPayout(trx, closing.payoutId);
     if (row.status === closing.to) return closed(trx, row);
     if (isFinalStatus(row.status)) return refuse(`it has ended as ${row.status}`);
     const atProvider = await whyAtProvider(trx, row.payout_id);
@@ -236,11 +203,4 @@ function isFunded(row: PayoutRow): boolean {
 export function missingDeposit(row: Pick<PayoutRow, 'deposit_amount' | 'deposit_received'>): string {
   const missing = subtractAmounts(row.deposit_amount ?? '0', row.deposit_received);
   return compareAmounts(missing, '0') > 0 ? missing : '0';
-}
-
-/** A payout that ends before it was open has no row yet; it gets one, so that its id stays taken. */
-async function insertUnopened(trx: StoreTransaction, closing: FundingClosing): Promise<PayoutRow> {
-  // The ledger is locked before the row, as by openFromBalance: else the two would wait for each other.
-  await lockLedger(trx);
-  return insertPayout(trx, closing.origin, PAYOUT_STATUS.OPENING, {});
 }

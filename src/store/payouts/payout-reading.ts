@@ -93,9 +93,8 @@ function toRecord(row: PayoutRow, order: OrderRecord | null, providerPayout: Pro
   return {
     payoutId: row.payout_id,
     requestHash: row.request_hash,
-    firstExecutionRunId: row.first_execution_run_id,
-    openRequestId: row.open_request_id,
     maker: row.maker,
+    policy: row.policy,
     request: toRequest(row),
     amount: row.amount,
     currency: row.currency,

@@ -1,5 +1,5 @@
 import type { FailureType } from '../../domain/failure-type.js';
-import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
+import type { PayoutStatus } from '../../domain/payout-status.js';
 import { inSnapshot, type StoreDatabase } from '../database.js';
 import { selectAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/send-guard.js';
@@ -18,18 +18,9 @@ export interface StoredPayoutState {
   readonly isReturnPending: boolean;
 }
 
-/** A payout that is not in the store yet is being opened. */
-export const OPENING: StoredPayoutState = {
-  status: PAYOUT_STATUS.OPENING,
-  holdReason: null,
-  providerPayoutId: null,
-  isReturnPending: false,
-};
-
 export async function readPayoutState(db: StoreDatabase, payoutId: string): Promise<StoredPayoutState> {
   return inSnapshot(db, async (trx) => {
-    const row = await selectPayout(trx, payoutId).executeTakeFirst();
-    if (row === undefined) return OPENING;
+    const row = await selectPayout(trx, payoutId).executeTakeFirstOrThrow();
     // An earlier attempt is over: nothing more is to be expected of it.
     const { externalOrderId } = currentRequest(row, REQUEST_OPERATION.PAYOUT);
     const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();

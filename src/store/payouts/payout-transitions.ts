@@ -5,7 +5,6 @@ import {
   type Failure,
   type FailureType,
 } from '../../domain/failure-type.js';
-import { fundingOf, type PayoutOrigin } from '../../domain/payout-request.js';
 import {
   canTransition,
   isFinalStatus,
@@ -14,7 +13,6 @@ import {
 } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { PayoutRow, StoreSchema } from '../schema.js';
-import { hashRequest } from './request-hash.js';
 
 /** An expected amount cannot be given to another payout for this long after its own has closed. */
 const EXPECTED_AMOUNT_REST_DAYS = 30;
@@ -26,43 +24,8 @@ export interface TransitionDetail {
   readonly failure?: Failure;
   /** Takes a held payout on: decided by a person, or by the money that was missing. */
   readonly resumes?: boolean;
-}
-
-/** Adds the payout in its first status, and to its timeline that it was asked for. */
-export async function insertPayout(
-  trx: StoreTransaction,
-  origin: PayoutOrigin,
-  status: PayoutStatus,
-  columns: Partial<PayoutRow>,
-): Promise<PayoutRow> {
-  const { request } = origin;
-  const startedAt = new Date(origin.startedAtMs);
-  const row = await trx
-    .insertInto('payouts')
-    .values({
-      ...columns,
-      payout_id: request.payoutId,
-      // Taken here, whatever the workflow was told: it may have been started by anyone.
-      request_hash: await hashRequest(trx, request),
-      first_execution_run_id: origin.firstExecutionRunId,
-      open_request_id: origin.openRequestId,
-      maker: origin.maker,
-      amount: request.amount,
-      currency: request.currency,
-      amount_mode: request.amountMode,
-      funding_currency: request.fundingCurrency,
-      funding: fundingOf(request),
-      destination: JSON.stringify(request.destination),
-      description: request.description ?? null,
-      status,
-      created_at: startedAt,
-    })
-    .onConflict((conflict) => conflict.column('payout_id').doNothing())
-    .returningAll()
-    .executeTakeFirst();
-  if (row === undefined) throw new Error('the payout was opened by another run at the same moment');
-  await addTimelineEntry(trx, row.payout_id, PAYOUT_STATUS.OPENING, 'requested', startedAt);
-  return row;
+  /** What is known of it from now on. */
+  readonly columns?: UpdateObject<StoreSchema, 'payouts'>;
 }
 
 /** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
@@ -94,6 +57,11 @@ export async function lockExistingPayout(trx: StoreTransaction, payoutId: string
   return row;
 }
 
+/** True for the run that claimed the payout last. */
+export function isCarriedBy({ run_ids: runIds }: Pick<PayoutRow, 'run_ids'>, runId: string): boolean {
+  return runIds.at(-1) === runId;
+}
+
 /**
  * Moves a locked payout on, if the table of legal transitions allows it. Answers with the status that the payout then
  * has; the caller goes on from that. Repeating a transition changes nothing.
@@ -102,12 +70,13 @@ export async function transitionPayout(
   trx: StoreTransaction,
   row: PayoutRow,
   to: PayoutStatus,
-  { detail, holdReason, failure, resumes }: TransitionDetail,
+  { detail, holdReason, failure, resumes, columns }: TransitionDetail,
 ): Promise<PayoutStatus> {
   if (row.status === to || !canTransition(row.status, to)) return row.status;
   // A step does not take a payout out of a person's hands. An end that QbitPay shows does.
   if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
   await updatePayout(trx, row.payout_id, {
+    ...columns,
     status: to,
     hold_reason: holdReason ?? null,
     held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
@@ -124,12 +93,8 @@ export async function addTimelineEntry(
   payoutId: string,
   status: PayoutStatus,
   detail: string,
-  at?: Date,
 ): Promise<void> {
-  await trx
-    .insertInto('payout_timeline')
-    .values({ payout_id: payoutId, status, detail, ...(at === undefined ? {} : { at }) })
-    .execute();
+  await trx.insertInto('payout_timeline').values({ payout_id: payoutId, status, detail }).execute();
 }
 
 /** Flags a payout, whatever its status: something about it is worth a look. */

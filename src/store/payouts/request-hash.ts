@@ -6,8 +6,8 @@ import type { StoreDatabase } from '../database.js';
 import { readSetting } from '../controls/engine-settings.js';
 
 /**
- * Keyed hash of a payout request: tells the same content from other content without revealing any of it to
- * those who see workflow memos. The key is made with the store and stays in it, so that it outlives every rotation.
+ * Tells the same content from other content: a keyed hash of the request, which reveals nothing of the request. The key is made with the store and stays in it,
+ * so that it outlives every rotation.
  */
 export async function hashRequest(db: StoreDatabase, request: PayoutRequest): Promise<string> {
   const key = await readSetting(db, 'request_hash_key');

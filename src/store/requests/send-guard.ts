@@ -4,7 +4,7 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
-import { lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
+import { isCarriedBy, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import {
   REQUEST_OPERATION,
   REQUEST_STATE,
@@ -163,14 +163,16 @@ export async function insertRequest(
 }
 
 /**
- * Gives the right to send once and answers with the number of this sending, or undefined when somebody else has or had
- * that right. Whoever finds `sending` did not send it himself: its outcome is known to nobody but its sender.
+ * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
+ * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
+ * outcome is known to nobody but its sender. A run that does not carry the payout is told that it is superseded.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
+  runId: string,
   asked: SentAmount,
-): Promise<number | undefined> {
+): Promise<number | 'superseded' | undefined> {
   return inTransaction(db, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
@@ -181,7 +183,9 @@ export async function claim(
       .where('provider_requests.external_order_id', '=', id.externalOrderId)
       .forUpdate('payouts')
       .executeTakeFirst();
-    if (payout?.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
+    if (payout === undefined) return undefined;
+    if (!isCarriedBy(payout, runId)) return 'superseded';
+    if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
     const row = await updateRequest(trx, id, [...SENDABLE_STATES, REQUEST_STATE.UNKNOWN], {
       state: REQUEST_STATE.SENDING,

@@ -21,9 +21,9 @@ export const GUARD_SKIPPED: Bug = {
         const found = await store.requests.find(id);
         return found && { ...found, state: REQUEST_STATE.PREPARED };
       },
-      claim: async (id, asked) => {
+      claim: async (id, runId, asked) => {
         const { sends } = await store.requests.get(id);
-        return (await store.requests.claim(id, asked)) ?? sends;
+        return (await store.requests.claim(id, runId, asked)) ?? sends;
       },
     };
     return createActivities({ ...deps, store: { ...store, requests } });

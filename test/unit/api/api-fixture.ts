@@ -5,6 +5,7 @@ import type { ApiKeyEntry } from '../../../src/domain/api-key-entry.js';
 import type { ApiBackends } from '../../../src/api/api-server.js';
 import { createApi, type ApiDependencies } from '../../../src/api/server.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../../src/domain/policy.js';
 import type { DepositRecord } from '../../../src/store/deposits/deposit-reading.js';
 import type { LedgerEntry } from '../../../src/store/ledger/ledger-reading.js';
 import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
@@ -41,9 +42,8 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
   return {
     payoutId,
     requestHash: hashOf(REQUEST),
-    firstExecutionRunId: 'run-1',
-    openRequestId: null,
     maker: 'shop',
+    policy: DEFAULT_PAYOUT_POLICY,
     request: REQUEST,
     amount,
     currency,
@@ -131,7 +131,16 @@ export function createFakes(...records: PayoutRecord[]) {
         calls.push(request);
         return Promise.resolve({ items: [...kept.values()], hasMore: false });
       },
-      hashRequest: (request) => Promise.resolve(hashOf(request)),
+      accept: ({ request }) => {
+        const existing = kept.get(request.payoutId);
+        if (existing !== undefined) {
+          return Promise.resolve(existing.requestHash === hashOf(request) ? 'known' : 'conflict');
+        }
+        const { funding = 'deposit', ...asked } = request;
+        const changes = { ...asked, funding, request, requestHash: hashOf(request) };
+        kept.set(request.payoutId, recordOf({ ...changes, status: 'opening', deposit: null }));
+        return Promise.resolve('created');
+      },
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
@@ -176,7 +185,6 @@ export function createFakes(...records: PayoutRecord[]) {
   };
   const payouts: Writable<ApiBackends['payouts']> = {
     open: () => Promise.reject(new Error('open is not expected')),
-    findOpening: () => Promise.resolve(undefined),
     cancel: () => Promise.reject(new Error('cancel is not expected')),
     decide: () => Promise.reject(new Error('decide is not expected')),
     ping: () => Promise.resolve(),
@@ -187,7 +195,8 @@ export function createFakes(...records: PayoutRecord[]) {
     matchAgain: () => Promise.reject(new Error('matchAgain is not expected')),
   };
   const reconciliation: Writable<ApiBackends['reconciliation']> = { run: () => Promise.resolve(undefined) };
-  return { kept, keptDeposits, calls, store, payouts, deposits, reconciliation };
+  const payoutPolicy = DEFAULT_PAYOUT_POLICY;
+  return { kept, keptDeposits, calls, store, payouts, payoutPolicy, deposits, reconciliation };
 }
 
 type Writable<Port> = {
@@ -234,13 +243,14 @@ function createTestApi(parts: ApiBackends & Partial<ApiDependencies>, write: (li
 }
 
 function toCurrentFakes(): ApiBackends {
-  const follow = <Name extends keyof ApiBackends>(name: Name): ApiBackends[Name] =>
+  const follow = <Name extends Exclude<keyof ApiBackends, 'payoutPolicy'>>(name: Name): ApiBackends[Name] =>
     new Proxy(current.fakes[name], {
       get: (_first, member) => Reflect.get(current.fakes[name], member) as unknown,
     });
   return {
     store: follow('store'),
     payouts: follow('payouts'),
+    payoutPolicy: DEFAULT_PAYOUT_POLICY,
     deposits: follow('deposits'),
     reconciliation: follow('reconciliation'),
   };

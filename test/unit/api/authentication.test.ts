@@ -64,7 +64,7 @@ const OPEN_PATHS = ['/livez', '/readyz', '/openapi.json', '/docs'];
 
 /** Fakes that every route of {@link ROUTES} finds something to answer with. */
 function createComplete() {
-  const fakes = createFakes(recordOf({ status: 'cancelled' }));
+  const fakes = createFakes(recordOf());
   fakes.keptDeposits.set(
     'dep_1',
     depositOf({
@@ -74,6 +74,10 @@ function createComplete() {
     }),
   );
   fakes.payouts.decide = () => Promise.resolve({ kind: 'done' });
+  fakes.payouts.cancel = ({ payoutId }) => {
+    fakes.kept.set(payoutId, recordOf({ status: 'cancelled' }));
+    return Promise.resolve({ kind: 'done' });
+  };
   fakes.reconciliation.run = () => Promise.resolve(EMPTY_REPORT);
   return fakes;
 }

@@ -31,7 +31,7 @@ function createDecisionFakes(
   after?: PayoutRecord,
 ) {
   const fakes = createFakes(...(before === undefined ? [] : [before]));
-  fakes.payouts.decide = (payoutId, operation) => {
+  fakes.payouts.decide = ({ payoutId }, operation) => {
     fakes.calls.push({ payoutId, ...operation });
     if (after !== undefined) fakes.kept.set(ID, after);
     return Promise.resolve(outcome);
@@ -77,7 +77,7 @@ describe('a decision', () => {
     });
   });
 
-  it('is refused when nothing runs for the payout, with the status that the store has then', async () => {
+  it('is refused when the payout ended at that moment, with the status that the store has then', async () => {
     const ended = recordOf({ status: 'paid' });
     const { app } = await openApi(createDecisionFakes(HELD, { kind: 'notRunning' }, ended));
     const answer = (await app.inject(decide)).json<{ detail: string }>();
@@ -85,7 +85,7 @@ describe('a decision', () => {
     expect(answer.detail).toContain('"paid"');
   });
 
-  it('is 404 for a payout that neither the store nor a workflow knows', async () => {
+  it('is 404 for a payout that the store does not know', async () => {
     const fakes = createDecisionFakes(undefined);
     const { app } = await openApi(fakes);
     const answer = await app.inject(decide);
@@ -93,19 +93,13 @@ describe('a decision', () => {
     expect(fakes.calls).toEqual([]);
   });
 
-  it('asks the workflow of a payout that is not in the store yet', async () => {
-    const fakes = createDecisionFakes(undefined, { kind: 'refused', message: 'the payout is opening' });
-    fakes.payouts.findOpening = () =>
-      Promise.resolve({
-        amount: undefined,
-        currency: undefined,
-        amountMode: undefined,
-        holdReason: undefined,
-        startedAt: new Date(0),
-      });
+  it('is refused for a payout that has ended, unless it may have ended it', async () => {
+    const fakes = createDecisionFakes(recordOf({ status: 'failed' }));
     const { app } = await openApi(fakes);
-    const answer = await app.inject(decide);
-    expect(answer.json()).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
+    expect((await app.inject(decide)).json()).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
+    expect(fakes.calls).toEqual([]);
+    const repeated = { ...decide, headers: { ...decide.headers, 'idempotency-key': 'night-1' } };
+    expect((await app.inject(repeated)).json()).toMatchObject({ status: 'failed' });
   });
 
   it.each<[string, (fakes: ReturnType<typeof createFakes>) => void]>([

@@ -1,6 +1,6 @@
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUSES, isFinalStatus } from '../../../src/domain/payout-status.js';
-import type { DecisionOutcome, OpeningPayout } from '../../../src/temporal/payout-gateway.js';
+import type { DecisionOutcome } from '../../../src/temporal/payout-gateway.js';
 import { asShop, closeApis, createFakes, entryOf, openApi, recordOf } from './api-fixture.js';
 import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
 import { UnknownCursorError } from '../../../src/store/paging.js';
@@ -9,13 +9,6 @@ import type { DeclarationOutcome } from '../../../src/store/deposits/declaration
 afterEach(closeApis);
 
 const ID = 'inv-2026-0001';
-const OPENING: OpeningPayout = {
-  amount: '5000.00',
-  currency: 'CNY',
-  amountMode: 'receive',
-  holdReason: 'PROVIDER_UNAVAILABLE',
-  startedAt: new Date('2026-01-01T00:00:00Z'),
-};
 
 describe('GET /v1/payouts/{payoutId}', () => {
   it('shows the payout, its order, its hold, its timeline and its postings', async () => {
@@ -159,39 +152,18 @@ describe('GET /v1/payouts/{payoutId}', () => {
     expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject(expected);
   });
 
-  it('shows a payout that is not in the store yet from its workflow', async () => {
-    const fakes = createFakes();
-    fakes.payouts.findOpening = () => Promise.resolve(OPENING);
-    const { app } = await openApi(fakes);
+  it('shows a payout that is opening from its row', async () => {
+    const opening = recordOf({ status: 'opening', holdReason: 'PROVIDER_UNAVAILABLE', deposit: null });
+    const { app } = await openApi(createFakes(opening));
     const answer = await app.inject(asShop('GET', `/v1/payouts/${ID}`));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({
       payoutId: ID,
       status: 'opening',
-      amount: '5000.00',
-      currency: 'CNY',
-      amountMode: 'receive',
-      fundingCurrency: null,
-      funding: null,
+      fundingCurrency: 'USDT',
       deposit: null,
-      holdReason: 'PROVIDER_UNAVAILABLE',
       hold: { reason: 'PROVIDER_UNAVAILABLE', actions: [] },
-      createdAt: '2026-01-01T00:00:00.000Z',
-      flags: [],
-      timeline: [],
-      postings: [],
-    });
-  });
-
-  it('finds a payout that ended between the look into the store and the one at Temporal', async () => {
-    const fakes = createFakes();
-    fakes.payouts.findOpening = () => {
-      fakes.kept.set(ID, recordOf({ status: 'rejected' }));
-      return Promise.resolve(undefined);
-    };
-    const { app } = await openApi(fakes);
-    expect((await app.inject(asShop('GET', `/v1/payouts/${ID}`))).json()).toMatchObject({
-      status: 'rejected',
+      timeline: [{ status: 'opening', detail: 'requested' }],
     });
   });
 
@@ -275,7 +247,7 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     after?: PayoutRecord,
   ) {
     const fakes = createFakes(...(before === undefined ? [] : [before]));
-    fakes.payouts.cancel = (payoutId, actor, reason) => {
+    fakes.payouts.cancel = ({ payoutId }, actor, reason) => {
       fakes.calls.push({ payoutId, actor, reason });
       if (after !== undefined) fakes.kept.set(payoutId, after);
       return Promise.resolve(outcome);
@@ -359,13 +331,6 @@ describe('POST /v1/payouts/{payoutId}/cancel', () => {
     expect((await app.inject(cancel)).json()).toMatchObject(expected);
   });
 
-  it('cancels a payout that is opening and never came into the store', async () => {
-    const { app } = await openApi(createCancelFakes(undefined, { kind: 'done' }));
-    const answer = await app.inject(cancel);
-    expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({ payoutId: ID, status: 'cancelled', deposit: null });
-  });
-
   it('takes a JSON header without a body', async () => {
     const { app } = await openApi(createFakes(recordOf({ status: 'cancelled' })));
     const headers = { ...cancel.headers, 'content-type': 'application/json' };
@@ -386,20 +351,28 @@ describe('POST /v1/payouts/{payoutId}/deposit', () => {
     expect(fakes.calls).toEqual([{ payoutId: ID, txHash: 'ab'.repeat(32), actor: 'shop' }]);
   });
 
-  it.each<[DeclarationOutcome, boolean, number, string]>([
-    ['declaredElsewhere', false, 409, 'TRANSACTION_DECLARED_ELSEWHERE'],
-    ['payoutEnded', false, 409, 'PAYOUT_ENDED'],
-    ['fundedFromBalance', false, 409, 'NO_DEPOSIT_EXPECTED'],
-    ['unknownPayout', false, 404, 'PAYOUT_NOT_FOUND'],
-    ['unknownPayout', true, 409, 'PAYOUT_OPENING'],
-  ])('%s (opening: %s) is answered with %d %s', async (outcome, isOpening, status, code) => {
-    const fakes = createFakes();
+  it.each<[DeclarationOutcome, number, string]>([
+    ['declaredElsewhere', 409, 'TRANSACTION_DECLARED_ELSEWHERE'],
+    ['payoutEnded', 409, 'PAYOUT_ENDED'],
+    ['fundedFromBalance', 409, 'NO_DEPOSIT_EXPECTED'],
+    ['unknownPayout', 404, 'PAYOUT_NOT_FOUND'],
+  ])('%s is answered with %d %s', async (outcome, status, code) => {
+    const fakes = createFakes(recordOf());
     fakes.store.deposits.declareTransaction = () => Promise.resolve(outcome);
-    fakes.payouts.findOpening = () => Promise.resolve(isOpening ? OPENING : undefined);
+    const { app } = await openApi(fakes);
+    expect((await app.inject(declare({ txHash: HASH }))).json()).toMatchObject({ status, code });
+  });
+
+  it.each<[string, Partial<PayoutRecord>]>([
+    ['opening', { status: 'opening' }],
+    ['held before it was open', { status: 'held', holdReason: 'HELD_BY_OPERATOR', heldFrom: 'opening' }],
+  ])('has to wait while the payout is %s', async (_name, changes) => {
+    const fakes = createFakes(recordOf({ ...changes, deposit: null }));
     const { app } = await openApi(fakes);
     const answer = await app.inject(declare({ txHash: HASH }));
-    expect(answer.json()).toMatchObject({ status, code });
-    expect(answer.headers['retry-after']).toBe(isOpening ? '1' : undefined);
+    expect(answer.json()).toMatchObject({ status: 409, code: 'PAYOUT_OPENING' });
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(fakes.calls).toEqual([]);
   });
 
   it.each<[unknown, string]>([
