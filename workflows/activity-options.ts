@@ -1,4 +1,9 @@
-import { proxyActivities, proxyLocalActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import {
+  proxyActivities,
+  proxyLocalActivities,
+  workflowInfo,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import { providerSyncQueue } from '../src/domain/identifiers.js';

@@ -57,7 +57,7 @@ describe('the upper-case words of pages', () => {
   const TEST_SERVERS = ['TEST_POSTGRES_URL', 'TEST_TEMPORAL_ADDRESS'];
   /** Temporal's, a file's, a shell variable's; problem codes of the API. */
   const OTHERS = [
-    'REJECT_DUPLICATE',
+    'REQUEST_CONFLICT',
     'STATE_DIRECTORY',
     'NEW_KEY',
     'CANCEL_REFUSED',

@@ -83,6 +83,11 @@ export async function resetToFirstTask(engine: TestEngine, payoutId: string): Pr
   return reset(engine, payoutId, (tasks) => tasks[0]);
 }
 
+/** As {@link resetToFirstTask}, to its last task: what came before is not done again. */
+export async function resetToLastTask(engine: TestEngine, payoutId: string): Promise<string> {
+  return reset(engine, payoutId, (tasks) => tasks.at(-1));
+}
+
 /**
  * Ends the time for the payout's deposit now, after whatever had to come before: with a short deadline a busy machine
  * would be late for it. The workflow takes the deadline over from the store when it is reset.

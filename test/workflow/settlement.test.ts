@@ -128,7 +128,7 @@ describe('a workflow that is reset to its first task goes on from the store', ()
     const paid = await engine.untilStatus(payoutId, 'paid');
     await engine.control('PATCH', '/settings', { payoutLimit: { currency: 'USDT', min: '100000' } });
     const runId = await resetToFirstTask(engine, payoutId);
-    expect(await untilEnded(payoutId, runId)).toEqual({ payoutId, status: 'paid' });
+    expect(await untilEnded(payoutId, runId)).toEqual({ payoutId, status: 'superseded' });
     await engine.control('PATCH', '/settings', { payoutLimit: { currency: 'USDT', min: '200' } });
 
     expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toEqual(paid);

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { ClaimPayoutInput, ClaimPayoutResult } from '../../activities/payouts/claim-payout.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
@@ -43,7 +43,7 @@ async function claimInStore(input: ClaimPayoutInput): Promise<ClaimPayoutResult>
   }
 }
 
-/** Messages may come before the store was asked. */
+/** Messages may come before the store was asked, a cancellation by Temporal among them. */
 export async function untilClaimed(run: PayoutRun): Promise<void> {
-  await condition(() => run.claim !== 'pending');
+  await CancellationScope.nonCancellable(() => condition(() => run.claim !== 'pending'));
 }
