@@ -1,4 +1,5 @@
 import type { WorkflowHint } from '../src/store/mirror/workflow-hints.js';
+import type { OpenPayout } from '../src/store/payouts/open-payouts.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
@@ -17,10 +18,22 @@ export interface ActivityDependencies {
   }) => Promise<unknown>;
   /** Signals the workflow of a payout. False where none runs. */
   readonly signalPayout: (hint: Pick<WorkflowHint, 'payoutId' | 'signal'>) => Promise<boolean>;
-  /** Aborted when the process is to stop: the reader of QbitPay ends, for another one to go on. */
-  readonly stopSyncing: AbortSignal;
+  readonly payoutRuns: PayoutRuns;
+  readonly supervision: SupervisionSettings;
+  /** Aborted when the process is to stop: what runs for ever ends, for another process to go on with it. */
+  readonly stopping: AbortSignal;
   /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */
   readonly dispatchWebhook: (webhookEventId: string) => Promise<void>;
+}
+
+/** What Temporal runs for payouts. */
+export interface PayoutRuns {
+  /** The status that the running workflow of each payout shows; those that none runs for are left out. */
+  readonly readShown: (payoutIds: readonly string[]) => Promise<ReadonlyMap<string, string | undefined>>;
+  /** False where one runs. */
+  readonly start: (payout: OpenPayout) => Promise<boolean>;
+  /** Tells it that the store says something else than it shows. */
+  readonly tell: (payoutId: string) => Promise<void>;
 }
 
 export interface ReconciliationSettings {
@@ -35,6 +48,13 @@ export interface SyncSettings {
   readonly intervalMs: number;
   /** How far beyond what is known a deep reading goes: objects may show late, below newer ones. */
   readonly overlapSeconds: number;
+}
+
+export interface SupervisionSettings {
+  /** How long nothing was written to a payout before its workflow is looked for. */
+  readonly minimumAgeSeconds: number;
+  /** The pause between two looks at all open payouts. */
+  readonly intervalMs: number;
 }
 
 export interface ActivitySettings {

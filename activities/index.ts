@@ -18,6 +18,7 @@ import { createPollOrder } from './payouts/poll-order.js';
 import { createPollSettlement } from './payouts/poll-settlement.js';
 import { createReconcile } from './reconciliation/reconcile.js';
 import { createPollReservation } from './payouts/poll-reservation.js';
+import { createSupervise } from './supervisor/supervise.js';
 import { createSyncProvider } from './provider/sync-provider.js';
 import { createReserveFunds } from './payouts/reserve-funds.js';
 import { createVerifyDeposit } from './deposits/verify-deposit.js';
@@ -44,6 +45,7 @@ export function createActivities(deps: ActivityDependencies) {
     reserveFunds: createReserveFunds(deps),
     pollReservation: createPollReservation(deps),
     awaitReturn: createAwaitReturn(deps),
+    supervise: createSupervise(deps),
     syncProvider: createSyncProvider(deps),
     reconcile: createReconcile(deps),
     dispatchDueWebhooks: createDispatchDueWebhooks(deps),

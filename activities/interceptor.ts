@@ -57,6 +57,7 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   reconcile: LONG_HIDDEN,
   // It beats by itself, with how far it is.
   syncProvider: HIDDEN,
+  supervise: LONG_HIDDEN,
 };
 
 const BEAT_MS = 5_000;

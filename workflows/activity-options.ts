@@ -89,6 +89,13 @@ const SYNC: ActivityOptions = {
   retry: { initialInterval: '1s', backoffCoefficient: 1 },
 };
 
+/** The supervisor: as the reader of QbitPay, in less of a hurry. */
+const SUPERVISE: ActivityOptions = {
+  ...SYNC,
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '1s', maximumInterval: '1m' },
+};
+
 /** The sweep over the webhook inbox: the next sweep is the retry. */
 const SWEEP: ActivityOptions = { startToCloseTimeout: '2m', retry: { maximumAttempts: 1 } };
 
@@ -125,6 +132,7 @@ export const allocateDeposit = proxy('allocateDeposit', STORE);
 export const assignDeposit = proxy('assignDeposit', STORE);
 
 export const reconcile = proxy('reconcile', RECONCILE, 'compare ledger and payouts with QbitPay');
+export const supervise = proxy('supervise', SUPERVISE, 'watch over open payouts');
 export const dispatchDueWebhooks = proxy('dispatchDueWebhooks', SWEEP);
 
 /** On a task queue of its own, that payouts and the reading of QbitPay never wait for each other. */

@@ -31,7 +31,7 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
     const over = new AbortController();
     const ended = AbortSignal.any([
       over.signal,
-      deps.stopSyncing,
+      deps.stopping,
       context.cancellationSignal,
       AbortSignal.timeout(ENDS_AFTER_MS),
     ]);

@@ -31,7 +31,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
 /** What answers the API's questions. */
 export interface ApiBackends {
   readonly store: ApiStore;
-  readonly payouts: PayoutGateway;
+  readonly payouts: Pick<PayoutGateway, 'open' | 'cancel' | 'decide' | 'ping'>;
   /** By which waits the payouts are carried out that the API accepts. */
   readonly payoutPolicy: PayoutPolicy;
   readonly deposits: Pick<DepositGateway, 'record' | 'assign' | 'matchAgain'>;

@@ -1,17 +1,16 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import type { ActivityDependencies } from '../../activities/dependencies.js';
+import type { ActivityDependencies, SupervisionSettings } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
-import type { Config, ConfigFor } from '../config/config.js';
+import type { ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
 import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createDepositGateway } from '../temporal/deposit-gateway.js';
-import { ensureSearchAttributes } from '../temporal/search-attribute-setup.js';
-import { ensureProviderSync, ensureSchedules } from '../temporal/schedules.js';
+import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import {
   createProviderClient,
@@ -20,6 +19,7 @@ import {
   type TemporalAccess,
 } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
+import { keepPrepared, prepareTemporal } from './temporal-upkeep.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
 export type RunningWorker = Required<RunningPart>;
@@ -30,9 +30,16 @@ export interface WorkerVariations {
   readonly providerName?: string;
   /** Where the workflows are. @default the bundle of the build */
   readonly workflowBundlePath?: string;
+  /** How the supervisor looks at open payouts. @default every 30 s, at those that were left alone for 60 s */
+  readonly supervision?: SupervisionSettings;
+  /** How often Temporal is looked at for what the engine stands on. @default once a minute */
+  readonly upkeepIntervalMs?: number;
   /** Makes the activities: the fault campaign ends processes on purpose and plants mistakes to see that they are found. */
   readonly makeActivities?: (deps: ActivityDependencies) => Activities;
 }
+
+const SUPERVISION: SupervisionSettings = { minimumAgeSeconds: 60, intervalMs: 30_000 };
+const UPKEEP_INTERVAL_MS = 60_000;
 
 /**
  * Starts a worker: connects, checks what it stands on, then takes tasks.
@@ -57,20 +64,27 @@ export async function startWorker(
   try {
     await store.claimForProvider(providerName);
     await recordOpeningBalances(store, qbitpay, logger);
-    await prepareTemporal(config, temporal, logger);
+    if ((await prepareTemporal(config, temporal, logger)).kind === 'notChecked') {
+      logger.warn('the search attributes could not be checked: see that all of them are registered');
+    }
     connection = await NativeConnection.connect(temporal.connectionOptions);
-    const syncing = new AbortController();
-    const parts = { store, qbitpay, stopSyncing: syncing.signal, ...variations };
+    const stopping = new AbortController();
+    const parts = { store, qbitpay, stopping: stopping.signal, ...variations };
     const workers = await createWorkers(config, temporal, connection, parts);
-    const stopCounting = countRequests(store, qbitpay, logger);
-    const run = Promise.all(workers.map((worker) => worker.run())).finally(stopCounting);
+    const timers = [
+      countRequests(store, qbitpay, logger),
+      keepPrepared(config, temporal, logger, variations.upkeepIntervalMs ?? UPKEEP_INTERVAL_MS),
+    ];
+    const run = Promise.all(workers.map((worker) => worker.run())).finally(() => {
+      for (const stopTimer of timers) stopTimer();
+    });
     logger.info({ taskQueue: config.temporal.taskQueue }, 'worker takes tasks');
     return {
       failed: run.then(() => new Promise<never>(() => undefined)),
       stop: async () => {
         for (const worker of workers) worker.shutdown();
-        // The reader of QbitPay would go on for as long as the others may take.
-        syncing.abort();
+        // What runs for ever would go on for as long as the others may take.
+        stopping.abort();
         await run.finally(release);
       },
     };
@@ -90,34 +104,14 @@ async function recordOpeningBalances(store: Store, qbitpay: QbitPayClient, logge
   }
 }
 
-async function prepareTemporal(
-  config: Config,
-  { client, namespace }: TemporalAccess,
-  logger: Logger,
-): Promise<void> {
-  const setup = await ensureSearchAttributes(client, namespace);
-  if (setup.kind === 'notChecked') {
-    logger.warn('the search attributes could not be checked: see that all of them are registered');
-  } else if (setup.registered.length > 0) {
-    logger.info({ registered: setup.registered }, 'search attributes registered');
-  }
-  await ensureSchedules({
-    client,
-    taskQueue: config.temporal.taskQueue,
-    webhookSweepSeconds: config.webhookSweepIntervalSeconds,
-    reconciliationSeconds: config.reconciliation.intervalSeconds,
-  });
-  await ensureProviderSync(client, config.temporal.taskQueue);
-}
-
 async function createWorkers(
   config: ConfigFor<'worker'>,
   { client, namespace }: TemporalAccess,
   connection: NativeConnection,
   parts: Omit<WorkerVariations, 'providerName'> &
-    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'stopSyncing'>,
+    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'stopping'>,
 ): Promise<readonly Worker[]> {
-  const { store, qbitpay, stopSyncing, makeActivities = createActivities } = parts;
+  const { store, qbitpay, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
   const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const { depositEventTypes } = config.qbitpay;
@@ -129,8 +123,10 @@ async function createWorkers(
       store,
       qbitpay,
       settings: toActivitySettings(config),
+      supervision,
+      payoutRuns: createPayoutGateway({ client, taskQueue }),
       signalPayout: ({ payoutId }) => deposits.signalPayout(payoutId, 'sync'),
-      stopSyncing,
+      stopping,
       startDeposit: (deposit) => deposits.startDeposit(deposit),
       dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
     }),

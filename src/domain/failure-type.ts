@@ -172,7 +172,7 @@ const TABLE = {
   PAYOUT_CLOSED: unallocated('The payout that this deposit funded was cancelled or failed.', ASSIGN),
   PAYOUT_NOT_RUNNING: unallocated(
     'The deposit belongs to an open payout whose workflow was ended from outside.',
-    'Reset the payout workflow in Temporal to its last workflow task; it goes on from the store.',
+    'Nothing: the workflow is started again by itself, and goes on from the store.',
   ),
   NO_FREE_AMOUNT: rejected(
     'So many payouts wait for this amount that no deposit amount near it is free.',

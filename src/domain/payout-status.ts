@@ -71,3 +71,5 @@ export function canTransition(from: PayoutStatus, to: PayoutStatus): boolean {
 export function isFinalStatus(status: PayoutStatus): boolean {
   return LEGAL_TRANSITIONS[status].length === 0;
 }
+
+export const FINAL_STATUSES = PAYOUT_STATUSES.filter(isFinalStatus);

@@ -1,5 +1,6 @@
 import {
   WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   type Client,
@@ -21,17 +22,19 @@ import {
   resolvePayout,
   resumePayout,
   retryPayout,
+  storeChanged,
   type Cancellation,
   type OperatorDecision,
 } from '../../workflows/payout/payout-messages.js';
 import { amountCurrency } from '../domain/currency-pair.js';
 import type { Destination } from '../domain/destination.js';
 import { FAILURE_KIND, failureTypesOfKind } from '../domain/failure-type.js';
-import { payoutWorkflowId } from '../domain/identifiers.js';
+import { payoutIdOfWorkflow, payoutWorkflowId } from '../domain/identifiers.js';
 import type { PayoutRequest } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
 import type { SearchAttributeName } from '../domain/search-attributes.js';
 import { callTemporal } from './connection.js';
+import { TemporalUnavailableError } from './temporal-unavailable-error.js';
 
 /** Every function throws a TemporalUnavailableError when it is not known whether the call took effect. */
 export type PayoutGateway = ReturnType<typeof createPayoutGateway>;
@@ -42,10 +45,12 @@ export interface PayoutGatewayOptions {
 }
 
 /** What is shown of a payout from the first moment of its workflow on; the rest it reads in the store. */
-export type StartedPayout = Pick<
+export interface StartedPayout extends Pick<
   PayoutRequest,
   'payoutId' | 'amount' | 'currency' | 'amountMode' | 'fundingCurrency'
-> & { readonly status: PayoutStatus };
+> {
+  readonly status: PayoutStatus;
+}
 
 /** What a person decided about a payout; the reason is written in its timeline. */
 export type DecisionContent = { readonly reason: string } & (
@@ -77,6 +82,8 @@ export type DecisionOutcome =
 /** How long a caller is kept waiting for the payout to be open, or for Temporal to answer at all. */
 const OPEN_TIMEOUT_MS = 3_000;
 const READ_TIMEOUT_MS = 3_000;
+const START_TIMEOUT_MS = 5_000;
+const LIST_TIMEOUT_MS = 15_000;
 /** What a person decides may have to wait for QbitPay, to read what it is about. */
 const DECISION_TIMEOUT_MS = 15_000;
 
@@ -85,7 +92,7 @@ const DECISION_TIMEOUT_MS = 15_000;
  * payout, one is started that goes on from the store.
  */
 export function createPayoutGateway(options: PayoutGatewayOptions) {
-  const { client } = options;
+  const { client, taskQueue } = options;
   return {
     /** Waits up to 3 s for the payout to be open; the store says whether it is. */
     open: (payout: StartedPayout): Promise<void> => openPayoutWorkflow(options, payout),
@@ -94,6 +101,30 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
     /** Carries out what a person decided. */
     decide: (payout: StartedPayout, decision: PayoutDecision): Promise<DecisionOutcome> =>
       sendDecision(options, payout, decision),
+    /** Starts the workflow of a payout; false where one runs. */
+    start: async (payout: StartedPayout): Promise<boolean> => {
+      const start = { ...toStartOptions(payout), taskQueue, workflowIdConflictPolicy: 'FAIL' } as const;
+      try {
+        await callTemporal(client, START_TIMEOUT_MS, () =>
+          client.workflow.start<typeof payoutWorkflow>(PAYOUT_WORKFLOW_TYPE, start),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+        throw error;
+      }
+    },
+    /** The status that each running workflow of these payouts shows. */
+    readShown: (payoutIds: readonly string[]) => readShownStatuses(client, payoutIds),
+    /** Tells a workflow, where it still runs, that the store says something else than it shows. */
+    tell: async (payoutId: string): Promise<void> => {
+      const handle = client.workflow.getHandle(payoutWorkflowId(payoutId));
+      await callTemporal(client, START_TIMEOUT_MS, () => handle.signal(storeChanged)).catch(
+        (error: unknown) => {
+          if (!(error instanceof WorkflowNotFoundError)) throw error;
+        },
+      );
+    },
     /** Rejects when Temporal cannot be reached. */
     ping: async (): Promise<void> => {
       const { namespace } = client.options;
@@ -102,6 +133,18 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
       );
     },
   };
+}
+
+async function readShownStatuses(client: Client, payoutIds: readonly string[]) {
+  const ids = payoutIds.map((payoutId) => `'${payoutWorkflowId(payoutId)}'`).join(', ');
+  const query = `ExecutionStatus = 'Running' AND WorkflowId IN (${ids})`;
+  const shown = new Map<string, string | undefined>();
+  await callTemporal(client, LIST_TIMEOUT_MS, async () => {
+    for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
+      shown.set(payoutIdOfWorkflow(workflowId) ?? '', typedSearchAttributes.get(STATUS));
+    }
+  });
+  return shown;
 }
 
 async function openPayoutWorkflow(options: PayoutGatewayOptions, payout: StartedPayout): Promise<void> {
@@ -144,7 +187,7 @@ function toStartOptions(payout: StartedPayout) {
   const { amount, currency, amountMode, fundingCurrency } = payout;
   // As the workflow itself would write them: given at the start they cost no event of the history.
   const typedSearchAttributes: SearchAttributePair[] = [
-    { key: keywordKey('PayoutStatus'), value: payout.status },
+    { key: STATUS, value: payout.status },
     { key: keywordKey('PayoutCurrency'), value: currency },
     { key: keywordKey('FundingCurrency'), value: fundingCurrency },
     { key: AMOUNT, value: Number(amount) },
@@ -159,6 +202,7 @@ function toStartOptions(payout: StartedPayout) {
 }
 
 const keywordKey = (name: SearchAttributeName) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+const STATUS = keywordKey('PayoutStatus');
 const AMOUNT = defineSearchAttributeKey(
   'PayoutAmount' satisfies SearchAttributeName,
   SearchAttributeType.DOUBLE,
@@ -196,7 +240,8 @@ async function carryOut(
       return { kind: 'refused', message: error.cause.message };
     }
     if (isFailedUpdate(error, UNREADABLE)) return { kind: 'unreadable', message: error.cause.message };
-    throw error;
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    throw new TemporalUnavailableError('the run ended before it answered', { cause: error });
   }
 }
 

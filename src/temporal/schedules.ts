@@ -1,17 +1,23 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import type { providerSyncWorkflow } from '../../workflows/index.js';
+import type { providerSyncWorkflow, supervisorWorkflow } from '../../workflows/index.js';
 import { RECONCILE_WORKFLOW_TYPE, SWEEP_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
 
-/** The workflow that keeps the mirror of QbitPay: one for each task queue, started where it does not run. */
-export async function ensureProviderSync(client: Client, taskQueue: string): Promise<void> {
-  await client.workflow.start<typeof providerSyncWorkflow>('providerSyncWorkflow', {
-    workflowId: `provider-sync/${taskQueue}`,
-    taskQueue,
-    args: [],
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    staticSummary: 'keeps the mirror of QbitPay',
-  });
+/** The workflows that run for ever: one of each for each task queue, started where it does not run. */
+export async function ensureForeverWorkflows(client: Client, taskQueue: string): Promise<void> {
+  const workflows = [
+    ['provider-sync', 'providerSyncWorkflow', 'keeps the mirror of QbitPay'],
+    ['supervisor', 'supervisorWorkflow', 'sees to it that every open payout has a workflow'],
+  ] as const;
+  for (const [kind, workflowType, staticSummary] of workflows) {
+    await client.workflow.start<typeof providerSyncWorkflow | typeof supervisorWorkflow>(workflowType, {
+      workflowId: `${kind}/${taskQueue}`,
+      taskQueue,
+      args: [],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary,
+    });
+  }
 }
 
 /**
@@ -41,7 +47,9 @@ export async function ensureSchedules(options: {
       });
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      await client.schedule.getHandle(scheduleId).update((before) => ({ ...before, spec }));
+      const schedule = client.schedule.getHandle(scheduleId);
+      const { every } = (await schedule.describe()).spec.intervals?.[0] ?? {};
+      if (every !== seconds * 1_000) await schedule.update((before) => ({ ...before, spec }));
     }
   }
 }

@@ -6,6 +6,7 @@ import { createActivityInterceptor } from '../../activities/interceptor.js';
 import type { ResolveOutcomeInput } from '../../activities/payouts/resolve-outcome.js';
 import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import type { PayoutState } from '../../activities/payout-state.js';
+import { createPayoutGateway } from '../../src/temporal/payout-gateway.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import type { ResendLimits } from '../../src/domain/resend-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
@@ -53,7 +54,9 @@ export function openAnotherWorker(
         sync: { intervalMs: 10_000, overlapSeconds: 900 },
       },
       signalPayout: () => Promise.resolve(false),
-      stopSyncing: new AbortController().signal,
+      supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
+      payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
+      stopping: new AbortController().signal,
       startDeposit: () => Promise.reject(new Error('no deposit is expected')),
       dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },

@@ -4,7 +4,12 @@ import { readConfig, type Environment } from '../../src/config/config.js';
 import { createLogger } from '../../src/config/logger.js';
 import { createTemporalAccess, type TemporalAccess } from '../../src/bin/create-parts.js';
 import { startApi } from '../../src/bin/run-api.js';
-import { installTemporalRuntime, startWorker, type RunningWorker } from '../../src/bin/run-worker.js';
+import {
+  installTemporalRuntime,
+  startWorker,
+  type RunningWorker,
+  type WorkerVariations,
+} from '../../src/bin/run-worker.js';
 import type { RunningPart } from '../../src/bin/running-part.js';
 import { choosePort, PortUnavailableError } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
@@ -34,6 +39,8 @@ export interface TestEngineOptions {
   readonly simulator?: Partial<SimulatorOptions>;
   /** @default true */
   readonly worker?: boolean;
+  /** What the worker does otherwise than one that `npm run worker` starts. */
+  readonly variations?: WorkerVariations;
   /** @default true */
   readonly webhooks?: boolean;
 }
@@ -90,7 +97,8 @@ async function startOnce(options: TestEngineOptions): Promise<TestEngine> {
     ...options.env,
   };
   try {
-    return await assemble(env, simulator, { apiUrl, databaseUrl, worker: options.worker ?? true });
+    const { worker = true, variations = {} } = options;
+    return await assemble(env, simulator, { apiUrl, databaseUrl, worker, variations });
   } catch (error) {
     // What listens would keep the test run from ending.
     await simulator.close();
@@ -101,7 +109,12 @@ async function startOnce(options: TestEngineOptions): Promise<TestEngine> {
 async function assemble(
   env: Environment,
   simulator: Simulator,
-  setting: { readonly apiUrl: string; readonly databaseUrl: string; readonly worker: boolean },
+  setting: {
+    readonly apiUrl: string;
+    readonly databaseUrl: string;
+    readonly worker: boolean;
+    readonly variations: WorkerVariations;
+  },
 ): Promise<TestEngine> {
   const temporal = createTemporalAccess(env);
   const logger = await testLogger();
@@ -115,7 +128,8 @@ async function assemble(
     apiUrl: setting.apiUrl,
     databaseUrl: setting.databaseUrl,
     logLines,
-    startWorker: async () => (worker = await startWorker(readConfig(env, 'worker'), temporal, logger)),
+    startWorker: async () =>
+      (worker = await startWorker(readConfig(env, 'worker'), temporal, logger, setting.variations)),
     stopWorker: async () => {
       await worker?.stop();
       worker = undefined;
@@ -169,12 +183,12 @@ async function testLogger(): Promise<Logger> {
 
 /** Schedules and the sync outlive their workers; on a shared server they would pile up. */
 async function deleteSchedules({ client }: TemporalAccess, taskQueue: string): Promise<void> {
-  const sync = client.workflow.getHandle(`provider-sync/${taskQueue}`);
+  const forever = ['provider-sync', 'supervisor'].map((kind) => `${kind}/${taskQueue}`);
   const scheduleIds = [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`];
   // A server that is gone took its schedules with it.
   await client.withDeadline(Date.now() + DELETE_TIMEOUT_MS, () =>
     Promise.allSettled([
-      sync.terminate(),
+      ...forever.map((workflowId) => client.workflow.getHandle(workflowId).terminate()),
       ...scheduleIds.map((scheduleId) => client.schedule.getHandle(scheduleId).delete()),
     ]),
   );

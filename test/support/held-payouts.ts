@@ -44,7 +44,7 @@ export function useScenarioThatHolds(): { readonly scenario: Scenario; readonly 
   return { scenario, held: createHeldPayouts(scenario) };
 }
 
-function createHeldPayouts(scenario: Scenario): HeldPayouts {
+export function createHeldPayouts(scenario: Scenario): HeldPayouts {
   const { provider } = scenario;
   const held: HeldPayouts = {
     as: async (reason, prepare = () => undefined, changes = {}) => {

@@ -32,13 +32,15 @@ export interface ScenarioProvider {
 }
 
 /** The engine of all tests of a file, or of a block; after each test QbitPay is as it was, and the books balance. */
-export function useScenario(options: TestEngineOptions = {}): Scenario {
+export function useScenario(options: TestEngineOptions | (() => Promise<TestEngineOptions>) = {}): Scenario {
   let engine: TestEngine;
   let proxy: ProviderProxy;
   beforeAll(async () => {
-    ({ engine, proxy } = await startEngineBehindProxy(options));
+    const chosen = typeof options === 'function' ? await options() : options;
+    ({ engine, proxy } = await startEngineBehindProxy(chosen));
   });
-  afterAll(() => engine.stop());
+  // What did not start is not there to be stopped.
+  afterAll(() => (engine as TestEngine | undefined)?.stop());
   afterEach(async () => {
     await scenario.provider.heal();
     await engine.control('DELETE', '/outcomes');

@@ -15,6 +15,14 @@ export interface PayoutWorkflowInput {
   readonly maker?: string;
   /** What is left out has its default. */
   readonly policy?: Partial<PayoutPolicy>;
+  /** What the run before this one had not read yet, where its history became too long. */
+  readonly unread?: UnreadHints;
+}
+
+/** How many signals came that no reading has answered yet. */
+export interface UnreadHints {
+  readonly events: number;
+  readonly releases: number;
 }
 
 export interface PayoutWorkflowResult {
@@ -39,6 +47,9 @@ export const balanceReleased = defineSignal('balanceReleased');
 
 /** Something changed at the provider: a reason to read, never evidence. */
 export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
+
+/** The store says something else of the payout than its workflow shows: a reason to look there. */
+export const storeChanged = defineSignal('storeChanged');
 
 /** Answers when the payout is open, or has ended. */
 export const openPayout = defineUpdate<{

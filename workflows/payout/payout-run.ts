@@ -1,5 +1,7 @@
 import {
+  allHandlersFinished,
   CancellationScope,
+  continueAsNew,
   isCancellation,
   setCurrentDetails,
   sleep,
@@ -16,7 +18,7 @@ import { awaitProvider } from '../activity-options.js';
 import { failureTypeOf, refusal, retryAfterMsOf } from '../failures.js';
 import { createPublisher } from '../visibility.js';
 import { wakeWaiting } from '../wake-up.js';
-import type { PayoutWorkflowInput } from './payout-messages.js';
+import type { PayoutWorkflowInput, PayoutWorkflowResult } from './payout-messages.js';
 
 /** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
 export interface PayoutRun {
@@ -32,6 +34,8 @@ export interface PayoutRun {
   readonly scope: CancellationScope;
   /** The step that runs; a person's decision ends it. */
   step: CancellationScope;
+  /** The step does nothing itself: what others do, or decide, ends it. */
+  isWaiting: boolean;
   readonly publish: ReturnType<typeof createPublisher>;
   /** The store's status, as the last activity answered it. */
   status: PayoutStatus;
@@ -53,7 +57,7 @@ export interface PayoutRun {
 
 /** @throws ApplicationFailure INVALID_REQUEST when the input cannot even be shown */
 export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
-  const { maker = 'unknown', policy = {} } = input;
+  const { maker = 'unknown', policy = {}, unread } = input;
   const request = input.request ?? null;
   return {
     payoutId: readPayoutId(request, workflowInfo().workflowId),
@@ -67,6 +71,7 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
       parent: new CancellationScope({ cancellable: false }),
     }),
     step: new CancellationScope(),
+    isWaiting: false,
     publish: createPublisher(),
     status: PAYOUT_STATUS.OPENING,
     waitsFor: WAITS_FOR.opening,
@@ -75,8 +80,8 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     depositAllocated: false,
     providerPayoutId: null,
     isReturnPending: false,
-    unreadEvents: 0,
-    unreadReleases: 0,
+    unreadEvents: unread?.events ?? 0,
+    unreadReleases: unread?.releases ?? 0,
   };
 }
 
@@ -179,12 +184,25 @@ function describeRun(run: PayoutRun): string {
   return lines.join('\n\n');
 }
 
+/** The history of this run is so long that Temporal suggests to go on in a new one, and nobody waits for an answer of it. */
+export function isHistoryLong(): boolean {
+  return workflowInfo().continueAsNewSuggested && allHandlersFinished();
+}
+
+/** Goes on in a new run, with a history of its own, where it is time for that: all else that it has to know is in the store. */
+export async function continueIfLong(run: PayoutRun): Promise<void> {
+  if (!isHistoryLong()) return;
+  const unread = { events: run.unreadEvents, releases: run.unreadReleases };
+  await continueAsNew<(input: PayoutWorkflowInput) => Promise<PayoutWorkflowResult>>({ unread });
+}
+
 /**
  * Calls an activity until it answers. What its own retries did not overcome (an outage, a refused key) is
  * shown as the reason for waiting; when the provider answers again, the call is made again.
  */
 export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
+    await continueIfLong(run);
     try {
       const answer = await call();
       showWaiting(run, null);

@@ -5,6 +5,7 @@ import {
   condition,
   isCancellation,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { isText } from '../../src/domain/field-problems.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
@@ -27,11 +28,12 @@ import {
   getStatus,
   openPayout,
   payoutEvent,
+  storeChanged,
   type Cancellation,
   type PayoutWorkflowInput,
   type PayoutWorkflowResult,
 } from './payout-messages.js';
-import { createPayoutRun, show, type PayoutRun } from './payout-run.js';
+import { continueIfLong, createPayoutRun, isHistoryLong, show, type PayoutRun } from './payout-run.js';
 
 /**
  * One payout from request to settlement. Each status has one step; a step ends by taking over the status that the
@@ -69,10 +71,13 @@ function showNotCancelled(run: PayoutRun, why: string): void {
 
 type Step = (run: PayoutRun) => Promise<void>;
 
+/** In these a payout waits for others: to end them loses nothing. */
+const WAITS: readonly Step[] = [awaitDeposit, awaitBalance, awaitSettlement, awaitPerson];
+
 /** What to do in each status, until it is another one. */
 const STEPS: Readonly<Partial<Record<PayoutStatus, Step>>> = {
   [PAYOUT_STATUS.OPENING]: open,
-  [PAYOUT_STATUS.AWAITING_DEPOSIT]: (run) => (run.depositAllocated ? convertOrPay(run) : awaitDeposit(run)),
+  [PAYOUT_STATUS.AWAITING_DEPOSIT]: awaitDeposit,
   [PAYOUT_STATUS.AWAITING_BALANCE]: awaitBalance,
   [PAYOUT_STATUS.CONVERTING]: convertOrPay,
   [PAYOUT_STATUS.PAYING]: pay,
@@ -81,13 +86,18 @@ const STEPS: Readonly<Partial<Record<PayoutStatus, Step>>> = {
 };
 
 function nextStep(run: PayoutRun): Step | undefined {
-  return run.claim === 'superseded' ? undefined : STEPS[run.status];
+  if (run.claim === 'superseded') return undefined;
+  const isFunded = run.status === PAYOUT_STATUS.AWAITING_DEPOSIT && run.depositAllocated;
+  return isFunded ? convertOrPay : STEPS[run.status];
 }
 
 async function runSteps(run: PayoutRun): Promise<void> {
   try {
     await run.scope.run(async () => {
-      for (let step = nextStep(run); step !== undefined; step = nextStep(run)) await runStep(run, step);
+      for (let step = nextStep(run); step !== undefined; step = nextStep(run)) {
+        await continueIfLong(run);
+        await runStep(run, step);
+      }
     });
   } catch (error) {
     // A cancellation that the store accepted ends the steps; it has set the status before.
@@ -100,11 +110,29 @@ async function runSteps(run: PayoutRun): Promise<void> {
 async function runStep(run: PayoutRun, step: Step): Promise<void> {
   const scope = new CancellationScope();
   run.step = scope;
+  run.isWaiting = WAITS.includes(step);
+  if (run.isWaiting) endWhenLong(scope);
   try {
     await scope.run(() => step(run));
   } catch (error) {
     if (!isCancellation(error) || run.scope.consideredCancelled) throw error;
   }
+}
+
+function endWhenLong(scope: CancellationScope): void {
+  condition(isHistoryLong).then(
+    () => scope.cancel(),
+    () => undefined,
+  );
+}
+
+/** Takes over what the store says. A wait ends by it; a step that works asks the store by itself. */
+async function lookIntoStore(run: PayoutRun): Promise<void> {
+  await untilClaimed(run);
+  const { status, holdReason } = run;
+  await claim(run);
+  const isNews = run.status !== status || run.holdReason !== holdReason || run.claim === 'superseded';
+  if (isNews && run.isWaiting) run.step.cancel();
 }
 
 function handleMessages(run: PayoutRun): void {
@@ -117,8 +145,10 @@ function handleMessages(run: PayoutRun): void {
   setHandler(payoutEvent, () => {
     run.unreadEvents += 1;
   });
+  setHandler(storeChanged, () => lookIntoStore(run));
   setHandler(openPayout, async () => {
-    await condition(() => run.status !== PAYOUT_STATUS.OPENING || run.claim === 'superseded');
+    const isOver = (): boolean => run.claim === 'superseded' || workflowInfo().continueAsNewSuggested;
+    await condition(() => run.status !== PAYOUT_STATUS.OPENING || isOver());
     return { status: run.status, deposit: run.deposit };
   });
   setHandler(

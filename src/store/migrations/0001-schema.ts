@@ -64,6 +64,8 @@ create table payouts (
   -- Nobody can take on a payout that is held for a reason unknown.
   check (status <> 'held' or hold_reason is not null));
 create index payouts_by_status on payouts (status, sequence desc);
+create index payouts_open on payouts (sequence)
+  where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected');
 create index payouts_awaiting_balance on payouts (sequence) where status = 'awaiting_balance';
 
 -- Written by every migration from the table in the domain: a bug, or a person with psql, cannot revive an ended payout.
@@ -212,6 +214,8 @@ create table provider_payouts (
   recorded_at timestamptz not null default clock_timestamp(),
   read_at timestamptz not null default clock_timestamp());
 create index provider_payouts_by_payout on provider_payouts (payout_id);
+create index provider_payouts_not_returned on provider_payouts (payout_id)
+  where status in ('failed', 'cancelled') and returned_at is null;
 `;
 
 const MIRROR = `

@@ -2,6 +2,7 @@ import type { StoreDatabase } from '../database.js';
 import { accept, claim } from './acceptance.js';
 import { closeFunding, openForDeposit, openFromBalance } from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
+import { readOpenPayouts, readReturningPayouts } from './open-payouts.js';
 import {
   findPayout,
   findPayoutIdByProviderId,
@@ -23,6 +24,8 @@ export function createPayouts(db: StoreDatabase) {
     readPayoutState: readPayoutState.bind(null, db),
     findPayoutIdByProviderId: findPayoutIdByProviderId.bind(null, db),
     listPayouts: listPayouts.bind(null, db),
+    readOpenPayouts: readOpenPayouts.bind(null, db),
+    readReturningPayouts: readReturningPayouts.bind(null, db),
     readTimeline: readTimeline.bind(null, db),
     openForDeposit: openForDeposit.bind(null, db),
     openFromBalance: openFromBalance.bind(null, db),

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
-import { isFinalStatus, PAYOUT_STATUSES } from '../../domain/payout-status.js';
+import { FINAL_STATUSES } from '../../domain/payout-status.js';
 import { addToGroup } from '../../domain/provider-objects.js';
 import { FAILED_OR_CANCELLED, type ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
@@ -42,8 +42,6 @@ async function readStoreSnapshot(
 
 /** The provider's clock and the store's are never a day apart. */
 const CLOCK_MARGIN_MS = 86_400_000;
-
-const FINAL_STATUSES = PAYOUT_STATUSES.filter(isFinalStatus);
 
 type Attempt = StoreSnapshot['attempts'][number];
 

@@ -1,0 +1,30 @@
+import { describePayout } from '../support/payout-workflows.js';
+import { useScenario } from '../support/scenario.js';
+import { runConcurrently } from '../support/test-store.js';
+
+const scenario = useScenario();
+
+/** A run takes 2,000 updates at most. */
+const CANCELS = 3_000;
+/** Fewer than may be under way at once. */
+const AT_ONCE = 8;
+
+test('however often a cancellation is refused, a payout takes other operations, and is paid', async () => {
+  const payout = await scenario.payout().inTransit();
+  const { runId } = await describePayout(scenario.engine, payout.id);
+  const statuses = await runConcurrently(
+    Array.from({ length: CANCELS }, () => async () => (await payout.cancel()).status),
+    AT_ONCE,
+  );
+  const isFailure = (line: string): boolean =>
+    line.includes('"level":"error"') && !line.includes('TemporalUnavailableError');
+  expect(scenario.engine.logLines.filter(isFailure)).toEqual([]);
+  // A run that ends just then tells its callers to repeat what they asked.
+  expect(statuses.filter((status) => status !== 409 && status !== 503)).toEqual([]);
+  expect(statuses.filter((status) => status === 503).length).toBeLessThan(CANCELS / 100);
+  expect((await describePayout(scenario.engine, payout.id)).runId).not.toBe(runId);
+  await payout.decide('hold');
+  await payout.decide('resume');
+  await payout.advance('paid');
+  await payout.isPaidOnce();
+}, 400_000);

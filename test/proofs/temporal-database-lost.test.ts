@@ -1,0 +1,180 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
+import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
+import type { StateDirectory } from '../../src/embedded/state-directory.js';
+import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
+import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
+import { createHeldPayouts } from '../support/held-payouts.js';
+import { describePayout } from '../support/payout-workflows.js';
+import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { ALWAYS, useScenario } from '../support/scenario.js';
+import type { ScenarioPayout } from '../support/scenario-payout.js';
+import { untilAnswer } from '../support/until-answer.js';
+
+/** There are twelve kinds. */
+const PAYOUTS_OF_EACH_KIND = 1;
+const TIMEOUT_MS = 180_000 + PAYOUTS_OF_EACH_KIND * 60_000;
+
+let stateDirectory: StateDirectory;
+let server: TemporalDevServer;
+
+async function startTemporal(
+  searchAttributes: Partial<typeof SEARCH_ATTRIBUTES>,
+  port?: number,
+): Promise<void> {
+  server = await startTemporalDevServer({
+    cliPath: await ensureTemporalCli(),
+    stateDirectory: stateDirectory.path,
+    searchAttributes,
+    log: recordLog(),
+    ...(port === undefined ? {} : { port }),
+  });
+}
+
+const scenario = useScenario(async () => {
+  stateDirectory = await openTemporaryStateDirectory();
+  await startTemporal(SEARCH_ATTRIBUTES);
+  return {
+    env: {
+      TEMPORAL_ADDRESS: server.address,
+      UNKNOWN_OUTCOME_WAIT_SECONDS: '0',
+      ABSENCE_CHECKS: '1',
+      ON_FAILED_ATTEMPT: 'hold',
+    },
+    variations: { supervision: { minimumAgeSeconds: 1, intervalMs: 200 }, upkeepIntervalMs: 500 },
+  };
+});
+afterAll(async () => {
+  await server.stop();
+  await stateDirectory.remove();
+}, TIMEOUT_MS);
+
+/** How a payout of each kind comes to where it is when Temporal loses its database, and how it ends after that. */
+interface Kind {
+  readonly prepare: () => Promise<ScenarioPayout>;
+  readonly end: (payout: ScenarioPayout) => Promise<unknown>;
+}
+
+const held = createHeldPayouts(scenario);
+
+const delayed = async (endpoint: string, status: string): Promise<ScenarioPayout> => {
+  const payout = scenario.payout();
+  await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
+  await payout.funded();
+  await payout.until((shown) => shown.status === status && shown.holdReason === 'RATE_LIMITED');
+  return payout;
+};
+const endsAsPaid = (payout: ScenarioPayout): Promise<unknown> => payout.isPaidOnce();
+const isDecided =
+  (operation: string, more: object = {}) =>
+  async (payout: ScenarioPayout): Promise<void> => {
+    await payout.decide(operation, more);
+    await payout.isPaidOnce();
+  };
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  waiting: {
+    prepare: () => scenario.payout().open(),
+    end: async (payout) => (await payout.fund()).isPaidOnce(),
+  },
+  'held, resumed': {
+    prepare: () => held.byOperator(),
+    end: async (payout) => {
+      await payout.decide('resume');
+      await payout.fund();
+      await payout.isPaidOnce();
+    },
+  },
+  'held, cancelled': {
+    prepare: () => held.byOperator(),
+    end: async (payout) => {
+      expect((await payout.cancel()).status).toBe(200);
+      await payout.hasEnded('cancelled');
+    },
+  },
+  'refused, retried': { prepare: () => held.refusedDestination(), end: isDecided('retry') },
+  'refused, cancelled': {
+    prepare: () => held.refusedDestination(),
+    end: (payout) => payout.cancelReleasing('CNY'),
+  },
+  'unknown, sent again': {
+    prepare: () => held.unsent(PAYOUTS),
+    end: isDecided('resolve', { action: 'resend' }),
+  },
+  'unknown, closed': {
+    prepare: () => held.unsent(PAYOUTS),
+    end: async (payout) => {
+      await payout.decide('resolve', { action: 'close' });
+      await payout.isClosed();
+    },
+  },
+  'failed attempt, retried': {
+    prepare: () => held.failed(),
+    end: async (payout) => {
+      await payout.retryWhenMoneyIsBack();
+      await payout.isPaidOnce();
+    },
+  },
+  converting: { prepare: () => delayed(ORDERS, 'converting'), end: endsAsPaid },
+  paying: { prepare: () => delayed(PAYOUTS, 'paying'), end: endsAsPaid },
+  'in transit': {
+    prepare: () => scenario.payout().inTransit(),
+    end: async (payout) => {
+      await payout.advance('paid');
+      await payout.isPaidOnce();
+    },
+  },
+  // The last ones: from here on there is no usable price.
+  'funded, without a price': {
+    prepare: async () => {
+      const payout = await scenario.payout().open();
+      await setPrice('6.5');
+      await payout.fund();
+      await payout.until(({ deposit }) => deposit.missing === '0.000000', 'funded');
+      return payout;
+    },
+    end: endsAsPaid,
+  },
+};
+
+const setPrice = (bid: string): Promise<unknown> =>
+  scenario.engine.control('POST', '/price', { symbol: 'USDT/CNY', bid, ask: '7.5' });
+
+/** The server forgets everything: workflows, schedules, search attributes. */
+async function loseTemporalDatabase(): Promise<void> {
+  const port = Number(server.address.split(':')[1]);
+  await server.stop();
+  const files = (await readdir(stateDirectory.path)).filter((name) => name.startsWith('temporal.db'));
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) await rm(join(stateDirectory.path, file));
+  await startTemporal({}, port);
+}
+
+test(
+  'Temporal loses its database: payouts in every step go on by themselves, every operation works, none is paid twice',
+  async () => {
+    const { engine } = scenario;
+    const carried: [string, Kind, ScenarioPayout][] = [];
+    for (const [name, kind] of Object.entries(KINDS)) {
+      for (let count = 0; count < PAYOUTS_OF_EACH_KIND; count += 1) {
+        if (count > 0) await setPrice('6.97');
+        carried.push([name, kind, await kind.prepare()]);
+      }
+    }
+
+    await loseTemporalDatabase();
+    for (const [name, , { id }] of carried) {
+      await untilAnswer(
+        () => describePayout(engine, id).catch(() => undefined),
+        (description) => description?.status.name === 'RUNNING',
+        `a workflow of the payout that is ${name}`,
+      );
+    }
+    await setPrice('6.97');
+    await scenario.provider.heal();
+    for (const [, { end }, payout] of carried) await end(payout);
+    for (const [, , payout] of carried) expect((await payout.living()).length).toBeLessThanOrEqual(1);
+  },
+  TIMEOUT_MS,
+);
