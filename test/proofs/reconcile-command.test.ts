@@ -116,10 +116,13 @@ describe('npm run reconcile', () => {
 
   test('code 2 and one line when QbitPay refuses the key or does not answer', async () => {
     expectRefused(await reconcile({ QBITPAY_API_KEY: 'not-the-key' }), /QbitPay|key|authenticat/i);
-    await engine.control('POST', '/faults', { kind: 'status', endpoint: '*', status: 503 });
+    // The sync of the worker meets them as well.
+    await engine.control('POST', '/faults', { kind: 'status', endpoint: '*', status: 503, times: 10_000 });
     expectRefused(await reconcile(), /503|QbitPay/);
-    await engine.control('POST', '/faults', { kind: 'resetBeforeEffect', endpoint: '*' });
+    await engine.control('DELETE', '/faults');
+    await engine.control('POST', '/faults', { kind: 'resetBeforeEffect', endpoint: '*', times: 10_000 });
     expectRefused(await reconcile(), /QbitPay/);
+    await engine.control('DELETE', '/faults');
     expect((await reconcile()).code).toBe(0);
   });
 
