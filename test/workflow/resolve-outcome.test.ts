@@ -63,6 +63,20 @@ async function loseAnswer(
   await orderFault(engine, 'resetAfterEffect', ENDPOINTS[operation], { externalOrderId: payoutId });
   await startDirectly(engine, payoutRequest({ payoutId }), policy);
   await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+  await untilSent(operation, payoutId);
+}
+
+/** The sync reads the lists as well: that they were read says nothing of the request. */
+async function untilSent(operation: Operation, payoutId: string): Promise<void> {
+  await untilAnswer(
+    () =>
+      database.query(
+        `select 1 from provider_requests where state in ('unknown', 'accepted') and operation = $1 and external_order_id = $2`,
+        [operation, payoutId],
+      ),
+    ({ rowCount }) => rowCount === 1,
+    'the request sent, and its answer lost',
+  );
 }
 
 async function expectPaidOnce(payoutId: string): Promise<Json> {
@@ -461,6 +475,7 @@ describe('nothing is sent twice while an outcome is not known', () => {
     const hidden = await hide('payout', payoutId);
     await startDirectly(engine, payoutRequest({ payoutId }), PATIENT);
     await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
+    await untilSent('payout', payoutId);
     await untilRead(hidden, 1);
     await engine.stopWorker();
     const other = openAnotherWorker(engine);
