@@ -34,32 +34,29 @@ const LIST_PROBLEM = {
   ENDLESS: 'LIST_ENDLESS',
 } as const;
 
-export interface Walk {
-  /** Null: it came to where it was enough, or to the end. */
-  readonly problem: string | null;
-  readonly hasEnded: boolean;
-}
-
 /** 10 million objects. */
 const MAX_PAGES = 100_000;
 
-export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
+/** Null: it came to where it was enough, or to the end of the list. Else why not. */
+export async function walkList(
+  parts: ReadingParts,
+  list: ProviderList,
+  options: WalkOptions,
+): Promise<string | null> {
   const seen = new Set<string>();
   const hadObjects = options.status === undefined && (await parts.store.mirror.hasObjects(list.kind));
   let hasKnown = options.startingAfter != null;
   let cursor = options.startingAfter ?? undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const read = await readPage(parts, list, options, cursor, seen);
-    if (read.isEmpty) {
-      return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, hasEnded: true };
-    }
+    if (read.isEmpty) return hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null;
     const last = read.objects.at(-1);
-    if (last === undefined) return { problem: LIST_PROBLEM.STUCK, hasEnded: false };
+    if (last === undefined) return LIST_PROBLEM.STUCK;
     hasKnown ||= read.objects.some(({ isKnown }) => isKnown);
-    if (options.isEnough(read.objects)) return { problem: null, hasEnded: false };
+    if (options.isEnough(read.objects)) return null;
     cursor = last.providerId;
   }
-  return { problem: LIST_PROBLEM.ENDLESS, hasEnded: false };
+  return LIST_PROBLEM.ENDLESS;
 }
 
 /** One page without what this walk has shown before: pages shift while they are read. */

@@ -9,7 +9,7 @@ import {
 } from '../../src/qbitpay/errors.js';
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { SyncSettings } from '../dependencies.js';
-import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
+import { walkList, type ReadingParts, type WalkedObject } from './list-reading.js';
 import type { ProviderList } from './provider-list.js';
 
 /** One sync: what QbitPay shows becomes what the mirror shows. */
@@ -97,9 +97,9 @@ async function syncList(
 ): Promise<string | null> {
   const isDeep = beganAt.getTime() - (state.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
   const isFirst = state.backfilledAt === null;
-  let walk: Walk;
+  let problem: string | null;
   try {
-    walk = await (isFirst
+    problem = await (isFirst
       ? walkList(parts, list, { ...(await firstReading(parts, list)), startingAfter: state.backfillCursor })
       : walkList(parts, list, { isEnough: isDeep ? untilLongKnown(parts.settings) : untilKnown }));
   } catch (error) {
@@ -107,7 +107,6 @@ async function syncList(
     await parts.reader.noteList(list.kind, { isOffered: false, problem: null });
     return null;
   }
-  const { problem } = walk;
   if (problem !== null) {
     await parts.reader.noteList(list.kind, { problem });
     return `${list.kind}: ${problem}`;
@@ -161,7 +160,7 @@ async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): P
     });
     const oldest = OPEN_OBJECT_AGES.find((age) => !due.includes(age) && age.fromMs > 0);
     const filter = { isIgnored: false };
-    const { problem } = await walkList(parts, list, {
+    const problem = await walkList(parts, list, {
       status,
       isEnough: (page) => {
         // A filter that is ignored shows all there is: the objects are then read one by one.

@@ -166,7 +166,6 @@ export interface StoreSchema {
   };
 }
 
-export type ProviderObjectRow = Selectable<ProviderObjectTable>;
 export type PayoutRow = Selectable<PayoutTable>;
 export type DepositRow = Selectable<DepositTable>;
 export type InboxRow = Selectable<WebhookInboxTable>;

@@ -4,7 +4,6 @@ import { recordBalanceReading } from '../ledger/provider-account.js';
 import type { ObjectKind } from '../schema.js';
 import {
   countObjects,
-  findObject,
   findStaleOpen,
   hasObjects,
   hintOwners,
@@ -42,7 +41,6 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     readClock: readClock.bind(null, db),
     readLists: readLists.bind(null, db),
     readStatus: readStatus.bind(null, db),
-    findObject: findObject.bind(null, db),
     findStaleOpen: findStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
     wishForSync: wishForSync.bind(null, db),

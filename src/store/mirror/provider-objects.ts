@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
-import { type ObjectKind, type ProviderObjectRow } from '../schema.js';
+import type { ObjectKind } from '../schema.js';
 import { hintPayouts } from './workflow-hints.js';
 
 /** What QbitPay's API showed last of each of its objects. */
@@ -132,20 +132,6 @@ export async function hintOwners(
     rows.map(({ payoutId }) => payoutId),
     'payoutEvent',
   );
-}
-
-/** Undefined where no reading has shown it yet. */
-export function findObject(
-  db: StoreDatabase,
-  kind: ObjectKind,
-  providerId: string,
-): Promise<ProviderObjectRow | undefined> {
-  return db
-    .selectFrom('provider_objects')
-    .selectAll()
-    .where('kind', '=', kind)
-    .where('provider_id', '=', providerId)
-    .executeTakeFirst();
 }
 
 /**
