@@ -1,21 +1,16 @@
+import type { DepositProof } from '../src/store/deposits/deposit-intake.js';
 import type { WorkflowHint } from '../src/store/mirror/workflow-hints.js';
 import type { OpenPayout } from '../src/store/payouts/open-payouts.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { ResendLimits } from '../src/domain/resend-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
-import type { DepositNotice } from './deposits/deposit-notice.js';
 
 /** What activities work with; put together in src/bin only. */
 export interface ActivityDependencies {
   readonly store: Store;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
-  /** Starts the workflow of a deposit that nobody announced. */
-  readonly startDeposit: (deposit: {
-    readonly depositKey: string;
-    readonly notice: DepositNotice;
-  }) => Promise<unknown>;
   /** Signals the workflow of a payout. False where none runs. */
   readonly signalPayout: (hint: Pick<WorkflowHint, 'payoutId' | 'signal'>) => Promise<boolean>;
   readonly payoutRuns: PayoutRuns;
@@ -61,7 +56,7 @@ export interface ActivitySettings {
   readonly feeSide: FeeSide;
   /** Network of the account's address, by currency. */
   readonly networks: Readonly<Record<string, string>>;
-  readonly depositProof: 'balance_transaction' | 'available';
+  readonly depositProof: DepositProof;
   readonly reconciliation: ReconciliationSettings;
   readonly sync: SyncSettings;
   /** A request that was proven absent is sent again by itself up to this. */

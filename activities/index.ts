@@ -1,5 +1,3 @@
-import { createAllocateDeposit } from './deposits/allocate-deposit.js';
-import { createAssignDeposit } from './deposits/assign-deposit.js';
 import { createAwaitProvider } from './provider/await-provider.js';
 import { createAwaitReturn } from './payouts/await-return.js';
 import { createClaimPayout } from './payouts/claim-payout.js';
@@ -20,8 +18,8 @@ import { createReconcile } from './reconciliation/reconcile.js';
 import { createPollReservation } from './payouts/poll-reservation.js';
 import { createSupervise } from './supervisor/supervise.js';
 import { createSyncProvider } from './provider/sync-provider.js';
+import { createReadMissingDeposit } from './payouts/read-missing-deposit.js';
 import { createReserveFunds } from './payouts/reserve-funds.js';
-import { createVerifyDeposit } from './deposits/verify-deposit.js';
 
 /** Every effect of the engine's workflows: one API call or one booking each, under the name the Temporal UI shows. */
 export function createActivities(deps: ActivityDependencies) {
@@ -39,9 +37,7 @@ export function createActivities(deps: ActivityDependencies) {
     closeFunding: createCloseFunding(deps),
     holdPayout: createHoldPayout(deps),
     operatePayout: createOperatePayout(deps),
-    verifyDeposit: createVerifyDeposit(deps),
-    allocateDeposit: createAllocateDeposit(deps),
-    assignDeposit: createAssignDeposit(deps),
+    readMissingDeposit: createReadMissingDeposit(deps),
     reserveFunds: createReserveFunds(deps),
     pollReservation: createPollReservation(deps),
     awaitReturn: createAwaitReturn(deps),

@@ -47,13 +47,11 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   // These work with the store alone.
   claimPayout: HIDDEN,
   holdPayout: HIDDEN,
+  readMissingDeposit: HIDDEN,
   reserveFunds: HIDDEN,
   pollReservation: HIDDEN,
-  allocateDeposit: HIDDEN,
-  assignDeposit: HIDDEN,
   dispatchDueWebhooks: HIDDEN,
   // No payout waits for these.
-  verifyDeposit: HIDDEN,
   reconcile: LONG_HIDDEN,
   // It beats by itself, with how far it is.
   syncProvider: HIDDEN,

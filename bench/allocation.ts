@@ -109,19 +109,25 @@ async function runOn<T>(url: string, use: (client: pg.Client) => Promise<T>): Pr
   }
 }
 
-/** Opens payouts and records their deposits; what is timed is that each deposit is given to its payout. */
+/** Opens payouts and announces their deposits; what is timed is that each is booked and given to its payout. */
 async function measure(store: Store, round: number): Promise<number> {
   const names = Array.from({ length: ALLOCATIONS_PER_ROUND }, (_, index) => `round-${round}-${index}`);
-  await forAll(names, (name) => openWithDeposit(store, name));
+  await forAll(names, (name) => openWithNotice(store, name));
+  await store.mirror.openAccount({ balances: [], transactions: [], readAt: await store.mirror.readClock() });
+  const reader = store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction');
   const startedAt = performance.now();
   await forAll(names, async (name) => {
-    const outcome = await store.deposits.allocateDeposit(`dep-${name}`);
-    if (outcome.kind !== 'allocated') throw new Error(`${name} was ${outcome.kind}`);
+    const { deposit } = await store.payouts.getPayout(name);
+    if (deposit === null) throw new Error(`${name} was not opened`);
+    await reader.recordPage('transaction', {
+      objects: [toTransaction(name, deposit)],
+      readAt: await store.mirror.readClock(),
+    });
   });
   return names.length / ((performance.now() - startedAt) / 1_000);
 }
 
-async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
+async function openWithNotice(store: Store, payoutId: string): Promise<void> {
   const request: PayoutRequest = {
     payoutId,
     amount: '5000.00',
@@ -140,18 +146,29 @@ async function openWithDeposit(store: Store, payoutId: string): Promise<void> {
     estimatedPrice: '7',
     minimum: null,
   });
-  const expected = opened?.deposit ?? null;
-  if (expected === null) throw new Error(`${payoutId} was not opened`);
-  const depositKey = `dep-${payoutId}`;
-  const { currency, amount } = expected;
-  const names = { depositKey, providerDepositId: depositKey, txHash: `0x${payoutId}` };
-  await store.deposits.recordVerifiedDeposit({
-    ...names,
+  if (opened?.deposit == null) throw new Error(`${payoutId} was not opened`);
+  const { currency, amount } = opened.deposit;
+  const names = { providerDepositId: `dep-${payoutId}`, txHash: `0x${payoutId}` };
+  await store.deposits.noteDeposit({ ...names, currency, amount, address: '0xA' });
+}
+
+function toTransaction(
+  payoutId: string,
+  { currency, amount }: { readonly currency: string; readonly amount: string },
+) {
+  return {
+    kind: 'transaction',
+    providerId: `bt-${payoutId}`,
+    externalOrderId: null,
+    source: `dep-${payoutId}`,
+    type: 'deposit',
+    status: 'available',
     currency,
     amount,
-    address: '0xA',
-    proof: `bt-${payoutId}`,
-  });
+    content: { createdAt: new Date().toISOString() },
+    problem: null,
+    isOpen: false,
+  } as const;
 }
 
 async function forAll(names: readonly string[], run: (name: string) => Promise<void>): Promise<void> {

@@ -1,5 +1,4 @@
 /** The entry of the workflow bundle: everything exported here is a registered workflow. */
-export { depositWorkflow } from './deposit-workflow.js';
 export { payoutWorkflow } from './payout/payout-workflow.js';
 export { providerSyncWorkflow } from './provider-sync-workflow.js';
 export { reconcileWorkflow } from './reconcile-workflow.js';

@@ -9,6 +9,7 @@ import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { readState, type PayoutState } from '../payout-state.js';
+import { ensureAccountOpened } from '../provider/account-opening.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
@@ -56,6 +57,8 @@ async function openPayout(
   if (wallet === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
   const network = settings.networks[request.fundingCurrency];
   if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
+  // A deposit that came before the opening balance is read would be part of it.
+  await ensureAccountOpened({ store, qbitpay });
   const opened = await store.payouts.openForDeposit(payoutId, {
     ...terms,
     network,

@@ -6,7 +6,7 @@ import type { ListPage, ProviderList } from './provider-list.js';
 /** Reads a list of QbitPay page by page, newest first, and writes each page before it asks for the next. */
 
 export interface ReadingParts {
-  readonly store: Pick<Store, 'mirror' | 'ledger'>;
+  readonly store: Store;
   readonly reader: MirrorReader;
   /** Called after each page; throws to end the reading. */
   readonly onPage: () => void;

@@ -8,7 +8,7 @@ export class BalancesMovingError extends Error {
   override readonly name = 'BalancesMovingError';
 
   constructor() {
-    super(`the balances did not stand still in ${STANDSTILL_ATTEMPTS} readings; try again`);
+    super('the balances did not stand still while they were read; try again');
   }
 }
 

@@ -44,7 +44,7 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
       const parts: SyncParts = {
         store,
         qbitpay,
-        reader: store.mirror.asReader(generation),
+        reader: store.mirror.asReader(generation, settings.depositProof),
         lists: createProviderLists(qbitpay),
         settings: settings.sync,
         sweptAtMs: new Map(),

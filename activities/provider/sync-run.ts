@@ -1,6 +1,6 @@
 import { OPEN_OBJECT_AGES } from '../../src/store/mirror/provider-objects.js';
-import type { ListState, SyncWish } from '../../src/store/mirror/sync-state.js';
-import type { ObjectKind } from '../../src/store/schema.js';
+import type { SyncWish } from '../../src/store/mirror/sync-state.js';
+import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
   QbitPayApiError,
   QbitPayError,
@@ -9,13 +9,15 @@ import {
 } from '../../src/qbitpay/errors.js';
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { SyncSettings } from '../dependencies.js';
+import { ensureAccountOpened, isLongBefore } from './account-opening.js';
+import { BalancesMovingError } from './provider-balances.js';
 import { walkList, type ReadingParts, type WalkedObject } from './list-reading.js';
 import type { ProviderList } from './provider-list.js';
 
 /** One sync: what QbitPay shows becomes what the mirror shows. */
 
 export interface SyncParts extends ReadingParts {
-  readonly qbitpay: Pick<QbitPayClient, 'background' | 'observed'>;
+  readonly qbitpay: QbitPayClient;
   readonly lists: readonly ProviderList[];
   readonly settings: SyncSettings;
   /** When the open objects of each age were read last, in milliseconds of the database's time; kept between syncs. */
@@ -28,8 +30,6 @@ const DEEP_READING_EVERY_MS = 60_000;
 const KNOWN_IN_A_ROW = 100;
 /** Of each kind, in one sync: what left the lists of open objects is read one by one. */
 const READ_BY_ID = 20;
-/** A transaction that is this much older than the opening of the account is part of the opening balance. */
-const OPENING_MARGIN_MS = 86_400_000;
 
 export interface SyncResult {
   readonly isComplete: boolean;
@@ -43,7 +43,7 @@ export async function runSync(parts: SyncParts, wishes: readonly SyncWish[]): Pr
   const beganAt = await store.mirror.readClock();
   const problems: string[] = [];
   let retryAfterMs = 0;
-  for (const step of await stepsOf(parts, wishes, beganAt)) {
+  for (const step of stepsOf(parts, wishes, beganAt)) {
     try {
       const problem = await step();
       if (problem !== null) problems.push(problem);
@@ -62,46 +62,60 @@ export async function runSync(parts: SyncParts, wishes: readonly SyncWish[]): Pr
 
 type Step = () => Promise<string | null>;
 
-async function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): Promise<Step[]> {
-  const states = new Map((await parts.store.mirror.readLists()).map((state) => [state.kind, state]));
+function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): Step[] {
   const wished = (kind: ObjectKind): string[] => [
     ...new Set(
       wishes.flatMap((wish) => (wish.kind === kind && wish.providerId !== null ? wish.providerId : [])),
     ),
   ];
-  const ofLists = parts.lists.flatMap((list): Step[] => {
-    const state = states.get(list.kind);
-    if (state === undefined) return [];
-    return [
-      () => syncList(parts, list, state, beganAt),
-      () => sweepOpen(parts, list, beganAt),
-      () => readByIds(parts, list, wished(list.kind)),
-      async () =>
-        readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
-    ];
-  });
-  return [() => readBalances(parts), ...ofLists];
+  const ofLists = parts.lists.flatMap((list): Step[] => [
+    () => syncList(parts, list, beganAt),
+    () => sweepOpen(parts, list, beganAt),
+    () => readByIds(parts, list, wished(list.kind)),
+    async () =>
+      readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
+  ]);
+  return [
+    () => openAccount(parts),
+    ...ofLists,
+    withoutProblem(() => parts.reader.settleDeposits()),
+    withoutProblem(() => readBalances(parts)),
+  ];
 }
 
-async function readBalances({ qbitpay, reader }: SyncParts): Promise<null> {
-  await reader.recordBalances(await qbitpay.background.listBalances());
-  return null;
+async function openAccount(parts: SyncParts): Promise<string | null> {
+  try {
+    await ensureAccountOpened(parts);
+    return null;
+  } catch (error) {
+    if (error instanceof BalancesMovingError) return error.message;
+    throw error;
+  }
+}
+
+const withoutProblem = (work: () => Promise<void>) => (): Promise<null> => work().then(() => null);
+
+async function readBalances({ qbitpay, reader }: SyncParts): Promise<void> {
+  const claims = await reader.readClaims();
+  await reader.recordBalances(await qbitpay.background.listBalances(), claims);
 }
 
 /** Null, or why the list was not read to where it is known. */
-async function syncList(
-  parts: SyncParts,
-  list: ProviderList,
-  state: ListState,
-  beganAt: Date,
-): Promise<string | null> {
-  const isDeep = beganAt.getTime() - (state.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
-  const isFirst = state.backfilledAt === null;
+async function syncList(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+  const state = (await parts.store.mirror.readLists()).find(({ kind }) => kind === list.kind);
+  const isDeep = beganAt.getTime() - (state?.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
+  const isFirst = state?.backfilledAt == null;
+  // Its first reading is that of the opening balance.
+  if (isFirst && list.kind === OBJECT_KIND.TRANSACTION) return null;
   let problem: string | null;
   try {
     problem = await (isFirst
-      ? walkList(parts, list, { ...(await firstReading(parts, list)), startingAfter: state.backfillCursor })
-      : walkList(parts, list, { isEnough: isDeep ? untilLongKnown(parts.settings) : untilKnown }));
+      ? walkList(parts, list, {
+          isResumable: true,
+          isEnough: () => false,
+          startingAfter: state?.backfillCursor ?? null,
+        })
+      : walkList(parts, list, { isEnough: await whenEnough(parts, list, isDeep) }));
   } catch (error) {
     if (!isNotOffered(error)) throw error;
     await parts.reader.noteList(list.kind, { isOffered: false, problem: null });
@@ -127,28 +141,31 @@ function isNotOffered(error: unknown): boolean {
   return isAnswer && error.status === 404 && error.operation.startsWith('list');
 }
 
-const untilKnown = (page: readonly WalkedObject[]): boolean => page.every(({ isChanged }) => !isChanged);
+type IsEnough = (page: readonly WalkedObject[]) => boolean;
 
-function untilLongKnown({ overlapSeconds }: SyncSettings): (page: readonly WalkedObject[]) => boolean {
+/**
+ * How far a reading goes. What moved the balances long before the account was opened is part of the opening balance:
+ * transactions older than that are not read.
+ */
+async function whenEnough(
+  { store, settings }: SyncParts,
+  { kind }: ProviderList,
+  isDeep: boolean,
+): Promise<IsEnough> {
+  const isKnown = isDeep ? untilLongKnown(settings) : untilKnown;
+  const openedAt = kind === OBJECT_KIND.TRANSACTION ? await store.mirror.readOpening() : undefined;
+  if (openedAt === undefined) return isKnown;
+  return (page) => isKnown(page) || page.every((object) => isLongBefore(object, openedAt));
+}
+
+const untilKnown: IsEnough = (page) => page.every(({ isChanged }) => !isChanged);
+
+function untilLongKnown({ overlapSeconds }: SyncSettings): IsEnough {
   let inARow = 0;
   return (page) => {
     for (const { knownForMs } of page) inARow = knownForMs > overlapSeconds * 1_000 ? inARow + 1 : 0;
     return inARow >= KNOWN_IN_A_ROW;
   };
-}
-
-/**
- * The first reading goes to the end of the list, over as many processes as it takes. What moved the balances before the
- * account was opened is part of the opening balance: transactions older than that are not read.
- */
-async function firstReading({ store }: SyncParts, list: ProviderList) {
-  if (list.kind !== 'transaction') return { isResumable: true, isEnough: () => false };
-  const { openedAt } = await store.ledger.readAccountOpening();
-  const isBefore = ({ content }: WalkedObject): boolean => {
-    const { createdAt } = content as { readonly createdAt?: string };
-    return createdAt !== undefined && Date.parse(createdAt) < openedAt.getTime() - OPENING_MARGIN_MS;
-  };
-  return { isResumable: true, isEnough: (page: readonly WalkedObject[]) => page.every(isBefore) };
 }
 
 /** Reads the lists of what may change, as far down as the age of the objects asks for now. */

@@ -4,7 +4,7 @@ import type { ProviderSnapshot, ReconciliationReport } from '../../src/domain/re
 import type { BalanceTransaction, Order, Payout } from '../../src/qbitpay/schemas.js';
 import { readReturn } from '../payouts/await-return.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { ensureOpeningBalances } from '../provider/opening-balances.js';
+import { ensureAccountOpened } from '../provider/account-opening.js';
 import { readStandingBalances } from '../provider/provider-balances.js';
 
 const DAY_MS = 86_400_000;
@@ -16,20 +16,17 @@ export interface ReconciliationRun {
   readonly wake: readonly string[];
 }
 
-export type ReconciliationDependencies = Pick<
-  ActivityDependencies,
-  'store' | 'qbitpay' | 'settings' | 'startDeposit'
->;
+export type ReconciliationDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay' | 'settings'>;
 
 /**
  * Compares the store with the provider both ways, books what nobody else would (outside activity, returned money
- * whose workflow is gone), starts the workflows of deposits nobody announced, and keeps the report.
+ * whose workflow is gone), asks for a sync where the store lacks a deposit, and keeps the report.
  */
 export async function runReconciliation(deps: ReconciliationDependencies): Promise<ReconciliationRun> {
   const { store, settings } = deps;
   const ranAtMs = Date.now();
   const sinceMs = ranAtMs - settings.reconciliation.windowDays * DAY_MS;
-  await ensureOpeningBalances(deps);
+  await ensureAccountOpened(deps);
   const wake = await bookReturns(deps);
   const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS);
   // Read last, so that it knows whatever the provider has shown.
@@ -42,12 +39,7 @@ export async function runReconciliation(deps: ReconciliationDependencies): Promi
     ranAtMs,
     graceMs,
   });
-  for (const { providerDepositId, currency, net: amount } of unseenDeposits) {
-    await deps.startDeposit({
-      depositKey: providerDepositId,
-      notice: { providerDepositId, currency, amount, address: null, txHash: null },
-    });
-  }
+  if (unseenDeposits.length > 0) await store.mirror.wishForSync('reconciliation saw a deposit');
   await store.reconciliation.recordOutsideActivity(outside);
   return { reportId: await store.reconciliation.storeReport(report), report, wake };
 }

@@ -3,7 +3,6 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { Store } from '../store/store.js';
-import type { DepositGateway } from '../temporal/deposit-gateway.js';
 import type { PayoutGateway } from '../temporal/payout-gateway.js';
 import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import type { Authentication } from './authentication.js';
@@ -22,7 +21,13 @@ export interface ApiStore extends Pick<Store, 'ping'> {
   readonly payouts: Pick<Store['payouts'], 'accept' | 'findPayout' | 'listPayouts' | 'readTimeline'>;
   readonly deposits: Pick<
     Store['deposits'],
-    'declareTransaction' | 'findDeposit' | 'findDepositsOfTransaction' | 'listDeposits'
+    | 'assignDeposits'
+    | 'declareTransaction'
+    | 'findDeposit'
+    | 'findDepositsOfTransaction'
+    | 'listDeposits'
+    | 'listOpenNotices'
+    | 'noteDeposit'
   >;
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;
   readonly ledger: Pick<Store['ledger'], 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'>;
@@ -34,7 +39,8 @@ export interface ApiBackends {
   readonly payouts: Pick<PayoutGateway, 'open' | 'cancel' | 'decide' | 'ping'>;
   /** By which waits the payouts are carried out that the API accepts. */
   readonly payoutPolicy: PayoutPolicy;
-  readonly deposits: Pick<DepositGateway, 'record' | 'assign' | 'matchAgain'>;
+  /** How long a notice may stay without money before it is shown as unverified. */
+  readonly depositPatienceSeconds: number;
   readonly reconciliation: ReconciliationGateway;
 }
 

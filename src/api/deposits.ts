@@ -1,15 +1,14 @@
 import { z } from 'zod';
+import { FAILURE_TYPE } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
 import {
-  addAmounts,
   AMOUNT_PATTERN,
   amountRule,
   atCurrencyScale,
   compareAmounts,
   isPayableAmount,
 } from '../domain/money.js';
-import type { AssignOutcome } from '../temporal/deposit-gateway.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError } from './problem.js';
@@ -26,17 +25,21 @@ import {
   withScaledAmount,
 } from './schemas.js';
 import { DEPOSIT_STATUS } from '../store/schema.js';
-import type { Assignment } from '../store/deposits/allocation.js';
+import type { Assignment, AssignOutcome, DepositAssignment } from '../store/deposits/assignment.js';
+import type { OpenNoticeRecord } from '../store/deposits/deposit-notices.js';
 import type { DepositRecord } from '../store/deposits/deposit-reading.js';
 
 const MAX_ASSIGNED_PARTS = 100;
+const MAX_ASSIGNMENTS = 10_000;
+/** As many deposits as may be named, each for one payout. */
+const MAX_ASSIGNMENTS_BYTES = 4 * 1024 * 1024;
 
 const depositParams = z.strictObject({ depositId });
 
 const depositStatus = z
   .enum(DEPOSIT_STATUS)
   .describe(
-    "verified: there, and not decided about yet. allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
+    "allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
   );
 
 const statedAmount = z.string('must be a decimal string, such as "732.150013"').regex(AMOUNT_PATTERN, {
@@ -115,16 +118,47 @@ const receivedDeposit = namedObject('ReceivedDeposit', {
     .describe('Why it was unallocated; stays when a person has assigned it.'),
   allocations: z.array(depositAllocation),
   verifiedAt: time,
-  decidedAt: time.nullable(),
+  decidedAt: time,
 });
 
-/** A deposit that was only announced. */
-const unverifiedDeposit = namedObject('UnverifiedDeposit', {
-  depositId: z.string(),
-  status: z.literal('unverified'),
-  txHash: z.string(),
+/** What was said of a deposit whose money does not show. */
+const depositNotice = namedObject('DepositNotice', {
+  noticeId: z.string(),
+  providerDepositId: z.string().nullable(),
+  txHash: z.string().nullable(),
   currency: z.string(),
   amount: decimal,
+  address: z.string().nullable(),
+  noticedAt: time,
+  reason: failureType.nullable().describe('DEPOSIT_UNVERIFIED: it has been without money for too long.'),
+});
+
+const assignments = z
+  .strictObject({
+    assignments: z
+      .array(z.strictObject({ depositId, to: assignment }))
+      .min(1, 'must name at least one deposit')
+      .max(MAX_ASSIGNMENTS, `must name at most ${MAX_ASSIGNMENTS} deposits`)
+      .superRefine((list, context) => {
+        const named = new Set<string>();
+        for (const [index, { depositId }] of list.entries()) {
+          if (named.has(depositId)) {
+            context.addIssue({ code: 'custom', path: [index, 'depositId'], message: 'is named twice' });
+          }
+          named.add(depositId);
+        }
+      }),
+  })
+  .meta({ id: 'AssignDeposits' });
+
+const assignmentAnswer = namedObject('DepositAssignmentAnswer', {
+  depositId: z.string(),
+  assigned: z.boolean(),
+  code: z
+    .enum(['DEPOSIT_NOT_FOUND', 'DEPOSIT_ASSIGNED', 'ASSIGNMENT_REFUSED'])
+    .nullable()
+    .describe('Why it was not assigned, as a problem of its own call would say it.'),
+  detail: z.string().nullable(),
 });
 
 function toReceivedDeposit(record: DepositRecord): z.output<typeof receivedDeposit> {
@@ -156,8 +190,24 @@ const RECORD = {
   body: recordDepositBody,
   response: {
     200: answer('The deposit of this transaction, as the store has it already.', receivedDeposit),
-    202: answer('Told: it is there as soon as the provider shows its money.', unverifiedDeposit),
+    202: answer(
+      'Told: it is there as soon as the provider shows its money; ask again by repeating it.',
+      depositNotice,
+    ),
     ...BODY_PROBLEMS,
+  },
+};
+
+const LIST_NOTICES = {
+  operationId: 'listDepositNotices',
+  summary: 'List notices of deposits whose money does not show, newest first',
+  description:
+    'A notice proves nothing, and moves nothing. It leaves the list when the provider shows its money.',
+  tags: ['deposits'],
+  querystring: pageQuery(depositId, 'notices', {}),
+  response: {
+    200: answer('A page of notices.', listOf('DepositNoticeList', depositNotice)),
+    ...INPUT_PROBLEMS,
   },
 };
 
@@ -186,29 +236,52 @@ const ASSIGN = {
   response: {
     200: answer('The deposit is where it was wanted.', receivedDeposit),
     404: NO_SUCH_DEPOSIT,
-    409: problemAnswer('The deposit was given elsewhere, or nothing waits for a decision about it.'),
+    409: problemAnswer('The deposit was given elsewhere.'),
     422: problemAnswer('The parts are not all of the deposit, or one of the payouts cannot take its part.'),
     ...BODY_PROBLEMS,
   },
 };
 
+const ASSIGN_MANY = {
+  operationId: 'assignDeposits',
+  summary: 'Say whose many unallocated deposits are',
+  description:
+    'Each is decided by itself, as by its own call: one that cannot be assigned keeps no other from it. Can be repeated.',
+  tags: ['deposits'],
+  body: assignments,
+  response: {
+    200: answer(
+      'What became of each, in the order asked for.',
+      z.object({ data: z.array(assignmentAnswer) }),
+    ),
+    ...BODY_PROBLEMS,
+  },
+};
+
 export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies): void {
-  const { store, deposits, authentication } = dependencies;
+  const { store, depositPatienceSeconds, authentication } = dependencies;
+  const toNotice = (notice: OpenNoticeRecord): z.output<typeof depositNotice> => {
+    const isOverdue = Date.now() - notice.noticedAt.getTime() > depositPatienceSeconds * 1_000;
+    return { ...withScaledAmount(notice), reason: isOverdue ? FAILURE_TYPE.DEPOSIT_UNVERIFIED : null };
+  };
   app.get('/v1/deposits', { onRequest: authentication('read'), schema: LIST }, async ({ query }) =>
     answerPage('deposit', store.deposits.listDeposits(toListRequest(query)), toReceivedDeposit),
   );
   app.post(
     '/v1/deposits',
     { onRequest: authentication('operate'), schema: RECORD },
-    async ({ body }, reply) => {
-      const told = { ...body, txHash: normaliseTransactionHash(body.txHash) };
-      const [known] = await store.deposits.findDepositsOfTransaction(told.txHash);
+    async ({ body: { txHash: told, currency, amount } }, reply) => {
+      const txHash = normaliseTransactionHash(told);
+      const [known] = await store.deposits.findDepositsOfTransaction(txHash);
       if (known !== undefined) return toReceivedDeposit(known);
-      const { depositId } = await deposits.record(told);
-      // The key of a deposit without an id of the provider holds nothing that a path would have to escape.
-      reply.code(202).header('location', `/v1/deposits/${depositId}`);
-      return reply.send({ ...withScaledAmount(told), depositId, status: 'unverified' });
+      const notice = { providerDepositId: null, txHash, address: null, currency, amount };
+      return reply.code(202).send(toNotice(await store.deposits.noteDeposit(notice)));
     },
+  );
+  app.get(
+    '/v1/deposits/notices',
+    { onRequest: authentication('read'), schema: LIST_NOTICES },
+    async ({ query }) => answerPage('notice', store.deposits.listOpenNotices(toListRequest(query)), toNotice),
   );
   app.get('/v1/deposits/:depositId', { onRequest: authentication('read'), schema: GET }, async ({ params }) =>
     toReceivedDeposit(await readDeposit(store, params.depositId)),
@@ -217,7 +290,21 @@ export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies
     '/v1/deposits/:depositId/assign',
     { onRequest: authentication('operate'), schema: ASSIGN },
     async ({ params: { depositId }, body: { to }, actor }) =>
-      toReceivedDeposit(await assignDeposit(dependencies, { depositId, to, actor })),
+      toReceivedDeposit(await assignDeposit(store, { depositId, to }, actor)),
+  );
+  app.post(
+    '/v1/deposits/assign',
+    { onRequest: authentication('operate'), schema: ASSIGN_MANY, bodyLimit: MAX_ASSIGNMENTS_BYTES },
+    async ({ body: { assignments }, actor }) => {
+      const outcomes = await store.deposits.assignDeposits(assignments, actor);
+      return {
+        data: outcomes.map((outcome, index) => ({
+          depositId: assignments[index]?.depositId ?? '',
+          assigned: outcome.kind === 'assigned',
+          ...explain(outcome),
+        })),
+      };
+    },
   );
 }
 
@@ -225,25 +312,23 @@ export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies
 async function readDeposit(store: ApiStore, depositId: string): Promise<DepositRecord> {
   const deposit = await store.deposits.findDeposit(depositId);
   if (deposit !== undefined) return deposit;
-  throw new ProblemError('DEPOSIT_NOT_FOUND', 'There is no deposit with this depositId.');
+  throw new ProblemError('DEPOSIT_NOT_FOUND', NO_DEPOSIT);
 }
 
 async function assignDeposit(
-  { store, deposits }: RouteDependencies,
-  { depositId, to, actor }: { readonly depositId: string; readonly to: Assignment; readonly actor: string },
+  store: ApiStore,
+  assignment: DepositAssignment,
+  actor: string,
 ): Promise<DepositRecord> {
-  const before = await readDeposit(store, depositId);
-  const errors = findAssignmentProblems(to, before.currency);
+  const { depositId, to } = assignment;
+  const { currency } = await readDeposit(store, depositId);
+  const errors = findAssignmentProblems(to, currency);
   if (errors.length > 0) throw new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', { errors });
-  if (before.status === DEPOSIT_STATUS.ALLOCATED) return assertAssignedAs(to, before);
-  const wrongSum = explainWrongSum(to, before);
-  if (wrongSum !== undefined) throw new ProblemError('ASSIGNMENT_REFUSED', wrongSum);
-
-  const outcome = await deposits.assign(depositId, { to, actor });
-  const after = await readDeposit(store, depositId);
-  if (after.status !== DEPOSIT_STATUS.ALLOCATED) throw notAssigned(outcome);
-  // Somebody else may have decided otherwise between the two readings.
-  return assertAssignedAs(to, after);
+  const [outcome] = await store.deposits.assignDeposits([assignment], actor);
+  if (outcome === undefined) throw new Error('an assignment was not answered');
+  const { code, detail } = explain(outcome);
+  if (code !== null) throw new ProblemError(code, detail);
+  return readDeposit(store, depositId);
 }
 
 /** The parts whose amount cannot be paid in the deposit's currency. */
@@ -254,51 +339,21 @@ function findAssignmentProblems(to: Assignment, currency: string): FieldProblem[
     .map(([index]) => ({ field: `to.${index}.amount`, message: amountRule(currency) }));
 }
 
-/** Names both sums where the parts do not add up to the deposit; undefined where they do. */
-function explainWrongSum(to: Assignment, { amount, currency }: DepositRecord): string | undefined {
-  if (to === 'available') return undefined;
-  const sum = sumOf(to);
-  if (compareAmounts(sum, amount) === 0) return undefined;
-  return `The parts add up to ${atCurrencyScale(sum, currency)} ${currency}, and the deposit is ${atCurrencyScale(amount, currency)} ${currency}.`;
-}
+const NO_DEPOSIT = 'There is no deposit with this depositId.';
 
-function assertAssignedAs(to: Assignment, deposit: DepositRecord): DepositRecord {
-  if (isAssignedAs(to, deposit)) return deposit;
-  throw new ProblemError('DEPOSIT_ASSIGNED', 'The deposit was given elsewhere already; read it again.');
-}
-
-/**
- * Whether the deposit went where the assignment wants it. The available balance gets what a payout was given and did
- * not need. So a payout may have less than its part, as long as no other payout has the rest.
- */
-function isAssignedAs(to: Assignment, { amount, allocations }: DepositRecord): boolean {
-  const given = allocations.filter(({ payoutId }) => payoutId !== null);
-  if (to === 'available') return given.length === 0;
-  const isWithinParts = given.every(({ payoutId }) => to.some((part) => part.payoutId === payoutId));
-  return (
-    isWithinParts &&
-    compareAmounts(sumOf(to), amount) === 0 &&
-    to.every((part) => {
-      const received = sumOf(given.filter(({ payoutId }) => payoutId === part.payoutId));
-      return compareAmounts(received, '0') > 0 && compareAmounts(received, part.amount) <= 0;
-    })
-  );
-}
-
-function sumOf(parts: readonly { readonly amount: string }[]): string {
-  return addAmounts(...parts.map(({ amount }) => amount));
-}
-
-function notAssigned(outcome: AssignOutcome): Error {
+/** Why a deposit was not assigned; nulls where it was. */
+function explain(outcome: AssignOutcome) {
   switch (outcome.kind) {
     case 'assigned':
-      return new Error('a deposit was assigned and is not allocated in the store');
+      return { code: null, detail: null };
+    case 'assignedElsewhere':
+      return {
+        code: 'DEPOSIT_ASSIGNED',
+        detail: 'The deposit was given elsewhere already; read it again.',
+      } as const;
     case 'refused':
-      return new ProblemError('ASSIGNMENT_REFUSED', outcome.message);
-    case 'unknown':
-      return new ProblemError(
-        'CONFLICT',
-        'No workflow waits for a decision about this deposit; read it again, and see its workflow in Temporal.',
-      );
+      return { code: 'ASSIGNMENT_REFUSED', detail: outcome.message } as const;
+    case 'unknownDeposit':
+      return { code: 'DEPOSIT_NOT_FOUND', detail: NO_DEPOSIT } as const;
   }
 }

@@ -55,7 +55,7 @@ export function toList<Item>(data: Item[], hasMore: boolean) {
 
 /** @throws ProblemError 400 where the cursor names nothing */
 export async function answerPage<Item, Shown>(
-  thing: 'payout' | 'deposit' | 'entry',
+  thing: 'payout' | 'deposit' | 'notice' | 'entry',
   page: Promise<Page<Item>>,
   show: (item: Item) => Shown,
 ) {

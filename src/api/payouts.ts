@@ -25,7 +25,6 @@ import {
 } from './payout-resource.js';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, currency, payoutId, payoutParams, txHash } from './schemas.js';
-import { DEPOSIT_STATUS } from '../store/schema.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
 import { ACCEPTANCE, type Acceptance } from '../store/payouts/acceptance.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
@@ -240,16 +239,12 @@ function payoutNotFound(): ProblemError {
 }
 
 async function declareDeposit(
-  { store, deposits }: RouteDependencies,
+  { store }: RouteDependencies,
   declaration: { readonly payoutId: string; readonly txHash: string; readonly actor: string },
 ) {
-  const { payoutId, txHash } = declaration;
+  const { payoutId } = declaration;
   assertExpectsDeposit(await readPayout(store, payoutId));
   assertDeclared(await store.deposits.declareTransaction(declaration));
-  // The deposit may have come before anybody said whose it is, and may become unallocated at this moment.
-  for (const { depositId, status } of await store.deposits.findDepositsOfTransaction(txHash)) {
-    if (status !== DEPOSIT_STATUS.ALLOCATED) await deposits.matchAgain(depositId);
-  }
   return toPayout(await readPayout(store, payoutId));
 }
 

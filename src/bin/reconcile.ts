@@ -3,13 +3,7 @@ import { runReconciliation } from '../../activities/reconciliation/reconciliatio
 import { readConfig } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
-import { createDepositGateway } from '../temporal/deposit-gateway.js';
-import {
-  createProviderClient,
-  createTemporalAccess,
-  openMigratedStore,
-  toActivitySettings,
-} from './create-parts.js';
+import { createProviderClient, openMigratedStore, toActivitySettings } from './create-parts.js';
 import { withLocalEngine, type LocalEnvironment } from './local-engine.js';
 import { readFlags, runMain, StartError } from './main.js';
 import { renderReport } from './reconciliation-report.js';
@@ -23,25 +17,16 @@ await runMain(async (env) => {
   return report.clean ? EXIT_CODE.CLEAN : EXIT_CODE.DISCREPANCIES;
 }, EXIT_CODE.COULD_NOT_RUN);
 
-/** As the worker does it on schedule: what is found is booked, and deposits nobody announced are followed up. */
+/** As the worker does it on schedule: what is found is booked, and the next sync is asked for deposits that nobody has. */
 async function reconcile({ env, providerName }: LocalEnvironment): Promise<ReconciliationReport> {
   const config = readConfig(env, 'worker');
-  const { client } = createTemporalAccess(env);
   // Standard output is the report's alone.
   const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
   const store = await openMigratedStore(config.databaseUrl, logger);
   await store.claimForProvider(providerName ?? config.qbitpay.baseUrl);
-  const { taskQueue } = config.temporal;
-  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
   const qbitpay = await createProviderClient(config);
-  const settings = toActivitySettings(config);
   try {
-    const { report } = await runReconciliation({
-      store,
-      qbitpay,
-      settings,
-      startDeposit: (deposit) => deposits.startDeposit(deposit),
-    });
+    const { report } = await runReconciliation({ store, qbitpay, settings: toActivitySettings(config) });
     return report;
   } catch (error) {
     throw error instanceof BalancesMovingError ? new StartError(error.message) : error;

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { createApi } from '../api/server.js';
 import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
-import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
@@ -26,14 +25,14 @@ export async function startApi(
   const { client } = temporal;
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;
-  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
+  const payouts = createPayoutGateway({ client, taskQueue });
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);
   let draining = false;
   const app = await createApi({
     store,
-    payouts: createPayoutGateway({ client, taskQueue }),
+    payouts,
     payoutPolicy: config.payoutPolicy,
-    deposits,
+    depositPatienceSeconds: config.depositPatienceSeconds,
     reconciliation: createReconciliationGateway({
       client,
       taskQueue,
@@ -47,7 +46,11 @@ export async function startApi(
       registerWebhookReceiver(server, {
         ...wrapParts({
           store,
-          dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
+          dispatchWebhook: createWebhookDispatcher({
+            store,
+            signalPayout: payouts.signal,
+            depositEventTypes,
+          }),
         }),
         apiKey,
         extraKeys: webhookExtraKeys,

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 import type { ActivityDependencies, SupervisionSettings } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
-import { ensureOpeningBalances } from '../../activities/provider/opening-balances.js';
+import { ensureAccountOpened } from '../../activities/provider/account-opening.js';
+import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
 import type { ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
 import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
-import { createDepositGateway } from '../temporal/deposit-gateway.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import {
@@ -63,7 +63,7 @@ export async function startWorker(
   };
   try {
     await store.claimForProvider(providerName);
-    await recordOpeningBalances(store, qbitpay, logger);
+    await openAccount(store, qbitpay, logger);
     if ((await prepareTemporal(config, temporal, logger)).kind === 'notChecked') {
       logger.warn('the search attributes could not be checked: see that all of them are registered');
     }
@@ -94,13 +94,13 @@ export async function startWorker(
   }
 }
 
-/** What was in the account before the engine; written down once. Without QbitPay the first deposit sees to it. */
-async function recordOpeningBalances(store: Store, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
+/** What was in the account before the engine; written down once. Without QbitPay the first sync sees to it. */
+async function openAccount(store: Store, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
   try {
-    await ensureOpeningBalances({ store, qbitpay });
+    await ensureAccountOpened({ store, qbitpay });
   } catch (error) {
-    if (!(error instanceof QbitPayError)) throw error;
-    logger.warn({ operation: error.operation }, 'QbitPay does not answer: its balances are read later');
+    if (!(error instanceof QbitPayError || error instanceof BalancesMovingError)) throw error;
+    logger.warn({ reason: error.name }, 'the account cannot be read now: its balances are read later');
   }
 }
 
@@ -113,7 +113,7 @@ async function createWorkers(
 ): Promise<readonly Worker[]> {
   const { store, qbitpay, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
-  const deposits = createDepositGateway({ client, taskQueue, policy: config.depositPolicy });
+  const payouts = createPayoutGateway({ client, taskQueue });
   const { depositEventTypes } = config.qbitpay;
   const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
@@ -124,11 +124,10 @@ async function createWorkers(
       qbitpay,
       settings: toActivitySettings(config),
       supervision,
-      payoutRuns: createPayoutGateway({ client, taskQueue }),
-      signalPayout: ({ payoutId }) => deposits.signalPayout(payoutId, 'sync'),
+      payoutRuns: payouts,
+      signalPayout: payouts.signal,
       stopping,
-      startDeposit: (deposit) => deposits.startDeposit(deposit),
-      dispatchWebhook: createWebhookDispatcher({ store, gateway: deposits, depositEventTypes }),
+      dispatchWebhook: createWebhookDispatcher({ store, signalPayout: payouts.signal, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

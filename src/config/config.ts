@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { DepositPolicy, PayoutPolicy } from '../domain/policy.js';
+import type { PayoutPolicy } from '../domain/policy.js';
 import {
   VARIABLE_NAMES,
   VARIABLES,
@@ -176,12 +176,7 @@ function toConfig(values: VariableValues) {
       retryInitialMs,
       retryMaxMs,
     }),
-    depositPolicy: Object.freeze<DepositPolicy>({
-      verifyIntervalMs: values.DEPOSIT_VERIFY_INTERVAL_MS,
-      verifyPatienceSeconds: values.DEPOSIT_VERIFY_PATIENCE_SECONDS,
-      retryInitialMs,
-      retryMaxMs,
-    }),
+    depositPatienceSeconds: values.DEPOSIT_NOTICE_PATIENCE_SECONDS,
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     sync: Object.freeze({
       intervalMs: values.PROVIDER_SYNC_INTERVAL_MS,

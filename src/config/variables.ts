@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { DEFAULT_DEPOSIT_POLICY, DEFAULT_PAYOUT_POLICY } from '../domain/policy.js';
+import { DEFAULT_PAYOUT_POLICY } from '../domain/policy.js';
 import { FEE_SIDE } from '../domain/quote.js';
 import {
   amountsByCurrency,
@@ -313,14 +313,9 @@ const POLICIES = {
     default: String(DEFAULT_PAYOUT_POLICY.retryMaxMs),
     ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, 24 * HOUR_MS),
   },
-  DEPOSIT_VERIFY_INTERVAL_MS: {
-    about: 'The pause between two looks for the money of an announced deposit.',
-    default: String(DEFAULT_DEPOSIT_POLICY.verifyIntervalMs),
-    ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, HOUR_MS),
-  },
-  DEPOSIT_VERIFY_PATIENCE_SECONDS: {
-    about: 'How long an announced deposit may stay without money before it is shown as unverified.',
-    default: String(DEFAULT_DEPOSIT_POLICY.verifyPatienceSeconds),
+  DEPOSIT_NOTICE_PATIENCE_SECONDS: {
+    about: 'How long an announced deposit may stay without money before its notice is shown as unverified.',
+    default: '3600',
     ...wholeNumber('seconds', 1, LONGEST_DEADLINE_SECONDS),
   },
 } as const satisfies Record<string, Variable>;

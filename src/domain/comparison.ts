@@ -1,3 +1,4 @@
+import { OPENING_MARGIN_MS } from './account-opening.js';
 import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
 import { TransactionIndex, type Transaction } from './provider-objects.js';
 import type { Discrepancy, ProviderSnapshot, StoreSnapshot } from './reconciliation.js';
@@ -49,18 +50,25 @@ export class Comparison {
   /** What each transaction that is not shown would take along with it: whether its money is gone, the balance says. */
   readonly gone: { readonly currency: string; readonly net: string }[] = [];
   readonly #ranAtMs: number;
+  readonly #openingIds: ReadonlySet<string>;
 
   constructor({ store, provider, sinceMs, ranAtMs, graceMs }: ComparisonInput) {
     this.store = store;
     this.sinceMs = sinceMs;
     this.graceMs = graceMs;
     this.#ranAtMs = ranAtMs;
+    this.#openingIds = new Set(store.openingTransactionIds);
     this.transactions = new TransactionIndex(provider.transactions, store.outsideTransactionIds);
   }
 
   /** True for what happened so recently that the other side need not know of it yet. */
   isYoung(atMs: number): boolean {
     return this.#ranAtMs - atMs < this.graceMs;
+  }
+
+  /** True for what is part of the opening balance. */
+  isOfOpening({ id, createdAtMs }: Transaction): boolean {
+    return createdAtMs < this.store.openedAtMs - OPENING_MARGIN_MS || this.#openingIds.has(id);
   }
 
   report(found: Omit<Discrepancy, keyof typeof NOBODYS> & Partial<Discrepancy>): void {
@@ -82,9 +90,6 @@ export class Comparison {
    * opening balance, except where it is booked on its own.
    */
   netsShown(transactions: readonly Transaction[], booked: Nets = new Map()): Nets {
-    const { openedAtMs } = this.store;
-    return sumNets(
-      transactions.filter(({ currency, createdAtMs }) => createdAtMs >= openedAtMs || booked.has(currency)),
-    );
+    return sumNets(transactions.filter((one) => !this.isOfOpening(one) || booked.has(one.currency)));
   }
 }

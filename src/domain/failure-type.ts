@@ -143,12 +143,8 @@ const TABLE = {
     'Check the database and the worker logs; the payout then goes on by itself.',
   ),
   DEPOSIT_UNVERIFIED: waiting(
-    'A deposit was announced and QbitPay shows no money for it yet; or its money shows, and nobody announced it.',
-    'Nothing: it is read again and again. If it stays so, ask QbitPay: an announcement without money changes nothing.',
-  ),
-  PART_OF_OPENING_BALANCE: unallocated(
-    'The deposit came in before the engine began to use the account: it is part of the opening balance.',
-    'Nothing: its money is in the available balance. Cancel this workflow.',
+    'A deposit was announced, and QbitPay shows no money for it.',
+    'Nothing: every sync looks for it. If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
   UNMATCHED_DEPOSIT: unallocated('No payout declared this transaction or expects this amount.', ASSIGN),
   WRONG_AMOUNT: unallocated(
@@ -170,10 +166,6 @@ const TABLE = {
   ),
   LATE_DEPOSIT: unallocated('The payout had already ended when the deposit came.', ASSIGN),
   PAYOUT_CLOSED: unallocated('The payout that this deposit funded was cancelled or failed.', ASSIGN),
-  PAYOUT_NOT_RUNNING: unallocated(
-    'The deposit belongs to an open payout whose workflow was ended from outside.',
-    'Nothing: the workflow is started again by itself, and goes on from the store.',
-  ),
   NO_FREE_AMOUNT: rejected(
     'So many payouts wait for this amount that no deposit amount near it is free.',
     'Ask for a slightly different amount, or later, under a new payoutId.',

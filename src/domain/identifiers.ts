@@ -27,11 +27,7 @@ export function payoutIdOfWorkflow(workflowId: string): string | undefined {
   return isOne ? payoutId : undefined;
 }
 
-/** `depositKey` is the provider's deposit id or, where a notice names none, {@link depositKeyOfTransaction}. */
-export function depositWorkflowId(depositKey: string): string {
-  return `deposit/${depositKey}`;
-}
-
+/** By which a deposit is known of which nobody has said the provider's id. */
 export function depositKeyOfTransaction(txHash: string): string {
   return `tx:${txHash}`;
 }

@@ -35,23 +35,6 @@ export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
   retryMaxMs: 300_000,
 };
 
-export interface DepositPolicy {
-  /** The pause between two looks for the deposit's own balance transaction. @default 5000 */
-  readonly verifyIntervalMs: number;
-  /** How long a deposit may stay unverified before it is shown as such. @default 3600 */
-  readonly verifyPatienceSeconds: number;
-  /** As in {@link PayoutPolicy}. */
-  readonly retryInitialMs: number;
-  readonly retryMaxMs: number;
-}
-
-export const DEFAULT_DEPOSIT_POLICY: DepositPolicy = {
-  verifyIntervalMs: 5_000,
-  verifyPatienceSeconds: 3_600,
-  retryInitialMs: 1_000,
-  retryMaxMs: 300_000,
-};
-
 /**
  * The pause before attempt `attempt` + 1, in milliseconds: doubles from `initialMs` up to `maxMs`, and `random`
  * (0 to 1) takes up to half of it off, so that payouts that failed together do not come back together.

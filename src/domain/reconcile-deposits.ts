@@ -50,12 +50,12 @@ function compareDeposit(
 }
 
 function findUnseen(comparison: Comparison): UnseenDeposit[] {
-  const { store, transactions } = comparison;
+  const { transactions } = comparison;
   const unseen: UnseenDeposit[] = [];
   for (const transaction of [...transactions.untaken]) {
     const { id, type, source, currency, net, status, createdAtMs } = transaction;
     const isDeposit = type === BALANCE_TRANSACTION_TYPE.DEPOSIT && source !== undefined;
-    if (!isDeposit || createdAtMs < store.openedAtMs) continue;
+    if (!isDeposit || comparison.isOfOpening(transaction)) continue;
     transactions.take('deposit', source);
     comparison.explain(sumNets([transaction]));
     const isAvailable = status === BALANCE_TRANSACTION_STATUS.AVAILABLE;

@@ -64,10 +64,8 @@ export function compareStoreWithProvider(input: ComparisonInput): ComparisonResu
 }
 
 /** What moved the balances and belongs to nothing in the store, to no `externalOrderId` and to no deposit; oldest first. */
-function findOutsideActivity(
-  { store, transactions, sinceMs }: Comparison,
-  provider: ProviderSnapshot,
-): OutsideActivity[] {
+function findOutsideActivity(comparison: Comparison, provider: ProviderSnapshot): OutsideActivity[] {
+  const { transactions, sinceMs } = comparison;
   const read = new Set([...provider.payouts, ...provider.orders].map(({ id }) => id));
   const outside: OutsideActivity[] = [];
   for (const transaction of transactions.untaken) {
@@ -79,7 +77,7 @@ function findOutsideActivity(
       source !== undefined &&
       !read.has(source) &&
       createdAtMs < sinceMs;
-    if (isCutOff || createdAtMs < store.openedAtMs || isZero(net)) continue;
+    if (isCutOff || comparison.isOfOpening(transaction) || isZero(net)) continue;
     outside.push({ balanceTransactionId: id, type, currency, net, createdAtMs });
   }
   return outside;

@@ -52,7 +52,7 @@ const TABLE = {
   ),
   DEPOSIT_UNSEEN: describe(
     'QbitPay shows a deposit that the store does not have.',
-    'Wait for the next run, which finds its workflow started; if it is still there then, look at the workers.',
+    'Wait for the next sync, which books it; if it is still there at the next run, see GET /v1/provider.',
   ),
   DEPOSIT_MISSING: describe(
     'The store has a deposit whose balance transaction QbitPay does not show any more.',
@@ -222,4 +222,6 @@ export interface StoreSnapshot {
   readonly outsideTransactionIds: readonly string[];
   /** When the engine began to use the account, what it held then is its opening balance. */
   readonly openedAtMs: number;
+  /** The transactions that were shown by then; those of long before are not among them. */
+  readonly openingTransactionIds: readonly string[];
 }

@@ -60,7 +60,7 @@ const depositDataSchema = z
   })
   .transform(({ id, addr, ...rest }) => ({ providerDepositId: id, address: addr, ...rest }));
 
-export type DepositNotice = z.infer<typeof depositDataSchema>;
+export type DepositEvent = z.infer<typeof depositDataSchema>;
 
 /** @throws QbitPayWebhookFormatError naming the field that cannot be used, `body` for no JSON object at all */
 export function parseWebhookEvent(rawBody: Uint8Array): WebhookEvent {
@@ -98,7 +98,7 @@ export function readPayoutEvent(event: WebhookEvent): PayoutNotice | undefined {
 export function readDepositEvent(
   event: WebhookEvent,
   acceptedTypes: readonly string[],
-): DepositNotice | undefined {
+): DepositEvent | undefined {
   if (!acceptedTypes.includes(event.type)) return undefined;
   const notice = parseFields(depositDataSchema, event.data, ['data']);
   if (notice.providerDepositId === undefined && notice.txHash === undefined) {

@@ -62,6 +62,19 @@ export async function inTransaction<T>(
   return isTransaction(db) ? work(db) : db.transaction().execute(work);
 }
 
+/** Undoes what the work did where it fails, and nothing else. Answers with why it failed; null when it did not. */
+export async function attempt(trx: StoreTransaction, work: () => Promise<void>): Promise<string | null> {
+  await sql`savepoint attempt`.execute(trx);
+  try {
+    await work();
+    await sql`release savepoint attempt`.execute(trx);
+    return null;
+  } catch (error) {
+    await sql`rollback to savepoint attempt`.execute(trx);
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** As {@link inTransaction}; all of its readings show one moment. */
 export async function inSnapshot<T>(
   db: StoreDatabase,

@@ -38,6 +38,7 @@ export interface StoreSchema {
     matched_by: 'declaredTransaction' | 'exactAmount' | 'person';
     allocated_at: Timestamp;
   };
+  deposit_notices: DepositNoticeTable;
   ledger_accounts: {
     account_id: Generated<string>;
     funding_account: string;
@@ -118,6 +119,8 @@ export interface StoreSchema {
     clock_skew_ms: number | null;
     /** Why the last sync did not come to its end. */
     problem: string | null;
+    /** When the opening balance was written; null: not yet. */
+    opened_at: Date | null;
   };
   provider_lists: {
     kind: ObjectKind;
@@ -168,6 +171,7 @@ export interface StoreSchema {
 
 export type PayoutRow = Selectable<PayoutTable>;
 export type DepositRow = Selectable<DepositTable>;
+export type DepositNoticeRow = Selectable<DepositNoticeTable>;
 export type InboxRow = Selectable<WebhookInboxTable>;
 
 /** Filled by the database when left out. */
@@ -194,6 +198,8 @@ interface ProviderObjectTable {
   content: JSONColumnType<object>;
   /** What of it cannot be read: such an object is shown, and moves nothing. */
   problem: string | null;
+  /** Why its money could not be booked. */
+  booking_problem: string | null;
   is_open: boolean;
   first_seen_at: Timestamp;
   read_at: Date;
@@ -271,12 +277,24 @@ interface DepositTable {
   /** Stays when a person has assigned it later. */
   unallocated_reason: FailureType | null;
   verified_at: Timestamp;
-  decided_at: Date | null;
+  decided_at: Timestamp;
+}
+
+interface DepositNoticeTable {
+  notice_id: string;
+  sequence: Generated<string>;
+  provider_deposit_id: string | null;
+  /** Normalised. */
+  tx_hash: string | null;
+  address: string | null;
+  currency: string;
+  amount: string;
+  noticed_at: Timestamp;
+  deposit_id: string | null;
+  problem: string | null;
 }
 
 export const DEPOSIT_STATUS = {
-  /** There, and not decided about yet. */
-  VERIFIED: 'verified',
   /** Given to payouts or to the available balance. */
   ALLOCATED: 'allocated',
   /** Nobody's: waits for a person. */

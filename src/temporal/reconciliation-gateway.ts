@@ -1,6 +1,5 @@
 import { WorkflowFailedError, type Client } from '@temporalio/client';
 import type { reconcileWorkflow } from '../../workflows/index.js';
-import { RECONCILE_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 import { callTemporal } from './connection.js';
 import { TemporalUnavailableError } from './temporal-unavailable-error.js';
@@ -28,7 +27,7 @@ export function createReconciliationGateway({
      */
     async run(): Promise<ReconciliationReport | undefined> {
       const handle = await callTemporal(client, START_TIMEOUT_MS, () =>
-        client.workflow.start<typeof reconcileWorkflow>(RECONCILE_WORKFLOW_TYPE, {
+        client.workflow.start<typeof reconcileWorkflow>('reconcileWorkflow', {
           workflowId: `reconcile-now/${taskQueue}`,
           taskQueue,
           args: [],

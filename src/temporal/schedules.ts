@@ -1,6 +1,5 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import type { providerSyncWorkflow, supervisorWorkflow } from '../../workflows/index.js';
-import { RECONCILE_WORKFLOW_TYPE, SWEEP_WORKFLOW_TYPE } from '../../workflows/deposit-messages.js';
 
 /** The workflows that run for ever: one of each for each task queue, started where it does not run. */
 export async function ensureForeverWorkflows(client: Client, taskQueue: string): Promise<void> {
@@ -32,8 +31,8 @@ export async function ensureSchedules(options: {
 }): Promise<void> {
   const { client, taskQueue } = options;
   const schedules = [
-    { kind: 'sweep-webhooks', workflowType: SWEEP_WORKFLOW_TYPE, seconds: options.webhookSweepSeconds },
-    { kind: 'reconcile', workflowType: RECONCILE_WORKFLOW_TYPE, seconds: options.reconciliationSeconds },
+    { kind: 'sweep-webhooks', workflowType: 'sweepWebhooksWorkflow', seconds: options.webhookSweepSeconds },
+    { kind: 'reconcile', workflowType: 'reconcileWorkflow', seconds: options.reconciliationSeconds },
   ];
   for (const { kind, workflowType, seconds } of schedules) {
     const scheduleId = `${kind}/${taskQueue}`;

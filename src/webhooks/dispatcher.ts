@@ -1,22 +1,23 @@
+import type { DepositNotice } from '../store/deposits/deposit-notices.js';
 import type { Store } from '../store/store.js';
-import { WEBHOOK_STATE } from '../store/schema.js';
+import { WEBHOOK_STATE, type InboxRow } from '../store/schema.js';
 import { FAILURE_TYPE } from '../domain/failure-type.js';
-import { depositKeyOfTransaction, normaliseTransactionHash } from '../domain/identifiers.js';
+import { normaliseTransactionHash } from '../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../domain/payout-status.js';
-import { parseWebhookEvent, readDepositEvent, type DepositNotice } from '../qbitpay/webhook-event.js';
-import type { DepositGateway } from '../temporal/deposit-gateway.js';
+import { parseWebhookEvent, readDepositEvent, type DepositEvent } from '../qbitpay/webhook-event.js';
+import type { PayoutGateway } from '../temporal/payout-gateway.js';
 
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
 export interface DispatcherDependencies {
   readonly store: Store;
-  readonly gateway: Pick<DepositGateway, 'signalPayout' | 'startDeposit' | 'matchAgain'>;
+  readonly signalPayout: PayoutGateway['signal'];
   readonly depositEventTypes: readonly string[];
 }
 
 /**
- * Hands a stored event to the workflow it is for. It may run any number of times for the same event: a payout
- * reads the provider once more, a deposit workflow is not started twice.
+ * Hands a stored event to the workflow of its payout, or remembers what it says of a deposit. It may run any number of
+ * times for the same event: a payout reads the provider once more, a notice is remembered once.
  */
 export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchWebhook {
   const { store, depositEventTypes } = deps;
@@ -26,19 +27,16 @@ export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchW
     // Counted first, so that an event that cannot be dispatched does not stay in front of all others.
     await store.webhooks.noteDispatch(webhookEventId);
     const deposit = readDepositEvent(parseWebhookEvent(row.body), depositEventTypes);
-    const refusal =
-      deposit === undefined
-        ? await signalPayout(deps, row.payout_id, webhookEventId)
-        : await startDeposit(deps, deposit);
+    if (deposit !== undefined) return noteDeposit(deps, row, deposit);
+    const refusal = await hintPayout(deps, row.payout_id);
     if (refusal !== undefined) await store.webhooks.keepWebhook(webhookEventId, refusal);
   };
 }
 
-/** Both answer with the reason why nothing is waiting for the event, if so. */
-async function signalPayout(
-  { store, gateway }: DispatcherDependencies,
+/** Answers with the reason why nothing is waiting for the event, if so. */
+async function hintPayout(
+  { store, signalPayout }: DispatcherDependencies,
   payoutId: string | null,
-  webhookEventId: string,
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
   const payout = await store.payouts.findPayout(payoutId);
@@ -46,27 +44,21 @@ async function signalPayout(
   // While a person decides about an unknown outcome, its request is still looked for: this event may name it.
   const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
   if (isUnsent && !isLookedFor) return 'the payout is held: evidence for whoever decides';
-  return (await gateway.signalPayout(payoutId, webhookEventId)) ? undefined : 'no such payout is open';
+  return (await signalPayout({ payoutId, signal: 'payoutEvent' })) ? undefined : 'no such payout is open';
 }
 
-async function startDeposit(
-  { store, gateway }: DispatcherDependencies,
-  deposit: DepositNotice,
-): Promise<string | undefined> {
-  const { providerDepositId = null, currency, amount, address = null, txHash = null } = deposit;
-  if (providerDepositId !== null && txHash !== null) {
-    // A deposit that reconciliation found has no transaction yet: the notice that came after all may bring it.
-    const hash = normaliseTransactionHash(txHash);
-    const known = await store.deposits.learnTransaction({ providerDepositId, txHash: hash });
-    if (known !== undefined) await gateway.matchAgain(known);
-  }
-  const notice = { providerDepositId, currency, amount, address, txHash };
-  const started = await gateway.startDeposit({ depositKey: depositKeyOf(deposit), notice });
-  return started ? undefined : 'this deposit was dealt with before';
+/** Remembered in the store, a notice has done what it can: the sync reads whether its money is there. */
+async function noteDeposit(
+  { store }: DispatcherDependencies,
+  row: InboxRow,
+  deposit: DepositEvent,
+): Promise<void> {
+  await store.deposits.noteDeposit(toNotice(deposit));
+  await store.webhooks.markWebhooksHandled([{ webhookEventId: row.webhook_event_id }]);
 }
 
-/** The deposit's own id, else its transaction: the id of its workflow and its key in the store. */
-export function depositKeyOf(notice: DepositNotice): string {
-  if (notice.providerDepositId !== undefined) return notice.providerDepositId;
-  return depositKeyOfTransaction(normaliseTransactionHash(notice.txHash ?? ''));
+export function toNotice(event: DepositEvent): DepositNotice {
+  const { providerDepositId = null, currency, amount, address = null, txHash } = event;
+  const hash = txHash === undefined ? null : normaliseTransactionHash(txHash);
+  return { providerDepositId, currency, amount, address, txHash: hash };
 }

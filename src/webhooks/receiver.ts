@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { payoutIdOfExternalId } from '../domain/identifiers.js';
+import { noticeIdOf } from '../store/deposits/deposit-notices.js';
 import type { Store } from '../store/store.js';
 import type { ReceivedWebhook } from '../store/webhooks/webhook-inbox.js';
 import { WEBHOOK_STATE, type WebhookState } from '../store/schema.js';
@@ -16,7 +17,7 @@ import {
   WEBHOOK_SIGNATURE_HEADER,
   type WebhookAlgorithm,
 } from '../qbitpay/webhook-signature.js';
-import { depositKeyOf, type DispatchWebhook } from './dispatcher.js';
+import { toNotice, type DispatchWebhook } from './dispatcher.js';
 
 /** What decides which events count; see the environment variables of the same names. */
 export interface WebhookRules {
@@ -154,7 +155,7 @@ async function classifyWebhook(store: Store, event: WebhookEvent, rules: Webhook
   }
   try {
     const deposit = readDepositEvent(event, rules.depositEventTypes);
-    if (deposit !== undefined) return pending(depositKeyOf(deposit), null);
+    if (deposit !== undefined) return pending(noticeIdOf(toNotice(deposit)), null);
     const payout = readPayoutEvent(event);
     if (payout === undefined) return withoutConsequence('of no concern to payouts');
     const payoutId =

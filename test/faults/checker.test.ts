@@ -128,7 +128,6 @@ const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable
     'a history that does not replay': ({ histories }) =>
       (histories[0].replayError = 'DeterminismViolationError'),
     'a payout without a history': ({ histories }) => histories.shift(),
-    'a deposit without a history': ({ histories }) => histories.pop(),
   },
   [INVARIANT.NOTHING_LEAKS]: {
     'a secret in the log': ({ texts }) => texts.push({ where: 'log', text: 'authorization: secret-key' }),

@@ -1,4 +1,4 @@
-import { depositWorkflowId, payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { findContradictions } from './checker-answers.js';
 import { findMoneyDifferences } from './checker-money.js';
@@ -145,15 +145,12 @@ function* findChangedAnswers({ answers }: World): Iterable<Finding> {
   }
 }
 
-function* findReplayErrors({ histories, answers, store }: World): Iterable<Finding> {
+function* findReplayErrors({ histories, answers }: World): Iterable<Finding> {
   for (const { workflowId, replayError } of histories) {
     if (replayError !== null) yield [workflowId, replayError];
   }
   const known = new Set(histories.map(({ workflowId }) => workflowId));
-  const due = [
-    ...acceptedIds(answers).map(payoutWorkflowId),
-    ...store.deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
-  ];
+  const due = acceptedIds(answers).map(payoutWorkflowId);
   for (const workflowId of due) {
     if (!known.has(workflowId)) yield [workflowId, 'has no history'];
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
-import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
 import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canaries.js';
 import type { Plan } from './plan.js';
@@ -216,18 +216,15 @@ const REPEATED = /^(?:sweep-webhooks|reconcile)/;
 const MOST_OF_A_KIND = 2;
 
 /**
- * Those of all payouts and deposits of the store by their ids: the list is written behind the histories and may lack
+ * Those of all payouts of the store by their ids: the list is written behind the histories and may lack
  * some. It adds what the store does not name.
  */
 async function fetchHistories(
   temporal: Client,
   taskQueue: string,
-  { payouts, deposits }: StoreWorld,
+  { payouts }: StoreWorld,
 ): Promise<readonly FetchedHistory[]> {
-  const named = [
-    ...payouts.map(({ payoutId }) => payoutWorkflowId(payoutId)),
-    ...deposits.map(({ depositKey }) => depositWorkflowId(depositKey)),
-  ];
+  const named = payouts.map(({ payoutId }) => payoutWorkflowId(payoutId));
   const fetched: FetchedHistory[] = [];
   const fetch = async (workflowId: string, runId?: string): Promise<void> => {
     const history = await temporal.workflow.getHandle(workflowId, runId).fetchHistory();

@@ -115,7 +115,7 @@ function toEnvironment(options: SeedOptions, addresses: SeedAddresses): Environm
 const SHORT_WAITS: Environment = {
   LOG_LEVEL: 'debug',
   POLL_INTERVAL_MS: '300',
-  DEPOSIT_VERIFY_INTERVAL_MS: '200',
+  PROVIDER_SYNC_INTERVAL_MS: '300',
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',
   // Longer than any request of the campaign takes (campaign-client.ts), and than the provider's planned delays.

@@ -153,7 +153,7 @@ function soundAnswers(): World['answers'] {
 }
 
 function soundHistories(): World['histories'] {
-  return ['payout/p1', 'deposit/D1'].map((workflowId) => ({ workflowId, replayError: null, failure: null }));
+  return ['payout/p1'].map((workflowId) => ({ workflowId, replayError: null, failure: null }));
 }
 
 const SOUND_TEXTS = [{ where: 'log', text: '{"level":"info","payoutId":"p1"}' }];

@@ -76,11 +76,14 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     after('store.requests.recordSettlement', ([, { outcome }]) => outcome !== null),
   ],
   [CRASH_POINT.RETURN_RECORDED]: [after('store.requests.recordReturn')],
-  [CRASH_POINT.DEPOSIT_VERIFIED]: [
-    after('store.deposits.recordVerifiedDeposit'),
-    after('store.deposits.recordDepositIfCovered', (_args, depositKey) => depositKey !== undefined),
+  [CRASH_POINT.DEPOSIT_ALLOCATED]: [
+    after('store.mirror.readHints', (_args, hints) =>
+      hints.some(({ signal }) => signal === 'depositAllocated'),
+    ),
   ],
-  [CRASH_POINT.DEPOSIT_ALLOCATED]: [after('store.deposits.allocateDeposit')],
+  [CRASH_POINT.DEPOSIT_TOLD]: [
+    before('store.mirror.forgetHint', ([{ signal }]) => signal === 'depositAllocated'),
+  ],
   [CRASH_POINT.BALANCE_RESERVED]: [
     after('store.payouts.openFromBalance'),
     after('store.payouts.reserveFunds', (_args, { status }) => hasMoney(status)),

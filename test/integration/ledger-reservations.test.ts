@@ -136,21 +136,12 @@ test('what a cancelled payout gives back is for the next one, who is named', asy
   expect(await reserve(next)).toMatchObject({ status: 'paying', wake: [last.payoutId] });
 });
 
-test('a deposit that becomes available names who is next', async () => {
+test('a deposit that becomes available is a hint to who is next', async () => {
   const [first] = [await waitForUsdt('10'), await waitForUsdt('10')];
-  const key = await store.store.deposits.recordVerifiedDeposit({
-    depositKey: 'dep-available',
-    providerDepositId: 'dep-available',
-    txHash: null,
-    currency: 'USDT',
-    amount: '10',
-    address: null,
-    proof: 'bt-available',
-  });
-  await store.store.deposits.allocateDeposit(key);
-  expect(await store.store.deposits.assignDeposit(key, 'available', 'test')).toMatchObject({
-    wake: [first.payoutId],
-  });
+  await addAvailable(store.store, 'USDT', '10');
+  expect(await store.store.mirror.readHints(10)).toMatchObject([
+    { payoutId: first.payoutId, signal: 'balanceReleased' },
+  ]);
 });
 
 test('a shortfall is made good before anybody is served', async () => {

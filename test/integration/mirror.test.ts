@@ -57,7 +57,7 @@ async function reader(overlapSeconds = 0): Promise<SyncParts> {
   return {
     store,
     qbitpay,
-    reader: store.mirror.asReader(await store.mirror.takeGeneration()),
+    reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
     lists: createProviderLists(qbitpay),
     settings: { intervalMs: 1_000, overlapSeconds },
     sweptAtMs: new Map(),

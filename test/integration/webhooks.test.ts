@@ -2,26 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
 import { openStore } from '../../src/store/store.js';
 import { signWebhook, type WebhookAlgorithm } from '../../src/qbitpay/webhook-signature.js';
-import { attemptOf, describeDeposit, untilDeposit } from '../support/deposit-workflows.js';
+import { noticeOf } from '../support/deposits.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
-import { openAndFund } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 const FORMER_KEY = 'the-key-before-the-rotation';
 
 let engine: TestEngine;
 beforeAll(async () => {
-  // Polls are out of the way: what a payout does here, it does because of an event.
+  // Polls and syncs are out of the way: what a payout does here, it does because of an event.
   engine = await startTestEngine({
+    worker: false,
     env: {
       POLL_INTERVAL_MS: '3600000',
+      PROVIDER_SYNC_INTERVAL_MS: '3600000',
       QBITPAY_WEBHOOK_EXTRA_KEYS: FORMER_KEY,
       WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
     },
   });
+  // Its payouts are paid from what was there before.
+  await engine.control('POST', '/deposits', { currency: 'USDT', amount: '100000', notify: false });
+  await engine.startWorker();
 });
 afterAll(() => engine.stop());
 afterEach(() => engine.control('DELETE', '/faults'));
@@ -82,7 +86,7 @@ const untilState = (event: Json, state: string): Promise<Json> =>
 async function inTransit(): Promise<{ payoutId: string; providerPayoutId: string }> {
   const payoutId = `p-${newId()}`;
   await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
-  await openAndFund(engine, { payoutId });
+  await engine.open({ payoutId, funding: 'balance' });
   const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
   return { payoutId, providerPayoutId };
 }
@@ -216,7 +220,7 @@ describe('stored, and nothing follows', () => {
       });
     }
     expect(await countSignals(payoutId)).toBe(0);
-    expect(await describeDeposit(engine, depositId)).toBeUndefined();
+    expect(await noticeOf(engine, depositId)).toBeUndefined();
   });
 
   test.each(['charge.closed', 'charge.dispute', 'event.test', 'transfer.invented', 'payoutish'])(
@@ -262,7 +266,7 @@ describe('kept for a person to see', () => {
   });
 
   test('replayed under a new id after the payout has closed', async () => {
-    const { payoutId } = await openAndFund(engine);
+    const { payoutId } = await engine.open({ funding: 'balance' });
     const paid = await engine.untilStatus(payoutId, 'paid');
     await engine.temporal.client.workflow.getHandle(`payout/${payoutId}`).result();
     const { length } = await historyOf(engine, payoutId);
@@ -297,24 +301,6 @@ describe('kept for a person to see', () => {
       state_detail: `field ${field} cannot be used`,
     });
   });
-});
-
-test('a deposit that was announced and never made changes nothing', async () => {
-  const payout = await engine.open();
-  const { currency, amount, address } = payout.deposit;
-  const { id } = await engine.control('POST', '/deposits', { currency, amount, money: false });
-  const own = { id: newId(), object: 'deposit', currency, amount: Number(amount), addr: address };
-  await deliver(newEvent('deposit.confirmed', own));
-  for (const depositId of [id, own.id]) {
-    await untilDeposit(
-      engine,
-      depositId,
-      (description) => attemptOf(description, 'verifyDeposit') >= 3,
-      'looked for in vain',
-    );
-  }
-  const now = (await engine.api('GET', `/v1/payouts/${payout.payoutId}`)).body;
-  expect(now).toMatchObject({ status: 'awaiting_deposit', deposit: { received: '0.000000' } });
 });
 
 test('stored and never dispatched: the sweeper does it, and the payout settles', async () => {

@@ -38,7 +38,7 @@ beforeAll(async () => {
     QBITPAY_NETWORKS: 'USDT:TRC20',
     PORT: String(port),
     POLL_INTERVAL_MS: '500',
-    DEPOSIT_VERIFY_INTERVAL_MS: '100',
+    PROVIDER_SYNC_INTERVAL_MS: '200',
     // Should the API be away for longer than the provider announces a deposit.
     RECONCILIATION_INTERVAL_SECONDS: '10',
     SHUTDOWN_TIMEOUT_SECONDS: '10',

@@ -10,13 +10,13 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/embedded
 import type { StateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 import { expectBooksToBalance, leaveUnallocated } from '../support/balances.js';
-import { attemptOf } from '../support/deposit-workflows.js';
 import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { historyOf } from '../support/histories.js';
 import {
   advancePayout,
+  attemptOf,
   describePayout,
   shownHoldReason,
   untilHoldReasonShown,

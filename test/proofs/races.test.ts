@@ -1,10 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import {
-  expectAvailableOrUnallocated,
-  expectMoneyInOrder,
-  untilAllocated,
-} from '../support/deposit-workflows.js';
+import { expectAvailableOrUnallocated, expectMoneyInOrder, untilAllocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';

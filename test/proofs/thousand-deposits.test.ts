@@ -1,6 +1,12 @@
 import { addAmounts } from '../../src/domain/money.js';
 import { auditLedger } from '../support/ledger-audit.js';
-import { openPayout, openTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
+import {
+  deposit,
+  openPayout,
+  openTestStore,
+  runConcurrently,
+  type TestStore,
+} from '../support/test-store.js';
 
 /** All payouts share one address: a deposit says by its amount, or by its declared transaction, whose it is. */
 
@@ -67,17 +73,9 @@ async function openAll(): Promise<readonly Payment[]> {
 
 /** Answers with the payout that got it. */
 async function pay({ name, amount, txHash }: Payment): Promise<string> {
-  const key = await store.store.deposits.recordVerifiedDeposit({
-    depositKey: name,
-    providerDepositId: name,
-    txHash,
-    currency: 'USDT',
-    amount,
-    address: '0xA',
-    proof: `bt-${name}`,
-  });
-  const outcome = await store.store.deposits.allocateDeposit(key);
-  return outcome.kind === 'allocated' ? outcome.payoutId : outcome.kind;
+  await deposit(store.store, amount, { depositId: name, txHash });
+  const found = await store.store.deposits.findDeposit(name);
+  return found?.allocations[0]?.payoutId ?? 'nobody';
 }
 
 /** The same order for the same seed (Fisher and Yates, with Park and Miller's generator). */

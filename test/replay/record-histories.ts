@@ -3,14 +3,10 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import {
-  depositKeyOfTransaction,
-  depositWorkflowId,
-  payoutWorkflowId,
-} from '../../src/domain/identifiers.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { subtractAmounts } from '../../src/domain/money.js';
-import { makeAvailable, leaveUnallocated } from '../support/balances.js';
-import { untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
+import { makeAvailable } from '../support/balances.js';
+import { untilAllocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { currentDetailsOf, startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
@@ -124,11 +120,6 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     );
     return untilEnded(engine, payoutId, 'paid');
   },
-  'deposit-allocated': async (engine) => {
-    const { id } = await engine.fund(await engine.open({ payoutId: 'replay-deposit' }));
-    await untilAllocated(engine, id);
-    return depositWorkflowId(id);
-  },
   'payout-paid-after-partial-deposits': async (engine) => {
     const { payoutId, deposit } = await engine.open({ payoutId: 'replay-partial' });
     for (const amount of ['400', subtractAmounts(deposit.amount, '400')]) {
@@ -162,61 +153,6 @@ const SCENARIOS: Readonly<Record<string, (engine: TestEngine) => Promise<string>
     await engine.control('POST', `/payouts/${providerPayoutId}/return`);
     await engine.control('PATCH', '/settings', { returns: 'immediate' });
     return untilEnded(engine, payoutId, 'failed');
-  },
-  'deposit-partial': async (engine) => {
-    const { payoutId } = await engine.open({ payoutId: 'replay-deposit-partial' });
-    const { id } = await depositDeclared(engine, payoutId, '400');
-    await untilAllocated(engine, id);
-    return depositWorkflowId(id);
-  },
-  'deposit-excess-freed': async (engine) => {
-    const payout = await engine.open({ payoutId: 'replay-excess' });
-    await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payout.payoutId });
-    await engine.fund(payout);
-    await engine.untilStatus(payout.payoutId, 'in_transit');
-    const { id } = await engine.fund(payout);
-    await untilAllocated(engine, id);
-    return depositWorkflowId(id);
-  },
-  'deposit-assigned-to-two-payouts': async (engine) => {
-    const [left, right] = [await engine.open(), await engine.open()];
-    const id = await leaveUnallocated(engine, 'USDT', '200.5');
-    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-    const to = [
-      { payoutId: left.payoutId, amount: '100' },
-      { payoutId: right.payoutId, amount: '100.5' },
-    ];
-    await engine.api('POST', `/v1/deposits/${id}/assign`, { to });
-    await untilAllocated(engine, id);
-    return depositWorkflowId(id);
-  },
-  'deposit-declared-after-unallocated': async (engine) => {
-    const { payoutId } = await engine.open();
-    const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '201.5' });
-    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-    await engine.api('POST', `/v1/payouts/${payoutId}/deposit`, { txHash });
-    await untilAllocated(engine, id);
-    return depositWorkflowId(id);
-  },
-  'deposit-unallocated-under-another-name': async (engine) => {
-    const { id, txHash } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '202.5' });
-    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-    const { temporal, env } = engine;
-    const depositKey = depositKeyOfTransaction(txHash);
-    const workflowId = depositWorkflowId(depositKey);
-    const notice = { providerDepositId: null, currency: 'USDT', amount: '202.5', address: null, txHash };
-    // The API knows the transaction already; a record made by hand a moment before the notice is like this.
-    await temporal.client.workflow.execute('depositWorkflow', {
-      workflowId,
-      taskQueue: env['TEMPORAL_TASK_QUEUE'] ?? '',
-      args: [{ depositKey, notice }],
-    });
-    return workflowId;
-  },
-  'deposit-unallocated': async (engine) => {
-    const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
-    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-    return depositWorkflowId(id);
   },
 };
 

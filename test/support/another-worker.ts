@@ -57,7 +57,6 @@ export function openAnotherWorker(
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
       stopping: new AbortController().signal,
-      startDeposit: () => Promise.reject(new Error('no deposit is expected')),
       dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },
     'worker',

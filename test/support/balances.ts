@@ -15,7 +15,7 @@ export async function makeAvailable(engine: TestEngine, currency: string, amount
   return depositId;
 }
 
-/** Deposits money that belongs to nobody, and waits until it is unallocated. */
+/** Deposits money that belongs to nobody, and waits until it is unallocated, and its notice was read. */
 export async function leaveUnallocated(
   engine: TestEngine,
   currency: string,
@@ -24,7 +24,7 @@ export async function leaveUnallocated(
   const { id } = await engine.control('POST', '/deposits', { currency, amount });
   await untilAnswer(
     () => engine.api('GET', `/v1/deposits/${id}`),
-    ({ status, body }) => status === 200 && body.status === 'unallocated',
+    ({ status, body }) => status === 200 && body.status === 'unallocated' && body.txHash !== null,
     `deposit ${id} unallocated`,
   );
   return id;

@@ -15,6 +15,7 @@ const RUN_ID = 'run-of-the-test';
 
 const [url, ...payoutIds] = process.argv.slice(2);
 const store = openStore({ url, onIdleError: () => process.exit(1) });
+const reader = store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction');
 const said = (text) => process.stdout.write(`${text}\n`);
 
 async function isFunded(payout) {
@@ -24,25 +25,31 @@ async function isFunded(payout) {
     return status !== 'awaiting_balance';
   }
   const { currency, amount } = payout.deposit;
-  const names = {
-    depositKey: `dep-${payoutId}`,
-    providerDepositId: `dep-${payoutId}`,
-    txHash: `0x${payoutId}`,
+  const depositId = `dep-${payoutId}`;
+  const notice = { txHash: `0x${payoutId}`, address: '0xA', currency, amount };
+  const transaction = {
+    kind: 'transaction',
+    providerId: `bt-${payoutId}`,
+    externalOrderId: null,
+    source: depositId,
+    type: 'deposit',
+    status: 'available',
+    currency,
+    amount,
+    content: { createdAt: '2100-01-01T00:00:00.000Z' },
+    problem: null,
+    isOpen: false,
   };
-  // One deposit, announced twice at the same moment, by its two names.
-  const keys = await Promise.all(
-    [names, { ...names, depositKey: names.txHash, providerDepositId: null }].map((deposit) =>
-      store.deposits.recordVerifiedDeposit({
-        ...deposit,
-        currency,
-        amount,
-        address: '0xA',
-        proof: `bt-${payoutId}`,
-      }),
-    ),
-  );
+  const page = { objects: [transaction], readAt: await store.mirror.readClock() };
+  // One deposit: announced by its two names, and read twice, at the same moment.
+  await Promise.all([
+    store.deposits.noteDeposit({ ...notice, providerDepositId: depositId }),
+    store.deposits.noteDeposit({ ...notice, providerDepositId: null }),
+    reader.recordPage('transaction', page),
+    reader.recordPage('transaction', page),
+  ]);
   said(`deposit ${payoutId}`);
-  await Promise.all(keys.map((key) => store.deposits.allocateDeposit(key)));
+  await reader.settleDeposits();
   said(`allocated ${payoutId}`);
   return true;
 }

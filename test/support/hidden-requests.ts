@@ -10,7 +10,7 @@ export type Operation = keyof typeof LISTS;
 export const OPERATIONS: readonly Operation[] = ['order', 'payout'];
 
 export interface HiddenRequest {
-  /** How often a list was read that does not show it. */
+  /** How often a list was read that would have shown it. */
   readonly readings: number;
   readonly show: () => void;
 }
@@ -33,8 +33,9 @@ export async function hideRequest(
   const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
   proxy.rewrite((request, body) => {
     if (!operations.some((operation) => request.startsWith(LISTS[operation]))) return undefined;
-    hidden.readings += 1;
-    return { ...body, data: body.data.filter((one: Json) => one.externalOrderId !== payoutId) };
+    const data = body.data.filter((one: Json) => one.externalOrderId !== payoutId);
+    if (data.length < body.data.length) hidden.readings += 1;
+    return { ...body, data };
   });
   return hidden;
 }

@@ -12,7 +12,7 @@ import { PROVIDER_ORDER_STATUS, PROVIDER_PAYOUT_STATUS } from '../../src/domain/
 import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { costOfPayout, expectedDebit, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
-import { openPayout, RUN_ID, type OpenedPayout } from './test-store.js';
+import { assign, type OpenedPayout, openPayout, readerOf, RUN_ID, showDeposit } from './test-store.js';
 
 /**
  * A provider and the workflows of some payouts, as far as the store sees them: each operation is one thing that an
@@ -183,16 +183,13 @@ export class LedgerModel {
   private async announce(party: Party, deposit: number, byHand: boolean): Promise<void> {
     const { name, txHash, amount } = this.depositOf(party, deposit);
     this.moved.set(name, [{ currency: 'USDT', amount }]);
-    const key = await this.store.deposits.recordVerifiedDeposit({
-      depositKey: byHand ? txHash : name,
-      providerDepositId: byHand ? null : name,
-      txHash,
-      currency: 'USDT',
-      amount,
-      address: byHand ? null : '0xA',
-      proof: `bt-${name}`,
-    });
-    await this.store.deposits.allocateDeposit(key);
+    const money = { currency: 'USDT', amount };
+    const names = byHand
+      ? { providerDepositId: null, address: null }
+      : { providerDepositId: name, address: '0xA' };
+    await this.store.deposits.noteDeposit({ ...names, txHash, ...money });
+    await showDeposit(this.store, { depositId: name, ...money });
+    await (await readerOf(this.store)).settleDeposits();
   }
 
   private async declare(party: Party, deposit: number): Promise<void> {
@@ -203,20 +200,15 @@ export class LedgerModel {
 
   /** To the available balance, or half to its payout and half to the next one: refused where these take nothing. */
   private async assign(party: Party, deposit: number, toPayouts: boolean): Promise<void> {
-    const { name, txHash, amount } = this.depositOf(party, deposit);
-    const key = await this.store.deposits.findDepositKey({
-      depositKey: name,
-      providerDepositId: name,
-      txHash,
-    });
-    if (key === undefined) return;
+    const { name, amount } = this.depositOf(party, deposit);
+    if ((await this.store.deposits.findDeposit(name)) === undefined) return;
     const next = this.parties[(this.parties.indexOf(party) + 1) % this.parties.length]!;
     const half = roundUpToCurrency(multiply(amount, '0.5'), 'USDT');
     const parts = [
       { payoutId: next.opened.payoutId, amount: subtractAmounts(amount, half) },
       { payoutId: party.opened.payoutId, amount: half },
     ];
-    await this.store.deposits.assignDeposit(key, toPayouts ? parts : 'available', 'test');
+    await assign(this.store, name, toPayouts ? parts : 'available');
   }
 
   private async fundsIn(party: Party, currency: string): Promise<string> {

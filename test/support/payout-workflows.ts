@@ -38,6 +38,11 @@ export async function describePayout(
   return engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).describe();
 }
 
+/** How often an activity of the workflow that has not answered yet was tried; 0 for none. */
+export function attemptOf({ raw }: WorkflowExecutionDescription, activity: string): number {
+  return raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity)?.attempt ?? 0;
+}
+
 /** The search attribute by which the Temporal UI shows, and finds, what a payout waits for. */
 export async function shownHoldReason(engine: TestEngine, payoutId: string): Promise<string | undefined> {
   const { typedSearchAttributes } = await describePayout(engine, payoutId);

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
+import type { Assignment, AssignOutcome } from '../../src/store/deposits/assignment.js';
+import type { MirrorReader } from '../../src/store/mirror/mirror.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
@@ -87,29 +89,72 @@ export async function openPayout(
   return { payoutId, request, amount: outcome.deposit?.amount ?? baseAmount };
 }
 
-/** Money comes in under the provider's id, and is given to whom it is certain to be for. Answers with its key. */
+/** Money comes in, announced with its transaction, and is given to whom it is certain to be for. Answers with its id. */
 export async function deposit(
   store: Store,
   amount: string,
-  { depositKey = `dep-${randomUUID()}`, currency = 'USDT', txHash = null as string | null } = {},
+  { depositId = `dep-${randomUUID()}`, currency = 'USDT', txHash = null as string | null } = {},
 ): Promise<string> {
-  const key = await store.deposits.recordVerifiedDeposit({
-    depositKey,
-    providerDepositId: depositKey,
+  await store.deposits.noteDeposit({
+    providerDepositId: depositId,
     txHash,
     currency,
     amount,
     address: '0xA',
-    proof: `bt-${depositKey}`,
   });
-  await store.deposits.allocateDeposit(key);
-  return key;
+  await showDeposit(store, { depositId, currency, amount });
+  return depositId;
+}
+
+/** A reading of QbitPay shows the money of a deposit. */
+export async function showDeposit(
+  store: Store,
+  {
+    depositId,
+    currency,
+    amount,
+  }: { readonly depositId: string; readonly currency: string; readonly amount: string },
+): Promise<void> {
+  const reader = await readerOf(store);
+  const transaction = {
+    kind: 'transaction',
+    providerId: `bt-${depositId}`,
+    externalOrderId: null,
+    source: depositId,
+    type: 'deposit',
+    status: 'available',
+    currency,
+    amount,
+    content: { createdAt: new Date().toISOString() },
+    problem: null,
+    isOpen: false,
+  } as const;
+  await reader.recordPage('transaction', { objects: [transaction], readAt: await store.mirror.readClock() });
+}
+
+const readers = new WeakMap<Store, Promise<MirrorReader>>();
+
+/** The one reader of QbitPay that a store has; the account was empty when it was opened. */
+export function readerOf(store: Store): Promise<MirrorReader> {
+  const reader = readers.get(store) ?? openAccount(store);
+  readers.set(store, reader);
+  return reader;
+}
+
+async function openAccount({ mirror }: Store): Promise<MirrorReader> {
+  await mirror.openAccount({ balances: [], transactions: [], readAt: await mirror.readClock() });
+  return mirror.asReader(await mirror.takeGeneration(), 'balance_transaction');
 }
 
 /** Puts money into the available balance. */
 export async function addAvailable(store: Store, currency: string, amount: string): Promise<void> {
-  const key = await deposit(store, amount, { currency });
-  await store.deposits.assignDeposit(key, 'available', 'test');
+  await assign(store, await deposit(store, amount, { currency }), 'available');
+}
+
+/** A person says whose a deposit is. */
+export async function assign(store: Store, depositId: string, to: Assignment): Promise<AssignOutcome> {
+  const [outcome] = await store.deposits.assignDeposits([{ depositId, to }], 'test');
+  return outcome!;
 }
 
 export async function availableBalance(store: Store, currency: string): Promise<string> {

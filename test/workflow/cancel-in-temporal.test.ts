@@ -1,6 +1,6 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { balanceIn, causesOf, entriesOf } from '../support/balances.js';
-import { untilAllocated } from '../support/deposit-workflows.js';
+import { untilAllocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { countPayoutsMade } from '../support/provider-view.js';

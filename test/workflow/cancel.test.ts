@@ -1,7 +1,7 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
 import { balanceIn } from '../support/balances.js';
-import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposit-workflows.js';
+import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { bodiesSentTo, countPayoutsMade } from '../support/provider-view.js';

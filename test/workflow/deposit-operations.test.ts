@@ -1,23 +1,22 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { depositKeyOfTransaction, depositWorkflowId } from '../../src/domain/identifiers.js';
+import { depositKeyOfTransaction } from '../../src/domain/identifiers.js';
 import { addAmounts, atCurrencyScale, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, causesOf, leaveUnallocated } from '../support/balances.js';
 import {
-  attemptOf,
-  describeDeposit,
   expectMoneyInOrder,
-  holdReasonOf,
+  noticeOf,
   untilAllocated,
-  untilDeposit,
+  untilSynced,
   untilUnallocated,
-} from '../support/deposit-workflows.js';
+  untilUnverified,
+} from '../support/deposits.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 beforeAll(async () => {
-  engine = await startTestEngine({ env: { DEPOSIT_VERIFY_PATIENCE_SECONDS: '1' } });
+  engine = await startTestEngine({ env: { DEPOSIT_NOTICE_PATIENCE_SECONDS: '1' } });
 });
 afterAll(async () => {
   await expectMoneyInOrder(engine);
@@ -57,6 +56,14 @@ const untilDecided = (depositId: string, wanted: string): Promise<Answer> =>
     `deposit ${depositId} ${wanted}`,
   );
 
+/** The deposit has learnt which transaction brought it. */
+const untilKnown = (txHash: string, depositId: string): Promise<Json[]> =>
+  untilAnswer(
+    () => depositsOf(txHash),
+    (deposits) => deposits.some((deposit) => deposit.depositId === depositId),
+    `transaction of ${depositId} known`,
+  );
+
 describe('recording a deposit by hand', () => {
   /** One deposit, one entry for it and one for its owner. */
   const expectOneDeposit = async (txHash: string, providerDepositId: string, payout: Json): Promise<void> => {
@@ -80,9 +87,9 @@ describe('recording a deposit by hand', () => {
     const { id } = await receive({ amount: payout.deposit.amount, txHash, notify: false });
     expect(await record(`0x${txHash.toUpperCase()}`, payout.deposit.amount)).toMatchObject({
       status: 202,
-      body: { depositId: depositKeyOfTransaction(txHash), status: 'unverified', txHash },
+      body: { noticeId: depositKeyOfTransaction(txHash), txHash, reason: null },
     });
-    await untilDecided(depositKeyOfTransaction(txHash), 'allocated');
+    await untilKnown(txHash, id);
     await expectOneDeposit(txHash, id, payout);
   });
 
@@ -91,9 +98,9 @@ describe('recording a deposit by hand', () => {
     const txHash = newHash();
     const made = await receive({ amount: payout.deposit.amount, txHash, notify: false });
     await record(txHash, payout.deposit.amount);
-    await untilDecided(depositKeyOfTransaction(txHash), 'allocated');
+    await untilKnown(txHash, made.id);
     await forgeNotice(made);
-    await untilAllocated(engine, made.id);
+    await untilSynced(engine);
     await expectOneDeposit(txHash, made.id, payout);
   });
 
@@ -101,12 +108,11 @@ describe('recording a deposit by hand', () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { id } = await receive({ amount: payout.deposit.amount, txHash });
-    await untilDecided(id, 'allocated');
+    await untilKnown(txHash, id);
     expect(await record(txHash, payout.deposit.amount)).toMatchObject({
       status: 200,
       body: { depositId: id, status: 'allocated' },
     });
-    expect(await describeDeposit(engine, depositKeyOfTransaction(txHash))).toBeUndefined();
     await expectOneDeposit(txHash, id, payout);
   });
 
@@ -121,8 +127,8 @@ describe('recording a deposit by hand', () => {
       ]);
       for (const { status } of answers) expect([200, 202]).toContain(status);
       await engine.untilStatus(payout.payoutId, 'paid');
+      await untilKnown(txHash, id);
       await expectOneDeposit(txHash, id, payout);
-      await untilAllocated(engine, id);
     });
     await Promise.all(rounds);
   });
@@ -131,12 +137,15 @@ describe('recording a deposit by hand', () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { body } = await record(txHash, payout.deposit.amount);
-    await untilUnallocated(engine, body.depositId, 'DEPOSIT_UNVERIFIED');
-    expect(await record(txHash, payout.deposit.amount)).toMatchObject({ status: 202 });
-    expect(await readDeposit(body.depositId)).toMatchObject({ status: 404 });
-    expect(await assign(body.depositId, 'available')).toMatchObject({ status: 404 });
+    await untilUnverified(engine, body.noticeId);
+    expect(await record(txHash, payout.deposit.amount)).toMatchObject({
+      status: 202,
+      body: { noticeId: body.noticeId, reason: 'DEPOSIT_UNVERIFIED' },
+    });
+    expect(await readDeposit(body.noticeId)).toMatchObject({ status: 404 });
+    expect(await assign(body.noticeId, 'available')).toMatchObject({ status: 404 });
     expect(await depositsOf(txHash)).toEqual([]);
-    expect(await entriesAbout(body.depositId)).toEqual([]);
+    expect(await entriesAbout(body.noticeId)).toEqual([]);
     expect(await readPayout(payout)).toMatchObject({
       status: 'awaiting_deposit',
       deposit: { received: '0.000000' },
@@ -147,46 +156,27 @@ describe('recording a deposit by hand', () => {
     const payout = await engine.open();
     const txHash = newHash();
     const { id } = await receive({ amount: payout.deposit.amount, txHash, confirm: false });
-    const { body } = await record(txHash, payout.deposit.amount);
-    await untilDeposit(
-      engine,
-      body.depositId,
-      (description) => attemptOf(description, 'verifyDeposit') > 2,
-      'more than two looks',
-    );
+    await record(txHash, payout.deposit.amount);
+    await untilSynced(engine);
     expect(await depositsOf(txHash)).toEqual([]);
     expect(await readPayout(payout)).toMatchObject({ deposit: { received: '0.000000' } });
     await engine.control('POST', `/deposits/${id}/confirm`);
-    await untilDecided((await untilOneOf(txHash)).depositId, 'allocated');
+    await untilKnown(txHash, id);
     await expectOneDeposit(txHash, id, payout);
   });
 
-  test('that nobody owns: once it is assigned, none of its workflows waits any more', async () => {
+  test('that nobody owns, and is announced after all: it is assigned once', async () => {
     const [txHash, amount] = [newHash(), oddAmount()];
     const made = await receive({ amount, txHash, notify: false });
     const { body } = await record(txHash, amount);
-    await untilUnallocated(engine, body.depositId, 'UNMATCHED_DEPOSIT');
+    await untilUnallocated(engine, made.id, 'UNMATCHED_DEPOSIT');
     await forgeNotice(made);
-    await untilDeposit(
-      engine,
-      made.id,
-      (now) => now.status.name === 'COMPLETED' || holdReasonOf(now) === 'UNMATCHED_DEPOSIT',
-      'the notice took effect',
-    );
-    expect(await assign(body.depositId, 'available')).toMatchObject({ status: 200 });
-    await untilAllocated(engine, body.depositId);
-    await untilAllocated(engine, made.id);
+    await untilKnown(txHash, made.id);
+    await untilSynced(engine);
+    expect(await assign(made.id, 'available')).toMatchObject({ status: 200 });
     expect(await depositsOf(txHash)).toHaveLength(1);
+    expect(await noticeOf(engine, body.noticeId)).toBeUndefined();
   });
-
-  const untilOneOf = async (txHash: string): Promise<Json> => {
-    const [deposit] = await untilAnswer(
-      () => depositsOf(txHash),
-      ({ length }) => length === 1,
-      'one deposit of the transaction',
-    );
-    return deposit;
-  };
 });
 
 describe('a transaction that is declared after its deposit was unallocated', () => {
@@ -203,23 +193,13 @@ describe('a transaction that is declared after its deposit was unallocated', () 
     ]);
   });
 
-  test('gives it also where its workflow was ended from outside', async () => {
-    const payout = await engine.open();
-    const txHash = newHash();
-    const { id } = await receive({ amount: '700', txHash });
-    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-    await engine.temporal.client.workflow.getHandle(depositWorkflowId(id)).terminate('test');
-    await declare(payout, txHash);
-    await untilAllocated(engine, id);
-    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '700.000000' } });
-  });
-
   test('gives both deposits that it brought', async () => {
     const payout = await engine.open();
     const txHash = newHash();
     const rest = subtractAmounts(payout.deposit.amount, '300');
     const made = [await receive({ amount: '300', txHash }), await receive({ amount: rest, txHash })];
     for (const { id } of made) await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
+    for (const { id } of made) await untilKnown(txHash, id);
     expect(await depositsOf(txHash)).toHaveLength(2);
     await declare(payout, txHash);
     for (const { id } of made) await untilAllocated(engine, id);
@@ -246,18 +226,17 @@ describe('a transaction that is declared after its deposit was unallocated', () 
   }
 });
 
-describe('a deposit that reconciliation found, whose transaction it does not know', () => {
-  const findByReconciliation = async (payout: Json, txHash: string): Promise<string> => {
+describe('a deposit that a sync found, whose transaction it does not know', () => {
+  const findBySync = async (payout: Json, txHash: string): Promise<string> => {
     expect((await declare(payout, txHash)).status).toBe(200);
     const { id } = await receive({ amount: oddAmount(), txHash, notify: false });
-    expect((await engine.api('GET', '/v1/reconciliation')).status).toBe(200);
     await untilDecided(id, 'unallocated');
     return id;
   };
 
   test('is matched when its notice comes after all', async () => {
     const [payout, txHash] = [await engine.open(), newHash()];
-    const id = await findByReconciliation(payout, txHash);
+    const id = await findBySync(payout, txHash);
     const { currency, amount } = (await readDeposit(id)).body;
     await forgeNotice({ id, object: 'deposit', currency, amount, txHash, status: 'confirmed' });
     await untilAllocated(engine, id);
@@ -266,7 +245,7 @@ describe('a deposit that reconciliation found, whose transaction it does not kno
 
   test('is matched when it is recorded by hand, once', async () => {
     const [payout, txHash] = [await engine.open(), newHash()];
-    const id = await findByReconciliation(payout, txHash);
+    const id = await findBySync(payout, txHash);
     const { amount } = (await readDeposit(id)).body;
     expect((await record(txHash, amount)).status).toBe(202);
     await untilDecided(id, 'allocated');
@@ -472,16 +451,6 @@ describe('assigning a unallocated deposit', () => {
         );
       }),
     );
-  });
-
-  test('of a deposit whose workflow was ended from outside: it is started again', async () => {
-    const payout = await engine.open();
-    const depositId = await leaveUnallocated(engine, 'USDT', '70.5');
-    await engine.temporal.client.workflow.getHandle(depositWorkflowId(depositId)).terminate('test');
-    const to = [{ payoutId: payout.payoutId, amount: '70.5' }];
-    expect(await assign(depositId, to)).toMatchObject({ status: 200, body: { status: 'allocated' } });
-    await untilAllocated(engine, depositId);
-    expect(await readPayout(payout)).toMatchObject({ deposit: { received: '70.500000' } });
   });
 });
 

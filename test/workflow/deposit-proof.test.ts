@@ -1,6 +1,7 @@
-import { attemptOf, describeDeposit, untilAllocated, untilDeposit } from '../support/deposit-workflows.js';
+import { noticeOf, untilAllocated, untilSynced } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = {
   type: 'wallet',
@@ -26,7 +27,7 @@ describe('deposits proven by the available balance', () => {
   const announceWithoutMoney = (payout: Json): Promise<Json> =>
     engine.control('POST', '/deposits', { currency: 'USDT', amount: payout.deposit.amount, money: false });
   const expectNeverCounted = async (payout: Json): Promise<void> => {
-    await untilLookedAtAgain(await announceWithoutMoney(payout));
+    await expectOpen(await announceWithoutMoney(payout));
     expect((await engine.api('GET', `/v1/payouts/${payout.payoutId}`)).body).toMatchObject({
       status: 'awaiting_deposit',
       deposit: { received: '0.000000' },
@@ -58,29 +59,23 @@ describe('deposits proven by the available balance', () => {
   test('the same money proves one of two notices', async () => {
     const payout = await engine.open({ amount: '9000.00' });
     const without = await announceWithoutMoney(payout);
-    await untilLookedAtAgain(without);
+    await expectOpen(without);
     const made = await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
 
     // Which of the two is believed cannot be told apart: what came in pays for one.
-    await untilLookedAtAgain((await looksFor(without)) > 0 ? without : made);
+    await expectOpen((await noticeOf(engine, without.id)) === undefined ? made : without);
   });
 
-  /** Its workflow still looks for the money, after every change that was made before this was called. */
-  async function untilLookedAtAgain(deposit: Json): Promise<void> {
-    const before = await looksFor(deposit);
-    await untilDeposit(
-      engine,
-      deposit.id,
-      (now) => attemptOf(now, 'verifyDeposit') > before + 1,
-      'more looks for its money',
+  /** No sync has seen its money. */
+  async function expectOpen({ id }: Json): Promise<void> {
+    await untilAnswer(
+      () => noticeOf(engine, id),
+      (notice) => notice !== undefined,
+      `notice of ${id}`,
     );
-  }
-
-  /** 0 when its workflow does not run, or has seen the money. */
-  async function looksFor(deposit: Json): Promise<number> {
-    const description = await describeDeposit(engine, deposit.id);
-    return description === undefined ? 0 : attemptOf(description, 'verifyDeposit');
+    await untilSynced(engine);
+    expect(await noticeOf(engine, id)).toMatchObject({ noticeId: id });
   }
 });

@@ -2,21 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { addAmounts, atCurrencyScale } from '../../src/domain/money.js';
 import { balanceIn } from '../support/balances.js';
 import {
-  attemptOf,
-  describeDeposit,
   expectMoneyInOrder,
+  noticeOf,
   untilAllocated,
-  untilDeposit,
+  untilSynced,
   untilUnallocated,
-} from '../support/deposit-workflows.js';
+  untilUnverified,
+} from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { bodiesSentTo } from '../support/provider-view.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 describe('whose a deposit is', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { DEPOSIT_VERIFY_PATIENCE_SECONDS: '1' } });
+    engine = await startTestEngine({ env: { DEPOSIT_NOTICE_PATIENCE_SECONDS: '1' } });
   });
   afterAll(async () => {
     await expectMoneyInOrder(engine);
@@ -26,6 +27,21 @@ describe('whose a deposit is', () => {
   const newHash = (): string => randomBytes(32).toString('hex');
   const deposit = (fields: Json): Promise<Json> =>
     engine.control('POST', '/deposits', { currency: 'USDT', ...fields });
+  /** Its notice is there before its money can be read: a transaction is declared by its hash, which only that names. */
+  const announced = async (fields: Json): Promise<Json> => {
+    const pending = await deposit({ ...fields, confirm: false });
+    await forge({ ...pending, status: 'confirmed', confirmations: 12 });
+    await untilNoticed(pending.id);
+    await engine.control('POST', `/deposits/${pending.id}/confirm`);
+    return pending;
+  };
+  const untilNoticed = async (id: string): Promise<void> => {
+    await untilAnswer(
+      () => noticeOf(engine, id),
+      (notice) => notice !== undefined,
+      `notice of ${id}`,
+    );
+  };
   const declare = (payout: Json, txHash: string): Promise<Answer> =>
     engine.api('POST', `/v1/payouts/${payout.payoutId}/deposit`, { txHash });
   const read = async (payout: Json): Promise<Json> =>
@@ -84,7 +100,7 @@ describe('whose a deposit is', () => {
     const payout = await engine.open();
     const txHash = newHash();
     await declare(payout, txHash);
-    const wrong = await deposit({ amount: payout.deposit.amount, currency: 'USDC', txHash });
+    const wrong = await announced({ amount: payout.deposit.amount, currency: 'USDC', txHash });
     await untilUnallocated(engine, wrong.id, 'WRONG_CURRENCY');
     await expectStillAwaiting(payout);
     expect(await read(payout)).toMatchObject({ flags: ['WRONG_CURRENCY'] });
@@ -115,7 +131,7 @@ describe('whose a deposit is', () => {
     const [declaring, expecting] = [await engine.open(), await engine.open()];
     const txHash = newHash();
     await declare(declaring, txHash);
-    const made = await deposit({ amount: expecting.deposit.amount, txHash });
+    const made = await announced({ amount: expecting.deposit.amount, txHash });
     await untilUnallocated(engine, made.id, 'CONFLICTING_MATCH');
     await expectStillAwaiting(declaring);
     await expectStillAwaiting(expecting);
@@ -127,7 +143,7 @@ describe('whose a deposit is', () => {
     await engine.control('PATCH', '/settings', {
       wallets: [{ currency: 'USDT', addr: 'TAnotherAddress0000000000000000000' }],
     });
-    const made = await engine.fund(payout);
+    const made = await announced({ amount: payout.deposit.amount });
     await engine.control('PATCH', '/settings', { wallets });
     await untilUnallocated(engine, made.id, 'WRONG_ADDRESS');
     await expectStillAwaiting(payout);
@@ -181,12 +197,8 @@ describe('whose a deposit is', () => {
     const pending = await deposit({ amount: payout.deposit.amount, confirm: false });
     // Even a notice that comes too early is believed only when the money is there.
     await forge({ ...pending, status: 'confirmed', confirmations: 12 });
-    await untilDeposit(
-      engine,
-      pending.id,
-      (description) => attemptOf(description, 'verifyDeposit') > 1,
-      'more than one look',
-    );
+    await untilNoticed(pending.id);
+    await untilSynced(engine);
     await expectStillAwaiting(payout);
     await engine.control('POST', `/deposits/${pending.id}/confirm`);
     await engine.untilStatus(payout.payoutId, 'paid');
@@ -195,13 +207,13 @@ describe('whose a deposit is', () => {
   test('a notice without money changes nothing and shows as unverified', async () => {
     const payout = await engine.open();
     const lie = await deposit({ amount: payout.deposit.amount, money: false });
-    await untilUnallocated(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+    await untilUnverified(engine, lie.id);
     await expectStillAwaiting(payout);
 
     await engine.fund(payout);
     const paid = await engine.untilStatus(payout.payoutId, 'paid');
     expect(paid.deposit.received).toBe(payout.deposit.amount);
-    await untilUnallocated(engine, lie.id, 'DEPOSIT_UNVERIFIED');
+    await untilUnverified(engine, lie.id);
   });
 
   test('the amount that was read counts, not the one that was announced', async () => {
@@ -221,7 +233,8 @@ describe('whose a deposit is', () => {
     await engine.untilStatus(payout.payoutId, 'paid');
     await untilAllocated(engine, made.id);
     await forge(made);
-    expect((await describeDeposit(engine, made.id))?.status.name).toBe('COMPLETED');
+    await untilSynced(engine);
+    expect(await noticeOf(engine, made.id)).toBeUndefined();
     expect((await details(payout)).filter((detail) => detail.startsWith('deposit of'))).toHaveLength(1);
   });
 

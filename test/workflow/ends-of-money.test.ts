@@ -11,7 +11,7 @@ import {
   makeAvailable,
   untilAvailable,
 } from '../support/balances.js';
-import { untilAllocated } from '../support/deposit-workflows.js';
+import { untilAllocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { currentDetailsOf, describePayout, resetToFirstTask } from '../support/payout-workflows.js';

@@ -4,7 +4,9 @@ import { countWorkflowTasks, historyOf } from '../support/histories.js';
 describe('the quickstart, end to end', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { POLL_INTERVAL_MS: '60000' } });
+    engine = await startTestEngine({
+      env: { POLL_INTERVAL_MS: '60000', PROVIDER_SYNC_INTERVAL_MS: '10000' },
+    });
   });
   afterAll(() => engine.stop());
 

@@ -142,8 +142,7 @@ describe('an event about a payout that is looked for on hold', () => {
       state_detail: 'the payout is held, and QbitPay does not show it',
     });
     expect((await read(payoutId)).status).toBe('held');
-    hidden.show();
-    // Nothing hints at it any more: a person says which one it is.
+    // A person says which one it is.
     const [sent] = await requestsTo(engine, PAYOUTS, payoutId);
     const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, {
       action: 'adopt',
@@ -151,6 +150,7 @@ describe('an event about a payout that is looked for on hold', () => {
       reason: 'asked QbitPay',
     });
     expect(answer.status).toBe(200);
+    hidden.show();
     await engine.untilStatus(payoutId, 'paid');
   });
 });

@@ -9,9 +9,9 @@ import {
   type TestEngine,
   type TestEngineOptions,
 } from '../support/engine.js';
-import type { Json } from '../support/engine-client.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
 import { countPayoutsMade } from '../support/provider-view.js';
-import { openAndFund, orderFault } from '../support/provider-requests.js';
+import { orderFault } from '../support/provider-requests.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
 const BALANCES = 'GET /api/v1/balances/show';
@@ -128,23 +128,30 @@ describe('QbitPay is down when the worker starts', () => {
     expect(engine.logLines.filter((line) => line.includes('its balances are read later'))).not.toEqual([]);
   });
 
-  test('the worker takes tasks all the same; reconciliation books the opening, and what waits for it is paid', async () => {
+  test('the worker takes tasks all the same; the first sync books the opening, and what waits for it is paid', async () => {
     const waiting = await engine.open(toWallet('400'));
     expect(waiting.status).toBe('awaiting_balance');
+    // Nobody can tell it from what was there before.
     await charge('USDT', '77');
     await engine.control('DELETE', '/faults');
-    expect(await reconcile()).toMatchObject({ clean: true, outside: [{ net: '77.000000' }] });
     await engine.untilStatus(waiting.payoutId, 'paid');
     expect(await countPayoutsMade(engine, waiting.payoutId)).toBe(1);
     expect(await openingEntries()).toHaveLength(1);
-    expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '598.000000', external: '77.000000' });
+    expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '675.000000', external: '0.000000' });
     await expectBooksToBalance(engine);
   });
 
-  test('the first deposit books it, and is not part of it', async () => {
-    const payout = await openAndFund(engine, { amount: '2000.00' });
+  test('nobody is told where to deposit before, so that no deposit is part of it', async () => {
+    const request = payoutRequest({ amount: '2000.00' });
+    expect(await engine.api('POST', '/v1/payouts', request)).toMatchObject({
+      status: 202,
+      body: { status: 'opening', deposit: null },
+    });
+    await engine.until(request.payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');
     await engine.control('DELETE', '/faults');
-    const paid = await engine.untilStatus(payout.payoutId, 'paid');
+    await engine.fund(await engine.untilStatus(request.payoutId, 'awaiting_deposit'));
+    const paid = await engine.untilStatus(request.payoutId, 'paid');
     const [entry] = await openingEntries();
     expect(entry.postings.map(({ account, amount }: Json) => [account, amount])).toEqual([
       ['provider', '1000.000000'],

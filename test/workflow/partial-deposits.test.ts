@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Client as PostgresClient } from 'pg';
-import { depositWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, causesOf, entriesOf, leaveUnallocated } from '../support/balances.js';
-import { expectMoneyInOrder, untilAllocated } from '../support/deposit-workflows.js';
+import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposits.js';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { endDepositTime, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { expectConvertedAndPaidOnce, requestsTo, ORDERS, PAYOUTS } from '../support/provider-requests.js';
-import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
 beforeAll(async () => {
@@ -34,24 +31,6 @@ async function depositDeclared(payoutId: string, amount: string): Promise<Json> 
 }
 const untilReceived = (payoutId: string, received: string): Promise<Json> =>
   engine.until(payoutId, ({ deposit }) => deposit?.received === received, `received ${received}`);
-/** As a comparison follows up a deposit that nobody announced: of its transaction nothing is known. */
-async function foundByReconciliation(id: string, amount: string): Promise<void> {
-  const notice = { providerDepositId: id, currency: 'USDT', amount, address: null, txHash: null };
-  await engine.temporal.client.workflow.start('depositWorkflow', {
-    workflowId: depositWorkflowId(id),
-    taskQueue: engine.env['TEMPORAL_TASK_QUEUE'] ?? '',
-    args: [{ depositKey: id, notice, policy: { verifyIntervalMs: 50 } }],
-  });
-}
-async function noticesOf(id: string): Promise<number> {
-  const client = new PostgresClient({ connectionString: engine.databaseUrl });
-  await client.connect();
-  const dispatched = 'select 1 from webhook_inbox where provider_object_id = $1 and dispatches > 0';
-  return client
-    .query(dispatched, [id])
-    .then(({ rowCount }) => rowCount ?? 0)
-    .finally(() => client.end());
-}
 const statusesOf = ({ timeline }: Json): string[] => [
   ...new Set<string>(timeline.map(({ status }: Json) => status)),
 ];
@@ -81,20 +60,14 @@ describe('deposits of declared transactions add up', () => {
     ]);
   });
 
-  test('also where reconciliation found one first, and its notice came while its money was awaited', async () => {
+  test('also where one was read first, and its notice came after all', async () => {
     const { payoutId, deposit } = await engine.open();
     const txHash = newHash();
     await declare(payoutId, txHash);
-    const { id } = await receive({ amount: '500.5', txHash, confirm: false, notify: false });
-    await foundByReconciliation(id, '500.5');
+    const { id } = await receive({ amount: '500.5', txHash, notify: false });
+    await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
     const data = { id, object: 'deposit', currency: 'USDT', amount: 500.5, status: 'confirmed', txHash };
     await engine.control('POST', '/events/forge', { type: 'deposit.confirmed', data });
-    await untilAnswer(
-      () => noticesOf(id),
-      (count) => count === 1,
-      'the notice dispatched',
-    );
-    await engine.control('POST', `/deposits/${id}/confirm`);
     await untilReceived(payoutId, '500.500000');
     await untilAllocated(engine, id);
     await depositDeclared(payoutId, subtractAmounts(deposit.amount, '500.5'));

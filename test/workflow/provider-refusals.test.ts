@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { expectBooksToBalance, availableIn } from '../support/balances.js';
-import { untilAllocated } from '../support/deposit-workflows.js';
+import { untilAllocated } from '../support/deposits.js';
 import { type Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { currentDetailsOf, untilHoldReasonShown } from '../support/payout-workflows.js';

@@ -2,7 +2,7 @@ import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { atCurrencyScale, addAmounts } from '../../src/domain/money.js';
 import { DISCREPANCY_KINDS, type DiscrepancyKind } from '../../src/domain/reconciliation.js';
-import { untilUnallocated } from '../support/deposit-workflows.js';
+import { untilUnallocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { openAndFund, orderFault, PAYOUTS } from '../support/provider-requests.js';

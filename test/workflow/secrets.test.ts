@@ -1,5 +1,5 @@
-import { depositWorkflowId, payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { untilUnallocated } from '../support/deposit-workflows.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { untilUnallocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { currentDetailsOf, startDirectly } from '../support/payout-workflows.js';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await refuseReads();
   const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '123.45' });
   await untilUnallocated(engine, id, 'UNMATCHED_DEPOSIT');
-  workflowIds.push(...ended.map(payoutWorkflowId), depositWorkflowId(id));
+  workflowIds.push(...ended.map(payoutWorkflowId));
   await collectAnswers(ended);
 });
 afterAll(() => engine.stop());

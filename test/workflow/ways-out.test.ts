@@ -392,17 +392,14 @@ async function holdInOtherCurrency(): Promise<ScenarioPayout> {
   return payout;
 }
 
-/** What came in without the ledger's knowing: as much as it knows of, and more. */
-let covering: Json;
+/** What is there without the ledger's knowing: as much as it knows of, and more. */
+let unknown: string;
 
 /** QbitPay takes all that the ledger knows of, and then some of that. */
 async function holdDebitBeyond(): Promise<ScenarioPayout> {
   const known = (await balanceIn(scenario.engine, 'CNY')).ledger;
-  covering = await scenario.engine.control('POST', '/deposits', {
-    currency: 'CNY',
-    amount: addAmounts(known, '6000'),
-    notify: false,
-  });
+  unknown = addAmounts(known, '6000');
+  await provider.adjust('CNY', unknown);
   await provider.set({ payoutFee: addAmounts(known, '1000') });
   const payout = await held.as('DEBIT_EXCEEDS_LEDGER');
   const { postings } = await payout.shown();
@@ -413,9 +410,9 @@ async function holdDebitBeyond(): Promise<ScenarioPayout> {
 async function payWhenCovered(payout: ScenarioPayout): Promise<void> {
   await payout.decide('resume');
   await payout.isHeld('DEBIT_EXCEEDS_LEDGER');
-  const { id, currency, amount } = covering;
-  const data = { id, object: 'deposit', currency, amount, status: 'confirmed' };
-  await scenario.engine.control('POST', '/events/forge', { type: 'deposit.confirmed', data });
+  // It came in as a deposit after all.
+  await scenario.engine.control('POST', '/deposits', { currency: 'CNY', amount: unknown });
+  await provider.adjust('CNY', `-${unknown}`);
   await payout.isPaidOnce();
 }
 

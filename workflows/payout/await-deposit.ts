@@ -1,6 +1,7 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { DepositInstructions } from '../../src/domain/payout-request.js';
-import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { readMissingDeposit } from '../activity-options.js';
 import { closePayout } from './close.js';
 import { show, type PayoutRun } from './payout-run.js';
 
@@ -16,6 +17,13 @@ export async function awaitDeposit(run: PayoutRun): Promise<void> {
   run.depositAllocated = true;
   run.waitsFor = 'the deposit is confirmed; it is being converted and paid out';
   show(run);
+}
+
+/** Money came in for the payout: reads what is missing still. */
+export async function readDeposit(run: PayoutRun): Promise<void> {
+  const { payoutId } = run;
+  const missing = await CancellationScope.nonCancellable(() => readMissingDeposit({ payoutId }));
+  if (!isFinalStatus(run.status)) noteDeposit(run, missing);
 }
 
 /** Takes note of money that came in for the payout; as long as some is missing it goes on waiting. */

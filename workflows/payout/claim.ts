@@ -1,8 +1,7 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
-import type { ClaimPayoutInput, ClaimPayoutResult } from '../../activities/payouts/claim-payout.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { claimPayout, claimPayoutLocally } from '../activity-options.js';
+import { claimPayout } from '../activity-options.js';
 import { refusal } from '../failures.js';
 import { describeDeposit, noteDeposit } from './await-deposit.js';
 import { REQUEST_CONFLICT } from './payout-messages.js';
@@ -16,7 +15,7 @@ import { syncStatus, type PayoutRun } from './payout-run.js';
  */
 export async function claim(run: PayoutRun): Promise<void> {
   const { payoutId, asked } = run;
-  const claimed = await claimInStore({ payoutId, asked });
+  const claimed = await claimPayout({ payoutId, asked });
   switch (claimed.kind) {
     case 'invalid':
       throw refusal(FAILURE_TYPE.INVALID_REQUEST, claimed.message);
@@ -31,15 +30,6 @@ export async function claim(run: PayoutRun): Promise<void> {
       await syncStatus(run, claimed, isAwaited ? describeDeposit(deposit) : undefined);
       if (missing !== null) noteDeposit(run, missing);
     }
-  }
-}
-
-/** At first within the workflow task, which costs one event; with the database away as an activity that waits for it. */
-async function claimInStore(input: ClaimPayoutInput): Promise<ClaimPayoutResult> {
-  try {
-    return await claimPayoutLocally(input);
-  } catch {
-    return claimPayout(input);
   }
 }
 

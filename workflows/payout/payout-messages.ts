@@ -31,22 +31,14 @@ export interface PayoutWorkflowResult {
   readonly status: PayoutStatus | 'superseded';
 }
 
-/** A deposit was allocated to this payout; the store has the details. */
-export const depositAllocated = defineSignal<
-  [
-    {
-      readonly depositKey: string;
-      /** What the payout still lacks, in its funding currency. @default "0": it is funded */
-      readonly missing?: string;
-    },
-  ]
->('depositAllocated');
+/** A deposit was allocated to this payout: a reason to read in the store what is missing. */
+export const depositAllocated = defineSignal('depositAllocated');
 
 /** Money became available, and this payout is the next that waits for it: a reason to look, never evidence. */
 export const balanceReleased = defineSignal('balanceReleased');
 
 /** Something changed at the provider: a reason to read, never evidence. */
-export const payoutEvent = defineSignal<[{ readonly webhookEventId: string }]>('payoutEvent');
+export const payoutEvent = defineSignal('payoutEvent');
 
 /** The store says something else of the payout than its workflow shows: a reason to look there. */
 export const storeChanged = defineSignal('storeChanged');

@@ -11,7 +11,7 @@ import { isText } from '../../src/domain/field-problems.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { refusal } from '../failures.js';
 import { awaitBalance } from './await-balance.js';
-import { awaitDeposit, noteDeposit } from './await-deposit.js';
+import { awaitDeposit, readDeposit } from './await-deposit.js';
 import { awaitPerson } from './await-person.js';
 import { awaitReturnedMoney, awaitSettlement } from './await-settlement.js';
 import { claim, untilClaimed } from './claim.js';
@@ -138,7 +138,10 @@ async function lookIntoStore(run: PayoutRun): Promise<void> {
 function handleMessages(run: PayoutRun): void {
   handleDecisions(run);
   setHandler(getStatus, () => run.status);
-  setHandler(depositAllocated, ({ missing = '0' }) => noteDeposit(run, missing));
+  setHandler(depositAllocated, async () => {
+    await untilClaimed(run);
+    await readDeposit(run);
+  });
   setHandler(balanceReleased, () => {
     run.unreadReleases += 1;
   });

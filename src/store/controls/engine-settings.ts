@@ -14,7 +14,7 @@ export async function readSetting(db: StoreDatabase, name: string): Promise<stri
 }
 
 /** Writes a setting that has no value yet, and answers with the one that it has then. */
-export async function settleSetting(db: StoreDatabase, name: string, value: string): Promise<string> {
+async function settleSetting(db: StoreDatabase, name: string, value: string): Promise<string> {
   await db
     .insertInto('engine_settings')
     .values({ name, value })

@@ -1,10 +1,11 @@
-import { sql, type UpdateObject } from 'kysely';
+import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
-import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
-import { bookAllocation, type AllocationPart } from '../ledger/bookings.js';
-import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
+import { bookAllocations, type AllocationPart } from '../ledger/bookings.js';
+import { NOW, type StoreTransaction } from '../database.js';
+import { hintPayouts } from '../mirror/workflow-hints.js';
 import { missingDeposit } from '../payouts/funding.js';
 import {
   addFlag,
@@ -15,62 +16,54 @@ import {
 } from '../payouts/payout-transitions.js';
 import { findWaitingForBalance } from '../payouts/reservations.js';
 import type { DepositRecord } from './deposit-reading.js';
-import { DEPOSIT_STATUS, type DepositRow, type PayoutRow, type StoreSchema } from '../schema.js';
-
-/** Decides whose a verified deposit is: once, in one transaction, by what is certain or by a person. */
-
-export type AllocationOutcome =
-  | {
-      readonly kind: 'allocated';
-      readonly payoutId: string;
-      readonly payoutStatus: PayoutStatus;
-      /** What the payout still lacks; "0" when it is funded. */
-      readonly missing: string;
-      /** Payouts that wait for the available balance, which may have got a part. */
-      readonly wake: readonly string[];
-    }
-  /** All of it went to the available balance. */
-  | { readonly kind: 'freed'; readonly wake: readonly string[] }
-  | { readonly kind: 'unallocated'; readonly reason: FailureType; readonly payoutId: string | null };
-
-/** Where an unallocated deposit goes: parts that add up to it exactly, or all of it to the available balance. */
-export type Assignment = 'available' | readonly { readonly payoutId: string; readonly amount: string }[];
+import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
 
 /**
- * Gives a verified deposit to the payout that declared its transaction, else to the one that expects exactly its
- * amount, else to nobody. Nothing is guessed; repeating it answers the same. An unallocated deposit is looked at again:
- * its transaction may have been declared meanwhile.
+ * Whose a deposit is: decided once, in one transaction, by what is certain or by a person. Whoever decides locks the rows
+ * of deposits first, then those of payouts, each in the order of their ids, then the ledger.
  */
-export async function allocateDeposit(db: StoreDatabase, depositKey: string): Promise<AllocationOutcome> {
-  return inTransaction(db, async (trx) => {
-    const deposit = await lockDeposit(trx, depositKey);
-    if (deposit === undefined) throw new Error(`deposit ${depositKey} is not in the store`);
-    if (deposit.status === DEPOSIT_STATUS.ALLOCATED) return describeAllocation(trx, deposit);
-    const match = await findMatch(trx, deposit);
-    const isUnexplained = deposit.unallocated_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
-    if (deposit.status === DEPOSIT_STATUS.UNALLOCATED && !(match.declared !== null && isUnexplained)) {
-      return describeUnallocated(deposit);
-    }
-    const payoutId = match.declared ?? match.expected;
-    const payout = payoutId === null ? undefined : await lockPayout(trx, payoutId);
-    if (payout === undefined) return leaveUnallocated(trx, deposit, FAILURE_TYPE.UNMATCHED_DEPOSIT);
-    const reason = refuse(deposit, payout, match);
-    if (reason !== undefined) return leaveUnallocated(trx, deposit, reason, payout);
-    await give(trx, deposit, [{ payout, amount: deposit.amount }], {
-      by: match.declared === null ? 'exactAmount' : 'declaredTransaction',
-      detail: 'confirmed',
-    });
-    return describeAllocation(trx, deposit);
+
+/**
+ * Gives a deposit to the payout that declared its transaction, else to the one that expects exactly its amount, else to
+ * nobody: nothing is guessed.
+ */
+export async function allocateDeposit(trx: StoreTransaction, deposit: DepositRow): Promise<void> {
+  const match = await findMatch(trx, deposit);
+  const payoutId = match.declared ?? match.expected;
+  const payout = payoutId === null ? undefined : await lockPayout(trx, payoutId);
+  if (payout === undefined) return leaveUnallocated(trx, deposit, FAILURE_TYPE.UNMATCHED_DEPOSIT);
+  const reason = refuse(deposit, payout, match);
+  if (reason !== undefined) return leaveUnallocated(trx, deposit, reason, payout);
+  const isReleased = await give(trx, deposit, [{ payout, amount: deposit.amount }], {
+    by: match.declared === null ? 'exactAmount' : 'declaredTransaction',
+    detail: 'confirmed',
   });
+  if (isReleased) await hintWaiting(trx, [deposit.currency]);
 }
 
-async function lockDeposit(trx: StoreTransaction, depositKey: string): Promise<DepositRow | undefined> {
-  return trx
-    .selectFrom('deposits')
-    .selectAll()
-    .where('deposit_id', '=', depositKey)
-    .forUpdate()
-    .executeTakeFirst();
+/** Looks again at a locked deposit that was nobody's: its transaction may be known, or declared, by now. */
+export async function matchAgain(trx: StoreTransaction, deposit: DepositRow): Promise<void> {
+  const isUnexplained = deposit.unallocated_reason === FAILURE_TYPE.UNMATCHED_DEPOSIT;
+  if (deposit.status !== DEPOSIT_STATUS.UNALLOCATED || !isUnexplained) return;
+  const { declared } = await findMatch(trx, deposit);
+  if (declared !== null) await allocateDeposit(trx, deposit);
+}
+
+/** Keeps every other writer of these deposits waiting until the transaction ends. */
+export async function lockDeposits(
+  trx: StoreTransaction,
+  depositIds: readonly string[],
+): Promise<readonly DepositRow[]> {
+  return (
+    trx
+      .selectFrom('deposits')
+      .selectAll()
+      .where('deposit_id', '=', sql<string>`any(${[...depositIds]}::text[])`)
+      // By bytes, as JavaScript sorts; the database's collation may sort otherwise.
+      .orderBy(sql`deposit_id collate "C"`)
+      .forNoKeyUpdate()
+      .execute()
+  );
 }
 
 /** The payouts that declared the deposit's transaction, and that expect exactly its amount. */
@@ -110,25 +103,28 @@ function isSameAddress(left: string, right: string | null): boolean {
   return right !== null && normalise(left) === normalise(right);
 }
 
-interface Part {
+export interface Part {
   readonly payout: PayoutRow;
   readonly amount: string;
 }
 
-interface Decision {
+export interface Decision {
   readonly by: DepositRecord['allocations'][number]['matchedBy'];
   /** How it came about, for the timelines. */
   readonly detail: string;
   readonly actor?: string;
 }
 
-/** Gives each payout up to what it lacks. What is beyond that becomes available, and the payout gets a flag. */
-async function give(
+/**
+ * Gives each payout up to what it lacks. What is beyond that becomes available, and the payout gets a flag. True when
+ * something became available.
+ */
+export async function give(
   trx: StoreTransaction,
   deposit: DepositRow,
   parts: readonly Part[],
   decision: Decision,
-): Promise<void> {
+): Promise<boolean> {
   const booked: AllocationPart[] = [];
   let excess = '0';
   for (const { payout, amount } of parts) {
@@ -145,12 +141,14 @@ async function give(
       await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
     }
   }
-  if (compareAmounts(excess, '0') > 0) booked.push({ payoutId: null, amount: excess });
-  await writeAllocation(trx, deposit, booked, decision);
+  const isReleased = compareAmounts(excess, '0') > 0;
+  if (isReleased) booked.push({ payoutId: null, amount: excess });
+  await writeAllocations(trx, [{ deposit, parts: booked }], decision);
+  return isReleased;
 }
 
 /** A payout that has come further does not use more money. */
-function canStillBeFunded(payout: PayoutRow): boolean {
+export function canStillBeFunded(payout: PayoutRow): boolean {
   return (
     payout.status === PAYOUT_STATUS.AWAITING_DEPOSIT ||
     (payout.status === PAYOUT_STATUS.HELD && payout.held_from === PAYOUT_STATUS.AWAITING_DEPOSIT)
@@ -169,6 +167,7 @@ async function fundPayout(
   const isFunded = compareAmounts(missing, '0') === 0;
   const progress = isFunded ? detail : `${detail}; ${missing} ${payout.funding_currency} missing`;
   await addTimelineEntry(trx, payout.payout_id, payout.status, progress);
+  await hintPayouts(trx, [payout.payout_id], 'depositAllocated');
   // The payout was held because the deadline had passed. With all the money there, nothing is left to decide.
   if (isFunded && payout.hold_reason === FAILURE_TYPE.UNDERFUNDED) {
     await transitionPayout(trx, payout, PAYOUT_STATUS.AWAITING_DEPOSIT, {
@@ -178,39 +177,53 @@ async function fundPayout(
   }
 }
 
-async function writeAllocation(
+/** Deposits, and whose they are: the parts of each add up to it. */
+export type Allocated = readonly {
+  readonly deposit: DepositRow;
+  readonly parts: readonly AllocationPart[];
+}[];
+
+export async function writeAllocations(
   trx: StoreTransaction,
-  deposit: DepositRow,
-  parts: readonly AllocationPart[],
+  allocated: Allocated,
   { by, actor }: Decision,
 ): Promise<void> {
-  const [only] = parts.flatMap(({ payoutId }) => payoutId ?? []);
-  const owner = { payout_id: only ?? deposit.payout_id };
-  await updateDeposit(trx, deposit, { ...owner, status: DEPOSIT_STATUS.ALLOCATED });
+  if (allocated.length === 0) return;
   await trx
     .insertInto('deposit_allocations')
     .values(
-      parts.map(({ payoutId, amount }) => ({
-        deposit_id: deposit.deposit_id,
-        payout_id: payoutId,
-        amount,
-        matched_by: by,
-      })),
+      allocated.flatMap(({ deposit, parts }) =>
+        parts.map(({ payoutId, amount }) => ({
+          deposit_id: deposit.deposit_id,
+          payout_id: payoutId,
+          amount,
+          matched_by: by,
+        })),
+      ),
     )
     .execute();
-  await bookAllocation(trx, deposit.deposit_id, deposit.currency, parts, actor);
-}
-
-async function updateDeposit(
-  trx: StoreTransaction,
-  { deposit_id: depositId }: DepositRow,
-  decided: UpdateObject<StoreSchema, 'deposits'>,
-): Promise<void> {
+  const depositIds = allocated.map(({ deposit }) => deposit.deposit_id);
   await trx
     .updateTable('deposits')
-    .set({ ...decided, decided_at: NOW })
-    .where('deposit_id', '=', depositId)
+    .set({
+      status: DEPOSIT_STATUS.ALLOCATED,
+      decided_at: NOW,
+      payout_id: sql`coalesce(
+      (select min(payout_id) from deposit_allocations as part where part.deposit_id = deposits.deposit_id), payout_id)`,
+    })
+    .where('deposit_id', '=', sql<string>`any(${depositIds}::text[])`)
     .execute();
+  const allocations = allocated.map(({ deposit, parts }) => ({
+    depositKey: deposit.deposit_id,
+    currency: deposit.currency,
+    parts,
+  }));
+  await bookAllocations(trx, allocations, actor);
+}
+
+/** Money became available: the payouts that are next to be served look whether it is enough for them. */
+export async function hintWaiting(trx: StoreTransaction, currencies: readonly string[]): Promise<void> {
+  await hintPayouts(trx, await findWaitingForBalance(trx, currencies), 'balanceReleased');
 }
 
 async function leaveUnallocated(
@@ -218,115 +231,12 @@ async function leaveUnallocated(
   deposit: DepositRow,
   reason: FailureType,
   payout?: PayoutRow,
-): Promise<AllocationOutcome> {
-  const columns = { unallocated_reason: reason, payout_id: payout?.payout_id ?? null };
-  await updateDeposit(trx, deposit, { ...columns, status: DEPOSIT_STATUS.UNALLOCATED });
+): Promise<void> {
+  await trx
+    .updateTable('deposits')
+    .set({ unallocated_reason: reason, payout_id: payout?.payout_id ?? null, decided_at: NOW })
+    .where('deposit_id', '=', deposit.deposit_id)
+    .execute();
   const detail = `deposit of ${deposit.amount} ${deposit.currency} unallocated: ${reason}`;
   if (payout !== undefined) await addFlag(trx, payout, reason, detail);
-  return describeUnallocated(columns);
-}
-
-function describeUnallocated({
-  unallocated_reason: reason,
-  payout_id: payoutId,
-}: Pick<DepositRow, 'unallocated_reason' | 'payout_id'>): AllocationOutcome {
-  return { kind: 'unallocated', reason: reason ?? FAILURE_TYPE.UNMATCHED_DEPOSIT, payoutId };
-}
-
-async function describeAllocation(trx: StoreTransaction, deposit: DepositRow): Promise<AllocationOutcome> {
-  const [owner] = await lockOwners(trx, deposit);
-  const wake = await findWaitingForBalance(trx, [deposit.currency]);
-  if (owner === undefined) return { kind: 'freed', wake };
-  const { payout_id: payoutId, status: payoutStatus } = owner;
-  return { kind: 'allocated', payoutId, payoutStatus, missing: missingDeposit(owner), wake };
-}
-
-/** The payouts that a deposit was given to, locked in the order in which {@link assign} locks them. */
-async function lockOwners(trx: StoreTransaction, deposit: DepositRow): Promise<PayoutRow[]> {
-  return (
-    trx
-      .selectFrom('payouts')
-      .selectAll('payouts')
-      .innerJoin('deposit_allocations as part', 'part.payout_id', 'payouts.payout_id')
-      .where('part.deposit_id', '=', deposit.deposit_id)
-      // By bytes, as JavaScript sorts; the database's collation may sort otherwise.
-      .orderBy(sql`payouts.payout_id collate "C"`)
-      .forUpdate('payouts')
-      .execute()
-  );
-}
-
-export type AssignOutcome =
-  | {
-      readonly kind: 'assigned';
-      readonly payouts: readonly { readonly payoutId: string; readonly missing: string }[];
-      /** Payouts that wait for the available balance. */
-      readonly wake: readonly string[];
-    }
-  | { readonly kind: 'refused'; readonly message: string };
-
-/** A person says whose an unallocated deposit is; all of it has to go somewhere. Repeating it answers the same. */
-export async function assignDeposit(
-  db: StoreDatabase,
-  depositKey: string,
-  to: Assignment,
-  actor: string,
-): Promise<AssignOutcome> {
-  return inTransaction(db, async (trx) => {
-    const deposit = await lockDeposit(trx, depositKey);
-    if (deposit === undefined) return refused('there is no such deposit');
-    if (deposit.status === DEPOSIT_STATUS.VERIFIED) return refused('the deposit is being matched; try again');
-    if (deposit.status === DEPOSIT_STATUS.UNALLOCATED) {
-      const refusal = await assign(trx, deposit, to, actor);
-      if (refusal !== undefined) return refused(refusal);
-    }
-    return describeAssignment(trx, deposit);
-  });
-}
-
-async function describeAssignment(trx: StoreTransaction, deposit: DepositRow): Promise<AssignOutcome> {
-  const owners = await lockOwners(trx, deposit);
-  const payouts = owners.map((owner) => ({ payoutId: owner.payout_id, missing: missingDeposit(owner) }));
-  return { kind: 'assigned', payouts, wake: await findWaitingForBalance(trx, [deposit.currency]) };
-}
-
-function refused(message: string): AssignOutcome {
-  return { kind: 'refused', message };
-}
-
-/** Undefined when it is done, else why not. */
-async function assign(
-  trx: StoreTransaction,
-  deposit: DepositRow,
-  to: Assignment,
-  actor: string,
-): Promise<string | undefined> {
-  const decision = { by: 'person', detail: `assigned by ${actor}`, actor } as const;
-  if (to === 'available') {
-    await writeAllocation(trx, deposit, [{ payoutId: null, amount: deposit.amount }], decision);
-    return undefined;
-  }
-  const total = addAmounts(...to.map(({ amount }) => amount));
-  if (compareAmounts(total, deposit.amount) !== 0) {
-    return `the parts are ${total} ${deposit.currency} together, the deposit is ${deposit.amount}`;
-  }
-  const parts: Part[] = [];
-  // In one order, or two assignments could wait for each other.
-  for (const { payoutId, amount } of to.toSorted((one, other) => (one.payoutId < other.payoutId ? -1 : 1))) {
-    const payout = await lockPayout(trx, payoutId);
-    const refusal = refuseAssignment(deposit, payout);
-    if (payout === undefined || refusal !== undefined) return `payout ${payoutId} ${refusal ?? ''}`;
-    parts.push({ payout, amount });
-  }
-  await give(trx, deposit, parts, decision);
-  return undefined;
-}
-
-function refuseAssignment(deposit: DepositRow, payout: PayoutRow | undefined): string | undefined {
-  if (payout === undefined) return 'does not exist';
-  if (payout.funding !== FUNDING.DEPOSIT)
-    return 'is funded from the balance: assign the deposit to "available"';
-  if (payout.funding_currency !== deposit.currency) return `is funded in ${payout.funding_currency}`;
-  if (!canStillBeFunded(payout)) return `is ${payout.status} and takes no money any more`;
-  return compareAmounts(missingDeposit(payout), '0') === 0 ? 'has all its money already' : undefined;
 }

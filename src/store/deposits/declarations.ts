@@ -1,7 +1,10 @@
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus } from '../../domain/payout-status.js';
-import { inTransaction, type StoreDatabase } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { addTimelineEntry, lockPayout } from '../payouts/payout-transitions.js';
+import type { DepositRow } from '../schema.js';
+import { lockDeposits, matchAgain } from './allocation.js';
+import { lockDepositNames } from './deposit-notices.js';
 
 export const DECLARATION_OUTCOME = {
   DECLARED: 'declared',
@@ -22,12 +25,17 @@ export interface TransactionDeclaration {
   readonly actor: string;
 }
 
-/** Binds a transaction hash to a payout: a deposit that carries it can only be this payout's. */
+/**
+ * Binds a transaction hash to a payout: a deposit that carries it can only be this payout's. One that came before anybody
+ * said whose it is becomes the payout's now.
+ */
 export async function declareTransaction(
   db: StoreDatabase,
   { payoutId, txHash, actor }: TransactionDeclaration,
 ): Promise<DeclarationOutcome> {
   return inTransaction(db, async (trx) => {
+    await lockDepositNames(trx);
+    const deposits = await lockDepositsOf(trx, txHash);
     const payout = await lockPayout(trx, payoutId);
     if (payout === undefined) return DECLARATION_OUTCOME.UNKNOWN_PAYOUT;
     const existing = await trx
@@ -39,15 +47,20 @@ export async function declareTransaction(
     if (existing !== undefined) return DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
     if (isFinalStatus(payout.status)) return DECLARATION_OUTCOME.PAYOUT_ENDED;
     if (payout.funding !== FUNDING.DEPOSIT) return DECLARATION_OUTCOME.FUNDED_FROM_BALANCE;
-    const inserted = await trx
+    await trx
       .insertInto('declared_transactions')
       .values({ tx_hash: txHash, payout_id: payoutId, declared_by: actor })
-      // Another payout may declare it at the same moment.
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('tx_hash')
-      .executeTakeFirst();
-    if (inserted === undefined) return DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
+      .execute();
     await addTimelineEntry(trx, payoutId, payout.status, 'transaction of the deposit declared');
+    for (const deposit of deposits) await matchAgain(trx, deposit);
     return DECLARATION_OUTCOME.DECLARED;
   });
+}
+
+async function lockDepositsOf(trx: StoreTransaction, txHash: string): Promise<readonly DepositRow[]> {
+  const rows = await trx.selectFrom('deposits').select('deposit_id').where('tx_hash', '=', txHash).execute();
+  return lockDeposits(
+    trx,
+    rows.map((row) => row.deposit_id),
+  );
 }

@@ -11,9 +11,11 @@ import {
   balanceOf,
   fundsOf,
   lockLedger,
+  postEntries,
   postEntry,
   PROVIDER_ACCOUNT as PROVIDER,
   type AccountRef,
+  type EntryDraft,
   type Transfer,
 } from './journal.js';
 
@@ -59,29 +61,47 @@ export interface AllocationPart {
   readonly amount: string;
 }
 
-/** A deposit goes to its owners; the parts add up to it. */
-export async function bookAllocation(
+export interface Allocation {
+  readonly depositKey: string;
+  readonly currency: string;
+  /** They add up to the deposit. */
+  readonly parts: readonly AllocationPart[];
+}
+
+/** Each of these deposits goes to its owners, by an entry of its own. */
+export async function bookAllocations(
   trx: StoreTransaction,
-  depositKey: string,
-  currency: string,
-  parts: readonly AllocationPart[],
+  allocations: readonly Allocation[],
   actor?: string,
 ): Promise<void> {
   await lockLedger(trx);
-  const transfers: Transfer[] = [];
-  for (const { payoutId, amount } of parts) {
-    if (payoutId === null) transfers.push(...(await toAvailable(trx, UNALLOCATED, currency, amount)));
-    else transfers.push({ debit: UNALLOCATED, credit: fundsAccount(payoutId), currency, amount });
+  const shortfalls = new Map<string, string>();
+  const drafts: EntryDraft[] = [];
+  for (const { depositKey, currency, parts } of allocations) {
+    const transfers: Transfer[] = [];
+    for (const { payoutId, amount } of parts) {
+      if (payoutId !== null) {
+        transfers.push({ debit: UNALLOCATED, credit: fundsAccount(payoutId), currency, amount });
+        continue;
+      }
+      const shortfall = shortfalls.get(currency) ?? (await balanceOf(trx, SHORTFALL, currency));
+      const released = splitAvailable(shortfall, UNALLOCATED, currency, amount);
+      // What it repays, those after it need not.
+      const repaid = released.filter(({ credit }) => credit === SHORTFALL).map((one) => one.amount);
+      shortfalls.set(currency, addAmounts(shortfall, ...repaid));
+      transfers.push(...released);
+    }
+    const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
+    drafts.push({
+      cause: ENTRY_CAUSE.ALLOCATION,
+      causeId: depositKey,
+      depositKey,
+      payoutId: payoutIds.length === 1 ? payoutIds[0] : undefined,
+      actor,
+      transfers,
+    });
   }
-  const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.ALLOCATION,
-    causeId: depositKey,
-    depositKey,
-    payoutId: payoutIds.length === 1 ? payoutIds[0] : undefined,
-    actor,
-    transfers,
-  });
+  await postEntries(trx, drafts);
 }
 
 /** Available money becomes a payout's own. */
@@ -309,12 +329,13 @@ export async function bookOutsideActivity(
   await lockLedger(trx);
   const { currency, amount, type } = activity;
   const had = await balanceOf(trx, EXTERNAL, currency);
+  const shortfall = await balanceOf(trx, SHORTFALL, currency);
   await postEntry(trx, {
     cause: ENTRY_CAUSE.OUTSIDE,
     causeId: activity.balanceTransactionId,
     details: { type },
     transfers: [
-      ...(await repayFirst(trx, PROVIDER, EXTERNAL, currency, positivePart(amount))),
+      ...repayFirst(shortfall, PROVIDER, EXTERNAL, currency, positivePart(amount)),
       ...charge(EXTERNAL, had, PROVIDER, currency, negativePart(amount)),
     ],
   });
@@ -345,8 +366,11 @@ async function toAvailable(
   currency: string,
   amount: string,
 ): Promise<Transfer[]> {
-  const transfers = await repayFirst(trx, debit, AVAILABLE, currency, amount);
-  return transfers.flatMap((transfer) => {
+  return splitAvailable(await balanceOf(trx, SHORTFALL, currency), debit, currency, amount);
+}
+
+function splitAvailable(shortfall: string, debit: AccountRef, currency: string, amount: string): Transfer[] {
+  return repayFirst(shortfall, debit, AVAILABLE, currency, amount).flatMap((transfer) => {
     if (transfer.credit !== AVAILABLE) return [transfer];
     const payable = roundDownToCurrency(transfer.amount, currency);
     const dust = subtractAmounts(transfer.amount, payable);
@@ -357,14 +381,14 @@ async function toAvailable(
   });
 }
 
-async function repayFirst(
-  trx: StoreTransaction,
+function repayFirst(
+  shortfall: string,
   debit: AccountRef,
   credit: AccountRef,
   currency: string,
   amount: string,
-): Promise<Transfer[]> {
-  const missing = subtractAmounts('0', await balanceOf(trx, SHORTFALL, currency));
+): Transfer[] {
+  const missing = subtractAmounts('0', shortfall);
   const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
   return [
     { debit, credit: SHORTFALL, currency, amount: repaid },

@@ -62,40 +62,56 @@ export async function isBooked(db: StoreDatabase, cause: EntryCause, causeId: st
  * @throws when the cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
  */
 export async function postEntry(trx: StoreTransaction, draft: EntryDraft): Promise<void> {
-  const transfers = draft.transfers.filter(({ amount }) => compareAmounts(amount, '0') !== 0);
-  if (transfers.length === 0) return;
+  await postEntries(trx, [draft]);
+}
+
+/** As {@link postEntry}, for entries of different causes. */
+export async function postEntries(trx: StoreTransaction, drafts: readonly EntryDraft[]): Promise<void> {
+  const entries = drafts
+    .map((draft) => ({
+      ...draft,
+      transfers: draft.transfers.filter(({ amount }) => compareAmounts(amount, '0') !== 0),
+    }))
+    .filter(({ transfers }) => transfers.length > 0);
+  if (entries.length === 0) return;
   await lockLedger(trx);
-  const { entry_id: entryId } = await trx
+  const inserted = await trx
     .insertInto('ledger_entries')
-    .values({
-      cause: draft.cause,
-      cause_id: draft.causeId,
-      funding_account: MAIN_FUNDING_ACCOUNT,
-      payout_id: draft.payoutId ?? null,
-      deposit_id: draft.depositKey ?? null,
-      actor: draft.actor ?? null,
-      details: JSON.stringify(draft.details ?? {}),
-    })
-    .returning('entry_id')
-    .executeTakeFirstOrThrow();
-  const accountIds = await findOrCreateAccounts(trx, transfers);
+    .values(
+      entries.map((draft) => ({
+        cause: draft.cause,
+        cause_id: draft.causeId,
+        funding_account: MAIN_FUNDING_ACCOUNT,
+        payout_id: draft.payoutId ?? null,
+        deposit_id: draft.depositKey ?? null,
+        actor: draft.actor ?? null,
+        details: JSON.stringify(draft.details ?? {}),
+      })),
+    )
+    .returning(['entry_id', 'cause', 'cause_id'])
+    .execute();
+  const entryIds = new Map(inserted.map((row) => [`${row.cause} ${row.cause_id}`, row.entry_id]));
+  const accountIds = await findOrCreateAccounts(
+    trx,
+    entries.flatMap(({ transfers }) => transfers),
+  );
   await trx
     .insertInto('ledger_postings')
     .values(
-      transfers.flatMap(({ debit, credit, currency, amount }, index) => [
-        {
-          entry_id: entryId,
-          line: 2 * index + 1,
-          account_id: accountIds(debit, currency),
-          amount,
-        },
-        {
-          entry_id: entryId,
-          line: 2 * index + 2,
-          account_id: accountIds(credit, currency),
-          amount: sql<string>`-${amount}::numeric`,
-        },
-      ]),
+      entries.flatMap(({ cause, causeId, transfers }) =>
+        transfers.flatMap(({ debit, credit, currency, amount }, index) => {
+          const entry_id = entryIds.get(`${cause} ${causeId}`) ?? '';
+          return [
+            { entry_id, line: 2 * index + 1, account_id: accountIds(debit, currency), amount },
+            {
+              entry_id,
+              line: 2 * index + 2,
+              account_id: accountIds(credit, currency),
+              amount: sql<string>`-${amount}::numeric`,
+            },
+          ];
+        }),
+      ),
     )
     .execute();
 }

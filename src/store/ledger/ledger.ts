@@ -1,14 +1,7 @@
 import type { StoreDatabase } from '../database.js';
 import { fundsOf } from './journal.js';
 import { listLedgerEntries, readBalances, readPostingsOf, soldByOrders } from './ledger-reading.js';
-import {
-  claimedBalance,
-  findUnbooked,
-  readAccountOpening,
-  readProviderBalances,
-  recordBalanceReading,
-  recordOpeningBalances,
-} from './provider-account.js';
+import { recordBalanceReading } from './provider-account.js';
 
 /** The ledger as it is read, and what the account holds beside it. */
 export function createLedger(db: StoreDatabase) {
@@ -18,11 +11,6 @@ export function createLedger(db: StoreDatabase) {
     readPostingsOf: readPostingsOf.bind(null, db),
     fundsOf: fundsOf.bind(null, db),
     soldByOrders: soldByOrders.bind(null, db),
-    claimedBalance: claimedBalance.bind(null, db),
-    readAccountOpening: readAccountOpening.bind(null, db),
-    readProviderBalances: readProviderBalances.bind(null, db),
-    findUnbooked: findUnbooked.bind(null, db),
-    recordOpeningBalances: recordOpeningBalances.bind(null, db),
     recordBalanceReading: recordBalanceReading.bind(null, db),
   };
 }

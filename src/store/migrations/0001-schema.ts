@@ -12,9 +12,7 @@ create table engine_settings (name text primary key, value text not null);
 
 insert into engine_settings (name, value) values
   -- Two random UUIDs are 244 random bits, without an extension.
-  ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text),
-  -- What moves from now on is booked for its own reason; what was there before is the opening balance.
-  ('account_opened_at', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+  ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text);
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -134,17 +132,19 @@ create table deposits (
   currency text not null,
   amount numeric not null check (amount > 0),
   address text,
+  -- The balance transaction, or the balance, that showed its money.
   proof text not null,
-  status text not null check (status in ('verified', 'allocated', 'unallocated')),
+  status text not null check (status in ('allocated', 'unallocated')),
   payout_id text references payouts,
   unallocated_reason text,
   verified_at timestamptz not null default clock_timestamp(),
-  decided_at timestamptz,
+  decided_at timestamptz not null default clock_timestamp(),
   check (status <> 'unallocated' or unallocated_reason is not null));
 create unique index deposits_by_transaction on deposits (tx_hash, tx_index);
 create index deposits_by_payout on deposits (payout_id);
 create index deposits_by_currency on deposits (currency);
 create index deposits_by_status on deposits (status, sequence);
+create index deposits_without_transaction on deposits (currency, amount) where tx_hash is null;
 
 create table deposit_allocations (
   deposit_id text not null references deposits,
@@ -154,6 +154,23 @@ create table deposit_allocations (
   allocated_at timestamptz not null default clock_timestamp(),
   unique nulls not distinct (deposit_id, payout_id));
 create index deposit_allocations_by_payout on deposit_allocations (payout_id);
+
+-- What a webhook or a person said of a deposit: it names its transaction and address, and proves nothing.
+create table deposit_notices (
+  -- QbitPay's id of the deposit, else its transaction.
+  notice_id text primary key,
+  sequence bigint generated always as identity unique,
+  provider_deposit_id text,
+  tx_hash text,
+  address text,
+  currency text not null,
+  amount numeric not null check (amount > 0),
+  noticed_at timestamptz not null default clock_timestamp(),
+  -- The deposit that it is about, once its money shows.
+  deposit_id text references deposits,
+  -- Why it could not be taken over.
+  problem text);
+create index deposit_notices_open on deposit_notices (sequence) where deposit_id is null;
 `;
 
 const REQUESTS = `
@@ -229,7 +246,9 @@ create table provider_sync (
   began_at timestamptz,
   completed_at timestamptz,
   clock_skew_ms integer,
-  problem text);
+  problem text,
+  -- What QbitPay showed until then is the opening balance.
+  opened_at timestamptz);
 insert into provider_sync default values;
 
 create table provider_lists (
@@ -256,6 +275,8 @@ create table provider_objects (
   amount numeric,
   content jsonb not null,
   problem text,
+  -- Why its money could not be booked; it is tried again with each sync.
+  booking_problem text,
   -- It will change again, as far as is known.
   is_open boolean not null,
   first_seen_at timestamptz not null default clock_timestamp(),
@@ -268,7 +289,9 @@ create table provider_objects (
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
 create index provider_objects_by_source on provider_objects (source) where source is not null;
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;
-create index provider_objects_with_problem on provider_objects (kind) where problem is not null;
+create index provider_objects_with_problem on provider_objects (first_seen_at)
+  where problem is not null or booking_problem is not null;
+create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.
 create table sync_wishes (

@@ -1,7 +1,16 @@
 import type { Pool } from 'pg';
 import { inSnapshot, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { recordBalanceReading } from '../ledger/provider-account.js';
-import type { ObjectKind } from '../schema.js';
+import {
+  bookAgain,
+  bookCoveredDeposit,
+  bookShownDeposits,
+  readClaims,
+  type DepositProof,
+} from '../deposits/deposit-intake.js';
+import { findNoticeMatches, learnFromNotice } from '../deposits/deposit-notices.js';
+import { recordBalanceReading, type ProviderBalances } from '../ledger/provider-account.js';
+import { OBJECT_KIND, type ObjectKind } from '../schema.js';
+import { openAccount, readOpening } from './account-opening.js';
 import {
   countObjects,
   findStaleOpen,
@@ -37,9 +46,12 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
   return {
     takeGeneration: takeGeneration.bind(null, db),
     /** What a reader writes; every function throws a SyncReplacedError once another reader has taken over. */
-    asReader: (generation: string) => createReader(db, generation),
+    asReader: (generation: string, proof: DepositProof) => createReader(db, generation, proof),
+    readOpening: readOpening.bind(null, db),
+    openAccount: openAccount.bind(null, db),
     readClock: readClock.bind(null, db),
     readLists: readLists.bind(null, db),
+    readSync: readSync.bind(null, db),
     readStatus: readStatus.bind(null, db),
     findStaleOpen: findStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
@@ -78,16 +90,19 @@ async function readStatus(db: StoreDatabase) {
 
 export type MirrorReader = ReturnType<typeof createReader>;
 
-function createReader(db: StoreDatabase, generation: string) {
+function createReader(db: StoreDatabase, generation: string, proof: DepositProof) {
+  const hasTransactions = proof === 'balance_transaction';
   const write = <T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T> =>
     asReader(db, generation, work);
   return {
-    /** One page, and what is known of its list by now: together, or not at all. */
+    /** One page, what is known of its list by now, and what follows from what was new: together, or not at all. */
     recordPage: (kind: ObjectKind, page: PageReading): Promise<readonly ObjectNews[]> =>
       write(async (trx) => {
         const { objects, readAt, list } = page;
         const news = await recordObjects(trx, objects, readAt);
-        await applyNews(trx, objects, news);
+        const changed = objects.filter((_object, index) => news[index]?.isChanged);
+        await hintOwners(trx, changed);
+        if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, idsOf(changed));
         if (list !== undefined) await noteList(trx, kind, list);
         return news;
       }),
@@ -97,8 +112,26 @@ function createReader(db: StoreDatabase, generation: string) {
         const isNews = await recordMissing(trx, kind, providerId, readAt);
         if (isNews) await hintOwners(trx, [{ providerId, externalOrderId: null, source: null }]);
       }),
-    recordBalances: (balances: Parameters<typeof recordBalanceReading>[1]): Promise<void> =>
-      write((trx) => recordBalanceReading(trx, balances)),
+    /** Tries again what could not be booked, and takes over the notices whose deposit is there. */
+    settleDeposits: async (): Promise<void> => {
+      await write(bookAgain);
+      const matches = await findNoticeMatches(db, { byAmount: hasTransactions });
+      for (const match of matches) await write((trx) => learnFromNotice(trx, match));
+    },
+    /** Read before the balances that may prove deposits; empty where transactions prove them. */
+    readClaims: (): Promise<ProviderBalances> | ProviderBalances =>
+      hasTransactions ? new Map() : readClaims(db),
+    recordBalances: async (
+      balances: Parameters<typeof recordBalanceReading>[1],
+      claims: ProviderBalances,
+    ): Promise<void> => {
+      await write((trx) => recordBalanceReading(trx, balances));
+      for (const { currency, available: amount } of balances) {
+        const claimed = claims.get(currency);
+        if (claimed === undefined) continue;
+        while (await write((trx) => bookCoveredDeposit(trx, { currency, amount }, claimed)));
+      }
+    },
     noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
       write((trx) => noteList(trx, kind, changes)),
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
@@ -116,15 +149,7 @@ export interface PageReading {
   readonly list?: Partial<Omit<ListState, 'kind'>>;
 }
 
-/** What follows from what was new; in the transaction that stores it. */
-async function applyNews(
-  trx: StoreTransaction,
-  objects: readonly ObservedObject[],
-  news: readonly ObjectNews[],
-): Promise<void> {
-  const changed = objects.filter((_object, index) => news[index]?.isChanged);
-  if (changed.length > 0) await hintOwners(trx, changed);
-}
+const idsOf = (objects: readonly ObservedObject[]): string[] => objects.map(({ providerId }) => providerId);
 
 /** Calls back for each notification, as long as its session lives. Answers how to stop it. */
 async function listen(sessions: Pool, onNotice: (channel: string) => void): Promise<() => void> {

@@ -116,6 +116,7 @@ export async function hintOwners(
   trx: StoreTransaction,
   objects: readonly Pick<ObservedObject, 'providerId' | 'externalOrderId' | 'source'>[],
 ): Promise<void> {
+  if (objects.length === 0) return;
   const externalIds = objects.flatMap(({ externalOrderId }) => externalOrderId ?? []);
   const providerIds = objects.flatMap(({ providerId, source }) => [
     providerId,
@@ -188,12 +189,17 @@ export async function countObjects(db: StoreDatabase, kind: ObjectKind): Promise
   return Number(count);
 }
 
-/** What cannot be read, newest first: at most this many. */
+/** What cannot be read, or booked, newest first: at most this many. */
 export function listProblems(db: StoreDatabase, limit: number) {
   return db
     .selectFrom('provider_objects')
-    .select(['kind', 'provider_id as providerId', 'problem', 'first_seen_at as firstSeenAt'])
-    .where('problem', 'is not', null)
+    .select([
+      'kind',
+      'provider_id as providerId',
+      sql<string>`coalesce(problem, booking_problem)`.as('problem'),
+      'first_seen_at as firstSeenAt',
+    ])
+    .where((eb) => eb.or([eb('problem', 'is not', null), eb('booking_problem', 'is not', null)]))
     .orderBy('first_seen_at', 'desc')
     .limit(limit)
     .execute();

@@ -17,7 +17,7 @@ import { lockLedger } from '../ledger/journal.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
 import { refuse, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
-import { lockExistingPayout, transitionPayout } from './payout-transitions.js';
+import { lockExistingPayout, selectPayout, transitionPayout } from './payout-transitions.js';
 import { findWaitingForBalance, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
 
@@ -197,6 +197,10 @@ async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<R
 
 function isFunded(row: PayoutRow): boolean {
   return row.deposit_amount !== null && compareAmounts(missingDeposit(row), '0') === 0;
+}
+
+export async function readMissingDeposit(db: StoreDatabase, payoutId: string): Promise<string> {
+  return missingDeposit(await selectPayout(db, payoutId).executeTakeFirstOrThrow());
 }
 
 /** What a payout still lacks of its expected deposit. */

@@ -30,7 +30,15 @@ export interface TransitionDetail {
 
 /** Reads a payout and keeps every other writer of it waiting until the transaction ends. */
 export async function lockPayout(trx: StoreTransaction, payoutId: string): Promise<PayoutRow | undefined> {
-  return selectPayout(trx, payoutId).forUpdate().executeTakeFirst();
+  // Who only refers to the row, as its hints do, need not wait.
+  return selectPayout(trx, payoutId).forNoKeyUpdate().executeTakeFirst();
+}
+
+/** Locks several, for who will need them all: in one order, or two transactions could wait for each other. */
+export async function lockPayouts(trx: StoreTransaction, payoutIds: readonly string[]): Promise<void> {
+  if (payoutIds.length < 2) return;
+  await sql`select from payouts where payout_id = any(${[...payoutIds]}::text[])
+    order by payout_id collate "C" for no key update`.execute(trx);
 }
 
 export function selectPayout(db: StoreDatabase, payoutId: string) {

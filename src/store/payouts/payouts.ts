@@ -1,6 +1,6 @@
 import type { StoreDatabase } from '../database.js';
 import { accept, claim } from './acceptance.js';
-import { closeFunding, openForDeposit, openFromBalance } from './funding.js';
+import { closeFunding, openForDeposit, openFromBalance, readMissingDeposit } from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
 import { readOpenPayouts, readReturningPayouts } from './open-payouts.js';
 import {
@@ -31,6 +31,7 @@ export function createPayouts(db: StoreDatabase) {
     openFromBalance: openFromBalance.bind(null, db),
     reserveFunds: reserveFunds.bind(null, db),
     closeFunding: closeFunding.bind(null, db),
+    readMissingDeposit: readMissingDeposit.bind(null, db),
     holdPayout: holdPayout.bind(null, db),
     releaseKnown: releaseKnown.bind(null, db),
     noteWaiting: noteWaiting.bind(null, db),

@@ -5,7 +5,9 @@ import { FINAL_STATUSES } from '../../domain/payout-status.js';
 import { addToGroup } from '../../domain/provider-objects.js';
 import { FAILED_OR_CANCELLED, type ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreSnapshot, ReconciliationReport } from '../../domain/reconciliation.js';
-import { readAccountOpening, readProviderBalances } from '../ledger/provider-account.js';
+import { readProviderBalances } from '../ledger/provider-account.js';
+import { IS_AFTER_OPENING, readOpening } from '../mirror/account-opening.js';
+import { OBJECT_KIND } from '../schema.js';
 import { bookOutsideActivity } from '../ledger/bookings.js';
 import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { balanceOf, isBooked, lockLedger } from '../ledger/journal.js';
@@ -30,13 +32,15 @@ async function readStoreSnapshot(
   mentioned: MentionedObjects,
 ): Promise<StoreSnapshot> {
   const since = new Date(sinceMs - CLOCK_MARGIN_MS);
-  const { openedAt } = await readAccountOpening(db);
+  const openedAt = await readOpening(db);
+  if (openedAt === undefined) throw new Error('the opening balance is not written yet');
   return inSnapshot(db, async (trx) => ({
     balances: [...(await readProviderBalances(trx))].map(([currency, provider]) => ({ currency, provider })),
     attempts: await readAttempts(trx, since, mentioned),
     deposits: await readDeposits(trx, since, mentioned),
     outsideTransactionIds: await readOutsideIds(trx, mentioned),
     openedAtMs: openedAt.getTime(),
+    openingTransactionIds: await readOpeningIds(trx, mentioned),
   }));
 }
 
@@ -177,6 +181,20 @@ async function readOutsideIds(
     .where('cause_id', '=', sql<string>`any(${[...balanceTransactionIds]}::text[])`)
     .execute();
   return rows.map((row) => row.cause_id);
+}
+
+async function readOpeningIds(
+  trx: StoreTransaction,
+  { balanceTransactionIds }: MentionedObjects,
+): Promise<readonly string[]> {
+  const rows = await trx
+    .selectFrom('provider_objects')
+    .select('provider_id')
+    .where('kind', '=', OBJECT_KIND.TRANSACTION)
+    .where('provider_id', '=', sql<string>`any(${[...balanceTransactionIds]}::text[])`)
+    .where(sql<boolean>`not ${IS_AFTER_OPENING}`)
+    .execute();
+  return rows.map((row) => row.provider_id);
 }
 
 /**

@@ -144,6 +144,12 @@ export function createFakes(...records: PayoutRecord[]) {
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
+      assignDeposits: () => Promise.reject(new Error('assignDeposits is not expected')),
+      noteDeposit: () => Promise.reject(new Error('noteDeposit is not expected')),
+      listOpenNotices: (request) => {
+        calls.push(request);
+        return Promise.resolve({ items: [], hasMore: false });
+      },
       declareTransaction: (declaration) => {
         calls.push(declaration);
         return Promise.resolve('declared');
@@ -189,14 +195,10 @@ export function createFakes(...records: PayoutRecord[]) {
     decide: () => Promise.reject(new Error('decide is not expected')),
     ping: () => Promise.resolve(),
   };
-  const deposits: Writable<ApiBackends['deposits']> = {
-    record: () => Promise.reject(new Error('record is not expected')),
-    assign: () => Promise.reject(new Error('assign is not expected')),
-    matchAgain: () => Promise.reject(new Error('matchAgain is not expected')),
-  };
   const reconciliation: Writable<ApiBackends['reconciliation']> = { run: () => Promise.resolve(undefined) };
   const payoutPolicy = DEFAULT_PAYOUT_POLICY;
-  return { kept, keptDeposits, calls, store, payouts, payoutPolicy, deposits, reconciliation };
+  const depositPatienceSeconds = 3_600;
+  return { kept, keptDeposits, calls, store, payouts, payoutPolicy, depositPatienceSeconds, reconciliation };
 }
 
 type Writable<Port> = {
@@ -243,7 +245,7 @@ function createTestApi(parts: ApiBackends & Partial<ApiDependencies>, write: (li
 }
 
 function toCurrentFakes(): ApiBackends {
-  const follow = <Name extends Exclude<keyof ApiBackends, 'payoutPolicy'>>(name: Name): ApiBackends[Name] =>
+  const follow = <Name extends 'store' | 'payouts' | 'reconciliation'>(name: Name): ApiBackends[Name] =>
     new Proxy(current.fakes[name], {
       get: (_first, member) => Reflect.get(current.fakes[name], member) as unknown,
     });
@@ -251,7 +253,7 @@ function toCurrentFakes(): ApiBackends {
     store: follow('store'),
     payouts: follow('payouts'),
     payoutPolicy: DEFAULT_PAYOUT_POLICY,
-    deposits: follow('deposits'),
+    depositPatienceSeconds: 3_600,
     reconciliation: follow('reconciliation'),
   };
 }

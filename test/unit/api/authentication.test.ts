@@ -23,6 +23,7 @@ const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
     { method: 'GET', url: '/v1/payouts' },
     { method: 'GET', url: '/v1/payouts/inv-2026-0001' },
     { method: 'GET', url: '/v1/deposits' },
+    { method: 'GET', url: '/v1/deposits/notices' },
     { method: 'GET', url: '/v1/deposits/dep_1' },
     { method: 'GET', url: '/v1/balances' },
     { method: 'GET', url: '/v1/ledger' },
@@ -35,6 +36,11 @@ const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
       payload: { txHash: TRANSACTION, currency: 'USDT', amount: '100.50' },
     },
     { method: 'POST', url: '/v1/deposits/dep_1/assign', payload: { to: 'available' } },
+    {
+      method: 'POST',
+      url: '/v1/deposits/assign',
+      payload: { assignments: [{ depositId: 'dep_1', to: 'available' }] },
+    },
     ...['hold', 'resume', 'retry'].map((operation): InjectOptions => {
       return {
         method: 'POST',
@@ -73,6 +79,7 @@ function createComplete() {
       allocations: [{ payoutId: null, amount: '100.50', matchedBy: 'person' }],
     }),
   );
+  fakes.store.deposits.assignDeposits = () => Promise.resolve([{ kind: 'assigned' }]);
   fakes.payouts.decide = () => Promise.resolve({ kind: 'done' });
   fakes.payouts.cancel = ({ payoutId }) => {
     fakes.kept.set(payoutId, recordOf({ status: 'cancelled' }));

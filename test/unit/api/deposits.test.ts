@@ -1,5 +1,4 @@
-import type { AssignOutcome } from '../../../src/temporal/deposit-gateway.js';
-import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
+import type { AssignOutcome } from '../../../src/store/deposits/assignment.js';
 import { asOps, asShop, closeApis, createFakes, depositOf, openApi, TRANSACTION } from './api-fixture.js';
 import type { DepositRecord } from '../../../src/store/deposits/deposit-reading.js';
 import { UnknownCursorError } from '../../../src/store/paging.js';
@@ -93,17 +92,6 @@ describe('GET /v1/deposits/{depositId}', () => {
     });
   });
 
-  it('shows a deposit that nobody has decided about', async () => {
-    const record = depositOf({ status: 'verified', unallocatedReason: null, decidedAt: null });
-    const { app } = await openApi(createDepositFakes(record));
-    expect((await app.inject(asShop('GET', `/v1/deposits/${ID}`))).json()).toMatchObject({
-      status: 'verified',
-      unallocatedReason: null,
-      allocations: [],
-      decidedAt: null,
-    });
-  });
-
   it.each(['dep/1', '~!$', 'x'.repeat(200)])(
     'finds a deposit that the provider calls %s',
     async (depositId) => {
@@ -128,41 +116,31 @@ describe('POST /v1/deposits', () => {
   const BODY = { txHash: `0x${'AB'.repeat(32)}`, currency: 'USDT', amount: '100.5' };
   const record = (body: object) => asOps('POST', '/v1/deposits', body);
 
-  it.each([true, false])('starts the reading of it, or finds it started (created: %s)', async (created) => {
+  it('notes it, and answers with the notice', async () => {
     const fakes = createFakes();
-    fakes.deposits.record = (deposit) => {
-      fakes.calls.push(deposit);
-      return Promise.resolve({ depositId: `tx:${deposit.txHash}`, created });
+    fakes.store.deposits.noteDeposit = (notice) => {
+      fakes.calls.push(notice);
+      return Promise.resolve({ ...notice, noticeId: ID, noticedAt: new Date() });
     };
     const { app } = await openApi(fakes);
     const answer = await app.inject(record(BODY));
     expect(answer.statusCode).toBe(202);
-    expect(answer.headers['location']).toBe(`/v1/deposits/${ID}`);
-    expect(answer.json()).toEqual({
-      depositId: ID,
-      status: 'unverified',
+    expect(answer.json()).toMatchObject({
+      noticeId: ID,
       txHash: TRANSACTION,
       currency: 'USDT',
       amount: '100.500000',
+      reason: null,
     });
-    expect(fakes.calls).toEqual([{ txHash: TRANSACTION, currency: 'USDT', amount: '100.5' }]);
+    const names = { providerDepositId: null, txHash: TRANSACTION, address: null };
+    expect(fakes.calls).toEqual([{ ...names, currency: 'USDT', amount: '100.5' }]);
   });
 
-  it('answers 200 with the deposit that is in the store already, and starts nothing', async () => {
+  it('answers 200 with the deposit that is in the store already, and notes nothing', async () => {
     const { app } = await openApi(createDepositFakes(depositOf({ depositId: 'dep_1' })));
     const answer = await app.inject(record(BODY));
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({ depositId: 'dep_1', status: 'unallocated', txHash: TRANSACTION });
-  });
-
-  it('answers 503 when Temporal does not answer, and says to repeat', async () => {
-    const fakes = createFakes();
-    fakes.deposits.record = () => Promise.reject(new TemporalUnavailableError('away'));
-    const { app } = await openApi(fakes);
-    const answer = await app.inject(record(BODY));
-    expect(answer.json()).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
-    expect(answer.json<{ detail: string }>().detail).toContain('Repeat the same request');
-    expect(answer.headers['retry-after']).toBeDefined();
   });
 
   it.each<[unknown, string[]]>([
@@ -186,6 +164,101 @@ describe('POST /v1/deposits', () => {
   });
 });
 
+describe('GET /v1/deposits/notices', () => {
+  it('shows since when a notice has been without money, and when that is too long', async () => {
+    const fakes = createFakes();
+    const notice = {
+      providerDepositId: 'dep_1',
+      txHash: null,
+      address: null,
+      currency: 'USDT',
+      amount: '7.5',
+    };
+    const ageOf = (seconds: number): Date => new Date(Date.now() - seconds * 1_000);
+    fakes.store.deposits.listOpenNotices = (request) => {
+      fakes.calls.push(request);
+      const items = [
+        { ...notice, noticeId: 'dep_1', noticedAt: ageOf(60) },
+        { ...notice, noticeId: 'dep_2', noticedAt: ageOf(3_700) },
+      ];
+      return Promise.resolve({ items, hasMore: false });
+    };
+    const { app } = await openApi(fakes);
+    const answer = await app.inject(asShop('GET', '/v1/deposits/notices?limit=5'));
+    expect(answer.json()).toMatchObject({
+      object: 'list',
+      data: [
+        { noticeId: 'dep_1', amount: '7.500000', reason: null },
+        { noticeId: 'dep_2', reason: 'DEPOSIT_UNVERIFIED' },
+      ],
+    });
+    expect(fakes.calls).toEqual([{ limit: 5 }]);
+  });
+});
+
+describe('POST /v1/deposits/assign', () => {
+  it('answers for each, in the order asked for', async () => {
+    const fakes = createFakes();
+    fakes.store.deposits.assignDeposits = (assignments, actor) => {
+      fakes.calls.push({ assignments, actor });
+      return Promise.resolve<AssignOutcome[]>([
+        { kind: 'assigned' },
+        { kind: 'refused', message: 'payout a is paid' },
+        { kind: 'assignedElsewhere' },
+        { kind: 'unknownDeposit' },
+      ]);
+    };
+    const { app } = await openApi(fakes);
+    const assignments = [
+      { depositId: 'd1', to: 'available' },
+      { depositId: 'd2', to: [{ payoutId: 'a', amount: '1' }] },
+      { depositId: 'd3', to: 'available' },
+      { depositId: 'd4', to: 'available' },
+    ];
+    const answer = await app.inject(asOps('POST', '/v1/deposits/assign', { assignments }));
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({
+      data: [
+        { depositId: 'd1', assigned: true, code: null, detail: null },
+        { depositId: 'd2', assigned: false, code: 'ASSIGNMENT_REFUSED', detail: 'payout a is paid' },
+        { depositId: 'd3', assigned: false, code: 'DEPOSIT_ASSIGNED', detail: expect.any(String) },
+        { depositId: 'd4', assigned: false, code: 'DEPOSIT_NOT_FOUND', detail: expect.any(String) },
+      ],
+    });
+    expect(fakes.calls).toEqual([{ assignments, actor: 'ops' }]);
+  });
+
+  const TO_AVAILABLE = { depositId: 'd1', to: 'available' };
+  it.each<[string, unknown[], string]>([
+    ['none', [], 'assignments'],
+    [
+      'more than 10,000',
+      Array.from({ length: 10_001 }, (_, n) => ({ ...TO_AVAILABLE, depositId: `d${n}` })),
+      'assignments',
+    ],
+    ['one twice', [TO_AVAILABLE, TO_AVAILABLE], 'assignments.1.depositId'],
+    ['one without a place', [{ depositId: 'd1' }], 'assignments.0.to'],
+  ])('refuses %s', async (_name, assignments, field) => {
+    const { app } = await openApi(createFakes());
+    const answer = await app.inject(asOps('POST', '/v1/deposits/assign', { assignments }));
+    expect(answer.json()).toMatchObject({ status: 400, errors: [{ field }] });
+  });
+
+  it('takes 10,000', async () => {
+    const fakes = createFakes();
+    fakes.store.deposits.assignDeposits = (assignments) =>
+      Promise.resolve(assignments.map(() => ({ kind: 'assigned' })));
+    const { app } = await openApi(fakes);
+    const to = [{ payoutId: 'p'.repeat(64), amount: '123456789.123456' }];
+    const assignments = Array.from({ length: 10_000 }, (_, n) => ({
+      depositId: `tx:${n}`.padEnd(70, 'a'),
+      to,
+    }));
+    const answer = await app.inject(asOps('POST', '/v1/deposits/assign', { assignments }));
+    expect(answer.statusCode).toBe(200);
+  });
+});
+
 describe('POST /v1/deposits/{depositId}/assign', () => {
   const assign = (to: unknown, more: object = {}) =>
     asOps('POST', `/v1/deposits/${ID}/assign`, { to, ...more });
@@ -194,13 +267,13 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     allocations: parts.map(([payoutId, amount]) => ({ payoutId, amount, matchedBy: 'person' })),
   });
 
-  /** Fakes whose gateway answers with `outcome`, and whose store has the deposit `after` from then on. */
+  /** Fakes whose store answers with `outcome`, and has the deposit `after` from then on. */
   function createAssignFakes(outcome: AssignOutcome, after: Partial<DepositRecord> = {}) {
     const fakes = createDepositFakes(depositOf());
-    fakes.deposits.assign = (depositId, decision) => {
-      fakes.calls.push({ depositId, ...decision });
-      fakes.keptDeposits.set(depositId, depositOf(after));
-      return Promise.resolve(outcome);
+    fakes.store.deposits.assignDeposits = (assignments, actor) => {
+      fakes.calls.push({ assignments, actor });
+      fakes.keptDeposits.set(ID, depositOf(after));
+      return Promise.resolve([outcome]);
     };
     return fakes;
   }
@@ -215,7 +288,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
       status: 'allocated',
       allocations: [{ payoutId: null, amount: '100.500000', matchedBy: 'person' }],
     });
-    expect(fakes.calls).toEqual([{ depositId: ID, to: 'available', actor: 'ops' }]);
+    expect(fakes.calls).toEqual([{ assignments: [{ depositId: ID, to: 'available' }], actor: 'ops' }]);
   });
 
   it('gives it to payouts in parts, and answers with what became of them', async () => {
@@ -228,101 +301,18 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     const answer = await app.inject(assign(to));
     expect(answer.statusCode).toBe(200);
     expect(answer.json<{ allocations: object[] }>().allocations).toHaveLength(3);
-    expect(fakes.calls).toEqual([{ depositId: ID, to, actor: 'ops' }]);
+    expect(fakes.calls).toEqual([{ assignments: [{ depositId: ID, to }], actor: 'ops' }]);
   });
 
-  it.each<[string, Partial<DepositRecord>, unknown]>([
-    ['to the available balance', given([null, '100.5']), 'available'],
+  it.each<[AssignOutcome, object]>([
+    [{ kind: 'assignedElsewhere' }, { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [
-      'in another order and spelling',
-      given(['a', '60.5'], ['b', '40']),
-      [
-        { payoutId: 'b', amount: '40.00' },
-        { payoutId: 'a', amount: '60.50' },
-      ],
+      { kind: 'refused', message: 'The payout a has ended.' },
+      { status: 422, code: 'ASSIGNMENT_REFUSED', detail: 'The payout a has ended.' },
     ],
-    ['whose surplus is available', given(['a', '60'], [null, '40.5']), [{ payoutId: 'a', amount: '100.5' }]],
-    [
-      'given in two rows',
-      given(['a', '60'], ['a', '40'], [null, '0.5']),
-      [{ payoutId: 'a', amount: '100.5' }],
-    ],
-  ])('answers a repeated assignment %s with 200, and does nothing', async (_name, changes, to) => {
-    const { app } = await openApi(createDepositFakes(depositOf(changes)));
-    const answer = await app.inject(assign(to));
-    expect(answer.statusCode).toBe(200);
-    expect(answer.json()).toMatchObject({ depositId: ID, status: 'allocated' });
-  });
-
-  it.each<[string, Partial<DepositRecord>, unknown]>([
-    ['to a payout, asked for available', given(['a', '60'], [null, '40.5']), 'available'],
-    [
-      'to the available balance, asked for a payout',
-      given([null, '100.5']),
-      [{ payoutId: 'a', amount: '100.5' }],
-    ],
-    ['to another payout', given(['b', '100.5']), [{ payoutId: 'a', amount: '100.5' }]],
-    [
-      'to fewer payouts',
-      given(['a', '60.5'], [null, '40']),
-      [
-        { payoutId: 'a', amount: '60.5' },
-        { payoutId: 'b', amount: '40' },
-      ],
-    ],
-    ['to more payouts', given(['a', '60.5'], ['b', '40']), [{ payoutId: 'a', amount: '100.5' }]],
-    [
-      'in other parts',
-      given(['a', '60.5'], ['b', '40']),
-      [
-        { payoutId: 'a', amount: '60' },
-        { payoutId: 'b', amount: '40.5' },
-      ],
-    ],
-    ['wholly, asked for a part', given(['a', '60'], [null, '40.5']), [{ payoutId: 'a', amount: '60' }]],
-  ])('answers 409 for a deposit that was given %s', async (_name, changes, to) => {
-    const { app } = await openApi(createDepositFakes(depositOf(changes)));
-    expect((await app.inject(assign(to))).json()).toMatchObject({ status: 409, code: 'DEPOSIT_ASSIGNED' });
-  });
-
-  it.each(['100', '100.500001'])('answers 422 for parts of %s in sum, naming both sums', async (amount) => {
-    const { app } = await openApi(createDepositFakes(depositOf()));
-    const answer = await app.inject(assign([{ payoutId: 'a', amount }]));
-    expect(answer.json()).toMatchObject({ status: 422, code: 'ASSIGNMENT_REFUSED' });
-    const { detail } = answer.json<{ detail: string }>();
-    expect(detail).toContain(amount === '100' ? '100.000000 USDT' : '100.500001 USDT');
-    expect(detail).toContain('100.500000 USDT');
-  });
-
-  it('answers 422 with the reason when the workflow refuses', async () => {
-    const fakes = createAssignFakes({ kind: 'refused', message: 'The payout a has ended.' });
-    const { app } = await openApi(fakes);
-    expect((await app.inject(assign([{ payoutId: 'a', amount: '100.5' }]))).json()).toMatchObject({
-      status: 422,
-      code: 'ASSIGNMENT_REFUSED',
-      detail: 'The payout a has ended.',
-    });
-  });
-
-  it('answers 409 when nothing waits for a decision', async () => {
-    const { app } = await openApi(createAssignFakes({ kind: 'unknown' }));
-    expect((await app.inject(assign('available'))).json()).toMatchObject({ status: 409, code: 'CONFLICT' });
-  });
-
-  it('answers 500 when the store does not have what the workflow says', async () => {
-    const { app } = await openApi(createAssignFakes({ kind: 'assigned' }));
-    expect((await app.inject(assign('available'))).json()).toMatchObject({ status: 500, code: 'INTERNAL' });
-  });
-
-  it.each<[AssignOutcome, Partial<DepositRecord>, object]>([
-    [{ kind: 'refused', message: 'no' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
-    [{ kind: 'refused', message: 'no' }, given([null, '100.5']), { status: 'allocated' }],
-    [{ kind: 'assigned' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
-    [{ kind: 'unknown' }, given(['b', '100.5']), { status: 409, code: 'DEPOSIT_ASSIGNED' }],
-    [{ kind: 'unknown' }, given([null, '100.5']), { status: 'allocated' }],
-  ])('reads the store again after %j', async (outcome, after, expected) => {
-    const { app } = await openApi(createAssignFakes(outcome, after));
-    expect((await app.inject(assign('available'))).json()).toMatchObject(expected);
+  ])('answers %j as a problem', async (outcome, problem) => {
+    const { app } = await openApi(createAssignFakes(outcome));
+    expect((await app.inject(assign('available'))).json()).toMatchObject(problem);
   });
 
   it('answers 404 for a deposit that is not in the store', async () => {

@@ -43,6 +43,8 @@ describe('/openapi.json', () => {
       'POST /v1/payouts/{payoutId}/resolve': '200 400 401 403 404 409 413 415 500 503',
       'POST /v1/payouts/{payoutId}/retry': '200 400 401 403 404 409 413 415 500 503',
       'GET /v1/deposits': '200 400 401 403 500 503',
+      'GET /v1/deposits/notices': '200 400 401 403 500 503',
+      'POST /v1/deposits/assign': '200 400 401 403 413 415 500 503',
       'POST /v1/deposits': '200 202 400 401 403 413 415 500 503',
       'GET /v1/deposits/{depositId}': '200 400 401 403 404 500 503',
       'POST /v1/deposits/{depositId}/assign': '200 400 401 403 404 409 413 415 422 500 503',

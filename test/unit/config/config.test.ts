@@ -8,7 +8,7 @@ import {
   type Environment,
   type ProcessName,
 } from '../../../src/config/config.js';
-import { DEFAULT_DEPOSIT_POLICY, DEFAULT_PAYOUT_POLICY } from '../../../src/domain/policy.js';
+import { DEFAULT_PAYOUT_POLICY } from '../../../src/domain/policy.js';
 
 const CANARY = 'canary-8d1f2c';
 const DATABASE_URL = `postgres://engine:${CANARY}@db.example:5432/payouts?sslpassword=${CANARY}`;
@@ -52,7 +52,7 @@ describe('readConfig', () => {
       apiKeys: [],
       logLevel: 'info',
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
-      depositPolicy: DEFAULT_DEPOSIT_POLICY,
+      depositPatienceSeconds: 3600,
       webhookSweepIntervalSeconds: 60,
       reconciliation: { intervalSeconds: 3600, graceSeconds: 120, windowDays: 30 },
       shutdownTimeoutSeconds: 90,
@@ -78,7 +78,7 @@ describe('readConfig', () => {
         POLL_INTERVAL_MS: '250',
         RETRY_MAX_MS: '2000',
         RESEND_MAX_AMOUNT: 'EUR:500, USDT:0.5',
-        DEPOSIT_VERIFY_PATIENCE_SECONDS: '7',
+        DEPOSIT_NOTICE_PATIENCE_SECONDS: '7',
       },
       'worker',
     );
@@ -94,7 +94,7 @@ describe('readConfig', () => {
     expect(config.http.port).toBe(0);
     expect(config.simulatorPort).toBe(9090);
     expect(config.payoutPolicy).toMatchObject({ maxSlippageBps: 0, pollIntervalMs: 250, retryMaxMs: 2000 });
-    expect(config.depositPolicy).toMatchObject({ verifyPatienceSeconds: 7, retryMaxMs: 2000 });
+    expect(config.depositPatienceSeconds).toBe(7);
     expect(config.resendLimits).toEqual({ EUR: '500', USDT: '0.5' });
     expect(config.apiKeys).toEqual([
       { name: 'shop', scopes: ['create', 'read'], sha256: sha256('shop') },
@@ -126,7 +126,6 @@ describe('readConfig', () => {
       config.apiKeys,
       config.apiKeys[0],
       config.payoutPolicy,
-      config.depositPolicy,
     ];
     expect(parts.map((part) => Object.isFrozen(part))).toEqual(parts.map(() => true));
   });
@@ -183,8 +182,7 @@ describe('a wrong value', () => {
     ['POLL_INTERVAL_MS', '0'],
     ['RETRY_INITIAL_MS', '0'],
     ['RETRY_MAX_MS', '99999999999999999999'],
-    ['DEPOSIT_VERIFY_INTERVAL_MS', '0'],
-    ['DEPOSIT_VERIFY_PATIENCE_SECONDS', ''.padEnd(3)],
+    ['DEPOSIT_NOTICE_PATIENCE_SECONDS', ''.padEnd(3)],
     ['WEBHOOK_SWEEP_INTERVAL_SECONDS', '0'],
     ['RECONCILIATION_INTERVAL_SECONDS', '9'],
     ['RECONCILIATION_GRACE_SECONDS', '-1'],

@@ -37,6 +37,7 @@ class World {
     deposits: [],
     outsideTransactionIds: [],
     openedAtMs: NOW - 20 * DAY,
+    openingTransactionIds: [],
   };
   readonly provider: Mutable<ProviderSnapshot> = { balances: [], payouts: [], orders: [], transactions: [] };
 
@@ -350,7 +351,7 @@ describe('a store that is what the provider says', () => {
   });
 
   test('takes what was there before for the opening balance', () => {
-    const before = world.store.openedAtMs - 1;
+    const before = world.store.openedAtMs - DAY - 1;
     const read = (type: BalanceTransactionType, source: string | undefined, net: string): void => {
       world.move(type, source, 'CNY', net, before);
       world.balance('CNY', negated(net));
@@ -371,8 +372,18 @@ describe('a store that is what the provider says', () => {
     expect(world.compare().outside).toMatchObject([{ type: 'payout_failure', net: '90' }]);
   });
 
+  test('takes what was shown by then for the opening balance, whatever its date', () => {
+    const id = world.move('other', 'ch_0', 'CNY', '70', world.store.openedAtMs + 1);
+    world.balance('CNY', '-70');
+    world.store.openingTransactionIds.push(id);
+    expectClean(world);
+    // This one showed later, by a clock that is behind: it is not part of it.
+    world.move('other', 'ch_1', 'CNY', '5', world.store.openedAtMs - 1);
+    expect(world.compare().outside).toMatchObject([{ net: '5' }]);
+  });
+
   test('takes what the store did before, and never booked, for the opening balance', () => {
-    const attempt = world.payout('early', 'paid', '100.00', '0.50', world.store.openedAtMs - 1);
+    const attempt = world.payout('early', 'paid', '100.00', '0.50', world.store.openedAtMs - DAY - 1);
     expectClean(world);
     attempt.answer.booked = [];
     world.ledger('CNY', '100.5');
