@@ -29,12 +29,12 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
     const { store, qbitpay, settings } = deps;
     const context = Context.current();
     const over = new AbortController();
-    const ended = AbortSignal.any([
-      over.signal,
+    const stopped = AbortSignal.any([
       deps.stopping,
       context.cancellationSignal,
       AbortSignal.timeout(ENDS_AFTER_MS),
     ]);
+    const ended = AbortSignal.any([stopped, over.signal]);
     const progress = { syncs: 0, pages: 0 };
     const beat = setInterval(() => context.heartbeat(progress), BEAT_MS);
     const notices = new EventEmitter();
@@ -57,10 +57,11 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
         repeatSync(parts, { notices, ended, onSync: () => (progress.syncs += 1) }),
         deliverHints(deps, { notices, ended }),
       ];
-      // Where one fails, the other must not go on.
-      await Promise.all(loops).finally(() => over.abort());
+      // Where one fails, the other must not go on; no call may outlive the activity, whose connections are closed then.
+      await Promise.allSettled(loops.map((loop) => loop.finally(() => over.abort())));
+      await Promise.all(loops);
     } catch (error) {
-      if (!ended.aborted || over.signal.aborted) throw error;
+      if (!stopped.aborted) throw error;
     } finally {
       clearInterval(beat);
       stopListening();

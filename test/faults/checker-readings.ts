@@ -33,13 +33,14 @@ function wasRead(
   );
 }
 
-/** A reading of what came from this object, or of all that is of its kind; everything is read now and then anyway. */
-function isOfTransactionsOf({ source, type }: Money['provider']['transactions'][number]) {
+/** A reading of it, of what came from this object, or of all that is of its kind; the pending ones do not show it. */
+function isOfTransactionsOf({ id, source, type }: Money['provider']['transactions'][number]) {
   return (path: string): boolean => {
     const { pathname, searchParams } = new URL(path, 'http://provider');
-    if (pathname !== '/api/v1/balanceTransactions') return false;
+    if (pathname === `/api/v1/balanceTransactions/${id}`) return true;
+    if (pathname !== '/api/v1/balanceTransactions' || searchParams.get('status') !== null) return false;
     const of = searchParams.get('source');
-    return of === null ? searchParams.get('type') === type : of === source;
+    return of === null ? [null, type].includes(searchParams.get('type')) : of === source;
   };
 }
 

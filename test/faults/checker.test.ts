@@ -79,7 +79,10 @@ const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable
   [INVARIANT.READ_BEFORE_BELIEVED]: {
     'a deposit of which only another one’s money was read': ({ provider }) => {
       Object.assign(readingOf(provider, 'D1'), { path: '/api/v1/balanceTransactions?source=D9' });
-      provider.journal.push({ ...readingOf(provider, 'D9'), path: '/api/v1/balanceTransactions?limit=100' });
+      provider.journal.push({
+        ...readingOf(provider, 'D9'),
+        path: '/api/v1/balanceTransactions?type=payout',
+      });
     },
     'an order that was booked unread': ({ provider }) => (readingOf(provider, 'O1').atMs += 200),
     'an order of which only its acceptance was read': ({ provider }) =>

@@ -127,26 +127,6 @@ describe('npm run reconcile', () => {
   });
 
   test(
-    'code 2 and one line when a deposit has to be followed up and Temporal does not answer',
-    async () => {
-      const { id } = await engine.control('POST', '/deposits', {
-        currency: 'USDT',
-        amount: 5,
-        notify: false,
-      });
-      expectRefused(await reconcile({ TEMPORAL_ADDRESS: CLOSED_PORT }), /Temporal does not answer/);
-      const { code, stdout } = await reconcile();
-      expect(code).toBe(1);
-      expect(stdout).toMatch(/^1 discrepancy\n/);
-      expect(stdout).toContain(`DEPOSIT_UNSEEN\n`);
-      expect(stdout).toContain(id);
-      const { status } = await engine.temporal.client.workflow.getHandle(`deposit/${id}`).describe();
-      expect(['RUNNING', 'COMPLETED']).toContain(status.name);
-    },
-    TIMEOUT_MS,
-  );
-
-  test(
     'code 1 for a discrepancy, with the ids, both amounts and what to do',
     async () => {
       const { payoutId } = await openAndFund(engine);

@@ -27,7 +27,8 @@ describe('many payouts of the same amount', () => {
       expect(paid.deposit).toMatchObject({ amount: amounts[index], received: amounts[index] });
     }
     for (const { payout, deposit } of deposits) {
-      expect(await resultOf(`deposit/${deposit.id}`)).toMatchObject({ payoutId: payout.payoutId });
+      const { body } = await engine.api('GET', `/v1/deposits/${deposit.id}`);
+      expect(body.allocations).toMatchObject([{ payoutId: payout.payoutId }]);
     }
     const ids = opened.map(({ payoutId }) => payoutId).sort();
     for (const endpoint of ['POST /api/v1/orders', 'POST /api/v1/payouts']) {

@@ -47,7 +47,7 @@ export interface TestEngineOptions {
 
 const SHORT_WAITS: Environment = {
   POLL_INTERVAL_MS: '150',
-  PROVIDER_SYNC_INTERVAL_MS: '150',
+  PROVIDER_SYNC_INTERVAL_MS: '500',
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',
   SHUTDOWN_TIMEOUT_SECONDS: '10',

@@ -475,8 +475,7 @@ describe('nothing is sent twice while an outcome is not known', () => {
     const hidden = await hide('payout', payoutId);
     await startDirectly(engine, payoutRequest({ payoutId }), PATIENT);
     await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
-    await untilSent('payout', payoutId);
-    await untilRead(hidden, 1);
+    await engine.until(payoutId, ({ holdReason }) => holdReason === 'OUTCOME_LOOKED_UP');
     await engine.stopWorker();
     const other = openAnotherWorker(engine);
     const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;

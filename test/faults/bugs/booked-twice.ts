@@ -1,7 +1,8 @@
 import { createActivities } from '../../../activities/index.js';
+import type { MirrorReader } from '../../../src/store/mirror/mirror.js';
 import { INVARIANT } from '../world.js';
 import type { Bug } from './bug.js';
-import { withReader } from './with-reader.js';
+import { withMirror } from './with-mirror.js';
 
 /** A deposit that has a name of its own wherever it is heard of. */
 export const BOOKED_TWICE: Bug = {
@@ -10,15 +11,22 @@ export const BOOKED_TWICE: Bug = {
   found: [{ seed: 12, by: INVARIANT.MONEY_AGREES }],
   makeActivities: (deps) =>
     createActivities(
-      withReader(deps, (reader) => ({
-        recordPage: async (kind, page) => {
-          const again = page.objects
-            .filter(({ type, source }) => type === 'deposit' && source !== null)
-            .map((one) => ({ ...one, providerId: `${one.providerId}-again`, source: `${one.source}-again` }));
-          const news = await reader.recordPage(kind, page);
-          await reader.recordPage(kind, { objects: again, readAt: page.readAt });
-          return news;
-        },
+      withMirror(deps, (mirror) => ({
+        asReader: (...options) => bookingTwice(mirror.asReader(...options)),
       })),
     ),
 };
+
+function bookingTwice(reader: MirrorReader): MirrorReader {
+  return {
+    ...reader,
+    recordPage: async (kind, page) => {
+      const again = page.objects
+        .filter(({ type, source }) => type === 'deposit' && source !== null)
+        .map((one) => ({ ...one, providerId: `${one.providerId}-again`, source: `${one.source}-again` }));
+      const news = await reader.recordPage(kind, page);
+      await reader.recordPage(kind, { objects: again, readAt: page.readAt });
+      return news;
+    },
+  };
+}
