@@ -1,5 +1,4 @@
 import type { DepositProof } from '../src/store/deposits/deposit-intake.js';
-import type { WorkflowHint } from '../src/store/mirror/workflow-hints.js';
 import type { OpenPayout } from '../src/store/payouts/open-payouts.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
@@ -11,8 +10,6 @@ export interface ActivityDependencies {
   readonly store: Store;
   readonly qbitpay: QbitPayClient;
   readonly settings: ActivitySettings;
-  /** Signals the workflow of a payout. False where none runs. */
-  readonly signalPayout: (hint: Pick<WorkflowHint, 'payoutId' | 'signal'>) => Promise<boolean>;
   readonly payoutRuns: PayoutRuns;
   readonly supervision: SupervisionSettings;
   /** Aborted when the process is to stop: what runs for ever ends, for another process to go on with it. */
@@ -27,8 +24,8 @@ export interface PayoutRuns {
   readonly readShown: (payoutIds: readonly string[]) => Promise<ReadonlyMap<string, string | undefined>>;
   /** False where one runs. */
   readonly start: (payout: OpenPayout) => Promise<boolean>;
-  /** Tells it that the store says something else than it shows. */
-  readonly tell: (payoutId: string) => Promise<void>;
+  /** Tells a workflow that something stands in the store that it has not seen; false where none runs. */
+  readonly signal: (hint: { readonly payoutId: string; readonly signal: string }) => Promise<boolean>;
 }
 
 export interface ReconciliationSettings {

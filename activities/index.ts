@@ -1,5 +1,4 @@
 import { createAwaitProvider } from './provider/await-provider.js';
-import { createAwaitReturn } from './payouts/await-return.js';
 import { createClaimPayout } from './payouts/claim-payout.js';
 import { createCloseFunding } from './payouts/close-funding.js';
 import { createCreatePayout } from './payouts/create-payout.js';
@@ -7,15 +6,13 @@ import type { ActivityDependencies } from './dependencies.js';
 import { createDispatchDueWebhooks } from './webhooks/dispatch-due-webhooks.js';
 import { createFetchTicker } from './payouts/fetch-ticker.js';
 import { createGetDepositAddress } from './payouts/get-deposit-address.js';
+import { createGetOrder } from './payouts/get-order.js';
 import { createGetPayout } from './payouts/get-payout.js';
 import { createHoldPayout } from './payouts/hold-payout.js';
 import { createResolveOutcome } from './payouts/resolve-outcome.js';
 import { createOperatePayout } from './payouts/operate-payout.js';
 import { createPlaceOrder } from './payouts/place-order.js';
-import { createPollOrder } from './payouts/poll-order.js';
-import { createPollSettlement } from './payouts/poll-settlement.js';
 import { createReconcile } from './reconciliation/reconcile.js';
-import { createPollReservation } from './payouts/poll-reservation.js';
 import { createSupervise } from './supervisor/supervise.js';
 import { createSyncProvider } from './provider/sync-provider.js';
 import { createReadMissingDeposit } from './payouts/read-missing-deposit.js';
@@ -28,10 +25,9 @@ export function createActivities(deps: ActivityDependencies) {
     fetchTicker: createFetchTicker(deps),
     getDepositAddress: createGetDepositAddress(deps),
     placeOrder: createPlaceOrder(deps),
-    pollOrder: createPollOrder(deps),
+    getOrder: createGetOrder(deps),
     createPayout: createCreatePayout(deps),
     resolveOutcome: createResolveOutcome(deps),
-    pollSettlement: createPollSettlement(deps),
     getPayout: createGetPayout(deps),
     awaitProvider: createAwaitProvider(deps),
     closeFunding: createCloseFunding(deps),
@@ -39,8 +35,6 @@ export function createActivities(deps: ActivityDependencies) {
     operatePayout: createOperatePayout(deps),
     readMissingDeposit: createReadMissingDeposit(deps),
     reserveFunds: createReserveFunds(deps),
-    pollReservation: createPollReservation(deps),
-    awaitReturn: createAwaitReturn(deps),
     supervise: createSupervise(deps),
     syncProvider: createSyncProvider(deps),
     reconcile: createReconcile(deps),

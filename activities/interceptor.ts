@@ -9,7 +9,6 @@ import {
   toWaitingFailure,
 } from './failure-mapping.js';
 import type { Activities } from './index.js';
-import type { RequestNext } from './payouts/send-guarded.js';
 import { RetryLaterError } from './retry-later.js';
 
 /** What holds for all calls of an activity, whatever it does. */
@@ -34,12 +33,10 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   fetchTicker: READ,
   getDepositAddress: READ,
   placeOrder: LONG_READ,
-  pollOrder: READ,
+  getOrder: READ,
   createPayout: LONG_READ,
-  resolveOutcome: LONG_READ,
-  pollSettlement: READ,
+  resolveOutcome: READ,
   getPayout: READ,
-  awaitReturn: READ,
   awaitProvider: { heartbeats: false, providerError: toWaitingFailure, outage: 'untilNextAnswers' },
   // Whoever decided is told at once; the payout itself waits for nothing.
   closeFunding: LONG_HIDDEN,
@@ -49,7 +46,6 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   holdPayout: HIDDEN,
   readMissingDeposit: HIDDEN,
   reserveFunds: HIDDEN,
-  pollReservation: HIDDEN,
   dispatchDueWebhooks: HIDDEN,
   // No payout waits for these.
   reconcile: LONG_HIDDEN,
@@ -112,12 +108,10 @@ async function handleFailure(
   return isProviders ? providerError(error) : error;
 }
 
-/** The provider did not take a request for now: the answer says why. */
+/** Nothing goes on for now: the answer says why. */
 function reasonToWait(answer: unknown): FailureType | undefined {
-  const { next } = (answer ?? {}) as {
-    readonly next?: Partial<Extract<RequestNext, { kind: 'retryLater' }>>;
-  };
-  return next?.kind === 'retryLater' ? next.reason : undefined;
+  const { next } = (answer ?? {}) as { readonly next?: { readonly reason?: FailureType | null } };
+  return next?.reason ?? undefined;
 }
 
 /** Shows what the payout waits for; nothing, where there is no reason. A store that is away must not hide the answer. */

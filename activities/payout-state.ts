@@ -7,8 +7,6 @@ import type { Store } from '../src/store/store.js';
  * was reset, or overtaken, goes on from the truth.
  */
 export interface PayoutState<Next = never> extends StoredPayoutState {
-  /** Payouts that wait for the available balance, and whose turn it may be now. */
-  readonly wake?: readonly string[];
   /** What the step does next. Left out: what the status says. */
   readonly next?: Next;
 }
@@ -17,7 +15,7 @@ export interface PayoutState<Next = never> extends StoredPayoutState {
 export async function readState<Next = never>(
   store: Store,
   payoutId: string,
-  more: Pick<PayoutState<Next>, 'wake' | 'next'> = {},
+  more: Pick<PayoutState<Next>, 'next'> = {},
 ): Promise<PayoutState<Next>> {
   return { ...(await store.payouts.readPayoutState(payoutId)), ...more };
 }

@@ -31,28 +31,6 @@ const POST: ActivityOptions = {
   retry: { maximumAttempts: 1 },
 };
 
-/**
- * Polls: the retry policy is the poll loop; the activity names the pause itself. A provider that does not answer
- * is no poll: the workflow shows it.
- */
-const POLL: ActivityOptions = {
-  startToCloseTimeout: '45s',
-  retry: {
-    initialInterval: '5s',
-    backoffCoefficient: 1,
-    // Also the limit of the pause that the activity names.
-    maximumInterval: '1h',
-    nonRetryableErrorTypes: [FAILURE_TYPE.PROVIDER_UNAVAILABLE, FAILURE_TYPE.RATE_LIMITED],
-  },
-};
-
-/** Readings of all of the provider's list: as polls, but each may take long. */
-const LONG_POLL: ActivityOptions = {
-  ...POLL,
-  startToCloseTimeout: '30m',
-  heartbeatTimeout: '60s',
-};
-
 /** The store alone: repeated until the database is back. */
 const STORE: ActivityOptions = {
   startToCloseTimeout: '45s',
@@ -105,16 +83,13 @@ function proxy<Name extends keyof Activities>(name: Name, options: ActivityOptio
 
 export const fetchTicker = proxy('fetchTicker', READ, 'price of the funding currency');
 export const getDepositAddress = proxy('getDepositAddress', READ, 'deposit address, fees and minimum');
-export const getPayout = proxy('getPayout', READ, 'read the payout after a webhook');
+export const getOrder = proxy('getOrder', READ, 'what QbitPay shows of the order');
+export const getPayout = proxy('getPayout', READ, 'what QbitPay shows of the payout');
 
 export const placeOrder = proxy('placeOrder', POST, 'sell the deposit');
 export const createPayout = proxy('createPayout', POST, 'create the payout at QbitPay');
 
-export const pollOrder = proxy('pollOrder', POLL, 'wait until the order is filled');
-export const pollSettlement = proxy('pollSettlement', POLL, 'wait until the payout is settled');
-export const pollReservation = proxy('pollReservation', POLL, 'wait until the available balance suffices');
-export const awaitReturn = proxy('awaitReturn', POLL, 'wait until the money is back');
-export const resolveOutcome = proxy('resolveOutcome', LONG_POLL, 'look for the request at QbitPay');
+export const resolveOutcome = proxy('resolveOutcome', STORE, 'what became of the request');
 
 export const operatePayout = proxy('operatePayout', DECISION, 'carry out what a person decided');
 export const closeFunding = proxy('closeFunding', DECISION);

@@ -6,6 +6,7 @@ import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import { observeObject } from '../provider/provider-list.js';
 import { toOrderRecord } from './order-movement.js';
 
 /** An order or payout that QbitPay has under one of our requests. */
@@ -24,6 +25,10 @@ export async function recordAccepted(
 ): Promise<PayoutState> {
   const { object, discrepancy } = toAcceptedObject(payout, accepted);
   await persistWithRetry(() => store.requests.accept(payout.payoutId, object, discrepancy));
+  const { firstSentAt } = await store.requests.get(accepted.id);
+  // The mirror misses it from now on, should QbitPay not show it. An answer to a request ends nothing.
+  const pending = { ...accepted.answer, status: 'pending', statusText: 'pending' } as const;
+  await store.mirror.recordReading(observeObject(pending), firstSentAt ?? new Date(0));
   return readState(store, payout.payoutId);
 }
 

@@ -16,7 +16,6 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
-import { isNothing, scanPayouts } from '../provider/provider-scan.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
@@ -63,10 +62,6 @@ function describePost(
         detail: 'the order brought in less than needed',
         about: { id, states: SENDABLE_STATES },
       }),
-    isAbsent: async (firstSentAt) => {
-      const announced = await store.webhooks.announcedObjectsOf(payoutId);
-      return isNothing(await scanPayouts(qbitpay, id, firstSentAt.getTime(), announced));
-    },
     send: ({ amount }, since) =>
       qbitpay.createPayout({
         amount,

@@ -12,12 +12,19 @@ import {
 } from '../../src/domain/provider-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { toAcceptedObject } from './accepted-object.js';
-import { findReturn } from './await-return.js';
+import { findReturn } from './returned-money.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { rivalWords, UNNAMED, UNREADABLE, whyLive } from './preflight-check.js';
+import { rivalWords, UNNAMED, whyLive } from './preflight-check.js';
 import { readMovement, toOrderRecord } from './order-movement.js';
-import { couldAnswerTo, providerRequestIdOf, orNone, scanFor } from '../provider/provider-scan.js';
+import {
+  awaitFreshSync,
+  couldAnswerTo,
+  findAtProvider,
+  providerRequestIdOf,
+} from '../provider/at-provider.js';
+import { observeObject } from '../provider/provider-list.js';
+import { orNone } from '../provider/provider-scan.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
@@ -93,9 +100,15 @@ async function adopt(
   if (answer === undefined || !answersTo(answer, id.externalOrderId, asked)) {
     return refuse(`QbitPay shows no ${providerId} with the externalOrderId ${id.externalOrderId}`);
   }
+  const readAt = await store.mirror.readClock();
   const others = await readOthers(deps, adopted, answer);
   if ('message' in others) return others;
-  return store.decisions.adopt(decision, { ...toAcceptedObject(payout, { id, answer, asked }), ...others });
+  const alsoDone = others.map((one) => one.id);
+  const object = toAcceptedObject(payout, { id, answer, asked });
+  const outcome = await store.decisions.adopt(decision, { ...object, alsoDone });
+  // Whoever adopts one has seen the others: they are no news to the workflow.
+  for (const one of outcome.ok ? others : []) await store.mirror.recordReading(observeObject(one), readAt);
+  return outcome;
 }
 
 /** An order that names nobody is taken on a person's word, if it is what was asked for. */
@@ -113,16 +126,18 @@ async function readOthers(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   adopted: Order | Payout,
-): Promise<{ readonly alsoDone: readonly string[] } | Refusal> {
+): Promise<readonly (Order | Payout)[] | Refusal> {
   const done = 'symbol' in adopted ? PROVIDER_ORDER_STATUS.FILLED : PROVIDER_PAYOUT_STATUS.PAID;
-  const scan = await scanFor(deps, payout);
-  const others = scan.found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
+  const id = providerRequestIdOf(payout);
+  await awaitFreshSync(deps, 'a decision', id);
+  const { found } = await findAtProvider(deps, payout.payoutId, id);
+  const others = found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
   if (open !== undefined) return refuse(rivalWords(open));
   if (others[0] !== undefined && adopted.status !== done) {
     return refuse(`QbitPay has ${others[0].id} as ${done}: adopt that`);
   }
-  return scan.isComplete ? { alsoDone: others.map(({ id }) => id) } : refuse(UNREADABLE);
+  return others;
 }
 
 /** The attempt before is over only if QbitPay says so still: of two that live, both would be carried out. */
@@ -151,13 +166,15 @@ async function close(
     return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
   }
   // Only what is read after the wait for an unknown outcome says that it is not there.
-  const providerRequest = await deps.store.requests.get(providerRequestIdOf(payout));
+  const id = providerRequestIdOf(payout);
+  const providerRequest = await deps.store.requests.get(id);
   const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
-  const { found, isComplete, isNamed } = await scanFor(deps, payout);
+  await awaitFreshSync(deps, 'a decision', id);
+  const { found, isNamed } = await findAtProvider(deps, payout.payoutId, id);
   if (found[0] !== undefined) return refuse(`QbitPay has it as ${found[0].id}: adopt that`);
   if (!isNamed) return refuse(UNNAMED);
-  return isComplete ? deps.store.decisions.close(decision, unknownOutcomeWaitSeconds) : refuse(UNREADABLE);
+  return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -169,7 +186,7 @@ async function closeUnknown(
   const { providerPayout, heldFrom } = payout;
   if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
   const returned =
-    providerPayout === null ? undefined : await findReturn(deps.qbitpay, providerPayout.providerPayoutId);
+    providerPayout === null ? undefined : await findReturn(deps.store, providerPayout.providerPayoutId);
   if (returned === undefined) return refuse('QbitPay does not show its money again');
   return deps.store.decisions.closeMoved(decision, returned);
 }
@@ -208,11 +225,13 @@ async function closeUnshown(
 ): Promise<DecisionOutcome> {
   if (payout.holdReason !== FAILURE_TYPE.ORDER_UNCLEAR)
     return refuse('QbitPay does not show the order: resume');
-  const { found, isComplete } = await scanFor(deps, payout);
+  const request = providerRequestIdOf(payout);
+  await awaitFreshSync(deps, 'a decision', request);
+  const { found } = await findAtProvider(deps, payout.payoutId, request);
   if (found[0] !== undefined) return refuse(`QbitPay has the order as ${found[0].id}: resume`);
   const { providerOrderId: id, symbol, quoteAmount: stated, fee: statedFee } = order;
   const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
-  if (moved === undefined || !isComplete) return refuse(NOT_ALL_SHOWN);
+  if (moved === undefined) return refuse(NOT_ALL_SHOWN);
   const { sold: amount, bought: quoteAmount, fee } = moved;
   const ended = { ...order, amount, quoteAmount, fee, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return deps.store.decisions.closeMoved(decision, ended);

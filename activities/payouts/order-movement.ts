@@ -8,6 +8,8 @@ import {
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import { ORDER_SIDE, type BalanceTransaction, type Order } from '../../src/qbitpay/schemas.js';
 import type { OrderRecord } from '../../src/store/payouts/payout-reading.js';
+import { OBJECT_KIND } from '../../src/store/schema.js';
+import type { Store } from '../../src/store/store.js';
 
 /** What an order really did to the balances; all three are zero where it moved nothing. */
 export interface OrderMovement {
@@ -33,6 +35,22 @@ export async function readMovement(
     if (transaction.source === order.id && transaction.type === type) own.set(transaction.id, transaction);
   }
   return movementOf(order, [...own.values()]);
+}
+
+/** As {@link readMovement}, from the mirror: only a list that was read since the order ended can show all of it; and for
+ * how long it was. */
+export async function findMovement(
+  { mirror }: Pick<Store, 'mirror'>,
+  order: Order,
+  since: Date,
+): Promise<{ readonly movement: OrderMovement | undefined; readonly readForMs: number }> {
+  const list = (await mirror.readLists()).find(({ kind }) => kind === OBJECT_KIND.TRANSACTION);
+  const transactions = await mirror.findTransactionsOf(order.id);
+  const readForMs = (list?.completedAt?.getTime() ?? 0) - since.getTime();
+  const own = transactions
+    .map(({ content }) => content as BalanceTransaction)
+    .filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.ORDER);
+  return { movement: readForMs > 0 ? movementOf(order, own) : undefined, readForMs };
 }
 
 /** What these transactions of an order that has ended add up to; undefined where they cannot be all of them. */

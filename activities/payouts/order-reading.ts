@@ -12,39 +12,41 @@ import { printableWord } from '../../src/qbitpay/wire-words.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
-import { orNone } from '../provider/provider-scan.js';
-import { readMovement, toOrderRecord } from './order-movement.js';
+import { readShown } from '../provider/shown-object.js';
+import { findMovement, toOrderRecord } from './order-movement.js';
 
 /** What follows from an accepted order; nothing, where QbitPay ended it unfilled or in part: the payout is held. */
-export type OrderProgress =
-  | { readonly kind: 'pay' }
-  /** `unclear`: why, and for how long, QbitPay does not show what the order moved. */
-  | { readonly kind: 'awaitOrder'; readonly unclear?: { readonly forMs: number; readonly why: string } };
+export type OrderProgress = { readonly kind: 'pay' } | OrderAwaited;
 
-/** `GET /orders/ID` of an accepted order: what it says, and what it really moved, goes into the store. */
+export interface OrderAwaited {
+  readonly kind: 'awaitOrder';
+  /** Why, and for how long, QbitPay does not show the order, or what it moved. @default it is pending */
+  readonly unclear?: { readonly forMs: number; readonly why: string };
+}
+
+/** What QbitPay shows of an accepted order since it was sent, and what it really moved, goes into the store. */
 export async function readOrder(
   deps: ActivityDependencies,
   payout: PayoutRecord,
   maxSlippageBps: number,
 ): Promise<PayoutState<OrderProgress>> {
-  const { store, qbitpay } = deps;
+  const { store } = deps;
   const { payoutId } = payout;
   const goOn = (next: OrderProgress): Promise<PayoutState<OrderProgress>> =>
     readState(store, payoutId, { next });
   if (payout.order === null) throw new Error('the order was accepted and is not in the store');
   const { externalOrderId, providerOrderId } = payout.order;
   const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
-  const order = await orNone(() => qbitpay.getOrder(providerOrderId));
+  await store.mirror.takeHint(payoutId, 'payoutEvent');
+  const { asked, firstSentAt } = await store.requests.get(id);
+  const shown = await readShown(deps, 'order', providerOrderId, firstSentAt ?? new Date(0));
+  const unclear = (forMs: number, why: string) => goOn({ kind: 'awaitOrder', unclear: { forMs, why } });
+  const { object: order } = shown;
   // As with payouts: right after it was placed it may not be visible yet.
-  if (order === undefined) {
-    const forMs = await store.requests.noteUnshown(id, 'missing_since');
-    const why = `QbitPay does not show order ${providerOrderId}`;
-    return goOn({ kind: 'awaitOrder', unclear: { forMs, why } });
-  }
+  if (order === undefined) return unclear(shown.forMs, `QbitPay does not show order ${providerOrderId}`);
   assertComplete(order);
   const isEnded = isFailedOrCancelled(order.status);
-  const movement = isEnded ? await readMovement(qbitpay, order) : undefined;
-  const { asked } = await store.requests.get(id);
+  const { movement, readForMs = 0 } = isEnded ? await findMovement(store, order, shown.since) : {};
   const discrepancies = [
     findDifference(order, payout, asked),
     findPriceBelow(order, payout, maxSlippageBps),
@@ -62,9 +64,7 @@ export async function readOrder(
   if (movement !== undefined) {
     return holdForOrder(deps, payout, FAILURE_TYPE.ORDER_NOT_FILLED, describeEnd(record));
   }
-  const forMs = await store.requests.noteUnshown(id, 'unclear_since');
-  const why = `order ${providerOrderId} has ended, and QbitPay does not show what it moved`;
-  return goOn({ kind: 'awaitOrder', unclear: { forMs, why } });
+  return unclear(readForMs, `order ${providerOrderId} has ended, and QbitPay does not show what it moved`);
 }
 
 /** Puts the payout aside because of its accepted order, unless another one is made by now. */

@@ -19,7 +19,6 @@ import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import type { Price } from './fetch-ticker.js';
-import { isNothing, scanOrders } from '../provider/provider-scan.js';
 import { recordAccepted } from './accepted-object.js';
 import { readOrder, type OrderProgress } from './order-reading.js';
 import { readState, type PayoutState } from '../payout-state.js';
@@ -96,10 +95,6 @@ function describePost(
     decidedAt,
     size: () => sizeOrder(deps, payout, price.bid),
     uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: { kind: 'priceMoved' } }),
-    isAbsent: async (firstSentAt) => {
-      const { asked } = await store.requests.get(id);
-      return isNothing(await scanOrders(deps, id, { firstSentAtMs: firstSentAt.getTime(), asked }));
-    },
     send: ({ amount }, since) =>
       qbitpay.createOrder({
         symbol: price.symbol,

@@ -4,7 +4,7 @@ import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { providerRequestIdOf, scanFor } from '../provider/provider-scan.js';
+import { awaitFreshSync, findAtProvider, providerRequestIdOf } from '../provider/at-provider.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
@@ -13,7 +13,6 @@ type PreflightDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
 
 export const UNNAMED =
   'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
-export const UNREADABLE = "QbitPay's list changes faster than it can be read: try again";
 
 export function rivalWords({ id, statusText }: Pick<Payout, 'id' | 'statusText'>): string {
   return `QbitPay has ${id} as ${statusText}: have it cancelled first`;
@@ -24,11 +23,12 @@ export async function whyLive(
   deps: PreflightDependencies,
   payout: PayoutRecord,
 ): Promise<string | undefined> {
-  const scan = await scanFor(deps, payout);
-  const live = scan.found.find(({ status }) => !isFailedOrCancelled(status));
+  const id = providerRequestIdOf(payout);
+  await awaitFreshSync(deps, 'a decision', id);
+  const { found, isNamed } = await findAtProvider(deps, payout.payoutId, id);
+  const live = found.find(({ status }) => !isFailedOrCancelled(status));
   if (live !== undefined) return rivalWords(live);
-  if (!scan.isNamed) return UNNAMED;
-  return scan.isComplete ? undefined : UNREADABLE;
+  return isNamed ? undefined : UNNAMED;
 }
 
 /**

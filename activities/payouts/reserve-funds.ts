@@ -8,7 +8,8 @@ export interface ReserveFundsInput {
 /** Takes what a payout needs out of the available balance, if it is its turn and there is enough. */
 export function createReserveFunds({ store }: ActivityDependencies) {
   return async function reserveFunds({ payoutId }: ReserveFundsInput): Promise<PayoutState> {
-    const { wake } = await store.payouts.reserveFunds(payoutId);
-    return readState(store, payoutId, { wake });
+    await store.mirror.takeHint(payoutId, 'balanceReleased');
+    await store.payouts.reserveFunds(payoutId);
+    return readState(store, payoutId);
   };
 }

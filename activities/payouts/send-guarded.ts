@@ -15,6 +15,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import { awaitFreshSync, findAtProvider, isNothing } from '../provider/at-provider.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
 
@@ -40,8 +41,6 @@ export interface GuardedPost<Answer, Next> {
   /** What is asked for; undefined when the payout's own money does not cover it: `uncovered` answers then. */
   readonly size: () => Promise<SentAmount | undefined>;
   readonly uncovered: () => Promise<PayoutState<Next>>;
-  /** True when QbitPay, read once more, shows nothing of an earlier sending since `firstSentAt`. */
-  readonly isAbsent: (firstSentAt: Date) => Promise<boolean>;
   readonly send: (asked: SentAmount, decidedAt: Moment) => Promise<Answer>;
   /** True when the answer is to this request. */
   readonly isOurs: (answer: Answer) => boolean;
@@ -83,7 +82,8 @@ async function sizeAndSend<Answer, Next>(
   let { decidedAt } = post;
   // It was proven absent some time ago: it is sent again only if it is absent still, which may take long to see.
   if (mayBeResent && firstSentAt !== null) {
-    if (!(await post.isAbsent(firstSentAt))) {
+    await awaitFreshSync(deps, 'a request is to be sent again', id);
+    if (!isNothing(await findAtProvider(deps, payoutId, id))) {
       await store.requests.withdrawResend(id);
       return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
     }

@@ -34,29 +34,35 @@ const LIST_PROBLEM = {
   ENDLESS: 'LIST_ENDLESS',
 } as const;
 
+export interface Walk {
+  /** Null: it came to where it was enough, or to the end. */
+  readonly problem: string | null;
+  /** False when it met something without an id, which might be anything: it proves no absence. */
+  readonly isWhole: boolean;
+}
+
 /** 10 million objects. */
 const MAX_PAGES = 100_000;
 
-/** Null: it came to where it was enough, or to the end of the list. Else why not. */
-export async function walkList(
-  parts: ReadingParts,
-  list: ProviderList,
-  options: WalkOptions,
-): Promise<string | null> {
+export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
   const seen = new Set<string>();
   const hadObjects = options.status === undefined && (await parts.store.mirror.hasObjects(list.kind));
   let hasKnown = options.startingAfter != null;
+  let isWhole = true;
   let cursor = options.startingAfter ?? undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
     const read = await readPage(parts, list, options, cursor, seen);
-    if (read.isEmpty) return hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null;
+    if (read.isEmpty) {
+      return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, isWhole };
+    }
+    isWhole &&= read.isWhole;
     const last = read.objects.at(-1);
-    if (last === undefined) return LIST_PROBLEM.STUCK;
+    if (last === undefined) return { problem: LIST_PROBLEM.STUCK, isWhole };
     hasKnown ||= read.objects.some(({ isKnown }) => isKnown);
-    if (options.isEnough(read.objects)) return null;
+    if (options.isEnough(read.objects)) return { problem: null, isWhole };
     cursor = last.providerId;
   }
-  return LIST_PROBLEM.ENDLESS;
+  return { problem: LIST_PROBLEM.ENDLESS, isWhole };
 }
 
 /** One page without what this walk has shown before: pages shift while they are read. */
@@ -66,7 +72,7 @@ async function readPage(
   { status, isResumable = false }: WalkOptions,
   cursor: string | undefined,
   seen: Set<string>,
-): Promise<{ readonly isEmpty: boolean; readonly objects: readonly WalkedObject[] }> {
+): Promise<Omit<ListPage, 'objects'> & { readonly objects: readonly WalkedObject[] }> {
   const readAt = await store.mirror.readClock();
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
@@ -76,6 +82,7 @@ async function readPage(
   onPage();
   return {
     isEmpty: page.isEmpty,
+    isWhole: page.isWhole,
     objects: objects.map((object, index) => ({ ...object, ...(news[index] ?? NOTHING_KNOWN) })),
   };
 }

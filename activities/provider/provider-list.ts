@@ -18,7 +18,7 @@ import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 
 export interface ProviderList {
   readonly kind: ObjectKind;
-  /** Newest first; what has no id cannot be remembered, and is left out. */
+  /** Newest first. */
   readonly readPage: (startingAfter?: string, status?: string) => Promise<ListPage>;
   readonly readOne: (id: string) => Promise<ObservedObject>;
   /** The statuses that a filter of the list can ask for and that will change; empty where there is no filter. */
@@ -28,6 +28,8 @@ export interface ProviderList {
 export interface ListPage {
   /** No more follow: a short page says nothing, servers cap pages below the limit that was asked for. */
   readonly isEmpty: boolean;
+  /** False when something on it has no id: it cannot be remembered, and is left out. */
+  readonly isWhole: boolean;
   readonly objects: readonly ObservedObject[];
 }
 
@@ -45,14 +47,14 @@ export function createProviderLists({
         const filter = { status: openPayouts.find((word) => word === status) };
         return toPage(OBJECT_KIND.PAYOUT, await background.readPayoutsPage(startingAfter, filter), ofPayout);
       },
-      readOne: async (id) => observe(OBJECT_KIND.PAYOUT, await background.getPayout(id), ofPayout),
+      readOne: async (id) => observeObject(await background.getPayout(id)),
       openStatuses: openPayouts,
     },
     {
       kind: OBJECT_KIND.ORDER,
       readPage: async (startingAfter) =>
         toPage(OBJECT_KIND.ORDER, await background.readOrdersPage(startingAfter), ofOrder),
-      readOne: async (id) => observe(OBJECT_KIND.ORDER, await background.getOrder(id), ofOrder),
+      readOne: async (id) => observeObject(await background.getOrder(id)),
       openStatuses: [],
     },
     {
@@ -81,7 +83,7 @@ function toPage<T extends Listed>(
     if (item.kind === 'readable') return observe(kind, item.object, particularsOf);
     return item.id === undefined ? [] : setAside(kind, { ...item, id: item.id });
   });
-  return { isEmpty: items.length === 0, objects };
+  return { isEmpty: items.length === 0, isWhole: objects.length === items.length, objects };
 }
 
 function observe<T extends Listed>(
@@ -97,6 +99,13 @@ function observe<T extends Listed>(
     content: withoutPersonalData(object),
     problem: null,
   };
+}
+
+/** What the mirror keeps of an order, or of a payout, that somebody else than the sync has read. */
+export function observeObject(object: Order | Payout): ObservedObject {
+  return 'symbol' in object
+    ? observe(OBJECT_KIND.ORDER, object, ofOrder)
+    : observe(OBJECT_KIND.PAYOUT, object, ofPayout);
 }
 
 /** It proves nothing, and stands in nobody's way. */

@@ -13,7 +13,7 @@ export interface SyncProviderInput {
 const BEAT_MS = 2_000;
 /** After this the workflow goes on with a fresh history. */
 const ENDS_AFTER_MS = 3_600_000;
-/** Wishes, or hints, that are dealt with together. */
+/** Hints that are dealt with together. */
 const BATCH = 500;
 /** The pause between two looks into the store where no notification hastens the next. */
 const LOOK_AGAIN_MS = 1_000;
@@ -79,14 +79,14 @@ async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () =
   let notBeforeMs = 0;
   let dueAtMs = 0;
   while (!loop.ended.aborted) {
-    const wishes = await store.mirror.readWishes(BATCH);
-    const waitMs = (wishes.length > 0 ? notBeforeMs : dueAtMs) - performance.now();
+    const isWished = (await store.mirror.readWishes(1)).length > 0;
+    const waitMs = (isWished ? notBeforeMs : dueAtMs) - performance.now();
     if (waitMs > 0) {
       await pause(loop, 'sync_wishes', Math.min(waitMs, LOOK_AGAIN_MS));
       continue;
     }
     const startedAtMs = performance.now();
-    const { isComplete, retryAfterMs } = await runSync(parts, wishes);
+    const { isComplete, retryAfterMs } = await runSync(parts);
     loop.onSync();
     dueAtMs = startedAtMs + Math.max(settings.intervalMs, retryAfterMs);
     // What could not be read now is not wished for any faster.
@@ -95,7 +95,7 @@ async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () =
 }
 
 /** Signals the workflows of payouts that something was written about, until Temporal takes it. */
-async function deliverHints({ store, signalPayout }: ActivityDependencies, loop: Loop): Promise<void> {
+async function deliverHints({ store, payoutRuns }: ActivityDependencies, loop: Loop): Promise<void> {
   while (!loop.ended.aborted) {
     const hints = await store.mirror.readHints(BATCH);
     let isDelivered = true;
@@ -103,8 +103,9 @@ async function deliverHints({ store, signalPayout }: ActivityDependencies, loop:
       loop.ended.throwIfAborted();
       try {
         // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
-        await signalPayout(hint);
-        await store.mirror.forgetHint(hint);
+        const isTaken = await payoutRuns.signal(hint);
+        if (isTaken && hint.signal !== 'depositAllocated') await store.mirror.noteDelivered(hint);
+        else await store.mirror.forgetHint(hint);
       } catch (error) {
         isDelivered = false;
         log.warn('a payout could not be told to look at the store', {
@@ -113,7 +114,7 @@ async function deliverHints({ store, signalPayout }: ActivityDependencies, loop:
         });
       }
     }
-    if (hints.length < BATCH || !isDelivered) await pause(loop, 'workflow_hints', LOOK_AGAIN_MS);
+    if (hints.length === 0 || !isDelivered) await pause(loop, 'workflow_hints', LOOK_AGAIN_MS);
   }
 }
 

@@ -4,6 +4,8 @@ import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
   QbitPayApiError,
   QbitPayError,
+  QbitPayIdError,
+  QbitPayProviderError,
   QbitPayInvalidRequestError,
   QbitPayResponseError,
 } from '../../src/qbitpay/errors.js';
@@ -11,7 +13,7 @@ import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { SyncSettings } from '../dependencies.js';
 import { ensureAccountOpened, isLongBefore } from './account-opening.js';
 import { BalancesMovingError } from './provider-balances.js';
-import { walkList, type ReadingParts, type WalkedObject } from './list-reading.js';
+import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
 import type { ProviderList } from './provider-list.js';
 
 /** One sync: what QbitPay shows becomes what the mirror shows. */
@@ -26,10 +28,12 @@ export interface SyncParts extends ReadingParts {
 
 /** How often a reading goes on beyond what is known. */
 const DEEP_READING_EVERY_MS = 60_000;
-/** So many known objects in a row end a deep reading. */
+/** So many objects in a row that are known for long enough end a reading that goes on beyond what is known. */
 const KNOWN_IN_A_ROW = 100;
 /** Of each kind, in one sync: what left the lists of open objects is read one by one. */
 const READ_BY_ID = 20;
+
+const WISHES_AT_ONCE = 500;
 
 export interface SyncResult {
   readonly isComplete: boolean;
@@ -38,9 +42,11 @@ export interface SyncResult {
 }
 
 /** Reads every list. A list that cannot be read does not keep the others from being read. */
-export async function runSync(parts: SyncParts, wishes: readonly SyncWish[]): Promise<SyncResult> {
+export async function runSync(parts: SyncParts): Promise<SyncResult> {
   const { store, reader, qbitpay } = parts;
+  // The clock first: whoever wished before a sync began is served by it.
   const beganAt = await store.mirror.readClock();
+  const wishes = await store.mirror.readWishes(WISHES_AT_ONCE);
   const problems: string[] = [];
   let retryAfterMs = 0;
   for (const step of stepsOf(parts, wishes, beganAt)) {
@@ -71,9 +77,9 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   const ofLists = parts.lists.flatMap((list): Step[] => [
     () => syncList(parts, list, beganAt),
     () => sweepOpen(parts, list, beganAt),
-    () => readByIds(parts, list, wished(list.kind)),
+    () => readByIds(parts, list, beganAt, wished(list.kind)),
     async () =>
-      readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
+      readByIds(parts, list, beganAt, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
   ]);
   return [
     () => openAccount(parts),
@@ -102,36 +108,44 @@ async function readBalances({ qbitpay, reader }: SyncParts): Promise<void> {
 
 /** Null, or why the list was not read to where it is known. */
 async function syncList(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
-  const state = (await parts.store.mirror.readLists()).find(({ kind }) => kind === list.kind);
+  const { store, reader } = parts;
+  const state = (await store.mirror.readLists()).find(({ kind }) => kind === list.kind);
   const isDeep = beganAt.getTime() - (state?.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
   const isFirst = state?.backfilledAt == null;
   // Its first reading is that of the opening balance.
   if (isFirst && list.kind === OBJECT_KIND.TRANSACTION) return null;
-  let problem: string | null;
+  const searchedSince = await store.mirror.findSearchedSince(list.kind, beganAt);
+  const beyondMs = Math.max(
+    isDeep ? parts.settings.overlapSeconds * 1_000 : 0,
+    searchedSince === undefined ? 0 : beganAt.getTime() - searchedSince.getTime(),
+  );
+  let walk: Walk;
   try {
-    problem = await (isFirst
+    walk = await (isFirst
       ? walkList(parts, list, {
           isResumable: true,
           isEnough: () => false,
           startingAfter: state?.backfillCursor ?? null,
         })
-      : walkList(parts, list, { isEnough: await whenEnough(parts, list, isDeep) }));
+      : walkList(parts, list, { isEnough: await whenEnough(parts, list, beyondMs) }));
   } catch (error) {
     if (!isNotOffered(error)) throw error;
-    await parts.reader.noteList(list.kind, { isOffered: false, problem: null });
+    await reader.noteList(list.kind, { isOffered: false, problem: null });
     return null;
   }
+  const { problem } = walk;
   if (problem !== null) {
-    await parts.reader.noteList(list.kind, { problem });
+    await reader.noteList(list.kind, { problem });
     return `${list.kind}: ${problem}`;
   }
-  await parts.reader.noteList(list.kind, {
+  await reader.noteList(list.kind, {
     isOffered: true,
     problem: null,
     completedAt: beganAt,
     ...(isFirst ? { backfilledAt: beganAt, backfillCursor: null } : {}),
     ...(isFirst || isDeep ? { deepAt: beganAt } : {}),
   });
+  if (searchedSince !== undefined && walk.isWhole) await reader.noteAbsenceChecks(list.kind, beganAt);
   return null;
 }
 
@@ -144,15 +158,11 @@ function isNotOffered(error: unknown): boolean {
 type IsEnough = (page: readonly WalkedObject[]) => boolean;
 
 /**
- * How far a reading goes. What moved the balances long before the account was opened is part of the opening balance:
- * transactions older than that are not read.
+ * How far a reading goes: to what is known, or beyond it to what is known for so long. What moved the balances long before
+ * the account was opened is part of the opening balance: transactions older than that are not read.
  */
-async function whenEnough(
-  { store, settings }: SyncParts,
-  { kind }: ProviderList,
-  isDeep: boolean,
-): Promise<IsEnough> {
-  const isKnown = isDeep ? untilLongKnown(settings) : untilKnown;
+async function whenEnough({ store }: SyncParts, { kind }: ProviderList, beyondMs: number): Promise<IsEnough> {
+  const isKnown = beyondMs > 0 ? untilKnownFor(beyondMs) : untilKnown;
   const openedAt = kind === OBJECT_KIND.TRANSACTION ? await store.mirror.readOpening() : undefined;
   if (openedAt === undefined) return isKnown;
   return (page) => isKnown(page) || page.every((object) => isLongBefore(object, openedAt));
@@ -160,10 +170,11 @@ async function whenEnough(
 
 const untilKnown: IsEnough = (page) => page.every(({ isChanged }) => !isChanged);
 
-function untilLongKnown({ overlapSeconds }: SyncSettings): IsEnough {
+/** Objects may show late, below newer ones: a few that are known prove nothing. */
+function untilKnownFor(ms: number): IsEnough {
   let inARow = 0;
   return (page) => {
-    for (const { knownForMs } of page) inARow = knownForMs > overlapSeconds * 1_000 ? inARow + 1 : 0;
+    for (const { isKnown, knownForMs } of page) inARow = isKnown && knownForMs > ms ? inARow + 1 : 0;
     return inARow >= KNOWN_IN_A_ROW;
   };
 }
@@ -177,7 +188,7 @@ async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): P
     });
     const oldest = OPEN_OBJECT_AGES.find((age) => !due.includes(age) && age.fromMs > 0);
     const filter = { isIgnored: false };
-    const problem = await walkList(parts, list, {
+    const { problem } = await walkList(parts, list, {
       status,
       isEnough: (page) => {
         // A filter that is ignored shows all there is: the objects are then read one by one.
@@ -198,23 +209,35 @@ async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): P
 async function readByIds(
   { store, reader, onPage }: SyncParts,
   list: ProviderList,
+  beganAt: Date,
   ids: readonly string[],
 ): Promise<null> {
   for (const id of ids) {
+    const known = await store.mirror.findObject(list.kind, id);
+    // What this sync's list shows is there, whatever else is said of it.
+    if (known !== undefined && known.problem === null && known.read_at >= beganAt) continue;
     const readAt = await store.mirror.readClock();
     try {
       await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
     } catch (error) {
-      // That it cannot be read is shown where its list is read.
-      if (error instanceof QbitPayResponseError) continue;
-      if (!isNotShown(error)) throw error;
-      await reader.recordMissing(list.kind, id, readAt);
+      if (isNotShown(error)) await reader.recordMissing(list.kind, id, readAt);
+      else if (isOfThisObject(error)) await reader.recordUnreadable(list.kind, id, readAt);
+      else throw error;
     }
     onPage();
   }
   return null;
 }
 
+/** QbitPay has no such object, or what was named is no id: its own words for that, and no proxy's. */
 function isNotShown(error: unknown): boolean {
-  return error instanceof QbitPayInvalidRequestError && error.status === 404;
+  if (error instanceof QbitPayIdError) return true;
+  if (!(error instanceof QbitPayProviderError)) return false;
+  const isUnknown = error instanceof QbitPayInvalidRequestError && error.status === 404;
+  return isUnknown || (error.hasErrorObject && [400, 403].includes(error.status));
+}
+
+/** A single object that cannot be read must not stand in the way of everything else. */
+function isOfThisObject(error: unknown): boolean {
+  return error instanceof QbitPayResponseError || error instanceof QbitPayApiError;
 }

@@ -7,7 +7,6 @@ export interface ReconcileResult {
   /** Kinds of the discrepancies, each once; empty when the books are clean. */
   readonly kinds: readonly string[];
   readonly discrepancies: number;
-  readonly wake: readonly string[];
 }
 
 /** Compares ledger and payouts with what QbitPay says, both ways. */
@@ -15,8 +14,8 @@ export function createReconcile(
   deps: ActivityDependencies,
 ): (input: { readonly payoutId: null }) => Promise<ReconcileResult> {
   return async function reconcile() {
-    const { reportId, report, wake } = await runReconciliation(deps);
+    const { reportId, report } = await runReconciliation(deps);
     const kinds = [...new Set(report.discrepancies.map(({ kind }) => kind))];
-    return { reportId, kinds, discrepancies: report.discrepancies.length, wake };
+    return { reportId, kinds, discrepancies: report.discrepancies.length };
   };
 }

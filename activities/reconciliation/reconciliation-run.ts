@@ -2,7 +2,6 @@ import type { MentionedObjects } from '../../src/store/reconciliation/reconcilia
 import { READING_MARGIN_MS, compareStoreWithProvider } from '../../src/domain/reconcile.js';
 import type { ProviderSnapshot, ReconciliationReport } from '../../src/domain/reconciliation.js';
 import type { BalanceTransaction, Order, Payout } from '../../src/qbitpay/schemas.js';
-import { readReturn } from '../payouts/await-return.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { ensureAccountOpened } from '../provider/account-opening.js';
 import { readStandingBalances } from '../provider/provider-balances.js';
@@ -12,8 +11,6 @@ const DAY_MS = 86_400_000;
 export interface ReconciliationRun {
   readonly reportId: string;
   readonly report: ReconciliationReport;
-  /** Payouts that wait for the available balance, which may have got what came back. */
-  readonly wake: readonly string[];
 }
 
 export type ReconciliationDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay' | 'settings'>;
@@ -27,7 +24,6 @@ export async function runReconciliation(deps: ReconciliationDependencies): Promi
   const ranAtMs = Date.now();
   const sinceMs = ranAtMs - settings.reconciliation.windowDays * DAY_MS;
   await ensureAccountOpened(deps);
-  const wake = await bookReturns(deps);
   const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS);
   // Read last, so that it knows whatever the provider has shown.
   const snapshot = await store.reconciliation.readStoreSnapshot(sinceMs, mentionedBy(provider));
@@ -41,7 +37,7 @@ export async function runReconciliation(deps: ReconciliationDependencies): Promi
   });
   if (unseenDeposits.length > 0) await store.mirror.wishForSync('reconciliation saw a deposit');
   await store.reconciliation.recordOutsideActivity(outside);
-  return { reportId: await store.reconciliation.storeReport(report), report, wake };
+  return { reportId: await store.reconciliation.storeReport(report), report };
 }
 
 function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): MentionedObjects {
@@ -51,15 +47,6 @@ function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): Menti
     externalOrderIds: objects.flatMap(({ externalOrderId }) => externalOrderId ?? []),
     balanceTransactionIds: transactions.map(({ id }) => id),
   };
-}
-
-async function bookReturns(deps: ReconciliationDependencies): Promise<readonly string[]> {
-  const wake = new Set<string>();
-  for (const attempt of await deps.store.reconciliation.findReturnPending()) {
-    const woken = await readReturn(deps, attempt);
-    woken?.forEach((payoutId) => wake.add(payoutId));
-  }
-  return [...wake];
 }
 
 async function readProvider(

@@ -73,7 +73,7 @@ async function compareWithRuns(
         log.info('the workflow of a payout was started', { payoutId, status });
     } else if (shown.get(payoutId) !== status && told.get(payoutId) !== status) {
       told.set(payoutId, status);
-      await payoutRuns.tell(payoutId);
+      await payoutRuns.signal({ payoutId, signal: 'storeChanged' });
     }
   };
   for (let from = 0; from < payouts.length; from += AT_ONCE) {

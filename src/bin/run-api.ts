@@ -46,11 +46,7 @@ export async function startApi(
       registerWebhookReceiver(server, {
         ...wrapParts({
           store,
-          dispatchWebhook: createWebhookDispatcher({
-            store,
-            signalPayout: payouts.signal,
-            depositEventTypes,
-          }),
+          dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
         }),
         apiKey,
         extraKeys: webhookExtraKeys,

@@ -125,9 +125,8 @@ async function createWorkers(
       settings: toActivitySettings(config),
       supervision,
       payoutRuns: payouts,
-      signalPayout: payouts.signal,
       stopping,
-      dispatchWebhook: createWebhookDispatcher({ store, signalPayout: payouts.signal, depositEventTypes }),
+      dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

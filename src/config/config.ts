@@ -172,7 +172,6 @@ function toConfig(values: VariableValues) {
       unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
       absenceChecks: values.ABSENCE_CHECKS,
       onFailedAttempt: values.ON_FAILED_ATTEMPT,
-      pollIntervalMs: values.POLL_INTERVAL_MS,
       retryInitialMs,
       retryMaxMs,
     }),

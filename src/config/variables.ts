@@ -298,11 +298,6 @@ const POLICIES = {
     default: DEFAULT_PAYOUT_POLICY.onFailedAttempt,
     ...oneOf(['fail', 'hold']),
   },
-  POLL_INTERVAL_MS: {
-    about: 'The pause between two readings of an unsettled payout or order.',
-    default: String(DEFAULT_PAYOUT_POLICY.pollIntervalMs),
-    ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, HOUR_MS),
-  },
   RETRY_INITIAL_MS: {
     about: 'The first pause after QbitPay or the database failed; it doubles from then on.',
     default: String(DEFAULT_PAYOUT_POLICY.retryInitialMs),

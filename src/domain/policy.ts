@@ -15,8 +15,6 @@ export interface PayoutPolicy {
   readonly absenceChecks: number;
   /** What becomes of a payout that QbitPay accepted and then failed or cancelled. @default fail */
   readonly onFailedAttempt: 'fail' | 'hold';
-  /** The pause between two readings of an unsettled payout or order. @default 30000 */
-  readonly pollIntervalMs: number;
   /** The first pause after the provider (or the engine's own database) failed; doubles from then on. @default 1000 */
   readonly retryInitialMs: number;
   /** The longest such pause. @default 300000 (5 minutes) */
@@ -30,7 +28,6 @@ export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
   unknownOutcomeWaitSeconds: 900,
   absenceChecks: 3,
   onFailedAttempt: 'fail',
-  pollIntervalMs: 30_000,
   retryInitialMs: 1_000,
   retryMaxMs: 300_000,
 };

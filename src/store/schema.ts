@@ -77,10 +77,6 @@ export interface StoreSchema {
     quote_amount: string;
     fee: string;
     status: ProviderOrderStatus;
-    /** Since when the provider calls it ended without showing what it moved. */
-    unclear_since: Date | null;
-    /** Since when the provider does not show it. */
-    missing_since: Date | null;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
@@ -103,8 +99,6 @@ export interface StoreSchema {
     /** What came back after it failed or was cancelled, with the fee where that came back. */
     returned_amount: string | null;
     returned_at: Date | null;
-    /** Since when the provider does not show it. */
-    missing_since: Date | null;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
@@ -117,7 +111,9 @@ export interface StoreSchema {
     completed_at: Date | null;
     /** QbitPay's clock less ours. */
     clock_skew_ms: number | null;
-    /** Why the last sync did not come to its end. */
+    /** When the last sync began that has ended, complete or not. */
+    tried_at: Date | null;
+    /** Why that one is not complete. */
     problem: string | null;
     /** When the opening balance was written; null: not yet. */
     opened_at: Date | null;
@@ -142,7 +138,13 @@ export interface StoreSchema {
     provider_id: string | null;
     wished_at: Timestamp;
   };
-  workflow_hints: { payout_id: string; signal: HintSignal; hint_no: Generated<string>; hinted_at: Timestamp };
+  workflow_hints: {
+    payout_id: string;
+    signal: HintSignal;
+    hint_no: Generated<string>;
+    /** The workflow has the signal, and has not read what it is about. */
+    delivered_at: Date | null;
+  };
   provider_request_counts: { minute: Date; operation: string; requests: number };
   provider_balance_readings: {
     funding_account: string;
@@ -201,6 +203,10 @@ interface ProviderObjectTable {
   /** Why its money could not be booked. */
   booking_problem: string | null;
   is_open: boolean;
+  /** When its payout was resumed, which waits for it anew. */
+  awaited_since: Date | null;
+  /** It is of a payout of ours, whose workflow has not looked at it as it is now. */
+  is_unread: Generated<boolean>;
   first_seen_at: Timestamp;
   read_at: Date;
   changed_at: Date;
@@ -320,6 +326,10 @@ interface ProviderRequestTable {
   last_sent_at: Date | null;
   /** How many times all of the provider's list was read without finding it, since it was sent last. */
   absence_checks: Generated<number>;
+  /** Since when a reading counts: the wait for its outcome is over. Null while nobody asks. */
+  absence_from: Date | null;
+  /** How many readings prove that it never arrived. */
+  absence_wanted: number | null;
   /** Who said that it may be sent again although its outcome was not known. */
   resend_by: string | null;
   /** How many times it was sent again although its outcome was not known. */

@@ -22,7 +22,6 @@ import {
   resolvePayout,
   resumePayout,
   retryPayout,
-  storeChanged,
   type Cancellation,
   type OperatorDecision,
 } from '../../workflows/payout/payout-messages.js';
@@ -117,11 +116,16 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
     /** The status that each running workflow of these payouts shows. */
     readShown: (payoutIds: readonly string[]) => readShownStatuses(client, payoutIds),
     /** Tells a workflow that something stands in the store that it has not seen; false where none runs. */
-    signal: (hint: { readonly payoutId: string; readonly signal: string }): Promise<boolean> =>
-      signalWorkflow(client, hint.payoutId, hint.signal),
-    /** Tells a workflow, where it still runs, that the store says something else than it shows. */
-    tell: async (payoutId: string): Promise<void> => {
-      await signalWorkflow(client, payoutId, storeChanged.name);
+    signal: async (hint: { readonly payoutId: string; readonly signal: string }): Promise<boolean> => {
+      try {
+        await callTemporal(client, START_TIMEOUT_MS, () =>
+          client.workflow.getHandle(payoutWorkflowId(hint.payoutId)).signal(hint.signal),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
     },
     /** Rejects when Temporal cannot be reached. */
     ping: async (): Promise<void> => {
@@ -143,18 +147,6 @@ async function readShownStatuses(client: Client, payoutIds: readonly string[]) {
     }
   });
   return shown;
-}
-
-async function signalWorkflow(client: Client, payoutId: string, signal: string): Promise<boolean> {
-  try {
-    await callTemporal(client, START_TIMEOUT_MS, () =>
-      client.workflow.getHandle(payoutWorkflowId(payoutId)).signal(signal),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
 }
 
 async function openPayoutWorkflow(options: PayoutGatewayOptions, payout: StartedPayout): Promise<void> {

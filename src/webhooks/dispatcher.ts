@@ -3,21 +3,19 @@ import type { Store } from '../store/store.js';
 import { WEBHOOK_STATE, type InboxRow } from '../store/schema.js';
 import { FAILURE_TYPE } from '../domain/failure-type.js';
 import { normaliseTransactionHash } from '../domain/identifiers.js';
-import { PAYOUT_STATUS } from '../domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../domain/payout-status.js';
 import { parseWebhookEvent, readDepositEvent, type DepositEvent } from '../qbitpay/webhook-event.js';
-import type { PayoutGateway } from '../temporal/payout-gateway.js';
 
 export type DispatchWebhook = (webhookEventId: string) => Promise<void>;
 
 export interface DispatcherDependencies {
   readonly store: Store;
-  readonly signalPayout: PayoutGateway['signal'];
   readonly depositEventTypes: readonly string[];
 }
 
 /**
- * Hands a stored event to the workflow of its payout, or remembers what it says of a deposit. It may run any number of
- * times for the same event: a payout reads the provider once more, a notice is remembered once.
+ * Leaves a hint of a stored event to the workflow of its payout, or remembers what it says of a deposit. It may run any
+ * number of times for the same event: a payout has one hint at most that it has not read, a notice is remembered once.
  */
 export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchWebhook {
   const { store, depositEventTypes } = deps;
@@ -35,17 +33,26 @@ export function createWebhookDispatcher(deps: DispatcherDependencies): DispatchW
 
 /** Answers with the reason why nothing is waiting for the event, if so. */
 async function hintPayout(
-  { store, signalPayout }: DispatcherDependencies,
+  { store }: DispatcherDependencies,
   payoutId: string | null,
 ): Promise<string | undefined> {
   if (payoutId === null) return 'names no payout of this engine';
   const payout = await store.payouts.findPayout(payoutId);
-  const isUnsent = payout?.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
-  // While a person decides about an unknown outcome, its request is still looked for: this event may name it.
-  const isLookedFor = payout?.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
-  if (isUnsent && !isLookedFor) return 'the payout is held: evidence for whoever decides';
-  return (await signalPayout({ payoutId, signal: 'payoutEvent' })) ? undefined : 'no such payout is open';
+  if (payout === undefined || isFinalStatus(payout.status)) return 'no such payout is open';
+  const { status, holdReason, providerPayout } = payout;
+  // Its request is looked for, also while a person decides: this event may name it.
+  const isSent = AT_PROVIDER.includes(status) || holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
+  if (!isSent && providerPayout === null) {
+    return status === PAYOUT_STATUS.HELD
+      ? 'the payout is held: evidence for whoever decides'
+      : 'nothing was sent for the payout yet';
+  }
+  await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  return undefined;
 }
+
+/** In these QbitPay has the payout, or may have it. */
+const AT_PROVIDER: readonly PayoutStatus[] = [PAYOUT_STATUS.PAYING, PAYOUT_STATUS.IN_TRANSIT];
 
 /** Remembered in the store, a notice has done what it can: the sync reads whether its money is there. */
 async function noteDeposit(

@@ -44,6 +44,12 @@ function isOfTransactionsOf({ id, source, type }: Money['provider']['transaction
   };
 }
 
+/** A reading of a list that shows all there is. */
+function isOfAll(path: string, list: string): boolean {
+  const { pathname, searchParams } = new URL(path, 'http://provider');
+  return pathname === list && ['status', 'type', 'source'].every((filter) => !searchParams.has(filter));
+}
+
 /** Ends of which QbitPay and the store have the same words. */
 const ENDS: readonly string[] = ['paid', 'failed', 'cancelled'];
 
@@ -55,8 +61,10 @@ function* findUnreadEnds(world: Money): Iterable<Finding> {
       (one) => one.providerPayoutId === providerPayoutId && one.status === status,
     );
     const written = store.transitions.find((one) => one.payoutId === payoutId && one.status === status);
+    const isAboutIt = (path: string): boolean =>
+      path.endsWith(`/${providerPayoutId}`) || isOfAll(path, '/api/v1/payouts');
     if (end === undefined) yield [payoutId, `${status} in the store, and never ${status} at the provider`];
-    else if (!wasRead(world, (path) => path.endsWith(`/${providerPayoutId}`), end.atMs, written?.atMs ?? 0))
+    else if (!wasRead(world, isAboutIt, end.atMs, written?.atMs ?? 0))
       yield [payoutId, `${status} in the store, and nobody had read that from the provider`];
   }
 }
@@ -87,7 +95,10 @@ function* findUnreadOrders(world: Money): Iterable<Finding> {
 function* findUnreadReturns(world: Money): Iterable<Finding> {
   for (const { balanceTransactionId, atMs } of world.store.returns) {
     const money = world.provider.transactions.find(({ id }) => id === balanceTransactionId);
-    if (money === undefined || !wasRead(world, isOfTransactionsOf(money), money.createdAtMs, atMs))
+    const isAboutIt = (path: string): boolean =>
+      isOfAll(path, '/api/v1/balanceTransactions') ||
+      (money !== undefined && isOfTransactionsOf(money)(path));
+    if (money === undefined || !wasRead(world, isAboutIt, money.createdAtMs, atMs))
       yield [balanceTransactionId, 'a return was booked unread'];
   }
 }

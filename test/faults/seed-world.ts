@@ -114,7 +114,6 @@ function toEnvironment(options: SeedOptions, addresses: SeedAddresses): Environm
 
 const SHORT_WAITS: Environment = {
   LOG_LEVEL: 'debug',
-  POLL_INTERVAL_MS: '300',
   PROVIDER_SYNC_INTERVAL_MS: '300',
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',

@@ -95,7 +95,7 @@ test('a call that came to nothing is no crash point', async () => {
   await refused.store.requests.claim(PAYOUT, 'run-1', ASKED);
   expect(refused.happened).toEqual(['call']);
 
-  const waiting = watch('payouts', 'reserveFunds', { status: 'awaiting_balance' });
+  const waiting = watch('payouts', 'reserveFunds', 'awaiting_balance');
   await waiting.store.payouts.reserveFunds('p-1');
   expect(waiting.happened).toEqual(['call']);
 

@@ -86,7 +86,7 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
   ],
   [CRASH_POINT.BALANCE_RESERVED]: [
     after('store.payouts.openFromBalance'),
-    after('store.payouts.reserveFunds', (_args, { status }) => hasMoney(status)),
+    after('store.payouts.reserveFunds', (_args, status) => hasMoney(status)),
   ],
   [CRASH_POINT.FUNDING_CLOSED]: [after('store.payouts.closeFunding')],
   [CRASH_POINT.OUTCOME_FOUND]: [before('store.requests.accept', () => isDoneBy('resolveOutcome'))],

@@ -54,6 +54,12 @@ async function cancel({ payoutId }: OpenedPayout) {
   return store.store.payouts.closeFunding({ payoutId, to: 'cancelled', detail: 'by the test' });
 }
 
+/** Whom the available balance suffices for by now. */
+async function hinted(): Promise<readonly string[]> {
+  const hints = await store.store.mirror.readHints(10);
+  return hints.filter(({ signal }) => signal === 'balanceReleased').map(({ payoutId }) => payoutId);
+}
+
 async function inOrderOfSequence(): Promise<{ payout_id: string; status: string }[]> {
   const { rows } = await store.sql.query<{ payout_id: string; status: string }>(
     `select payout_id, status from payouts order by sequence`,
@@ -66,7 +72,7 @@ async function reserveAll(payouts: readonly OpenedPayout[]): Promise<void> {
   for (let served = -1, before = -2; served !== before;) {
     before = served;
     const outcomes = await runConcurrently(payouts.map((payout) => () => reserve(payout)));
-    served = outcomes.filter(({ status }) => status !== 'awaiting_balance').length;
+    served = outcomes.filter((status) => status !== 'awaiting_balance').length;
   }
 }
 
@@ -100,7 +106,7 @@ test('a reservation that is repeated, also at the same time, takes once', async 
   const payout = await waitForUsdt('10');
   await addAvailable(store.store, 'USDT', '100');
   const outcomes = await Promise.all(Array.from({ length: 10 }, () => reserve(payout)));
-  expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(['paying']));
+  expect(new Set(outcomes)).toEqual(new Set(['paying']));
   expect(await availableBalance(store.store, 'USDT')).toBe('90');
 });
 
@@ -123,7 +129,7 @@ test('while fifty reserve, others cancel and money comes in: what is available a
   expect(open.lastIndexOf('paying')).toBeLessThan(open.indexOf('awaiting_balance'));
 });
 
-test('what a cancelled payout gives back is for the next one, who is named', async () => {
+test('what a cancelled payout gives back is a hint to the next one, and to nobody whose turn it is not', async () => {
   await addAvailable(store.store, 'CNY', '100.50');
   const [first, next, last] = [await waitFor(), await waitFor(), await waitFor()];
   expect(await statusOf(first)).toBe('paying');
@@ -131,17 +137,18 @@ test('what a cancelled payout gives back is for the next one, who is named', asy
     reason: 'PROVIDER_REFUSED',
     detail: 'for a person',
   });
-  expect(await cancel(first)).toMatchObject({ ok: true, wake: [next.payoutId] });
-  expect(await reserve(last)).toMatchObject({ status: 'awaiting_balance' });
-  expect(await reserve(next)).toMatchObject({ status: 'paying', wake: [last.payoutId] });
+  expect(await cancel(first)).toEqual({ ok: true });
+  expect(await hinted()).toEqual([next.payoutId]);
+  expect(await reserve(last)).toBe('awaiting_balance');
+  expect(await reserve(next)).toBe('paying');
+  // What is left does not suffice for the last one.
+  expect(await hinted()).toEqual([next.payoutId]);
 });
 
 test('a deposit that becomes available is a hint to who is next', async () => {
   const [first] = [await waitForUsdt('10'), await waitForUsdt('10')];
   await addAvailable(store.store, 'USDT', '10');
-  expect(await store.store.mirror.readHints(10)).toMatchObject([
-    { payoutId: first.payoutId, signal: 'balanceReleased' },
-  ]);
+  expect(await hinted()).toEqual([first.payoutId]);
 });
 
 test('a shortfall is made good before anybody is served', async () => {
@@ -155,9 +162,9 @@ test('a shortfall is made good before anybody is served', async () => {
   expect(await statusOf(payout)).toBe('awaiting_balance');
   await cancel(waiting);
   await addAvailable(store.store, 'CNY', '29.99');
-  expect(await reserve(payout)).toMatchObject({ status: 'awaiting_balance' });
+  expect(await reserve(payout)).toBe('awaiting_balance');
   await addAvailable(store.store, 'CNY', '0.02');
-  expect(await reserve(payout)).toMatchObject({ status: 'paying' });
+  expect(await reserve(payout)).toBe('paying');
   // 1000.00 and the cent that was left of it, less 100.50.
   expect(await availableBalance(store.store, 'CNY')).toBe('899.51');
 });
@@ -171,8 +178,10 @@ test('who needs more than there is holds up the later ones of his currency, and 
   const other = await waitFor({ fundingCurrency: 'EUR' });
   expect(await statusOf(other)).toBe('paying');
   await addAvailable(store.store, 'USDT', '500');
-  expect(await reserve(small)).toMatchObject({ status: 'awaiting_balance' });
-  expect(await reserve(large)).toMatchObject({ status: 'paying', wake: [small.payoutId] });
+  expect(await reserve(small)).toBe('awaiting_balance');
+  expect(await reserve(large)).toBe('paying');
+  // Nothing is left for the other one.
+  expect(await hinted()).toEqual([large.payoutId]);
 });
 
 test('who can only be paid by selling holds up nobody who waits for the currency he is paid in', async () => {

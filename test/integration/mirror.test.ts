@@ -89,7 +89,7 @@ const inMirror = async (kind = 'payout'): Promise<Json[]> =>
   (await testStore.sql.query('select * from provider_objects where kind = $1', [kind])).rows;
 const problemOf = async (kind: string): Promise<string | null> =>
   (await testStore.sql.query('select problem from provider_lists where kind = $1', [kind])).rows[0].problem;
-const isComplete = async (parts: SyncParts): Promise<boolean> => (await runSync(parts, [])).isComplete;
+const isComplete = async (parts: SyncParts): Promise<boolean> => (await runSync(parts)).isComplete;
 
 test('a list is read to its empty page, however short its pages are', async () => {
   await fund('10000');
@@ -103,7 +103,7 @@ test('later it is read no further than to where nothing is news', async () => {
   await fund('10000');
   await payMany(7);
   const parts = await reader();
-  await runSync(parts, []);
+  await runSync(parts);
   ofList('/api/v1/payouts', (data) => data.slice(0, 3));
   const id = await payAtProvider();
   requests = [];
@@ -119,15 +119,15 @@ test('an object that shows late, below newer ones, is found by a reading that go
   const [late] = await payMany(3);
   ofList('/api/v1/payouts', (data) => data.filter(({ id }) => id !== late));
   const parts = await reader();
-  await runSync(parts, []);
+  await runSync(parts);
   expect(await inMirror()).toHaveLength(2);
   show((_request, body) => body);
-  await runSync(parts, []);
+  await runSync(parts);
   // Its status list shows it as well: only a payout that has ended is found by its place alone.
   await testStore.sql.query('delete from provider_objects where provider_id = $1', [late]);
   await testStore.sql.query("update provider_lists set deep_at = deep_at - interval '2 minutes'");
   ofList('/api/v1/payouts', (data, query) => (query.has('status') ? [] : data));
-  await runSync(parts, []);
+  await runSync(parts);
   expect(await inMirror()).toHaveLength(3);
 });
 
@@ -135,7 +135,7 @@ test('a list that is empty although it had objects proves nothing', async () => 
   await fund('10000');
   await payMany(2);
   const parts = await reader();
-  await runSync(parts, []);
+  await runSync(parts);
   const { syncNo } = (await testStore.store.mirror.readStatus()).sync;
   ofList('/api/v1/payouts', () => []);
   expect(await isComplete(parts)).toBe(false);
@@ -170,14 +170,14 @@ test('a time without a zone is UTC', async () => {
   await fund('10000');
   await payMany(1);
   ofList('/api/v1/payouts', (data) => data.map((one) => ({ ...one, createdAt: '2026-03-01T10:00:00' })));
-  await runSync(await reader(), []);
+  await runSync(await reader());
   expect((await inMirror())[0].content.createdAt).toBe('2026-03-01T10:00:00.000Z');
 });
 
 test('what is known of others names no person', async () => {
   await fund('10000');
   await payMany(1);
-  await runSync(await reader(), []);
+  await runSync(await reader());
   expect(JSON.stringify((await inMirror())[0])).not.toContain('Example Ltd');
 });
 
@@ -199,7 +199,7 @@ test('a filter that is ignored: what is open is read one by one', async () => {
   const [hidden, other] = await payMany(3);
   await control('POST', `/payouts/${other}/advance`, { status: 'paid' });
   const parts = await reader();
-  await runSync(parts, []);
+  await runSync(parts);
   const shown = (await qbitpay.listPayouts()).data.filter(({ id }) => id !== hidden);
   await control('POST', `/payouts/${hidden}/advance`, { status: 'paid' });
   // Whatever status is asked for, all is shown that is shown at all: not the one that was paid.
@@ -207,7 +207,7 @@ test('a filter that is ignored: what is open is read one by one', async () => {
     if (body?.object !== 'list' || !request.startsWith('GET /api/v1/payouts')) return body;
     return { ...body, data: request.includes('starting_after') ? [] : shown };
   });
-  await runSync(parts, []);
+  await runSync(parts);
   const seen = (await inMirror()).find((one) => one.provider_id === hidden);
   expect(seen).toMatchObject({ status: 'paid', is_open: false });
 });
@@ -217,7 +217,7 @@ test('a reader that another one has replaced writes nothing', async () => {
   const old = await reader();
   await reader();
   await payMany(1);
-  await expect(runSync(old, [])).rejects.toThrow('another reader keeps the mirror by now');
+  await expect(runSync(old)).rejects.toThrow('another reader keeps the mirror by now');
   expect(await inMirror()).toEqual([]);
 });
 
@@ -231,7 +231,7 @@ test('a first reading that is cut goes on where it was', async () => {
     pages += 1;
     if (pages === 3) throw new Error('killed');
   };
-  await expect(runSync({ ...cut, onPage: stop }, [])).rejects.toThrow('killed');
+  await expect(runSync({ ...cut, onPage: stop })).rejects.toThrow('killed');
   requests = [];
   expect(await isComplete(await reader())).toBe(true);
   expect(await inMirror()).toHaveLength(9);
@@ -253,19 +253,38 @@ test('what is news of a payout of ours is a hint to its workflow, one however of
   await fund('10000');
   const providerId = await payAtProvider(payoutId);
   const parts = await reader();
-  await runSync(parts, []);
+  await runSync(parts);
   const [first] = await store.mirror.readHints(10);
   expect(first).toMatchObject({ payoutId });
   await control('POST', `/payouts/${providerId}/advance`, { status: 'inTransit' });
-  await runSync(parts, []);
+  await runSync(parts);
   const [second, ...others] = await store.mirror.readHints(10);
   expect(others).toEqual([]);
   // Whoever delivers the first one now must not take the second away.
   if (first !== undefined) await store.mirror.forgetHint(first);
   expect(await store.mirror.readHints(10)).toEqual([second]);
   if (second !== undefined) await store.mirror.forgetHint(second);
-  await runSync(parts, []);
+  await runSync(parts);
   expect(await store.mirror.readHints(10)).toEqual([]);
+});
+
+test('a payout that was told of something is told again only when it has read that', async () => {
+  const { store } = testStore;
+  const { payoutId } = await openPayout(store);
+  const waiting = () => store.mirror.readHints(10);
+  await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  const [hint] = await waiting();
+  if (hint !== undefined) await store.mirror.noteDelivered(hint);
+  for (let event = 0; event < 3; event += 1) await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  expect(await waiting()).toEqual([]);
+  await store.mirror.takeHint(payoutId, 'payoutEvent');
+  await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  expect(await waiting()).toHaveLength(1);
+  // What a run was told and did not read, the one after it is told.
+  const [next] = await waiting();
+  if (next !== undefined) await store.mirror.noteDelivered(next);
+  await store.payouts.claim(payoutId, 'another run');
+  expect(await waiting()).toHaveLength(1);
 });
 
 test('a wish is granted by a complete sync; one for an object is its reading by id', async () => {
@@ -275,13 +294,13 @@ test('a wish is granted by a complete sync; one for an object is its reading by 
   ofList('/api/v1/payouts', () => []);
   await store.mirror.wishForSync('a webhook named it', { kind: 'payout', providerId: id });
   const parts = await reader();
-  await runSync(parts, await store.mirror.readWishes(10));
+  await runSync(parts);
   expect((await inMirror()).map((one) => one.provider_id)).toEqual([id]);
   // The list proves to be lost now that the mirror has an object of it.
   await store.mirror.wishForSync('an unknown outcome');
-  await runSync(parts, await store.mirror.readWishes(10));
+  await runSync(parts);
   expect(await store.mirror.readWishes(10)).toHaveLength(1);
   show((_request, body) => body);
-  await runSync(parts, await store.mirror.readWishes(10));
+  await runSync(parts);
   expect(await store.mirror.readWishes(10)).toEqual([]);
 });

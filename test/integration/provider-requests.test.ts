@@ -14,6 +14,7 @@ import {
   availableBalance,
   openPayout,
   openTestStore,
+  readerOf,
   type TestStore,
   RUN_ID,
 } from '../support/test-store.js';
@@ -237,8 +238,9 @@ describe('the answer to a sending', () => {
     const sent = await sendUnknown();
     const { id } = sent;
     await letTimePass(id);
-    const window = { sends: 1, unknownOutcomeWaitSeconds: HOUR_SECONDS };
-    expect(await store().requests.noteAbsenceCheck(id, window)).toBe(1);
+    const wanted = { sends: 1, unknownOutcomeWaitSeconds: HOUR_SECONDS, absenceChecks: 1 };
+    await store().requests.wantAbsence(id, wanted);
+    expect(await checkAbsence(id)).toBe(1);
     expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(true);
     expect((await store().requests.get(id)).mayBeResent).toBe(true);
 
@@ -247,11 +249,22 @@ describe('the answer to a sending', () => {
     expect(providerRequest).toMatchObject({ state: 'unknown', absenceChecks: 0, mayBeResent: false });
     expect(sentAgoMs).toBeLessThan(HOUR_SECONDS * 1_000);
     // A look for the outcome that began before counts for nothing, and allows nothing.
-    expect(await store().requests.noteAbsenceCheck(id, window)).toBe(0);
+    expect(await checkAbsence(id)).toBe(0);
+    // Nor does one that begins before the wait is over.
+    await store().requests.wantAbsence(id, wanted);
+    expect(await checkAbsence(id)).toBe(0);
     expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(false);
     expect(await store().requests.claim(id, RUN_ID, ASKED)).toBeUndefined();
   });
 });
+
+/** A sync reads all of the list, without it; answers how many such readings count. */
+async function checkAbsence(id: ProviderRequestId): Promise<number> {
+  const { mirror, requests } = store();
+  const reader = await readerOf(store());
+  await reader.noteAbsenceChecks('payout', await mirror.readClock());
+  return (await requests.get(id)).absenceChecks;
+}
 
 /** As if it had left two hours ago. */
 async function letTimePass({ externalOrderId }: ProviderRequestId): Promise<void> {

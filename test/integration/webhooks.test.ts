@@ -13,11 +13,10 @@ const FORMER_KEY = 'the-key-before-the-rotation';
 
 let engine: TestEngine;
 beforeAll(async () => {
-  // Polls and syncs are out of the way: what a payout does here, it does because of an event.
+  // The sync is out of the way: what a payout does here, it does because of an event.
   engine = await startTestEngine({
     worker: false,
     env: {
-      POLL_INTERVAL_MS: '3600000',
       PROVIDER_SYNC_INTERVAL_MS: '3600000',
       QBITPAY_WEBHOOK_EXTRA_KEYS: FORMER_KEY,
       WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
@@ -249,6 +248,16 @@ describe('stored, and nothing follows', () => {
       state: 'ignored',
       payout_id: payoutId,
       provider_object_id: providerPayoutId,
+    });
+    expect(await countSignals(payoutId)).toBe(0);
+  });
+
+  test('an event about a payout that has sent nothing yet', async () => {
+    const { payoutId } = await engine.open();
+    const event = paidEvent(payoutId, newId());
+    expect((await deliver(event)).status).toBe(200);
+    expect(await untilState(event, 'kept')).toMatchObject({
+      state_detail: 'nothing was sent for the payout yet',
     });
     expect(await countSignals(payoutId)).toBe(0);
   });

@@ -15,7 +15,6 @@ import { startConnectionGate, type ConnectionGate } from '../support/connection-
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
-import { describePayout } from '../support/payout-workflows.js';
 import { openAndFund, ORDERS, PAYOUTS, requestsTo } from '../support/provider-requests.js';
 import {
   POST_DEADLINE_MS,
@@ -216,9 +215,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
           ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > UNKNOWN_OUTCOME_WAIT_MS,
           'an unknown outcome, for longer than the wait for an unknown outcome',
         );
-        const { attempt: readings } = await untilLookedUp(payoutId, 1);
-        const { lastWorkerIdentity } = await untilLookedUp(payoutId, readings + 3);
-        expect(lastWorkerIdentity).toContain(second.identity);
+        await untilLookedUp(payoutId, second.identity, 3);
         // It found nothing, several times; but the frozen one holds the lock.
         expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
         await expectSent(payoutId, operation, 0);
@@ -250,18 +247,21 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     );
   });
 
-  /** The outcome resolution that is under way, once it was begun so many times. */
-  async function untilLookedUp(payoutId: string, times: number) {
-    const [resolveOutcome] = await untilAnswer(
-      async () => {
-        const { raw } = await describePayout(engine, payoutId);
-        const pending = raw.pendingActivities ?? [];
-        return pending.filter(({ activityType }) => activityType?.name === 'resolveOutcome');
-      },
-      ([pending]) => (pending?.attempt ?? 0) >= times,
-      `looked up ${times} times`,
-    );
-    return { attempt: resolveOutcome?.attempt ?? 0, lastWorkerIdentity: resolveOutcome?.lastWorkerIdentity };
+  /** The worker of this identity has looked so many times for what became of the request. */
+  async function untilLookedUp(payoutId: string, identity: string, times: number): Promise<void> {
+    const countLooks = async (): Promise<number> => {
+      const events = await historyOf(engine, payoutId);
+      const looks = events
+        .filter(
+          (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'resolveOutcome',
+        )
+        .map(({ eventId }) => String(eventId));
+      return events.filter(
+        ({ activityTaskStartedEventAttributes: started }) =>
+          looks.includes(String(started?.scheduledEventId)) && started?.identity?.includes(identity),
+      ).length;
+    };
+    await untilAnswer(countLooks, (count) => count >= times, `looked up ${times} times`);
   }
 });
 

@@ -37,8 +37,7 @@ beforeAll(async () => {
     QBITPAY_FEE_SIDE: 'added',
     QBITPAY_NETWORKS: 'USDT:TRC20',
     PORT: String(port),
-    POLL_INTERVAL_MS: '500',
-    PROVIDER_SYNC_INTERVAL_MS: '200',
+    PROVIDER_SYNC_INTERVAL_MS: '500',
     // Should the API be away for longer than the provider announces a deposit.
     RECONCILIATION_INTERVAL_SECONDS: '10',
     SHUTDOWN_TIMEOUT_SECONDS: '10',

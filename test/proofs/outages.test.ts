@@ -118,7 +118,7 @@ describe('QbitPay is away', () => {
       proxy.cutOff();
       await engine.control('DELETE', '/faults');
       for (const payout of payouts.slice(0, 2)) await engine.fund(payout);
-      for (const { payoutId } of payouts.slice(2)) {
+      for (const { payoutId } of payouts.slice(2, 6)) {
         const isShown = ({ holdReason }: Json): boolean => holdReason === 'PROVIDER_UNAVAILABLE';
         const waiting = await engine.until(payoutId, isShown, 'shown as waiting');
         expect(waiting.hold.action).not.toBe('');
@@ -130,6 +130,12 @@ describe('QbitPay is away', () => {
         );
         await untilAskedOftenEnough(payoutId);
       }
+      // Whoever waits for what QbitPay does asks nothing: that it is away shows where its readings do.
+      await untilAnswer(
+        () => engine.api('GET', '/v1/provider'),
+        ({ body }) => body.problem !== null,
+        'a sync that came to nothing',
+      );
       await proxy.letThrough();
       for (const { payoutId } of payouts.slice(6)) {
         const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
@@ -145,19 +151,22 @@ describe('QbitPay is away', () => {
   test(
     'those who waited do not come back all at once',
     async () => {
-      const payouts = await bringIntoTransit(engine, 16);
+      const payouts = await Promise.all(Array.from({ length: 16 }, () => engine.open()));
+      for (const { payoutId } of payouts)
+        await orderFault(engine, 'rate_limit_error', ORDERS, { externalOrderId: payoutId, times: ALWAYS });
+      for (const payout of payouts) await engine.fund(payout);
+      for (const { payoutId } of payouts) await engine.untilStatus(payoutId, 'converting');
       proxy.cutOff();
+      await engine.control('DELETE', '/faults');
       for (const { payoutId } of payouts) await untilAskedOftenEnough(payoutId);
       const asked = 'GET /api/v1/accounts/show';
       const before = (await requestsTo(engine, asked)).length;
       await proxy.letThrough();
-      // Only then: an event of QbitPay would make its payout ask at once.
       const requests = await untilAnswer(
         () => requestsTo(engine, asked),
         ({ length }) => length >= before + payouts.length,
         'asked by all of them',
       );
-      for (const { providerPayoutId } of payouts) await advancePayout(engine, providerPayoutId, 'paid');
       await expectPaidOnce(engine, payouts);
 
       const times = requests.slice(before).map(({ at }) => Date.parse(at));

@@ -3,7 +3,7 @@ import type { CreatePayoutResult } from '../../activities/payouts/create-payout.
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
-import type { ResolveOutcomeInput } from '../../activities/payouts/resolve-outcome.js';
+import type { OutcomeOpen, ResolveOutcomeInput } from '../../activities/payouts/resolve-outcome.js';
 import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { createPayoutGateway } from '../../src/temporal/payout-gateway.js';
@@ -21,7 +21,7 @@ export interface AnotherWorker {
   createPayout(payoutId: string): Promise<CreatePayoutResult>;
   /** At a price of this moment. */
   placeOrder(payoutId: string): Promise<PlaceOrderResult>;
-  resolveOutcome(input: ResolveOutcomeInput): Promise<PayoutState>;
+  resolveOutcome(input: ResolveOutcomeInput): Promise<PayoutState<OutcomeOpen>>;
   close(): Promise<void>;
 }
 
@@ -30,17 +30,24 @@ export interface AnotherWorkerOptions {
   readonly onCrashPoint?: CrashHook;
   /** @default none */
   readonly resendLimits?: ResendLimits;
+  /** It reads QbitPay as well, for an engine whose own worker does not. @default false */
+  readonly keepsMirror?: boolean;
 }
 
 export function openAnotherWorker(
   engine: Pick<TestEngine, 'databaseUrl' | 'env' | 'temporal'>,
-  { onCrashPoint = () => Promise.resolve(), resendLimits = {} }: AnotherWorkerOptions = {},
+  {
+    onCrashPoint = () => Promise.resolve(),
+    resendLimits = {},
+    keepsMirror = false,
+  }: AnotherWorkerOptions = {},
 ): AnotherWorker {
   const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
   const qbitpay = createQbitPayClient({
     baseUrl: engine.env['QBITPAY_BASE_URL'] ?? '',
     apiKey: createStaticApiKey(CANARY_API_KEY),
   });
+  const syncing = new AbortController();
   const deps = withCrashPoints<ActivityDependencies>(
     {
       store,
@@ -51,12 +58,11 @@ export function openAnotherWorker(
         depositProof: 'balance_transaction',
         reconciliation: { graceSeconds: 60, windowDays: 1 },
         resendLimits,
-        sync: { intervalMs: 10_000, overlapSeconds: 900 },
+        sync: { intervalMs: 200, overlapSeconds: 900 },
       },
-      signalPayout: () => Promise.resolve(false),
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
-      stopping: new AbortController().signal,
+      stopping: syncing.signal,
       dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },
     'worker',
@@ -74,6 +80,12 @@ export function openAnotherWorker(
     const info = { activityType, workflowExecution: { workflowId, runId } };
     return new MockActivityEnvironment(info, { interceptors }).run(step, input);
   }
+  const mirror = keepsMirror
+    ? new MockActivityEnvironment({ activityType: 'syncProvider' }, { interceptors }).run(
+        activities.syncProvider,
+        { payoutId: null },
+      )
+    : Promise.resolve();
   return {
     store,
     createPayout: (payoutId) => run('createPayout', activities.createPayout, { payoutId }),
@@ -85,6 +97,8 @@ export function openAnotherWorker(
       }),
     resolveOutcome: (input) => run('resolveOutcome', activities.resolveOutcome, input),
     close: async () => {
+      syncing.abort();
+      await mirror;
       qbitpay.close();
       await store.close();
     },

@@ -46,7 +46,6 @@ export interface TestEngineOptions {
 }
 
 const SHORT_WAITS: Environment = {
-  POLL_INTERVAL_MS: '150',
   PROVIDER_SYNC_INTERVAL_MS: '500',
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',

@@ -73,9 +73,7 @@ export function createHeldPayouts(scenario: Scenario): HeldPayouts {
     unclear: () =>
       held.as('ORDER_UNCLEAR', async (payout) => {
         await payout.orderEndsAs('cancelled', '300');
-        provider.rewrite((request, body) =>
-          request.includes('type=order') ? { ...body, data: [] } : undefined,
-        );
+        provider.rewrite((_request, body) => withoutOrderMovements(body));
       }),
     duplicated: async () => {
       await makeAvailable(scenario.engine, 'CNY', '6000');
@@ -103,6 +101,16 @@ export function createHeldPayouts(scenario: Scenario): HeldPayouts {
     },
   };
   return held;
+}
+
+/** A balance transaction of an order. */
+export const isOrderMovement = ({ object, type }: Json): boolean =>
+  object === 'balanceTransaction' && type === 'order';
+
+/** Undefined for what is no list of balance transactions. */
+export function withoutOrderMovements(body: Json): Json {
+  if (body?.object !== 'list' || !body.data.some(isOrderMovement)) return undefined;
+  return { ...body, data: body.data.filter((one: Json) => !isOrderMovement(one)) };
 }
 
 /** What never left is closed: its money is available. */

@@ -10,8 +10,9 @@ export type Operation = keyof typeof LISTS;
 export const OPERATIONS: readonly Operation[] = ['order', 'payout'];
 
 export interface HiddenRequest {
-  /** How often a list was read that would have shown it. */
+  /** How often a list was read that would have shown it, since the engine looks for it. */
   readonly readings: number;
+  readonly untilLookedFor: () => Promise<void>;
   readonly show: () => void;
 }
 
@@ -30,19 +31,37 @@ export async function hideRequest(
   for (const word of ['pending', 'inTransition', 'paid']) {
     await engine.control('POST', '/faults', { kind: events, eventType: `payout.${word}`, times: 100 });
   }
-  const hidden = { readings: 0, show: () => proxy.rewrite(undefined) };
+  let readings = 0;
+  let before: number | undefined;
+  const hidden: HiddenRequest = {
+    get readings() {
+      return before === undefined ? 0 : readings - before;
+    },
+    untilLookedFor: async () => {
+      if (before !== undefined) return;
+      await untilAnswer(
+        () => engine.api('GET', `/v1/payouts/${payoutId}`),
+        ({ body }) => ['OUTCOME_LOOKED_UP', 'UNKNOWN_OUTCOME'].includes(body.holdReason),
+        'an outcome that nobody knows',
+      );
+      before = readings;
+    },
+    show: () => proxy.rewrite(undefined),
+  };
   proxy.rewrite((request, body) => {
     if (!operations.some((operation) => request.startsWith(LISTS[operation]))) return undefined;
     const data = body.data.filter((one: Json) => one.externalOrderId !== payoutId);
-    if (data.length < body.data.length) hidden.readings += 1;
+    if (data.length < body.data.length) readings += 1;
     return { ...body, data };
   });
   return hidden;
 }
 
-export const untilRead = (hidden: HiddenRequest, readings: number): Promise<number> =>
-  untilAnswer(
+export async function untilRead(hidden: HiddenRequest, readings: number): Promise<void> {
+  await hidden.untilLookedFor();
+  await untilAnswer(
     () => Promise.resolve(hidden.readings),
     (count) => count >= readings,
     `the list read ${readings} times`,
   );
+}

@@ -7,7 +7,7 @@ import type { TestEngine } from './engine.js';
 import type { Json } from './engine-client.js';
 import { untilAnswer } from './until-answer.js';
 
-const SHORT_WAITS: Partial<PayoutPolicy> = { pollIntervalMs: 150, retryInitialMs: 50, retryMaxMs: 500 };
+const SHORT_WAITS: Partial<PayoutPolicy> = { retryInitialMs: 50, retryMaxMs: 500 };
 
 /** Makes a control call of the simulator again and again until it is taken: some are refused before their time. */
 export async function untilTaken(engine: TestEngine, path: string, body: Json, what: string): Promise<void> {

@@ -12,7 +12,10 @@ export interface ProviderProxy {
   cutOff(): void;
   /** Ends the one and the other. */
   letThrough(): Promise<void>;
-  /** Changes JSON answers; undefined leaves one as it is. A later call takes the place of an earlier one. */
+  /**
+   * Changes JSON answers; undefined leaves one as it is, except that a list shows what it holds as that is shown alone. A
+   * later call takes the place of an earlier one.
+   */
   rewrite(change: ((request: string, body: Json) => Json) | undefined): void;
 }
 
@@ -37,7 +40,12 @@ export async function startEngineBehindProxy(
 export async function startProviderProxy(targetPort: number) {
   let change: ((request: string, body: Json) => Json) | undefined;
   const server = createServer((incoming, outgoing) => {
-    passOn(incoming, outgoing, targetPort, (request, body) => change?.(request, body));
+    passOn(
+      incoming,
+      outgoing,
+      targetPort,
+      (request, body) => change && (change(request, body) ?? changeItems(request, body, change)),
+    );
   });
   // As the simulator: a busy client must not find closed what it was about to use.
   server.keepAliveTimeout = 72_000;
@@ -55,6 +63,19 @@ export async function startProviderProxy(targetPort: number) {
     rewrite: (next) => (change = next),
   };
   return { proxy, url: `http://127.0.0.1:${port}`, close: proxy.cutOff };
+}
+
+/** A list of one status holds what is shown in that status. */
+function changeItems(request: string, body: Json, change: (request: string, body: Json) => Json): Json {
+  if (body?.object !== 'list') return undefined;
+  const { searchParams } = new URL(request.slice(request.indexOf(' ') + 1), 'http://provider');
+  const status = searchParams.get('status');
+  const changed = body.data.map((one: Json) => change(request, one) ?? one);
+  // Digits that JSON.parse does not keep stay where nothing is changed.
+  if (changed.every((one: Json, index: number) => one === body.data[index])) return undefined;
+  const isLeft = (one: Json, index: number): boolean =>
+    status === null || one === body.data[index] || one.status === status;
+  return { ...body, data: changed.filter(isLeft) };
 }
 
 function passOn(

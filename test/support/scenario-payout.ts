@@ -5,6 +5,7 @@ import { compareAmounts } from '../../src/domain/money.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import { availableIn } from './balances.js';
 import type { Answer, Json } from './engine-client.js';
+import { untilCaughtUp } from './mirror-readings.js';
 import { advancePayout, currentDetailsOf, startDirectly, untilHoldReasonShown } from './payout-workflows.js';
 import { detailsOf, requestsTo } from './provider-requests.js';
 import type { Scenario } from './scenario.js';
@@ -49,8 +50,9 @@ export class ScenarioPayout {
 
   /** QbitPay's answers show its order, or its payout, with these changes. */
   isShownAs(object: 'order' | 'payout', change: Json): void {
+    const show = (one: Json): Json => (this.isOwn(object, one) ? { ...one, ...change } : one);
     this.#scenario.provider.rewrite((_request, body) =>
-      this.isOwn(object, body) ? { ...body, ...change } : undefined,
+      body?.object === 'list' ? { ...body, data: body.data.map(show) } : show(body),
     );
   }
 
@@ -58,14 +60,14 @@ export class ScenarioPayout {
     return body?.object === object && body.externalOrderId === this.id;
   }
 
-  /** QbitPay's lists hide what they have of it, and no event tells of it; of other lists, all, where that is said. */
-  async hideFromLists(isHidden: (request: string) => boolean = () => false): Promise<this> {
+  /** QbitPay's lists hide what they have of it, and whatever else is said; no event tells of it. */
+  async hideFromLists(isHidden: (one: Json) => boolean = () => false): Promise<this> {
     for (const word of ['pending', 'inTransition', 'paid']) {
       await this.#control('POST', '/faults', { kind: 'webhookLost', eventType: `payout.${word}` });
     }
     this.#scenario.provider.rewrite((request, body) => {
       if (!request.startsWith('GET') || body?.object !== 'list') return undefined;
-      const isShown = (one: Json): boolean => one.externalOrderId !== this.id && !isHidden(request);
+      const isShown = (one: Json): boolean => one.externalOrderId !== this.id && !isHidden(one);
       return { ...body, data: body.data.filter(isShown) };
     });
     return this;
@@ -96,14 +98,9 @@ export class ScenarioPayout {
     expect((await this.#control('POST', '/events/forge', event)).attempt).not.toBeNull();
   }
 
-  /** QbitPay was asked for its payout twice more: the first of them may have begun before. */
-  async isReadAgain(): Promise<void> {
-    const before = await this.#countReadings();
-    await untilAnswer(
-      () => this.#countReadings(),
-      (readings) => readings > before + 1,
-      `another reading of ${this.id}`,
-    );
+  /** QbitPay was read again, and its workflow has dealt with what that showed. */
+  isReadAgain(): Promise<void> {
+    return untilCaughtUp(this.#scenario.engine, this.id);
   }
 
   /** What QbitPay has for it, whatever the attempt, and did not fail or cancel. */
@@ -269,12 +266,6 @@ export class ScenarioPayout {
 
   async #idAtProvider(): Promise<string> {
     return (await this.shown()).providerPayoutId ?? this.#sentAs;
-  }
-
-  async #countReadings(): Promise<number> {
-    const id = await this.#idAtProvider();
-    const readings = await requestsTo(this.#scenario.engine, 'GET /api/v1/payouts/{id}');
-    return readings.filter(({ path }) => path.endsWith(id)).length;
   }
 
   #control(method: string, path: string, body: Json): Promise<Json> {

@@ -18,8 +18,6 @@ import { detailsOf, orderFault, ORDERS, PAYOUTS } from '../support/provider-requ
 import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
-/** Longer than any test: what waits is woken, or waits for ever. */
-const NEVER_MS = '600000';
 
 let engine: TestEngine;
 let currencies = 0;
@@ -61,9 +59,9 @@ async function reservedInTurn(currency: string): Promise<string[]> {
     .toReversed();
 }
 
-describe('a payout from the available balance, without any polling', () => {
+describe('a payout from the available balance', () => {
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { POLL_INTERVAL_MS: NEVER_MS } });
+    engine = await startTestEngine();
   });
   afterEach(async () => {
     await engine.control('DELETE', '/faults');

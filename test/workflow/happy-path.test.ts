@@ -4,9 +4,7 @@ import { countWorkflowTasks, historyOf } from '../support/histories.js';
 describe('the quickstart, end to end', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({
-      env: { POLL_INTERVAL_MS: '60000', PROVIDER_SYNC_INTERVAL_MS: '10000' },
-    });
+    engine = await startTestEngine({ env: { PROVIDER_SYNC_INTERVAL_MS: '10000' } });
   });
   afterAll(() => engine.stop());
 
@@ -42,5 +40,18 @@ describe('the quickstart, end to end', () => {
     const history = await historyOf(engine, opened.payoutId);
     expect(history.length).toBeLessThanOrEqual(58);
     expect(countWorkflowTasks(history)).toBeLessThanOrEqual(9);
+    expect(pendingAtItsEnd(history)).toEqual([]);
   });
 });
+
+/** Activities that were scheduled, and neither answered nor were cancelled. */
+function pendingAtItsEnd(history: Awaited<ReturnType<typeof historyOf>>): (string | null | undefined)[] {
+  const answered = history.map((event) =>
+    String(event.activityTaskCompletedEventAttributes?.scheduledEventId),
+  );
+  return history
+    .filter(
+      (event) => event.activityTaskScheduledEventAttributes && !answered.includes(String(event.eventId)),
+    )
+    .map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name);
+}

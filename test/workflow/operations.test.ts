@@ -129,6 +129,7 @@ describe('sent again, because its answer was lost', () => {
     await store.requests.recordReturn(payout.id, { providerPayoutId, ...returned });
     const decision = { operationId: randomUUID(), payoutId: payout.id, actor: 'local', reason: REASON };
     expect(await store.decisions.retry({ ...decision, isCovered: true })).toEqual({ ok: true });
+    await store.mirror.hintPayout(payout.id, 'payoutEvent');
     await close();
     await scenario.engine.startWorker();
     await payout.isPaidOnce();
@@ -175,7 +176,7 @@ describe('sent again, because its answer was lost', () => {
 describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
   test('begins anew with its last sending: before that is over no person sends it again or closes it', async () => {
     const payout = await scenario.payout().strike('resetBeforeEffect', PAYOUTS);
-    await payout.startedDirectly({ unknownOutcomeWaitSeconds: 3, absenceChecks: 1, pollIntervalMs: 100 });
+    await payout.startedDirectly({ unknownOutcomeWaitSeconds: 3, absenceChecks: 1 });
     await payout.fund();
     await payout.isHeld('UNKNOWN_OUTCOME');
     const { store, close } = attachTestStore(scenario.engine.databaseUrl);

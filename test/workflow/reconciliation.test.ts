@@ -47,12 +47,35 @@ async function failedWithoutReturn(engine: TestEngine): Promise<Json> {
 /** What is not found is believed absent at once. */
 const BELIEVED_AT_ONCE = { UNKNOWN_OUTCOME_WAIT_SECONDS: '0', ABSENCE_CHECKS: '1' };
 
+/** QbitPay is read only where somebody wishes for it: here again and again, until the store says this. */
+async function untilSynced<T>(
+  engine: TestEngine,
+  ask: () => Promise<T>,
+  isThere: (answer: T) => boolean,
+): Promise<T> {
+  const sql = new PostgresClient({ connectionString: engine.databaseUrl });
+  await sql.connect();
+  try {
+    const wishAndAsk = async (): Promise<T> => {
+      await sql.query("insert into sync_wishes (reason) values ('a test')");
+      return ask();
+    };
+    return await untilAnswer(wishAndAsk, isThere, 'what the next syncs show');
+  } finally {
+    await sql.end();
+  }
+}
+
 /** Sent, and never answered: held with an unknown outcome. */
 async function heldAsUnknown(engine: TestEngine, fault: string, changes: Json = {}): Promise<Json> {
   const { payoutId } = payoutRequest();
   await orderFault(engine, fault, PAYOUTS, { externalOrderId: payoutId });
   await openAndFund(engine, { payoutId, ...changes });
-  const payout = await engine.untilStatus(payoutId, 'held');
+  const payout = await untilSynced(
+    engine,
+    async () => (await engine.api('GET', `/v1/payouts/${payoutId}`)).body,
+    ({ status }) => status === 'held',
+  );
   expect(payout).toMatchObject({ holdReason: 'UNKNOWN_OUTCOME' });
   return payout;
 }
@@ -97,7 +120,9 @@ async function leaveUnallocated(engine: TestEngine, currency: string, amount: nu
 describe('every kind of discrepancy, with no grace time', () => {
   let engine: TestEngine;
   beforeAll(async () => {
-    engine = await startTestEngine({ env: { ...BELIEVED_AT_ONCE, RECONCILIATION_GRACE_SECONDS: '0' } });
+    engine = await startTestEngine({
+      env: { ...BELIEVED_AT_ONCE, RECONCILIATION_GRACE_SECONDS: '0', PROVIDER_SYNC_INTERVAL_MS: '5000' },
+    });
     await leaveUnallocated(engine, 'CNY', 50_000);
     await leaveUnallocated(engine, 'USDT', 900);
   }, TIMEOUT_MS);
@@ -168,7 +193,7 @@ describe('every kind of discrepancy, with no grace time', () => {
     },
     OUTCOME_NOT_RECORDED: {
       'a payout that was made although the answer was lost, and shown when nobody looked': async () => {
-        await engine.control('PATCH', '/settings', { visibleAfterMs: 3_600_000 });
+        await engine.control('PATCH', '/settings', { visibleAfterMs: 5_000 });
         // Without an order, which could not be read back either.
         const own = { currency: 'USDT', amount: '500', destination: WALLET };
         const { payoutId } = await heldAsUnknown(engine, 'resetAfterEffect', own);
@@ -218,6 +243,10 @@ describe('every kind of discrepancy, with no grace time', () => {
     },
     DEPOSIT_UNSEEN: {
       'money that nothing announced': async () => {
+        // The next sync, which books it, is not due for seconds.
+        const syncNo = async (): Promise<string> => (await engine.api('GET', '/v1/provider')).body.syncNo;
+        const before = await syncNo();
+        await untilAnswer(syncNo, (now) => now !== before, 'a sync');
         const deposit = { currency: 'USDT', amount: 77.5, notify: false };
         const { id } = await engine.control('POST', '/deposits', deposit);
         const found = { ...ofNobody, store: null, provider: '77.5' };
@@ -297,7 +326,7 @@ describe('every kind of discrepancy, with no grace time', () => {
       );
     expect(await overdue()).toMatchObject([{ kind: 'RETURN_OVERDUE' }]);
     await engine.control('POST', `/payouts/${providerPayoutId}/return`);
-    expect(await overdue()).toEqual([]);
+    await untilSynced(engine, overdue, ({ length }) => length === 0);
   });
 });
 
@@ -305,7 +334,10 @@ describe('no false alarm, with the grace time that is set by default', () => {
   let engine: TestEngine;
   beforeAll(async () => {
     // By default the schedule is not due within the tests: it would take up what they look for.
-    engine = await startTestEngine({ env: BELIEVED_AT_ONCE });
+    engine = await startTestEngine({
+      env: BELIEVED_AT_ONCE,
+      variations: { supervision: { minimumAgeSeconds: 1, intervalMs: 200 } },
+    });
   }, TIMEOUT_MS);
   afterAll(() => engine.stop());
 
@@ -382,17 +414,19 @@ describe('no false alarm, with the grace time that is set by default', () => {
     expect(await balanceOf('USDT')).toMatchObject({ external, ledger });
   });
 
-  test('money that comes back after the workflow was terminated is booked by the next run', async () => {
+  test('money that comes back after the workflow was terminated is booked by the one that the supervisor starts', async () => {
     const { payoutId, providerPayoutId } = await failedWithoutReturn(engine);
     await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).terminate();
     const { available }: { readonly available: string } = await balanceOf('CNY');
     expect(await balanceOf('CNY')).toMatchObject({ returnPending: '5000.00' });
     await engine.control('POST', `/payouts/${providerPayoutId}/return`);
     await expectClean();
-    expect(await balanceOf('CNY')).toMatchObject({
-      returnPending: '0.00',
-      available: atCurrencyScale(addAmounts(available, '5025'), 'CNY'),
-    });
+    const balance = await untilAnswer(
+      () => balanceOf('CNY'),
+      ({ returnPending }) => returnPending === '0.00',
+      'the money booked',
+    );
+    expect(balance).toMatchObject({ available: atCurrencyScale(addAmounts(available, '5025'), 'CNY') });
   });
 
   test('an unknown outcome of which the provider has nothing is no discrepancy', async () => {

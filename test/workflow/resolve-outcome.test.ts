@@ -31,7 +31,7 @@ let database: PostgresClient;
 beforeAll(async () => {
   // What is not found may be sent again: nothing but the outcome resolution keeps these payouts from being paid twice.
   ({ engine, proxy } = await startEngineBehindProxy({
-    env: { RESEND_MAX_AMOUNT: 'CNY:1000000,USDT:1000000' },
+    env: { PROVIDER_SYNC_INTERVAL_MS: '200', RESEND_MAX_AMOUNT: 'CNY:1000000,USDT:1000000' },
   }));
   database = new PostgresClient({ connectionString: engine.databaseUrl });
   await database.connect();
@@ -477,7 +477,7 @@ describe('nothing is sent twice while an outcome is not known', () => {
     await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
     await engine.until(payoutId, ({ holdReason }) => holdReason === 'OUTCOME_LOOKED_UP');
     await engine.stopWorker();
-    const other = openAnotherWorker(engine);
+    const other = openAnotherWorker(engine, { keepsMirror: true });
     const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;
     try {
       expect(await other.store.requests.authoriseResend(providerRequest, 1, 'tester')).toBe(true);

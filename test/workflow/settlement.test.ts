@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { describePayout, resetToFirstTask, shownHoldReason } from '../support/payout-workflows.js';
+import { untilCaughtUp } from '../support/mirror-readings.js';
+import {
+  advancePayout,
+  describePayout,
+  resetToFirstTask,
+  shownHoldReason,
+} from '../support/payout-workflows.js';
 import {
   expectConvertedAndPaidOnce,
   openAndFund,
@@ -48,7 +54,7 @@ describe('without any webhook of the payout', () => {
     expect(data.flatMap(({ attempts }: Json) => attempts ?? [])).toEqual([]);
   };
 
-  test('paid by polling', async () => {
+  test('paid', async () => {
     const { payoutId } = await openAndFund(engine);
     const paid = await engine.untilStatus(payoutId, 'paid');
     await expectNoDelivery(paid.providerPayoutId);
@@ -70,6 +76,24 @@ describe('without any webhook of the payout', () => {
   });
 });
 
+test('without any webhook settlement is seen within two syncs', async () => {
+  const intervalMs = 2_000;
+  const other = await startTestEngine({ env: { PROVIDER_SYNC_INTERVAL_MS: String(intervalMs) } });
+  try {
+    const payoutId = newId();
+    await other.control('POST', '/faults', { kind: 'webhookLost', eventType: 'payout.paid', times: 1 });
+    await other.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
+    await openAndFund(other, { payoutId });
+    const { providerPayoutId } = await other.untilStatus(payoutId, 'in_transit');
+    await advancePayout(other, providerPayoutId, 'paid');
+    const paidAtMs = performance.now();
+    await other.untilStatus(payoutId, 'paid');
+    expect(performance.now() - paidAtMs).toBeLessThan(2 * intervalMs);
+  } finally {
+    await other.stop();
+  }
+});
+
 describe('with webhooks', () => {
   test.each(['failed', 'cancelled'])('%s at the provider', async (outcome) => {
     const { payoutId, providerPayoutId } = await inTransit();
@@ -80,24 +104,16 @@ describe('with webhooks', () => {
 
   test('one that says paid while the API does not: believed is the API', async () => {
     const { payoutId, providerPayoutId } = await inTransit();
-    const readings = async (): Promise<number> => {
-      const { data } = await engine.control(
-        'GET',
-        `/journal?limit=1000&endpoint=${encodeURIComponent('GET /api/v1/payouts/{id}')}`,
-      );
-      return data.filter(({ path }: Json) => path.endsWith(providerPayoutId)).length;
-    };
     const data = { id: providerPayoutId, object: 'payout', status: 'paid', externalOrderId: payoutId };
     const { attempt } = await engine.control('POST', '/events/forge', { type: 'payout.paid', data });
     expect(attempt.status).toBe(200);
-    const before = await readings();
-    await untilAnswer(readings, (count) => count >= before + 2, 'two more readings');
+    await untilCaughtUp(engine, payoutId);
     expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe('in_transit');
     await advance(providerPayoutId, 'paid');
     await engine.untilStatus(payoutId, 'paid');
   });
 
-  test('in any number and order, racing with the polls: each payout is settled once', async () => {
+  test('in any number and order, racing with the sync: each payout is settled once', async () => {
     await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.pending', times: 2 });
     await engine.control('POST', '/faults', { kind: 'webhookDoubled', eventType: 'payout.paid', times: 4 });
     const payoutIds = Array.from({ length: 4 }, newId);
@@ -139,13 +155,7 @@ describe('a workflow that is reset to its first task goes on from the store', ()
   test('in transit: it waits for the settlement again, and sends nothing', async () => {
     const { payoutId, providerPayoutId } = await inTransit();
     const runId = await resetToFirstTask(engine, payoutId);
-    await untilAnswer(
-      () => describePayout(engine, payoutId),
-      ({ runId: current, raw }) =>
-        current === runId &&
-        (raw.pendingActivities ?? []).some(({ activityType }) => activityType?.name === 'pollSettlement'),
-      'polling again',
-    );
+    await untilCaughtUp(engine, payoutId);
     expect(await shownHoldReason(engine, payoutId)).toBeUndefined();
     await advance(providerPayoutId, 'paid');
     expect(await untilEnded(payoutId, runId)).toEqual({ payoutId, status: 'paid' });

@@ -2,7 +2,7 @@ import { Client as PostgresClient } from 'pg';
 import { detailsOf, PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
-import type { Json } from '../support/engine-client.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** What QbitPay's API says counts, whatever its events say, and whenever; an end is an end. */
@@ -156,6 +156,27 @@ describe('a discrepancy that only a later reading shows', () => {
     provider.rewrite(undefined);
     await payout.advance('paid');
   });
+});
+
+test('another one under its id, of which no event tells: held, until a person says which one it is', async () => {
+  for (const word of ['pending', 'inTransition', 'paid', 'cancelled'])
+    await strikeEvents('webhookLost', word);
+  const payout = await inTransit();
+  const { providerPayoutId } = await payout.shown();
+  const { destination } = payoutRequest();
+  const another = { amount: 5000, currency: 'CNY', externalOrderId: payout.id, destination };
+  await provider.adjust('CNY', '5025');
+  await payout.endsAs('stuck');
+  const { id } = await provider.call('POST', '/api/v1/payouts', another);
+  await payout.isHeld('DUPLICATE_AT_PROVIDER');
+  await payout.advance('cancelled', id);
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId });
+  // Told once: what is known of the other one by now says nothing more.
+  await payout.isReadAgain();
+  await isStill(payout, 'in_transit');
+  await payout.advance('paid', providerPayoutId);
+  await payout.hasEnded('paid');
+  await provider.adjust('CNY', '-5025');
 });
 
 describe('a word that nobody knows', () => {

@@ -31,6 +31,7 @@ const settings = (resendMaxAmount: string) => ({
   env: {
     UNKNOWN_OUTCOME_WAIT_SECONDS: String(UNKNOWN_OUTCOME_WAIT_SECONDS),
     ABSENCE_CHECKS: String(ABSENCE_CHECKS),
+    PROVIDER_SYNC_INTERVAL_MS: '200',
     RESEND_MAX_AMOUNT: resendMaxAmount,
   },
 });

@@ -9,7 +9,7 @@ import {
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
-import { closeAsOver, closeUnsent, useScenarioThatHolds } from '../support/held-payouts.js';
+import { closeAsOver, closeUnsent, isOrderMovement, useScenarioThatHolds } from '../support/held-payouts.js';
 import { endDepositTime, untilTaken } from '../support/payout-workflows.js';
 import { detailsOf, ORDERS, PAYOUTS, TICKER } from '../support/provider-requests.js';
 import { ALWAYS } from '../support/scenario.js';
@@ -258,8 +258,9 @@ const WAYS_OUT: readonly WayOut[] = [
   way('ORDER_UNCLEAR', 'resolve', 'it is not shown', holdUnshownOrder, async (payout) => {
     const before = await available('CNY');
     const close = { action: 'close' };
+    provider.rewrite(undefined);
     await payout.isRefused('resolve', /has the order as \S+: resume/, close);
-    await payout.hideFromLists((request) => request.includes('type=order'));
+    await payout.hideFromLists(isOrderMovement);
     await payout.isRefused('resolve', /does not show all that the order moved/, close);
     await payout.hideFromLists();
     await closeAsOver(scenario, payout);
@@ -291,7 +292,17 @@ const WAYS_OUT: readonly WayOut[] = [
   }),
   way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', () => held.failed(), retryPayout()),
   way('ATTEMPT_FAILED', 'retry', 'elsewhere', () => held.failed('cancelled'), retryPayout(OTHER_DESTINATION)),
-  way('ATTEMPT_FAILED', 'cancel', 'money available', () => held.failed(), freed('CNY')),
+  way(
+    'ATTEMPT_FAILED',
+    'cancel',
+    'money available',
+    () => held.failed(),
+    async (payout) => {
+      // Its money is back.
+      await payout.isReadAgain();
+      await freed('CNY')(payout);
+    },
+  ),
   way('ATTEMPT_FAILED', 'resolve', 'paid after all', held.failedForNow, adoptPaid),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', held.byOperator, async (payout) => {
     await payout.decide('resume');
@@ -323,6 +334,7 @@ function holdUnshown(outcome: string): () => Promise<ScenarioPayout> {
     held.as('STATUS_NOT_KNOWN', async (payout) => {
       await provider.set({ returns: 'manual' });
       await payout.endsAs(outcome);
+      await payout.hideFromLists();
       await hideSingle('GET /api/v1/payouts/{id}');
     });
 }
@@ -331,6 +343,7 @@ function holdUnshown(outcome: string): () => Promise<ScenarioPayout> {
 function holdUnshownOrder(): Promise<ScenarioPayout> {
   return held.as('ORDER_UNCLEAR', async (payout) => {
     await payout.orderEndsAs('cancelled', '300');
+    await payout.hideFromLists();
     await hideSingle('GET /api/v1/orders/{id}');
   });
 }
@@ -349,6 +362,7 @@ async function closeReturned(payout: ScenarioPayout): Promise<void> {
   const before = await available('CNY');
   const { providerPayoutId } = await payout.shown();
   await untilTaken(scenario.engine, `/payouts/${providerPayoutId}/return`, {}, 'its money back');
+  await payout.isReadAgain();
   await closeAsOver(scenario, payout);
   expect(compareAmounts(await available('CNY'), before)).toBe(1);
 }

@@ -1,55 +1,55 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
-import type { PayoutState } from '../../activities/payout-state.js';
+import { condition } from '@temporalio/workflow';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { isFinalStatus } from '../../src/domain/payout-status.js';
-import { awaitReturn, getPayout, pollSettlement } from '../activity-options.js';
-import { pay } from './pay.js';
+import { getPayout } from '../activity-options.js';
 import { show, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
-/** Reads the payout whenever a webhook hints at a change, and in the background again and again. */
+/**
+ * Posts what QbitPay shows of the payout whenever something of it is news, until its status is another one. An end is
+ * followed until the money that QbitPay took is back.
+ */
 export async function awaitSettlement(run: PayoutRun): Promise<void> {
-  const { providerPayoutId } = run;
-  // Not expected: a payout in transit names its attempt. createPayout sends nothing here, it reads the state again.
-  if (providerPayoutId === null) await pay(run);
-  else await followSettlement(run, providerPayoutId);
-}
-
-/** Until the payout is settled, its status is another one, or its money is on the way back; on hold it is read on. */
-export async function followSettlement(run: PayoutRun, providerPayoutId: string): Promise<void> {
   const { payoutId, status } = run;
-  const { onFailedAttempt, pollIntervalMs, unknownOutcomeWaitSeconds } = run.policy;
-  const subject = { payoutId, providerPayoutId, onFailedAttempt, unknownOutcomeWaitSeconds };
-  const polling = new CancellationScope();
-  let poll: Promise<PayoutState> | undefined;
-  while (run.status === status && !run.isReturnPending) {
-    if (run.unreadEvents > 0) {
-      run.unreadEvents = 0;
-      await syncStatus(run, await untilAnswered(run, () => getPayout(subject)));
-    } else {
-      poll ??= polling.run(() =>
-        untilAnswered(run, () => pollSettlement({ ...subject, pollIntervalMs, holdReason: run.holdReason })),
-      );
-      const polled = await Promise.race([poll, condition(() => run.unreadEvents > 0)]);
-      if (polled !== undefined) {
-        poll = undefined;
-        await syncStatus(run, polled);
-      }
-    }
+  const { onFailedAttempt, unknownOutcomeWaitSeconds } = run.policy;
+  let unclearSinceMs: number | undefined;
+  let isUnshown = false;
+  while (run.status === status && (run.isReturnPending || !isFinalStatus(status))) {
+    // What the ledger lacks for it may come in: of that nobody tells.
+    const isUnclear = isUnshown || run.holdReason === FAILURE_TYPE.DEBIT_EXCEEDS_LEDGER;
+    unclearSinceMs = isUnclear ? (unclearSinceMs ?? Date.now()) : undefined;
+    await untilNews(run, unclearSinceMs);
+    const state = await untilAnswered(run, () =>
+      getPayout({ payoutId, onFailedAttempt, unknownOutcomeWaitSeconds }),
+    );
+    isUnshown = state.next !== undefined;
+    syncStatus(run, state);
   }
-  // The poll of a payout that has ended sees that for itself.
-  if (isFinalStatus(run.status)) return;
-  polling.cancel();
-  await poll?.catch(() => undefined);
 }
 
-/** A payout that has ended, or is held, goes on until the money that QbitPay took is back, and available. */
+/** The first look at what is not shown as it should be comes so soon. */
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * Waits for a hint of the sync or of a webhook. What QbitPay does not show as it should is looked at again after as long
+ * as that has lasted, and at least as often as the wait for it is long.
+ */
+export async function untilNews(run: PayoutRun, unclearSinceMs?: number): Promise<void> {
+  const isTold = (): boolean => run.unreadEvents > 0;
+  if (unclearSinceMs === undefined) await condition(isTold);
+  else {
+    const longestMs = run.policy.unknownOutcomeWaitSeconds * 1_000;
+    const pauseMs = Math.max(LOOK_AGAIN_MS, Math.min(Date.now() - unclearSinceMs, longestMs));
+    await condition(isTold, pauseMs, { summary: 'QbitPay does not show it as it should' });
+  }
+  run.unreadEvents = 0;
+}
+
+/** A payout that has ended, and whose money is on its way back, goes on until it is there, and available. */
 export async function awaitReturnedMoney(run: PayoutRun): Promise<void> {
-  const { payoutId, providerPayoutId } = run;
-  if (!run.isReturnPending || run.claim === 'superseded' || providerPayoutId === null) return;
-  const { pollIntervalMs } = run.policy;
+  if (!run.isReturnPending || run.claim === 'superseded') return;
   run.waitsFor = 'its money is on the way back from QbitPay, and available when it is there';
   show(run);
-  const state = await untilAnswered(run, () => awaitReturn({ payoutId, providerPayoutId, pollIntervalMs }));
-  await syncStatus(run, state);
+  await awaitSettlement(run);
   run.waitsFor = 'its money is back, in the available balance';
   show(run);
 }

@@ -27,8 +27,10 @@ export async function claim(run: PayoutRun): Promise<void> {
       Object.assign(run, { request, policy, deposit });
       run.claim = claimed.kind;
       const isAwaited = status === PAYOUT_STATUS.AWAITING_DEPOSIT && deposit !== null;
-      await syncStatus(run, claimed, isAwaited ? describeDeposit(deposit) : undefined);
+      syncStatus(run, claimed, isAwaited ? describeDeposit(deposit) : undefined);
       if (missing !== null) noteDeposit(run, missing);
+      // Of what QbitPay has, another run may have been told.
+      if (claimed.providerPayoutId !== null) run.unreadEvents += 1;
     }
   }
 }

@@ -36,7 +36,7 @@ export async function closePayout(
   if (!result.ok && to === PAYOUT_STATUS.CANCELLED) return result;
   // The provider's own words stay in the store: they may name the recipient.
   const shown = failure === undefined ? detail : `${detail}: ${FAILURES[failure.type].meaning}`;
-  await syncStatus(run, result, result.ok ? shown : undefined);
+  syncStatus(run, result, result.ok ? shown : undefined);
   return result;
 }
 

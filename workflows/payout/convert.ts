@@ -2,9 +2,11 @@ import { sleep } from '@temporalio/workflow';
 import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import { backoffMs } from '../../src/domain/policy.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
+import type { OrderAwaited } from '../../activities/payouts/order-reading.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { holdPayout, placeOrder, pollOrder } from '../activity-options.js';
+import { getOrder, holdPayout, placeOrder } from '../activity-options.js';
+import { untilNews } from './await-settlement.js';
 import { takePrice } from './open.js';
 import { pay, settleRequest } from './pay.js';
 import { show, showStatus, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
@@ -29,7 +31,7 @@ async function convert(run: PayoutRun): Promise<void> {
       case 'pay':
         return pay(run);
       case 'awaitOrder':
-        return awaitOrder(run);
+        return awaitOrder(run, next);
       case 'priceUnusable':
       case 'priceMoved': {
         withoutPriceSinceMs ??= Date.now();
@@ -59,7 +61,7 @@ async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMov
   const { payoutId } = run;
   const reason = why === 'priceMoved' ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
   const detail = 'not converted within the time for it';
-  await syncStatus(run, await holdPayout({ payoutId, reason, detail }));
+  syncStatus(run, await holdPayout({ payoutId, reason, detail }));
 }
 
 /** A price lives for 30 s: looking less often than that would miss the better ones. */
@@ -80,13 +82,19 @@ async function waitForPrice(
   });
 }
 
-async function awaitOrder(run: PayoutRun): Promise<void> {
+/** Until the order has come to its end, and what it moved is known. */
+async function awaitOrder(run: PayoutRun, { unclear }: OrderAwaited): Promise<void> {
   showStatus(run, PAYOUT_STATUS.CONVERTING, 'the order is placed; waiting until it is filled');
   const { payoutId } = run;
-  const { pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps } = run.policy;
-  const state = await untilAnswered(run, () =>
-    pollOrder({ payoutId, pollIntervalMs, unknownOutcomeWaitSeconds, maxSlippageBps }),
-  );
-  if (state.next?.kind === 'pay') await pay(run);
-  else await syncStatus(run, state);
+  const { unknownOutcomeWaitSeconds, maxSlippageBps } = run.policy;
+  let unclearSinceMs = unclear && Date.now();
+  for (;;) {
+    await untilNews(run, unclearSinceMs);
+    const state = await untilAnswered(run, () =>
+      getOrder({ payoutId, unknownOutcomeWaitSeconds, maxSlippageBps }),
+    );
+    if (state.next === undefined) return syncStatus(run, state);
+    if (state.next.kind === 'pay') return pay(run);
+    unclearSinceMs = state.next.unclear && (unclearSinceMs ?? Date.now());
+  }
 }

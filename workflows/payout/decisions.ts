@@ -138,7 +138,7 @@ async function decide(
   // What was decided before was taken over then, except where its answer was lost or the workflow was reset.
   const isNews = result.ok && !result.isRepetition;
   if (isNews || isElsewhere(run, result)) {
-    await syncStatus(run, result);
+    syncStatus(run, result);
     run.step.cancel();
   }
   if (!result.ok) throw decisionRefused(result.message);

@@ -1,4 +1,4 @@
-import { sleep } from '@temporalio/workflow';
+import { condition, sleep } from '@temporalio/workflow';
 import type { PayoutState } from '../../activities/payout-state.js';
 import type { RequestNext } from '../../activities/payouts/send-guarded.js';
 import { backoffMs } from '../../src/domain/policy.js';
@@ -40,7 +40,7 @@ export async function settleRequest(
     return run.claim === 'claimed' && UNSENT_STATUSES.includes(run.status);
   }
   if (!UNSENT_STATUSES.includes(state.status)) {
-    await syncStatus(run, state);
+    syncStatus(run, state);
     return false;
   }
   switch (next.kind) {
@@ -51,19 +51,35 @@ export async function settleRequest(
       await waitBecauseOf(run, next.reason, attempt, next.afterMs);
       return true;
     case 'resolveOutcome':
-      await syncStatus(run, await resolveRequest(run, attempt));
+      syncStatus(run, await resolveRequest(run, attempt));
       return UNSENT_STATUSES.includes(run.status);
   }
 }
 
 /** Finds out what became of a request; the step then asks the store again. */
 async function resolveRequest(run: PayoutRun, attempt: number): Promise<PayoutState> {
-  const { payoutId } = run;
-  const { unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs, retryInitialMs, retryMaxMs } = run.policy;
+  const { retryInitialMs, retryMaxMs } = run.policy;
   showWaiting(run, FAILURE_TYPE.OUTCOME_LOOKED_UP);
   // Its sender may live, and keep it: the step must not come back at once again and again.
   if (attempt > 1) await sleep(backoffMs(attempt, retryInitialMs, retryMaxMs, Math.random()));
-  return untilAnswered(run, () =>
-    resolveOutcome({ payoutId, unknownOutcomeWaitSeconds, absenceChecks, pollIntervalMs }),
-  );
+  return untilResolved(run);
+}
+
+/** The sync searches QbitPay's lists; what it finds, or that it found nothing, is told by a signal. */
+export async function untilResolved(run: PayoutRun, isHeld = false): Promise<PayoutState> {
+  const { payoutId } = run;
+  const { unknownOutcomeWaitSeconds, absenceChecks } = run.policy;
+  const input = { payoutId, unknownOutcomeWaitSeconds, absenceChecks, isHeld };
+  for (;;) {
+    run.unreadEvents = 0;
+    const { next, ...state } = await untilAnswered(run, () => resolveOutcome(input));
+    const isHeldOtherwise = isHeld && state.holdReason !== run.holdReason;
+    if (next === undefined || isHeldOtherwise) {
+      // QbitPay may have shown more of it than that it is there.
+      run.unreadEvents += 1;
+      return state;
+    }
+    if (next.reason !== null) showWaiting(run, next.reason);
+    await condition(() => run.unreadEvents > 0);
+  }
 }

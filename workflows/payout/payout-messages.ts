@@ -15,14 +15,6 @@ export interface PayoutWorkflowInput {
   readonly maker?: string;
   /** What is left out has its default. */
   readonly policy?: Partial<PayoutPolicy>;
-  /** What the run before this one had not read yet, where its history became too long. */
-  readonly unread?: UnreadHints;
-}
-
-/** How many signals came that no reading has answered yet. */
-export interface UnreadHints {
-  readonly events: number;
-  readonly releases: number;
 }
 
 export interface PayoutWorkflowResult {
@@ -37,7 +29,7 @@ export const depositAllocated = defineSignal('depositAllocated');
 /** Money became available, and this payout is the next that waits for it: a reason to look, never evidence. */
 export const balanceReleased = defineSignal('balanceReleased');
 
-/** Something changed at the provider: a reason to read, never evidence. */
+/** Something changed at QbitPay: a reason to read, never evidence. */
 export const payoutEvent = defineSignal('payoutEvent');
 
 /** The store says something else of the payout than its workflow shows: a reason to look there. */

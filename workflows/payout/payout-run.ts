@@ -17,7 +17,6 @@ import { backoffMs, DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/d
 import { awaitProvider } from '../activity-options.js';
 import { failureTypeOf, refusal, retryAfterMsOf } from '../failures.js';
 import { createPublisher } from '../visibility.js';
-import { wakeWaiting } from '../wake-up.js';
 import type { PayoutWorkflowInput, PayoutWorkflowResult } from './payout-messages.js';
 
 /** What one payout's workflow knows: facts that messages brought, and what the store last answered. */
@@ -49,7 +48,7 @@ export interface PayoutRun {
   providerPayoutId: string | null;
   /** The provider payout failed or was cancelled, and its money is not back yet. */
   isReturnPending: boolean;
-  /** Hints of webhooks that no reading has answered yet. */
+  /** Hints of the sync, and of webhooks, that no reading has answered yet. */
   unreadEvents: number;
   /** Signals that money became available which no look has answered yet. */
   unreadReleases: number;
@@ -57,7 +56,7 @@ export interface PayoutRun {
 
 /** @throws ApplicationFailure INVALID_REQUEST when the input cannot even be shown */
 export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
-  const { maker = 'unknown', policy = {}, unread } = input;
+  const { maker = 'unknown', policy = {} } = input;
   const request = input.request ?? null;
   return {
     payoutId: readPayoutId(request, workflowInfo().workflowId),
@@ -80,8 +79,8 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     depositAllocated: false,
     providerPayoutId: null,
     isReturnPending: false,
-    unreadEvents: unread?.events ?? 0,
-    unreadReleases: unread?.releases ?? 0,
+    unreadEvents: 0,
+    unreadReleases: 0,
   };
 }
 
@@ -109,18 +108,13 @@ const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
   rejected: 'it cannot be carried out as asked',
 };
 
-/** Takes over what the store says, shows it, and tells the payouts whose turn it may be now. */
-export async function syncStatus(
-  run: PayoutRun,
-  state: PayoutState<unknown>,
-  waitsFor?: string,
-): Promise<void> {
+/** Takes over what the store says, and shows it. */
+export function syncStatus(run: PayoutRun, state: PayoutState<unknown>, waitsFor?: string): void {
   run.providerPayoutId = state.providerPayoutId;
   run.isReturnPending = state.isReturnPending;
   // Of one that is not held the workflow itself knows what it waits for.
   const isHeld = state.status === PAYOUT_STATUS.HELD;
   showStatus(run, state.status, waitsFor, isHeld ? state.holdReason : null);
-  await wakeWaiting(state.wake);
 }
 
 /**
@@ -189,11 +183,10 @@ export function isHistoryLong(): boolean {
   return workflowInfo().continueAsNewSuggested && allHandlersFinished();
 }
 
-/** Goes on in a new run, with a history of its own, where it is time for that: all else that it has to know is in the store. */
-export async function continueIfLong(run: PayoutRun): Promise<void> {
+/** Goes on in a new run, with a history of its own, where it is time for that: all that it has to know is in the store. */
+export async function continueIfLong(): Promise<void> {
   if (!isHistoryLong()) return;
-  const unread = { events: run.unreadEvents, releases: run.unreadReleases };
-  await continueAsNew<(input: PayoutWorkflowInput) => Promise<PayoutWorkflowResult>>({ unread });
+  await continueAsNew<(input: PayoutWorkflowInput) => Promise<PayoutWorkflowResult>>({});
 }
 
 /**
@@ -202,7 +195,7 @@ export async function continueIfLong(run: PayoutRun): Promise<void> {
  */
 export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    await continueIfLong(run);
+    await continueIfLong();
     try {
       const answer = await call();
       showWaiting(run, null);

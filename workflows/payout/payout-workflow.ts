@@ -95,7 +95,7 @@ async function runSteps(run: PayoutRun): Promise<void> {
   try {
     await run.scope.run(async () => {
       for (let step = nextStep(run); step !== undefined; step = nextStep(run)) {
-        await continueIfLong(run);
+        await continueIfLong();
         await runStep(run, step);
       }
     });
@@ -116,6 +116,8 @@ async function runStep(run: PayoutRun, step: Step): Promise<void> {
     await scope.run(() => step(run));
   } catch (error) {
     if (!isCancellation(error) || run.scope.consideredCancelled) throw error;
+    // What it was about to read.
+    run.unreadEvents += 1;
   }
 }
 

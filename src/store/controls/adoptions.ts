@@ -2,7 +2,7 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
 import type { StoreTransaction } from '../database.js';
-import { bookFailureReversed, releaseFunds } from '../ledger/bookings.js';
+import { bookFailureReversed } from '../ledger/bookings.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
@@ -11,6 +11,7 @@ import {
   transitionPayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
+import { freeFunds } from '../payouts/reservations.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import {
   findKnown,
@@ -118,7 +119,7 @@ async function settleAfterAll(
   const booked = await bookDebit(trx, row, attempt, payout);
   if (!booked.ok) return booked;
   await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });
-  await releaseFunds(trx, row.payout_id);
+  await freeFunds(trx, row);
   await noteStatus(trx, attempt, payout.status);
   return DONE;
 }

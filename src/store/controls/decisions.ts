@@ -9,7 +9,7 @@ import {
 } from '../../domain/failure-type.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { releaseFunds } from '../ledger/bookings.js';
+import { waitAnew } from '../mirror/provider-objects.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord } from '../payouts/payout-reading.js';
@@ -19,7 +19,8 @@ import {
   transitionPayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
-import { forgetUnshown, readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
+import { freeFunds } from '../payouts/reservations.js';
+import { readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
 import { writeExecution } from '../requests/orders.js';
 import {
@@ -76,7 +77,7 @@ async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutc
 /** The payout goes on with what it was doing. */
 async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
   return decide(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
-    await forgetUnshown(trx, row.payout_id);
+    await waitAnew(trx, row.payout_id);
     await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
   });
@@ -154,7 +155,7 @@ async function closeAs(trx: StoreTransaction, row: PayoutRow, decision: Decision
     detail: `closed by ${wordsOf(decision)}`,
     failure: { type, message: FAILURES[type].meaning },
   });
-  await releaseFunds(trx, row.payout_id);
+  await freeFunds(trx, row);
   return DONE;
 }
 

@@ -14,7 +14,7 @@ import {
   transitionPayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
-import { findWaitingForBalance } from '../payouts/reservations.js';
+import { hintWaiting } from '../payouts/reservations.js';
 import type { DepositRecord } from './deposit-reading.js';
 import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
 
@@ -219,11 +219,6 @@ export async function writeAllocations(
     parts,
   }));
   await bookAllocations(trx, allocations, actor);
-}
-
-/** Money became available: the payouts that are next to be served look whether it is enough for them. */
-export async function hintWaiting(trx: StoreTransaction, currencies: readonly string[]): Promise<void> {
-  await hintPayouts(trx, await findWaitingForBalance(trx, currencies), 'balanceReleased');
 }
 
 async function leaveUnallocated(

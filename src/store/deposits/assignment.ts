@@ -9,11 +9,11 @@ import { FUNDING } from '../../domain/payout-request.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { missingDeposit } from '../payouts/funding.js';
 import { lockPayout, lockPayouts } from '../payouts/payout-transitions.js';
+import { hintWaiting } from '../payouts/reservations.js';
 import { DEPOSIT_STATUS, type DepositRow, type PayoutRow } from '../schema.js';
 import {
   canStillBeFunded,
   give,
-  hintWaiting,
   lockDeposits,
   writeAllocations,
   type Decision,

@@ -189,11 +189,15 @@ create table provider_requests (
   first_sent_at timestamptz,
   last_sent_at timestamptz,
   absence_checks integer not null default 0,
+  -- From when on a reading of all of the list counts, and how many prove that the request never arrived.
+  absence_from timestamptz,
+  absence_wanted integer,
   resend_by text,
   resends integer not null default 0,
   updated_at timestamptz not null default clock_timestamp(),
   -- The row that the compare-and-set of a sending finds: there is never a second one to send by.
   primary key (operation, external_order_id));
+create index provider_requests_unknown on provider_requests (operation, absence_from) where state = 'unknown';
 create index provider_requests_by_payout on provider_requests (payout_id);
 
 create table provider_orders (
@@ -207,8 +211,6 @@ create table provider_orders (
   quote_amount numeric not null,
   fee numeric not null,
   status text not null,
-  unclear_since timestamptz,
-  missing_since timestamptz,
   recorded_at timestamptz not null default clock_timestamp(),
   read_at timestamptz not null default clock_timestamp());
 create index provider_orders_by_payout on provider_orders (payout_id);
@@ -227,7 +229,6 @@ create table provider_payouts (
   adjustments integer not null default 0,
   returned_amount numeric,
   returned_at timestamptz,
-  missing_since timestamptz,
   recorded_at timestamptz not null default clock_timestamp(),
   read_at timestamptz not null default clock_timestamp());
 create index provider_payouts_by_payout on provider_payouts (payout_id);
@@ -246,6 +247,8 @@ create table provider_sync (
   began_at timestamptz,
   completed_at timestamptz,
   clock_skew_ms integer,
+  -- When the last one began that has ended, complete or not.
+  tried_at timestamptz,
   problem text,
   -- What QbitPay showed until then is the opening balance.
   opened_at timestamptz);
@@ -279,6 +282,10 @@ create table provider_objects (
   booking_problem text,
   -- It will change again, as far as is known.
   is_open boolean not null,
+  -- When its payout was resumed, which waits for it anew.
+  awaited_since timestamptz,
+  -- It is of a payout of ours, whose workflow has not looked at it as it is now.
+  is_unread boolean not null default false,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
   read_at timestamptz not null,
@@ -306,7 +313,8 @@ create table workflow_hints (
   payout_id text not null references payouts,
   signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased')),
   hint_no bigint generated always as identity,
-  hinted_at timestamptz not null default clock_timestamp(),
+  -- The workflow has the signal, and has not read what it is about.
+  delivered_at timestamptz,
   primary key (payout_id, signal));
 create index workflow_hints_by_age on workflow_hints (hint_no);
 
@@ -449,6 +457,5 @@ create table webhook_inbox (
   handled_at timestamptz);
 -- Most events are handled soon: what is looked for among the rest must not read them all.
 create index webhook_inbox_due on webhook_inbox (next_dispatch_at) where state = 'pending';
-create index webhook_inbox_by_object on webhook_inbox (provider_object_id) where state = 'pending';
 create index webhook_inbox_by_payout on webhook_inbox (payout_id) where state = 'pending';
 `;

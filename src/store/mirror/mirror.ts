@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { inSnapshot, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import {
   bookAgain,
   bookCoveredDeposit,
@@ -9,15 +9,22 @@ import {
 } from '../deposits/deposit-intake.js';
 import { findNoticeMatches, learnFromNotice } from '../deposits/deposit-notices.js';
 import { recordBalanceReading, type ProviderBalances } from '../ledger/provider-account.js';
-import { OBJECT_KIND, type ObjectKind } from '../schema.js';
+import { hintWaiting } from '../payouts/reservations.js';
+import { OBJECT_KIND, type HintSignal, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
+import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } from './absence.js';
 import {
   countObjects,
+  findObject,
   findStaleOpen,
+  findTransactionsOf,
+  findUnreadPayouts,
   hasObjects,
   hintOwners,
   listProblems,
+  markRead,
   recordMissing,
+  recordUnreadable,
   recordObjects,
   type ObservedObject,
   type ObjectNews,
@@ -39,7 +46,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
-import { forgetHint, readHints } from './workflow-hints.js';
+import { forgetHint, hintPayouts, noteDelivered, readHints, takeHint } from './workflow-hints.js';
 
 /** What QbitPay showed last, and how far its readers have come. */
 export function createMirror(db: StoreDatabase, sessions: Pool) {
@@ -53,6 +60,22 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     readLists: readLists.bind(null, db),
     readSync: readSync.bind(null, db),
     readStatus: readStatus.bind(null, db),
+    findObject: findObject.bind(null, db),
+    findByExternalId: findByExternalId.bind(null, db),
+    findUnnamed: findUnnamed.bind(null, db),
+    findSearchedSince: findSearchedSince.bind(null, db),
+    findTransactionsOf: findTransactionsOf.bind(null, db),
+    findUnreadPayouts: findUnreadPayouts.bind(null, db),
+    markRead: markRead.bind(null, db),
+    /** What somebody read who deals with it himself: of two readings the one that began later stays. */
+    recordReading: (object: ObservedObject, readAt: Date): Promise<void> =>
+      inTransaction(db, async (trx) => {
+        await recordObjects(trx, [object], readAt);
+        await markRead(trx, object, readAt);
+      }),
+    recordMissing: recordMissing.bind(null, db),
+    hintPayout: (payoutId: string, signal: HintSignal): Promise<void> =>
+      inTransaction(db, (trx) => hintPayouts(trx, [payoutId], signal)),
     findStaleOpen: findStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
@@ -60,6 +83,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     listen: listen.bind(null, sessions),
     readHints: readHints.bind(null, db),
     forgetHint: forgetHint.bind(null, db),
+    noteDelivered: noteDelivered.bind(null, db),
+    takeHint: takeHint.bind(null, db),
     countRequests: countRequests.bind(null, db),
   };
 }
@@ -100,17 +125,20 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
       write(async (trx) => {
         const { objects, readAt, list } = page;
         const news = await recordObjects(trx, objects, readAt);
-        const changed = objects.filter((_object, index) => news[index]?.isChanged);
-        await hintOwners(trx, changed);
-        if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, idsOf(changed));
+        const changed = news.filter(({ isChanged }) => isChanged).map(({ providerId }) => providerId);
+        await hintOwners(trx, kind, changed);
+        if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, changed);
         if (list !== undefined) await noteList(trx, kind, list);
         return news;
       }),
+    /** QbitPay has it, as far as is known, and it cannot be read: it is tried again with every sync. */
+    recordUnreadable: (kind: ObjectKind, providerId: string, readAt: Date): Promise<void> =>
+      write((trx) => recordUnreadable(trx, kind, providerId, readAt)),
     /** QbitPay, asked for it by its id, does not show it. */
     recordMissing: (kind: ObjectKind, providerId: string, readAt: Date): Promise<void> =>
       write(async (trx) => {
         const isNews = await recordMissing(trx, kind, providerId, readAt);
-        if (isNews) await hintOwners(trx, [{ providerId, externalOrderId: null, source: null }]);
+        if (isNews) await hintOwners(trx, kind, [providerId]);
       }),
     /** Tries again what could not be booked, and takes over the notices whose deposit is there. */
     settleDeposits: async (): Promise<void> => {
@@ -125,13 +153,23 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
       balances: Parameters<typeof recordBalanceReading>[1],
       claims: ProviderBalances,
     ): Promise<void> => {
-      await write((trx) => recordBalanceReading(trx, balances));
+      await write(async (trx) => {
+        await recordBalanceReading(trx, balances);
+        // Whatever made it available: nobody waits for longer than to the next sync.
+        await hintWaiting(
+          trx,
+          balances.map(({ currency }) => currency),
+        );
+      });
       for (const { currency, available: amount } of balances) {
         const claimed = claims.get(currency);
         if (claimed === undefined) continue;
         while (await write((trx) => bookCoveredDeposit(trx, { currency, amount }, claimed)));
       }
     },
+    /** The list was read to before these requests were sent, and this sync began after the wait for their outcome. */
+    noteAbsenceChecks: (kind: ObjectKind, beganAt: Date): Promise<void> =>
+      write((trx) => noteAbsenceChecks(trx, kind, beganAt)),
     noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
       write((trx) => noteList(trx, kind, changes)),
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
@@ -148,8 +186,6 @@ export interface PageReading {
   readonly readAt: Date;
   readonly list?: Partial<Omit<ListState, 'kind'>>;
 }
-
-const idsOf = (objects: readonly ObservedObject[]): string[] => objects.map(({ providerId }) => providerId);
 
 /** Calls back for each notification, as long as its session lives. Answers how to stop it. */
 async function listen(sessions: Pool, onNotice: (channel: string) => void): Promise<() => void> {

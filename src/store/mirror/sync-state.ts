@@ -148,6 +148,7 @@ export async function endSync(trx: StoreTransaction, end: SyncEnd): Promise<void
     .updateTable('provider_sync')
     .set((eb) => ({
       problem,
+      tried_at: beganAt,
       clock_skew_ms: clockSkewMs === null ? null : Math.round(clockSkewMs),
       ...(problem === null ? { began_at: beganAt, completed_at: NOW, sync_no: eb('sync_no', '+', '1') } : {}),
     }))
@@ -160,6 +161,7 @@ export interface SyncState {
   readonly beganAt: Date | null;
   readonly completedAt: Date | null;
   readonly clockSkewMs: number | null;
+  readonly triedAt: Date | null;
   readonly problem: string | null;
 }
 
@@ -172,6 +174,7 @@ export async function readSync(db: StoreDatabase): Promise<SyncState> {
       'began_at as beganAt',
       'completed_at as completedAt',
       'clock_skew_ms as clockSkewMs',
+      'tried_at as triedAt',
       'problem',
     ])
     .executeTakeFirstOrThrow();

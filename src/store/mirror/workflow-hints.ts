@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { HintSignal } from '../schema.js';
 
 /**
  * Signals to the workflows of payouts: each says that something stands in the store that the workflow has not seen. A hint
  * is written with what it is about, and stays until Temporal took the signal: a crash between the two loses none. Of each
- * signal a payout has one at most, however much happens to it.
+ * signal a payout has one at most, however much happens to it. Whoever reads what it is about takes it away: before that
+ * it is not sent again.
  */
 
 export async function hintPayouts(
@@ -38,8 +39,32 @@ export async function readHints(db: StoreDatabase, limit: number): Promise<reado
   return db
     .selectFrom('workflow_hints')
     .select(['payout_id as payoutId', 'signal', 'hint_no as hintNo'])
+    .where('delivered_at', 'is', null)
     .orderBy('hint_no')
     .limit(limit)
+    .execute();
+}
+
+/** The run that has it will read what this is about: whatever happens before it does, it is told. */
+export async function noteDelivered(db: StoreDatabase, { hintNo }: WorkflowHint): Promise<void> {
+  await db.updateTable('workflow_hints').set({ delivered_at: NOW }).where('hint_no', '=', hintNo).execute();
+}
+
+/** Another run carries the payout by now: what the one before was told and has not read, this one has to be told. */
+export async function tellAnew(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await trx
+    .updateTable('workflow_hints')
+    .set({ delivered_at: null })
+    .where('payout_id', '=', payoutId)
+    .execute();
+}
+
+/** Called before what the signal is about is read: what happens from now on is a hint of its own. */
+export async function takeHint(db: StoreDatabase, payoutId: string, signal: HintSignal): Promise<void> {
+  await db
+    .deleteFrom('workflow_hints')
+    .where('payout_id', '=', payoutId)
+    .where('signal', '=', signal)
     .execute();
 }
 

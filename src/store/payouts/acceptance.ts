@@ -9,6 +9,7 @@ import {
 import { isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { PayoutPolicy } from '../../domain/policy.js';
 import { inTransaction, type StoreDatabase } from '../database.js';
+import { tellAnew } from '../mirror/workflow-hints.js';
 import { missingDeposit, toInstructions } from './funding.js';
 import { readPayoutState, type StoredPayoutState } from './payout-state.js';
 import { addTimelineEntry, isCarriedBy, lockPayout } from './payout-transitions.js';
@@ -98,6 +99,7 @@ export async function claim(
       .set({ run_ids: sql<string[]>`array_append(run_ids, ${runId})` })
       .where('payout_id', '=', payoutId)
       .execute();
+    await tellAnew(trx, payoutId);
     return toClaimed(row, state, true);
   });
 }

@@ -12,13 +12,12 @@ import type { DepositInstructions } from '../../domain/payout-request.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { releaseFunds } from '../ledger/bookings.js';
 import { lockLedger } from '../ledger/journal.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
-import { refuse, type Refusal } from '../outcome.js';
+import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
 import { lockExistingPayout, selectPayout, transitionPayout } from './payout-transitions.js';
-import { findWaitingForBalance, reserve } from './reservations.js';
+import { freeFunds, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
 
 /** Opens payouts, and closes them before their money has left. Allocation locks the same row. */
@@ -160,17 +159,14 @@ export interface FundingClosing {
   readonly failure?: Failure;
 }
 
-/** `wake`: payouts that wait for the available balance, which may have got what this one had. */
-export type CloseOutcome = { readonly ok: true; readonly wake: readonly string[] } | Refusal;
-
 /**
  * Ends a payout before its money has left; what it has becomes available. Locks the row that allocation locks, so that
  * a deposit is either in before the end or late. Repeating it answers with what the store has.
  */
-export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<CloseOutcome> {
+export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<Outcome> {
   return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, closing.payoutId);
-    if (row.status === closing.to) return closed(trx, row);
+    if (row.status === closing.to) return DONE;
     if (isFinalStatus(row.status)) return refuse(`it has ended as ${row.status}`);
     const atProvider = await whyAtProvider(trx, row.payout_id);
     if (!canTransition(row.status, closing.to)) return refuse(atProvider ?? `it is ${row.status}`);
@@ -179,13 +175,9 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
     }
     if (atProvider !== undefined) return refuse(atProvider);
     await transitionPayout(trx, row, closing.to, closing);
-    await releaseFunds(trx, row.payout_id);
-    return closed(trx, row);
+    await freeFunds(trx, row);
+    return DONE;
   });
-}
-
-async function closed(trx: StoreTransaction, row: PayoutRow): Promise<CloseOutcome> {
-  return { ok: true, wake: await findWaitingForBalance(trx, [row.funding_currency, row.currency]) };
 }
 
 /** A part of the deposit is there: an end would take it from its payout. */

@@ -12,6 +12,7 @@ import {
   type PayoutStatus,
 } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { hintPayouts } from '../mirror/workflow-hints.js';
 import type { PayoutRow, StoreSchema } from '../schema.js';
 
 /** An expected amount cannot be given to another payout for this long after its own has closed. */
@@ -34,9 +35,9 @@ export async function lockPayout(trx: StoreTransaction, payoutId: string): Promi
   return selectPayout(trx, payoutId).forNoKeyUpdate().executeTakeFirst();
 }
 
-/** Locks several, for who will need them all: in one order, or two transactions could wait for each other. */
+/** For who will need them all, or after the ledger: in one order, or two transactions could wait for each other. */
 export async function lockPayouts(trx: StoreTransaction, payoutIds: readonly string[]): Promise<void> {
-  if (payoutIds.length < 2) return;
+  if (payoutIds.length === 0) return;
   await sql`select from payouts where payout_id = any(${[...payoutIds]}::text[])
     order by payout_id collate "C" for no key update`.execute(trx);
 }
@@ -180,6 +181,8 @@ export async function changeHold(
   }
   await updatePayout(trx, row.payout_id, { hold_reason: holdReason });
   await addTimelineEntry(trx, row.payout_id, row.status, detail);
+  // Whoever wrote it may not be the workflow that waits for a person.
+  await hintPayouts(trx, [row.payout_id], 'payoutEvent');
   return true;
 }
 

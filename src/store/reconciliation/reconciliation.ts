@@ -216,24 +216,6 @@ async function recordOutsideActivity(
   }
 }
 
-/** Attempts whose money is on its way back, and whose workflow may be gone. */
-async function findReturnPending(
-  db: StoreDatabase,
-): Promise<readonly { readonly payoutId: string; readonly providerPayoutId: string }[]> {
-  const rows = await db
-    .selectFrom('provider_payouts')
-    .innerJoin('ledger_entries', (join) =>
-      join
-        .onRef('ledger_entries.cause_id', '=', 'provider_payouts.external_order_id')
-        .on('ledger_entries.cause', '=', ENTRY_CAUSE.PAYOUT_FAILURE),
-    )
-    .select(['provider_payouts.payout_id', 'provider_payout_id'])
-    .where('provider_payouts.status', 'in', FAILED_OR_CANCELLED)
-    .where('returned_at', 'is', null)
-    .execute();
-  return rows.map((row) => ({ payoutId: row.payout_id, providerPayoutId: row.provider_payout_id }));
-}
-
 /** Answers with the id that the report is read by. */
 async function storeReport(db: StoreDatabase, report: ReconciliationReport): Promise<string> {
   const row = await db
@@ -256,7 +238,6 @@ async function readReport(db: StoreDatabase, reportId: string): Promise<Reconcil
 export function createReconciliation(db: StoreDatabase) {
   return {
     readStoreSnapshot: readStoreSnapshot.bind(null, db),
-    findReturnPending: findReturnPending.bind(null, db),
     recordOutsideActivity: recordOutsideActivity.bind(null, db),
     storeReport: storeReport.bind(null, db),
     readReport: readReport.bind(null, db),

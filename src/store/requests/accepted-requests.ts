@@ -152,31 +152,6 @@ export async function findKnown(
   return rows;
 }
 
-/**
- * Notes that QbitPay does not show an object that it had accepted (`missing_since`), or what an order moved that has
- * ended (`unclear_since`); answers for how long that is so, in milliseconds.
- */
-export async function noteUnshown(
-  db: StoreDatabase,
-  { operation, externalOrderId }: ProviderRequestId,
-  column: 'missing_since' | 'unclear_since',
-): Promise<number> {
-  const since = sql.ref(column);
-  const { rows } = await sql<{ for_ms: number }>`
-    update ${sql.table(REQUEST_KIND[operation].table)} set ${since} = coalesce(${since}, clock_timestamp())
-    where external_order_id = ${externalOrderId}
-    returning (extract(epoch from clock_timestamp() - ${since}) * 1000)::float8 as for_ms`.execute(db);
-  if (rows[0] === undefined) throw new Error(`no ${operation} ${externalOrderId} was accepted`);
-  return rows[0].for_ms;
-}
-
-/** A payout that is resumed waits anew for its order, or itself, to be shown, and for what the order moved. */
-export async function forgetUnshown(trx: StoreTransaction, payoutId: string): Promise<void> {
-  const unshown = sql`missing_since = null where payout_id = ${payoutId}`;
-  await sql`update provider_orders set unclear_since = null, ${unshown}`.execute(trx);
-  await sql`update provider_payouts set ${unshown}`.execute(trx);
-}
-
 /** How far what QbitPay accepted under this request is. */
 export function readEnd(
   trx: StoreTransaction,

@@ -98,7 +98,6 @@ async function writeOrder(
     quote_amount: order.quoteAmount,
     fee: order.fee,
     status: order.status,
-    missing_since: null,
     read_at: NOW,
   };
   const id = { external_order_id: order.externalOrderId, provider_order_id: order.providerOrderId };
@@ -152,17 +151,4 @@ async function flagWorsePrice(trx: StoreTransaction, row: PayoutRow, order: Orde
   if (!isNamedWorse && compareAmounts(quoteAmount, due) >= 0) return;
   const detail = `QbitPay sold ${amount} ${base} for ${quoteAmount} ${quote}, at ${asked.price} as quoted it is ${due}`;
   await addFlag(trx, row, FAILURE_TYPE.PRICE_DIFFERS, detail);
-}
-
-/** Those of these orders of QbitPay's that belong to a payout. */
-export async function knownOrderIds(
-  db: StoreDatabase,
-  providerOrderIds: readonly string[],
-): Promise<readonly string[]> {
-  const rows = await db
-    .selectFrom('provider_orders')
-    .select('provider_order_id')
-    .where('provider_order_id', 'in', ['', ...providerOrderIds])
-    .execute();
-  return rows.map((row) => row.provider_order_id);
 }

@@ -32,7 +32,7 @@ export function toPayoutObject(payout: ProviderPayoutRecord): ProviderObject {
       const known = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
       if (known === undefined) return bookAccepted(trx, row, await insertAttempt(trx, row, payout), payout);
       const { status } = payout;
-      await updateAttempt(trx, known, { provider_payout_id: providerPayoutId, status, missing_since: null });
+      await updateAttempt(trx, known, { provider_payout_id: providerPayoutId, status });
       return bookDebit(trx, row, known, payout);
     },
     isDecided: () => Promise.resolve(false),

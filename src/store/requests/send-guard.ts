@@ -4,6 +4,7 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
+import { hintPayouts } from '../mirror/workflow-hints.js';
 import { isCarriedBy, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import {
   REQUEST_OPERATION,
@@ -109,6 +110,14 @@ export const SENDABLE_STATES: readonly RequestState[] = [
   REQUEST_STATE.RETRY_LATER,
 ];
 
+/** What was read before says nothing of what may have left since, and allows nothing. */
+const NOT_SEARCHED = {
+  absence_checks: 0,
+  absence_from: null,
+  absence_wanted: null,
+  resend_by: null,
+} as const;
+
 /** Narrows a statement down to the row of one request. */
 export function isOf({ operation, externalOrderId }: ProviderRequestId) {
   return (eb: ExpressionBuilder<StoreSchema, 'provider_requests'>) =>
@@ -196,8 +205,7 @@ export async function claim(
       resends: sql<number>`resends + case when state = ${REQUEST_STATE.UNKNOWN} then 1 else 0 end`,
       first_sent_at: sql<Date>`coalesce(first_sent_at, clock_timestamp())`,
       last_sent_at: NOW,
-      absence_checks: 0,
-      resend_by: null,
+      ...NOT_SEARCHED,
     })
       .where((eb) => eb.or([eb('state', '<>', REQUEST_STATE.UNKNOWN), eb('resend_by', 'is not', null)]))
       .returning('sends')
@@ -209,8 +217,7 @@ export async function claim(
 /** What QbitPay has accepted counts for every sending: `externalOrderId` alone is identity. */
 export async function markAccepted(trx: StoreTransaction, id: ProviderRequestId): Promise<void> {
   const rejection = { failure_type: null, failure_message: null };
-  const changes = { state: REQUEST_STATE.ACCEPTED, resend_by: null, ...rejection };
-  await updateRequest(trx, id, OPEN_STATES, changes).execute();
+  await endOpen(trx, id, { state: REQUEST_STATE.ACCEPTED, resend_by: null, ...rejection });
 }
 
 /**
@@ -226,17 +233,14 @@ export async function settle(
   rejection?: Failure,
 ): Promise<RequestState | undefined> {
   const isWithoutEffect = state === REQUEST_STATE.NOT_SENT || state === REQUEST_STATE.RETRY_LATER;
-  const row = await updateRequest(db, id, OPEN_STATES, {
+  const changes = {
     state: sql<RequestState>`case when resends > 0 then ${REQUEST_STATE.UNKNOWN} else ${state}::text end`,
     resend_by: null,
     ...(isWithoutEffect ? { resends: sql<number>`greatest(resends - 1, 0)` } : {}),
     failure_type: rejection?.type ?? null,
     failure_message: rejection?.message ?? null,
-  })
-    .where('sends', '=', sends)
-    .returning('state')
-    .executeTakeFirst();
-  return row?.state;
+  };
+  return inTransaction(db, (trx) => endOpen(trx, id, changes, sends));
 }
 
 /**
@@ -244,8 +248,29 @@ export async function settle(
  * unknown outcome begins anew, and no permission to send it again holds any more.
  */
 export async function endUnknown(db: StoreDatabase, id: ProviderRequestId, sends: number): Promise<void> {
-  const changes = { state: REQUEST_STATE.UNKNOWN, last_sent_at: NOW, absence_checks: 0, resend_by: null };
-  await updateRequest(db, id, OPEN_STATES, changes).where('sends', '=', sends).execute();
+  const changes = { state: REQUEST_STATE.UNKNOWN, last_sent_at: NOW, ...NOT_SEARCHED };
+  await inTransaction(db, (trx) => endOpen(trx, id, changes, sends));
+}
+
+/** Where somebody else had declared it unknown, its payout waits for what is learnt of it: it is told. */
+async function endOpen(
+  trx: StoreTransaction,
+  id: ProviderRequestId,
+  changes: UpdateObject<StoreSchema, 'provider_requests'>,
+  sends?: number,
+): Promise<RequestState | undefined> {
+  const before = await trx
+    .selectFrom('provider_requests')
+    .select(['payout_id', 'state'])
+    .where(isOf(id))
+    .where('state', 'in', OPEN_STATES)
+    .$if(sends !== undefined, (query) => query.where('sends', '=', sends ?? 0))
+    .forUpdate()
+    .executeTakeFirst();
+  if (before === undefined) return undefined;
+  const row = await updateRequest(trx, id, OPEN_STATES, changes).returning('state').executeTakeFirst();
+  if (before.state === REQUEST_STATE.UNKNOWN) await hintPayouts(trx, [before.payout_id], 'payoutEvent');
+  return row?.state;
 }
 
 /** Declares a sending that nobody will answer for as unknown. */
@@ -254,29 +279,28 @@ export async function declareUnknown(db: StoreDatabase, id: ProviderRequestId): 
 }
 
 /**
- * Counts a reading of all of QbitPay's list that did not show the request and answers with how many there were. It
- * counts none when the sender came back meanwhile, so that the wait for an unknown outcome began anew.
+ * Has QbitPay's lists searched for a request whose outcome is not known: each complete reading that begins after the wait
+ * for it counts, until there are enough.
  */
-export async function noteAbsenceCheck(
+export async function wantAbsence(
   db: StoreDatabase,
   id: ProviderRequestId,
-  {
-    sends,
-    unknownOutcomeWaitSeconds,
-  }: { readonly sends: number; readonly unknownOutcomeWaitSeconds: number },
-): Promise<number> {
-  const row = await db
+  wanted: {
+    readonly sends: number;
+    readonly unknownOutcomeWaitSeconds: number;
+    readonly absenceChecks: number;
+  },
+): Promise<void> {
+  await db
     .updateTable('provider_requests')
-    .set({ absence_checks: sql<number>`absence_checks + 1` })
+    .set({
+      absence_from: sql<Date>`last_sent_at + make_interval(secs => ${wanted.unknownOutcomeWaitSeconds})`,
+      absence_wanted: wanted.absenceChecks,
+    })
     .where(isOf(id))
-    .where('sends', '=', sends)
+    .where('sends', '=', wanted.sends)
     .where('state', '=', REQUEST_STATE.UNKNOWN)
-    .where(
-      sql<boolean>`last_sent_at <= clock_timestamp() - make_interval(secs => ${unknownOutcomeWaitSeconds})`,
-    )
-    .returning('absence_checks')
-    .executeTakeFirst();
-  return row?.absence_checks ?? 0;
+    .execute();
 }
 
 /**
@@ -299,7 +323,7 @@ export async function authoriseResend(
 
 /** Takes back what {@link authoriseResend} allowed: the sender may live after all, or the request was found. */
 export async function withdrawResend(db: StoreDatabase, id: ProviderRequestId): Promise<void> {
-  await updateRequest(db, id, [REQUEST_STATE.UNKNOWN], { resend_by: null, absence_checks: 0 }).execute();
+  await updateRequest(db, id, [REQUEST_STATE.UNKNOWN], NOT_SEARCHED).execute();
 }
 
 /** As {@link find}, of a request that was prepared. */

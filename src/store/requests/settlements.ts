@@ -7,7 +7,7 @@ import {
   type ProviderPayoutStatus,
 } from '../../domain/provider-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { bookFailure, bookReturn, releaseFunds } from '../ledger/bookings.js';
+import { bookFailure, bookReturn } from '../ledger/bookings.js';
 import { isBooked, lockLedger } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
@@ -19,9 +19,8 @@ import {
   transitionPayout,
   type TransitionDetail,
 } from '../payouts/payout-transitions.js';
-import { findWaitingForBalance } from '../payouts/reservations.js';
+import { freeFunds } from '../payouts/reservations.js';
 import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
-import { noteUnshown } from './accepted-requests.js';
 import {
   bookDebit,
   selectAttempt,
@@ -40,16 +39,13 @@ export interface SettlementReading extends Omit<ProviderPayoutRecord, 'externalO
   readonly outcome: (TransitionDetail & { readonly status: PayoutStatus }) | null;
 }
 
-/**
- * Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. This and the two below
- * answer with the payouts that wait for the available balance, which may have got what this one had left.
- */
+/** Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. */
 export async function recordSettlement(
   db: StoreDatabase,
   payoutId: string,
   reading: SettlementReading,
-): Promise<readonly string[]> {
-  return aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
+): Promise<void> {
+  await aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
     if (!isAwaited(row, attempt)) return;
     const { status, outcome, discrepancy } = reading;
     const booked = await bookDebit(trx, row, attempt, reading);
@@ -65,25 +61,6 @@ export async function recordSettlement(
   });
 }
 
-/**
- * QbitPay does not show a payout that it had accepted: it may be late, or the key one of another account for a while.
- * The payout is held when that has lasted for as long as the wait for an unknown outcome.
- */
-export async function recordMissing(
-  db: StoreDatabase,
-  payoutId: string,
-  missing: { readonly providerPayoutId: string; readonly unknownOutcomeWaitSeconds: number },
-): Promise<readonly string[]> {
-  const { providerPayoutId, unknownOutcomeWaitSeconds } = missing;
-  return aboutAttempt(db, payoutId, providerPayoutId, async (trx, row, attempt) => {
-    const missingMs = await noteUnshown(trx, requestOf(attempt), 'missing_since');
-    if (missingMs < unknownOutcomeWaitSeconds * 1_000 || !isAwaited(row, attempt)) return;
-    const detail = `QbitPay does not show payout ${providerPayoutId}`;
-    const hold = { detail, holdReason: FAILURE_TYPE.STATUS_NOT_KNOWN };
-    await transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
-  });
-}
-
 export interface ReturnReading {
   readonly providerPayoutId: string;
   readonly balanceTransactionId: string;
@@ -96,8 +73,8 @@ export async function recordReturn(
   db: StoreDatabase,
   payoutId: string,
   reading: ReturnReading,
-): Promise<readonly string[]> {
-  return aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
+): Promise<void> {
+  await aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
     if (await isReturnPending(trx, attempt)) await bookReturned(trx, row, attempt, reading);
   });
 }
@@ -108,12 +85,11 @@ async function aboutAttempt(
   payoutId: string,
   providerPayoutId: string,
   work: (trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow) => Promise<void>,
-): Promise<readonly string[]> {
-  return inTransaction(db, async (trx) => {
+): Promise<void> {
+  await inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     const ids = { payout_id: payoutId, provider_payout_id: providerPayoutId };
     await work(trx, row, await selectAttempt(trx, ids).executeTakeFirstOrThrow());
-    return findWaitingForBalance(trx, [row.currency, row.funding_currency]);
   });
 }
 
@@ -143,7 +119,7 @@ async function applyOutcome(
   const isNews = status !== row.status || (await changeHold(trx, row, outcome));
   if (!isNews) return;
   // What is left is available.
-  if (status === PAYOUT_STATUS.PAID) await releaseFunds(trx, row.payout_id);
+  if (status === PAYOUT_STATUS.PAID) await freeFunds(trx, row);
   else if (isGivenUp) await bookGivenUp(trx, { ...row, status }, attempt);
 }
 
@@ -151,7 +127,7 @@ async function applyOutcome(
 async function bookGivenUp(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
   if (await isDebitBooked(trx, attempt)) return bookFailure(trx, toProviderDebit(attempt));
   await noteReturned(trx, attempt, '0');
-  if (isFinalStatus(row.status)) await releaseFunds(trx, row.payout_id);
+  if (isFinalStatus(row.status)) await freeFunds(trx, row);
 }
 
 function noteReturned(trx: StoreTransaction, attempt: AttemptRow, amount: string): Promise<void> {
@@ -164,7 +140,7 @@ export function noteStatus(
   attempt: AttemptRow,
   status: ProviderPayoutStatus,
 ): Promise<void> {
-  return updateAttempt(trx, attempt, { status, missing_since: null, read_at: NOW });
+  return updateAttempt(trx, attempt, { status, read_at: NOW });
 }
 
 /** It is booked that the attempt failed or was cancelled, and its money is not back. */
@@ -205,5 +181,5 @@ async function bookReturned(
   await bookReturn(trx, { balanceTransactionId, payoutId, currency, expected: attempt.booked_amount, net });
   await noteReturned(trx, attempt, net);
   await addTimelineEntry(trx, payoutId, row.status, `${net} ${currency} came back from QbitPay`);
-  if (isFinalStatus(row.status)) await releaseFunds(trx, payoutId);
+  if (isFinalStatus(row.status)) await freeFunds(trx, row);
 }

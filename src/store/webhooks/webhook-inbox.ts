@@ -1,6 +1,14 @@
 import { sql } from 'kysely';
-import { NOW, type StoreDatabase } from '../database.js';
-import { WEBHOOK_STATE, type InboxRow, type WebhookState } from '../schema.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { wishForSync } from '../mirror/sync-state.js';
+import {
+  OBJECT_KIND,
+  REQUEST_OPERATION,
+  REQUEST_STATE,
+  WEBHOOK_STATE,
+  type InboxRow,
+  type WebhookState,
+} from '../schema.js';
 
 /**
  * Every authentic webhook event, stored before it is acknowledged. An event counts as handled only when an
@@ -28,7 +36,30 @@ const MAX_ANNOUNCED = 10;
 
 /** False when an event of this id is stored already: a repetition changes nothing. */
 async function storeWebhook(db: StoreDatabase, webhook: ReceivedWebhook): Promise<boolean> {
-  const row = await db
+  return inTransaction(db, async (trx) => {
+    const isNew = await insertWebhook(trx, webhook);
+    if (isNew) await readWhereSearchedFor(trx, webhook);
+    return isNew;
+  });
+}
+
+/** What an event names may be what a request is searched for, which the lists show late: it is read by its id. */
+async function readWhereSearchedFor(trx: StoreTransaction, webhook: ReceivedWebhook): Promise<void> {
+  const { payoutId, providerObjectId } = webhook;
+  if (payoutId === null || providerObjectId === null) return;
+  const searched = await trx
+    .selectFrom('provider_requests')
+    .select('external_order_id')
+    .where('payout_id', '=', payoutId)
+    .where('operation', '=', REQUEST_OPERATION.PAYOUT)
+    .where('state', '=', REQUEST_STATE.UNKNOWN)
+    .executeTakeFirst();
+  if (searched === undefined) return;
+  await wishForSync(trx, 'a webhook named it', { kind: OBJECT_KIND.PAYOUT, providerId: providerObjectId });
+}
+
+async function insertWebhook(trx: StoreTransaction, webhook: ReceivedWebhook): Promise<boolean> {
+  const row = await trx
     .insertInto('webhook_inbox')
     .values({
       webhook_event_id: webhook.webhookEventId,
@@ -100,22 +131,24 @@ export interface PendingWebhook {
   readonly webhookEventId: string;
   /** The provider's object that it is about. */
   readonly providerObjectId: string | null;
+  readonly receivedAt: Date;
 }
 
 /** The events that a reading of the provider's API, made after this call, will deal with. */
 async function pendingWebhooksOf(
   db: StoreDatabase,
-  subject: { readonly payoutId: string } | { readonly providerObjectId: string },
+  { payoutId }: { readonly payoutId: string },
 ): Promise<PendingWebhook[]> {
-  const pending = db
+  return db
     .selectFrom('webhook_inbox')
-    .select(['webhook_event_id as webhookEventId', 'provider_object_id as providerObjectId'])
-    .where('state', '=', WEBHOOK_STATE.PENDING);
-  return (
-    'payoutId' in subject
-      ? pending.where('payout_id', '=', subject.payoutId)
-      : pending.where('provider_object_id', '=', subject.providerObjectId)
-  ).execute();
+    .select([
+      'webhook_event_id as webhookEventId',
+      'provider_object_id as providerObjectId',
+      'received_at as receivedAt',
+    ])
+    .where('state', '=', WEBHOOK_STATE.PENDING)
+    .where('payout_id', '=', payoutId)
+    .execute();
 }
 
 /** What the provider's events about a payout name, whatever became of them: no more than a few are of interest. */

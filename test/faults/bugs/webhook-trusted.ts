@@ -1,6 +1,6 @@
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivities } from '../../../activities/index.js';
-import type { SettlementInput } from '../../../activities/payouts/settlement-reading.js';
+import type { GetPayoutInput } from '../../../activities/payouts/get-payout.js';
 import type { Store } from '../../../src/store/store.js';
 import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
@@ -53,13 +53,13 @@ async function findAnnouncedEnd(
 
 async function believe(
   { store }: ActivityDependencies,
-  { payoutId, providerPayoutId }: SettlementInput,
+  { payoutId }: GetPayoutInput,
   type: string | undefined,
 ): Promise<void> {
   const outcome = OUTCOMES[type ?? ''];
   const { providerPayout, currency } = await store.payouts.getPayout(payoutId);
   if (outcome === undefined || providerPayout === null) return;
-  const { recipientAmount, fee } = providerPayout;
+  const { providerPayoutId, recipientAmount, fee } = providerPayout;
   const status = outcome.status as ProviderPayoutStatus;
   await store.requests.recordSettlement(payoutId, {
     providerPayoutId,

@@ -77,7 +77,9 @@ describe('what the payout waits for', () => {
   });
 
   test('a poll that was answered with "not yet" ends it, and is tried again after its pause', async () => {
-    expect(await runAs('pollOrder', failing(new RetryLaterError('pending', { afterMs: 70 })))).toMatchObject({
+    expect(
+      await runAs('resolveOutcome', failing(new RetryLaterError('pending', { afterMs: 70 }))),
+    ).toMatchObject({
       error: { type: 'RETRY_LATER', nextRetryDelay: 70, category: 'BENIGN' },
       shown: [undefined],
     });
@@ -95,7 +97,7 @@ describe('what the payout waits for', () => {
     expect(await runAs('getPayout', failing(failure))).toEqual({ error: failure, shown: [] });
   });
 
-  test.each(['operatePayout', 'closeFunding', 'pollReservation'])(
+  test.each(['operatePayout', 'closeFunding', 'reserveFunds'])(
     'of %s the store shows nothing',
     async (name) => {
       expect((await runAs(name, failing(NO_ANSWER))).shown).toEqual([]);
@@ -142,6 +144,6 @@ describe('a process that lives', () => {
 
   test('beats every few seconds while it does what may take long', async () => {
     expect(await beatsOf('createPayout')).toBe(12);
-    expect(await beatsOf('pollOrder')).toBe(0);
+    expect(await beatsOf('getOrder')).toBe(0);
   });
 });

@@ -172,6 +172,7 @@ export function createFakes(...records: PayoutRecord[]) {
             beganAt: new Date('2026-01-01T00:00:48Z'),
             completedAt: new Date('2026-01-01T00:00:50Z'),
             clockSkewMs: -120,
+            triedAt: new Date('2026-01-01T00:00:48Z'),
             problem: null,
           },
           lists: [],

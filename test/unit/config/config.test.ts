@@ -75,7 +75,6 @@ describe('readConfig', () => {
         PORT: '0',
         SIMULATOR_PORT: '9090',
         MAX_SLIPPAGE_BPS: '0',
-        POLL_INTERVAL_MS: '250',
         RETRY_MAX_MS: '2000',
         RESEND_MAX_AMOUNT: 'EUR:500, USDT:0.5',
         DEPOSIT_NOTICE_PATIENCE_SECONDS: '7',
@@ -93,7 +92,7 @@ describe('readConfig', () => {
     expect(config.temporal).toMatchObject({ address: 'temporal.example:7233', cliPath: '/opt/temporal' });
     expect(config.http.port).toBe(0);
     expect(config.simulatorPort).toBe(9090);
-    expect(config.payoutPolicy).toMatchObject({ maxSlippageBps: 0, pollIntervalMs: 250, retryMaxMs: 2000 });
+    expect(config.payoutPolicy).toMatchObject({ maxSlippageBps: 0, retryMaxMs: 2000 });
     expect(config.depositPatienceSeconds).toBe(7);
     expect(config.resendLimits).toEqual({ EUR: '500', USDT: '0.5' });
     expect(config.apiKeys).toEqual([
@@ -179,7 +178,6 @@ describe('a wrong value', () => {
     ['CONVERT_TIMEOUT_SECONDS', '0'],
     ['RESEND_MAX_AMOUNT', 'EUR'],
     ['RESEND_MAX_AMOUNT', 'EUR:5,EUR:6'],
-    ['POLL_INTERVAL_MS', '0'],
     ['RETRY_INITIAL_MS', '0'],
     ['RETRY_MAX_MS', '99999999999999999999'],
     ['DEPOSIT_NOTICE_PATIENCE_SECONDS', ''.padEnd(3)],

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { Client as PostgresClient } from 'pg';
+import { signWebhook } from '../../src/qbitpay/webhook-signature.js';
+import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
+import { historyOf } from '../support/histories.js';
+import { untilAnswer } from '../support/until-answer.js';
+
+const EVENTS = Number(process.env['EVENTS'] ?? 1_000);
+const AT_ONCE = 25;
+const TIMEOUT_MS = 300_000;
+const TYPES = ['payout.pending', 'payout.inTransition', 'payout.paid', 'payout.failed', 'payout.cancelled'];
+
+describe('rightly signed events about a payout that waits for its deposit', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startTestEngine();
+  });
+  afterAll(() => engine.stop());
+
+  async function announce(payoutId: string, index: number): Promise<void> {
+    const type = TYPES[index % TYPES.length] ?? '';
+    const data = { id: randomUUID(), object: 'payout', status: 'paid', externalOrderId: payoutId };
+    const event = { id: randomUUID(), type, object: 'event', livemode: true, data };
+    const body = JSON.stringify(event);
+    const signature = signWebhook({ body, key: CANARY_API_KEY, algorithm: 'md5' });
+    const answer = await engine.api('POST', '/webhooks/qbitpay', body, { 'QbitPay-Signature': signature });
+    expect(answer.status).toBe(200);
+  }
+
+  test(
+    'do not make it deaf: its deposit is taken, it is paid, and its history stays short',
+    async () => {
+      const payout = await engine.open();
+      const { payoutId } = payout;
+      for (let index = 0; index < EVENTS; index += AT_ONCE) {
+        const batch = Array.from({ length: AT_ONCE }, (_none, offset) => announce(payoutId, index + offset));
+        await Promise.all(batch);
+      }
+      await engine.fund(payout);
+      await engine.untilStatus(payoutId, 'paid');
+      const database = new PostgresClient({ connectionString: engine.databaseUrl });
+      await database.connect();
+      const pending = "select count(*)::int from webhook_inbox where payout_id = $1 and state = 'pending'";
+      await untilAnswer(
+        async () => (await database.query(pending, [payoutId])).rows[0].count,
+        (count) => count === 0,
+        'every event looked at',
+      ).finally(() => database.end());
+      await engine.temporal.client.workflow.getHandle(`payout/${payoutId}`).result();
+      expect((await historyOf(engine, payoutId)).length).toBeLessThan(200);
+    },
+    TIMEOUT_MS,
+  );
+});
