@@ -10,7 +10,7 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import { findDiscrepancy, toAcceptedObject } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
-import { readAnnounced, type Announced } from '../provider/provider-scan.js';
+import { readAnnounced, type Announced } from '../provider/missing-object.js';
 import { readShown } from '../provider/shown-object.js';
 import { findReturn } from './returned-money.js';
 

@@ -24,7 +24,7 @@ import {
   providerRequestIdOf,
 } from '../provider/at-provider.js';
 import { observeObject } from '../provider/provider-list.js';
-import { orNone } from '../provider/provider-scan.js';
+import { orNone } from '../provider/missing-object.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 

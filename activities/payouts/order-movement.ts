@@ -37,8 +37,10 @@ export async function readMovement(
   return movementOf(order, [...own.values()]);
 }
 
-/** As {@link readMovement}, from the mirror: only a list that was read since the order ended can show all of it; and for
- * how long it was. */
+/**
+ * As {@link readMovement}, from the mirror: only a list that was read since the order ended can show all of it. Says as well
+ * for how long it was read since, in milliseconds.
+ */
 export async function findMovement(
   { mirror }: Pick<Store, 'mirror'>,
   order: Order,

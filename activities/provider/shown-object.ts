@@ -1,7 +1,7 @@
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { observeObject } from './provider-list.js';
-import { orNone } from './provider-scan.js';
+import { orNone } from './missing-object.js';
 
 /** What QbitPay shows of one of its objects. */
 export interface Shown<T> {

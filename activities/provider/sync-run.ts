@@ -4,8 +4,6 @@ import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
   QbitPayApiError,
   QbitPayError,
-  QbitPayIdError,
-  QbitPayProviderError,
   QbitPayInvalidRequestError,
   QbitPayResponseError,
 } from '../../src/qbitpay/errors.js';
@@ -14,6 +12,7 @@ import type { SyncSettings } from '../dependencies.js';
 import { ensureAccountOpened, isLongBefore } from './account-opening.js';
 import { BalancesMovingError } from './provider-balances.js';
 import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
+import { isNotShown } from './missing-object.js';
 import type { ProviderList } from './provider-list.js';
 
 /** One sync: what QbitPay shows becomes what the mirror shows. */
@@ -77,9 +76,9 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   const ofLists = parts.lists.flatMap((list): Step[] => [
     () => syncList(parts, list, beganAt),
     () => sweepOpen(parts, list, beganAt),
-    () => readByIds(parts, list, beganAt, wished(list.kind)),
+    async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
     async () =>
-      readByIds(parts, list, beganAt, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
+      readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
   ]);
   return [
     () => openAccount(parts),
@@ -206,16 +205,28 @@ async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): P
   return null;
 }
 
+/** What this sync's list shows is there, whatever else is said of it. */
+async function leaveOutShown(
+  { store }: SyncParts,
+  { kind }: ProviderList,
+  beganAt: Date,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  const left: string[] = [];
+  for (const id of ids) {
+    const known = await store.mirror.findObject(kind, id);
+    const isShown = known !== undefined && known.problem === null && known.read_at >= beganAt;
+    if (!isShown) left.push(id);
+  }
+  return left;
+}
+
 async function readByIds(
   { store, reader, onPage }: SyncParts,
   list: ProviderList,
-  beganAt: Date,
   ids: readonly string[],
 ): Promise<null> {
   for (const id of ids) {
-    const known = await store.mirror.findObject(list.kind, id);
-    // What this sync's list shows is there, whatever else is said of it.
-    if (known !== undefined && known.problem === null && known.read_at >= beganAt) continue;
     const readAt = await store.mirror.readClock();
     try {
       await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
@@ -227,14 +238,6 @@ async function readByIds(
     onPage();
   }
   return null;
-}
-
-/** QbitPay has no such object, or what was named is no id: its own words for that, and no proxy's. */
-function isNotShown(error: unknown): boolean {
-  if (error instanceof QbitPayIdError) return true;
-  if (!(error instanceof QbitPayProviderError)) return false;
-  const isUnknown = error instanceof QbitPayInvalidRequestError && error.status === 404;
-  return isUnknown || (error.hasErrorObject && [400, 403].includes(error.status));
 }
 
 /** A single object that cannot be read must not stand in the way of everything else. */

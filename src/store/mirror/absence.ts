@@ -16,14 +16,18 @@ const KIND_OF = {
   [REQUEST_OPERATION.PAYOUT]: OBJECT_KIND.PAYOUT,
 } as const;
 
-/** What QbitPay shows under an `externalOrderId` of ours, oldest first. */
-export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
+function selectShown(db: StoreDatabase, operation: RequestOperation) {
   return db
     .selectFrom('provider_objects')
     .selectAll()
     .where('kind', '=', KIND_OF[operation])
+    .where('missing_since', 'is', null);
+}
+
+/** What QbitPay shows under an `externalOrderId` of ours, oldest first. */
+export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
+  return selectShown(db, operation)
     .where('external_order_id', '=', externalOrderId)
-    .where('missing_since', 'is', null)
     .orderBy('first_seen_at')
     .execute();
 }
@@ -33,12 +37,8 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
  * An order is left out where the store knows it as another payout's.
  */
 export function findUnnamed(db: StoreDatabase, operation: RequestOperation, firstSentAt: Date) {
-  return db
-    .selectFrom('provider_objects')
-    .selectAll()
-    .where('kind', '=', KIND_OF[operation])
+  return selectShown(db, operation)
     .where('external_order_id', 'is', null)
-    .where('missing_since', 'is', null)
     .where('first_seen_at', '>=', firstSentAt)
     .where((eb) =>
       eb.not(

@@ -21,13 +21,22 @@ export async function readAnnounced(read: () => Promise<Payout | undefined>): Pr
     return (await read()) ?? 'none';
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
-    return isRefusedId(error) ? 'none' : 'unread';
+    return isNotShown(error) ? 'none' : 'unread';
   }
 }
 
-/** What a webhook names may be no id of a payout, or somebody else's: QbitPay's own words for that, and no proxy's. */
-function isRefusedId(error: QbitPayError): boolean {
+/**
+ * QbitPay has no such object, or shows it to somebody else: what a webhook names may be no id of it at all. Its own words
+ * for that, and no proxy's.
+ */
+export function isNotShown(error: unknown): boolean {
+  if (isUnknownId(error)) return true;
   return error instanceof QbitPayProviderError && error.hasErrorObject && [400, 403].includes(error.status);
+}
+
+function isUnknownId(error: unknown): boolean {
+  if (error instanceof QbitPayIdError) return true;
+  return error instanceof QbitPayInvalidRequestError && error.status === 404;
 }
 
 /** Undefined where the provider has no such object. */
@@ -35,8 +44,7 @@ export async function orNone<T>(read: () => Promise<T>): Promise<T | undefined> 
   try {
     return await read();
   } catch (error) {
-    if (error instanceof QbitPayIdError) return undefined;
-    if (error instanceof QbitPayInvalidRequestError && error.status === 404) return undefined;
+    if (isUnknownId(error)) return undefined;
     throw error;
   }
 }
