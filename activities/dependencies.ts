@@ -40,6 +40,8 @@ export interface SyncSettings {
   readonly intervalMs: number;
   /** How far beyond what is known a deep reading goes: objects may show late, below newer ones. */
   readonly overlapSeconds: number;
+  /** Shown beside what is asked; null where there is no limit. */
+  readonly maxRequestsPerSecond: number | null;
 }
 
 export interface SupervisionSettings {

@@ -46,9 +46,9 @@ export async function findMovement(
   order: Order,
   since: Date,
 ): Promise<{ readonly movement: OrderMovement | undefined; readonly readForMs: number }> {
-  const list = (await mirror.readLists()).find(({ kind }) => kind === OBJECT_KIND.TRANSACTION);
+  const { completedAt } = await mirror.readList(OBJECT_KIND.TRANSACTION);
   const transactions = await mirror.findTransactionsOf(order.id);
-  const readForMs = (list?.completedAt?.getTime() ?? 0) - since.getTime();
+  const readForMs = (completedAt?.getTime() ?? 0) - since.getTime();
   const own = transactions
     .map(({ content }) => content as BalanceTransaction)
     .filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.ORDER);

@@ -21,6 +21,8 @@ export interface WalkOptions {
   readonly isEnough: (page: readonly WalkedObject[]) => boolean;
   /** A later walk goes on after the last page that was written. @default false */
   readonly isResumable?: boolean;
+  /** It stops here, and another walk goes on where it stopped. @default no limit but that of all lists */
+  readonly maxPages?: number;
 }
 
 export interface WalkedObject extends ObservedObject, Omit<ObjectNews, 'providerId'> {}
@@ -39,30 +41,33 @@ export interface Walk {
   readonly problem: string | null;
   /** False when it met something without an id, which might be anything: it proves no absence. */
   readonly isWhole: boolean;
+  readonly pages: number;
+  /** The last object that it read, where it stopped at its limit of pages. */
+  readonly stoppedAfter?: string;
 }
 
 /** 10 million objects. */
 const MAX_PAGES = 100_000;
 
 export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
+  const { maxPages = MAX_PAGES, startingAfter, status, isEnough } = options;
   const seen = new Set<string>();
-  const hadObjects = options.status === undefined && (await parts.store.mirror.hasObjects(list.kind));
-  let hasKnown = options.startingAfter != null;
+  const hadObjects = status === undefined && (await parts.store.mirror.hasObjects(list.kind));
+  let hasKnown = startingAfter != null;
   let isWhole = true;
-  let cursor = options.startingAfter ?? undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
+  let cursor = startingAfter ?? undefined;
+  for (let pages = 1; pages <= maxPages; pages += 1) {
     const read = await readPage(parts, list, options, cursor, seen);
-    if (read.isEmpty) {
-      return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, isWhole };
-    }
+    if (read.isEmpty) return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, isWhole, pages };
     isWhole &&= read.isWhole;
     const last = read.objects.at(-1);
-    if (last === undefined) return { problem: LIST_PROBLEM.STUCK, isWhole };
+    if (last === undefined) return { problem: LIST_PROBLEM.STUCK, isWhole, pages };
     hasKnown ||= read.objects.some(({ isKnown }) => isKnown);
-    if (options.isEnough(read.objects)) return { problem: null, isWhole };
+    if (isEnough(read.objects)) return { problem: null, isWhole, pages };
     cursor = last.providerId;
   }
-  return { problem: LIST_PROBLEM.ENDLESS, isWhole };
+  const stopped = { isWhole, pages: maxPages, ...(cursor === undefined ? {} : { stoppedAfter: cursor }) };
+  return { problem: maxPages === MAX_PAGES ? LIST_PROBLEM.ENDLESS : null, ...stopped };
 }
 
 /** One page without what this walk has shown before: pages shift while they are read. */

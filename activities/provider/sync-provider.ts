@@ -48,6 +48,7 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
         lists: createProviderLists(qbitpay),
         settings: settings.sync,
         sweptAtMs: new Map(),
+        overlaps: new Map(),
         onPage: () => {
           progress.pages += 1;
           ended.throwIfAborted();

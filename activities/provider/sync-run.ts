@@ -23,10 +23,17 @@ export interface SyncParts extends ReadingParts {
   readonly settings: SyncSettings;
   /** When the open objects of each age were read last, in milliseconds of the database's time; kept between syncs. */
   readonly sweptAtMs: Map<string, number>;
+  /** How far the overlap of each list is read; kept between syncs. */
+  readonly overlaps: Map<ObjectKind, Overlap>;
 }
 
-/** How often a reading goes on beyond what is known. */
-const DEEP_READING_EVERY_MS = 60_000;
+/** A reading beyond what is known, a few pages with each sync. */
+interface Overlap {
+  readonly isEnough: IsEnough;
+  readonly startingAfter: string | null;
+}
+
+const OVERLAP_EVERY_MS = 60_000;
 /** So many objects in a row that are known for long enough end a reading that goes on beyond what is known. */
 const KNOWN_IN_A_ROW = 100;
 /** Of each kind, in one sync: what left the lists of open objects is read one by one. */
@@ -61,7 +68,9 @@ export async function runSync(parts: SyncParts): Promise<SyncResult> {
     }
   }
   const problem = problems.length === 0 ? null : problems.join('; ');
-  await reader.endSync({ beganAt, problem, clockSkewMs: qbitpay.observed.clockSkewMs }, wishes);
+  const { clockSkewMs } = qbitpay.observed;
+  const { maxRequestsPerSecond } = parts.settings;
+  await reader.endSync({ beganAt, problem, clockSkewMs, maxRequestsPerSecond }, wishes);
   return { isComplete: problem === null, retryAfterMs };
 }
 
@@ -73,8 +82,10 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
       wishes.flatMap((wish) => (wish.kind === kind && wish.providerId !== null ? wish.providerId : [])),
     ),
   ];
+  // What comes in sets the pace: a late object is met within about as long as the overlap is.
+  const overlapBudget = { pages: 1 };
   const ofLists = parts.lists.flatMap((list): Step[] => [
-    () => syncList(parts, list, beganAt),
+    () => syncList(parts, list, beganAt, overlapBudget),
     () => sweepOpen(parts, list, beganAt),
     async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
     async () =>
@@ -83,6 +94,7 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   return [
     () => openAccount(parts),
     ...ofLists,
+    () => readOverlaps(parts, beganAt, overlapBudget),
     withoutProblem(() => parts.reader.settleDeposits()),
     withoutProblem(() => readBalances(parts)),
   ];
@@ -106,45 +118,82 @@ async function readBalances({ qbitpay, reader }: SyncParts): Promise<void> {
 }
 
 /** Null, or why the list was not read to where it is known. */
-async function syncList(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+async function syncList(
+  parts: SyncParts,
+  list: ProviderList,
+  beganAt: Date,
+  overlapBudget: { pages: number },
+): Promise<string | null> {
   const { store, reader } = parts;
-  const state = (await store.mirror.readLists()).find(({ kind }) => kind === list.kind);
-  const isDeep = beganAt.getTime() - (state?.deepAt?.getTime() ?? 0) >= DEEP_READING_EVERY_MS;
-  const isFirst = state?.backfilledAt == null;
+  const state = await store.mirror.readList(list.kind);
+  const isFirst = state.backfilledAt === null;
   // Its first reading is that of the opening balance.
   if (isFirst && list.kind === OBJECT_KIND.TRANSACTION) return null;
   const searchedSince = await store.mirror.findSearchedSince(list.kind, beganAt);
-  const beyondMs = Math.max(
-    isDeep ? parts.settings.overlapSeconds * 1_000 : 0,
-    searchedSince === undefined ? 0 : beganAt.getTime() - searchedSince.getTime(),
-  );
+  const beyondMs = searchedSince === undefined ? 0 : beganAt.getTime() - searchedSince.getTime();
   let walk: Walk;
   try {
-    walk = await (isFirst
-      ? walkList(parts, list, {
-          isResumable: true,
-          isEnough: () => false,
-          startingAfter: state?.backfillCursor ?? null,
-        })
-      : walkList(parts, list, { isEnough: await whenEnough(parts, list, beyondMs) }));
+    walk = await walkList(
+      parts,
+      list,
+      isFirst
+        ? { isResumable: true, isEnough: () => false, startingAfter: state.backfillCursor }
+        : { isEnough: await whenEnough(parts, list, beyondMs) },
+    );
   } catch (error) {
     if (!isNotOffered(error)) throw error;
     await reader.noteList(list.kind, { isOffered: false, problem: null });
     return null;
   }
-  const { problem } = walk;
+  const { problem, pages } = walk;
   if (problem !== null) {
     await reader.noteList(list.kind, { problem });
     return `${list.kind}: ${problem}`;
   }
+  if (!isFirst) overlapBudget.pages += pages - 1;
   await reader.noteList(list.kind, {
     isOffered: true,
     problem: null,
     completedAt: beganAt,
-    ...(isFirst ? { backfilledAt: beganAt, backfillCursor: null } : {}),
-    ...(isFirst || isDeep ? { deepAt: beganAt } : {}),
+    ...(isFirst ? { backfilledAt: beganAt, backfillCursor: null, overlapReadAt: beganAt } : {}),
   });
   if (searchedSince !== undefined && walk.isWhole) await reader.noteAbsenceChecks(list.kind, beganAt);
+  return null;
+}
+
+/**
+ * Objects may show late, below newer ones: each list is read on, beyond what is known, within the budget of this sync.
+ * The next sync goes on where this one stops.
+ */
+async function readOverlaps(
+  parts: SyncParts,
+  beganAt: Date,
+  overlapBudget: { pages: number },
+): Promise<string | null> {
+  const { store, reader, overlaps } = parts;
+  for (const { kind, isOffered, overlapReadAt } of await store.mirror.readLists()) {
+    const list = parts.lists.find((one) => one.kind === kind);
+    if (list === undefined || !isOffered || overlapReadAt === null) continue;
+    const isDue = beganAt.getTime() - overlapReadAt.getTime() >= OVERLAP_EVERY_MS;
+    if (!isDue && !overlaps.has(kind)) continue;
+    if (overlapBudget.pages <= 0) break;
+    const { isEnough, startingAfter } = overlaps.get(kind) ?? {
+      isEnough: await whenEnough(parts, list, parts.settings.overlapSeconds * 1_000),
+      startingAfter: null,
+    };
+    // Where it fails, it begins anew.
+    overlaps.delete(kind);
+    const maxPages = overlapBudget.pages;
+    const { problem, pages, stoppedAfter } = await walkList(parts, list, {
+      startingAfter,
+      isEnough,
+      maxPages,
+    });
+    overlapBudget.pages -= pages;
+    if (problem !== null) return `${kind}: ${problem}`;
+    if (stoppedAfter === undefined) await reader.noteList(kind, { overlapReadAt: beganAt });
+    else overlaps.set(kind, { isEnough, startingAfter: stoppedAfter });
+  }
   return null;
 }
 

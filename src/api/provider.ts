@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REQUEST_REASON } from '../domain/request-reason.js';
 import type { MirrorStatus } from '../store/mirror/mirror.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { COMMON_PROBLEMS } from './problem.js';
@@ -36,8 +37,12 @@ const provider = namedObject('Provider', {
   lists: z.array(providerList),
   problems: z.array(providerProblem).describe('Objects that cannot be read: the newest 100.'),
   requests: z
-    .array(z.object({ operation: z.string(), perMinute: z.int() }))
-    .describe('What all workers asked QbitPay for in the last whole minute.'),
+    .array(z.object({ reason: z.enum(REQUEST_REASON), operation: z.string(), perMinute: z.int() }))
+    .describe('What all workers asked QbitPay for in the last whole minute, and why.'),
+  maxRequestsPerSecond: z
+    .number()
+    .nullable()
+    .describe('The limit of each single worker (QBITPAY_MAX_REQUESTS_PER_SECOND); null where there is none.'),
 });
 
 const GET = {
@@ -66,6 +71,6 @@ function toProvider({ sync, lists, problems, requests, now }: MirrorStatus): z.o
       isFirstReading: list.backfilledAt === null,
     })),
     problems,
-    requests: requests.map(({ operation, requests: perMinute }) => ({ operation, perMinute })),
+    requests: requests.map(({ requests: perMinute, ...asked }) => ({ ...asked, perMinute })),
   };
 }

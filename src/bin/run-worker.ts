@@ -157,17 +157,10 @@ const COUNT_EVERY_MS = 10_000;
 
 /** Tells the store, now and then, how many requests this process sends to QbitPay. */
 function countRequests(store: Store, { observed }: QbitPayClient, logger: Logger): () => void {
-  const told = new Map<string, number>();
-  const tell = async (): Promise<void> => {
-    const counts = [...observed.requests].map(([operation, requests]) => {
-      const untold = requests - (told.get(operation) ?? 0);
-      told.set(operation, requests);
-      return { operation, requests: untold };
-    });
-    await store.mirror.countRequests(counts.filter(({ requests }) => requests > 0));
-  };
   const timer = setInterval(() => {
-    tell().catch((error: unknown) => logger.warn({ err: error }, 'requests to QbitPay are not counted'));
+    store.mirror
+      .countRequests(observed.requests.splice(0))
+      .catch((error: unknown) => logger.warn({ err: error }, 'requests to QbitPay are not counted'));
   }, COUNT_EVERY_MS);
   return () => clearInterval(timer);
 }

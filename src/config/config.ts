@@ -180,6 +180,7 @@ function toConfig(values: VariableValues) {
     sync: Object.freeze({
       intervalMs: values.PROVIDER_SYNC_INTERVAL_MS,
       overlapSeconds: values.SYNC_OVERLAP_SECONDS,
+      maxRequestsPerSecond: values.QBITPAY_MAX_REQUESTS_PER_SECOND ?? null,
     }),
     webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({

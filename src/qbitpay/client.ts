@@ -5,6 +5,7 @@ import type {
   BalanceTransactionType,
   ProviderPayoutStatus,
 } from '../domain/provider-status.js';
+import { REQUEST_REASON } from '../domain/request-reason.js';
 import { readAnswer } from './answer.js';
 import { jsonNumber } from './decimal-json.js';
 import { createResource } from './resource.js';
@@ -87,7 +88,7 @@ export function createQbitPayClient(options: TransportOptions) {
   const transport = createTransport(options);
   const background: Transport = {
     ...transport,
-    send: (request) => transport.send({ ...request, urgency: 'background' }),
+    send: (request) => transport.send({ ...request, reason: REQUEST_REASON.SYNC }),
   };
   return {
     ...createAccountCalls(transport),

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import PQueue from 'p-queue';
+import { REQUEST_REASON, type RequestReason } from '../domain/request-reason.js';
 
-/** `post` moves money and must leave within seconds or not at all; `background` is what keeps the mirror fresh. */
-export type Urgency = 'post' | 'read' | 'background';
-
-const PRIORITY: Readonly<Record<Urgency, number>> = { post: 2, read: 1, background: 0 };
-/** The place in each row of turns that is the background's where it waits: it must not starve. */
-const BACKGROUND_TURN = 10;
+const PRIORITY: Readonly<Record<RequestReason, number>> = { send: 2, step: 1, sync: 0 };
+/** The place in each row of turns that is the sync's where it waits: it must not starve. */
+const SYNC_TURN = 10;
 
 /** Resolves when the next request may go out: in the order of the calls, the more urgent ones first. */
-export type WaitForTurn = (urgency: Urgency) => Promise<void>;
+export type WaitForTurn = (reason: RequestReason) => Promise<void>;
 
 /**
  * One request at a time, and after each the queue rests: a burst and what follows it could exceed the provider's limit
@@ -25,19 +23,19 @@ export function createRequestRate(maxRequestsPerSecond: number): WaitForTurn {
   const waiting: string[] = [];
   let turns = 0;
   let calls = 0;
-  return (urgency) =>
+  return (reason) =>
     new Promise((resolve) => {
       calls += 1;
       const id = String(calls);
-      if (urgency === 'background') waiting.push(id);
+      if (reason === REQUEST_REASON.SYNC) waiting.push(id);
       const takeTurn = (): Promise<void> => {
-        turns = urgency === 'background' ? 0 : turns + 1;
-        if (urgency === 'background') waiting.splice(waiting.indexOf(id), 1);
+        turns = reason === REQUEST_REASON.SYNC ? 0 : turns + 1;
+        if (reason === REQUEST_REASON.SYNC) waiting.splice(waiting.indexOf(id), 1);
         resolve();
         const [next] = waiting;
-        if (turns >= BACKGROUND_TURN - 1 && next !== undefined) queue.setPriority(next, PRIORITY.post + 1);
+        if (turns >= SYNC_TURN - 1 && next !== undefined) queue.setPriority(next, PRIORITY.send + 1);
         return sleep(restMs);
       };
-      void queue.add(takeTurn, { id, priority: PRIORITY[urgency] });
+      void queue.add(takeTurn, { id, priority: PRIORITY[reason] });
     });
 }

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import got, { TimeoutError, type Got, type Request } from 'got';
+import { REQUEST_REASON, type RequestReason } from '../domain/request-reason.js';
 import type { Answer } from './answer.js';
 import type { ApiKeySource } from './api-key.js';
 import { parseDecimalJson, stringifyDecimalJson } from './decimal-json.js';
@@ -15,7 +16,7 @@ import {
 } from './errors.js';
 import { after, takeMoment, type Moment } from './moment.js';
 import { createPostAgent, type SchemeAgent } from './post-agent.js';
-import { createRequestRate, type Urgency } from './request-rate.js';
+import { createRequestRate } from './request-rate.js';
 
 /** Limits of the phases of one request, in milliseconds. */
 export interface QbitPayTimeouts {
@@ -60,8 +61,8 @@ export interface TransportRequest {
   readonly operation: string;
   /** @default GET */
   readonly method?: 'GET' | 'POST';
-  /** Of a read, where the request rate is limited. @default read */
-  readonly urgency?: Exclude<Urgency, 'post'>;
+  /** Of a read, where the request rate is limited. @default step */
+  readonly reason?: Exclude<RequestReason, 'send'>;
   /** Absolute path with escaped segments. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>> | undefined;
@@ -83,8 +84,14 @@ export interface Transport {
 export interface ObservedTraffic {
   /** QbitPay's clock less ours by the `Date` header of its last answer, in milliseconds and to the second. */
   clockSkewMs: number | null;
-  /** Requests since the process started, by operation. */
-  readonly requests: Map<string, number>;
+  /** How many requests were sent since somebody took the counts away. */
+  readonly requests: RequestCount[];
+}
+
+export interface RequestCount {
+  readonly reason: RequestReason;
+  readonly operation: string;
+  requests: number;
 }
 
 /** What came back, whatever its status; `flaw` says why there is no complete body. */
@@ -104,7 +111,7 @@ export function createTransport(options: TransportOptions): Transport {
     : { http: new HttpAgent({ keepAlive: true }) };
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
-  const observed: ObservedTraffic = { clockSkewMs: null, requests: new Map() };
+  const observed: ObservedTraffic = { clockSkewMs: null, requests: [] };
 
   return {
     observed,
@@ -114,8 +121,9 @@ export function createTransport(options: TransportOptions): Transport {
       const body = request.body === undefined ? undefined : Buffer.from(stringifyDecimalJson(request.body));
       const { method = 'GET', operation } = request;
       const isPost = method === 'POST';
-      await waitForTurn?.(isPost ? 'post' : (request.urgency ?? 'read'));
-      observed.requests.set(operation, (observed.requests.get(operation) ?? 0) + 1);
+      const reason = isPost ? REQUEST_REASON.SEND : (request.reason ?? REQUEST_REASON.STEP);
+      await waitForTurn?.(reason);
+      count(observed.requests, reason, operation);
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
       const credentials = Buffer.from(`${key}:`).toString('base64');
@@ -132,6 +140,12 @@ export function createTransport(options: TransportOptions): Transport {
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
   };
+}
+
+function count(counts: RequestCount[], reason: RequestReason, operation: string): void {
+  const known = counts.find((one) => one.reason === reason && one.operation === operation);
+  if (known === undefined) counts.push({ reason, operation, requests: 1 });
+  else known.requests += 1;
 }
 
 function deadlineOf(

@@ -7,6 +7,7 @@ import type { PayoutStatus } from '../domain/payout-status.js';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
 import type { FeeSide } from '../domain/quote.js';
+import type { RequestReason } from '../domain/request-reason.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
@@ -111,6 +112,7 @@ export interface StoreSchema {
     completed_at: Date | null;
     /** QbitPay's clock less ours. */
     clock_skew_ms: number | null;
+    max_requests_per_second: number | null;
     /** When the last sync began that has ended, complete or not. */
     tried_at: Date | null;
     /** Why that one is not complete. */
@@ -126,7 +128,7 @@ export interface StoreSchema {
     /** When the last reading that came to its end began. */
     completed_at: Date | null;
     /** The same of readings that went on beyond what is known. */
-    deep_at: Date | null;
+    overlap_read_at: Date | null;
     problem: string | null;
   };
   provider_objects: ProviderObjectTable;
@@ -145,7 +147,7 @@ export interface StoreSchema {
     /** The workflow has the signal, and has not read what it is about. */
     delivered_at: Date | null;
   };
-  provider_request_counts: { minute: Date; operation: string; requests: number };
+  provider_request_counts: { minute: Date; reason: RequestReason; operation: string; requests: number };
   provider_balance_readings: {
     funding_account: string;
     currency: string;

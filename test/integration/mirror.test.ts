@@ -59,8 +59,9 @@ async function reader(overlapSeconds = 0): Promise<SyncParts> {
     qbitpay,
     reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
     lists: createProviderLists(qbitpay),
-    settings: { intervalMs: 1_000, overlapSeconds },
+    settings: { intervalMs: 1_000, overlapSeconds, maxRequestsPerSecond: null },
     sweptAtMs: new Map(),
+    overlaps: new Map(),
     onPage: () => undefined,
   };
 }
@@ -125,10 +126,40 @@ test('an object that shows late, below newer ones, is found by a reading that go
   await runSync(parts);
   // Its status list shows it as well: only a payout that has ended is found by its place alone.
   await testStore.sql.query('delete from provider_objects where provider_id = $1', [late]);
-  await testStore.sql.query("update provider_lists set deep_at = deep_at - interval '2 minutes'");
+  await testStore.sql.query(
+    "update provider_lists set overlap_read_at = overlap_read_at - interval '2 minutes'",
+  );
   ofList('/api/v1/payouts', (data, query) => (query.has('status') ? [] : data));
   await runSync(parts);
   expect(await inMirror()).toHaveLength(3);
+});
+
+test('far below newer ones it is met page by page, one more with each sync', async () => {
+  await fund('10000');
+  const [late] = await payMany(8);
+  const ofPages = (isShown: boolean): void =>
+    ofList('/api/v1/payouts', (data, query) =>
+      query.has('status') ? [] : data.filter(({ id }) => isShown || id !== late).slice(0, 2),
+    );
+  ofPages(false);
+  const parts = await reader(900);
+  await runSync(parts);
+  expect(await inMirror()).toHaveLength(7);
+  await testStore.sql.query(
+    "update provider_lists set overlap_read_at = overlap_read_at - interval '2 minutes' where kind = 'payout'",
+  );
+  ofPages(true);
+  for (let syncs = 1; syncs <= 3; syncs += 1) {
+    requests = [];
+    await runSync(parts);
+    // Its head, and one page further down than the sync before.
+    expect(
+      requests.filter((one) => one.startsWith('GET /api/v1/payouts?') && !one.includes('status=')),
+    ).toHaveLength(2);
+    expect(await inMirror()).toHaveLength(7);
+  }
+  await runSync(parts);
+  expect(await inMirror()).toHaveLength(8);
 });
 
 test('a list that is empty although it had objects proves nothing', async () => {
@@ -190,7 +221,7 @@ test('a list that QbitPay does not offer is noted, and a sync is complete withou
   });
   const parts = await reader();
   expect(await isComplete(parts)).toBe(true);
-  const orders = (await testStore.store.mirror.readLists()).find(({ kind }) => kind === 'order');
+  const orders = await testStore.store.mirror.readList('order');
   expect(orders).toMatchObject({ isOffered: false, problem: null });
 });
 

@@ -197,7 +197,7 @@ async function reconcile(): Promise<ReconciliationRun> {
       depositProof: 'balance_transaction',
       reconciliation: { graceSeconds: 0, windowDays: 30 },
       resendLimits: {},
-      sync: { intervalMs: 10_000, overlapSeconds: 900 },
+      sync: { intervalMs: 10_000, overlapSeconds: 900, maxRequestsPerSecond: null },
     },
   });
 }

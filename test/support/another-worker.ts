@@ -58,7 +58,7 @@ export function openAnotherWorker(
         depositProof: 'balance_transaction',
         reconciliation: { graceSeconds: 60, windowDays: 1 },
         resendLimits,
-        sync: { intervalMs: 200, overlapSeconds: 900 },
+        sync: { intervalMs: 200, overlapSeconds: 900, maxRequestsPerSecond: null },
       },
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),

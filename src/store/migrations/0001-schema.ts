@@ -247,6 +247,8 @@ create table provider_sync (
   began_at timestamptz,
   completed_at timestamptz,
   clock_skew_ms integer,
+  -- What the worker that reads keeps to; each worker counts by itself.
+  max_requests_per_second double precision,
   -- When the last one began that has ended, complete or not.
   tried_at timestamptz,
   problem text,
@@ -261,7 +263,7 @@ create table provider_lists (
   backfill_cursor text,
   backfilled_at timestamptz,
   completed_at timestamptz,
-  deep_at timestamptz,
+  overlap_read_at timestamptz,
   problem text);
 insert into provider_lists (kind) values ('payout'), ('order'), ('transaction');
 
@@ -320,9 +322,10 @@ create index workflow_hints_by_age on workflow_hints (hint_no);
 
 create table provider_request_counts (
   minute timestamptz not null,
+  reason text not null check (reason in ('send', 'step', 'sync')),
   operation text not null,
   requests integer not null,
-  primary key (minute, operation));
+  primary key (minute, reason, operation));
 `;
 
 const LEDGER = `

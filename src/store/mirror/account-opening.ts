@@ -58,7 +58,7 @@ export async function openAccount(db: StoreDatabase, opening: AccountOpening): P
     await recordObjects(trx, transactions, readAt);
     await trx
       .updateTable('provider_lists')
-      .set({ backfilled_at: readAt, completed_at: readAt, deep_at: readAt })
+      .set({ backfilled_at: readAt, completed_at: readAt, overlap_read_at: readAt })
       .where('kind', '=', OBJECT_KIND.TRANSACTION)
       .execute();
     await recordBalanceReading(trx, balances);

@@ -1,6 +1,6 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
-import type { ObjectKind } from '../schema.js';
+import type { ObjectKind, StoreSchema } from '../schema.js';
 
 /** Who may write to the mirror, how far it has come, and what it is asked for. */
 
@@ -58,11 +58,12 @@ export interface ListState {
   readonly backfillCursor: string | null;
   readonly backfilledAt: Date | null;
   readonly completedAt: Date | null;
-  readonly deepAt: Date | null;
+  /** When a reading began last that went on beyond what is known, to its end; null before the first reading of the list. */
+  readonly overlapReadAt: Date | null;
   readonly problem: string | null;
 }
 
-export async function readLists(db: StoreDatabase): Promise<readonly ListState[]> {
+function selectLists(db: StoreDatabase) {
   return db
     .selectFrom('provider_lists')
     .select([
@@ -71,11 +72,18 @@ export async function readLists(db: StoreDatabase): Promise<readonly ListState[]
       'backfill_cursor as backfillCursor',
       'backfilled_at as backfilledAt',
       'completed_at as completedAt',
-      'deep_at as deepAt',
+      'overlap_read_at as overlapReadAt',
       'problem',
-    ])
-    .orderBy('kind')
-    .execute();
+    ]);
+}
+
+/** The one first whose overlap was read longest ago. */
+export function readLists(db: StoreDatabase): Promise<readonly ListState[]> {
+  return selectLists(db).orderBy('overlap_read_at').orderBy('kind').execute();
+}
+
+export function readList(db: StoreDatabase, kind: ObjectKind): Promise<ListState> {
+  return selectLists(db).where('kind', '=', kind).executeTakeFirstOrThrow();
 }
 
 /** Writes what is known of a list by now; what is left out stays. */
@@ -84,7 +92,7 @@ export async function noteList(
   kind: ObjectKind,
   changes: Partial<Omit<ListState, 'kind'>>,
 ): Promise<void> {
-  const { isOffered, backfillCursor, backfilledAt, completedAt, deepAt, problem } = changes;
+  const { isOffered, backfillCursor, backfilledAt, completedAt, overlapReadAt, problem } = changes;
   await trx
     .updateTable('provider_lists')
     .set({
@@ -92,7 +100,7 @@ export async function noteList(
       ...(backfillCursor === undefined ? {} : { backfill_cursor: backfillCursor }),
       ...(backfilledAt === undefined ? {} : { backfilled_at: backfilledAt }),
       ...(completedAt === undefined ? {} : { completed_at: completedAt }),
-      ...(deepAt === undefined ? {} : { deep_at: deepAt }),
+      ...(overlapReadAt === undefined ? {} : { overlap_read_at: overlapReadAt }),
       ...(problem === undefined ? {} : { problem }),
     })
     .where('kind', '=', kind)
@@ -137,18 +145,21 @@ export async function grantWishes(trx: StoreTransaction, wishes: readonly SyncWi
 export interface SyncEnd {
   readonly beganAt: Date;
   readonly clockSkewMs: number | null;
+  /** Null: the worker asks as fast as it likes. */
+  readonly maxRequestsPerSecond: number | null;
   /** Null: every list was read to its end. */
   readonly problem: string | null;
 }
 
 /** A sync is over; one that is complete gets the next number. */
 export async function endSync(trx: StoreTransaction, end: SyncEnd): Promise<void> {
-  const { beganAt, clockSkewMs, problem } = end;
+  const { beganAt, clockSkewMs, maxRequestsPerSecond, problem } = end;
   await trx
     .updateTable('provider_sync')
     .set((eb) => ({
       problem,
       tried_at: beganAt,
+      max_requests_per_second: maxRequestsPerSecond,
       clock_skew_ms: clockSkewMs === null ? null : Math.round(clockSkewMs),
       ...(problem === null ? { began_at: beganAt, completed_at: NOW, sync_no: eb('sync_no', '+', '1') } : {}),
     }))
@@ -161,6 +172,7 @@ export interface SyncState {
   readonly beganAt: Date | null;
   readonly completedAt: Date | null;
   readonly clockSkewMs: number | null;
+  readonly maxRequestsPerSecond: number | null;
   readonly triedAt: Date | null;
   readonly problem: string | null;
 }
@@ -174,6 +186,7 @@ export async function readSync(db: StoreDatabase): Promise<SyncState> {
       'began_at as beganAt',
       'completed_at as completedAt',
       'clock_skew_ms as clockSkewMs',
+      'max_requests_per_second as maxRequestsPerSecond',
       'tried_at as triedAt',
       'problem',
     ])
@@ -185,7 +198,7 @@ const COUNTS_KEPT_MINUTES = 60;
 /** Adds the requests that a process sent to QbitPay since it said so last. */
 export async function countRequests(
   db: StoreDatabase,
-  requests: readonly { readonly operation: string; readonly requests: number }[],
+  requests: readonly Omit<Selectable<StoreSchema['provider_request_counts']>, 'minute'>[],
 ): Promise<void> {
   if (requests.length === 0) return;
   await inTransaction(db, async (trx) => {
@@ -193,7 +206,7 @@ export async function countRequests(
       .insertInto('provider_request_counts')
       .values(requests.map((one) => ({ ...one, minute: sql<Date>`date_trunc('minute', clock_timestamp())` })))
       .onConflict((conflict) =>
-        conflict.columns(['minute', 'operation']).doUpdateSet((eb) => ({
+        conflict.columns(['minute', 'reason', 'operation']).doUpdateSet((eb) => ({
           requests: eb('provider_request_counts.requests', '+', eb.ref('excluded.requests')),
         })),
       )
@@ -203,12 +216,13 @@ export async function countRequests(
   });
 }
 
-/** By operation: requests of the last whole minute. */
+/** Requests of the last whole minute, of all workers. */
 export async function readRequestCounts(db: StoreDatabase) {
   return db
     .selectFrom('provider_request_counts')
-    .select(['operation', 'requests'])
+    .select(['reason', 'operation', 'requests'])
     .where(sql<boolean>`minute = date_trunc('minute', clock_timestamp()) - interval '1 minute'`)
+    .orderBy('reason')
     .orderBy('operation')
     .execute();
 }

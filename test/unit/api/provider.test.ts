@@ -6,7 +6,7 @@ test('the mirror shows how old it is, what cannot be read, and what it costs', a
   const fakes = createFakes();
   const status = await fakes.store.mirror.readStatus();
   const at = new Date('2026-01-01T00:00:30Z');
-  const list = { backfillCursor: 'po_7', deepAt: null, isOffered: true, problem: null };
+  const list = { backfillCursor: 'po_7', overlapReadAt: null, isOffered: true, problem: null };
   fakes.store.mirror.readStatus = () =>
     Promise.resolve({
       ...status,
@@ -47,6 +47,7 @@ test('the mirror shows how old it is, what cannot be read, and what it costs', a
       },
     ],
     problems: [{ kind: 'payout', providerId: 'po_9', problem: 'fee', firstSeenAt }],
-    requests: [{ operation: 'listPayouts', perMinute: 6 }],
+    requests: [{ reason: 'sync', operation: 'listPayouts', perMinute: 6 }],
+    maxRequestsPerSecond: 5,
   });
 });

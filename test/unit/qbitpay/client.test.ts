@@ -283,7 +283,7 @@ test("QbitPay's clock is measured by its answers", async () => {
   expect(client.observed.clockSkewMs).toBeNull();
   await client.createAccessToken();
   expect(Math.abs((client.observed.clockSkewMs ?? 0) + 660_000)).toBeLessThan(3_000);
-  expect(Object.fromEntries(client.observed.requests)).toEqual({ createAccessToken: 1 });
+  expect(client.observed.requests).toEqual([{ reason: 'step', operation: 'createAccessToken', requests: 1 }]);
 });
 
 test('a request rate spaces the requests', async () => {

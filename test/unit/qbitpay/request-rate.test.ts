@@ -9,7 +9,7 @@ const LEAST_GAP_MS = 1_000 / RATE - 1.5;
 test('the first request goes at once, the next ones wait their turn, after a rest as well', async () => {
   const waitForTurn = createRequestRate(RATE);
   const turnsAtMs: number[] = [];
-  const take = (): Promise<number> => waitForTurn('read').then(() => turnsAtMs.push(performance.now()));
+  const take = (): Promise<number> => waitForTurn('step').then(() => turnsAtMs.push(performance.now()));
   const startMs = performance.now();
   await take();
   expect(performance.now() - startMs).toBeLessThan(LEAST_GAP_MS);
@@ -22,25 +22,25 @@ test('the first request goes at once, the next ones wait their turn, after a res
 
 test('a clock that is set back holds nobody up', async () => {
   const waitForTurn = createRequestRate(RATE);
-  await waitForTurn('read');
+  await waitForTurn('step');
   const { now } = Date;
   Date.now = () => now() - 3_600_000;
   const startMs = performance.now();
-  await waitForTurn('post').finally(() => (Date.now = now));
+  await waitForTurn('send').finally(() => (Date.now = now));
   expect(performance.now() - startMs).toBeLessThan(1_000);
 });
 
 test('what moves money goes before all reads that wait, whoever came first', async () => {
   const waitForTurn = createRequestRate(RATE);
   const order: string[] = [];
-  const ask = (name: string, urgency: 'read' | 'post'): Promise<void> =>
-    waitForTurn(urgency).then(() => void order.push(name));
+  const ask = (name: string, reason: 'step' | 'send'): Promise<void> =>
+    waitForTurn(reason).then(() => void order.push(name));
   await Promise.all([
-    ask('first read', 'read'),
-    ask('second read', 'read'),
-    ask('third read', 'read'),
-    ask('first post', 'post'),
-    ask('second post', 'post'),
+    ask('first read', 'step'),
+    ask('second read', 'step'),
+    ask('third read', 'step'),
+    ask('first post', 'send'),
+    ask('second post', 'send'),
   ]);
   expect(order).toEqual(['first read', 'first post', 'second post', 'second read', 'third read']);
 });
@@ -48,16 +48,16 @@ test('what moves money goes before all reads that wait, whoever came first', asy
 test('what keeps the mirror fresh goes last, and still has one turn in ten', async () => {
   const waitForTurn = createRequestRate(500);
   const order: string[] = [];
-  const ask = (urgency: 'background' | 'read'): Promise<void> =>
-    waitForTurn(urgency).then(() => void order.push(urgency));
+  const ask = (reason: 'sync' | 'step'): Promise<void> =>
+    waitForTurn(reason).then(() => void order.push(reason));
   await Promise.all([
-    ...Array.from({ length: 3 }, () => ask('background')),
-    ...Array.from({ length: 24 }, () => ask('read')),
+    ...Array.from({ length: 3 }, () => ask('sync')),
+    ...Array.from({ length: 24 }, () => ask('step')),
   ]);
   // The first one found nobody waiting.
-  expect(order[0]).toBe('background');
-  expect(order.indexOf('background', 1)).toBe(10);
-  expect(order.indexOf('background', 11)).toBe(20);
+  expect(order[0]).toBe('sync');
+  expect(order.indexOf('sync', 1)).toBe(10);
+  expect(order.indexOf('sync', 11)).toBe(20);
 });
 
 test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %d is refused', (rate) => {
