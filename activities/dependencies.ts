@@ -12,6 +12,8 @@ export interface ActivityDependencies {
   readonly settings: ActivitySettings;
   readonly payoutRuns: PayoutRuns;
   readonly supervision: SupervisionSettings;
+  /** The wish for a sync that this process made when it started: before it is granted, nothing is sent. */
+  readonly startWish: string;
   /** Aborted when the process is to stop: what runs for ever ends, for another process to go on with it. */
   readonly stopping: AbortSignal;
   /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */

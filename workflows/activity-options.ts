@@ -151,5 +151,5 @@ export async function awaitProvider(
       maximumInterval: Math.max(retryMaxMs, retryInitialMs * 2, Math.ceil(leaveAloneMs * 1.5)),
     },
   });
-  await activities.awaitProvider({ payoutId, leaveAloneMs });
+  await activities.awaitProvider({ payoutId, reason, leaveAloneMs });
 }

@@ -1,9 +1,12 @@
 import { log } from '@temporalio/activity';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
+import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isWithinLimit } from '../../src/domain/resend-limits.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
-import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequest, ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
@@ -94,13 +97,12 @@ async function conclude(
     await awaitFreshSync(deps, 'an unanswered request was found', id);
     atProvider = await findAtProvider(deps, payoutId, id);
   }
-  const [first, ...others] = atProvider.found;
-  if (others.length > 0) {
-    return putOnHold(store, payoutId, {
-      reason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER,
-      detail: `QbitPay has ${atProvider.found.map((one) => one.id).join(', ')}`,
-      about: { id, states: [REQUEST_STATE.UNKNOWN] },
-    });
+  const [first] = atProvider.found;
+  const problem = whyNotTaken(atProvider, providerRequest);
+  if (problem !== undefined) {
+    if (problem.reason === payout.holdReason) return undefined;
+    const about = { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends };
+    return putOnHold(store, payoutId, { ...problem, about });
   }
   if (first !== undefined) {
     log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: first.id });
@@ -113,6 +115,35 @@ async function conclude(
       await store.webhooks.keepWebhook(webhookEventId, 'the payout is held, and QbitPay does not show it');
   }
   return undefined;
+}
+
+/** Why a person has to decide about what QbitPay shows, or has shown, under the request's id. */
+function whyNotTaken(
+  { found, vanished }: AtProvider,
+  { sends, asked }: ProviderRequest,
+): Discrepancy | undefined {
+  const [first] = found;
+  if (found.length > 1) {
+    const detail = `QbitPay has ${found.map((one) => one.id).join(', ')}`;
+    return { reason: FAILURE_TYPE.DUPLICATE_AT_PROVIDER, detail };
+  }
+  const reason = FAILURE_TYPE.UNKNOWN_OUTCOME;
+  if (first === undefined) {
+    if (vanished.length === 0) return undefined;
+    return { reason, detail: `QbitPay has shown ${vanished.join(', ')}, and does not show it any more` };
+  }
+  if (sends > 0 || 'symbol' in first || asked === null || isAskedFor(first, asked)) return undefined;
+  const { amount, currency } = asked;
+  const detail = `QbitPay has ${first.id} of ${first.amount} ${first.currency}, not sent from here; asked for would be ${amount} ${currency}`;
+  return { reason, detail };
+}
+
+/** With the fee beside it or in it: whichever side QbitPay takes it from. */
+function isAskedFor({ amount, fee, currency }: Payout, asked: SentAmount): boolean {
+  return (
+    currency === asked.currency &&
+    [amount, addAmounts(amount, fee)].some((one) => compareAmounts(one, asked.amount) === 0)
+  );
 }
 
 /** Undefined while it is too early to believe it. */

@@ -15,7 +15,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { awaitFreshSync, findAtProvider, isNothing } from '../provider/at-provider.js';
+import { awaitFreshSync, findAtProvider, isNothing, isStartWishGranted } from '../provider/at-provider.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
 
@@ -65,6 +65,7 @@ export async function sendGuarded<Answer, Next>(
   if (!isPrepared) return readState(store, payoutId);
   const known = await answerFromRequest(deps, post);
   if (known !== undefined) return known;
+  if (!(await isStartWishGranted(deps))) return answerNotSynced(deps, post);
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
   const sent = await store.requests.whileSending(id, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
@@ -100,8 +101,10 @@ async function sendOnce<Answer, Next>(
   asked: SentAmount,
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
-  const sends = await deps.store.requests.claim(post.id, currentRunId(), asked);
+  const sender = { runId: currentRunId(), startWish: deps.startWish };
+  const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
+  if (sends === 'notSynced') return answerNotSynced(deps, post);
   if (sends === 'superseded') {
     return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });
   }
@@ -112,6 +115,15 @@ async function sendOnce<Answer, Next>(
     return settleRefusal(deps, post, sends, error);
   }
   return post.isOurs(answer) ? post.accept(answer, asked) : answerUnknown(deps, post, sends);
+}
+
+/** Nothing leaves before a complete sync that began after this process started. */
+function answerNotSynced(
+  { store }: ActivityDependencies,
+  { payoutId }: Subject,
+): Promise<PayoutState<RequestNext>> {
+  const next = { kind: 'retryLater', reason: FAILURE_TYPE.FIRST_SYNC, afterMs: 0 } as const;
+  return readState<RequestNext>(store, payoutId, { next });
 }
 
 /** Somebody else ended or held the payout meanwhile, or sent the request, or wrote what became of it. */

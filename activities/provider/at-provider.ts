@@ -16,6 +16,8 @@ type Parts = Pick<ActivityDependencies, 'store'>;
 
 export interface AtProvider {
   readonly found: readonly (Order | Payout)[];
+  /** Ids of what QbitPay has shown of it, and does not show any more: that proves nothing. */
+  readonly vanished: readonly string[];
   /** False when something that came to light since does not say whose it is, or cannot be read: it might be ours. */
   readonly isNamed: boolean;
 }
@@ -30,7 +32,8 @@ export async function findAtProvider(
   payoutId: string,
   id: ProviderRequestId,
 ): Promise<AtProvider> {
-  const rows = await store.mirror.findByExternalId(id.operation, id.externalOrderId);
+  const all = await store.mirror.findByExternalId(id.operation, id.externalOrderId);
+  const rows = all.filter((row) => row.missing_since === null);
   const request = await store.requests.find(id);
   const unnamed =
     request?.firstSentAt == null ? [] : await store.mirror.findUnnamed(id.operation, request.firstSentAt);
@@ -44,6 +47,7 @@ export async function findAtProvider(
     id.operation === REQUEST_OPERATION.ORDER || (await areAnnouncedRead({ store }, payoutId));
   return {
     found: rows.filter(({ problem }) => problem === null).map(({ content }) => content as Order | Payout),
+    vanished: all.flatMap((row) => (row.missing_since === null ? [] : row.provider_id)),
     isNamed: !mightBeOurs && isAnnouncedKnown && rows.every(({ problem }) => problem === null),
   };
 }
@@ -83,6 +87,22 @@ export function providerRequestIdOf({
   return step === PAYOUT_STATUS.PAYING || step === PAYOUT_STATUS.IN_TRANSIT
     ? { operation: REQUEST_OPERATION.PAYOUT, externalOrderId: payoutExternalId(payoutId, payoutAttempt) }
     : { operation: REQUEST_OPERATION.ORDER, externalOrderId: orderExternalId(payoutId, orderAttempt) };
+}
+
+/** As long as an ordinary sync takes: right after a start nobody has to wait elsewhere. */
+const START_SYNC_TIMEOUT_MS = 2_000;
+
+/** True once a complete sync has ended that began after this process started. */
+export async function isStartWishGranted({
+  store,
+  startWish,
+}: Pick<ActivityDependencies, 'store' | 'startWish'>): Promise<boolean> {
+  const endMs = performance.now() + START_SYNC_TIMEOUT_MS;
+  for (;;) {
+    if (await store.mirror.isGranted(startWish)) return true;
+    if (performance.now() >= endMs) return false;
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 const FRESH_SYNC_TIMEOUT_MS = 10_000;

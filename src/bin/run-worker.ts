@@ -69,7 +69,8 @@ export async function startWorker(
     }
     connection = await NativeConnection.connect(temporal.connectionOptions);
     const stopping = new AbortController();
-    const parts = { store, qbitpay, stopping: stopping.signal, ...variations };
+    const startWish = await store.mirror.wishForSync('a worker has started');
+    const parts = { store, qbitpay, startWish, stopping: stopping.signal, ...variations };
     const workers = await createWorkers(config, temporal, connection, parts);
     const timers = [
       countRequests(store, qbitpay, logger),
@@ -109,9 +110,9 @@ async function createWorkers(
   { client, namespace }: TemporalAccess,
   connection: NativeConnection,
   parts: Omit<WorkerVariations, 'providerName'> &
-    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'stopping'>,
+    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'startWish' | 'stopping'>,
 ): Promise<readonly Worker[]> {
-  const { store, qbitpay, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
+  const { store, qbitpay, startWish, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
   const payouts = createPayoutGateway({ client, taskQueue });
   const { depositEventTypes } = config.qbitpay;
@@ -125,6 +126,7 @@ async function createWorkers(
       settings: toActivitySettings(config),
       supervision,
       payoutRuns: payouts,
+      startWish,
       stopping,
       dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
     }),

@@ -138,6 +138,10 @@ const TABLE = {
     'QbitPay does not accept the API key, or the key lacks the permission.',
     'Correct the key (the key file is read again by itself); the payout then goes on by itself.',
   ),
+  FIRST_SYNC: waiting(
+    'The worker has started, and has not read QbitPay to its end since: before that nothing is sent.',
+    'Nothing: the payout goes on after the first complete sync. GET /v1/provider shows how far it is, and what keeps it.',
+  ),
   ENGINE_UNAVAILABLE: waiting(
     'The engine could not finish a step, for example because its database does not answer.',
     'Check the database and the worker logs; the payout then goes on by itself.',

@@ -40,6 +40,7 @@ function watch<Group extends 'requests' | 'payouts'>(
 const ORDER = { operation: 'order', externalOrderId: 'p-1' } as const;
 const PAYOUT = { operation: 'payout', externalOrderId: 'p-1' } as const;
 const ASKED = { amount: '1', currency: 'CNY' };
+const SENDER = { runId: 'run-1', startWish: '0' };
 
 test('each crash point is at a call that the engine makes', () => {
   expect(() => withCrashPoints(parts, 'worker', nothing)).not.toThrow();
@@ -57,8 +58,8 @@ test('parts that have no such call are refused', () => {
 
 test('a process comes before a call, or after it, as its operation says', async () => {
   const guard = watch('requests', 'claim', 1);
-  await guard.store.requests.claim(ORDER, 'run-1', ASKED);
-  await guard.store.requests.claim(PAYOUT, 'run-1', ASKED);
+  await guard.store.requests.claim(ORDER, SENDER, ASKED);
+  await guard.store.requests.claim(PAYOUT, SENDER, ASKED);
   expect(guard.happened).toEqual(['call', 'orderAfterGuard', 'call', 'payoutAfterGuard']);
 
   const entered = watch('requests', 'prepare', false);
@@ -92,7 +93,7 @@ test.each([
 
 test('a call that came to nothing is no crash point', async () => {
   const refused = watch('requests', 'claim', undefined);
-  await refused.store.requests.claim(PAYOUT, 'run-1', ASKED);
+  await refused.store.requests.claim(PAYOUT, SENDER, ASKED);
   expect(refused.happened).toEqual(['call']);
 
   const waiting = watch('payouts', 'reserveFunds', 'awaiting_balance');

@@ -16,7 +16,7 @@ import {
   openTestStore,
   readerOf,
   type TestStore,
-  RUN_ID,
+  SENDER,
 } from '../support/test-store.js';
 import type {
   OrderRecord,
@@ -78,14 +78,14 @@ async function prepareOrder(): Promise<Prepared> {
 /** Sent, and nobody knows what became of it. */
 async function sendUnknown(prepare: () => Promise<Prepared> = preparePayout): Promise<Prepared> {
   const prepared = await prepare();
-  expect(await store().requests.claim(prepared.id, RUN_ID, ASKED)).toBe(1);
+  expect(await store().requests.claim(prepared.id, SENDER, ASKED)).toBe(1);
   await store().requests.endUnknown(prepared.id, 1);
   return prepared;
 }
 
 async function resend({ id }: Prepared): Promise<void> {
   expect(await store().requests.authoriseResend(id, 1, 'tester')).toBe(true);
-  expect(await store().requests.claim(id, RUN_ID, ASKED)).toBe(2);
+  expect(await store().requests.claim(id, SENDER, ASKED)).toBe(2);
 }
 
 const holdAbout = (
@@ -193,7 +193,7 @@ describe('the answer to a sending', () => {
       const again = await sendUnknown();
       await resend(again);
       expect(await store().requests.settle(again.id, 2, state)).toBe(REQUEST_STATE.UNKNOWN);
-      expect(await store().requests.claim(again.id, RUN_ID, ASKED)).toBeUndefined();
+      expect(await store().requests.claim(again.id, SENDER, ASKED)).toBeUndefined();
     },
   );
 
@@ -254,7 +254,7 @@ describe('the answer to a sending', () => {
     await store().requests.wantAbsence(id, wanted);
     expect(await checkAbsence(id)).toBe(0);
     expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(false);
-    expect(await store().requests.claim(id, RUN_ID, ASKED)).toBeUndefined();
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
   });
 });
 
@@ -345,7 +345,7 @@ describe('an attempt that is over', () => {
   /** The first one was refused; the second one may be sent. */
   async function retryRefused(): Promise<Prepared> {
     const prepared = await preparePayout();
-    await store().requests.claim(prepared.id, RUN_ID, ASKED);
+    await store().requests.claim(prepared.id, SENDER, ASKED);
     const rejection = { type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no' };
     await store().requests.settle(prepared.id, 1, REQUEST_STATE.REFUSED, rejection);
     await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
@@ -364,12 +364,12 @@ describe('an attempt that is over', () => {
       `update provider_requests set state = 'not_sent' where external_order_id = $1`,
       id.externalOrderId,
     );
-    expect(await store().requests.claim(id, RUN_ID, ASKED)).toBeUndefined();
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
     await holdAbout(stale, FAILURE_TYPE.SHORT_AFTER_ORDER, [REQUEST_STATE.NOT_SENT]);
     expect((await read(payoutId)).status).toBe('paying');
     const next = { ...id, externalOrderId: `${payoutId}~2` };
     expect(await store().requests.prepare(payoutId, next, 'sending')).toBe(true);
-    expect(await store().requests.claim(next, RUN_ID, ASKED)).toBe(1);
+    expect(await store().requests.claim(next, SENDER, ASKED)).toBe(1);
   });
 
   test('says nothing of the one after it, whatever is read of it late', async () => {

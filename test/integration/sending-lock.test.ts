@@ -13,7 +13,7 @@ import {
   openTestStore,
   runConcurrently,
   type TestStore,
-  RUN_ID,
+  SENDER,
 } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
 
@@ -44,8 +44,8 @@ async function prepare(): Promise<ProviderRequestId> {
 const claimWithLock = (
   { store }: TestStore,
   providerRequest: ProviderRequestId,
-): Promise<number | 'superseded' | undefined> =>
-  store.requests.whileSending(providerRequest, () => store.requests.claim(providerRequest, RUN_ID, ASKED));
+): Promise<number | 'superseded' | 'notSynced' | undefined> =>
+  store.requests.whileSending(providerRequest, () => store.requests.claim(providerRequest, SENDER, ASKED));
 
 /** The outcome is not known, and somebody allowed to send it once more. */
 async function allowResend(providerRequest: ProviderRequestId, sends: number): Promise<void> {
@@ -60,7 +60,7 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
   return { promise, resolve };
 }
 
-const untilClaimed = (providerRequest: ProviderRequestId): Promise<number | 'superseded' | undefined> =>
+const untilClaimed = (providerRequest: ProviderRequestId): Promise<number | 'superseded' | 'notSynced' | undefined> =>
   untilAnswer(
     () => claimWithLock(second, providerRequest),
     (sends) => sends !== undefined,
@@ -72,7 +72,7 @@ test('while a request is on its way nobody else sends it, not even with a re-sen
   const sending = signal();
   const answered = signal();
   const sender = first.store.requests.whileSending(providerRequest, async () => {
-    const sends = await first.store.requests.claim(providerRequest, RUN_ID, ASKED);
+    const sends = await first.store.requests.claim(providerRequest, SENDER, ASKED);
     sending.resolve();
     await answered.promise;
     return sends;
@@ -111,11 +111,11 @@ test('other requests go on meanwhile', async () => {
 test('fifty requests on their way leave the store its connections', async () => {
   const provider_requests = await runConcurrently(Array.from({ length: 50 }, () => prepare));
   const allSending = signal();
-  const sent: Promise<number | 'superseded' | undefined>[] = [];
+  const sent: Promise<number | 'superseded' | 'notSynced' | undefined>[] = [];
   for (const providerRequest of provider_requests) {
     const claimed = signal();
     const sending = first.store.requests.whileSending(providerRequest, async () => {
-      const sends = await first.store.requests.claim(providerRequest, RUN_ID, ASKED);
+      const sends = await first.store.requests.claim(providerRequest, SENDER, ASKED);
       claimed.resolve();
       await allSending.promise;
       return sends;
@@ -131,7 +131,7 @@ test('fifty requests on their way leave the store its connections', async () => 
 test('a connection that is cut frees the lock, and the sender that lost it still writes its answer', async () => {
   const providerRequest = await prepare();
   const sender = first.store.requests.whileSending(providerRequest, async () => {
-    await first.store.requests.claim(providerRequest, RUN_ID, ASKED);
+    await first.store.requests.claim(providerRequest, SENDER, ASKED);
     await cutLockConnections();
     // Whoever comes next finds the request sent: the lock alone allows nothing.
     expect(await untilLockFree(providerRequest)).toBe('available');
@@ -216,7 +216,7 @@ async function startSender(url: string, providerRequest: ProviderRequestId): Pro
     const store = openStore({ url: ${JSON.stringify(url)}, onIdleError: () => undefined });
     const providerRequest = ${JSON.stringify(providerRequest)};
     await store.requests.whileSending(providerRequest, async () => {
-      const sends = await store.requests.claim(providerRequest, '${RUN_ID}', ${JSON.stringify(ASKED)});
+      const sends = await store.requests.claim(providerRequest, ${JSON.stringify(SENDER)}, ${JSON.stringify(ASKED)});
       process.stdout.write('claimed ' + sends + '\\n');
       await new Promise(() => setInterval(() => undefined, 1_000));
     });`;

@@ -6,7 +6,7 @@ import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { createDatabase, createMigratedDatabase } from '../support/test-database.js';
 import { payoutRequest } from '../support/engine-client.js';
-import { acceptPayout, openPayout, RUN_ID, runConcurrently } from '../support/test-store.js';
+import { acceptPayout, openPayout, RUN_ID, runConcurrently, SENDER } from '../support/test-store.js';
 
 const ASKED = { amount: '1', currency: 'CNY' };
 
@@ -39,7 +39,7 @@ test('of many who want to send one request exactly one may', async () => {
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
   await store.requests.prepare(payoutId, providerRequest, 'selling');
   const claims = await Promise.all(
-    Array.from({ length: 20 }, () => store.requests.claim(providerRequest, RUN_ID, ASKED)),
+    Array.from({ length: 20 }, () => store.requests.claim(providerRequest, SENDER, ASKED)),
   );
   expect(claims.filter((sends) => sends !== undefined)).toEqual([1]);
 });
@@ -50,9 +50,9 @@ test.each([REQUEST_STATE.UNKNOWN, REQUEST_STATE.REFUSED] as const)(
     const { payoutId } = await openPayout(store);
     const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
     await store.requests.prepare(payoutId, providerRequest, 'selling');
-    await store.requests.claim(providerRequest, RUN_ID, ASKED);
+    await store.requests.claim(providerRequest, SENDER, ASKED);
     await store.requests.settle(providerRequest, 1, state);
-    expect(await store.requests.claim(providerRequest, RUN_ID, ASKED)).toBeUndefined();
+    expect(await store.requests.claim(providerRequest, SENDER, ASKED)).toBeUndefined();
   },
 );
 
@@ -60,9 +60,9 @@ test('a late answer settles its own sending only', async () => {
   const { payoutId } = await openPayout(store);
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
   await store.requests.prepare(payoutId, providerRequest, 'selling');
-  await store.requests.claim(providerRequest, RUN_ID, ASKED);
+  await store.requests.claim(providerRequest, SENDER, ASKED);
   await store.requests.settle(providerRequest, 1, REQUEST_STATE.NOT_SENT);
-  expect(await store.requests.claim(providerRequest, RUN_ID, ASKED)).toBe(2);
+  expect(await store.requests.claim(providerRequest, SENDER, ASKED)).toBe(2);
   expect(await store.requests.settle(providerRequest, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
   expect((await store.requests.get(providerRequest)).state).toBe(REQUEST_STATE.SENDING);
 });
@@ -155,10 +155,10 @@ describe('a claim', () => {
     const order = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
     await store.requests.prepare(payoutId, order, 'selling');
     await store.payouts.claim(payoutId, 'a later run');
-    expect(await store.requests.claim(order, RUN_ID, ASKED)).toBe('superseded');
-    expect(await store.requests.claim(order, 'a run that never claimed it', ASKED)).toBe('superseded');
+    expect(await store.requests.claim(order, SENDER, ASKED)).toBe('superseded');
+    expect(await store.requests.claim(order, { ...SENDER, runId: 'a run that never claimed it' }, ASKED)).toBe('superseded');
     expect(await store.requests.get(order)).toMatchObject({ state: 'prepared', sends: 0 });
-    expect(await store.requests.claim(order, 'a later run', ASKED)).toBe(1);
+    expect(await store.requests.claim(order, { ...SENDER, runId: 'a later run' }, ASKED)).toBe(1);
   });
 });
 

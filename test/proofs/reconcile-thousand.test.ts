@@ -19,7 +19,7 @@ import {
   FEE_TERMS,
   openPayout,
   openTestStore,
-  RUN_ID,
+  SENDER,
   runConcurrently,
   showDeposit,
   type TestStore,
@@ -153,7 +153,7 @@ async function claim(operation: RequestOperation, externalOrderId: string): Prom
   const { requests } = testStore.store;
   const providerRequest = { operation, externalOrderId };
   await requests.prepare(externalOrderId, providerRequest, 'sending');
-  const sends = await requests.claim(providerRequest, RUN_ID, { amount: '1', currency: 'CNY' });
+  const sends = await requests.claim(providerRequest, SENDER, { amount: '1', currency: 'CNY' });
   if (typeof sends !== 'number') throw new Error(`${operation} ${externalOrderId} may not be sent`);
 }
 

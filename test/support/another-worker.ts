@@ -62,6 +62,8 @@ export function openAnotherWorker(
       },
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
+      // Nobody made this wish: it is granted.
+      startWish: '0',
       stopping: syncing.signal,
       dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },

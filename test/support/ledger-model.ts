@@ -12,7 +12,7 @@ import { PROVIDER_ORDER_STATUS, PROVIDER_PAYOUT_STATUS } from '../../src/domain/
 import type { AmountMode, Funding } from '../../src/domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import { costOfPayout, expectedDebit, postAmountFor, type FeeSide } from '../../src/domain/quote.js';
-import { assign, type OpenedPayout, openPayout, readerOf, RUN_ID, showDeposit } from './test-store.js';
+import { assign, type OpenedPayout, openPayout, readerOf, SENDER, showDeposit } from './test-store.js';
 
 /**
  * A provider and the workflows of some payouts, as far as the store sees them: each operation is one thing that an
@@ -231,7 +231,7 @@ export class LedgerModel {
     if (compareAmounts(funds, '0') === 0) return;
     const isPrepared = await this.store.requests.prepare(payoutId, id, 'selling');
     const sends = isPrepared
-      ? await this.store.requests.claim(id, RUN_ID, { amount: '1', currency: 'CNY' })
+      ? await this.store.requests.claim(id, SENDER, { amount: '1', currency: 'CNY' })
       : undefined;
     if (sends === undefined) return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
@@ -273,7 +273,7 @@ export class LedgerModel {
     if (compareAmounts(postAmount, '0') <= 0 || !isCovered) return;
     const isPrepared = await this.store.requests.prepare(payoutId, id, 'paying');
     const sends = isPrepared
-      ? await this.store.requests.claim(id, RUN_ID, { amount: '1', currency: 'CNY' })
+      ? await this.store.requests.claim(id, SENDER, { amount: '1', currency: 'CNY' })
       : undefined;
     if (sends === undefined) return;
     const expected = expectedDebit(postAmount, currency, termsOf(plan));

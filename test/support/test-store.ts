@@ -48,6 +48,9 @@ export interface OpeningTerms {
 /** The workflow run that carries every payout of {@link acceptPayout}. */
 export const RUN_ID = 'run-of-the-test';
 
+/** It may send: its wish for a sync, which nobody made, is granted. */
+export const SENDER = { runId: RUN_ID, startWish: '0' } as const;
+
 export interface OpenedPayout {
   readonly payoutId: string;
   readonly request: PayoutRequest;

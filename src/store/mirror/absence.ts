@@ -16,20 +16,40 @@ const KIND_OF = {
   [REQUEST_OPERATION.PAYOUT]: OBJECT_KIND.PAYOUT,
 } as const;
 
-function selectShown(db: StoreDatabase, operation: RequestOperation) {
-  return db
-    .selectFrom('provider_objects')
-    .selectAll()
-    .where('kind', '=', KIND_OF[operation])
-    .where('missing_since', 'is', null);
+function selectObjects(db: StoreDatabase, operation: RequestOperation) {
+  return db.selectFrom('provider_objects').selectAll().where('kind', '=', KIND_OF[operation]);
 }
 
-/** What QbitPay shows under an `externalOrderId` of ours, oldest first. */
+/** What QbitPay shows, or has shown, under an `externalOrderId` of ours, oldest first. */
 export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
-  return selectShown(db, operation)
+  return selectObjects(db, operation)
     .where('external_order_id', '=', externalOrderId)
     .orderBy('first_seen_at')
     .execute();
+}
+
+/**
+ * True where QbitPay has shown an object under the `externalOrderId` of a request: nothing is sent beside it. That QbitPay
+ * answers 404 for it by now proves nothing; only a person, who has asked, has the request sent again then.
+ */
+export async function isShown(
+  trx: StoreTransaction,
+  operation: RequestOperation,
+  externalOrderId: string,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('provider_objects as object')
+    .innerJoin('provider_requests as request', 'request.external_order_id', 'object.external_order_id')
+    .select('object.provider_id')
+    .where('object.kind', '=', KIND_OF[operation])
+    .where('request.operation', '=', operation)
+    .where('request.external_order_id', '=', externalOrderId)
+    .where((eb) =>
+      eb.or([eb('object.missing_since', 'is', null), eb('request.state', '<>', REQUEST_STATE.UNKNOWN)]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /**
@@ -37,7 +57,8 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
  * An order is left out where the store knows it as another payout's.
  */
 export function findUnnamed(db: StoreDatabase, operation: RequestOperation, firstSentAt: Date) {
-  return selectShown(db, operation)
+  return selectObjects(db, operation)
+    .where('missing_since', 'is', null)
     .where('external_order_id', 'is', null)
     .where('first_seen_at', '>=', firstSentAt)
     .where((eb) =>

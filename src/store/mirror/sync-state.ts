@@ -113,18 +113,36 @@ export interface SyncWish {
   readonly providerId: string | null;
 }
 
-/** Asks for a sync, or for the reading of one object, that begins after now. Whoever asks while one runs gets the next. */
+/**
+ * Asks for a sync, or for the reading of one object, that begins after now. Whoever asks while one runs gets the next.
+ * Answers with the wish's number.
+ */
 export async function wishForSync(
   db: StoreDatabase,
   reason: string,
   object?: { readonly kind: ObjectKind; readonly providerId: string },
-): Promise<void> {
-  await inTransaction(db, async (trx) => {
+): Promise<string> {
+  return inTransaction(db, async (trx) => {
     const values = { reason, kind: object?.kind ?? null, provider_id: object?.providerId ?? null };
-    await trx.insertInto('sync_wishes').values(values).execute();
+    const { wish_id: wishId } = await trx
+      .insertInto('sync_wishes')
+      .values(values)
+      .returning('wish_id')
+      .executeTakeFirstOrThrow();
     // Only hastens it: the reader looks by itself before each sync.
     await sql`notify sync_wishes`.execute(trx);
+    return wishId;
   });
+}
+
+/** True once a complete sync has ended that began after the wish. */
+export async function isGranted(db: StoreDatabase, wishId: string): Promise<boolean> {
+  const open = await db
+    .selectFrom('sync_wishes')
+    .select('wish_id')
+    .where('wish_id', '=', wishId)
+    .executeTakeFirst();
+  return open === undefined;
 }
 
 export async function readWishes(db: StoreDatabase, limit: number): Promise<readonly SyncWish[]> {

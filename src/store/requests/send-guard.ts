@@ -4,6 +4,8 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
+import { isShown } from '../mirror/absence.js';
+import { isGranted } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
 import { isCarriedBy, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import {
@@ -110,6 +112,8 @@ export const SENDABLE_STATES: readonly RequestState[] = [
   REQUEST_STATE.RETRY_LATER,
 ];
 
+const CLAIMABLE_STATES = [...SENDABLE_STATES, REQUEST_STATE.UNKNOWN];
+
 /** What was read before says nothing of what may have left since, and allows nothing. */
 const NOT_SEARCHED = {
   absence_checks: 0,
@@ -171,17 +175,26 @@ export async function insertRequest(
     .execute();
 }
 
+/** Who wants to send. */
+export interface Sender {
+  readonly runId: string;
+  /** The wish for a sync that its process made when it started. */
+  readonly startWish: string;
+}
+
 /**
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
- * outcome is known to nobody but its sender. A run that does not carry the payout is told that it is superseded.
+ * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
+ * unknown then. A run that does not carry the payout is told that it is superseded, and a process that no complete sync
+ * has followed yet that the mirror is older than itself.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
-  runId: string,
+  { runId, startWish }: Sender,
   asked: SentAmount,
-): Promise<number | 'superseded' | undefined> {
+): Promise<number | 'superseded' | 'notSynced' | undefined> {
   return inTransaction(db, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
@@ -196,7 +209,12 @@ export async function claim(
     if (!isCarriedBy(payout, runId)) return 'superseded';
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
-    const row = await updateRequest(trx, id, [...SENDABLE_STATES, REQUEST_STATE.UNKNOWN], {
+    if (!(await isGranted(trx, startWish))) return 'notSynced';
+    if (await isShown(trx, id.operation, id.externalOrderId)) {
+      await awaitOutcome(trx, id, asked);
+      return undefined;
+    }
+    const row = await updateRequest(trx, id, CLAIMABLE_STATES, {
       state: REQUEST_STATE.SENDING,
       sends: sql<number>`sends + 1`,
       amount: asked.amount,
@@ -212,6 +230,22 @@ export async function claim(
       .executeTakeFirst();
     return row?.sends;
   });
+}
+
+/**
+ * QbitPay has an object under the id: what that is comes first, as after a sending without an answer. Of a request that
+ * never left, the object is compared with what would have been asked for, and the waits begin now.
+ */
+async function awaitOutcome(trx: StoreTransaction, id: ProviderRequestId, asked: SentAmount): Promise<void> {
+  await updateRequest(trx, id, CLAIMABLE_STATES, {
+    state: REQUEST_STATE.UNKNOWN,
+    amount: sql<string>`coalesce(amount, ${asked.amount})`,
+    currency: sql<string>`coalesce(currency, ${asked.currency})`,
+    price: sql<string>`coalesce(price, ${asked.price ?? null})`,
+    first_sent_at: sql<Date>`coalesce(first_sent_at, clock_timestamp())`,
+    last_sent_at: sql<Date>`coalesce(last_sent_at, clock_timestamp())`,
+    ...NOT_SEARCHED,
+  }).execute();
 }
 
 /** What QbitPay has accepted counts for every sending: `externalOrderId` alone is identity. */

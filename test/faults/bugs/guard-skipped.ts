@@ -21,9 +21,9 @@ export const GUARD_SKIPPED: Bug = {
         const found = await store.requests.find(id);
         return found && { ...found, state: REQUEST_STATE.PREPARED };
       },
-      claim: async (id, runId, asked) => {
+      claim: async (id, sender, asked) => {
         const { sends } = await store.requests.get(id);
-        return (await store.requests.claim(id, runId, asked)) ?? sends;
+        return (await store.requests.claim(id, sender, asked)) ?? sends;
       },
     };
     return createActivities({ ...deps, store: { ...store, requests } });

@@ -2,6 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createAwaitProvider } from '../../../activities/provider/await-provider.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import { createActivityInterceptor } from '../../../activities/interceptor.js';
+import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import type { Store } from '../../../src/store/store.js';
 import { QbitPayRateLimitError } from '../../../src/qbitpay/errors.js';
 
@@ -13,7 +14,7 @@ async function pausesOf(getAccount: () => Promise<never>, leaveAloneMs: number):
   const interceptors = [createActivityInterceptor({} as Store)];
   const wait = async (): Promise<number> => {
     const failure = await new MockActivityEnvironment({ activityType: 'awaitProvider' }, { interceptors })
-      .run(awaitProvider, { payoutId: null, leaveAloneMs })
+      .run(awaitProvider, { payoutId: null, reason: FAILURE_TYPE.RATE_LIMITED, leaveAloneMs })
       .then(
         () => undefined,
         (error: unknown) => error,
