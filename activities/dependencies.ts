@@ -57,6 +57,8 @@ export interface ActivitySettings {
   readonly feeSide: FeeSide;
   /** Network of the account's address, by currency. */
   readonly networks: Readonly<Record<string, string>>;
+  /** Address of the wallet that deposits go to, by currency, where the account has several. */
+  readonly depositAddresses: Readonly<Record<string, string>>;
   readonly depositProof: DepositProof;
   readonly reconciliation: ReconciliationSettings;
   readonly sync: SyncSettings;

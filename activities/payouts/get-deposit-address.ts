@@ -10,6 +10,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import type { Price } from './fetch-ticker.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { ensureAccountOpened } from '../provider/account-opening.js';
+import { findDepositAddress } from '../provider/deposit-wallet.js';
 
 export interface GetDepositAddressInput {
   readonly payoutId: string;
@@ -53,8 +54,8 @@ async function openPayout(
     minimum: minimum ?? null,
   };
   if (funding === FUNDING.BALANCE) return store.payouts.openFromBalance(payoutId, terms);
-  const wallet = account.wallets.find(({ currency }) => currency === request.fundingCurrency);
-  if (wallet === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
+  const address = findDepositAddress(account, request.fundingCurrency, settings.depositAddresses);
+  if (address === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
   const network = settings.networks[request.fundingCurrency];
   if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
   // A deposit that came before the opening balance is read would be part of it.
@@ -62,7 +63,7 @@ async function openPayout(
   const opened = await store.payouts.openForDeposit(payoutId, {
     ...terms,
     network,
-    address: wallet.addr,
+    address,
     deadlineSeconds: depositDeadlineSeconds,
   });
   return opened ?? reject(FAILURE_TYPE.NO_FREE_AMOUNT);

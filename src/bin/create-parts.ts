@@ -36,8 +36,8 @@ export function toActivitySettings({
   resendLimits,
   sync,
 }: Config): ActivitySettings {
-  const { feeSide, networks, depositProof } = qbitpay;
-  return { feeSide, networks, depositProof, reconciliation, resendLimits, sync };
+  const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
+  return { feeSide, networks, depositAddresses, depositProof, reconciliation, resendLimits, sync };
 }
 
 function openLoggedStore(url: string, logger: Logger): Store {

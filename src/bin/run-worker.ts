@@ -4,6 +4,7 @@ import type { ActivityDependencies, SupervisionSettings } from '../../activities
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureAccountOpened } from '../../activities/provider/account-opening.js';
+import { findUnclear } from '../../activities/provider/deposit-wallet.js';
 import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
 import type { ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
@@ -18,6 +19,7 @@ import {
   toActivitySettings,
   type TemporalAccess,
 } from './create-parts.js';
+import { StartError } from './main.js';
 import type { RunningPart } from './running-part.js';
 import { keepPrepared, prepareTemporal } from './temporal-upkeep.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
@@ -63,7 +65,7 @@ export async function startWorker(
   };
   try {
     await store.claimForProvider(providerName);
-    await openAccount(store, qbitpay, logger);
+    await openAccount(store, qbitpay, config, logger);
     if ((await prepareTemporal(config, temporal, logger)).kind === 'notChecked') {
       logger.warn('the search attributes could not be checked: see that all of them are registered');
     }
@@ -95,9 +97,23 @@ export async function startWorker(
   }
 }
 
-/** What was in the account before the engine; written down once. Without QbitPay the first sync sees to it. */
-async function openAccount(store: Store, qbitpay: QbitPayClient, logger: Logger): Promise<void> {
+/**
+ * What was in the account before the engine; written down once. Without QbitPay the first sync sees to it.
+ * @throws StartError when nobody could say which of several wallets deposits go to
+ */
+async function openAccount(
+  store: Store,
+  qbitpay: QbitPayClient,
+  { qbitpay: { networks, depositAddresses } }: ConfigFor<'worker'>,
+  logger: Logger,
+): Promise<void> {
   try {
+    const [unclear] = findUnclear(await qbitpay.getAccount(), Object.keys(networks), depositAddresses);
+    if (unclear !== undefined) {
+      throw new StartError(
+        `which wallet do deposits in ${unclear} go to? QBITPAY_DEPOSIT_ADDRESSES names one of the account's`,
+      );
+    }
     await ensureAccountOpened({ store, qbitpay });
   } catch (error) {
     if (!(error instanceof QbitPayError || error instanceof BalancesMovingError)) throw error;
@@ -112,7 +128,14 @@ async function createWorkers(
   parts: Omit<WorkerVariations, 'providerName'> &
     Pick<ActivityDependencies, 'store' | 'qbitpay' | 'startWish' | 'stopping'>,
 ): Promise<readonly Worker[]> {
-  const { store, qbitpay, startWish, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
+  const {
+    store,
+    qbitpay,
+    startWish,
+    stopping,
+    supervision = SUPERVISION,
+    makeActivities = createActivities,
+  } = parts;
   const { taskQueue } = config.temporal;
   const payouts = createPayoutGateway({ client, taskQueue });
   const { depositEventTypes } = config.qbitpay;

@@ -199,6 +199,8 @@ function toQbitPayConfig(values: VariableValues) {
     feeSide: values.QBITPAY_FEE_SIDE,
     /** Currency to network. */
     networks: Object.freeze(values.QBITPAY_NETWORKS),
+    /** Currency to the address of its wallet. */
+    depositAddresses: Object.freeze(values.QBITPAY_DEPOSIT_ADDRESSES ?? {}),
     depositProof: values.QBITPAY_DEPOSIT_PROOF,
     livemode: values.QBITPAY_LIVEMODE,
     webhookAlgorithm: values.QBITPAY_WEBHOOK_ALGORITHM,

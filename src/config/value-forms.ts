@@ -78,6 +78,14 @@ export function networksByCurrency(): ValueForm<Readonly<Record<string, string>>
   };
 }
 
+/** `USDT:0x31C2…` */
+export function addressesByCurrency(): ValueForm<Readonly<Record<string, string>>> {
+  return {
+    form: 'a comma-separated list of CURRENCY:ADDRESS, each currency once',
+    schema: byCurrency(/^[^\s\p{Cc}]{1,200}$/u),
+  };
+}
+
 /** `EUR:500,USDT:500`; "0" stands for none. */
 export function amountsByCurrency(): ValueForm<Readonly<Record<string, string>>> {
   return {

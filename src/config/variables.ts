@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { DEFAULT_PAYOUT_POLICY } from '../domain/policy.js';
 import { FEE_SIDE } from '../domain/quote.js';
 import {
+  addressesByCurrency,
   amountsByCurrency,
   apiKeyEntries,
   commaList,
@@ -75,6 +76,11 @@ const QBITPAY = {
       'The network that the deposit address of each currency belongs to, shown to whoever deposits. A currency that is not listed cannot be deposited; required with QBITPAY_BASE_URL.',
     default: 'USDT:TRC20',
     ...networksByCurrency(),
+  },
+  QBITPAY_DEPOSIT_ADDRESSES: {
+    about:
+      'The wallet that deposits go to, of a currency that the account has several wallets of. Where it has one, nothing has to be said.',
+    ...addressesByCurrency(),
   },
   QBITPAY_DEPOSIT_PROOF: {
     about:

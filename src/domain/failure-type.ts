@@ -70,8 +70,8 @@ const TABLE = {
     NEW_ID,
   ),
   NO_DEPOSIT_ADDRESS: rejected(
-    'The QbitPay account has no wallet in the funding currency.',
-    'Fund in another currency, or add the wallet at QbitPay; then use a new payoutId.',
+    'The QbitPay account has no wallet in the funding currency, or several, of which QBITPAY_DEPOSIT_ADDRESSES names none.',
+    'Fund in another currency, add the wallet at QbitPay, or choose one in QBITPAY_DEPOSIT_ADDRESSES and restart; then use a new payoutId.',
   ),
   NO_NETWORK: rejected(
     'QBITPAY_NETWORKS does not say which network the address of this currency belongs to.',

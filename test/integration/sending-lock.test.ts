@@ -60,7 +60,9 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
   return { promise, resolve };
 }
 
-const untilClaimed = (providerRequest: ProviderRequestId): Promise<number | 'superseded' | 'notSynced' | undefined> =>
+const untilClaimed = (
+  providerRequest: ProviderRequestId,
+): Promise<number | 'superseded' | 'notSynced' | undefined> =>
   untilAnswer(
     () => claimWithLock(second, providerRequest),
     (sends) => sends !== undefined,

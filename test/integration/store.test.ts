@@ -156,7 +156,9 @@ describe('a claim', () => {
     await store.requests.prepare(payoutId, order, 'selling');
     await store.payouts.claim(payoutId, 'a later run');
     expect(await store.requests.claim(order, SENDER, ASKED)).toBe('superseded');
-    expect(await store.requests.claim(order, { ...SENDER, runId: 'a run that never claimed it' }, ASKED)).toBe('superseded');
+    expect(
+      await store.requests.claim(order, { ...SENDER, runId: 'a run that never claimed it' }, ASKED),
+    ).toBe('superseded');
     expect(await store.requests.get(order)).toMatchObject({ state: 'prepared', sends: 0 });
     expect(await store.requests.claim(order, { ...SENDER, runId: 'a later run' }, ASKED)).toBe(1);
   });

@@ -193,6 +193,7 @@ async function reconcile(): Promise<ReconciliationRun> {
     qbitpay,
     settings: {
       feeSide: 'added',
+      depositAddresses: {},
       networks: { USDT: 'TRC20' },
       depositProof: 'balance_transaction',
       reconciliation: { graceSeconds: 0, windowDays: 30 },

@@ -55,6 +55,7 @@ export function openAnotherWorker(
       settings: {
         feeSide: 'added',
         networks: { USDT: 'TRC20' },
+        depositAddresses: {},
         depositProof: 'balance_transaction',
         reconciliation: { graceSeconds: 60, windowDays: 1 },
         resendLimits,

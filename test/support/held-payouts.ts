@@ -77,21 +77,18 @@ export function createHeldPayouts(scenario: Scenario): HeldPayouts {
       }),
     duplicated: async () => {
       await makeAvailable(scenario.engine, 'CNY', '6000');
-      return held.as('DUPLICATE_AT_PROVIDER', async (payout) => {
-        const { destination } = payoutRequest();
-        await scenario.engine.control('POST', '/outcomes', {
-          outcome: 'stuck',
-          externalOrderId: payout.id,
-          times: 2,
-        });
-        await provider.call('POST', '/api/v1/payouts', {
-          amount: 5000,
-          currency: 'CNY',
-          externalOrderId: payout.id,
-          destination,
-        });
-        await payout.strike('resetAfterEffect', PAYOUTS);
+      const payout = scenario.payout();
+      const outcome = { outcome: 'stuck', externalOrderId: payout.id };
+      await scenario.engine.control('POST', '/outcomes', outcome);
+      await payout.inTransit();
+      await provider.call('POST', '/api/v1/payouts', {
+        amount: 5000,
+        currency: 'CNY',
+        externalOrderId: payout.id,
+        destination: payoutRequest().destination,
       });
+      await payout.isHeld('DUPLICATE_AT_PROVIDER');
+      return payout;
     },
     byOperator: async () => {
       const payout = await scenario.payout().open();

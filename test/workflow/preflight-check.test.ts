@@ -250,7 +250,7 @@ describe('what QbitPay has', () => {
   test('and gave up as it was asked to: hearing of it late changes nothing', async () => {
     await scenario.engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.cancelled' });
     const payout = await held.duplicated();
-    const [own, other] = await payout.living();
+    const [other, own] = await payout.living();
     await scenario.engine.control('POST', `/payouts/${other?.id}/advance`, { status: 'cancelled' });
     await payout.decide('resolve', { action: 'adopt', providerPayoutId: own?.id });
     await payout.becomes('in_transit');

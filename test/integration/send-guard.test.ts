@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
+import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import { REQUEST_STATE, type ObjectKind } from '../../src/store/schema.js';
+import {
+  ASKED,
+  prepareOrder,
+  preparePayout,
+  sendUnknown,
+  store,
+  useStore,
+} from '../support/request-store.js';
+import { readerOf, SENDER } from '../support/test-store.js';
+
+/** What a sender's compare-and-set has to find, beside the state of its own request. */
+
+useStore();
+
+/** A sync that knows of these wishes is over. */
+async function sync(wishIds: readonly string[], problem: string | null = null): Promise<void> {
+  const { mirror } = store();
+  const wishes = (await mirror.readWishes(100)).filter(({ wishId }) => wishIds.includes(wishId));
+  const reader = await readerOf(store());
+  await reader.endSync({ beganAt: await mirror.readClock(), problem, clockSkewMs: null }, wishes);
+}
+
+/** A sync shows an object of QbitPay's under the id of a request; answers with its own. */
+async function show(kind: ObjectKind, { externalOrderId }: ProviderRequestId): Promise<string> {
+  const object: ObservedObject = {
+    kind,
+    providerId: randomUUID(),
+    externalOrderId,
+    ...{ source: null, type: null, status: 'pending', currency: 'USDT', amount: '700' },
+    content: {},
+    problem: null,
+    isOpen: true,
+  };
+  const readAt = await store().mirror.readClock();
+  await (await readerOf(store())).recordPage(kind, { objects: [object], readAt });
+  return object.providerId;
+}
+
+test('nothing is claimed before a complete sync that knows that the process has started', async () => {
+  const { id } = await preparePayout();
+  const startWish = await store().mirror.wishForSync('a worker has started');
+  const sender = { ...SENDER, startWish };
+  const expectNotSynced = async (): Promise<void> => {
+    expect(await store().requests.claim(id, sender, ASKED)).toBe('notSynced');
+    expect(await store().requests.get(id)).toMatchObject({ state: 'prepared', sends: 0 });
+  };
+  await expectNotSynced();
+  // It was under way when the process started.
+  await sync([]);
+  await expectNotSynced();
+  await sync([startWish], 'payout: LIST_LOST');
+  await expectNotSynced();
+  await sync([startWish]);
+  expect(await store().requests.claim(id, sender, ASKED)).toBe(1);
+});
+
+describe("an object of QbitPay's under the id", () => {
+  test.each([
+    ['payout', preparePayout],
+    ['order', prepareOrder],
+  ] as const)('%s: nothing is sent, and what it is has to be found out', async (kind, prepare) => {
+    const { id } = await prepare();
+    await show(kind, id);
+    expect(await store().requests.claim(id, SENDER, { ...ASKED, price: '6.97' })).toBeUndefined();
+    expect(await store().requests.get(id)).toMatchObject({
+      ...{ state: 'unknown', sends: 0, mayBeResent: false },
+      asked: { ...ASKED, price: '6.97' },
+    });
+    // Nobody but whoever finds that out lets it be sent.
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+  });
+
+  test('of the other kind, or under the id of another attempt, is none', async () => {
+    const { id } = await preparePayout();
+    await show('order', id);
+    await show('payout', { ...id, externalOrderId: `${id.externalOrderId}~2` });
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
+  });
+
+  test('also keeps back what QbitPay asked to be sent later, which keeps what it was sent with', async () => {
+    const { id } = await preparePayout();
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
+    await store().requests.settle(id, 1, REQUEST_STATE.RETRY_LATER);
+    await show('payout', id);
+    expect(await store().requests.claim(id, SENDER, { ...ASKED, amount: '699' })).toBeUndefined();
+    expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, asked: ASKED });
+  });
+
+  test('that is not shown any more proves nothing: only a person has it sent then', async () => {
+    const { id } = await preparePayout();
+    const providerId = await show('payout', id);
+    await store().mirror.recordMissing('payout', providerId, await store().mirror.readClock());
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+    expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 0 });
+    expect(await store().requests.authoriseResend(id, 0, 'a person')).toBe(true);
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
+  });
+
+  test('keeps back what may be sent again as well, as long as it is shown', async () => {
+    const { id } = await sendUnknown();
+    expect(await store().requests.authoriseResend(id, 1, 'a person')).toBe(true);
+    await show('payout', id);
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+    expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, mayBeResent: false });
+  });
+});
