@@ -92,7 +92,7 @@ const problemOf = async (kind: string): Promise<string | null> =>
   (await testStore.sql.query('select problem from provider_lists where kind = $1', [kind])).rows[0].problem;
 const isComplete = async (parts: SyncParts): Promise<boolean> => (await runSync(parts)).isComplete;
 
-test('a list is read to its empty page, however short its pages are', async () => {
+test('K10: a list is read to its empty page, however short its pages are', async () => {
   await fund('10000');
   await payMany(7);
   ofList('/api/v1/payouts', (data) => data.slice(0, 3));
@@ -115,7 +115,7 @@ test('later it is read no further than to where nothing is news', async () => {
   expect(pages).toHaveLength(2);
 });
 
-test('an object that shows late, below newer ones, is found by a reading that goes on', async () => {
+test('K55: an object that shows late, below newer ones, is found by a reading that goes on', async () => {
   await fund('10000');
   const [late] = await payMany(3);
   ofList('/api/v1/payouts', (data) => data.filter(({ id }) => id !== late));
@@ -162,7 +162,7 @@ test('far below newer ones it is met page by page, one more with each sync', asy
   expect(await inMirror()).toHaveLength(8);
 });
 
-test('a list that is empty although it had objects proves nothing', async () => {
+test('K56: a list that is empty although it had objects proves nothing', async () => {
   await fund('10000');
   await payMany(2);
   const parts = await reader();
@@ -181,20 +181,31 @@ test('a list that is empty although it had objects proves nothing', async () => 
 });
 
 test.each([
-  ['a fee of null', { fee: null }],
-  ['an amount with separators', { amount: '1,000.00' }],
-  ['no time', { createdAt: null }],
-  ['a description that is an object', { description: {} }],
-])('%s: the object is set aside and named, the others are read', async (_what, change) => {
+  ['a payout with a fee of null', { fee: null }],
+  ['a payout of an amount with separators', { amount: '1,000.00' }],
+  ['a payout without a time', { createdAt: null }],
+  ['a payout whose description is an object', { description: {} }],
+  ['a transaction with an amount of null', { amount: null }],
+  ['a transaction without a time', { createdAt: undefined }],
+])('K17: %s is set aside and named, the others are read', async (what, change) => {
   await fund('10000');
+  const parts = await reader();
+  await runSync(parts);
   const [bad] = await payMany(3);
-  ofList('/api/v1/payouts', (data) => data.map((one) => (one.id === bad ? { ...one, ...change } : one)));
-  expect(await isComplete(await reader())).toBe(true);
+  const [list, kind] = what.startsWith('a payout')
+    ? (['payouts', 'payout'] as const)
+    : (['balanceTransactions', 'transaction'] as const);
+  ofList(`/api/v1/${list}`, (data) =>
+    data.map((one) => (one.id === bad || one.source === bad ? { ...one, ...change } : one)),
+  );
+  expect(await isComplete(parts)).toBe(true);
   const { problems } = await testStore.store.mirror.readStatus();
+  const problem = Object.keys(change)[0];
   expect(problems).toEqual([
-    { kind: 'payout', providerId: bad, problem: Object.keys(change)[0], firstSeenAt: expect.any(Date) },
+    { kind, providerId: expect.any(String), problem, firstSeenAt: expect.any(Date) },
   ]);
-  expect((await inMirror()).filter(({ problem }) => problem === null)).toHaveLength(2);
+  const ofPayouts = (await inMirror(kind)).filter(({ type }) => type === null || type === 'payout');
+  expect(ofPayouts.map((one) => one.problem).sort()).toEqual([problem, null, null].sort());
 });
 
 test('a time without a zone is UTC', async () => {
@@ -252,7 +263,7 @@ test('a reader that another one has replaced writes nothing', async () => {
   expect(await inMirror()).toEqual([]);
 });
 
-test('a first reading that is cut goes on where it was', async () => {
+test('K63: a first reading that is cut goes on where it was', async () => {
   await fund('10000');
   await payMany(9);
   ofList('/api/v1/payouts', (data) => data.slice(0, 2));

@@ -9,7 +9,7 @@ const CANCELS = 3_000;
 /** Fewer than may be under way at once. */
 const AT_ONCE = 8;
 
-test('however often a cancellation is refused, a payout takes other operations, and is paid', async () => {
+test('K45: however often a cancellation is refused, a payout takes other operations, and is paid', async () => {
   const payout = await scenario.payout().inTransit();
   const { runId } = await describePayout(scenario.engine, payout.id);
   const statuses = await runConcurrently(

@@ -266,7 +266,7 @@ test.each(['', 'api.qbitnetwork.com', 'ftp://x', 'https://user:pw@x', 'https://x
   },
 );
 
-test('an answer that is compressed although nobody asked is read', async () => {
+test('K16: an answer that is compressed although nobody asked is read', async () => {
   server.respond = (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
     response.end(gzipSync('{"accessToken":"jwt"}'));
