@@ -52,7 +52,10 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     before('store.requests.prepare', ([, { operation }]) => operation === ORDER),
   ],
   [CRASH_POINT.ORDER_AFTER_GUARD]: [
-    after('store.requests.claim', ([{ operation }], sends) => operation === ORDER && typeof sends === 'number'),
+    after(
+      'store.requests.claim',
+      ([{ operation }], sends) => operation === ORDER && typeof sends === 'number',
+    ),
   ],
   [CRASH_POINT.ORDER_AFTER_RESPONSE]: [after('qbitpay.createOrder')],
   [CRASH_POINT.ORDER_RECORDED]: [
@@ -63,7 +66,10 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
     before('store.requests.prepare', ([, { operation }]) => operation === PAYOUT),
   ],
   [CRASH_POINT.PAYOUT_AFTER_GUARD]: [
-    after('store.requests.claim', ([{ operation }], sends) => operation === PAYOUT && typeof sends === 'number'),
+    after(
+      'store.requests.claim',
+      ([{ operation }], sends) => operation === PAYOUT && typeof sends === 'number',
+    ),
   ],
   [CRASH_POINT.PAYOUT_AFTER_RESPONSE]: [after('qbitpay.createPayout')],
   [CRASH_POINT.PAYOUT_RECORDED]: [

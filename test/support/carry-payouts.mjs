@@ -58,7 +58,11 @@ async function isFunded(payout) {
 async function send(payoutId, operation) {
   const id = { operation, externalOrderId: payoutId };
   await store.requests.prepare(payoutId, id, operation);
-  const sends = await store.requests.claim(id, { runId: RUN_ID, startWish: '0' }, { amount: '1', currency: 'CNY' });
+  const sends = await store.requests.claim(
+    id,
+    { runId: RUN_ID, startWish: '0' },
+    { amount: '1', currency: 'CNY' },
+  );
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);
 }
 

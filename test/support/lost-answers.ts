@@ -62,7 +62,7 @@ export async function loseAnswer(
 }
 
 /** The sync reads the lists as well: that they were read says nothing of the request. */
-export async function untilSent(operation: Operation, payoutId: string): Promise<void> {
+async function untilSent(operation: Operation, payoutId: string): Promise<void> {
   await untilAnswer(
     () =>
       world.database.query(

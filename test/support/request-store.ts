@@ -127,7 +127,7 @@ export async function accept(
 }
 
 export const PAID = { status: PAYOUT_STATUS.PAID, detail: 'settled' };
-export const FAILURE = { type: FAILURE_TYPE.PAYOUT_FAILED, message: 'failed' };
+const FAILURE = { type: FAILURE_TYPE.PAYOUT_FAILED, message: 'failed' };
 export const FAILED = { status: PAYOUT_STATUS.FAILED, detail: 'failed', failure: FAILURE };
 export const HELD_AS_FAILED = {
   status: PAYOUT_STATUS.HELD,
