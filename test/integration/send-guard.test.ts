@@ -21,7 +21,10 @@ async function sync(wishIds: readonly string[], problem: string | null = null): 
   const { mirror } = store();
   const wishes = (await mirror.readWishes(100)).filter(({ wishId }) => wishIds.includes(wishId));
   const reader = await readerOf(store());
-  await reader.endSync({ beganAt: await mirror.readClock(), problem, clockSkewMs: null }, wishes);
+  await reader.endSync(
+    { beganAt: await mirror.readClock(), problem, clockSkewMs: null, maxRequestsPerSecond: null },
+    wishes,
+  );
 }
 
 /** A sync shows an object of QbitPay's under the id of a request; answers with its own. */
