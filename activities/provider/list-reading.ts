@@ -18,7 +18,7 @@ export interface WalkOptions {
   /** Of a list that can be filtered. */
   readonly status?: string;
   /** True after a page that need not be followed by older ones. */
-  readonly isEnough: (page: readonly WalkedObject[]) => boolean;
+  readonly isEnough: (page: readonly WalkedObject[]) => boolean | Promise<boolean>;
   /** A later walk goes on after the last page that was written. @default false */
   readonly isResumable?: boolean;
   /** It stops here, and another walk goes on where it stopped. @default no limit but that of all lists */
@@ -63,7 +63,7 @@ export async function walkList(parts: ReadingParts, list: ProviderList, options:
     const last = read.objects.at(-1);
     if (last === undefined) return { problem: LIST_PROBLEM.STUCK, isWhole, pages };
     hasKnown ||= read.objects.some(({ isKnown }) => isKnown);
-    if (isEnough(read.objects)) return { problem: null, isWhole, pages };
+    if (await isEnough(read.objects)) return { problem: null, isWhole, pages };
     cursor = last.providerId;
   }
   const stopped = { isWhole, pages: maxPages, ...(cursor === undefined ? {} : { stoppedAfter: cursor }) };

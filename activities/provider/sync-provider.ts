@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
+import type { WorkflowHint } from '../../src/store/mirror/workflow-hints.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { createProviderLists } from './provider-list.js';
 import { runSync, type SyncParts } from './sync-run.js';
@@ -13,8 +14,9 @@ export interface SyncProviderInput {
 const BEAT_MS = 2_000;
 /** After this the workflow goes on with a fresh history. */
 const ENDS_AFTER_MS = 3_600_000;
-/** Hints that are dealt with together. */
+/** Hints that are dealt with together, and so many signalled at a time. */
 const BATCH = 500;
+const AT_ONCE = 10;
 /** The pause between two looks into the store where no notification hastens the next. */
 const LOOK_AGAIN_MS = 1_000;
 /** So many times an interval may be cut short by wishes. */
@@ -47,7 +49,6 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
         reader: store.mirror.asReader(generation, settings.depositProof),
         lists: createProviderLists(qbitpay),
         settings: settings.sync,
-        sweptAtMs: new Map(),
         overlaps: new Map(),
         onPage: () => {
           progress.pages += 1;
@@ -96,26 +97,35 @@ async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () =
 }
 
 /** Signals the workflows of payouts that something was written about, until Temporal takes it. */
-async function deliverHints({ store, payoutRuns }: ActivityDependencies, loop: Loop): Promise<void> {
+async function deliverHints(deps: ActivityDependencies, loop: Loop): Promise<void> {
   while (!loop.ended.aborted) {
-    const hints = await store.mirror.readHints(BATCH);
+    const hints = await deps.store.mirror.readHints(BATCH);
     let isDelivered = true;
-    for (const hint of hints) {
+    for (let from = 0; from < hints.length; from += AT_ONCE) {
       loop.ended.throwIfAborted();
-      try {
-        // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
-        const isTaken = await payoutRuns.signal(hint);
-        if (isTaken && hint.signal !== 'depositAllocated') await store.mirror.noteDelivered(hint);
-        else await store.mirror.forgetHint(hint);
-      } catch (error) {
-        isDelivered = false;
-        log.warn('a payout could not be told to look at the store', {
-          payoutId: hint.payoutId,
-          error: String(error),
-        });
-      }
+      const some = hints.slice(from, from + AT_ONCE);
+      const answers = await Promise.all(some.map((hint) => deliverHint(deps, hint)));
+      isDelivered &&= answers.every(Boolean);
     }
     if (hints.length === 0 || !isDelivered) await pause(loop, 'workflow_hints', LOOK_AGAIN_MS);
+  }
+}
+
+/** False when Temporal could not be told. */
+async function deliverHint(
+  { store, payoutRuns }: ActivityDependencies,
+  hint: WorkflowHint,
+): Promise<boolean> {
+  try {
+    // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
+    const isTaken = await payoutRuns.signal(hint);
+    if (isTaken && hint.signal !== 'depositAllocated') await store.mirror.noteDelivered(hint);
+    else await store.mirror.forgetHint(hint);
+    return true;
+  } catch (error) {
+    const { payoutId } = hint;
+    log.warn('a payout could not be told to look at the store', { payoutId, error: String(error) });
+    return false;
   }
 }
 

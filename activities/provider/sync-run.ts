@@ -1,4 +1,3 @@
-import { OPEN_OBJECT_AGES } from '../../src/store/mirror/provider-objects.js';
 import type { SyncWish } from '../../src/store/mirror/sync-state.js';
 import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
@@ -21,8 +20,6 @@ export interface SyncParts extends ReadingParts {
   readonly qbitpay: QbitPayClient;
   readonly lists: readonly ProviderList[];
   readonly settings: SyncSettings;
-  /** When the open objects of each age were read last, in milliseconds of the database's time; kept between syncs. */
-  readonly sweptAtMs: Map<string, number>;
   /** How far the overlap of each list is read; kept between syncs. */
   readonly overlaps: Map<ObjectKind, Overlap>;
 }
@@ -36,8 +33,9 @@ interface Overlap {
 const OVERLAP_EVERY_MS = 60_000;
 /** So many objects in a row that are known for long enough end a reading that goes on beyond what is known. */
 const KNOWN_IN_A_ROW = 100;
-/** Of each kind, in one sync: what left the lists of open objects is read one by one. */
+/** Of each kind, in one sync: what left the lists of open objects is read one by one, or, where it is more, by so many pages. */
 const READ_BY_ID = 20;
+const SWEEP_PAGES = 100;
 
 const WISHES_AT_ONCE = 500;
 
@@ -84,18 +82,19 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   ];
   // What comes in sets the pace: a late object is met within about as long as the overlap is.
   const overlapBudget = { pages: 1 };
-  const ofLists = parts.lists.flatMap((list): Step[] => [
-    () => syncList(parts, list, beganAt, overlapBudget),
-    () => sweepOpen(parts, list, beganAt),
-    async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
-    async () =>
-      readByIds(parts, list, await parts.store.mirror.findStaleOpen(list.kind, beganAt, READ_BY_ID)),
-  ]);
+  const { lists, reader, store, settings } = parts;
   return [
     () => openAccount(parts),
-    ...ofLists,
+    // Deposits first: a payout waits for them, and what may change can be hundreds of pages.
+    ...lists.map((list) => () => syncList(parts, list, beganAt, overlapBudget)),
+    withoutProblem(() => reader.settleDeposits()),
+    ...lists.flatMap((list): Step[] => [
+      () => sweepOpen(parts, list, beganAt),
+      async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
+      async () =>
+        readByIds(parts, list, await store.mirror.listStaleOpen(list.kind, beganAt, settings, READ_BY_ID)),
+    ]),
     () => readOverlaps(parts, beganAt, overlapBudget),
-    withoutProblem(() => parts.reader.settleDeposits()),
     withoutProblem(() => readBalances(parts)),
   ];
 }
@@ -227,30 +226,31 @@ function untilKnownFor(ms: number): IsEnough {
   };
 }
 
-/** Reads the lists of what may change, as far down as the age of the objects asks for now. */
+/** Reads what may change and was not read for too long by its status, newest first, until nothing of that kind is left. */
 async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+  const { store, settings } = parts;
+  const countStale = () => store.mirror.countStaleOpen(list.kind, beganAt, settings);
   for (const status of list.openStatuses) {
-    const due = OPEN_OBJECT_AGES.filter(({ fromMs, goodForMs }) => {
-      const sweptAtMs = parts.sweptAtMs.get(`${list.kind} ${status} ${fromMs}`) ?? 0;
-      return beganAt.getTime() - sweptAtMs >= goodForMs;
-    });
-    const oldest = OPEN_OBJECT_AGES.find((age) => !due.includes(age) && age.fromMs > 0);
+    if ((await countStale()) === 0) return null;
     const filter = { isIgnored: false };
     const { problem } = await walkList(parts, list, {
       status,
-      isEnough: (page) => {
-        // A filter that is ignored shows all there is: the objects are then read one by one.
+      isEnough: async (page) => {
+        // A filter that is ignored shows all there is.
         filter.isIgnored = page.some((object) => object.problem === null && object.status !== status);
-        return (
-          filter.isIgnored ||
-          (oldest !== undefined && page.every(({ knownForMs }) => knownForMs > oldest.fromMs))
-        );
+        return filter.isIgnored || (await countStale()) === 0;
       },
     });
     if (problem !== null) return `${list.kind} ${status}: ${problem}`;
-    if (filter.isIgnored) return null;
-    for (const { fromMs } of due) parts.sweptAtMs.set(`${list.kind} ${status} ${fromMs}`, beganAt.getTime());
+    if (filter.isIgnored) break;
   }
+  const left = await countStale();
+  // A few are read one by one. More than that are looked for in the whole list, which must not cost more than that would.
+  if (left <= READ_BY_ID) return null;
+  await walkList(parts, list, {
+    isEnough: async () => (await countStale()) === 0,
+    maxPages: Math.min(left, SWEEP_PAGES),
+  });
   return null;
 }
 

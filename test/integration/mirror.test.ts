@@ -52,15 +52,14 @@ const ofList = (path: string, change: (data: Json[], query: URLSearchParams) => 
     return { ...body, data: change(body.data, url.searchParams) };
   });
 
-async function reader(overlapSeconds = 0): Promise<SyncParts> {
+async function reader({ overlapSeconds = 0, intervalMs = 0 } = {}): Promise<SyncParts> {
   const { store } = testStore;
   return {
     store,
     qbitpay,
     reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
     lists: createProviderLists(qbitpay),
-    settings: { intervalMs: 1_000, overlapSeconds, maxRequestsPerSecond: null },
-    sweptAtMs: new Map(),
+    settings: { intervalMs, overlapSeconds, maxRequestsPerSecond: null },
     overlaps: new Map(),
     onPage: () => undefined,
   };
@@ -142,7 +141,7 @@ test('far below newer ones it is met page by page, one more with each sync', asy
       query.has('status') ? [] : data.filter(({ id }) => isShown || id !== late).slice(0, 2),
     );
   ofPages(false);
-  const parts = await reader(900);
+  const parts = await reader({ overlapSeconds: 900, intervalMs: 60_000 });
   await runSync(parts);
   expect(await inMirror()).toHaveLength(7);
   await testStore.sql.query(
@@ -160,6 +159,33 @@ test('far below newer ones it is met page by page, one more with each sync', asy
   }
   await runSync(parts);
   expect(await inMirror()).toHaveLength(8);
+});
+
+test('what is open is read with each regular sync, and not with those that are hastened', async () => {
+  await fund('10000');
+  await payMany(3);
+  ofList('/api/v1/payouts', (data) => data.slice(0, 1));
+  const parts = await reader({ intervalMs: 60_000 });
+  const pagesByStatus = async (): Promise<number> => {
+    requests = [];
+    await runSync(parts);
+    return requests.filter((one) => one.includes('status=')).length;
+  };
+  await runSync(parts);
+  expect(await pagesByStatus()).toBe(0);
+  await testStore.sql.query("update provider_objects set read_at = read_at - interval '1 minute'");
+  expect(await pagesByStatus()).toBeGreaterThan(0);
+});
+
+test('much that has ended at once, below what has not, is read from the list, to the last one', async () => {
+  await fund('10000');
+  const ids = await payMany(45);
+  ofList('/api/v1/payouts', (data) => data.slice(0, 2));
+  const parts = await reader();
+  await runSync(parts);
+  for (const id of ids.slice(0, 43)) await control('POST', `/payouts/${id}/advance`, { status: 'paid' });
+  await runSync(parts);
+  expect((await inMirror()).filter(({ status }) => status === 'paid')).toHaveLength(43);
 });
 
 test('K56: a list that is empty although it had objects proves nothing', async () => {

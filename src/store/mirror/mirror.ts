@@ -15,13 +15,14 @@ import { openAccount, readOpening } from './account-opening.js';
 import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } from './absence.js';
 import {
   countObjects,
+  countStaleOpen,
   findObject,
-  findStaleOpen,
   findTransactionsOf,
   findUnreadPayouts,
   hasObjects,
   hintOwners,
   listProblems,
+  listStaleOpen,
   markRead,
   recordMissing,
   recordUnreadable,
@@ -79,7 +80,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     recordMissing: recordMissing.bind(null, db),
     hintPayout: (payoutId: string, signal: HintSignal): Promise<void> =>
       inTransaction(db, (trx) => hintPayouts(trx, [payoutId], signal)),
-    findStaleOpen: findStaleOpen.bind(null, db),
+    listStaleOpen: listStaleOpen.bind(null, db),
+    countStaleOpen: countStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
     isGranted: isGranted.bind(null, db),

@@ -241,37 +241,58 @@ export async function waitAnew(trx: StoreTransaction, payoutId: string): Promise
 
 /**
  * How often an object that may change is read, by its age: from how old it is, and how long the last reading is good.
- * What has been under way for days is not in a hurry.
+ * What has been under way for days is not in a hurry. Of the youngest a reading is good for half an interval of the sync:
+ * each regular sync reads them, and those that are hastened do not.
  */
-export const OPEN_OBJECT_AGES = [
-  { fromMs: 0, goodForMs: 0 },
+const openObjectAges = (intervalMs: number) => [
+  { fromMs: 0, goodForMs: intervalMs / 2 },
   { fromMs: 3_600_000, goodForMs: 60_000 },
   { fromMs: 86_400_000, goodForMs: 600_000 },
-] as const;
+];
 
-/** Objects that may change and whose last reading is not good any more, those that were read longest ago first. */
-export async function findStaleOpen(
-  db: StoreDatabase,
-  kind: ObjectKind,
-  before: Date,
-  limit: number,
-): Promise<readonly string[]> {
-  const isStale = OPEN_OBJECT_AGES.map(({ fromMs, goodForMs }, index) => {
-    const untilMs = OPEN_OBJECT_AGES[index + 1]?.fromMs ?? null;
+interface SyncInterval {
+  readonly intervalMs: number;
+}
+
+/** Objects that may change and whose last reading is not good any more. */
+function selectStaleOpen(db: StoreDatabase, kind: ObjectKind, before: Date, { intervalMs }: SyncInterval) {
+  const ages = openObjectAges(intervalMs);
+  const isStale = ages.map(({ fromMs, goodForMs }, index) => {
+    const untilMs = ages[index + 1]?.fromMs ?? null;
     return sql`(first_seen_at <= clock_timestamp() - ${fromMs} * interval '1 millisecond'
       and (${untilMs}::float8 is null or first_seen_at > clock_timestamp() - ${untilMs}::float8 * interval '1 millisecond')
       and read_at < ${before}::timestamptz - ${goodForMs} * interval '1 millisecond')`;
   });
-  const rows = await db
+  return db
     .selectFrom('provider_objects')
-    .select('provider_id')
     .where('kind', '=', kind)
     .where('is_open', '=', true)
-    .where(sql<boolean>`(${sql.join(isStale, sql` or `)})`)
-    .orderBy('read_at')
-    .limit(limit)
-    .execute();
+    .where(sql<boolean>`(${sql.join(isStale, sql` or `)})`);
+}
+
+/** Those that were read longest ago. */
+export async function listStaleOpen(
+  db: StoreDatabase,
+  kind: ObjectKind,
+  before: Date,
+  interval: SyncInterval,
+  limit: number,
+): Promise<readonly string[]> {
+  const stale = selectStaleOpen(db, kind, before, interval);
+  const rows = await stale.select('provider_id').orderBy('read_at').limit(limit).execute();
   return rows.map((row) => row.provider_id);
+}
+
+export async function countStaleOpen(
+  db: StoreDatabase,
+  kind: ObjectKind,
+  before: Date,
+  interval: SyncInterval,
+): Promise<number> {
+  const { count } = await selectStaleOpen(db, kind, before, interval)
+    .select(sql<number>`count(*)::int`.as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 export async function hasObjects(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
