@@ -142,6 +142,7 @@ function moneyEndpoints(store: Store): Endpoint[] {
 function payoutEndpoints(store: Store): Endpoint[] {
   const { disguises } = store;
   const find = (id: string): records.PayoutRecord => store.payouts.find(id);
+  const pastFields = { ...records.moneyFields, count: integer(1, 1_000_000) };
   const advanceFields = { status: choice(['inTransit', 'paid', 'failed', 'cancelled']) };
   const claimFields = {
     amount: optional(fields.looseAmount),
@@ -152,6 +153,10 @@ function payoutEndpoints(store: Store): Endpoint[] {
     control('POST /dashboard/payouts', records.moneyFields, ({ amount, currency }) =>
       views.payoutView(payouts.createDashboardPayout(store, amount, currency)),
     ),
+    control('POST /dashboard/payouts/past', pastFields, ({ amount, currency, count }) => {
+      payouts.addPastPayouts(store, amount, currency, count);
+      return { added: count };
+    }),
     control('POST /payouts/{id}/advance', advanceFields, ({ status }, id) =>
       views.payoutView(payouts.advancePayout(store, find(id), status)),
     ),

@@ -5,7 +5,7 @@ import { assertAvailable, book } from './ledger.js';
 import { worthAtBid } from './market.js';
 import { badRequest } from './provider-error.js';
 import type * as records from './records.js';
-import type { PayoutOutcome, PayoutRecord, PayoutStatus } from './records.js';
+import { newId, type PayoutOutcome, type PayoutRecord, type PayoutStatus } from './records.js';
 import type { Store } from './store.js';
 import { isWanted, takeRule } from './table.js';
 import { announcePayout } from './webhook-events.js';
@@ -52,6 +52,21 @@ export function createDashboardPayout(store: Store, amount: string, currency: st
   const unnamed = { description: undefined, externalOrderId: undefined };
   const request = { amount, currency, destination: DASHBOARD_PAYEE, ...unnamed };
   return advancePayout(store, makePayout(store, request, fee, 'paid'), 'paid');
+}
+
+/**
+ * So many payouts that were paid before the account's balances were what they are: nothing is booked or announced. One a
+ * second, the last of them just before now.
+ */
+export function addPastPayouts(store: Store, amount: string, currency: string, count: number): void {
+  const fee = payoutFee(store, amount, currency);
+  const destinationId = paymentMethodId(DASHBOARD_PAYEE);
+  const terms = { amount, currency, fee, destination: DASHBOARD_PAYEE, destinationId, description: 'payout' };
+  const end = { externalOrderId: undefined, status: 'paid', outcome: 'paid', dueAt: null } as const;
+  for (let age = count; age > 0; age -= 1) {
+    const createdAt = new Date(Date.now() - age * 1_000).toISOString();
+    store.payouts.put({ id: newId(), createdAt, arrivalDate: createdAt, ...terms, ...end });
+  }
 }
 
 function makePayout(store: Store, request: PayoutRequest, fee: string, outcome: PayoutOutcome): PayoutRecord {
