@@ -28,7 +28,8 @@ export interface TestEngine extends EngineClient {
   readonly databaseUrl: string;
   /** Everything that worker and API logged, as JSON lines. */
   readonly logLines: readonly string[];
-  startWorker(): Promise<RunningWorker>;
+  /** With the engine's settings, except for these. */
+  startWorker(changes?: Environment): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -127,8 +128,13 @@ async function assemble(
     apiUrl: setting.apiUrl,
     databaseUrl: setting.databaseUrl,
     logLines,
-    startWorker: async () =>
-      (worker = await startWorker(readConfig(env, 'worker'), temporal, logger, setting.variations)),
+    startWorker: async (changes = {}) =>
+      (worker = await startWorker(
+        readConfig({ ...env, ...changes }, 'worker'),
+        temporal,
+        logger,
+        setting.variations,
+      )),
     stopWorker: async () => {
       await worker?.stop();
       worker = undefined;

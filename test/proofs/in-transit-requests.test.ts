@@ -1,0 +1,79 @@
+import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { bringIntoTransit, median, requestRate, sayFigure, scale } from '../support/figures.js';
+import { attachTestStore, type TestStore } from '../support/test-store.js';
+
+/** What many payouts in transit cost: requests to QbitPay, and the time of the payouts beside them. */
+
+const IN_TRANSIT = scale('IN_TRANSIT', 25);
+/** Intervals of the sync over which requests are counted, at the interval that is shipped. */
+const SYNCS = scale('SYNCS', 1);
+/** Payouts that are timed, one after the other. */
+const TIMED = scale('TIMED', 3);
+const TIMEOUT_MS = 600_000 + IN_TRANSIT * 3_000;
+
+/** Requests per second. */
+const MOST_WHEN_IDLE = 1;
+const MOST_IN_TRANSIT = 2;
+/** So many times as long as alone. */
+const OPENS_WITHIN = 1.5;
+const PAID_WITHIN = 2;
+
+const LIMITED = { QBITPAY_MAX_REQUESTS_PER_SECOND: '5' };
+
+let engine: TestEngine;
+let testStore: TestStore;
+
+beforeAll(async () => {
+  engine = await startTestEngine({ env: { PROVIDER_SYNC_INTERVAL_MS: '10000' }, worker: false });
+  testStore = attachTestStore(engine.databaseUrl);
+  await engine.startWorker(LIMITED);
+});
+afterAll(async () => {
+  await testStore.close();
+  await engine.stop();
+});
+
+async function timePayouts(): Promise<{ readonly openMs: number; readonly paidMs: number }> {
+  const times: { openMs: number; paidMs: number }[] = [];
+  for (let index = 0; index < TIMED; index += 1) {
+    const startedAtMs = performance.now();
+    const payout = await engine.open();
+    const openMs = performance.now() - startedAtMs;
+    await engine.fund(payout);
+    await engine.untilStatus(payout.payoutId, 'paid');
+    times.push({ openMs, paidMs: performance.now() - startedAtMs });
+  }
+  return {
+    openMs: Math.round(median(times.map(({ openMs }) => openMs))),
+    paidMs: Math.round(median(times.map(({ paidMs }) => paidMs))),
+  };
+}
+
+test(
+  'payouts in transit cost few requests, and keep no new payout waiting',
+  async () => {
+    const idle = await requestRate(engine, testStore, SYNCS);
+    sayFigure(`idle: ${idle.toFixed(2)} requests/s (at most ${MOST_WHEN_IDLE})`);
+    const alone = await timePayouts();
+
+    await engine.stopWorker();
+    await engine.startWorker();
+    await bringIntoTransit(engine, testStore, IN_TRANSIT);
+    await engine.stopWorker();
+    await engine.startWorker(LIMITED);
+
+    const inTransit = await requestRate(engine, testStore, SYNCS);
+    sayFigure(`${IN_TRANSIT} in transit: ${inTransit.toFixed(2)} requests/s (at most ${MOST_IN_TRANSIT})`);
+    const beside = await timePayouts();
+    sayFigure(
+      `a new payout at 5 requests/s, alone and beside ${IN_TRANSIT} in transit (median of ${TIMED}): opens in ` +
+        `${alone.openMs} and ${beside.openMs} ms (at most ${OPENS_WITHIN} times), is paid in ` +
+        `${alone.paidMs} and ${beside.paidMs} ms (at most ${PAID_WITHIN} times)`,
+    );
+    expect(idle).toBeLessThanOrEqual(MOST_WHEN_IDLE);
+    expect(inTransit).toBeLessThanOrEqual(MOST_IN_TRANSIT);
+    expect(beside.openMs).toBeLessThanOrEqual(alone.openMs * OPENS_WITHIN);
+    expect(beside.paidMs).toBeLessThanOrEqual(alone.paidMs * PAID_WITHIN);
+  },
+  TIMEOUT_MS,
+);
