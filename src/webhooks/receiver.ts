@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { payoutIdOfExternalId } from '../domain/identifiers.js';
 import { noticeIdOf } from '../store/deposits/deposit-notices.js';
 import type { Store } from '../store/store.js';
@@ -13,6 +13,7 @@ import {
   type WebhookEvent,
 } from '../qbitpay/webhook-event.js';
 import {
+  isSignatureShaped,
   verifyWebhook,
   WEBHOOK_SIGNATURE_HEADER,
   type WebhookAlgorithm,
@@ -45,6 +46,7 @@ const DOCUMENTATION = {
   tags: ['webhooks'],
   security: [],
 };
+const SIGNATURE_REFUSED = 'The signature is missing or wrong.';
 /** A stranger's bad signatures must not make the key file be read more often than this. */
 const KEY_RELOAD_PAUSE_MS = 1_000;
 
@@ -70,12 +72,11 @@ export async function registerWebhookReceiver(
     );
     scope.post(
       '/webhooks/qbitpay',
-      { bodyLimit: MAX_BODY_BYTES, schema: DOCUMENTATION },
+      { bodyLimit: MAX_BODY_BYTES, schema: DOCUMENTATION, onRequest: refuseUnsigned(options.algorithm) },
       async (request, reply) => {
         const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const signature = request.headers[WEBHOOK_SIGNATURE_HEADER];
-        if (!(await verify(rawBody, typeof signature === 'string' ? signature : undefined))) {
-          throw new WebhookRefusedError(401, 'The signature is missing or wrong.');
+        if (!(await verify(rawBody, String(request.headers[WEBHOOK_SIGNATURE_HEADER])))) {
+          throw new WebhookRefusedError(401, SIGNATURE_REFUSED);
         }
         const event = readEvent(rawBody);
         const state = await storeEvent(options, event, rawBody);
@@ -103,13 +104,22 @@ class WebhookRefusedError extends Error {
   }
 }
 
+/** A stranger's upload is not read: the connection ends with the answer. */
+function refuseUnsigned(algorithm: WebhookAlgorithm): onRequestHookHandler {
+  return (request, reply, done) => {
+    if (isSignatureShaped(request.headers[WEBHOOK_SIGNATURE_HEADER], algorithm)) return done();
+    reply.header('connection', 'close');
+    done(new WebhookRefusedError(401, SIGNATURE_REFUSED));
+  };
+}
+
 function createVerifier({ apiKey, extraKeys, algorithm }: WebhookReceiverOptions) {
   let reloadedAtMs = -Infinity;
-  const check = (rawBody: Uint8Array, signature: string | undefined): boolean =>
+  const check = (rawBody: Uint8Array, signature: string): boolean =>
     verifyWebhook({ rawBody, signature, keys: [apiKey.current(), ...extraKeys], algorithm });
-  return async (rawBody: Uint8Array, signature: string | undefined): Promise<boolean> => {
+  return async (rawBody: Uint8Array, signature: string): Promise<boolean> => {
     if (check(rawBody, signature)) return true;
-    if (signature === undefined || performance.now() - reloadedAtMs < KEY_RELOAD_PAUSE_MS) return false;
+    if (performance.now() - reloadedAtMs < KEY_RELOAD_PAUSE_MS) return false;
     reloadedAtMs = performance.now();
     return (await apiKey.reload()) && check(rawBody, signature);
   };
