@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
+import type { WorkflowHint } from '../../src/store/mirror/workflow-hints.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { createProviderLists } from './provider-list.js';
 import { runSync, type SyncParts } from './sync-run.js';
@@ -96,17 +97,15 @@ async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () =
 }
 
 /** Signals the workflows of payouts that something was written about, until Temporal takes it. */
-async function deliverHints({ store, payoutRuns }: ActivityDependencies, loop: Loop): Promise<void> {
+async function deliverHints(deps: ActivityDependencies, loop: Loop): Promise<void> {
+  const { store } = deps;
   while (!loop.ended.aborted) {
     const hints = await store.mirror.readHints(BATCH);
     let isDelivered = true;
     for (const hint of hints) {
       loop.ended.throwIfAborted();
       try {
-        // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
-        const isTaken = await payoutRuns.signal(hint);
-        if (isTaken && hint.signal !== 'depositAllocated') await store.mirror.noteDelivered(hint);
-        else await store.mirror.forgetHint(hint);
+        await deliver(deps, hint);
       } catch (error) {
         isDelivered = false;
         log.warn('a payout could not be told to look at the store', {
@@ -116,6 +115,22 @@ async function deliverHints({ store, payoutRuns }: ActivityDependencies, loop: L
       }
     }
     if (hints.length === 0 || !isDelivered) await pause(loop, 'workflow_hints', LOOK_AGAIN_MS);
+  }
+}
+
+async function deliver({ store, payoutRuns }: ActivityDependencies, hint: WorkflowHint): Promise<void> {
+  const { mirror } = store;
+  switch (await payoutRuns.signal(hint)) {
+    case 'taken':
+      return hint.signal === 'depositAllocated' ? mirror.forgetHint(hint) : mirror.noteDelivered(hint);
+    case 'notRunning':
+      // The supervisor sees to it: the store knows what the hint was about.
+      return mirror.forgetHint(hint);
+    case 'limitReached':
+      log.error('the workflow of a payout takes no more signals: terminate it, and another one goes on', {
+        payoutId: hint.payoutId,
+      });
+      return mirror.noteRefused(hint);
   }
 }
 

@@ -11,7 +11,6 @@ import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
-import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import {
   createProviderClient,
   openMigratedStore,
@@ -114,7 +113,6 @@ async function createWorkers(
   const { store, qbitpay, stopping, supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
   const payouts = createPayoutGateway({ client, taskQueue });
-  const { depositEventTypes } = config.qbitpay;
   const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
@@ -126,7 +124,6 @@ async function createWorkers(
       supervision,
       payoutRuns: payouts,
       stopping,
-      dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

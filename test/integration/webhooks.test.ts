@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { openStore } from '../../src/store/store.js';
 import { noticeOf } from '../support/deposits.js';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { historyOf } from '../support/histories.js';
 import { untilAnswer } from '../support/until-answer.js';
-import { deliver, newEvent, paidEvent, query, stored } from '../support/webhook-deliveries.js';
+import { deliver, newEvent, paidEvent, query, stored, storedAs } from '../support/webhook-deliveries.js';
 
 const FORMER_KEY = 'the-key-before-the-rotation';
 
@@ -18,7 +17,6 @@ beforeAll(async () => {
     env: {
       PROVIDER_SYNC_INTERVAL_MS: '3600000',
       QBITPAY_WEBHOOK_EXTRA_KEYS: FORMER_KEY,
-      WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
     },
   });
   // Its payouts are paid from what was there before.
@@ -30,12 +28,11 @@ afterEach(() => engine.control('DELETE', '/faults'));
 
 const newId = (): string => randomUUID();
 
-const untilState = (event: Json, state: string): Promise<Json> =>
-  untilAnswer(
-    () => stored(engine, event),
-    (row) => row?.state === state,
-    `event ${state}`,
-  );
+const wishesFor = (providerPayoutId: string): Promise<Json[]> =>
+  query(engine.databaseUrl, 'select reason from sync_wishes where provider_id = $1', [providerPayoutId]);
+
+const hintsOf = (payoutId: string): Promise<Json[]> =>
+  query(engine.databaseUrl, 'select signal from workflow_hints where payout_id = $1', [payoutId]);
 
 async function inTransit(): Promise<{ payoutId: string; providerPayoutId: string }> {
   const payoutId = `p-${newId()}`;
@@ -50,6 +47,19 @@ async function countSignals(payoutId: string): Promise<number> {
   return events.filter(
     ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === 'payoutEvent',
   ).length;
+}
+
+const untilSignalled = (payoutId: string): Promise<number> =>
+  untilAnswer(
+    () => countSignals(payoutId),
+    (count) => count > 0,
+    'signalled',
+  );
+
+/** QbitPay pays it, and tells nobody. */
+async function settleUnannounced(providerPayoutId: string): Promise<void> {
+  await engine.control('POST', '/faults', { kind: 'webhookLost', eventType: 'payout.paid' });
+  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
 }
 
 const statusOf = async (payoutId: string): Promise<string> =>
@@ -74,26 +84,63 @@ describe('accepted', () => {
     await other.stop();
   });
 
-  test('a second time: 200, one row, and no event in the history of the payout', async () => {
+  test('a second time: 200, one row, and nothing more follows', async () => {
     const { payoutId, providerPayoutId } = await inTransit();
     const event = paidEvent(payoutId, providerPayoutId);
     // While the first one is being dealt with, and after that.
     const together = await Promise.all([1, 2, 3, 4].map(() => deliver(engine, event)));
     expect(together.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-    await untilState(event, 'handled');
-    expect(await countSignals(payoutId)).toBe(1);
+    await untilSignalled(payoutId);
     for (let repetition = 1; repetition <= 3; repetition += 1) {
       expect((await deliver(engine, event)).status).toBe(200);
     }
-    // A later event goes the whole way: had a repetition gone it too, it would be there by then.
-    const later = paidEvent(payoutId, providerPayoutId);
-    await deliver(engine, later);
-    await untilState(later, 'handled');
-    expect(await countSignals(payoutId)).toBe(2);
-    expect(
-      await query(engine.databaseUrl, 'select 1 from webhook_inbox where webhook_event_id = $1', [event.id]),
-    ).toHaveLength(1);
+    expect(await wishesFor(providerPayoutId)).toEqual([]);
+    // Another one that says so just after, and QbitPay did not: it has the next sync look, and the workflow sleep on.
+    await deliver(engine, paidEvent(payoutId, providerPayoutId));
+    expect(await wishesFor(providerPayoutId)).toEqual([{ reason: 'a webhook named it' }]);
+    expect(await storedAs(engine, event)).toMatchObject([{ state: 'taken', state_detail: null }]);
     expect(await statusOf(payoutId)).toBe('in_transit');
+    expect(await countSignals(payoutId)).toBe(1);
+  });
+
+  test('K36: one id with two contents is two events, and that is logged', async () => {
+    const [one, other] = [await inTransit(), await inTransit()];
+    for (const { providerPayoutId } of [one, other]) await settleUnannounced(providerPayoutId);
+    const first = paidEvent(one.payoutId, one.providerPayoutId);
+    const second = { ...paidEvent(other.payoutId, other.providerPayoutId), id: first.id };
+    const conflicts = () => engine.logLines.filter((line) => line.includes(first.id)).length;
+    expect((await deliver(engine, first)).status).toBe(200);
+    expect(conflicts()).toBe(0);
+    expect((await deliver(engine, second)).status).toBe(200);
+    await engine.untilStatus(one.payoutId, 'paid');
+    await engine.untilStatus(other.payoutId, 'paid');
+    expect(await storedAs(engine, first)).toHaveLength(2);
+    expect(conflicts()).toBe(1);
+  });
+
+  test('while no worker runs: what follows is stored with it, once for each payout', async () => {
+    const { payoutId, providerPayoutId } = await inTransit();
+    await engine.stopWorker();
+    try {
+      await settleUnannounced(providerPayoutId);
+      for (let event = 0; event < 5; event += 1) await deliver(engine, paidEvent(payoutId, providerPayoutId));
+      expect(await hintsOf(payoutId)).toEqual([{ signal: 'payoutEvent' }]);
+    } finally {
+      await engine.startWorker();
+    }
+    await engine.untilStatus(payoutId, 'paid');
+  });
+
+  test('a deposit: its notice is stored, and a sync wished for', async () => {
+    const depositId = newId();
+    const data = { id: depositId, object: 'deposit', currency: 'USDT', amount: 722, txHash: 'e'.repeat(64) };
+    const event = newEvent('deposit.confirmed', data);
+    const wishes = "select from sync_wishes where reason = 'a notice of a deposit'";
+    const before = await query(engine.databaseUrl, wishes);
+    expect((await deliver(engine, event)).status).toBe(200);
+    expect(await stored(engine, event)).toMatchObject({ state: 'taken', provider_object_id: depositId });
+    expect(await noticeOf(engine, depositId)).toBeDefined();
+    expect(await query(engine.databaseUrl, wishes)).toHaveLength(before.length + 1);
   });
 });
 
@@ -109,7 +156,6 @@ describe('stored, and nothing follows', () => {
       expect(await stored(engine, event)).toMatchObject({
         state: 'ignored',
         state_detail: 'livemode is false',
-        dispatches: 0,
       });
     }
     expect(await countSignals(payoutId)).toBe(0);
@@ -134,6 +180,20 @@ describe('stored, and nothing follows', () => {
     expect((await stored(engine, event)).state).toBe('ignored');
   });
 
+  test('an end that is known already, of a payout that is named by its provider id alone', async () => {
+    const { payoutId, providerPayoutId } = await inTransit();
+    await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+    await engine.untilStatus(payoutId, 'paid');
+    const event = newEvent('payout.paid', { id: providerPayoutId });
+    await deliver(engine, event);
+    expect(await stored(engine, event)).toMatchObject({
+      state: 'ignored',
+      state_detail: 'announces what is known',
+      payout_id: payoutId,
+    });
+    expect(await wishesFor(providerPayoutId)).toEqual([]);
+  });
+
   test('payout events that announce no end are kept as evidence', async () => {
     const { payoutId, providerPayoutId } = await inTransit();
     const event = { ...paidEvent(payoutId, providerPayoutId), type: 'payout.inTransition' };
@@ -150,7 +210,8 @@ describe('stored, and nothing follows', () => {
     const { payoutId } = await engine.open();
     const event = paidEvent(payoutId, newId());
     expect((await deliver(engine, event)).status).toBe(200);
-    expect(await untilState(event, 'kept')).toMatchObject({
+    expect(await stored(engine, event)).toMatchObject({
+      state: 'kept',
       state_detail: 'nothing was sent for the payout yet',
     });
     expect(await countSignals(payoutId)).toBe(0);
@@ -169,25 +230,32 @@ describe('kept for a person to see', () => {
   });
 
   test('replayed under a new id after the payout has closed', async () => {
-    const { payoutId } = await engine.open({ funding: 'balance' });
+    const { payoutId, providerPayoutId } = await inTransit();
+    await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
     const paid = await engine.untilStatus(payoutId, 'paid');
     await engine.temporal.client.workflow.getHandle(`payout/${payoutId}`).result();
     const { length } = await historyOf(engine, payoutId);
-    const replayed = { ...paidEvent(payoutId, paid.providerPayoutId), type: 'payout.failed' };
+    const replayed = { ...paidEvent(payoutId, providerPayoutId), type: 'payout.failed' };
     expect((await deliver(engine, replayed)).status).toBe(200);
-    expect(await untilState(replayed, 'kept')).toMatchObject({ state_detail: 'no such payout is open' });
+    expect(await stored(engine, replayed)).toMatchObject({
+      state: 'kept',
+      state_detail: 'the payout has ended',
+    });
+    // The next sync looks whether it is true.
+    expect(await wishesFor(providerPayoutId)).toHaveLength(1);
     expect(await historyOf(engine, payoutId)).toHaveLength(length);
     expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toEqual(paid);
   });
 
   test.each([
-    ['an externalOrderId of nobody', { externalOrderId: 'nobody' }, 'no such payout is open'],
-    ['one that cannot be ours', { externalOrderId: '../nobody' }, 'names no payout of this engine'],
-    ['no externalOrderId', {}, 'names no payout of this engine'],
-  ])('about a payout with %s', async (_name, more, detail) => {
+    ['an externalOrderId of nobody', { externalOrderId: 'nobody' }],
+    ['one that cannot be ours', { externalOrderId: '../nobody' }],
+    ['no externalOrderId', {}],
+  ])('about a payout with %s', async (_name, more) => {
     const event = newEvent('payout.paid', { id: newId(), object: 'payout', status: 'paid', ...more });
     expect((await deliver(engine, event)).status).toBe(200);
-    expect(await untilState(event, 'kept')).toMatchObject({ state_detail: detail });
+    const detail = 'names no payout of this engine';
+    expect(await stored(engine, event)).toMatchObject({ state: 'kept', state_detail: detail });
   });
 
   test.each([
@@ -206,41 +274,9 @@ describe('kept for a person to see', () => {
   });
 });
 
-test('stored and never dispatched: the sweeper does it, and the payout settles', async () => {
-  const { payoutId, providerPayoutId } = await inTransit();
-  await loseNext('payout.paid');
-  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
-  const event = paidEvent(payoutId, providerPayoutId);
-  const store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
-  await store.webhooks.storeWebhook({
-    webhookEventId: event.id,
-    type: event.type,
-    livemode: true,
-    providerObjectId: providerPayoutId,
-    payoutId,
-    body: Buffer.from(JSON.stringify(event)),
-    state: 'pending',
-    stateDetail: null,
-  });
-  await store.close();
-  expect(await statusOf(payoutId)).toBe('in_transit');
-  await query(
-    engine.databaseUrl,
-    'update webhook_inbox set next_dispatch_at = now() where webhook_event_id = $1',
-    [event.id],
-  );
-
-  await engine.untilStatus(payoutId, 'paid');
-  expect(await untilState(event, 'handled')).toMatchObject({ dispatches: 1 });
-});
-
-const loseNext = (eventType: string): Promise<Json> =>
-  engine.control('POST', '/faults', { kind: 'webhookLost', eventType });
-
 test('not acknowledged while it cannot be stored; delivered again, it counts', async () => {
   const { payoutId, providerPayoutId } = await inTransit();
-  await loseNext('payout.paid');
-  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+  await settleUnannounced(providerPayoutId);
   const event = paidEvent(payoutId, providerPayoutId);
   const name = new URL(engine.databaseUrl).pathname.slice(1);
   const admin = sharedServer('TEST_POSTGRES_URL');

@@ -63,7 +63,6 @@ export function openAnotherWorker(
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
       stopping: syncing.signal,
-      dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },
     'worker',
     onCrashPoint,
