@@ -29,8 +29,8 @@ const ROOMS = {
     packages: ['@temporalio/client', '@temporalio/common', NODE],
   },
   'src/webhooks': {
-    rooms: ['src/domain', 'src/qbitpay', 'src/store', 'src/temporal'],
-    packages: ['fastify', 'lossless-json', 'pino', 'zod', NODE],
+    rooms: ['src/domain', 'src/qbitpay', 'src/store'],
+    packages: ['fastify', NODE],
   },
   'src/api': {
     rooms: ['src/domain', 'src/store', 'src/temporal'],

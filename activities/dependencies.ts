@@ -16,8 +16,6 @@ export interface ActivityDependencies {
   readonly startWish: string;
   /** Aborted when the process is to stop: what runs for ever ends, for another process to go on with it. */
   readonly stopping: AbortSignal;
-  /** Hands a stored webhook event to the workflow it is for; src/webhooks knows how. */
-  readonly dispatchWebhook: (webhookEventId: string) => Promise<void>;
 }
 
 /** What Temporal runs for payouts. */
@@ -26,8 +24,11 @@ export interface PayoutRuns {
   readonly readShown: (payoutIds: readonly string[]) => Promise<ReadonlyMap<string, string | undefined>>;
   /** False where one runs. */
   readonly start: (payout: OpenPayout) => Promise<boolean>;
-  /** Tells a workflow that something stands in the store that it has not seen; false where none runs. */
-  readonly signal: (hint: { readonly payoutId: string; readonly signal: string }) => Promise<boolean>;
+  /** Tells a workflow that something stands in the store that it has not seen. */
+  readonly signal: (hint: {
+    readonly payoutId: string;
+    readonly signal: string;
+  }) => Promise<'taken' | 'notRunning' | 'limitReached'>;
 }
 
 export interface ReconciliationSettings {

@@ -3,7 +3,6 @@ import { createClaimPayout } from './payouts/claim-payout.js';
 import { createCloseFunding } from './payouts/close-funding.js';
 import { createCreatePayout } from './payouts/create-payout.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { createDispatchDueWebhooks } from './webhooks/dispatch-due-webhooks.js';
 import { createFetchTicker } from './payouts/fetch-ticker.js';
 import { createGetDepositAddress } from './payouts/get-deposit-address.js';
 import { createGetOrder } from './payouts/get-order.js';
@@ -38,7 +37,6 @@ export function createActivities(deps: ActivityDependencies) {
     supervise: createSupervise(deps),
     syncProvider: createSyncProvider(deps),
     reconcile: createReconcile(deps),
-    dispatchDueWebhooks: createDispatchDueWebhooks(deps),
   };
 }
 export type Activities = ReturnType<typeof createActivities>;

@@ -46,7 +46,6 @@ const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
   holdPayout: HIDDEN,
   readMissingDeposit: HIDDEN,
   reserveFunds: HIDDEN,
-  dispatchDueWebhooks: HIDDEN,
   // No payout waits for these.
   reconcile: LONG_HIDDEN,
   // It beats by itself, with how far it is.

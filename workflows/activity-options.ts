@@ -74,9 +74,6 @@ const SUPERVISE: ActivityOptions = {
   retry: { initialInterval: '1s', maximumInterval: '1m' },
 };
 
-/** The sweep over the webhook inbox: the next sweep is the retry. */
-const SWEEP: ActivityOptions = { startToCloseTimeout: '2m', retry: { maximumAttempts: 1 } };
-
 function proxy<Name extends keyof Activities>(name: Name, options: ActivityOptions, summary?: string) {
   return proxyActivities<Activities>(summary === undefined ? options : { ...options, summary })[name];
 }
@@ -121,7 +118,6 @@ export const reserveFunds = proxy('reserveFunds', STORE);
 
 export const reconcile = proxy('reconcile', RECONCILE, 'compare ledger and payouts with QbitPay');
 export const supervise = proxy('supervise', SUPERVISE, 'watch over open payouts');
-export const dispatchDueWebhooks = proxy('dispatchDueWebhooks', SWEEP);
 
 /** On a task queue of its own, that payouts and the reading of QbitPay never wait for each other. */
 export function syncProvider(): Promise<void> {

@@ -3,4 +3,3 @@ export { payoutWorkflow } from './payout/payout-workflow.js';
 export { providerSyncWorkflow } from './provider-sync-workflow.js';
 export { reconcileWorkflow } from './reconcile-workflow.js';
 export { supervisorWorkflow } from './supervisor-workflow.js';
-export { sweepWebhooksWorkflow } from './sweep-webhooks-workflow.js';

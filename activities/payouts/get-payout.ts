@@ -1,5 +1,4 @@
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
-import type { PendingWebhook } from '../../src/store/webhooks/webhook-inbox.js';
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../../src/domain/failure-type.js';
 import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identifiers.js';
@@ -10,7 +9,7 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import { findDiscrepancy, toAcceptedObject } from './accepted-object.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
-import { readAnnounced, type Announced } from '../provider/missing-object.js';
+import { readUnlessFailing } from '../provider/missing-object.js';
 import { readShown } from '../provider/shown-object.js';
 import { findReturn } from './returned-money.js';
 
@@ -19,36 +18,33 @@ export interface GetPayoutInput extends Pick<PayoutPolicy, 'onFailedAttempt' | '
 }
 
 /**
- * Posts what QbitPay shows of an accepted payout: the only thing that ends it. The mirror answers, unless a webhook says
- * that something changed since it was read. Events that came in before are dealt with by it.
+ * Posts what QbitPay shows of an accepted payout: the only thing that ends it. The mirror answers, unless a webhook
+ * announced an end since it was read.
  */
 export function createGetPayout(deps: ActivityDependencies) {
   return async function getPayout(input: GetPayoutInput): Promise<PayoutState<'unshown'>> {
     const { store } = deps;
     const { payoutId } = input;
     await store.mirror.takeHint(payoutId, 'payoutEvent');
-    const events = await store.webhooks.pendingWebhooksOf({ payoutId });
     const { providerPayoutId } = await readState(store, payoutId);
     if (providerPayoutId === null) return readState(store, payoutId);
     const unread = await store.mirror.findUnreadPayouts(payoutId);
     // At once: others that do not answer must not use up the time of the one that is settled.
     const [{ object: payout, forMs }, others] = await Promise.all([
-      readShown(deps, 'payout', providerPayoutId, newestOf(events, providerPayoutId)),
-      readOthers(deps, providerPayoutId, { events, unread: unread.map(({ providerId }) => providerId) }),
+      readShown(deps, 'payout', providerPayoutId),
+      readOthers(
+        deps,
+        unread.map(({ providerId }) => providerId).filter((id) => id !== providerPayoutId),
+      ),
     ]);
     // First: of two payouts neither ends anything before a person has said which one it is.
     await recordOthers(deps, payoutId, others);
     for (const one of unread) await store.mirror.markRead(one, one.changedAt);
-    // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself. Nothing was
-    // read: the events stay to be dealt with.
+    // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself.
     if (payout === undefined) return awaitShown(deps, input, providerPayoutId, forMs);
     await post(deps, input, payout);
     const returned = await findReturn(store, providerPayoutId);
     if (returned !== undefined) await store.requests.recordReturn(payoutId, returned);
-    const unseenIds = others.filter(({ answer }) => typeof answer === 'string').map(({ id }) => id);
-    await store.webhooks.markWebhooksHandled(
-      events.filter((event) => !unseenIds.includes(event.providerObjectId ?? '')),
-    );
     return readState(store, payoutId);
   };
 }
@@ -84,39 +80,17 @@ async function post(
   });
 }
 
-/** When the last event about this object came in. */
-function newestOf(events: readonly PendingWebhook[], id: string): Date {
-  const own = events.filter(({ providerObjectId }) => providerObjectId === id);
-  return new Date(Math.max(0, ...own.map(({ receivedAt }) => receivedAt.getTime())));
-}
-
-/** Another one of QbitPay's that is, or is said to be, of this payout; where it was not seen, its events stay. */
-interface Other {
-  readonly id: string;
-  readonly answer: Announced;
-}
-
-async function readOthers(
-  deps: ActivityDependencies,
-  providerPayoutId: string,
-  { events, unread }: { readonly events: readonly PendingWebhook[]; readonly unread: readonly string[] },
-): Promise<readonly Other[]> {
-  const named = new Set([...unread, ...events.flatMap((event) => event.providerObjectId ?? [])]);
-  named.delete(providerPayoutId);
-  const read = async (id: string): Promise<Other> => ({
-    id,
-    answer: await readAnnounced(
-      async () => (await readShown(deps, 'payout', id, newestOf(events, id))).object,
-    ),
-  });
-  return Promise.all([...named].map(read));
+/** Others of QbitPay's under the ids of this payout, as far as it shows them. */
+async function readOthers(deps: ActivityDependencies, ids: readonly string[]): Promise<readonly Payout[]> {
+  const read = (id: string) => readUnlessFailing(async () => (await readShown(deps, 'payout', id)).object);
+  return (await Promise.all(ids.map(read))).filter((other) => other !== undefined);
 }
 
 /** There may be two of them. */
 async function recordOthers(
   deps: ActivityDependencies,
   payoutId: string,
-  others: readonly Other[],
+  others: readonly Payout[],
 ): Promise<void> {
   if (others.length === 0) return;
   const { payouts, requests } = deps.store;
@@ -124,8 +98,7 @@ async function recordOthers(
   const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
   const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
   const { asked } = await requests.get(id);
-  for (const { answer } of others) {
-    if (typeof answer === 'string') continue;
+  for (const answer of others) {
     const { object, discrepancy } = toAcceptedObject(payout, { id, answer, asked });
     if (answer.externalOrderId === externalOrderId) await requests.accept(payoutId, object, discrepancy);
     else await reportIfEarlier(deps, payoutId, answer);

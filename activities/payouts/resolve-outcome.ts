@@ -90,7 +90,6 @@ async function conclude(
   const { store } = deps;
   const { payoutId } = payout;
   const { id, providerRequest, input } = search;
-  const events = await store.webhooks.pendingWebhooksOf({ payoutId });
   let atProvider = await findAtProvider(deps, payoutId, id);
   if (atProvider.found.length === 1) {
     // It may have been read before the request was sent: the request itself would be a second one.
@@ -108,13 +107,7 @@ async function conclude(
     log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: first.id });
     return recordAccepted(deps, payout, { id, answer: first, asked: providerRequest.asked });
   }
-  if (input.isHeld !== true) return concludeAbsent(deps, payoutId, search, atProvider);
-  // What they announce is not there: they stay for whoever decides.
-  if (atProvider.isNamed) {
-    for (const { webhookEventId } of events)
-      await store.webhooks.keepWebhook(webhookEventId, 'the payout is held, and QbitPay does not show it');
-  }
-  return undefined;
+  return input.isHeld === true ? undefined : concludeAbsent(deps, payoutId, search, atProvider);
 }
 
 /** Why a person has to decide about what QbitPay shows, or has shown, under the request's id. */

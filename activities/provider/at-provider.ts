@@ -55,7 +55,7 @@ export async function findAtProvider(
 /** What a webhook named is read by its id before anything is concluded: the list may show it late. */
 async function areAnnouncedRead({ store }: Parts, payoutId: string): Promise<boolean> {
   let areRead = true;
-  for (const providerId of await store.webhooks.announcedObjectsOf(payoutId)) {
+  for (const providerId of await store.webhooks.findAnnounced(payoutId)) {
     const seen = await store.mirror.findObject(OBJECT_KIND.PAYOUT, providerId);
     if (seen !== undefined) areRead &&= seen.problem === null;
     else {

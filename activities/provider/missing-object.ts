@@ -4,24 +4,16 @@ import {
   QbitPayInvalidRequestError,
   QbitPayProviderError,
 } from '../../src/qbitpay/errors.js';
-import type { Payout } from '../../src/qbitpay/schemas.js';
 
 /** Objects that QbitPay may not have. */
 
-export type Announced =
-  | Payout
-  /** QbitPay has no such payout, or none that it shows to this key. */
-  | 'none'
-  /** It could not be asked. */
-  | 'unread';
-
-/** A payout that a webhook named: a single one that cannot be read must not stand in the way of everything else. */
-export async function readAnnounced(read: () => Promise<Payout | undefined>): Promise<Announced> {
+/** A payout that is one too many: a single one that cannot be read must not stand in the way of everything else. */
+export async function readUnlessFailing<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await read()) ?? 'none';
+    return await read();
   } catch (error) {
     if (!(error instanceof QbitPayError)) throw error;
-    return isNotShown(error) ? 'none' : 'unread';
+    return undefined;
   }
 }
 

@@ -14,14 +14,14 @@ export interface Shown<T> {
 }
 
 /**
- * The mirror's word where it was read since, also since its payout was resumed, and can be read; else QbitPay is asked, and
+ * The mirror's word where it was read since, also since what is awaited anew, and can be read; else QbitPay is asked, and
  * the mirror has the answer.
  */
 export async function readShown<Kind extends 'payout' | 'order'>(
   { store, qbitpay }: Pick<ActivityDependencies, 'store' | 'qbitpay'>,
   kind: Kind,
   id: string,
-  since: Date,
+  since = new Date(0),
 ): Promise<Shown<Kind extends 'order' ? Order : Payout>> {
   const known = await store.mirror.findObject(kind, id);
   const isFresh =

@@ -112,20 +112,30 @@ async function deliverHints(deps: ActivityDependencies, loop: Loop): Promise<voi
 }
 
 /** False when Temporal could not be told. */
-async function deliverHint(
-  { store, payoutRuns }: ActivityDependencies,
-  hint: WorkflowHint,
-): Promise<boolean> {
+async function deliverHint(deps: ActivityDependencies, hint: WorkflowHint): Promise<boolean> {
   try {
-    // Where no workflow runs, the supervisor sees to it: the store knows what the hint was about.
-    const isTaken = await payoutRuns.signal(hint);
-    if (isTaken && hint.signal !== 'depositAllocated') await store.mirror.noteDelivered(hint);
-    else await store.mirror.forgetHint(hint);
+    await deliver(deps, hint);
     return true;
   } catch (error) {
     const { payoutId } = hint;
     log.warn('a payout could not be told to look at the store', { payoutId, error: String(error) });
     return false;
+  }
+}
+
+async function deliver({ store, payoutRuns }: ActivityDependencies, hint: WorkflowHint): Promise<void> {
+  const { mirror } = store;
+  switch (await payoutRuns.signal(hint)) {
+    case 'taken':
+      return hint.signal === 'depositAllocated' ? mirror.forgetHint(hint) : mirror.noteDelivered(hint);
+    case 'notRunning':
+      // The supervisor sees to it: the store knows what the hint was about.
+      return mirror.forgetHint(hint);
+    case 'limitReached':
+      log.error('the workflow of a payout takes no more signals: terminate it, and another one goes on', {
+        payoutId: hint.payoutId,
+      });
+      return mirror.noteRefused(hint);
   }
 }
 

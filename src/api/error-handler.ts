@@ -48,7 +48,8 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
 
 function toProblem(error: unknown, request: FastifyRequest): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (isOutage(error)) return outage(request);
+  // An upload that its sender broke off looks like a broken connection of ours, but for the status.
+  if (isOutage(error) && statusOf(error) >= 500) return outage(request);
   if (hasZodFastifySchemaValidationErrors(error)) {
     return new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', {
       errors: error.validation.flatMap(toFieldProblems),
@@ -82,8 +83,8 @@ function toFieldProblems(issue: ZodFastifySchemaValidationError): FieldProblem[]
 }
 
 function statusOf(error: unknown): number {
-  const { statusCode } = error as Partial<FastifyError>;
-  return error instanceof Error && typeof statusCode === 'number' ? statusCode : 500;
+  const { statusCode } = Object(error) as Partial<FastifyError>;
+  return typeof statusCode === 'number' ? statusCode : 500;
 }
 
 /**

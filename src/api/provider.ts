@@ -36,6 +36,9 @@ const provider = namedObject('Provider', {
     .describe("QbitPay's clock less ours, to the second. Nothing is concluded from it."),
   lists: z.array(providerList),
   problems: z.array(providerProblem).describe('Objects that cannot be read: the newest 100.'),
+  untoldPayouts: z
+    .array(z.string())
+    .describe('Payouts whose workflow takes no more signals: terminate it, and another one goes on.'),
   requests: z
     .array(z.object({ reason: z.enum(REQUEST_REASON), operation: z.string(), perMinute: z.int() }))
     .describe('What all workers asked QbitPay for in the last whole minute, and why.'),
@@ -59,7 +62,14 @@ export function addProviderRoute(app: ApiServer, { store, authentication }: Rout
   );
 }
 
-function toProvider({ sync, lists, problems, requests, now }: MirrorStatus): z.output<typeof provider> {
+function toProvider({
+  sync,
+  lists,
+  problems,
+  untoldPayouts,
+  requests,
+  now,
+}: MirrorStatus): z.output<typeof provider> {
   const ageOf = (at: Date | null): number | null => at && Math.round((now.getTime() - at.getTime()) / 1_000);
   return {
     ...sync,
@@ -71,6 +81,7 @@ function toProvider({ sync, lists, problems, requests, now }: MirrorStatus): z.o
       isFirstReading: list.backfilledAt === null,
     })),
     problems,
+    untoldPayouts: [...untoldPayouts],
     requests: requests.map(({ requests: perMinute, ...asked }) => ({ ...asked, perMinute })),
   };
 }

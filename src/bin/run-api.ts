@@ -5,14 +5,13 @@ import { isLoopback, type ConfigFor } from '../config/config.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createReconciliationGateway } from '../temporal/reconciliation-gateway.js';
-import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
 import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './running-part.js';
 import { VERSION } from './project-files.js';
 
 /** What the webhook receiver works with. */
-export type ReceiverParts = Pick<WebhookReceiverOptions, 'store' | 'dispatchWebhook'>;
+export type ReceiverParts = Pick<WebhookReceiverOptions, 'store'>;
 
 /** Starts the API with the webhook receiver; answers when it listens. The fault campaign wraps the receiver's parts. */
 export async function startApi(
@@ -44,10 +43,7 @@ export async function startApi(
     version: VERSION,
     register: (server) =>
       registerWebhookReceiver(server, {
-        ...wrapParts({
-          store,
-          dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
-        }),
+        ...wrapParts({ store }),
         apiKey,
         extraKeys: webhookExtraKeys,
         algorithm: webhookAlgorithm,

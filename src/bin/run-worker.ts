@@ -12,7 +12,6 @@ import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
-import { createWebhookDispatcher } from '../webhooks/dispatcher.js';
 import {
   createProviderClient,
   openMigratedStore,
@@ -138,7 +137,6 @@ async function createWorkers(
   } = parts;
   const { taskQueue } = config.temporal;
   const payouts = createPayoutGateway({ client, taskQueue });
-  const { depositEventTypes } = config.qbitpay;
   const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
@@ -151,7 +149,6 @@ async function createWorkers(
       payoutRuns: payouts,
       startWish,
       stopping,
-      dispatchWebhook: createWebhookDispatcher({ store, depositEventTypes }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
-import { ensureForeverWorkflows, ensureSchedules } from '../temporal/schedules.js';
+import { ensureForeverWorkflows, ensureReconciliation } from '../temporal/schedules.js';
 import { ensureSearchAttributes, type SearchAttributeSetup } from '../temporal/search-attribute-setup.js';
 import type { TemporalAccess } from './create-parts.js';
 
 const UPKEEP_TIMEOUT_MS = 30_000;
 
-/** Sees to it that Temporal has what the engine stands on: search attributes, schedules, workflows that run for ever. */
+/** Sees to it that Temporal has what the engine stands on: search attributes, the schedule, workflows that run for ever. */
 export async function prepareTemporal(
   config: Config,
   { client, namespace }: TemporalAccess,
@@ -17,12 +17,7 @@ export async function prepareTemporal(
     logger.info({ registered: setup.registered }, 'search attributes registered');
   }
   const { taskQueue } = config.temporal;
-  await ensureSchedules({
-    client,
-    taskQueue,
-    webhookSweepSeconds: config.webhookSweepIntervalSeconds,
-    reconciliationSeconds: config.reconciliation.intervalSeconds,
-  });
+  await ensureReconciliation(client, taskQueue, config.reconciliation.intervalSeconds);
   await ensureForeverWorkflows(client, taskQueue);
   return setup;
 }

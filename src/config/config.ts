@@ -182,7 +182,6 @@ function toConfig(values: VariableValues) {
       overlapSeconds: values.SYNC_OVERLAP_SECONDS,
       maxRequestsPerSecond: values.QBITPAY_MAX_REQUESTS_PER_SECOND ?? null,
     }),
-    webhookSweepIntervalSeconds: values.WEBHOOK_SWEEP_INTERVAL_SECONDS,
     reconciliation: Object.freeze({
       intervalSeconds: values.RECONCILIATION_INTERVAL_SECONDS,
       graceSeconds: values.RECONCILIATION_GRACE_SECONDS,

@@ -235,11 +235,6 @@ const SERVERS = {
     default: 'info',
     ...oneOf(LOG_LEVELS),
   },
-  WEBHOOK_SWEEP_INTERVAL_SECONDS: {
-    about: 'The pause between two looks for webhook events that were stored and not handled.',
-    default: '60',
-    ...wholeNumber('seconds', 1, DAY_SECONDS),
-  },
   RECONCILIATION_INTERVAL_SECONDS: {
     about: 'The pause between two comparisons of the store with QbitPay.',
     default: '3600',

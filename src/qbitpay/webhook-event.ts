@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AMOUNT_PATTERN, compareAmounts, CURRENCY_PATTERN } from '../domain/money.js';
 import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../domain/provider-status.js';
-import { parseDecimalJson } from './decimal-json.js';
+import { decodeUtf8, parseDecimalJson } from './decimal-json.js';
 import { QbitPayWebhookFormatError } from './errors.js';
 
 /** [I] The provider publishes neither type nor shape of its deposit notification; the types are a setting. */
@@ -25,25 +25,29 @@ const optionalText = z
   .nullish()
   .transform((value) => value || undefined);
 
-/** Only what every event needs to be kept is required: an authentic event that is odd otherwise must not be lost. */
+/**
+ * What every event needs to be kept. A text that stands for a value of another type is signed alike: whoever captured an
+ * event could send it again with other types.
+ */
 const envelopeSchema = z.object({
   id: nonEmpty,
   type: nonEmpty,
   /** False for test events, undefined when the event does not say; which value counts is a setting [I]. */
-  livemode: z
-    .boolean()
-    .nullish()
-    .catch(undefined)
-    .transform((value) => value ?? undefined),
-  /** Empty when the event carries no object. */
-  data: z.record(z.string(), z.unknown()).catch({}),
+  livemode: z.boolean().nullish(),
+  data: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/**
- * An event as it arrived (contract, section Webhooks). `data` is kept whole, numbers as decimal strings; it
- * may disagree with `type`, so money is believed to have moved only after the API was read.
- */
-export type WebhookEvent = z.infer<typeof envelopeSchema>;
+/** An event as it arrived (contract, section Webhooks). */
+export interface WebhookEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly livemode: boolean | undefined;
+  /**
+   * Kept whole, numbers as decimal strings; empty when the event carries no object. It may disagree with `type`, so money
+   * is believed to have moved only after the API was read.
+   */
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 const payoutDataSchema = z.object({ id: nonEmpty, externalOrderId: optionalText });
 
@@ -64,13 +68,18 @@ export type DepositEvent = z.infer<typeof depositDataSchema>;
 
 /** @throws QbitPayWebhookFormatError naming the field that cannot be used, `body` for no JSON object at all */
 export function parseWebhookEvent(rawBody: Uint8Array): WebhookEvent {
-  let json: unknown;
+  // Twice: only the first reading tells a number from a text, only the second keeps the digits of a number.
+  const [typed, exact] = parseBoth(rawBody);
+  const { id, type, livemode, data } = parseFields(envelopeSchema, typed, []);
+  return { id, type, livemode: livemode ?? undefined, data: data == null ? {} : exact.data };
+}
+
+function parseBoth(rawBody: Uint8Array): [typed: unknown, exact: Pick<WebhookEvent, 'data'>] {
   try {
-    json = parseDecimalJson(rawBody);
+    return [JSON.parse(decodeUtf8(rawBody)), parseDecimalJson(rawBody) as Pick<WebhookEvent, 'data'>];
   } catch {
     throw new QbitPayWebhookFormatError('body');
   }
-  return parseFields(envelopeSchema, json, []);
 }
 
 /** The types that announce an end. The others are `payout.pending` and, sic, `payout.inTransition`. */

@@ -1,5 +1,4 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { isLosslessNumber, parse, stringify } from 'lossless-json';
 import { decodeUtf8 } from './decimal-json.js';
 
 /** Name of the header as Node presents it (contract, section Signature: `QbitPay-Signature`). */
@@ -9,10 +8,21 @@ export const WEBHOOK_SIGNATURE_HEADER = 'qbitpay-signature';
 export const WEBHOOK_ALGORITHM = { MD5: 'md5', HMAC_SHA256: 'hmac-sha256' } as const;
 export type WebhookAlgorithm = (typeof WEBHOOK_ALGORITHM)[keyof typeof WEBHOOK_ALGORITHM];
 
+const SIGNATURE_LENGTHS: Readonly<Record<WebhookAlgorithm, number>> = { md5: 32, 'hmac-sha256': 64 };
+
+/** True where the header could be a signature; one that was sent twice reaches us as one text, joined by a comma. */
+export function isSignatureShaped(signature: unknown, algorithm: WebhookAlgorithm): signature is string {
+  return (
+    typeof signature === 'string' &&
+    signature.length === SIGNATURE_LENGTHS[algorithm] &&
+    /^[0-9A-F]+$/.test(signature)
+  );
+}
+
 /**
  * Signs a webhook body as the provider does (contract, section Signature): for tests of a webhook endpoint.
  * `body` is the raw JSON text of the event.
- * @throws Error when the body is not a JSON object, RangeError when the key is empty.
+ * @throws SyntaxError when the body is not a JSON object, RangeError when the key is empty.
  */
 export function signWebhook(event: {
   readonly body: string | Uint8Array;
@@ -57,27 +67,41 @@ function signedTextOrUndefined(rawBody: Uint8Array): string | undefined {
   }
 }
 
-/**
- * `name=value` of the top-level members that are not empty, in ascending order of their names; objects as
- * JSON without white space, in the order received. Numbers keep the digits they arrived with: for a sender
- * that serialised and signed the same object this is what JSON.stringify gave, and for digits that a float
- * cannot hold it is the only text that still covers them.
- */
+/** `name=value` of the top-level members that are not empty, in ascending order of their names; values as received. */
 function toSignedText(body: string): string {
-  const event = parse(body);
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    throw new SyntaxError('a webhook body is a JSON object');
-  }
-  return Object.entries(event)
-    .filter(([, value]) => value !== null && value !== '')
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([name, value]) => `${name}=${toText(value)}`)
+  return readMembers(body)
+    .filter(({ value }) => value !== 'null' && value !== '""')
+    .sort(({ name: left }, { name: right }) => Number(left > right) - Number(left < right))
+    .map(({ name, value }) => `${name}=${value.startsWith('"') ? (JSON.parse(value) as string) : value}`)
     .join('&');
 }
 
-function toText(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return isLosslessNumber(value) ? value.toString() : (stringify(value) ?? '');
+/** In a text that JSON.parse accepts these are all there is, apart from white space. */
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g;
+
+/**
+ * The members of a JSON object, each value as the text that was received, less the white space between its tokens. A
+ * JavaScript object would show neither the order of names that look like integers nor all digits of a number.
+ */
+function readMembers(json: string): readonly { readonly name: string; readonly value: string }[] {
+  const object: unknown = JSON.parse(json);
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+    throw new SyntaxError('a webhook body is a JSON object');
+  }
+  const members: string[][] = [[]];
+  let depth = 0;
+  for (const [token] of json.matchAll(TOKEN)) {
+    if (token === '}' || token === ']') depth -= 1;
+    if (depth === 1 && token === ',') members.push([]);
+    else if (depth > 0) members.at(-1)?.push(token);
+    if (token === '{' || token === '[') depth += 1;
+  }
+  return members
+    .filter((tokens) => tokens.length > 0)
+    .map(([name = '', ...colonAndValue]) => ({
+      name: JSON.parse(name) as string,
+      value: colonAndValue.slice(1).join(''),
+    }));
 }
 
 /** The known answer of the examples holds `&key=` for MD5; [I] the HMAC is taken over the same text. */

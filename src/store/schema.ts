@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, JSONColumnType, Selectable } from 'kysely';
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType, Selectable } from 'kysely';
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
@@ -146,6 +146,8 @@ export interface StoreSchema {
     hint_no: Generated<string>;
     /** The workflow has the signal, and has not read what it is about. */
     delivered_at: Date | null;
+    /** Temporal gives the workflow no more signals. */
+    refused_at: Date | null;
   };
   provider_request_counts: { minute: Date; reason: RequestReason; operation: string; requests: number };
   provider_balance_readings: {
@@ -176,7 +178,6 @@ export interface StoreSchema {
 export type PayoutRow = Selectable<PayoutTable>;
 export type DepositRow = Selectable<DepositTable>;
 export type DepositNoticeRow = Selectable<DepositNoticeTable>;
-export type InboxRow = Selectable<WebhookInboxTable>;
 
 /** Filled by the database when left out. */
 type Timestamp = ColumnType<Date, Date | undefined>;
@@ -205,7 +206,7 @@ interface ProviderObjectTable {
   /** Why its money could not be booked. */
   booking_problem: string | null;
   is_open: boolean;
-  /** When its payout was resumed, which waits for it anew. */
+  /** When its payout was resumed, or a webhook announced its end: a reading from before is no answer. */
   awaited_since: Date | null;
   /** It is of a payout of ours, whose workflow has not looked at it as it is now. */
   is_unread: Generated<boolean>;
@@ -362,30 +363,26 @@ export type RequestState = (typeof REQUEST_STATE)[keyof typeof REQUEST_STATE];
 
 interface WebhookInboxTable {
   webhook_event_id: string;
+  body_sha256: GeneratedAlways<Buffer>;
   type: string;
   /** Null when the event does not say. */
   livemode: boolean | null;
-  /** The provider's object that the event is about; what handling marks rows by. */
+  /** The provider's object that the event is about. */
   provider_object_id: string | null;
   payout_id: string | null;
   /** The verified bytes, as received. */
   body: Buffer;
   state: WebhookState;
   state_detail: string | null;
-  dispatches: Generated<number>;
-  next_dispatch_at: Date | null;
   received_at: Timestamp;
-  handled_at: Date | null;
 }
 
 export const WEBHOOK_STATE = {
-  /** Durable, not dispatched yet, or dispatched and not handled yet: the sweeper's work. */
-  PENDING: 'pending',
-  /** An activity that read the provider's API after the event was received has dealt with it. */
-  HANDLED: 'handled',
+  /** A reason to read QbitPay's API: for the workflow of its payout, or for the next sync. */
+  TAKEN: 'taken',
   /** Of no consequence: evidence only, another kind of event, or of the other mode. */
   IGNORED: 'ignored',
-  /** About a payout or deposit that is closed or unknown; for a person to see. */
+  /** It cannot be used, or is about a payout that has ended or is unknown; for a person to see. */
   KEPT: 'kept',
 } as const;
 export type WebhookState = (typeof WEBHOOK_STATE)[keyof typeof WEBHOOK_STATE];

@@ -1,4 +1,6 @@
 import {
+  isGrpcServiceError,
+  ServiceError,
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
@@ -115,15 +117,16 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
     },
     /** The status that each running workflow of these payouts shows. */
     readShown: (payoutIds: readonly string[]) => readShownStatuses(client, payoutIds),
-    /** Tells a workflow that something stands in the store that it has not seen; false where none runs. */
-    signal: async (hint: { readonly payoutId: string; readonly signal: string }): Promise<boolean> => {
+    /** Tells a workflow that something stands in the store that it has not seen. */
+    signal: async (hint: { readonly payoutId: string; readonly signal: string }): Promise<SignalAnswer> => {
       try {
         await callTemporal(client, START_TIMEOUT_MS, () =>
           client.workflow.getHandle(payoutWorkflowId(hint.payoutId)).signal(hint.signal),
         );
-        return true;
+        return 'taken';
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return false;
+        if (error instanceof WorkflowNotFoundError) return 'notRunning';
+        if (isSignalLimit(error)) return 'limitReached';
         throw error;
       }
     },
@@ -135,6 +138,15 @@ export function createPayoutGateway(options: PayoutGatewayOptions) {
       );
     },
   };
+}
+
+/** `limitReached`: the workflow runs, and Temporal gives it no more signals (10,000, unless its server says otherwise). */
+export type SignalAnswer = 'taken' | 'notRunning' | 'limitReached';
+
+/** The server has no code of its own for it. */
+function isSignalLimit(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : undefined;
+  return isGrpcServiceError(cause) && cause.details.includes('limit for signal events');
 }
 
 async function readShownStatuses(client: Client, payoutIds: readonly string[]) {

@@ -19,36 +19,27 @@ export async function ensureForeverWorkflows(client: Client, taskQueue: string):
   }
 }
 
-/**
- * What the engine does by itself, again and again: one schedule of each kind per task queue, created or brought to this
- * interval.
- */
-export async function ensureSchedules(options: {
-  readonly client: Client;
-  readonly taskQueue: string;
-  readonly webhookSweepSeconds: number;
-  readonly reconciliationSeconds: number;
-}): Promise<void> {
-  const { client, taskQueue } = options;
-  const schedules = [
-    { kind: 'sweep-webhooks', workflowType: 'sweepWebhooksWorkflow', seconds: options.webhookSweepSeconds },
-    { kind: 'reconcile', workflowType: 'reconcileWorkflow', seconds: options.reconciliationSeconds },
-  ];
-  for (const { kind, workflowType, seconds } of schedules) {
-    const scheduleId = `${kind}/${taskQueue}`;
-    const spec = { intervals: [{ every: seconds * 1_000 }] };
-    try {
-      await client.schedule.create({
-        scheduleId,
-        spec,
-        action: { type: 'startWorkflow', workflowType, workflowId: scheduleId, taskQueue, args: [] },
-        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
-      });
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      const schedule = client.schedule.getHandle(scheduleId);
-      const { every } = (await schedule.describe()).spec.intervals?.[0] ?? {};
-      if (every !== seconds * 1_000) await schedule.update((before) => ({ ...before, spec }));
-    }
+/** The comparison with QbitPay, again and again: one schedule per task queue, created or brought to this interval. */
+export async function ensureReconciliation(
+  client: Client,
+  taskQueue: string,
+  intervalSeconds: number,
+): Promise<void> {
+  const every = intervalSeconds * 1_000;
+  const scheduleId = `reconcile/${taskQueue}`;
+  const spec = { intervals: [{ every }] };
+  const workflowType = 'reconcileWorkflow';
+  try {
+    await client.schedule.create({
+      scheduleId,
+      spec,
+      action: { type: 'startWorkflow', workflowType, workflowId: scheduleId, taskQueue, args: [] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1m' },
+    });
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    const schedule = client.schedule.getHandle(scheduleId);
+    const known = (await schedule.describe()).spec.intervals?.[0]?.every;
+    if (known !== every) await schedule.update((before) => ({ ...before, spec }));
   }
 }

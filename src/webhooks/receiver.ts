@@ -1,23 +1,24 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { payoutIdOfExternalId } from '../domain/identifiers.js';
-import { noticeIdOf } from '../store/deposits/deposit-notices.js';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
+import { normaliseTransactionHash } from '../domain/identifiers.js';
+import type { DepositNotice } from '../store/deposits/deposit-notices.js';
 import type { Store } from '../store/store.js';
-import type { ReceivedWebhook } from '../store/webhooks/webhook-inbox.js';
-import { WEBHOOK_STATE, type WebhookState } from '../store/schema.js';
+import type { WebhookSubject } from '../store/webhooks/webhook-inbox.js';
+import { WEBHOOK_STATE } from '../store/schema.js';
 import { QbitPayWebhookFormatError } from '../qbitpay/errors.js';
 import type { ApiKeySource } from '../qbitpay/api-key.js';
 import {
   parseWebhookEvent,
   readDepositEvent,
   readPayoutEvent,
+  type DepositEvent,
   type WebhookEvent,
 } from '../qbitpay/webhook-event.js';
 import {
+  isSignatureShaped,
   verifyWebhook,
   WEBHOOK_SIGNATURE_HEADER,
   type WebhookAlgorithm,
 } from '../qbitpay/webhook-signature.js';
-import { toNotice, type DispatchWebhook } from './dispatcher.js';
 
 /** What decides which events count; see the environment variables of the same names. */
 export interface WebhookRules {
@@ -27,7 +28,6 @@ export interface WebhookRules {
 
 export interface WebhookReceiverOptions {
   readonly store: Store;
-  readonly dispatchWebhook: DispatchWebhook;
   readonly apiKey: ApiKeySource;
   /** Keys that are accepted besides the current one, for the time of a rotation. */
   readonly extraKeys: readonly string[];
@@ -45,18 +45,19 @@ const DOCUMENTATION = {
   tags: ['webhooks'],
   security: [],
 };
+const SIGNATURE_REFUSED = 'The signature is missing or wrong.';
 /** A stranger's bad signatures must not make the key file be read more often than this. */
 const KEY_RELOAD_PAUSE_MS = 1_000;
 
 /**
- * `POST /webhooks/qbitpay`: verify the raw bytes → store → 2xx → dispatch. The answer is 2xx only once the event
- * is durable. The sweeper dispatches what is lost between storing and dispatching.
+ * `POST /webhooks/qbitpay`: the shape of the header → the signature over the raw bytes → store → 2xx. The answer is 2xx
+ * only once the event, and what follows from it, is durable.
  */
 export async function registerWebhookReceiver(
   app: FastifyInstance,
   options: WebhookReceiverOptions,
 ): Promise<void> {
-  const dispatches = new Set<Promise<void>>();
+  const { store, rules, algorithm } = options;
   const verify = createVerifier(options);
   await app.register(async (scope) => {
     // The signature is over the bytes as they came: nothing may parse them before.
@@ -70,24 +71,23 @@ export async function registerWebhookReceiver(
     );
     scope.post(
       '/webhooks/qbitpay',
-      { bodyLimit: MAX_BODY_BYTES, schema: DOCUMENTATION },
+      { bodyLimit: MAX_BODY_BYTES, schema: DOCUMENTATION, onRequest: refuseUnsigned(algorithm) },
       async (request, reply) => {
         const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-        const signature = request.headers[WEBHOOK_SIGNATURE_HEADER];
-        if (!(await verify(rawBody, typeof signature === 'string' ? signature : undefined))) {
-          throw new WebhookRefusedError(401, 'The signature is missing or wrong.');
+        if (!(await verify(rawBody, String(request.headers[WEBHOOK_SIGNATURE_HEADER])))) {
+          throw new WebhookRefusedError(401, SIGNATURE_REFUSED);
         }
         const event = readEvent(rawBody);
-        const state = await storeEvent(options, event, rawBody);
-        if (state === WEBHOOK_STATE.KEPT)
-          request.log.warn({ webhookEventId: event.id }, 'event kept for a person');
-        if (state === WEBHOOK_STATE.PENDING) track(dispatches, dispatchNow(options, event, request));
+        const { id: webhookEventId, type, livemode = null } = event;
+        const received = { webhookEventId, type, livemode, body: rawBody };
+        const stored = await store.webhooks.storeWebhook(received, subjectOf(event, rules));
+        if (stored?.state === WEBHOOK_STATE.KEPT)
+          request.log.warn({ webhookEventId }, 'event kept for a person');
+        if (stored?.isConflict === true)
+          request.log.warn({ webhookEventId }, 'another event came under the id of one that is stored');
         return reply.code(200).send({ received: true });
       },
     );
-    scope.addHook('onClose', async () => {
-      await Promise.all(dispatches);
-    });
     await Promise.resolve();
   });
 }
@@ -103,13 +103,22 @@ class WebhookRefusedError extends Error {
   }
 }
 
+/** A stranger's upload is not read: the connection ends with the answer. */
+function refuseUnsigned(algorithm: WebhookAlgorithm): onRequestHookHandler {
+  return (request, reply, done) => {
+    if (isSignatureShaped(request.headers[WEBHOOK_SIGNATURE_HEADER], algorithm)) return done();
+    reply.header('connection', 'close');
+    done(new WebhookRefusedError(401, SIGNATURE_REFUSED));
+  };
+}
+
 function createVerifier({ apiKey, extraKeys, algorithm }: WebhookReceiverOptions) {
   let reloadedAtMs = -Infinity;
-  const check = (rawBody: Uint8Array, signature: string | undefined): boolean =>
+  const check = (rawBody: Uint8Array, signature: string): boolean =>
     verifyWebhook({ rawBody, signature, keys: [apiKey.current(), ...extraKeys], algorithm });
-  return async (rawBody: Uint8Array, signature: string | undefined): Promise<boolean> => {
+  return async (rawBody: Uint8Array, signature: string): Promise<boolean> => {
     if (check(rawBody, signature)) return true;
-    if (signature === undefined || performance.now() - reloadedAtMs < KEY_RELOAD_PAUSE_MS) return false;
+    if (performance.now() - reloadedAtMs < KEY_RELOAD_PAUSE_MS) return false;
     reloadedAtMs = performance.now();
     return (await apiKey.reload()) && check(rawBody, signature);
   };
@@ -124,76 +133,26 @@ function readEvent(rawBody: Uint8Array): WebhookEvent {
   }
 }
 
-/** The state of a new event; undefined for one that is stored already. */
-async function storeEvent(
-  { store, rules }: WebhookReceiverOptions,
-  event: WebhookEvent,
-  rawBody: Uint8Array,
-): Promise<WebhookState | undefined> {
-  const classified = await classifyWebhook(store, event, rules);
-  const isNew = await store.webhooks.storeWebhook({
-    webhookEventId: event.id,
-    type: event.type,
-    livemode: event.livemode ?? null,
-    body: rawBody,
-    ...classified,
-  });
-  return isNew ? classified.state : undefined;
-}
-
-const OF_NOTHING = { providerObjectId: null, payoutId: null };
-
-type Classified = Pick<ReceivedWebhook, 'providerObjectId' | 'payoutId' | 'state' | 'stateDetail'>;
-
 /**
- * What an authentic event is about, and whether anything follows from it. An event that should matter and
- * cannot be used is kept for a person to see; it is never dropped.
+ * What an authentic event is about. One that should matter and cannot be used is kept for a person to see; it is never
+ * dropped.
  */
-async function classifyWebhook(store: Store, event: WebhookEvent, rules: WebhookRules): Promise<Classified> {
-  if (event.livemode !== rules.livemode) {
-    return withoutConsequence(`livemode is ${String(event.livemode)}`);
-  }
+function subjectOf(event: WebhookEvent, { livemode, depositEventTypes }: WebhookRules): WebhookSubject {
+  const ignored = (detail: string) => ({ kind: 'none', state: WEBHOOK_STATE.IGNORED, detail }) as const;
+  if (event.livemode !== livemode) return ignored(`livemode is ${String(event.livemode)}`);
   try {
-    const deposit = readDepositEvent(event, rules.depositEventTypes);
-    if (deposit !== undefined) return pending(noticeIdOf(toNotice(deposit)), null);
-    const payout = readPayoutEvent(event);
-    if (payout === undefined) return withoutConsequence('of no concern to payouts');
-    const payoutId =
-      payout.externalOrderId === undefined
-        ? await store.payouts.findPayoutIdByProviderId(payout.providerPayoutId)
-        : payoutIdOfExternalId(payout.externalOrderId);
-    const subject = { providerObjectId: payout.providerPayoutId, payoutId: payoutId ?? null };
-    // The event helps to resolve an unknown outcome; only an end is a reason to read the payout.
-    if (payout.outcome === undefined) return { ...withoutConsequence('announces no end'), ...subject };
-    return pending(subject.providerObjectId, subject.payoutId);
+    const deposit = readDepositEvent(event, depositEventTypes);
+    if (deposit !== undefined) return { kind: 'deposit', notice: toNotice(deposit) };
+    const announced = readPayoutEvent(event);
+    return announced === undefined ? ignored('of no concern to payouts') : { kind: 'payout', announced };
   } catch (error) {
     if (!(error instanceof QbitPayWebhookFormatError)) throw error;
-    return { ...OF_NOTHING, state: WEBHOOK_STATE.KEPT, stateDetail: `field ${error.field} cannot be used` };
+    return { kind: 'none', state: WEBHOOK_STATE.KEPT, detail: `field ${error.field} cannot be used` };
   }
 }
 
-function pending(providerObjectId: string, payoutId: string | null): Classified {
-  return { providerObjectId, payoutId, state: WEBHOOK_STATE.PENDING, stateDetail: null };
-}
-
-function withoutConsequence(stateDetail: string): Classified {
-  return { ...OF_NOTHING, state: WEBHOOK_STATE.IGNORED, stateDetail };
-}
-
-async function dispatchNow(
-  { dispatchWebhook }: WebhookReceiverOptions,
-  event: WebhookEvent,
-  request: FastifyRequest,
-): Promise<void> {
-  try {
-    await dispatchWebhook(event.id);
-  } catch (error) {
-    request.log.warn({ webhookEventId: event.id, err: error }, 'not dispatched; the sweeper will');
-  }
-}
-
-/** Kept until it ends, so that closing the server waits for it. */
-function track(running: Set<Promise<void>>, task: Promise<void>): void {
-  running.add(task);
-  void task.finally(() => running.delete(task));
+function toNotice(event: DepositEvent): DepositNotice {
+  const { providerDepositId = null, currency, amount, address = null, txHash } = event;
+  const hash = txHash === undefined ? null : normaliseTransactionHash(txHash);
+  return { providerDepositId, currency, amount, address, txHash: hash };
 }

@@ -22,7 +22,7 @@ export const CRASH_POINT = {
   FUNDING_CLOSED: 'fundingClosed',
   OUTCOME_FOUND: 'outcomeFound',
   WEBHOOK_STORED: 'webhookStored',
-  WEBHOOK_DISPATCHED: 'webhookDispatched',
+  WEBHOOK_RECEIVED: 'webhookReceived',
 } as const;
 export type CallPoint = (typeof CRASH_POINT)[keyof typeof CRASH_POINT];
 
@@ -40,7 +40,7 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
 ];
 
 /** The API's crash points; all others are the worker's. */
-const OF_THE_API: readonly CrashPoint[] = [CRASH_POINT.WEBHOOK_STORED, CRASH_POINT.WEBHOOK_DISPATCHED];
+const OF_THE_API: readonly CrashPoint[] = [CRASH_POINT.WEBHOOK_STORED, CRASH_POINT.WEBHOOK_RECEIVED];
 
 export type ProcessName = 'worker' | 'api';
 

@@ -211,8 +211,8 @@ function unlessNotFound(error: unknown): void {
   if (code !== NOT_FOUND) throw error;
 }
 
-/** Of sweeps, and of reconciliations, there are many, all alike. */
-const REPEATED = /^(?:sweep-webhooks|reconcile)/;
+/** Of reconciliations there are many, all alike. */
+const REPEATED = /^reconcile/;
 const MOST_OF_A_KIND = 2;
 
 /**

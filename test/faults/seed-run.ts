@@ -118,17 +118,15 @@ function countStruck({ supervisor }: SeedWorld): number {
   return supervisor.hits.filter(({ action }) => action === 'temporal' || action === 'postgres').length;
 }
 
-/** What is held would stay on the shared server, and schedules outlive their workers. */
+/** What is held would stay on the shared server, and the schedule outlives its workers. */
 async function forgetWorkflows(
   client: ReturnType<typeof createTemporalAccess>['client'],
   { taskQueue }: SeedWorld,
 ): Promise<void> {
-  for (const schedule of ['sweep-webhooks', 'reconcile']) {
-    await client.schedule
-      .getHandle(`${schedule}/${taskQueue}`)
-      .delete()
-      .catch(() => undefined);
-  }
+  await client.schedule
+    .getHandle(`reconcile/${taskQueue}`)
+    .delete()
+    .catch(() => undefined);
   const running = client.workflow.list({
     query: `TaskQueue = "${taskQueue}" AND ExecutionStatus = "Running"`,
   });

@@ -120,7 +120,6 @@ const SHORT_WAITS: Environment = {
   // Longer than any request of the campaign takes (campaign-client.ts), and than the provider's planned delays.
   UNKNOWN_OUTCOME_WAIT_SECONDS: '5',
   ABSENCE_CHECKS: '2',
-  WEBHOOK_SWEEP_INTERVAL_SECONDS: '1',
   RECONCILIATION_INTERVAL_SECONDS: '10',
   RECONCILIATION_GRACE_SECONDS: '5',
   SHUTDOWN_TIMEOUT_SECONDS: '5',

@@ -11,8 +11,7 @@ const qbitpay = createQbitPayClient({
   baseUrl: 'http://127.0.0.1:1',
   apiKey: createStaticApiKey('sk_test_none'),
 });
-const dispatchWebhook = (): Promise<void> => Promise.resolve();
-const parts = { store, qbitpay, dispatchWebhook };
+const parts = { store, qbitpay };
 
 afterAll(async () => {
   qbitpay.close();
@@ -44,7 +43,7 @@ const SENDER = { runId: 'run-1', startWish: '0' };
 
 test('each crash point is at a call that the engine makes', () => {
   expect(() => withCrashPoints(parts, 'worker', nothing)).not.toThrow();
-  expect(() => withCrashPoints({ store, dispatchWebhook }, 'api', nothing)).not.toThrow();
+  expect(() => withCrashPoints({ store }, 'api', nothing)).not.toThrow();
 });
 
 test('parts that have no such call are refused', () => {
@@ -106,10 +105,14 @@ test('a call that came to nothing is no crash point', async () => {
 });
 
 test('each process has crash points of its own', async () => {
-  const dispatched: string[] = [];
-  const note = (point: string): Promise<void> => Promise.resolve(void dispatched.push(point));
-  await withCrashPoints(parts, 'worker', note).dispatchWebhook();
-  expect(dispatched).toEqual([]);
-  await withCrashPoints(parts, 'api', note).dispatchWebhook();
-  expect(dispatched).toEqual(['webhookDispatched']);
+  const points: string[] = [];
+  const note = (point: string): Promise<void> => Promise.resolve(void points.push(point));
+  const storeWebhook: typeof store.webhooks.storeWebhook = () => Promise.resolve(undefined);
+  const storing = { store: { ...store, webhooks: { ...store.webhooks, storeWebhook } } };
+  const event = { webhookEventId: 'e-1', type: 'test', livemode: true, body: Buffer.from('{}') };
+  const subject = { kind: 'none', state: 'ignored', detail: '' } as const;
+  await withCrashPoints({ ...parts, ...storing }, 'worker', note).store.webhooks.storeWebhook(event, subject);
+  expect(points).toEqual([]);
+  await withCrashPoints(storing, 'api', note).store.webhooks.storeWebhook(event, subject);
+  expect(points).toEqual(['webhookReceived', 'webhookStored']);
 });

@@ -6,7 +6,7 @@ import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { CRASH_POINT, processOf, type CallPoint, type ProcessName } from './crash-points.js';
 
 /** What a process does its work with; the API has no QbitPay client. */
-type Parts = Pick<ActivityDependencies, 'store' | 'qbitpay' | 'dispatchWebhook'>;
+type Parts = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
 export type CrashHook = (point: CallPoint) => Promise<void>;
 
 /** The calls that can be named, as `store.payouts.reserveFunds`. */
@@ -97,7 +97,7 @@ const MOMENTS: Readonly<Record<CallPoint, readonly Moment[]>> = {
   [CRASH_POINT.FUNDING_CLOSED]: [after('store.payouts.closeFunding')],
   [CRASH_POINT.OUTCOME_FOUND]: [before('store.requests.accept', () => isDoneBy('resolveOutcome'))],
   [CRASH_POINT.WEBHOOK_STORED]: [after('store.webhooks.storeWebhook')],
-  [CRASH_POINT.WEBHOOK_DISPATCHED]: [after('dispatchWebhook')],
+  [CRASH_POINT.WEBHOOK_RECEIVED]: [before('store.webhooks.storeWebhook')],
 };
 
 /** A payout that the available balance funds has its money, and has not done anything with it yet. */

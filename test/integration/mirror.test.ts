@@ -6,7 +6,7 @@ import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 import { CANARY_API_KEY } from '../support/engine.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
-import { openPayout, openTestStore, type TestStore } from '../support/test-store.js';
+import { hintPayout, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
 
 /** How the mirror is kept, whatever QbitPay's lists do: by real HTTP, into a real database, sync by sync. */
 
@@ -337,16 +337,16 @@ test('what is news of a payout of ours is a hint to its workflow, one however of
 });
 
 test('a payout that was told of something is told again only when it has read that', async () => {
-  const { store } = testStore;
+  const { store, url } = testStore;
   const { payoutId } = await openPayout(store);
   const waiting = () => store.mirror.readHints(10);
-  await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  await hintPayout(url, payoutId);
   const [hint] = await waiting();
   if (hint !== undefined) await store.mirror.noteDelivered(hint);
-  for (let event = 0; event < 3; event += 1) await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  for (let event = 0; event < 3; event += 1) await hintPayout(url, payoutId);
   expect(await waiting()).toEqual([]);
   await store.mirror.takeHint(payoutId, 'payoutEvent');
-  await store.mirror.hintPayout(payoutId, 'payoutEvent');
+  await hintPayout(url, payoutId);
   expect(await waiting()).toHaveLength(1);
   // What a run was told and did not read, the one after it is told.
   const [next] = await waiting();

@@ -68,7 +68,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await stopEngine();
   const connection = await Connection.connect({ address: sharedServer('TEST_TEMPORAL_ADDRESS') });
-  const schedule = `sweep-webhooks/${environment['TEMPORAL_TASK_QUEUE'] ?? ''}`;
+  const schedule = `reconcile/${environment['TEMPORAL_TASK_QUEUE'] ?? ''}`;
   await new Client({ connection }).schedule
     .getHandle(schedule)
     .delete()

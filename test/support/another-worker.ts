@@ -66,7 +66,6 @@ export function openAnotherWorker(
       // Nobody made this wish: it is granted.
       startWish: '0',
       stopping: syncing.signal,
-      dispatchWebhook: () => Promise.reject(new Error('no event is expected')),
     },
     'worker',
     onCrashPoint,

@@ -144,7 +144,7 @@ async function assemble(
         () => api.stop(),
         () => worker?.stop(),
         () => simulator.close(),
-        () => deleteSchedules(temporal, env['TEMPORAL_TASK_QUEUE'] ?? ''),
+        () => deleteBackgroundWork(temporal, env['TEMPORAL_TASK_QUEUE'] ?? ''),
         () => temporal.client.connection.close(),
         () => stopWatching(),
       ]),
@@ -186,15 +186,14 @@ async function testLogger(): Promise<Logger> {
   return logger;
 }
 
-/** Schedules and the sync outlive their workers; on a shared server they would pile up. */
-async function deleteSchedules({ client }: TemporalAccess, taskQueue: string): Promise<void> {
+/** The schedule and the sync outlive their workers; on a shared server they would pile up. */
+async function deleteBackgroundWork({ client }: TemporalAccess, taskQueue: string): Promise<void> {
   const forever = ['provider-sync', 'supervisor'].map((kind) => `${kind}/${taskQueue}`);
-  const scheduleIds = [`sweep-webhooks/${taskQueue}`, `reconcile/${taskQueue}`];
   // A server that is gone took its schedules with it.
   await client.withDeadline(Date.now() + DELETE_TIMEOUT_MS, () =>
     Promise.allSettled([
       ...forever.map((workflowId) => client.workflow.getHandle(workflowId).terminate()),
-      ...scheduleIds.map((scheduleId) => client.schedule.getHandle(scheduleId).delete()),
+      client.schedule.getHandle(`reconcile/${taskQueue}`).delete(),
     ]),
   );
 }

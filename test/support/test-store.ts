@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Pool } from 'pg';
 import type { Assignment, AssignOutcome } from '../../src/store/deposits/assignment.js';
 import type { MirrorReader } from '../../src/store/mirror/mirror.js';
+import { createStoreDatabase } from '../../src/store/database.js';
+import { hintPayouts } from '../../src/store/mirror/workflow-hints.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
@@ -35,6 +37,13 @@ export function attachTestStore(url: string): TestStore {
       await store.close();
     },
   };
+}
+
+/** As whatever tells the workflow of a payout to look at the store. */
+export async function hintPayout(url: string, payoutId: string): Promise<void> {
+  const db = createStoreDatabase({ url, onIdleError: () => undefined });
+  await db.transaction().execute((trx) => hintPayouts(trx, [payoutId], 'payoutEvent'));
+  await db.destroy();
 }
 
 export const FEE_TERMS: FeeTerms = { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' };

@@ -8,7 +8,7 @@ import { currentDetailsOf, resetToFirstUpdate } from '../support/payout-workflow
 import { detailsOf, ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { ALWAYS } from '../support/scenario.js';
 import { REASON, type ScenarioPayout } from '../support/scenario-payout.js';
-import { attachTestStore } from '../support/test-store.js';
+import { attachTestStore, hintPayout } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** What persons decide about a payout: when it is taken, when it is refused, and that it is carried out once. */
@@ -129,7 +129,7 @@ describe('sent again, because its answer was lost', () => {
     await store.requests.recordReturn(payout.id, { providerPayoutId, ...returned });
     const decision = { operationId: randomUUID(), payoutId: payout.id, actor: 'local', reason: REASON };
     expect(await store.decisions.retry({ ...decision, isCovered: true })).toEqual({ ok: true });
-    await store.mirror.hintPayout(payout.id, 'payoutEvent');
+    await hintPayout(scenario.engine.databaseUrl, payout.id);
     await close();
     await scenario.engine.startWorker();
     await payout.isPaidOnce();

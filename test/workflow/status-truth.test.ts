@@ -1,4 +1,4 @@
-import { Client as PostgresClient } from 'pg';
+import { untilCaughtUp } from '../support/mirror-readings.js';
 import { detailsOf, PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
@@ -91,32 +91,13 @@ describe.each(ENDS)('a payout that ended as %s', (end) => {
       payout.isShownAs('payout', { status: word });
       await payout.announce(`payout.${end}`, word);
     }
-    await untilNothingPends(payout);
+    await untilCaughtUp(scenario.engine, payout.id);
     const shown = await payout.shown();
     expect(shown.status).toBe(end);
     const ends = ({ status }: Json): boolean => ENDS.includes(status);
     expect(shown.timeline.filter(ends)).toEqual(timeline.filter(ends));
   });
 });
-
-/** Every event that came in has been looked at: it was answered before that. */
-async function untilNothingPends({ id }: ScenarioPayout): Promise<void> {
-  const events = async (query: string): Promise<Json[]> =>
-    (await scenario.engine.control('GET', `/events?limit=100${query}`)).data;
-  expect((await events('')).length).toBeGreaterThan(0);
-  await untilAnswer(
-    () => events('&delivery=pending'),
-    (pending) => pending.length === 0,
-    'every event delivered',
-  );
-  const database = new PostgresClient({ connectionString: scenario.engine.databaseUrl });
-  await database.connect();
-  await untilAnswer(
-    () => database.query("select from webhook_inbox where payout_id = $1 and state = 'pending'", [id]),
-    ({ rows }) => rows.length === 0,
-    'every event looked at',
-  ).finally(() => database.end());
-}
 
 test('a status that goes backwards takes nothing back', async () => {
   const payout = await inTransit();

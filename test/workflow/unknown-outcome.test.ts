@@ -165,11 +165,10 @@ describe('with what is not found left to a person', () => {
       expect(answer.status).toBe(409);
     });
 
-    test('never sent again: not by a new worker, not by a sweep, not by a reset', async () => {
+    test('never sent again: not by a new worker, not by a reset', async () => {
       await engine.stopWorker();
       await engine.startWorker();
       await Promise.all(payoutIds.map(resetAndAwaitHold));
-      await sweep();
       await expectSentOnce();
     });
   });
@@ -289,23 +288,4 @@ async function resetAndAwaitHold(payoutId: string): Promise<void> {
     'held again, for the same reason',
   );
   expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('**UNKNOWN_OUTCOME**');
-}
-
-/** Every event that nobody has handled is dispatched now. */
-async function sweep(): Promise<void> {
-  await database.query(
-    "update webhook_inbox set next_dispatch_at = now() - interval '1 second' where state = 'pending'",
-  );
-  const taskQueue = engine.env['TEMPORAL_TASK_QUEUE'] ?? '';
-  await engine.temporal.client.schedule.getHandle(`sweep-webhooks/${taskQueue}`).trigger();
-  await untilAnswer(
-    async () =>
-      (
-        await database.query(
-          "select 1 from webhook_inbox where state = 'pending' and next_dispatch_at < now()",
-        )
-      ).rowCount,
-    (due) => due === 0,
-    'a sweep',
-  );
 }

@@ -284,7 +284,7 @@ create table provider_objects (
   booking_problem text,
   -- It will change again, as far as is known.
   is_open boolean not null,
-  -- When its payout was resumed, which waits for it anew.
+  -- When its payout was resumed, or a webhook announced its end: a reading from before is no answer.
   awaited_since timestamptz,
   -- It is of a payout of ours, whose workflow has not looked at it as it is now.
   is_unread boolean not null default false,
@@ -317,6 +317,8 @@ create table workflow_hints (
   hint_no bigint generated always as identity,
   -- The workflow has the signal, and has not read what it is about.
   delivered_at timestamptz,
+  -- Temporal gives the workflow no more signals.
+  refused_at timestamptz,
   primary key (payout_id, signal));
 create index workflow_hints_by_age on workflow_hints (hint_no);
 
@@ -446,19 +448,17 @@ create table reconciliation_reports (
 
 const WEBHOOKS = `
 create table webhook_inbox (
-  webhook_event_id text primary key,
+  webhook_event_id text not null,
+  -- One id with two contents is two events.
+  body_sha256 bytea not null generated always as (sha256(body)) stored,
   type text not null,
   livemode boolean,
   provider_object_id text,
   payout_id text,
   body bytea not null,
-  state text not null check (state in ('pending', 'handled', 'ignored', 'kept')),
+  state text not null check (state in ('taken', 'ignored', 'kept')),
   state_detail text,
-  dispatches integer not null default 0,
-  next_dispatch_at timestamptz,
   received_at timestamptz not null default clock_timestamp(),
-  handled_at timestamptz);
--- Most events are handled soon: what is looked for among the rest must not read them all.
-create index webhook_inbox_due on webhook_inbox (next_dispatch_at) where state = 'pending';
-create index webhook_inbox_by_payout on webhook_inbox (payout_id) where state = 'pending';
+  primary key (webhook_event_id, body_sha256));
+create index webhook_inbox_by_payout on webhook_inbox (payout_id) where payout_id is not null;
 `;

@@ -10,7 +10,7 @@ import {
 import { findNoticeMatches, learnFromNotice } from '../deposits/deposit-notices.js';
 import { recordBalanceReading, type ProviderBalances } from '../ledger/provider-account.js';
 import { hintWaiting } from '../payouts/reservations.js';
-import { OBJECT_KIND, type HintSignal, type ObjectKind } from '../schema.js';
+import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
 import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } from './absence.js';
 import {
@@ -49,7 +49,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
-import { forgetHint, hintPayouts, noteDelivered, readHints, takeHint } from './workflow-hints.js';
+import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
 /** What QbitPay showed last, and how far its readers have come. */
 export function createMirror(db: StoreDatabase, sessions: Pool) {
@@ -78,8 +78,6 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
         await markRead(trx, object, readAt);
       }),
     recordMissing: recordMissing.bind(null, db),
-    hintPayout: (payoutId: string, signal: HintSignal): Promise<void> =>
-      inTransaction(db, (trx) => hintPayouts(trx, [payoutId], signal)),
     listStaleOpen: listStaleOpen.bind(null, db),
     countStaleOpen: countStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
@@ -90,6 +88,7 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     readHints: readHints.bind(null, db),
     forgetHint: forgetHint.bind(null, db),
     noteDelivered: noteDelivered.bind(null, db),
+    noteRefused: noteRefused.bind(null, db),
     takeHint: takeHint.bind(null, db),
     countRequests: countRequests.bind(null, db),
   };
@@ -97,7 +96,7 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
 
 export type MirrorStatus = Awaited<ReturnType<typeof readStatus>>;
 
-/** So many objects that cannot be read are shown. */
+/** So many objects that cannot be read, and payouts that cannot be told, are shown. */
 const SHOWN_PROBLEMS = 100;
 
 /** How far the readings have come, and what stands in their way; of one moment. */
@@ -114,6 +113,7 @@ async function readStatus(db: StoreDatabase) {
         })),
       ),
       problems: await listProblems(trx, SHOWN_PROBLEMS),
+      untoldPayouts: await listUntold(trx, SHOWN_PROBLEMS),
       requests: await readRequestCounts(trx),
     };
   });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { hintPayouts } from './workflow-hints.js';
 
@@ -237,6 +237,21 @@ export async function waitAnew(trx: StoreTransaction, payoutId: string): Promise
   await sql`update provider_objects set awaited_since = clock_timestamp() where kind in ('payout', 'order') and provider_id in (
     select provider_order_id from provider_orders where payout_id = ${payoutId}
     union select provider_payout_id from provider_payouts where payout_id = ${payoutId})`.execute(trx);
+}
+
+/**
+ * A webhook announced the end of a payout: what was read of it before is no answer any more. False where one did so just
+ * before: QbitPay, asked because of that one, may not show the end yet.
+ */
+export async function awaitEnd(trx: StoreTransaction, providerId: string): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('provider_objects')
+    .set({ awaited_since: NOW })
+    .where('kind', '=', OBJECT_KIND.PAYOUT)
+    .where('provider_id', '=', providerId)
+    .where(sql<boolean>`coalesce(awaited_since < ${NOW} - interval '10 seconds', true)`)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows > 0n;
 }
 
 /**

@@ -40,6 +40,7 @@ export async function readHints(db: StoreDatabase, limit: number): Promise<reado
     .selectFrom('workflow_hints')
     .select(['payout_id as payoutId', 'signal', 'hint_no as hintNo'])
     .where('delivered_at', 'is', null)
+    .where('refused_at', 'is', null)
     .orderBy('hint_no')
     .limit(limit)
     .execute();
@@ -50,11 +51,29 @@ export async function noteDelivered(db: StoreDatabase, { hintNo }: WorkflowHint)
   await db.updateTable('workflow_hints').set({ delivered_at: NOW }).where('hint_no', '=', hintNo).execute();
 }
 
+/** The run takes no more signals: only another one can be told. */
+export async function noteRefused(db: StoreDatabase, { hintNo }: WorkflowHint): Promise<void> {
+  await db.updateTable('workflow_hints').set({ refused_at: NOW }).where('hint_no', '=', hintNo).execute();
+}
+
+/** Payouts whose workflow takes no more signals: at most this many. */
+export async function listUntold(db: StoreDatabase, limit: number): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('workflow_hints')
+    .select('payout_id')
+    .distinct()
+    .where('refused_at', 'is not', null)
+    .orderBy('payout_id')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.payout_id);
+}
+
 /** Another run carries the payout by now: what the one before was told and has not read, this one has to be told. */
 export async function tellAnew(trx: StoreTransaction, payoutId: string): Promise<void> {
   await trx
     .updateTable('workflow_hints')
-    .set({ delivered_at: null })
+    .set({ delivered_at: null, refused_at: null })
     .where('payout_id', '=', payoutId)
     .execute();
 }

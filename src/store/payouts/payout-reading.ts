@@ -31,19 +31,6 @@ export async function getPayout(db: StoreDatabase, payoutId: string): Promise<Pa
   return payout;
 }
 
-/** Whose payout the provider's id names. */
-export async function findPayoutIdByProviderId(
-  db: StoreDatabase,
-  providerPayoutId: string,
-): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('provider_payouts')
-    .select('payout_id')
-    .where('provider_payout_id', '=', providerPayoutId)
-    .executeTakeFirst();
-  return row?.payout_id;
-}
-
 /** @throws UnknownCursorError when a cursor names no payout */
 export async function listPayouts(
   db: StoreDatabase,

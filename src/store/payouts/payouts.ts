@@ -3,13 +3,7 @@ import { accept, claim } from './acceptance.js';
 import { closeFunding, openForDeposit, openFromBalance, readMissingDeposit } from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
 import { readOpenPayouts, readReturningPayouts } from './open-payouts.js';
-import {
-  findPayout,
-  findPayoutIdByProviderId,
-  getPayout,
-  listPayouts,
-  readTimeline,
-} from './payout-reading.js';
+import { findPayout, getPayout, listPayouts, readTimeline } from './payout-reading.js';
 import { readPayoutState } from './payout-state.js';
 import { clearWaiting, noteWaiting } from './payout-transitions.js';
 import { reserveFunds } from './reservations.js';
@@ -22,7 +16,6 @@ export function createPayouts(db: StoreDatabase) {
     findPayout: findPayout.bind(null, db),
     getPayout: getPayout.bind(null, db),
     readPayoutState: readPayoutState.bind(null, db),
-    findPayoutIdByProviderId: findPayoutIdByProviderId.bind(null, db),
     listPayouts: listPayouts.bind(null, db),
     readOpenPayouts: readOpenPayouts.bind(null, db),
     readReturningPayouts: readReturningPayouts.bind(null, db),

@@ -5,6 +5,7 @@ import type { Store } from '../../../src/store/store.js';
 import { FAILURE_TYPE } from '../../../src/domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../../src/domain/payout-status.js';
 import type { ProviderPayoutStatus } from '../../../src/domain/provider-status.js';
+import { withDatabase } from '../with-database.js';
 import { INVARIANT } from '../world.js';
 import type { Bug } from './bug.js';
 
@@ -32,7 +33,7 @@ export const WEBHOOK_TRUSTED: Bug = {
     return {
       ...activities,
       getPayout: async (input) => {
-        const word = await findAnnouncedEnd(deps, input.payoutId);
+        const word = await findAnnouncedEnd(input.payoutId);
         await believe(deps, input, word);
         return activities.getPayout(input);
       },
@@ -40,15 +41,14 @@ export const WEBHOOK_TRUSTED: Bug = {
   },
 };
 
-async function findAnnouncedEnd(
-  { store }: ActivityDependencies,
-  payoutId: string,
-): Promise<string | undefined> {
-  const events = await store.webhooks.pendingWebhooksOf({ payoutId });
-  const rows = await Promise.all(
-    events.map(({ webhookEventId }) => store.webhooks.findWebhook(webhookEventId)),
+async function findAnnouncedEnd(payoutId: string): Promise<string | undefined> {
+  const { rows } = await withDatabase(process.env['DATABASE_URL'] ?? '', (database) =>
+    database.query<{ type: string }>(
+      "select type from webhook_inbox where payout_id = $1 and state = 'taken' order by received_at",
+      [payoutId],
+    ),
   );
-  return rows.map((row) => row?.type ?? '').find((type) => OUTCOMES[type] !== undefined);
+  return rows.map(({ type }) => type).find((type) => OUTCOMES[type] !== undefined);
 }
 
 async function believe(

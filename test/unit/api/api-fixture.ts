@@ -178,6 +178,7 @@ export function createFakes(...records: PayoutRecord[]) {
           },
           lists: [],
           problems: [],
+          untoldPayouts: [],
           requests: [{ reason: 'sync', operation: 'listPayouts', requests: 6 }],
         }),
     },

@@ -15,6 +15,7 @@ test('the mirror shows how old it is, what cannot be read, and what it costs', a
         { ...list, kind: 'order', backfilledAt: null, completedAt: null, objects: 300, problem: 'LIST_LOST' },
       ],
       problems: [{ kind: 'payout', providerId: 'po_9', problem: 'fee', firstSeenAt: at }],
+      untoldPayouts: ['p-7'],
     });
   const { app } = await openApi(fakes);
   const answer = await app.inject(asShop('GET', '/v1/provider'));
@@ -47,6 +48,7 @@ test('the mirror shows how old it is, what cannot be read, and what it costs', a
       },
     ],
     problems: [{ kind: 'payout', providerId: 'po_9', problem: 'fee', firstSeenAt }],
+    untoldPayouts: ['p-7'],
     requests: [{ reason: 'sync', operation: 'listPayouts', perMinute: 6 }],
     maxRequestsPerSecond: 5,
   });

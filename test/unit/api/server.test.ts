@@ -169,6 +169,27 @@ describe('errors are problem+json', () => {
   });
 });
 
+test('K52: uploads that their senders break off say nothing of an outage', async () => {
+  const { app, logLines } = await openApi(createFakes(), { register });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const breakOff = (head: string): Promise<void> =>
+    new Promise((resolve) => {
+      app.server.once('request', ({ socket }) => {
+        socket.once('close', resolve);
+        client.destroy();
+      });
+      const client = connect(port, '127.0.0.1', () => client.write(`${head}\r\n\r\n{"half":`));
+    });
+  const length = 'host: x\r\ncontent-type: application/json\r\ncontent-length: 50';
+  for (let upload = 0; upload < 25; upload += 1) {
+    await breakOff(`POST /webhooks/test HTTP/1.1\r\n${length}`);
+    await breakOff(`POST /v1/payouts HTTP/1.1\r\nauthorization: Bearer ${KEYS.shop}\r\n${length}`);
+  }
+  await app.close();
+  expect(logLines.filter((line) => /"level":[456]0|does not answer|unavailable/i.test(line))).toEqual([]);
+});
+
 describe('health', () => {
   it('is alive and ready', async () => {
     const { app } = await openApi(createFakes());

@@ -53,7 +53,6 @@ describe('readConfig', () => {
       logLevel: 'info',
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
       depositPatienceSeconds: 3600,
-      webhookSweepIntervalSeconds: 60,
       reconciliation: { intervalSeconds: 3600, graceSeconds: 120, windowDays: 30 },
       shutdownTimeoutSeconds: 90,
     });
@@ -184,7 +183,6 @@ describe('a wrong value', () => {
     ['RETRY_INITIAL_MS', '0'],
     ['RETRY_MAX_MS', '99999999999999999999'],
     ['DEPOSIT_NOTICE_PATIENCE_SECONDS', ''.padEnd(3)],
-    ['WEBHOOK_SWEEP_INTERVAL_SECONDS', '0'],
     ['RECONCILIATION_INTERVAL_SECONDS', '9'],
     ['RECONCILIATION_GRACE_SECONDS', '-1'],
     ['RECONCILIATION_WINDOW_DAYS', '0'],

@@ -72,18 +72,33 @@ test('an event is parsed with its numbers intact', () => {
 test.each([
   [{ id: '' }, 'id'],
   [{ type: 7, id: undefined }, 'id'],
+  [{ id: 7 }, 'id'],
+  [{ type: 7 }, 'type'],
   [{ id: 'a\u0000b' }, 'id'],
   [{ type: '' }, 'type'],
+  [{ livemode: 'true' }, 'livemode'],
+  [{ livemode: 1 }, 'livemode'],
+  [{ livemode: '' }, 'livemode'],
+  [{ data: JSON.stringify(PAYOUT_DATA) }, 'data'],
+  [{ data: [PAYOUT_DATA] }, 'data'],
+  [{ data: 7 }, 'data'],
 ])('an event with %j is refused by the name of its field', (changes, field) => {
   expect(fieldOf(() => parseWebhookEvent(event(changes)))).toBe(field);
 });
 
-test.each(['', 'null', '[]', '{'])('the body %j is refused as a whole', (text) => {
+test.each([
+  '',
+  'null',
+  '[]',
+  '{',
+  '{"id":"e","type":"t","livemode":true,"livemode":"true"}',
+  '{"id":"e","type":"t","data":{"id":"1","id":"2"}}',
+])('the body %j is refused as a whole', (text) => {
   expect(fieldOf(() => parseWebhookEvent(Buffer.from(text)))).toBe('body');
 });
 
 test('an event that is odd otherwise can still be kept', () => {
-  const parsed = parseWebhookEvent(event({ livemode: 'yes', data: 'text', createdAt: null }));
+  const parsed = parseWebhookEvent(event({ livemode: null, data: null, createdAt: null }));
   expect(parsed).toEqual({ id: 'fDOuTy95uSiTi', type: 'payout.paid', livemode: undefined, data: {} });
 });
 
