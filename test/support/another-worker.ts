@@ -56,7 +56,7 @@ export function openAnotherWorker(
         feeSide: 'added',
         networks: { USDT: 'TRC20' },
         depositProof: 'balance_transaction',
-        reconciliation: { graceSeconds: 60, windowDays: 1 },
+        reconciliation: { graceSeconds: 60 },
         resendLimits,
         sync: { intervalMs: 200, overlapSeconds: 900, maxRequestsPerSecond: null },
       },

@@ -15,6 +15,7 @@ import { openAccount, readOpening } from './account-opening.js';
 import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } from './absence.js';
 import {
   countObjects,
+  findNotReadSince,
   findObject,
   findStaleOpen,
   findTransactionsOf,
@@ -42,6 +43,7 @@ import {
   readSync,
   readWishes,
   takeGeneration,
+  wishForReread,
   wishForSync,
   type ListState,
   type SyncEnd,
@@ -81,6 +83,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     findStaleOpen: findStaleOpen.bind(null, db),
     hasObjects: hasObjects.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
+    wishForReread: wishForReread.bind(null, db),
+    findNotReadSince: findNotReadSince.bind(null, db),
     readWishes: readWishes.bind(null, db),
     listen: listen.bind(null, sessions),
     readHints: readHints.bind(null, db),
@@ -151,12 +155,9 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
     /** Read before the balances that may prove deposits; empty where transactions prove them. */
     readClaims: (): Promise<ProviderBalances> | ProviderBalances =>
       hasTransactions ? new Map() : readClaims(db),
-    recordBalances: async (
-      balances: Parameters<typeof recordBalanceReading>[1],
-      claims: ProviderBalances,
-    ): Promise<void> => {
+    recordBalances: async ({ balances, claims, readAt }: BalanceReading): Promise<void> => {
       await write(async (trx) => {
-        await recordBalanceReading(trx, balances);
+        await recordBalanceReading(trx, balances, readAt);
         // Whatever made it available: nobody waits for longer than to the next sync.
         await hintWaiting(
           trx,
@@ -180,6 +181,14 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
         if (end.problem === null) await grantWishes(trx, granted);
       }),
   };
+}
+
+export interface BalanceReading {
+  readonly balances: Parameters<typeof recordBalanceReading>[1];
+  /** What the store accounted for before. */
+  readonly claims: ProviderBalances;
+  /** The database's clock before the request left. */
+  readonly readAt: Date;
 }
 
 export interface PageReading {

@@ -54,7 +54,7 @@ describe('readConfig', () => {
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
       depositPatienceSeconds: 3600,
       webhookSweepIntervalSeconds: 60,
-      reconciliation: { intervalSeconds: 3600, graceSeconds: 120, windowDays: 30 },
+      reconciliation: { intervalSeconds: 3600, graceSeconds: 120 },
       shutdownTimeoutSeconds: 90,
     });
     expect(config.qbitpay.apiKey).toBeUndefined();
@@ -184,7 +184,6 @@ describe('a wrong value', () => {
     ['WEBHOOK_SWEEP_INTERVAL_SECONDS', '0'],
     ['RECONCILIATION_INTERVAL_SECONDS', '9'],
     ['RECONCILIATION_GRACE_SECONDS', '-1'],
-    ['RECONCILIATION_WINDOW_DAYS', '0'],
     ['SHUTDOWN_TIMEOUT_SECONDS', '601'],
   ];
 
