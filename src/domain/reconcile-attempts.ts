@@ -52,11 +52,9 @@ function compareUnanswered(comparison: Comparison, one: Case): void {
   }
 }
 
-/** What was made before the engine used the account is its owner's. */
 function reportUnknown(comparison: Comparison, one: Case): void {
-  const { openedAtMs } = comparison.times;
+  const { objects } = one;
   explain(comparison, one.transactions);
-  const objects = one.objects.filter(({ createdAtMs }) => createdAtMs === null || createdAtMs >= openedAtMs);
   reportObjects(comparison, DISCREPANCY_KIND.UNKNOWN_AT_PROVIDER, objects, one);
   const live = objects.filter(isLive);
   if (live.length > 1) reportObjects(comparison, DISCREPANCY_KIND.DUPLICATE_AT_PROVIDER, live, one);

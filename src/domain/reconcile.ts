@@ -8,6 +8,7 @@ import {
   type CurrencyNet,
   type Deposit,
   type Nets,
+  type ShownObject,
   type Transaction,
   type Unshown,
 } from './comparison.js';
@@ -37,11 +38,19 @@ export function compareCase(comparison: Comparison, one: Case): void {
 function compareKind(comparison: Comparison, one: Case): void {
   const { deposit, transactions } = one;
   if (deposit !== null) compareDeposit(comparison, deposit, transactions);
-  else if (one.name !== null) compareNamed(comparison, one);
-  else if (one.mayBeOurs) {
+  else if (one.name !== null && (one.attempt !== null || isOfAnother(comparison, one))) {
+    compareNamed(comparison, one);
+  } else if (one.mayBeOurs) {
     comparison.explain(sumNets(transactions));
     comparison.inFlight += 1;
   } else for (const transaction of transactions) compareStray(comparison, one, transaction);
+}
+
+/** What was made before the engine used the account, or is gone, is nobody's any more. */
+function isOfAnother({ times }: Comparison, { objects, unreadable }: Case): boolean {
+  const isSince = ({ createdAtMs }: ShownObject): boolean =>
+    createdAtMs === null || createdAtMs >= times.openedAtMs;
+  return objects.some(isSince) || unreadable.length > 0;
 }
 
 function count({ compared }: Comparison, { kind, objects, transactions }: Case): void {

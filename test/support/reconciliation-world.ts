@@ -20,7 +20,7 @@ import type { Discrepancy, DiscrepancyKind } from '../../src/domain/reconciliati
 
 export const NOW = Date.UTC(2026, 2, 1);
 export const DAY = 86_400_000;
-export const GRACE = 60_000;
+const GRACE = 60_000;
 /** When everything of a world happened, unless a test says otherwise: long enough ago to be nobody's haste. */
 export const THEN = NOW - 5 * DAY;
 export const JUST_NOW = NOW - GRACE + 1;
@@ -285,7 +285,8 @@ export class World {
       movedSince: this.movedSince,
       offSinceMs: this.offSinceMs,
     });
-    return { ...comparison, balances };
+    const { discrepancies, outside, open, inFlight, compared } = comparison;
+    return { discrepancies, outside, open, inFlight, compared, balances };
   }
 
   /** As the store's view of the mirror puts them together. */

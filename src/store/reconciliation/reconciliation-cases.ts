@@ -18,7 +18,7 @@ export async function* readCases(
   since: Date | null,
   open: readonly CaseKey[],
 ): AsyncGenerator<readonly Case[]> {
-  await sql`create temporary table cases (kind text, name text, id text, case_no bigint generated always as identity,
+  await sql`create temporary table cases (kind text, name text, id text, case_no bigint generated always as identity primary key,
     unique nulls not distinct (kind, name, id)) on commit drop`.execute(trx);
   const collect = (keys: RawBuilder<unknown>) =>
     sql`insert into cases (kind, name, id) ${keys} on conflict do nothing`.execute(trx);
@@ -99,10 +99,10 @@ const selectAnswer = sql`
 const selectBooked = sql`
   select coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'net', net::text)), '[]') as nets from (
     select account.currency, sum(posting.amount) as net
-    from (select one.kind as cause, one.name as cause_id
-      union all select ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT}, one.name || '#' || number
-        from generate_series(1, answer.adjustments) as number) as wanted
-    join ledger_entries using (cause, cause_id) join ledger_postings posting using (entry_id)
+    from (select entry_id from ledger_entries where cause = one.kind and cause_id = one.name
+      union all select entry_id from ledger_entries where cause = ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT}
+        and cause_id = any(array(select one.name || '#' || number from generate_series(1, answer.adjustments) as number))) as entry
+    join ledger_postings posting using (entry_id)
     join ledger_accounts account on account.account_id = posting.account_id and account.kind = 'provider'
     where one.kind in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT})
     group by account.currency) as nets`;
