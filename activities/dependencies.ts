@@ -34,8 +34,6 @@ export interface PayoutRuns {
 export interface ReconciliationSettings {
   /** How young a thing may be to be under way instead of different, in seconds. */
   readonly graceSeconds: number;
-  /** How far back the provider's objects are read, in days. */
-  readonly windowDays: number;
 }
 
 export interface SyncSettings {

@@ -16,7 +16,7 @@ import { findReturn } from './returned-money.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { rivalWords, UNNAMED, whyLive } from './preflight-check.js';
-import { readMovement, toOrderRecord } from './order-movement.js';
+import { findMovement, toOrderRecord } from './order-movement.js';
 import {
   awaitFreshSync,
   couldAnswerTo,
@@ -207,7 +207,9 @@ async function closeOrder(
   if (answer === undefined) return closeUnshown(deps, decision, payout, order);
   if (GOING_ON.includes(answer.status)) return refuse(`QbitPay calls the order ${answer.status}: resume`);
   const isEnded = isFailedOrCancelled(answer.status);
-  const movement = await readMovement(qbitpay, isEnded ? { ...answer, quoteAmount: '0' } : answer);
+  const since = await store.mirror.readClock();
+  await awaitFreshSync(deps, 'a decision', providerRequestIdOf(payout));
+  const { movement } = await findMovement(store, isEnded ? { ...answer, quoteAmount: '0' } : answer, since);
   if (movement === undefined) return refuse(NOT_ALL_SHOWN);
   const ended = { ...answer, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return store.decisions.closeMoved(decision, toOrderRecord(order.externalOrderId, ended, movement));
@@ -226,13 +228,14 @@ async function closeUnshown(
   if (payout.holdReason !== FAILURE_TYPE.ORDER_UNCLEAR)
     return refuse('QbitPay does not show the order: resume');
   const request = providerRequestIdOf(payout);
+  const since = await deps.store.mirror.readClock();
   await awaitFreshSync(deps, 'a decision', request);
   const { found } = await findAtProvider(deps, payout.payoutId, request);
   if (found[0] !== undefined) return refuse(`QbitPay has the order as ${found[0].id}: resume`);
-  const { providerOrderId: id, symbol, quoteAmount: stated, fee: statedFee } = order;
-  const moved = await readMovement(deps.qbitpay, { id, symbol, quoteAmount: stated, fee: statedFee });
-  if (moved === undefined) return refuse(NOT_ALL_SHOWN);
-  const { sold: amount, bought: quoteAmount, fee } = moved;
+  const stated = { ...order, id: order.providerOrderId };
+  const { movement } = await findMovement(deps.store, stated, since);
+  if (movement === undefined) return refuse(NOT_ALL_SHOWN);
+  const { sold: amount, bought: quoteAmount, fee } = movement;
   const ended = { ...order, amount, quoteAmount, fee, status: PROVIDER_ORDER_STATUS.CANCELLED };
   return deps.store.decisions.closeMoved(decision, ended);
 }

@@ -5,7 +5,6 @@ import {
   isFailedOrCancelled,
   PROVIDER_ORDER_STATUS,
 } from '../../src/domain/provider-status.js';
-import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import { ORDER_SIDE, type BalanceTransaction, type Order } from '../../src/qbitpay/schemas.js';
 import type { OrderRecord } from '../../src/store/payouts/payout-reading.js';
 import { OBJECT_KIND } from '../../src/store/schema.js';
@@ -21,29 +20,13 @@ export interface OrderMovement {
 }
 
 /**
- * Reads what an order that has ended moved (contract, section Balance transactions). Undefined while the provider does
- * not show all of it yet.
- */
-export async function readMovement(
-  qbitpay: Pick<QbitPayClient, 'iterateBalanceTransactions'>,
-  order: Pick<Order, 'id' | 'symbol' | 'quoteAmount' | 'fee'>,
-): Promise<OrderMovement | undefined> {
-  const type = BALANCE_TRANSACTION_TYPE.ORDER;
-  // Lists shift while they are paged through: what comes twice counts once.
-  const own = new Map<string, BalanceTransaction>();
-  for await (const transaction of qbitpay.iterateBalanceTransactions({ source: order.id, type })) {
-    if (transaction.source === order.id && transaction.type === type) own.set(transaction.id, transaction);
-  }
-  return movementOf(order, [...own.values()]);
-}
-
-/**
- * As {@link readMovement}, from the mirror: only a list that was read since the order ended can show all of it. Says as well
- * for how long it was read since, in milliseconds.
+ * What an order that has ended moved, by the mirror (contract, section Balance transactions); undefined while not all of it
+ * is shown: only a list that was read since the order ended can show all of it. Says as well for how long it was read since,
+ * in milliseconds.
  */
 export async function findMovement(
   { mirror }: Pick<Store, 'mirror'>,
-  order: Order,
+  order: Pick<Order, 'id' | 'symbol' | 'quoteAmount' | 'fee'>,
   since: Date,
 ): Promise<{ readonly movement: OrderMovement | undefined; readonly readForMs: number }> {
   const { completedAt } = await mirror.readList(OBJECT_KIND.TRANSACTION);

@@ -16,8 +16,8 @@ export async function ensureAccountOpened({
 }: Pick<ActivityDependencies, 'store' | 'qbitpay'>): Promise<void> {
   if ((await store.mirror.readOpening()) !== undefined) return;
   const readAt = await store.mirror.readClock();
-  const { balances, newest } = await readStandingBalances(qbitpay);
-  const transactions = await readShownUntil(qbitpay, newest[0]?.id, readAt);
+  const { balances, newestId } = await readStandingBalances(qbitpay);
+  const transactions = await readShownUntil(qbitpay, newestId, readAt);
   if (!(await store.mirror.openAccount({ balances, transactions, readAt }))) throw new BalancesMovingError();
 }
 

@@ -113,11 +113,13 @@ const LOOK_AGAIN_MS = 50;
  * by its id: what a person decides, and what is sent again, rests on nothing older.
  * @throws ApplicationFailure `PROVIDER_UNAVAILABLE` when such a sync fails, or none comes to its end in time
  */
-export async function awaitFreshSync({ store }: Parts, reason: string, id: ProviderRequestId): Promise<void> {
-  for (const { kind, provider_id: providerId } of await store.mirror.findByExternalId(
-    id.operation,
-    id.externalOrderId,
-  )) {
+export async function awaitFreshSync(
+  { store }: Parts,
+  reason: string,
+  id?: ProviderRequestId,
+): Promise<void> {
+  const known = id && (await store.mirror.findByExternalId(id.operation, id.externalOrderId));
+  for (const { kind, provider_id: providerId } of known ?? []) {
     await store.mirror.wishForSync(reason, { kind, providerId });
   }
   await store.mirror.wishForSync(reason);

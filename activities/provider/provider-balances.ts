@@ -1,5 +1,5 @@
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
-import type { Balance, BalanceTransaction } from '../../src/qbitpay/schemas.js';
+import type { Balance, BalanceTransaction, ListedItem } from '../../src/qbitpay/schemas.js';
 
 const STANDSTILL_ATTEMPTS = 50;
 
@@ -14,19 +14,24 @@ export class BalancesMovingError extends Error {
 
 export interface StandingBalances {
   readonly balances: readonly Balance[];
-  /** Newest first; the older ones follow after the last. */
-  readonly newest: readonly BalanceTransaction[];
+  /** The newest transaction beside them; undefined where there is none. */
+  readonly newestId: string | undefined;
 }
 
-/** The balances, and the newest transactions that explain them: nothing moved between the readings of both. */
+/** The balances, and the newest of the transactions that explain them: nothing moved between the readings of both. */
 export async function readStandingBalances(
-  qbitpay: Pick<QbitPayClient, 'listBalances' | 'listBalanceTransactions'>,
+  qbitpay: Pick<QbitPayClient, 'listBalances' | 'readBalanceTransactionsPage'>,
 ): Promise<StandingBalances> {
+  const readNewestId = async (): Promise<string | undefined> =>
+    (await qbitpay.readBalanceTransactionsPage()).map(idOf).find((id) => id !== undefined);
   for (let attempt = 1; attempt <= STANDSTILL_ATTEMPTS; attempt += 1) {
-    const before = await qbitpay.listBalanceTransactions();
+    const newestId = await readNewestId();
     const balances = await qbitpay.listBalances();
-    const after = await qbitpay.listBalanceTransactions({ limit: 1 });
-    if (before.data[0]?.id === after.data[0]?.id) return { balances, newest: before.data };
+    if ((await readNewestId()) === newestId) return { balances, newestId };
   }
   throw new BalancesMovingError();
+}
+
+function idOf(item: ListedItem<BalanceTransaction>): string | undefined {
+  return item.kind === 'readable' ? item.object.id : item.id;
 }

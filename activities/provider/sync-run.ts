@@ -1,3 +1,4 @@
+import type { BalanceReading } from '../../src/store/mirror/mirror.js';
 import type { SyncWish } from '../../src/store/mirror/sync-state.js';
 import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
@@ -36,6 +37,9 @@ const KNOWN_IN_A_ROW = 100;
 /** Of each kind, in one sync: what left the lists of open objects is read one by one, or, where it is more, by so many pages. */
 const READ_BY_ID = 20;
 const SWEEP_PAGES = 100;
+
+/** Of each list, in one sync: where all of it is read anew, the others must not wait for long. */
+const REREAD_PAGES = 10;
 
 const WISHES_AT_ONCE = 500;
 
@@ -83,19 +87,28 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   // What comes in sets the pace: a late object is met within about as long as the overlap is.
   const overlapBudget = { pages: 1 };
   const { lists, reader, store, settings } = parts;
+  const isTransactions = ({ kind }: ProviderList): boolean => kind === OBJECT_KIND.TRANSACTION;
+  const read = (list: ProviderList) => () => syncList(parts, list, beganAt, overlapBudget);
+  const balances: BalanceReading[] = [];
   return [
     () => openAccount(parts),
-    // Deposits first: a payout waits for them, and what may change can be hundreds of pages.
-    ...lists.map((list) => () => syncList(parts, list, beganAt, overlapBudget)),
+    ...lists.filter((list) => !isTransactions(list)).map(read),
+    // Before the transactions: whatever is in them had moved by then, or the list shows it beside what came after.
+    () => readBalances(parts, balances),
+    ...lists.filter(isTransactions).map(read),
     withoutProblem(() => reader.settleDeposits()),
+    withoutProblem(async () => {
+      for (const reading of balances) await reader.recordBalances(reading);
+    }),
+    // After the deposits, which payouts wait for: what may change can be hundreds of pages.
     ...lists.flatMap((list): Step[] => [
+      () => rereadList(parts, list),
       () => sweepOpen(parts, list, beganAt),
       async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
       async () =>
         readByIds(parts, list, await store.mirror.listStaleOpen(list.kind, beganAt, settings, READ_BY_ID)),
     ]),
     () => readOverlaps(parts, beganAt, overlapBudget),
-    withoutProblem(() => readBalances(parts)),
   ];
 }
 
@@ -111,9 +124,20 @@ async function openAccount(parts: SyncParts): Promise<string | null> {
 
 const withoutProblem = (work: () => Promise<void>) => (): Promise<null> => work().then(() => null);
 
-async function readBalances({ qbitpay, reader }: SyncParts): Promise<void> {
+/** Without the balances the lists say what they say. */
+async function readBalances(
+  { store, qbitpay, reader }: SyncParts,
+  found: BalanceReading[],
+): Promise<string | null> {
   const claims = await reader.readClaims();
-  await reader.recordBalances(await qbitpay.background.listBalances(), claims);
+  const readAt = await store.mirror.readClock();
+  try {
+    found.push({ balances: await qbitpay.background.listBalances(), claims, readAt });
+    return null;
+  } catch (error) {
+    if (!(error instanceof QbitPayError)) throw error;
+    return `${error.operation}: ${error.name}`;
+  }
 }
 
 /** Null, or why the list was not read to where it is known. */
@@ -204,15 +228,20 @@ function isNotOffered(error: unknown): boolean {
 
 type IsEnough = (page: readonly WalkedObject[]) => boolean;
 
-/**
- * How far a reading goes: to what is known, or beyond it to what is known for so long. What moved the balances long before
- * the account was opened is part of the opening balance: transactions older than that are not read.
- */
-async function whenEnough({ store }: SyncParts, { kind }: ProviderList, beyondMs: number): Promise<IsEnough> {
+/** How far a reading goes: to what is known, or beyond it to what is known for so long. */
+async function whenEnough(parts: SyncParts, list: ProviderList, beyondMs: number): Promise<IsEnough> {
   const isKnown = beyondMs > 0 ? untilKnownFor(beyondMs) : untilKnown;
+  const isLongEnough = await whenLongBefore(parts, list);
+  return (page) => isKnown(page) || isLongEnough(page);
+}
+
+/**
+ * What moved the balances long before the account was opened is part of the opening balance: transactions older than that
+ * are not read.
+ */
+async function whenLongBefore({ store }: SyncParts, { kind }: ProviderList): Promise<IsEnough> {
   const openedAt = kind === OBJECT_KIND.TRANSACTION ? await store.mirror.readOpening() : undefined;
-  if (openedAt === undefined) return isKnown;
-  return (page) => isKnown(page) || page.every((object) => isLongBefore(object, openedAt));
+  return (page) => openedAt !== undefined && page.every((object) => isLongBefore(object, openedAt));
 }
 
 const untilKnown: IsEnough = (page) => page.every(({ isChanged }) => !isChanged);
@@ -224,6 +253,29 @@ function untilKnownFor(ms: number): IsEnough {
     for (const { isKnown, knownForMs } of page) inARow = isKnown && knownForMs > ms ? inARow + 1 : 0;
     return inARow >= KNOWN_IN_A_ROW;
   };
+}
+
+/**
+ * Goes on reading all of a list anew, where that is wished for. What it does not show any more is read by its id: it may
+ * be gone.
+ */
+async function rereadList(parts: SyncParts, list: ProviderList): Promise<string | null> {
+  const { store, reader } = parts;
+  const { rereadFrom, rereadCursor: startingAfter, isOffered } = await store.mirror.readList(list.kind);
+  if (rereadFrom === null) return null;
+  if (isOffered) {
+    const isEnough = await whenLongBefore(parts, list);
+    const walk = await walkList(parts, list, { startingAfter, isEnough, maxPages: REREAD_PAGES });
+    if (walk.problem !== null) return `${list.kind}: ${walk.problem}`;
+    if (walk.stoppedAfter !== undefined) {
+      await reader.noteList(list.kind, { rereadCursor: walk.stoppedAfter });
+      return null;
+    }
+  }
+  const unshown = await store.mirror.findNotReadSince(list.kind, rereadFrom, READ_BY_ID);
+  if (unshown.length > 0) return readByIds(parts, list, unshown);
+  await reader.noteList(list.kind, { rereadFrom: null, rereadCursor: null });
+  return null;
 }
 
 /** Reads what may change and was not read for too long by its status, newest first, until nothing of that kind is left. */

@@ -1,5 +1,6 @@
 import type { ActivityDependencies } from '../dependencies.js';
-import { runReconciliation } from './reconciliation-run.js';
+import { awaitFreshSync } from '../provider/at-provider.js';
+import { compareWithMirror, recordRun } from './reconciliation-run.js';
 
 /** What a comparison came to; the report itself is in the store. */
 export interface ReconcileResult {
@@ -9,13 +10,15 @@ export interface ReconcileResult {
   readonly discrepancies: number;
 }
 
-/** Compares ledger and payouts with what QbitPay says, both ways. */
+/** Compares ledger and payouts with what QbitPay says now, both ways. */
 export function createReconcile(
   deps: ActivityDependencies,
 ): (input: { readonly payoutId: null }) => Promise<ReconcileResult> {
   return async function reconcile() {
-    const { reportId, report } = await runReconciliation(deps);
-    const kinds = [...new Set(report.discrepancies.map(({ kind }) => kind))];
-    return { reportId, kinds, discrepancies: report.discrepancies.length };
+    await awaitFreshSync(deps, 'reconciliation');
+    const run = await compareWithMirror(deps, { isFull: false });
+    const { discrepancies } = run.report;
+    const kinds = [...new Set(discrepancies.map(({ kind }) => kind))];
+    return { reportId: await recordRun(deps, run), kinds, discrepancies: discrepancies.length };
   };
 }

@@ -1,105 +1,72 @@
-import type { MentionedObjects } from '../../src/store/reconciliation/reconciliation.js';
-import { READING_MARGIN_MS, compareStoreWithProvider } from '../../src/domain/reconcile.js';
-import type { ProviderSnapshot, ReconciliationReport } from '../../src/domain/reconciliation.js';
-import type { BalanceTransaction, Order, Payout } from '../../src/qbitpay/schemas.js';
-import type { ActivityDependencies } from '../dependencies.js';
-import { ensureAccountOpened } from '../provider/account-opening.js';
-import { readStandingBalances } from '../provider/provider-balances.js';
+import { Comparison, type CaseKey } from '../../src/domain/comparison.js';
+import { compareBalances, compareCase } from '../../src/domain/reconcile.js';
+import type { ReconciliationReport } from '../../src/domain/reconciliation.js';
+import type { ReconciliationSnapshot } from '../../src/store/reconciliation/reconciliation.js';
+import type { ActivityDependencies, ActivitySettings } from '../dependencies.js';
+import { awaitFreshSync } from '../provider/at-provider.js';
 
-const DAY_MS = 86_400_000;
+export type ReconciliationDependencies = Pick<ActivityDependencies, 'store'> & {
+  readonly settings: Pick<ActivitySettings, 'reconciliation'>;
+};
 
 export interface ReconciliationRun {
-  readonly reportId: string;
   readonly report: ReconciliationReport;
+  /** What the next run has to look at again. */
+  readonly open: readonly CaseKey[];
 }
-
-export type ReconciliationDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay' | 'settings'>;
 
 /**
- * Compares the store with the provider both ways, books what nobody else would (outside activity, returned money
- * whose workflow is gone), asks for a sync where the store lacks a deposit, and keeps the report.
+ * Compares the store with the mirror of QbitPay both ways, and writes nothing. `isFull`: everything since the opening of the
+ * account, and not only what may have changed since the run before.
+ * @throws NotReadError
  */
-export async function runReconciliation(deps: ReconciliationDependencies): Promise<ReconciliationRun> {
-  const { store, settings } = deps;
-  const ranAtMs = Date.now();
-  const sinceMs = ranAtMs - settings.reconciliation.windowDays * DAY_MS;
-  await ensureAccountOpened(deps);
-  const provider = await readProvider(deps, sinceMs - READING_MARGIN_MS);
-  // Read last, so that it knows whatever the provider has shown.
-  const snapshot = await store.reconciliation.readStoreSnapshot(sinceMs, mentionedBy(provider));
+export async function compareWithMirror(
+  { store, settings }: ReconciliationDependencies,
+  scope: { readonly isFull: boolean },
+): Promise<ReconciliationRun> {
   const graceMs = settings.reconciliation.graceSeconds * 1_000;
-  const { report, unseenDeposits, outside } = compareStoreWithProvider({
-    store: snapshot,
-    provider,
+  return store.reconciliation.withSnapshot(scope, (snapshot) => compareSnapshot(snapshot, graceMs));
+}
+
+/** Books what nobody else would (outside activity), and keeps the report: answers with its id. */
+export async function recordRun(
+  { store }: Pick<ReconciliationDependencies, 'store'>,
+  { report, open }: ReconciliationRun,
+): Promise<string> {
+  await store.reconciliation.recordOutsideActivity(report.outside);
+  return store.reconciliation.storeReport(report, open);
+}
+
+async function compareSnapshot(
+  { times, sinceMs, cases, balances }: ReconciliationSnapshot,
+  graceMs: number,
+): Promise<ReconciliationRun> {
+  const comparison = new Comparison({ ...times, graceMs });
+  for await (const batch of cases) for (const one of batch) compareCase(comparison, one);
+  const compared = compareBalances(comparison, balances);
+  const { discrepancies, inFlight, open } = comparison;
+  const report: ReconciliationReport = {
+    ranAtMs: times.ranAtMs,
+    readAtMs: times.syncedAtMs,
     sinceMs,
-    ranAtMs,
-    graceMs,
-  });
-  if (unseenDeposits.length > 0) await store.mirror.wishForSync('reconciliation saw a deposit');
-  await store.reconciliation.recordOutsideActivity(outside);
-  return { reportId: await store.reconciliation.storeReport(report), report };
-}
-
-function mentionedBy({ payouts, orders, transactions }: ProviderSnapshot): MentionedObjects {
-  const objects = [...payouts, ...orders];
-  return {
-    providerIds: [...objects.map(({ id }) => id), ...transactions.flatMap(({ source }) => source ?? [])],
-    externalOrderIds: objects.flatMap(({ externalOrderId }) => externalOrderId ?? []),
-    balanceTransactionIds: transactions.map(({ id }) => id),
+    clean: discrepancies.length === 0,
+    discrepancies,
+    // Oldest first: what came in is booked before it went out again.
+    outside: comparison.outside.toSorted((one, other) => one.createdAtMs - other.createdAtMs),
+    inFlight,
+    balances: compared,
+    compared: comparison.compared,
   };
+  return { report, open };
 }
 
-async function readProvider(
-  { store, qbitpay }: ReconciliationDependencies,
-  fromMs: number,
-): Promise<ProviderSnapshot> {
-  const { balances, newest } = await readStandingBalances(qbitpay);
-  await store.ledger.recordBalanceReading(balances);
-  const olderThan = newest.at(-1)?.id;
-  const older =
-    olderThan === undefined ? [] : qbitpay.iterateBalanceTransactions({}, { startingAfter: olderThan });
-  return {
-    balances,
-    transactions: [...newest, ...(await readSince(older, fromMs))].reverse().map(toTransaction),
-    payouts: (await readSince(qbitpay.iteratePayouts(), fromMs)).map(toPayout),
-    orders: (await readSince(qbitpay.iterateOrders(), fromMs)).map(toOrder),
-  };
-}
-
-interface Dated {
-  readonly id: string;
-  readonly createdAt?: string | undefined;
-}
-
-/** Lists shift while they are paged through: what comes twice counts once. */
-async function readSince<T extends Dated>(
-  items: AsyncIterable<T> | Iterable<T>,
-  fromMs: number,
-): Promise<T[]> {
-  const found = new Map<string, T>();
-  for await (const item of items) {
-    if (item.createdAt !== undefined && Date.parse(item.createdAt) < fromMs) break;
-    found.set(item.id, item);
-  }
-  return [...found.values()];
-}
-
-/** [I] An order may not say when it was made: then it is as young as can be. */
-function createdAtMsOf({ createdAt }: Pick<Dated, 'createdAt'>): number {
-  return createdAt === undefined ? Date.now() : Date.parse(createdAt);
-}
-
-function toTransaction(transaction: BalanceTransaction): ProviderSnapshot['transactions'][number] {
-  const { id, type, typeText, source, currency, amount, net = amount, status } = transaction;
-  return { id, type, typeText, source, currency, net, status, createdAtMs: createdAtMsOf(transaction) };
-}
-
-function toPayout(payout: Payout): ProviderSnapshot['payouts'][number] {
-  const { id, externalOrderId, currency, amount, fee, status } = payout;
-  return { id, externalOrderId, currency, amount, fee, status, createdAtMs: createdAtMsOf(payout) };
-}
-
-function toOrder(order: Order): ProviderSnapshot['orders'][number] {
-  const { id, externalOrderId, symbol, amount, quoteAmount = '0', fee = '0', status } = order;
-  return { id, externalOrderId, symbol, amount, quoteAmount, fee, status, createdAtMs: createdAtMsOf(order) };
+/**
+ * Resolves when the syncs have read everything anew.
+ * @throws ApplicationFailure `PROVIDER_UNAVAILABLE` when a sync fails meanwhile, or none comes to its end in time
+ */
+export async function awaitReread({ store }: Pick<ReconciliationDependencies, 'store'>): Promise<void> {
+  await store.mirror.wishForReread();
+  do {
+    await awaitFreshSync({ store }, 'everything is read anew');
+  } while ((await store.mirror.readLists()).some(({ rereadFrom }) => rereadFrom !== null));
 }

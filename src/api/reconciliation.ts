@@ -12,8 +12,8 @@ import { answer, decimal, namedObject, scaledAmounts, time } from './schemas.js'
 
 const discrepancy = namedObject('Discrepancy', {
   kind: z.enum(DISCREPANCY_KIND),
-  object: z.enum(['payout', 'order', 'deposit', 'balance']),
-  currency: z.string(),
+  object: z.enum(['payout', 'order', 'deposit', 'transaction', 'balance']),
+  currency: z.string().describe('Empty where it cannot be read.'),
   payoutId: z.string().nullable(),
   externalOrderId: z.string().nullable(),
   providerIds: z.array(z.string()),
@@ -39,11 +39,17 @@ const balanceComparison = namedObject('BalanceComparison', {
   provider: decimal.describe('Available and pending together.'),
   explained: decimal.describe('Under way between the two, or part of another discrepancy.'),
   off: decimal.describe('What nothing explains: zero when all is well.'),
+  offSince: time.nullable().describe('Since which run it has been off; reported after the grace time.'),
 });
 
 const reconciliation = namedObject('Reconciliation', {
   ranAt: time,
-  since: time.describe("The provider's objects older than this were not read; balances cover everything."),
+  readAt: time.describe('When the last complete reading of the provider began.'),
+  since: time
+    .nullable()
+    .describe(
+      'What was clean and has not changed since then was not looked at again; balances cover everything.',
+    ),
   clean: z.boolean(),
   discrepancies: z.array(discrepancy),
   outside: z
@@ -64,18 +70,24 @@ function toReconciliation(report: ReconciliationReport): z.output<typeof reconci
   return {
     ...report,
     ranAt: new Date(ranAtMs),
-    since: new Date(report.sinceMs),
+    readAt: new Date(report.readAtMs),
+    since: toTime(report.sinceMs),
     discrepancies: report.discrepancies.map((found) => toDiscrepancy(found, ranAtMs)),
     outside: report.outside.map((activity) => ({
       ...activity,
       net: atCurrencyScale(activity.net, activity.currency),
       createdAt: new Date(activity.createdAtMs),
     })),
-    balances: report.balances.map(({ currency, ...amounts }) => ({
+    balances: report.balances.map(({ currency, offSinceMs, ...amounts }) => ({
       currency,
       ...scaledAmounts(currency, amounts),
+      offSince: toTime(offSinceMs),
     })),
   };
+}
+
+function toTime(unixMs: number | null): Date | null {
+  return unixMs === null ? null : new Date(unixMs);
 }
 
 function toDiscrepancy(found: Discrepancy, ranAtMs: number): z.output<typeof discrepancy> {
@@ -84,19 +96,18 @@ function toDiscrepancy(found: Discrepancy, ranAtMs: number): z.output<typeof dis
     ...DISCREPANCIES[found.kind],
     providerIds: [...found.providerIds],
     since: new Date(found.sinceMs),
-    // The provider's clock may be ahead of ours.
     ageSeconds: Math.max(0, Math.floor((ranAtMs - found.sinceMs) / 1000)),
   };
 }
 
-/** A comparison reads the provider's lists page by page: sooner it would hardly have got further. */
+/** A comparison waits for a reading of the provider: sooner it would hardly have got further. */
 const UNFINISHED_RETRY_AFTER_SECONDS = 15;
 
 const GET = {
   operationId: 'getReconciliation',
   summary: 'Compare the store with the provider, now',
   description:
-    'It follows up what it finds: money that came back or moved outside of the engine is booked, once, and a deposit that nobody announced is verified as if it had been.',
+    'It waits for a fresh reading of the provider, and looks at what changed since the run before and at what that left open. Money that moved outside of the engine is booked, once.',
   tags: ['ledger'],
   response: {
     200: answer('What was compared, and every discrepancy with what to do about it.', reconciliation),
@@ -114,7 +125,7 @@ export function addReconciliationRoute(app: ApiServer, dependencies: RouteDepend
     if (report !== undefined) return toReconciliation(report);
     throw new ProblemError(
       'UNAVAILABLE',
-      'The comparison did not finish in time: no worker runs, QbitPay does not answer, or there is much to read. Try again.',
+      'The comparison did not finish in time: no worker runs, or QbitPay does not answer. Try again.',
       retryAfter(UNFINISHED_RETRY_AFTER_SECONDS),
     );
   });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { isOutage } from '../api/outage.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
+import { NotReadError } from '../store/reconciliation/reconciliation.js';
 import { OtherProviderError } from '../store/controls/engine-settings.js';
 import { ConfigError, withoutEmptyValues, type Environment } from '../config/config.js';
 import { PortUnavailableError } from '../embedded/choose-port.js';
@@ -32,6 +33,7 @@ const EXPLAINED_ERRORS = [
   StoreNotMigratedError,
   ConfigError,
   MissingSearchAttributesError,
+  NotReadError,
   OtherProviderError,
   PortUnavailableError,
   QbitPayError,

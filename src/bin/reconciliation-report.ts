@@ -13,11 +13,13 @@ export function renderReport(report: ReconciliationReport): string {
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
 
-function renderHead({ ranAtMs, sinceMs, discrepancies, inFlight, compared }: ReconciliationReport): string {
+function renderHead(report: ReconciliationReport): string {
+  const { ranAtMs, readAtMs, sinceMs, discrepancies, inFlight, compared } = report;
+  const scope = sinceMs === null ? 'everything' : `what changed since ${toTime(sinceMs)} or was open`;
   const { payouts, orders, deposits, balanceTransactions } = compared;
   return [
     discrepancies.length === 0 ? 'clean' : counted(discrepancies.length, 'discrepancy', 'discrepancies'),
-    `read at ${toTime(ranAtMs)}, back to ${toTime(sinceMs)}`,
+    `QbitPay as read at ${toTime(readAtMs)}, ${humanAge(ranAtMs - readAtMs)} before; ${scope}`,
     `compared ${counted(payouts, 'payout')}, ${counted(orders, 'order')}, ${counted(deposits, 'deposit')}, ` +
       `${counted(balanceTransactions, 'balance transaction')}; ${inFlight} in flight`,
   ].join('\n');
@@ -27,7 +29,7 @@ function renderDiscrepancy(discrepancy: Discrepancy, ranAtMs: number): string {
   const { kind, object, currency, payoutId, externalOrderId, providerIds, store, provider } = discrepancy;
   const { meaning, action } = DISCREPANCIES[kind];
   const rows = [
-    ['object', `${object}, ${currency}`],
+    ['object', currency === '' ? object : `${object}, ${currency}`],
     ['payoutId', payoutId ?? '-'],
     ['externalOrderId', externalOrderId ?? '-'],
     ['QbitPay ids', providerIds.length === 0 ? '-' : providerIds.join(', ')],
@@ -81,7 +83,7 @@ const UNITS: readonly (readonly [unit: string, seconds: number])[] = [
   ['s', 1],
 ];
 
-/** The two largest units, such as "3 h 12 min". The provider's clock may be ahead of ours: never below zero. */
+/** The two largest units, such as "3 h 12 min"; never below zero. */
 function humanAge(ageMs: number): string {
   let rest = Math.max(0, Math.floor(ageMs / 1000));
   const first = UNITS.findIndex(([, size]) => rest >= size);

@@ -185,7 +185,6 @@ function toConfig(values: VariableValues) {
     reconciliation: Object.freeze({
       intervalSeconds: values.RECONCILIATION_INTERVAL_SECONDS,
       graceSeconds: values.RECONCILIATION_GRACE_SECONDS,
-      windowDays: values.RECONCILIATION_WINDOW_DAYS,
     }),
     shutdownTimeoutSeconds: values.SHUTDOWN_TIMEOUT_SECONDS,
   };

@@ -246,11 +246,6 @@ const SERVERS = {
     default: '120',
     ...wholeNumber('seconds', 0, DAY_SECONDS),
   },
-  RECONCILIATION_WINDOW_DAYS: {
-    about: 'How far back payouts, orders and balance transactions are compared; balances cover everything.',
-    default: '30',
-    ...wholeNumber('days', 1, 3650),
-  },
   SHUTDOWN_TIMEOUT_SECONDS: {
     about:
       'How long a stopping process lets work in flight finish. Shorter than a request to QbitPay may take (80 s), a stop can leave a payout with an unknown outcome.',

@@ -1,34 +1,31 @@
-import { isZero, subtractNets, sumNets, type Comparison, type Nets } from './comparison.js';
+import {
+  isReturn,
+  isZero,
+  subtractNets,
+  sumNets,
+  type Answer,
+  type Case,
+  type Comparison,
+  type Nets,
+  type ShownObject,
+  type Transaction,
+} from './comparison.js';
 import { addAmounts, compareAmounts, subtractAmounts } from './money.js';
-import type { ProviderObject, Transaction } from './provider-objects.js';
-import {
-  isEndAtProvider,
-  isFailedOrCancelled,
-  PROVIDER_ORDER_STATUS,
-  type Leg,
-  type ProviderStatus,
-} from './provider-status.js';
-import {
-  DISCREPANCY_KIND,
-  type Discrepancy,
-  type DiscrepancyKind,
-  type StoreSnapshot,
-} from './reconciliation.js';
-
-export type Attempt = StoreSnapshot['attempts'][number];
+import { isEndAtProvider, isFailedOrCancelled, PROVIDER_ORDER_STATUS } from './provider-status.js';
+import { DISCREPANCY_KIND, type Discrepancy, type DiscrepancyKind } from './reconciliation.js';
 
 /** A payout or an order that the provider accepted. */
-export interface AcceptedAttempt {
-  readonly attempt: Attempt;
-  readonly answer: NonNullable<Attempt['answer']>;
+export interface AcceptedCase {
+  readonly one: Case;
+  readonly answer: Answer;
   /** What the provider shows of it. */
-  readonly own: ProviderObject | undefined;
-  /** True for what the store recorded within the window, which the provider has to show. */
-  readonly isExpected: boolean;
+  readonly own: ShownObject | undefined;
+  /** What it moved. */
+  readonly transactions: readonly Transaction[];
 }
 
 /** Compares what the store has of an accepted payout or order with what the provider shows: words, amounts, money. */
-export function compareAnswer(comparison: Comparison, accepted: AcceptedAttempt): void {
+export function compareAnswer(comparison: Comparison, accepted: AcceptedCase): void {
   new AnswerComparison(comparison, accepted).compare();
 }
 
@@ -37,27 +34,28 @@ type Said = Pick<Discrepancy, 'store' | 'provider' | 'sinceMs'> & { readonly cur
 
 class AnswerComparison {
   readonly #comparison: Comparison;
-  readonly #accepted: AcceptedAttempt;
+  readonly #accepted: AcceptedCase;
   readonly #kinds = new Set<DiscrepancyKind>();
   /** By currency, what the amounts that were reported mean for its balance. */
   readonly #reported = new Map<string, string>();
   /** True when the next run has to look again. */
   #waits = false;
 
-  constructor(comparison: Comparison, accepted: AcceptedAttempt) {
+  constructor(comparison: Comparison, accepted: AcceptedCase) {
     this.#comparison = comparison;
     this.#accepted = accepted;
   }
 
   compare(): void {
-    const { attempt, answer, own, isExpected } = this.#accepted;
+    const { one, answer, own, transactions } = this.#accepted;
     if (own !== undefined) this.#compareObject(own);
-    else if (isExpected) {
+    else if (one.unreadable.length === 0) {
       const said = { store: answer.amount, provider: null, sinceMs: answer.recordedAtMs };
       this.#report(DISCREPANCY_KIND.MISSING_AT_PROVIDER, said);
     }
-    this.#compareDebited();
-    if (attempt.operation === 'payout') this.#compareReturned();
+    const isOrder = one.kind === 'order';
+    this.#compareDebited(transactions.filter((transaction) => isOrder || !isReturn(transaction)));
+    if (!isOrder) this.#compareReturned(transactions.filter(isReturn));
     if (this.#waits) this.#comparison.inFlight += 1;
   }
 
@@ -67,19 +65,26 @@ class AnswerComparison {
       this.#waits = true;
       return;
     }
-    const { attempt, answer, own } = this.#accepted;
-    const { operation: object, payoutId, externalOrderId } = attempt;
-    const providerIds = [own?.id ?? answer.providerId];
     this.#kinds.add(kind);
-    this.#comparison.report({
-      ...{ kind, object, payoutId, externalOrderId, providerIds, currency: answer.currency },
-      ...said,
-    });
+    this.#comparison.report(this.#describe(kind, said));
   }
 
-  #compareObject(own: ProviderObject): void {
-    const { attempt, answer } = this.#accepted;
-    const isOrder = attempt.operation === 'order';
+  #describe(kind: DiscrepancyKind, said: Said): Discrepancy {
+    const { one, answer, own } = this.#accepted;
+    return {
+      kind,
+      object: one.kind === 'order' ? 'order' : 'payout',
+      currency: answer.currency,
+      payoutId: one.attempt?.payoutId ?? null,
+      externalOrderId: one.name,
+      providerIds: [own?.id ?? answer.providerId],
+      ...said,
+    };
+  }
+
+  #compareObject(own: ShownObject): void {
+    const { one, answer } = this.#accepted;
+    const isOrder = one.kind === 'order';
     const areBothFilled = [answer.status, own.status].every(
       (status) => status === PROVIDER_ORDER_STATUS.FILLED,
     );
@@ -95,7 +100,7 @@ class AnswerComparison {
     if (!isOrder || areBothFilled) {
       this.#compareAmount(DISCREPANCY_KIND.FEE_DIFFERS, own.feeCurrency, answer.fee, own.fee);
     }
-    this.#compareStatus(own.status);
+    this.#compareStatus(own);
   }
 
   /** `taken`: more of it is less in the balance. */
@@ -107,45 +112,44 @@ class AnswerComparison {
     taken = true,
   ): void {
     if (compareAmounts(store, provider) === 0) return;
-    const { status, recordedAtMs: sinceMs } = this.#accepted.answer;
-    const mayChange = !isEndAtProvider(status) && this.#comparison.isYoung(sinceMs);
+    const { answer, own } = this.#accepted;
+    const sinceMs = Math.max(answer.recordedAtMs, own?.changedAtMs ?? 0);
+    const mayChange = !isEndAtProvider(answer.status) && this.#comparison.isYoung(sinceMs);
     this.#report(kind, { currency, store, provider, sinceMs }, mayChange);
     const off = taken ? subtractAmounts(store, provider) : subtractAmounts(provider, store);
     this.#reported.set(currency, addAmounts(this.#reported.get(currency) ?? '0', off));
   }
 
   /** Words for what is not settled yet may differ; of the two ends of a settlement one side may know a little later. */
-  #compareStatus(status: ProviderStatus): void {
+  #compareStatus({ status, changedAtMs }: ShownObject): void {
     const { answer } = this.#accepted;
     const ends = [answer.status, status].filter(isEndAtProvider);
     if (status === answer.status || ends.length === 0) return;
-    const mayChange = ends.length === 1 && this.#comparison.isYoung(answer.readAtMs);
-    const said = { store: answer.status, provider: status, sinceMs: answer.readAtMs };
-    this.#report(DISCREPANCY_KIND.STATUS_DIFFERS, said, mayChange);
+    const sinceMs = Math.max(answer.readAtMs, changedAtMs);
+    const mayChange = ends.length === 1 && this.#comparison.isYoung(sinceMs);
+    this.#report(
+      DISCREPANCY_KIND.STATUS_DIFFERS,
+      { store: answer.status, provider: status, sinceMs },
+      mayChange,
+    );
   }
 
   /** What it took, and for an order what it brought in: the ledger's word and the balance transactions'. */
-  #compareDebited(): void {
-    const { attempt, answer, isExpected } = this.#accepted;
-    const booked = sumNets(answer.booked);
-    const shown = this.#comparison.netsShown(this.#take(attempt.operation), booked);
-    // Without transactions from before the window nothing can be said.
-    const comparable = isExpected ? booked : new Map([...booked].filter(([currency]) => shown.has(currency)));
-    this.#compareNets(comparable, shown, answer.recordedAtMs);
+  #compareDebited(debits: readonly Transaction[]): void {
+    const { answer } = this.#accepted;
+    this.#compareNets(sumNets(answer.booked), debits, answer.recordedAtMs);
   }
 
-  #compareReturned(): void {
+  #compareReturned(returns: readonly Transaction[]): void {
     const { currency, returned, returnedAtMs } = this.#accepted.answer;
-    const returns = this.#take('return');
     if (returnedAtMs === null || returned === null) {
       this.#compareUnbookedReturn(returns);
       return;
     }
     const booked = sumNets([{ currency, net: returned }]);
-    const shown = this.#comparison.netsShown(returns, booked);
-    if (shown.size > 0) this.#compareNets(booked, shown, returnedAtMs);
-    else if (returnedAtMs >= this.#comparison.sinceMs) {
-      this.#comparison.explainGone(subtractNets(new Map(), booked));
+    if (returns.length > 0) this.#compareNets(booked, returns, returnedAtMs);
+    else {
+      this.#explainUnshown(currency, subtractAmounts('0', returned));
       this.#reportOverdue({ store: returned, provider: null, sinceMs: returnedAtMs });
     }
   }
@@ -153,11 +157,10 @@ class AnswerComparison {
   /** The store has nothing back: it waits for money that was taken, or the provider has given something back. */
   #compareUnbookedReturn(returns: readonly Transaction[]): void {
     const { answer, own } = this.#accepted;
-    const shown = this.#comparison.netsShown(returns);
+    const shown = sumNets(returns);
     this.#comparison.explain(shown);
     if (shown.size === 0 && answer.booked.length === 0) return;
-    const returnedAtMs = Math.max(...returns.map(({ createdAtMs }) => createdAtMs));
-    const sinceMs = shown.size === 0 ? answer.readAtMs : returnedAtMs;
+    const sinceMs = shown.size === 0 ? answer.readAtMs : Math.max(...returns.map(({ seenAtMs }) => seenAtMs));
     if (isFailedOrCancelled(answer.status)) {
       const due = subtractAmounts('0', sumNets(answer.booked).get(answer.currency) ?? '0');
       this.#reportOverdue({ store: due, provider: shown.get(answer.currency) ?? null, sinceMs });
@@ -181,17 +184,34 @@ class AnswerComparison {
     return this.#kinds.has(MISSING_AT_PROVIDER) || this.#kinds.has(STATUS_DIFFERS);
   }
 
-  /** Whatever differs is explained: by what is known of this attempt already, by its youth, or by a report of its own. */
-  #compareNets(booked: Nets, shown: Nets, sinceMs: number): void {
+  /**
+   * Whatever differs is explained: by what is known of this attempt already, by its youth, or by a report of its own. What
+   * is not shown at all is a discrepancy only where the balance says that it did not move.
+   */
+  #compareNets(booked: Nets, transactions: readonly Transaction[], bookedAtMs: number): void {
+    const shown = sumNets(transactions);
+    const sinceMs = Math.max(bookedAtMs, ...transactions.map(({ seenAtMs }) => seenAtMs));
     for (const [currency, off] of subtractNets(shown, booked)) {
       if (isZero(off)) continue;
-      const explanation = new Map([[currency, off]]);
-      if (shown.has(currency)) this.#comparison.explain(explanation);
-      else this.#comparison.explainGone(explanation);
-      if (this.#accountsFor(currency, off)) continue;
-      const said = { store: booked.get(currency) ?? null, provider: shown.get(currency) ?? null };
-      this.#report(DISCREPANCY_KIND.AMOUNT_DIFFERS, { ...said, currency, sinceMs });
+      const amounts = { store: booked.get(currency) ?? null, provider: shown.get(currency) ?? null };
+      const said = { ...amounts, currency, sinceMs };
+      const isKnown = this.#accountsFor(currency, off);
+      if (shown.has(currency)) {
+        this.#comparison.explain(new Map([[currency, off]]));
+        if (!isKnown) this.#report(DISCREPANCY_KIND.AMOUNT_DIFFERS, said);
+        continue;
+      }
+      this.#waits ||= !isKnown && this.#comparison.isYoung(sinceMs);
+      const isReported = !isKnown && !this.#waits;
+      const found = isReported ? this.#describe(DISCREPANCY_KIND.AMOUNT_DIFFERS, said) : undefined;
+      this.#explainUnshown(currency, off, found);
     }
+  }
+
+  #explainUnshown(currency: string, net: string, discrepancy?: Discrepancy): void {
+    const { kind, name, id } = this.#accepted.one;
+    const found = discrepancy === undefined ? null : { key: { kind, name, id }, discrepancy };
+    this.#comparison.unshown.push({ currency, net, found });
   }
 
   /**
@@ -202,13 +222,5 @@ class AnswerComparison {
     if (this.#waits || this.#hasStatusDiscrepancy() || this.#kinds.has(DISCREPANCY_KIND.RETURN_OVERDUE))
       return true;
     return compareAmounts(this.#reported.get(currency) ?? '0', off) === 0;
-  }
-
-  /** By the store's id and, where the provider shows it under another one, by that. */
-  #take(leg: Leg): Transaction[] {
-    const { answer, own } = this.#accepted;
-    return [answer.providerId, own?.id ?? answer.providerId].flatMap((id) =>
-      this.#comparison.transactions.take(leg, id),
-    );
   }
 }

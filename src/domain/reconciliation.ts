@@ -1,11 +1,3 @@
-import type {
-  BalanceTransactionStatus,
-  BalanceTransactionType,
-  ProviderOrderStatus,
-  ProviderPayoutStatus,
-  ProviderStatus,
-} from './provider-status.js';
-
 /** What the engine's store and the provider are compared by: see docs/operations.md, one section per kind of discrepancy. */
 
 export interface DiscrepancyDescription {
@@ -62,9 +54,13 @@ const TABLE = {
     'A payout failed or was cancelled, and its money has not come back into the store.',
     'Ask QbitPay for the return of the provider id, and pay again only under a new payoutId.',
   ),
+  UNREADABLE_AT_PROVIDER: describe(
+    'QbitPay shows a payout, an order or a balance transaction that the engine cannot read.',
+    'Look it up in the QbitPay dashboard: what it moved is in no comparison, and shows as BALANCE_OFF.',
+  ),
   BALANCE_OFF: describe(
     'A balance at QbitPay is not what the ledger says, and nothing else in the report explains it.',
-    'Compare the balance transactions in the QbitPay dashboard with the ledger, from the last clean run on.',
+    'Run npm run reconcile -- --full, which names what QbitPay has changed or taken back since it was read.',
   ),
 } satisfies Record<string, DiscrepancyDescription>;
 
@@ -77,7 +73,8 @@ export const DISCREPANCY_KIND = Object.fromEntries(DISCREPANCY_KINDS.map((kind) 
 
 export interface Discrepancy {
   readonly kind: DiscrepancyKind;
-  readonly object: 'payout' | 'order' | 'deposit' | 'balance';
+  readonly object: 'payout' | 'order' | 'deposit' | 'transaction' | 'balance';
+  /** Empty where it cannot be read. */
   readonly currency: string;
   /** Null where it concerns none of the store's payouts. */
   readonly payoutId: string | null;
@@ -113,12 +110,16 @@ export interface BalanceComparison {
   readonly explained: string;
   /** provider − ledger − explained: zero when all is well. */
   readonly off: string;
+  /** When the first run of those saw it that have all seen it off; null when it is not. */
+  readonly offSinceMs: number | null;
 }
 
 export interface ReconciliationReport {
   readonly ranAtMs: number;
-  /** Objects of the provider older than this were not read; balances always cover everything. */
-  readonly sinceMs: number;
+  /** When the last complete reading of QbitPay began: what it shows is from then on. */
+  readonly readAtMs: number;
+  /** What was clean and has not changed since then was not looked at again; null: everything was. */
+  readonly sinceMs: number | null;
   readonly clean: boolean;
   readonly discrepancies: readonly Discrepancy[];
   /** Found by this run and booked to `external`. */
@@ -132,96 +133,4 @@ export interface ReconciliationReport {
     readonly deposits: number;
     readonly balanceTransactions: number;
   };
-}
-
-/** What a payout and an order have in common. */
-export interface ObjectAtProvider<Status> {
-  readonly id: string;
-  readonly externalOrderId: string | undefined;
-  readonly amount: string;
-  readonly fee: string;
-  readonly status: Status;
-  readonly createdAtMs: number;
-}
-
-/**
- * What the provider says, read page by page while its balances stood still: everything since the start of the window,
- * and what the reading margin in reconcile.ts asks for before that.
- */
-export interface ProviderSnapshot {
-  readonly balances: readonly {
-    readonly currency: string;
-    readonly available: string;
-    readonly pending: string;
-  }[];
-  readonly payouts: readonly (ObjectAtProvider<ProviderPayoutStatus> & { readonly currency: string })[];
-  readonly orders: readonly (ObjectAtProvider<ProviderOrderStatus> & {
-    readonly symbol: string;
-    readonly quoteAmount: string;
-  })[];
-  /** Oldest first: in the order in which outside activity is to be booked. */
-  readonly transactions: readonly {
-    readonly id: string;
-    readonly type: BalanceTransactionType;
-    /** QbitPay's word. */
-    readonly typeText: string;
-    readonly source: string | undefined;
-    readonly currency: string;
-    /** Signed: what it does to the balance. */
-    readonly net: string;
-    readonly status: BalanceTransactionStatus;
-    readonly createdAtMs: number;
-  }[];
-}
-
-/** What the store says, in one snapshot taken after the provider's. */
-export interface StoreSnapshot {
-  /** The ledger's provider account, by currency. */
-  readonly balances: readonly { readonly currency: string; readonly provider: string }[];
-  /** Payout attempts and orders that may have reached the provider (provider request no longer merely prepared). */
-  readonly attempts: readonly {
-    readonly operation: 'payout' | 'order';
-    readonly externalOrderId: string;
-    readonly payoutId: string;
-    readonly providerRequest:
-      'prepared' | 'sending' | 'accepted' | 'refused' | 'not_sent' | 'retry_later' | 'unknown';
-    readonly requestChangedAtMs: number;
-    /** What the provider answered; null while no answer is in the store. */
-    readonly answer: {
-      readonly providerId: string;
-      /** Payout: what the recipient gets. Order: what was sold. */
-      readonly amount: string;
-      /** Payout: currency paid out. Order: currency sold. */
-      readonly currency: string;
-      /** Order only: what it brought in, before the fee. */
-      readonly quoteAmount: string | null;
-      readonly fee: string;
-      /** As it was read last. */
-      readonly status: ProviderStatus;
-      /** When the answer came into the store. */
-      readonly recordedAtMs: number;
-      /** When the provider was last read about it: never before `recordedAtMs`, and after an end no more. */
-      readonly readAtMs: number;
-      /**
-       * What the ledger has booked for it on the provider account, signed, by currency; empty while nothing is booked
-       * (an order that is not filled).
-       */
-      readonly booked: readonly { readonly currency: string; readonly net: string }[];
-      /** Payout: when its money was booked as being back; null while it is not. */
-      readonly returnedAtMs: number | null;
-      readonly returned: string | null;
-    } | null;
-  }[];
-  readonly deposits: readonly {
-    readonly providerDepositId: string | null;
-    readonly currency: string;
-    readonly amount: string;
-    readonly verifiedAtMs: number;
-  }[];
-  /** Balance transactions that are booked as outside activity. */
-  readonly outsideTransactionIds: readonly string[];
-  /** When the engine began to use the account, what it held then is its opening balance. */
-  readonly openedAtMs: number;
-  /** The transactions that were shown by then; those of long before are not among them. */
-  readonly openingTransactionIds: readonly string[];
 }

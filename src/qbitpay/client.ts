@@ -14,12 +14,10 @@ import {
   accountSchema,
   balancesSchema,
   balanceTransactionSchema,
-  chargeSchema,
   orderSchema,
   payoutSchema,
   tickerSchema,
   type BalanceTransaction,
-  type Charge,
   type Order,
   type OrderSide,
   type Payout,
@@ -67,8 +65,7 @@ export interface PayoutFilter {
   readonly destination?: string | undefined;
 }
 
-/** Of orders and charges. */
-export interface ExternalIdFilter {
+export interface OrderFilter {
   readonly externalOrderId?: string | undefined;
 }
 
@@ -94,7 +91,6 @@ export function createQbitPayClient(options: TransportOptions) {
     ...createAccountCalls(transport),
     ...createOrderCalls(transport),
     ...createPayoutCalls(transport),
-    ...createChargeCalls(transport),
     /** The same calls, behind all others where the request rate is limited. */
     background: {
       ...createAccountCalls(background),
@@ -140,14 +136,12 @@ function createAccountCalls(transport: Transport) {
       return call(transport, request, tickerSchema(symbol, side));
     },
     getBalanceTransaction: transactions.getOne,
-    listBalanceTransactions: transactions.listPage,
     readBalanceTransactionsPage: transactions.readPage,
-    iterateBalanceTransactions: transactions.iterate,
   };
 }
 
 function createOrderCalls(transport: Transport) {
-  const orders = createResource<Order, ExternalIdFilter>(transport, {
+  const orders = createResource<Order, OrderFilter>(transport, {
     name: 'Order',
     path: ORDERS_PATH,
     schema: orderSchema,
@@ -162,9 +156,7 @@ function createOrderCalls(transport: Transport) {
       return call(transport, { ...request, method: 'POST' }, orderSchema);
     },
     getOrder: orders.getOne,
-    listOrders: orders.listPage,
     readOrdersPage: orders.readPage,
-    iterateOrders: orders.iterate,
   };
 }
 
@@ -184,19 +176,8 @@ function createPayoutCalls(transport: Transport) {
       return call(transport, { ...request, method: 'POST' }, payoutSchema);
     },
     getPayout: payouts.getOne,
-    listPayouts: payouts.listPage,
     readPayoutsPage: payouts.readPage,
-    iteratePayouts: payouts.iterate,
   };
-}
-
-function createChargeCalls(transport: Transport) {
-  const charges = createResource<Charge, ExternalIdFilter>(transport, {
-    name: 'Charge',
-    path: '/api/v1/charges',
-    schema: chargeSchema,
-  });
-  return { getCharge: charges.getOne, listCharges: charges.listPage, iterateCharges: charges.iterate };
 }
 
 async function call<T>(transport: Transport, request: TransportRequest, schema: z.ZodType<T>): Promise<T> {

@@ -1,12 +1,14 @@
 import type { z } from 'zod';
 import { readAnswer } from './answer.js';
 import { QbitPayIdError, QbitPayResponseError } from './errors.js';
-import { iteratePages, toPageQuery, type Cursor, type Page, type PageRequest } from './pagination.js';
 import { listedItemSchema, listSchema, type ListedItem } from './schemas.js';
 import type { Transport, TransportRequest } from './transport.js';
 
+/** The largest page the provider gives (contract, section Lists). */
+const PAGE_SIZE = 100;
+
 /**
- * A kind of object that the provider shows by id (`getOrder`) and as a list (`listOrders`). The filter's members go into
+ * A kind of object that the provider shows by id (`getOrder`) and as a list (`readOrdersPage`). The filter's members go into
  * the query under their own names, unless `toQuery` says otherwise.
  */
 export function createResource<T extends { id: string }, Filter extends object>(
@@ -29,30 +31,14 @@ export function createResource<T extends { id: string }, Filter extends object>(
     throw new QbitPayResponseError(`get${name}`, { status: answer.status, explanation });
   }
 
-  async function listPage(filter?: Filter & PageRequest): Promise<Page<T>> {
-    const { limit, startingAfter, endingBefore, ...rest } = { ...filter } as PageRequest & Filter;
-    const page = toPageQuery({ limit, startingAfter, endingBefore });
-    const query = { ...toQuery(rest as Filter), ...page };
-    const data = readAnswer(
-      await transport.send({ operation: `list${name}s`, path, query }),
-      listSchema(schema),
-    );
-    return { data, isLast: data.length < page.limit };
-  }
-
   /** A page of 100 after an item, newest first: whatever it holds, an object that cannot be read included. */
   async function readPage(startingAfter?: string, filter?: Filter): Promise<readonly ListedItem<T>[]> {
-    const query = { ...toQuery((filter ?? {}) as Filter), ...toPageQuery({ startingAfter }) };
+    const query = { ...toQuery((filter ?? {}) as Filter), limit: PAGE_SIZE, starting_after: startingAfter };
     const answer = await transport.send({ operation: `list${name}s`, path, query });
     return readAnswer(answer, listSchema(listedItemSchema(schema)));
   }
 
-  function iterate(filter?: Filter, cursor: Cursor = {}): AsyncIterable<T> {
-    const fetchPage = (page: PageRequest) => listPage({ ...filter, ...page } as Filter & PageRequest);
-    return iteratePages(`list${name}s`, fetchPage, cursor);
-  }
-
-  return { getOne, listPage, readPage, iterate };
+  return { getOne, readPage };
 }
 
 /** An id as one segment of a path. @throws QbitPayIdError */

@@ -162,17 +162,6 @@ export const payoutSchema = z
   });
 export type Payout = z.infer<typeof payoutSchema>;
 
-/** Contract, section Charges: an older part of the API that payouts do not use. */
-export const chargeSchema = z.looseObject({
-  id,
-  status: text,
-  amount: decimal,
-  currency: text,
-  createdAt: optional(text),
-  externalOrderId: optional(text),
-});
-export type Charge = z.infer<typeof chargeSchema>;
-
 /** Contract, section Lists. */
 export function listSchema<T extends z.ZodType>(item: T) {
   return z.looseObject({ object: z.literal('list'), data: z.array(item) }).transform((list) => list.data);

@@ -8,6 +8,7 @@ import type { PayoutPolicy } from '../domain/policy.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
 import type { FeeSide } from '../domain/quote.js';
 import type { RequestReason } from '../domain/request-reason.js';
+import type { CaseKey } from '../domain/comparison.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
@@ -130,6 +131,9 @@ export interface StoreSchema {
     /** The same of readings that went on beyond what is known. */
     overlap_read_at: Date | null;
     problem: string | null;
+    /** Since when all of the list is wished to be read anew, until it is. */
+    reread_from: Date | null;
+    reread_cursor: string | null;
   };
   provider_objects: ProviderObjectTable;
   sync_wishes: {
@@ -162,6 +166,7 @@ export interface StoreSchema {
     ran_at: Date;
     clean: boolean;
     report: JSONColumnType<ReconciliationReport>;
+    open_cases: JSONColumnType<readonly CaseKey[]>;
   };
   webhook_inbox: WebhookInboxTable;
   payout_decisions: {

@@ -23,7 +23,8 @@ describe('docs/operations.md, section Reconciliation', () => {
     'GET /v1/reconciliation',
     'RECONCILIATION_INTERVAL_SECONDS',
     'RECONCILIATION_GRACE_SECONDS',
-    'RECONCILIATION_WINDOW_DAYS',
+    'npm run reconcile -- --full',
+    'npm run reconcile -- --dry-run',
   ])('names %s', (word) => {
     expect(introduction).toContain(`\`${word}\``);
   });

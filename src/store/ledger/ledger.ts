@@ -1,7 +1,6 @@
 import type { StoreDatabase } from '../database.js';
 import { fundsOf } from './journal.js';
 import { listLedgerEntries, readBalances, readPostingsOf, soldByOrders } from './ledger-reading.js';
-import { recordBalanceReading } from './provider-account.js';
 
 /** The ledger as it is read, and what the account holds beside it. */
 export function createLedger(db: StoreDatabase) {
@@ -11,6 +10,5 @@ export function createLedger(db: StoreDatabase) {
     readPostingsOf: readPostingsOf.bind(null, db),
     fundsOf: fundsOf.bind(null, db),
     soldByOrders: soldByOrders.bind(null, db),
-    recordBalanceReading: recordBalanceReading.bind(null, db),
   };
 }

@@ -21,10 +21,11 @@ export async function readProviderBalances(db: StoreDatabase): Promise<ProviderB
   return new Map(rows.map(({ currency, balance }) => [currency, balance]));
 }
 
-/** Stores the balances that the provider shows, to be compared with the ledger's. */
+/** Stores the balances that the provider shows, to be compared with the ledger's. `readAt`: before the request left. */
 export async function recordBalanceReading(
   db: StoreDatabase,
   balances: readonly { readonly currency: string; readonly available: string; readonly pending: string }[],
+  readAt: Date,
 ): Promise<void> {
   if (balances.length === 0) return;
   await db
@@ -35,7 +36,7 @@ export async function recordBalanceReading(
         currency,
         available,
         pending,
-        read_at: new Date(),
+        read_at: readAt,
       })),
     )
     .onConflict((conflict) =>

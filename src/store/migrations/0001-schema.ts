@@ -144,6 +144,7 @@ create unique index deposits_by_transaction on deposits (tx_hash, tx_index);
 create index deposits_by_payout on deposits (payout_id);
 create index deposits_by_currency on deposits (currency);
 create index deposits_by_status on deposits (status, sequence);
+create index deposits_by_change on deposits (verified_at);
 create index deposits_without_transaction on deposits (currency, amount) where tx_hash is null;
 
 create table deposit_allocations (
@@ -234,6 +235,11 @@ create table provider_payouts (
 create index provider_payouts_by_payout on provider_payouts (payout_id);
 create index provider_payouts_not_returned on provider_payouts (payout_id)
   where status in ('failed', 'cancelled') and returned_at is null;
+
+-- What reconciliation looks at since the run before.
+create index provider_requests_by_change on provider_requests (updated_at);
+create index provider_orders_by_change on provider_orders (read_at);
+create index provider_payouts_by_change on provider_payouts (greatest(read_at, returned_at));
 `;
 
 const MIRROR = `
@@ -264,7 +270,10 @@ create table provider_lists (
   backfilled_at timestamptz,
   completed_at timestamptz,
   overlap_read_at timestamptz,
-  problem text);
+  problem text,
+  -- Since when all of the list is wished to be read anew, until it is, and how far that has come.
+  reread_from timestamptz,
+  reread_cursor text);
 insert into provider_lists (kind) values ('payout'), ('order'), ('transaction');
 
 -- What QbitPay's API showed last of each object, ours or not.
@@ -297,6 +306,7 @@ create table provider_objects (
   primary key (kind, provider_id)) with (fillfactor = 70);
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
 create index provider_objects_by_source on provider_objects (source) where source is not null;
+create index provider_objects_by_change on provider_objects (greatest(changed_at, missing_since));
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;
 create index provider_objects_with_problem on provider_objects (first_seen_at)
   where problem is not null or booking_problem is not null;
@@ -443,7 +453,47 @@ create table reconciliation_reports (
   report_id bigint generated always as identity primary key,
   ran_at timestamptz not null,
   clean boolean not null,
-  report jsonb not null);
+  report jsonb not null,
+  -- What the run after it has to look at again, changed or not.
+  open_cases jsonb not null);
+
+-- What the store and the mirror have of one payout attempt, order, deposit or stray transaction is compared together: a
+-- case. A name is an externalOrderId; what has none has an id. Here is which case each object of the mirror belongs to:
+-- an object of ours to the request that was accepted under its id, whatever it is called; a transaction to its source,
+-- whatever its type is called.
+create view object_cases as
+select object.*, case_kind,
+  case case_kind
+    when 'payout' then coalesce(payout.external_order_id, shown_payout.external_order_id)
+    when 'order' then coalesce("order".external_order_id, shown_order.external_order_id) end as case_name,
+  case
+    when case_kind = 'deposit' then deposit.deposit_id
+    when case_kind = 'transaction' then object.provider_id
+    when case_kind = 'payout' and payout.external_order_id is null and shown_payout.external_order_id is null then shown_payout.provider_id
+    when case_kind = 'order' and "order".external_order_id is null and shown_order.external_order_id is null then shown_order.provider_id
+  end as case_id
+from provider_objects object
+left join deposits deposit on object.kind = 'transaction'
+  and deposit.deposit_id = coalesce(object.source, object.provider_id)
+left join provider_payouts payout
+  on payout.provider_payout_id = case object.kind when 'payout' then object.provider_id when 'transaction' then object.source end
+left join provider_orders "order"
+  on "order".provider_order_id = case object.kind when 'order' then object.provider_id when 'transaction' then object.source end
+left join provider_objects shown_payout on shown_payout.kind = 'payout'
+  and shown_payout.provider_id = case object.kind when 'payout' then object.provider_id when 'transaction' then object.source end
+left join provider_objects shown_order on shown_order.kind = 'order'
+  and shown_order.provider_id = case object.kind when 'order' then object.provider_id when 'transaction' then object.source end
+cross join lateral (select coalesce(payout.provider_payout_id, shown_payout.provider_id) is not null as of_payout,
+  coalesce("order".provider_order_id, shown_order.provider_id) is not null as of_order) as owner
+cross join lateral (select case
+    when object.kind <> 'transaction' then object.kind
+    -- Ids of different kinds may be equal: then the type decides.
+    when of_order and object.type = 'order' then 'order'
+    when of_payout and object.type in ('payout', 'payout_failure', 'payout_cancel') then 'payout'
+    when deposit.deposit_id is not null then 'deposit'
+    when of_payout then 'payout'
+    when of_order then 'order'
+    else 'transaction' end as case_kind) as kinds;
 `;
 
 const WEBHOOKS = `

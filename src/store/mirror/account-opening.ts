@@ -61,7 +61,7 @@ export async function openAccount(db: StoreDatabase, opening: AccountOpening): P
       .set({ backfilled_at: readAt, completed_at: readAt, overlap_read_at: readAt })
       .where('kind', '=', OBJECT_KIND.TRANSACTION)
       .execute();
-    await recordBalanceReading(trx, balances);
+    await recordBalanceReading(trx, balances, readAt);
     for (const { currency, available, pending } of balances) {
       const amount = addAmounts(available, pending);
       if (compareAmounts(amount, '0') > 0) await bookOpeningBalance(trx, { currency, amount });

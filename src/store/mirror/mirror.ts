@@ -16,6 +16,7 @@ import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } f
 import {
   countObjects,
   countStaleOpen,
+  findNotReadSince,
   findObject,
   findTransactionsOf,
   findUnreadPayouts,
@@ -44,6 +45,7 @@ import {
   readSync,
   readWishes,
   takeGeneration,
+  wishForReread,
   wishForSync,
   type ListState,
   type SyncEnd,
@@ -83,6 +85,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     hasObjects: hasObjects.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
     isGranted: isGranted.bind(null, db),
+    wishForReread: wishForReread.bind(null, db),
+    findNotReadSince: findNotReadSince.bind(null, db),
     readWishes: readWishes.bind(null, db),
     listen: listen.bind(null, sessions),
     readHints: readHints.bind(null, db),
@@ -155,12 +159,9 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
     /** Read before the balances that may prove deposits; empty where transactions prove them. */
     readClaims: (): Promise<ProviderBalances> | ProviderBalances =>
       hasTransactions ? new Map() : readClaims(db),
-    recordBalances: async (
-      balances: Parameters<typeof recordBalanceReading>[1],
-      claims: ProviderBalances,
-    ): Promise<void> => {
+    recordBalances: async ({ balances, claims, readAt }: BalanceReading): Promise<void> => {
       await write(async (trx) => {
-        await recordBalanceReading(trx, balances);
+        await recordBalanceReading(trx, balances, readAt);
         // Whatever made it available: nobody waits for longer than to the next sync.
         await hintWaiting(
           trx,
@@ -184,6 +185,14 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
         if (end.problem === null) await grantWishes(trx, granted);
       }),
   };
+}
+
+export interface BalanceReading {
+  readonly balances: Parameters<typeof recordBalanceReading>[1];
+  /** What the store accounted for before. */
+  readonly claims: ProviderBalances;
+  /** The database's clock before the request left. */
+  readonly readAt: Date;
 }
 
 export interface PageReading {

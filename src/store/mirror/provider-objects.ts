@@ -310,6 +310,24 @@ export async function countStaleOpen(
   return count;
 }
 
+/** What no reading has shown since then, of what could be read before: a list that was read anew does not have it. */
+export async function findNotReadSince(
+  db: StoreDatabase,
+  kind: ObjectKind,
+  since: Date,
+  limit: number,
+): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('provider_objects')
+    .select('provider_id')
+    .where('kind', '=', kind)
+    .where('read_at', '<', since)
+    .where('missing_since', 'is', null)
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.provider_id);
+}
+
 export async function hasObjects(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
   const row = await db
     .selectFrom('provider_objects')

@@ -61,6 +61,9 @@ export interface ListState {
   /** When a reading began last that went on beyond what is known, to its end; null before the first reading of the list. */
   readonly overlapReadAt: Date | null;
   readonly problem: string | null;
+  /** Since when all of the list is wished to be read anew, until it is. */
+  readonly rereadFrom: Date | null;
+  readonly rereadCursor: string | null;
 }
 
 function selectLists(db: StoreDatabase) {
@@ -74,6 +77,8 @@ function selectLists(db: StoreDatabase) {
       'completed_at as completedAt',
       'overlap_read_at as overlapReadAt',
       'problem',
+      'reread_from as rereadFrom',
+      'reread_cursor as rereadCursor',
     ]);
 }
 
@@ -92,7 +97,8 @@ export async function noteList(
   kind: ObjectKind,
   changes: Partial<Omit<ListState, 'kind'>>,
 ): Promise<void> {
-  const { isOffered, backfillCursor, backfilledAt, completedAt, overlapReadAt, problem } = changes;
+  const { isOffered, backfillCursor, backfilledAt, completedAt, overlapReadAt, problem, ...reread } = changes;
+  const { rereadFrom, rereadCursor } = reread;
   await trx
     .updateTable('provider_lists')
     .set({
@@ -102,6 +108,8 @@ export async function noteList(
       ...(completedAt === undefined ? {} : { completed_at: completedAt }),
       ...(overlapReadAt === undefined ? {} : { overlap_read_at: overlapReadAt }),
       ...(problem === undefined ? {} : { problem }),
+      ...(rereadFrom === undefined ? {} : { reread_from: rereadFrom }),
+      ...(rereadCursor === undefined ? {} : { reread_cursor: rereadCursor }),
     })
     .where('kind', '=', kind)
     .execute();
@@ -143,6 +151,14 @@ export async function isGranted(db: StoreDatabase, wishId: string): Promise<bool
     .where('wish_id', '=', wishId)
     .executeTakeFirst();
   return open === undefined;
+}
+
+/** Asks the syncs to read every list anew, back to the opening of the account. One that is being read so goes on. */
+export async function wishForReread(db: StoreDatabase): Promise<void> {
+  await db
+    .updateTable('provider_lists')
+    .set((eb) => ({ reread_from: eb.fn.coalesce('reread_from', NOW) }))
+    .execute();
 }
 
 export async function readWishes(db: StoreDatabase, limit: number): Promise<readonly SyncWish[]> {

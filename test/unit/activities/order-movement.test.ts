@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { movementOf, readMovement } from '../../../activities/payouts/order-movement.js';
+import { movementOf } from '../../../activities/payouts/order-movement.js';
 import { addAmounts, subtractAmounts } from '../../../src/domain/money.js';
 import type { BalanceTransaction, Order } from '../../../src/qbitpay/schemas.js';
 
@@ -75,19 +75,5 @@ describe('the movement of an order', () => {
         expect([movement.sold, movement.bought, movement.fee]).toEqual(sums);
       }),
     );
-  });
-
-  test('is read from all pages, of this order alone, each once', async () => {
-    const asked: unknown[] = [];
-    const qbitpay = {
-      async *iterateBalanceTransactions(filter?: unknown): AsyncGenerator<BalanceTransaction> {
-        await Promise.resolve(asked.push(filter));
-        yield* [BOUGHT, { ...SOLD, id: 'x', source: 'other' }, { ...SOLD, id: 'y', type: 'other' }];
-        yield* [BOUGHT, SOLD];
-      },
-    };
-    const movement = await readMovement(qbitpay, ORDER);
-    expect(asked).toEqual([{ source: 'o', type: 'order' }]);
-    expect(movement).toEqual(MOVED);
   });
 });

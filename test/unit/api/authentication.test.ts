@@ -58,6 +58,7 @@ const ROUTES: Record<'create' | 'read' | 'operate', InjectOptions[]> = {
 const ALL = [...ROUTES.create, ...ROUTES.read, ...ROUTES.operate];
 const EMPTY_REPORT: ReconciliationReport = {
   ranAtMs: 0,
+  readAtMs: 0,
   sinceMs: 0,
   clean: true,
   discrepancies: [],

@@ -2,11 +2,13 @@ import { asShop, closeApis, createFakes, openApi } from './api-fixture.js';
 
 afterEach(closeApis);
 
+const NOT_REREAD = { rereadFrom: null, rereadCursor: null };
+
 test('the mirror shows how old it is, what cannot be read, and what it costs', async () => {
   const fakes = createFakes();
   const status = await fakes.store.mirror.readStatus();
   const at = new Date('2026-01-01T00:00:30Z');
-  const list = { backfillCursor: 'po_7', overlapReadAt: null, isOffered: true, problem: null };
+  const list = { backfillCursor: 'po_7', overlapReadAt: null, isOffered: true, problem: null, ...NOT_REREAD };
   fakes.store.mirror.readStatus = () =>
     Promise.resolve({
       ...status,

@@ -22,6 +22,7 @@ const DISCREPANCY: Discrepancy = {
 };
 const REPORT: ReconciliationReport = {
   ranAtMs: RAN_AT_MS,
+  readAtMs: RAN_AT_MS - 1_000,
   sinceMs: Date.parse('2026-01-01T00:00:00Z'),
   clean: false,
   discrepancies: [
@@ -42,7 +43,9 @@ const REPORT: ReconciliationReport = {
     { balanceTransactionId: 'bt_1', type: 'charge', currency: 'USDT', net: '-1.5', createdAtMs: RAN_AT_MS },
   ],
   inFlight: 2,
-  balances: [{ currency: 'CNY', ledger: '100', provider: '99', explained: '-0.5', off: '-0.5' }],
+  balances: [
+    { currency: 'CNY', ledger: '100', provider: '99', explained: '-0.5', off: '-0.5', offSinceMs: RAN_AT_MS },
+  ],
   compared: { payouts: 1, orders: 2, deposits: 3, balanceTransactions: 4 },
 };
 const read = asShop('GET', '/v1/reconciliation');
@@ -56,6 +59,7 @@ describe('GET /v1/reconciliation', () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({
       ranAt: '2026-01-02T00:00:00.000Z',
+      readAt: '2026-01-01T23:59:59.000Z',
       since: '2026-01-01T00:00:00.000Z',
       clean: false,
       discrepancies: [
@@ -93,7 +97,16 @@ describe('GET /v1/reconciliation', () => {
         },
       ],
       inFlight: 2,
-      balances: [{ currency: 'CNY', ledger: '100.00', provider: '99.00', explained: '-0.50', off: '-0.50' }],
+      balances: [
+        {
+          currency: 'CNY',
+          ledger: '100.00',
+          provider: '99.00',
+          explained: '-0.50',
+          off: '-0.50',
+          offSince: '2026-01-02T00:00:00.000Z',
+        },
+      ],
       compared: { payouts: 1, orders: 2, deposits: 3, balanceTransactions: 4 },
     });
   });

@@ -8,14 +8,15 @@ import {
 const RAN_AT_MS = Date.UTC(2026, 2, 1, 10);
 const clean: ReconciliationReport = {
   ranAtMs: RAN_AT_MS,
-  sinceMs: Date.UTC(2026, 0, 30, 10),
+  readAtMs: RAN_AT_MS - 4_000,
+  sinceMs: Date.UTC(2026, 2, 1, 9),
   clean: true,
   discrepancies: [],
   outside: [],
   inFlight: 2,
   balances: [
-    { currency: 'CNY', ledger: '1000', provider: '998.5', explained: '-1.5', off: '0' },
-    { currency: 'USDT', ledger: '12.5', provider: '12.5', explained: '0', off: '0' },
+    { currency: 'CNY', ledger: '1000', provider: '998.5', explained: '-1.5', off: '0', offSinceMs: null },
+    { currency: 'USDT', ledger: '12.5', provider: '12.5', explained: '0', off: '0', offSinceMs: null },
   ],
   compared: { payouts: 3, orders: 1, deposits: 1, balanceTransactions: 6 },
 };
@@ -38,7 +39,7 @@ const ageShown = (ageMs: number): string | undefined =>
 describe('a report in the terminal', () => {
   test('that is clean says so first, and shows the balances to the last digit in aligned columns', () => {
     expect(renderReport(clean)).toBe(`clean
-read at 2026-03-01 10:00:00Z, back to 2026-01-30 10:00:00Z
+QbitPay as read at 2026-03-01 09:59:56Z, 4 s before; what changed since 2026-03-01 09:00:00Z or was open
 compared 3 payouts, 1 order, 1 deposit, 6 balance transactions; 2 in flight
 
 balances

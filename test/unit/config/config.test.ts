@@ -53,7 +53,7 @@ describe('readConfig', () => {
       logLevel: 'info',
       payoutPolicy: DEFAULT_PAYOUT_POLICY,
       depositPatienceSeconds: 3600,
-      reconciliation: { intervalSeconds: 3600, graceSeconds: 120, windowDays: 30 },
+      reconciliation: { intervalSeconds: 3600, graceSeconds: 120 },
       shutdownTimeoutSeconds: 90,
     });
     expect(config.qbitpay.apiKey).toBeUndefined();
@@ -185,7 +185,6 @@ describe('a wrong value', () => {
     ['DEPOSIT_NOTICE_PATIENCE_SECONDS', ''.padEnd(3)],
     ['RECONCILIATION_INTERVAL_SECONDS', '9'],
     ['RECONCILIATION_GRACE_SECONDS', '-1'],
-    ['RECONCILIATION_WINDOW_DAYS', '0'],
     ['SHUTDOWN_TIMEOUT_SECONDS', '601'],
   ];
 
