@@ -1,8 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isAtLeast, ROOT } from './install.mjs';
 import { runCommand } from './run-command.mjs';
 
@@ -17,8 +16,6 @@ const VERSION_TIMEOUT_MS = 20_000;
 const DOWNLOAD_BEGINS_WITHIN_MS = 15_000;
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 const BUILD_TIMEOUT_MS = 1_200_000;
-const HEARTBEAT_MS = 15_000;
-const LOCK_STALE_MS = 4 * HEARTBEAT_MS;
 
 const OPTIONS = `Options:
   - TEMPORAL_ADDRESS=host:port    use a Temporal server that runs already
@@ -152,13 +149,13 @@ async function hasGo() {
   }
 }
 
-/** Built in a draft folder and renamed into place, so that the cache never holds half a program. */
+/**
+ * Built in a draft folder and renamed into place, so that the cache never holds half a program, and two who build at
+ * the same time do each other no harm.
+ */
 async function buildWithGo(environment, say) {
   const target = join(cacheDirectory(environment), CLI_VERSION);
-  const cli = join(target, 'temporal');
   await mkdir(target, { recursive: true });
-  const lock = await takeBuildLock(target, cli, say);
-  if (!lock) return cli;
   const draft = await mkdtemp(join(target, 'draft-'));
   try {
     say(`Building the Temporal CLI ${CLI_VERSION} with Go, once, into ${target}. It takes about 4 minutes …`);
@@ -167,59 +164,16 @@ async function buildWithGo(environment, say) {
       cwd: draft,
       env: { ...environment, GOBIN: draft },
       timeoutMs: BUILD_TIMEOUT_MS,
-      everyMs: HEARTBEAT_MS,
-      onInterval: (elapsedMs) => {
-        say(`  … still building, ${Math.round(elapsedMs / 1000)} s`);
-        void utimes(lock, new Date(), new Date()).catch(() => undefined);
-      },
+      onInterval: (elapsedMs) => say(`  … still building, ${Math.round(elapsedMs / 1000)} s`),
     });
     const built = join(draft, 'temporal');
     const complaint = result.code === 0 ? await findComplaint(built) : 'the build failed (see above)';
     if (complaint) throw new Error(`No Temporal CLI from Go: ${complaint}.\n${OPTIONS}`);
+    const cli = join(target, 'temporal');
     await rename(built, cli);
     say('  … built.');
     return cli;
   } finally {
     await rm(draft, { recursive: true, force: true });
-    await rm(lock, { force: true });
-  }
-}
-
-/**
- * One build at a time: the others wait for it. The lock only saves work (a build in a draft folder cannot hurt
- * another one), so a lock whose owner shows no life is simply taken over.
- *
- * @returns the path of the lock, or undefined when another process has built the CLI meanwhile
- */
-async function takeBuildLock(target, cli, say) {
-  const lock = join(target, 'build.lock');
-  const deadline = Date.now() + BUILD_TIMEOUT_MS;
-  for (let waited = false; Date.now() < deadline; waited = true) {
-    if (isExecutable(cli)) return undefined;
-    try {
-      await writeFile(lock, '', { flag: 'wx' });
-      await removeDrafts(target);
-      return lock;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    if (await isAbandoned(lock)) {
-      await rm(lock, { force: true });
-      continue;
-    }
-    if (!waited) say('Another process is building the Temporal CLI: waiting for it …');
-    await delay(1_000);
-  }
-  throw new Error(`${lock} is held for too long: remove it when nothing builds the Temporal CLI`);
-}
-
-async function isAbandoned(lock) {
-  const touched = await stat(lock).catch(() => undefined);
-  return touched !== undefined && Date.now() - touched.mtimeMs > LOCK_STALE_MS;
-}
-
-async function removeDrafts(target) {
-  for (const name of readdirSync(target)) {
-    if (name.startsWith('draft-')) await rm(join(target, name), { recursive: true, force: true });
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '../domain/money.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError } from './problem.js';
+import { problemAnswer, ProblemError } from './problem.js';
 import {
   answer,
   currency,
@@ -59,6 +59,17 @@ const recordDepositBody = z
   })
   .meta({ id: 'RecordDeposit' });
 
+/** Refuses a list that names the same thing twice. */
+function refuseTwice<Id extends string>(id: Id) {
+  return (list: readonly Readonly<Record<Id, string>>[], context: z.RefinementCtx): void => {
+    const named = new Set<string>();
+    for (const [index, { [id]: name }] of list.entries()) {
+      if (named.has(name)) context.addIssue({ code: 'custom', path: [index, id], message: 'is named twice' });
+      named.add(name);
+    }
+  };
+}
+
 const assignedParts = z
   .array(
     z.strictObject({
@@ -69,15 +80,7 @@ const assignedParts = z
   )
   .min(1, 'must name at least one payout')
   .max(MAX_ASSIGNED_PARTS, `must name at most ${MAX_ASSIGNED_PARTS} payouts`)
-  .superRefine((parts, context) => {
-    const named = new Set<string>();
-    for (const [index, { payoutId }] of parts.entries()) {
-      if (named.has(payoutId)) {
-        context.addIssue({ code: 'custom', path: [index, 'payoutId'], message: 'is named twice' });
-      }
-      named.add(payoutId);
-    }
-  });
+  .superRefine(refuseTwice('payoutId'));
 
 // The error of a union does not say where a list is wrong, or why.
 const assignment = z.preprocess(
@@ -139,15 +142,7 @@ const assignments = z
       .array(z.strictObject({ depositId, to: assignment }))
       .min(1, 'must name at least one deposit')
       .max(MAX_ASSIGNMENTS, `must name at most ${MAX_ASSIGNMENTS} deposits`)
-      .superRefine((list, context) => {
-        const named = new Set<string>();
-        for (const [index, { depositId }] of list.entries()) {
-          if (named.has(depositId)) {
-            context.addIssue({ code: 'custom', path: [index, 'depositId'], message: 'is named twice' });
-          }
-          named.add(depositId);
-        }
-      }),
+      .superRefine(refuseTwice('depositId')),
   })
   .meta({ id: 'AssignDeposits' });
 
@@ -173,11 +168,9 @@ const LIST = {
   operationId: 'listDeposits',
   summary: 'List deposits, newest first',
   description: 'With status=unallocated: what waits for a person.',
-  tags: ['deposits'],
   querystring: pageQuery(depositId, 'deposits', { status: depositStatus.optional() }),
   response: {
     200: answer('A page of deposits.', listOf('ReceivedDepositList', receivedDeposit)),
-    ...INPUT_PROBLEMS,
   },
 };
 
@@ -186,7 +179,6 @@ const RECORD = {
   summary: 'Tell of a deposit whose notice never came',
   description:
     'The engine reads at the provider whether its money is there before it believes it. Can be repeated.',
-  tags: ['deposits'],
   body: recordDepositBody,
   response: {
     200: answer('The deposit of this transaction, as the store has it already.', receivedDeposit),
@@ -194,7 +186,6 @@ const RECORD = {
       'Told: it is there as soon as the provider shows its money; ask again by repeating it.',
       depositNotice,
     ),
-    ...BODY_PROBLEMS,
   },
 };
 
@@ -203,11 +194,9 @@ const LIST_NOTICES = {
   summary: 'List notices of deposits whose money does not show, newest first',
   description:
     'A notice proves nothing, and moves nothing. It leaves the list when the provider shows its money.',
-  tags: ['deposits'],
   querystring: pageQuery(depositId, 'notices', {}),
   response: {
     200: answer('A page of notices.', listOf('DepositNoticeList', depositNotice)),
-    ...INPUT_PROBLEMS,
   },
 };
 
@@ -217,12 +206,10 @@ const GET = {
   operationId: 'getDeposit',
   summary: 'Read one deposit',
   description: 'A deposit is there as soon as the provider has shown its money; a notice alone is none.',
-  tags: ['deposits'],
   params: depositParams,
   response: {
     200: answer('The deposit, and whose it is.', receivedDeposit),
     404: NO_SUCH_DEPOSIT,
-    ...INPUT_PROBLEMS,
   },
 };
 
@@ -230,7 +217,6 @@ const ASSIGN = {
   operationId: 'assignDeposit',
   summary: 'Say whose an unallocated deposit is',
   description: 'All of it is given away at once. Can be repeated: the decision is made once.',
-  tags: ['deposits'],
   params: depositParams,
   body: assignDepositBody,
   response: {
@@ -238,7 +224,6 @@ const ASSIGN = {
     404: NO_SUCH_DEPOSIT,
     409: problemAnswer('The deposit was given elsewhere.'),
     422: problemAnswer('The parts are not all of the deposit, or one of the payouts cannot take its part.'),
-    ...BODY_PROBLEMS,
   },
 };
 
@@ -247,14 +232,12 @@ const ASSIGN_MANY = {
   summary: 'Say whose many unallocated deposits are',
   description:
     'Each is decided by itself, as by its own call: one that cannot be assigned keeps no other from it. Can be repeated.',
-  tags: ['deposits'],
   body: assignments,
   response: {
     200: answer(
       'What became of each, in the order asked for.',
       z.object({ data: z.array(assignmentAnswer) }),
     ),
-    ...BODY_PROBLEMS,
   },
 };
 

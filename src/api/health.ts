@@ -19,7 +19,6 @@ const health = namedObject('Health', { status: z.enum(['alive', 'ready']), versi
 const LIVENESS = {
   operationId: 'getLiveness',
   summary: 'Whether the process runs',
-  tags: ['health'],
   security: [],
   response: { 200: answer('It runs.', health) },
 };
@@ -27,7 +26,6 @@ const LIVENESS = {
 const READINESS = {
   operationId: 'getReadiness',
   summary: 'Whether the process can do its work',
-  tags: ['health'],
   security: [],
   response: {
     200: answer('It can.', health),

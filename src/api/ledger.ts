@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { answerPage, listOf, pageQuery, toList, toListRequest } from './paging.js';
-import { COMMON_PROBLEMS, INPUT_PROBLEMS } from './problem.js';
 import {
   answer,
   currency,
@@ -105,21 +104,17 @@ function toBalance({ fundingAccount, currency, reading, provider, ...amounts }: 
 const BALANCES = {
   operationId: 'listBalances',
   summary: 'Whose the money is, by currency',
-  tags: ['ledger'],
   response: {
     200: answer('The balances of all currencies, on one page.', listOf('BalanceList', balance)),
-    ...COMMON_PROBLEMS,
   },
 };
 
 const ENTRIES = {
   operationId: 'listLedger',
   summary: 'List the entries of the ledger, newest first',
-  tags: ['ledger'],
   querystring: ledgerQuery,
   response: {
     200: answer('A page of entries.', listOf('LedgerEntryList', ledgerEntry)),
-    ...INPUT_PROBLEMS,
   },
 };
 

@@ -7,6 +7,18 @@ const TITLE = 'QbitPay payouts';
 const DESCRIPTION =
   'Asks for payouts, says what to deposit for them, and shows how far they are and where the money is. Amounts are decimal strings, times are ISO 8601 in UTC, errors are problem+json (RFC 9457).';
 
+/** Which group the document shows a route in, by the first part of its path. */
+const TAGS: Readonly<Record<string, string>> = {
+  payouts: 'payouts',
+  deposits: 'deposits',
+  balances: 'ledger',
+  ledger: 'ledger',
+  reconciliation: 'ledger',
+  provider: 'provider',
+  livez: 'health',
+  readyz: 'health',
+};
+
 /** Scripts and styles of this server only: the page works offline and tells nobody that it was opened. */
 const DOCS_CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -27,15 +39,13 @@ export async function addOpenApi(app: FastifyInstance, version: string): Promise
       info: { title: TITLE, description: DESCRIPTION, version },
       components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
       security: [{ apiKey: [] }],
-      tags: [
-        { name: 'payouts' },
-        { name: 'deposits' },
-        { name: 'ledger' },
-        { name: 'provider' },
-        { name: 'health' },
-      ],
+      tags: [...new Set(Object.values(TAGS))].map((name) => ({ name })),
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const [, part = ''] = /^\/(?:v1\/)?(\w+)/.exec(route.url) ?? [];
+      const tag = TAGS[part];
+      return jsonSchemaTransform({ ...route, schema: { ...route.schema, ...(tag && { tags: [tag] }) } });
+    },
     transformObject: (document) => withoutUnusedSchemas(jsonSchemaTransformObject(document)),
   });
   await app.register(fastifySwaggerUi, {

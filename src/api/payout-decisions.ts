@@ -7,7 +7,7 @@ import type { DecisionContent } from '../temporal/payout-gateway.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
 import { payout, toPayout } from './payout-resource.js';
 import { destination, NO_SUCH_PAYOUT, readPayout } from './payouts.js';
-import { BODY_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, payoutParams } from './schemas.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
@@ -65,14 +65,12 @@ const CANCEL = {
   operationId: 'cancelPayout',
   summary: 'Cancel a payout before its money leaves',
   description: 'Can be repeated: a payout that is cancelled already is answered as it is.',
-  tags: ['payouts'],
   params: payoutParams,
   body: cancellationBody,
   response: {
     200: answer('The payout is cancelled.', payout),
     404: NO_SUCH_PAYOUT,
     409: problemAnswer('The payout has ended, or its money may have left.'),
-    ...BODY_PROBLEMS,
   },
 };
 
@@ -91,7 +89,6 @@ function describeDecision({ operation, summary, body }: (typeof DECISIONS)[numbe
   return {
     operationId: `${operation}Payout`,
     summary,
-    tags: ['payouts'],
     description: 'With an Idempotency-Key it is carried out once, however often it is sent.',
     params: payoutParams,
     headers: decisionHeaders,
@@ -100,7 +97,6 @@ function describeDecision({ operation, summary, body }: (typeof DECISIONS)[numbe
       200: answer('Done; the payout as it is now.', payout),
       404: NO_SUCH_PAYOUT,
       409: problemAnswer('It makes no sense for this payout now; the detail says why.'),
-      ...BODY_PROBLEMS,
     },
   };
 }

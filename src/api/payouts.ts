@@ -23,7 +23,7 @@ import {
   toPayout,
   toPayoutWithTimeline,
 } from './payout-resource.js';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { problemAnswer, ProblemError, retryAfter, type ProblemName } from './problem.js';
 import { answer, currency, payoutId, payoutParams, txHash } from './schemas.js';
 import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
 import { ACCEPTANCE, type Acceptance } from '../store/payouts/acceptance.js';
@@ -89,7 +89,6 @@ const CREATE = {
   summary: 'Ask for a payout',
   description:
     'Answers with the deposit to make. The same request can be repeated at any time, with the same payoutId: it is one payout.',
-  tags: ['payouts'],
   body: createPayoutBody,
   response: {
     200: answer('The payout was there already, as it is now.', payout),
@@ -102,16 +101,14 @@ const CREATE = {
     422: problemAnswer(
       'The payout cannot be carried out; code is its failure type. A new payoutId is needed.',
     ),
-    ...BODY_PROBLEMS,
   },
 };
 
 const LIST = {
   operationId: 'listPayouts',
   summary: 'List payouts, newest first',
-  tags: ['payouts'],
   querystring: pageQuery(payoutId, 'payouts', { status: payoutStatus.optional() }),
-  response: { 200: answer('A page of payouts.', listOf('PayoutList', payout)), ...INPUT_PROBLEMS },
+  response: { 200: answer('A page of payouts.', listOf('PayoutList', payout)) },
 };
 
 export const NO_SUCH_PAYOUT = problemAnswer('There is no payout with this id.');
@@ -119,12 +116,10 @@ export const NO_SUCH_PAYOUT = problemAnswer('There is no payout with this id.');
 const GET = {
   operationId: 'getPayout',
   summary: 'Read one payout',
-  tags: ['payouts'],
   params: payoutParams,
   response: {
     200: answer('The payout and everything that happened to it.', payoutWithTimeline),
     404: NO_SUCH_PAYOUT,
-    ...INPUT_PROBLEMS,
   },
 };
 
@@ -132,7 +127,6 @@ const DECLARE_DEPOSIT = {
   operationId: 'declareDeposit',
   summary: 'Say which transaction brings the deposit',
   description: 'A transaction belongs to one payout. Can be repeated with the same hash.',
-  tags: ['payouts'],
   params: payoutParams,
   body: declareDepositBody,
   response: {
@@ -141,7 +135,6 @@ const DECLARE_DEPOSIT = {
     409: problemAnswer(
       'Another payout declared the transaction; or the payout has ended, is not open yet, or expects no deposit.',
     ),
-    ...BODY_PROBLEMS,
   },
 };
 
@@ -156,7 +149,14 @@ export function addPayoutRoutes(app: ApiServer, dependencies: RouteDependencies)
   app.get(
     '/v1/payouts/:payoutId',
     { onRequest: authentication('read'), schema: GET },
-    async ({ params: { payoutId } }) => getPayout(dependencies, payoutId),
+    async ({ params: { payoutId } }) => {
+      const record = await readPayout(store, payoutId);
+      const [timeline, entries] = await Promise.all([
+        store.payouts.readTimeline(payoutId),
+        store.ledger.readPostingsOf(payoutId),
+      ]);
+      return toPayoutWithTimeline(record, timeline, entries);
+    },
   );
   app.post(
     '/v1/payouts/:payoutId/deposit',
@@ -183,7 +183,11 @@ async function createPayout(
 ) {
   const { payoutId } = request;
   const acceptance = await store.payouts.accept({ request, maker, policy });
-  if (acceptance === ACCEPTANCE.CONFLICT) throw payoutIdTaken();
+  if (acceptance === ACCEPTANCE.CONFLICT) {
+    const detail =
+      'A payout with this payoutId and other content exists. Use a new payoutId for another payout.';
+    throw new ProblemError('PAYOUT_ID_TAKEN', detail);
+  }
   const accepted = await readPayout(store, payoutId);
   if (accepted.status === PAYOUT_STATUS.OPENING) {
     await payouts.open(accepted).catch((error: unknown) => {
@@ -211,32 +215,22 @@ function payoutRejected({ failure }: PayoutRecord): ProblemError {
   return new ProblemError(type, `${message}${/[.!?]$/.test(message) ? '' : '.'} ${action}`);
 }
 
-function payoutIdTaken(): ProblemError {
-  return new ProblemError(
-    'PAYOUT_ID_TAKEN',
-    'A payout with this payoutId and other content exists. Use a new payoutId for another payout.',
-  );
-}
-
-async function getPayout({ store }: RouteDependencies, payoutId: string) {
-  const record = await readPayout(store, payoutId);
-  const [timeline, entries] = await Promise.all([
-    store.payouts.readTimeline(payoutId),
-    store.ledger.readPostingsOf(payoutId),
-  ]);
-  return toPayoutWithTimeline(record, timeline, entries);
-}
-
 /** @throws ProblemError 404 for a payout that is not in the store */
 export async function readPayout(store: ApiStore, payoutId: string): Promise<PayoutRecord> {
   const record = await store.payouts.findPayout(payoutId);
-  if (record === undefined) throw payoutNotFound();
+  if (record === undefined) throw new ProblemError('PAYOUT_NOT_FOUND', NO_PAYOUT);
   return record;
 }
 
-function payoutNotFound(): ProblemError {
-  return new ProblemError('PAYOUT_NOT_FOUND', 'There is no payout with this payoutId.');
-}
+const NO_PAYOUT = 'There is no payout with this payoutId.';
+
+/** Why a transaction was not declared. */
+const DECLARATION_PROBLEMS = {
+  declaredElsewhere: ['TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.'],
+  payoutEnded: ['PAYOUT_ENDED', 'The payout has ended; money for it would be unallocated.'],
+  fundedFromBalance: ['NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.'],
+  unknownPayout: ['PAYOUT_NOT_FOUND', NO_PAYOUT],
+} as const satisfies Record<Exclude<DeclarationOutcome, 'declared'>, readonly [ProblemName, string]>;
 
 async function declareDeposit(
   { store }: RouteDependencies,
@@ -244,7 +238,11 @@ async function declareDeposit(
 ) {
   const { payoutId } = declaration;
   assertExpectsDeposit(await readPayout(store, payoutId));
-  assertDeclared(await store.deposits.declareTransaction(declaration));
+  const outcome = await store.deposits.declareTransaction(declaration);
+  if (outcome !== DECLARATION_OUTCOME.DECLARED) {
+    const [code, detail] = DECLARATION_PROBLEMS[outcome];
+    throw new ProblemError(code, detail);
+  }
   return toPayout(await readPayout(store, payoutId));
 }
 
@@ -253,19 +251,4 @@ function assertExpectsDeposit({ status, funding, deposit }: PayoutRecord): void 
   if (funding !== FUNDING.DEPOSIT || deposit !== null || isFinalStatus(status)) return;
   const detail = 'The payout is not open yet: repeat the request when it is.';
   throw new ProblemError('PAYOUT_OPENING', detail, retryAfter(OPENING_RETRY_AFTER_SECONDS));
-}
-
-function assertDeclared(outcome: DeclarationOutcome): void {
-  switch (outcome) {
-    case DECLARATION_OUTCOME.DECLARED:
-      return;
-    case DECLARATION_OUTCOME.DECLARED_ELSEWHERE:
-      throw new ProblemError('TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.');
-    case DECLARATION_OUTCOME.PAYOUT_ENDED:
-      throw new ProblemError('PAYOUT_ENDED', 'The payout has ended; money for it would be unallocated.');
-    case DECLARATION_OUTCOME.FUNDED_FROM_BALANCE:
-      throw new ProblemError('NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.');
-    case DECLARATION_OUTCOME.UNKNOWN_PAYOUT:
-      throw payoutNotFound();
-  }
 }

@@ -1,3 +1,4 @@
+import type { FastifySchema } from 'fastify';
 import { z } from 'zod';
 import type { FailureType } from '../domain/failure-type.js';
 import type { FieldProblem } from '../domain/field-problems.js';
@@ -112,15 +113,25 @@ export const COMMON_PROBLEMS = {
   ),
 };
 
-/** The same of a route that reads a path or a query. */
-export const INPUT_PROBLEMS = {
+const INPUT_PROBLEMS = {
   400: problemAnswer('The request is not valid; errors names every field that is wrong.'),
-  ...COMMON_PROBLEMS,
 };
 
-/** The same of a route that reads a body. */
-export const BODY_PROBLEMS = {
+const BODY_PROBLEMS = {
   413: problemAnswer('The body is larger than 64 KiB.'),
   415: problemAnswer('The body is not JSON.'),
-  ...INPUT_PROBLEMS,
 };
+
+/** What a route with this schema can answer, with what it documents itself. */
+export function withCommonProblems(schema: FastifySchema): FastifySchema {
+  const { body, params, querystring, response } = schema;
+  return {
+    ...schema,
+    response: {
+      ...COMMON_PROBLEMS,
+      ...((body ?? params ?? querystring) === undefined ? {} : INPUT_PROBLEMS),
+      ...(body === undefined ? {} : BODY_PROBLEMS),
+      ...(response as object),
+    },
+  };
+}

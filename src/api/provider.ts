@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { REQUEST_REASON } from '../domain/request-reason.js';
 import type { MirrorStatus } from '../store/mirror/mirror.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
-import { COMMON_PROBLEMS } from './problem.js';
 import { answer, namedObject, time } from './schemas.js';
 
 const kind = z.enum(['payout', 'order', 'transaction']);
@@ -51,8 +50,7 @@ const provider = namedObject('Provider', {
 const GET = {
   operationId: 'getProvider',
   summary: 'How fresh the mirror of QbitPay is, and what of it cannot be read',
-  tags: ['provider'],
-  response: { 200: answer('The state of the mirror.', provider), ...COMMON_PROBLEMS },
+  response: { 200: answer('The state of the mirror.', provider) },
 };
 
 export function addProviderRoute(app: ApiServer, { store, authentication }: RouteDependencies): void {

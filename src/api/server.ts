@@ -12,6 +12,7 @@ import { addLedgerRoutes } from './ledger.js';
 import { addOpenApi } from './openapi.js';
 import { addPayoutDecisionRoutes } from './payout-decisions.js';
 import { addPayoutRoutes } from './payouts.js';
+import { withCommonProblems } from './problem.js';
 import { addProviderRoute } from './provider.js';
 import { addReconciliationRoute } from './reconciliation.js';
 
@@ -74,6 +75,10 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   readJsonBodiesOnly(app);
+  app.addHook('onRoute', (route) => {
+    // The routes without a key say so.
+    if (route.schema && !route.schema.security) route.schema = withCommonProblems(route.schema);
+  });
   const parts = { ...dependencies, authentication: createAuthentication(dependencies.apiKeys) };
   addHealthRoutes(app, dependencies);
   addPayoutRoutes(app, parts);

@@ -1,13 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../config/config.js';
-import { readEndpoints } from '../embedded/endpoints.js';
 
 /** What `npm start` calls its provider in the store; a URL would change with every port. */
 export const EMBEDDED_SIMULATOR = 'embedded simulator';
 
 export const STATE_DIRECTORY = '.payouts';
+
+const ENDPOINTS = 'endpoints.json';
+
+/** Publishes where a running engine can be reached, by name ("api", "temporalUi", …), for commands and scripts. */
+export async function writeEndpoints(
+  stateDirectory: string,
+  endpoints: Readonly<Record<string, string>>,
+): Promise<void> {
+  await writeState(stateDirectory, ENDPOINTS, JSON.stringify(endpoints, null, 2));
+}
+
+export async function removeEndpoints(stateDirectory: string): Promise<void> {
+  await rm(join(stateDirectory, ENDPOINTS), { force: true });
+}
 
 export interface LocalEnvironment {
   readonly env: Environment;
@@ -20,9 +33,9 @@ export async function withLocalEngine(
   env: Environment,
   stateDirectory: string = STATE_DIRECTORY,
 ): Promise<LocalEnvironment> {
-  const endpoints = await readEndpoints(stateDirectory);
-  if (endpoints === undefined) return { env, providerName: undefined };
-  const { postgres, simulator, temporalAddress } = endpoints;
+  const published = await readState(stateDirectory, ENDPOINTS);
+  if (published === undefined) return { env, providerName: undefined };
+  const { postgres, simulator, temporalAddress } = JSON.parse(published) as Record<string, string>;
   const isEmbedded = env['QBITPAY_BASE_URL'] === undefined && simulator !== undefined;
   return {
     env: {
@@ -46,25 +59,31 @@ export async function withLocalEngine(
 
 async function withPassword(databaseUrl: string, stateDirectory: string): Promise<string> {
   const url = new URL(databaseUrl);
-  url.password = await readState(stateDirectory, 'postgres-password');
+  url.password = (await readState(stateDirectory, 'postgres-password')) ?? '';
   return url.href;
 }
 
-async function readState(stateDirectory: string, fileName: string): Promise<string> {
-  return (await readFile(join(stateDirectory, fileName), 'utf8')).trim();
+/** A random key in the state directory, made at the first start. */
+export async function readOrCreateKey(stateDirectory: string, fileName: string): Promise<string> {
+  const stored = await readState(stateDirectory, fileName);
+  if (stored !== undefined) return stored;
+  const key = randomBytes(24).toString('base64url');
+  await writeState(stateDirectory, fileName, key);
+  return key;
 }
 
-/** A random key in the state directory, made at the first start and readable by its owner only. */
-export async function readOrCreateKey(stateDirectory: string, fileName: string): Promise<string> {
-  const path = join(stateDirectory, fileName);
+async function readState(stateDirectory: string, fileName: string): Promise<string | undefined> {
   try {
-    return await readState(stateDirectory, fileName);
+    return (await readFile(join(stateDirectory, fileName), 'utf8')).trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const key = randomBytes(24).toString('base64url');
-    // Renamed into place: a start that is killed leaves no empty key behind.
-    await writeFile(`${path}.new`, `${key}\n`, { mode: 0o600 });
-    await rename(`${path}.new`, path);
-    return key;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+/** Readable by its owner only; renamed into place, so that nobody reads half of it. */
+async function writeState(stateDirectory: string, fileName: string, text: string): Promise<void> {
+  const path = join(stateDirectory, fileName);
+  await writeFile(`${path}.new`, `${text}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }

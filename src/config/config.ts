@@ -16,7 +16,7 @@ export type ApiKeySetting =
   /** Read again when QbitPay refuses the key. */
   | { readonly kind: 'file'; readonly path: string };
 
-/** All settings of a process, frozen. Printing it or a part of it shows no secret. */
+/** All settings of a process, frozen. Printing it, or a part of it that holds secrets, shows nothing. */
 export type Config = ReturnType<typeof toConfig>;
 export type QbitPayConfig = ReturnType<typeof toQbitPayConfig>;
 
@@ -67,7 +67,7 @@ export function readConfig<Name extends ProcessName>(env: Environment, processNa
   if (processName === 'start' || processName === 'worker') assertProviderStated(values, given);
   if (processName === 'start' || processName === 'api') assertNotOpenToAll(values);
   assertNeeds(values, processName);
-  return frozenAndRedacted(toConfig(values), describeConfig) as ConfigFor<Name>;
+  return sealed(toConfig(values)) as ConfigFor<Name>;
 }
 
 /**
@@ -152,7 +152,7 @@ function missing(need: Need): ConfigError {
 function toConfig(values: VariableValues) {
   const { RETRY_INITIAL_MS: retryInitialMs, RETRY_MAX_MS: retryMaxMs } = values;
   return {
-    qbitpay: frozenAndRedacted(toQbitPayConfig(values), describeQbitPay),
+    qbitpay: sealed(toQbitPayConfig(values)),
     temporal: Object.freeze({
       taskQueue: values.TEMPORAL_TASK_QUEUE,
       /** Set when there is a Temporal server already. The SDK reads it, and all else about the connection, itself. */
@@ -210,45 +210,13 @@ function toQbitPayConfig(values: VariableValues) {
 
 function toApiKeySetting(values: VariableValues): ApiKeySetting | undefined {
   const { QBITPAY_API_KEY: value, QBITPAY_API_KEY_FILE: path } = values;
-  if (path !== undefined) return frozenAndRedacted({ kind: 'file', path } as const, describeApiKey);
-  if (value === undefined) return undefined;
-  return frozenAndRedacted({ kind: 'value', value } as const, describeApiKey);
+  if (path !== undefined) return sealed({ kind: 'file', path } as const);
+  return value === undefined ? undefined : sealed({ kind: 'value', value } as const);
 }
 
-/** A plain object for the log line of a start: everything that is set, and no secret. */
-export function describeConfig(config: Config): Record<string, unknown> {
-  return {
-    ...config,
-    qbitpay: describeQbitPay(config.qbitpay),
-    databaseUrl: config.databaseUrl === undefined ? undefined : describeDatabase(config.databaseUrl),
-    apiKeys: config.apiKeys.map(({ name, scopes }) => `${name}:${scopes.join('+')}`),
-  };
-}
-
-function describeQbitPay(qbitpay: QbitPayConfig): Record<string, unknown> {
-  return {
-    ...qbitpay,
-    apiKey: qbitpay.apiKey === undefined ? undefined : describeApiKey(qbitpay.apiKey),
-    webhookExtraKeys: qbitpay.webhookExtraKeys.length,
-  };
-}
-
-function describeApiKey(apiKey: ApiKeySetting): Record<string, unknown> {
-  return apiKey.kind === 'file' ? { ...apiKey } : { kind: apiKey.kind, value: '[redacted]' };
-}
-
-/** Host, port and name only: user, password and parameters can all be secret. */
-function describeDatabase(databaseUrl: string): string {
-  const { protocol, host, pathname } = new URL(databaseUrl);
-  return `${protocol}//${host}${pathname}`;
-}
-
-/** Freezes a part of the configuration and makes every way of printing it show the description instead. */
-function frozenAndRedacted<Part extends object>(
-  part: Part,
-  describe: (part: Part) => Record<string, unknown>,
-): Part {
-  const print = () => describe(part);
+/** Freezes a part of the configuration; whoever prints it, by whatever way, sees nothing of it. */
+function sealed<Part extends object>(part: Part): Part {
+  const print = () => '[configuration]';
   Object.defineProperty(part, 'toJSON', { value: print });
   Object.defineProperty(part, inspect.custom, { value: print });
   return Object.freeze(part);

@@ -49,8 +49,11 @@ function isUrl(value: string, schemes: readonly string[]): boolean {
 }
 
 /** The base of a web API: credentials, a query or a fragment in it would be lost or sent to the wrong place. */
-export function webBaseUrl(form: string): ValueForm<string> {
-  return { form, schema: z.string().refine((value) => isUrl(value, ['http:', 'https:']) && isBare(value)) };
+export function webBaseUrl(): ValueForm<string> {
+  return {
+    form: 'an http:// or https:// URL without credentials, query and fragment',
+    schema: z.string().refine((value) => isUrl(value, ['http:', 'https:']) && isBare(value)),
+  };
 }
 
 function isBare(value: string): boolean {

@@ -1,18 +1,6 @@
 import { isRecord, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
 
-/** Where a payout goes (contract, section Payment methods). All of it is personal data. */
-export const DESTINATION_TYPE = {
-  BANK_ACCOUNT: 'bankAccount',
-  WALLET: 'wallet',
-  ALIPAY: 'Alipay',
-  PAYPAL: 'PayPal',
-  YUNSHANFU: 'Yunshanfu',
-  COINS_PH: 'Coins.ph',
-  GCASH: 'GCash',
-} as const;
-export type DestinationType = (typeof DESTINATION_TYPE)[keyof typeof DESTINATION_TYPE];
-export const DESTINATION_TYPES = Object.values(DESTINATION_TYPE);
-
+/** Every part of where a payout goes (contract, section Payment methods). All of it is personal data. */
 export const DESTINATION_FIELDS = [
   'payerName',
   'bankAccountNum',
@@ -30,12 +18,8 @@ export const DESTINATION_FIELDS = [
 ] as const;
 export type DestinationField = (typeof DESTINATION_FIELDS)[number];
 
-export type Destination = { readonly type: DestinationType } & {
-  readonly [field in DestinationField]?: string | undefined;
-};
-
 /** What each type must carry. The contract lists nothing for Yunshanfu: [I] taken as the other wallets of its kind. */
-export const REQUIRED_DESTINATION_FIELDS: Readonly<Record<DestinationType, readonly DestinationField[]>> = {
+export const REQUIRED_DESTINATION_FIELDS = {
   bankAccount: ['payerName', 'bankAccountNum', 'bankName'],
   wallet: ['payerName', 'addr'],
   Alipay: ['payerName', 'bankAccountNum'],
@@ -43,6 +27,12 @@ export const REQUIRED_DESTINATION_FIELDS: Readonly<Record<DestinationType, reado
   Yunshanfu: ['payerName', 'bankAccountNum'],
   'Coins.ph': ['payerName', 'bankAccountNum'],
   GCash: ['payerName', 'bankAccountNum'],
+} as const satisfies Record<string, readonly DestinationField[]>;
+export type DestinationType = keyof typeof REQUIRED_DESTINATION_FIELDS;
+export const DESTINATION_TYPES = Object.keys(REQUIRED_DESTINATION_FIELDS) as readonly DestinationType[];
+
+export type Destination = { readonly type: DestinationType } & {
+  readonly [field in DestinationField]?: string | undefined;
 };
 
 /** Every static rule of a destination. */

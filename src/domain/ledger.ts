@@ -56,5 +56,3 @@ export const ENTRY_CAUSE = {
   OUTSIDE: 'outside_activity',
 } as const;
 export type EntryCause = (typeof ENTRY_CAUSE)[keyof typeof ENTRY_CAUSE];
-
-export const ENTRY_CAUSES = Object.values(ENTRY_CAUSE);

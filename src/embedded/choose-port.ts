@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import getPort from 'get-port';
 
 /** The port a person asked for cannot be listened on. The message names the port and the variable to change. */
@@ -19,23 +18,10 @@ export interface PortChoice {
  * The wanted port, when it is free on that host; any free one when none is wanted. The port is not held: whoever
  * listens next may still lose it, to another process, and then reports that itself.
  *
- * @throws PortUnavailableError "port 8080 is taken: set PORT to another one"
+ * @throws PortUnavailableError
  */
-export async function choosePort({ variable, wanted, host = '127.0.0.1' }: PortChoice): Promise<number> {
-  if (wanted === undefined || wanted === 0) return getPort({ host });
-  const obstacle = await tryToListen(wanted, host);
-  if (obstacle === undefined) return wanted;
-  const reason = obstacle === 'EADDRINUSE' ? 'is taken' : `cannot be listened on at ${host} (${obstacle})`;
-  throw new PortUnavailableError(`port ${wanted} ${reason}: set ${variable} to another one`);
-}
-
-async function tryToListen(port: number, host: string): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === undefined) reject(error);
-      else resolve(error.code);
-    });
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
+export async function choosePort({ variable, wanted = 0, host = '127.0.0.1' }: PortChoice): Promise<number> {
+  const port = await getPort({ host, port: wanted });
+  if (wanted === 0 || port === wanted) return port;
+  throw new PortUnavailableError(`port ${wanted} cannot be listened on: set ${variable} to another one`);
 }

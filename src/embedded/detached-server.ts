@@ -1,51 +1,67 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { sendSignal, type StopStep } from './running-process.js';
+import {
+  isRunning,
+  readIdentity,
+  readProcessRecord,
+  recordProcess,
+  sendSignal,
+  stopProcess,
+  type EmbeddedLog,
+  type StopStep,
+} from './running-process.js';
 
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_TAIL_LINES = 12;
 const READY_INTERVAL_MS = 25;
+const START_ATTEMPTS = 3;
 
-export interface DetachedServerOptions {
+/** What has to be known of a server to end it. */
+export interface ServerIdentity {
   /** For messages: "PostgreSQL". */
   readonly name: string;
+  /** Says which process it is, for whoever starts next. */
+  readonly recordFile: string;
+  /** `group` where the command may be a wrapper script; PostgreSQL wants its postmaster signalled alone. */
+  readonly signalTarget: 'process' | 'group';
+  /** From the polite signal to the last resort. */
+  readonly stopSteps: readonly [StopStep, ...StopStep[]];
+}
+
+export interface DetachedServerOptions extends ServerIdentity {
   readonly command: string;
   readonly args: readonly string[];
   /** The whole environment: nothing is inherited, so that no secret of the engine and no PG… variable leaks in. */
   readonly environment: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
   readonly logFile: string;
-  readonly uid?: number;
-  readonly gid?: number;
-  /** `group` where the command may be a wrapper script; PostgreSQL wants its postmaster signalled alone. */
-  readonly signalTarget: 'process' | 'group';
-  /** From the polite signal to the last resort. */
-  readonly stopSteps: readonly StopStep[];
+  readonly account?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly isReady: () => Promise<boolean>;
+  readonly readyTimeoutMs: number;
 }
 
 /** A server that runs in its own process group and logs into a file. */
 export interface DetachedServer {
   readonly pid: number;
-  /** Resolves, with what it ended by, when the process is gone; never rejects. */
-  readonly exited: Promise<string>;
-  hasExited(): boolean;
-  /** The last lines this run wrote into its log. */
-  readLogTail(): Promise<string>;
-  /** Ends it in order, bounded in time. @throws Error when it outlives the last step */
+  /** Ends it in order, bounded in time; may be called twice. @throws Error when it outlives the last step */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a server in a process group of its own: Ctrl-C at a terminal signals the whole foreground group, and a
- * database that dies with it would take away what the engine needs for an orderly end. Its output goes straight
- * into a file, so that it also survives the death of this process; whoever starts next finds and ends it.
+ * Starts a server in a process group of its own, and answers when it serves: Ctrl-C at a terminal signals the whole
+ * foreground group, and a database that dies with it would take away what the engine needs for an orderly end. Its
+ * output goes straight into a file, so that it also survives the death of this process; whoever starts next finds and
+ * ends it.
+ *
+ * @throws Error with the last lines of the log when it ends instead, or is not ready in time; it has been stopped then
  */
-export async function spawnDetachedServer(options: DetachedServerOptions): Promise<DetachedServer> {
-  const logStart = rotateLog(options.logFile);
-  const log = openSync(options.logFile, 'a', 0o600);
+export async function startDetachedServer(options: DetachedServerOptions): Promise<DetachedServer> {
+  const { logFile, recordFile, stopSteps } = options;
+  const logStart = rotateLog(logFile);
+  const log = openSync(logFile, 'a', 0o600);
   let child: ChildProcess;
   try {
     child = spawn(options.command, options.args, {
@@ -53,85 +69,78 @@ export async function spawnDetachedServer(options: DetachedServerOptions): Promi
       stdio: ['ignore', log, log],
       cwd: options.workingDirectory,
       env: options.environment,
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...options.account,
     });
     await once(child, 'spawn');
   } finally {
     closeSync(log);
   }
-  return superviseServer(options, child, logStart);
-}
-
-function superviseServer(
-  options: DetachedServerOptions,
-  child: ChildProcess,
-  logStart: number,
-): DetachedServer {
-  const pid = child.pid;
-  if (pid === undefined) throw new Error(`${options.name} has no process id`);
-  const target = options.signalTarget === 'group' ? -pid : pid;
-  let gone = false;
-  const firstSignal = options.stopSteps[0]?.signal ?? 'SIGTERM';
-  const onProcessExit = (): void => sendSignal(target, firstSignal);
+  const pid = child.pid ?? 0;
+  const target = targetOf(options, pid);
   // The engine may end without having stopped us (an error nobody caught): the server must not stay behind.
+  const onProcessExit = (): void => sendSignal(target, stopSteps[0].signal);
   process.once('exit', onProcessExit);
-  const exited = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => {
-      gone = true;
-      process.off('exit', onProcessExit);
-      resolve(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`);
-    });
-  });
-  let stopping: Promise<void> | undefined;
-  return {
-    pid,
-    exited,
-    hasExited: () => gone,
-    readLogTail: () => readTail(options.logFile, logStart),
-    stop: () => (stopping ??= gone ? Promise.resolve() : stopServer(options, pid, target, exited)),
+  child.once('exit', () => process.off('exit', onProcessExit));
+  const record = await recordProcess(recordFile, pid, 'w');
+  const stop = async (): Promise<void> => {
+    await stopProcess(record, target, stopSteps);
+    await rm(recordFile, { force: true });
   };
-}
-
-async function stopServer(
-  { name, stopSteps }: DetachedServerOptions,
-  pid: number,
-  target: number,
-  exited: Promise<string>,
-): Promise<void> {
-  for (const { signal, waitMs } of stopSteps) {
-    sendSignal(signal === 'SIGKILL' ? -pid : target, signal);
-    // The child itself keeps this process alive until then, the timer does not.
-    const isGone = await Promise.race([exited.then(() => true), delay(waitMs, false, { ref: false })]);
-    if (isGone) return;
-  }
-  throw new Error(`${name} (process ${pid}) did not end`);
-}
-
-/**
- * Asks until the server serves.
- *
- * @throws Error with the last lines of the log when the server ends instead, or is not ready in time; it has been stopped then
- */
-export async function waitUntilReady(
-  name: string,
-  server: DetachedServer,
-  isReady: () => Promise<boolean>,
-  timeoutMs: number,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
   try {
-    while (!(await isReady())) {
-      if (server.hasExited()) throw new Error(`${name} ended while starting (${await server.exited})`);
-      if (performance.now() > deadline) throw new Error(`${name} was not ready within ${timeoutMs / 1000} s`);
-      await Promise.race([server.exited, delay(READY_INTERVAL_MS)]);
-    }
+    await waitUntilReady(options, child);
   } catch (error) {
-    if (!server.hasExited()) await server.stop();
-    const tail = await server.readLogTail();
+    await stop();
+    const tail = await readTail(logFile, logStart);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(tail === '' ? reason : `${reason}; its last words:\n${tail}`, { cause: error });
   }
+  let stopping: Promise<void> | undefined;
+  return { pid, stop: () => (stopping ??= stop()) };
+}
+
+function targetOf({ signalTarget }: ServerIdentity, pid: number): number {
+  return signalTarget === 'group' ? -pid : pid;
+}
+
+async function waitUntilReady(options: DetachedServerOptions, child: ChildProcess): Promise<void> {
+  const { name, isReady, readyTimeoutMs } = options;
+  const deadline = performance.now() + readyTimeoutMs;
+  while (!(await isReady())) {
+    const { exitCode, signalCode } = child;
+    const end = signalCode ?? (exitCode === null ? undefined : `exit code ${exitCode}`);
+    if (end !== undefined) throw new Error(`${name} ended while starting (${end})`);
+    if (performance.now() > deadline)
+      throw new Error(`${name} was not ready within ${readyTimeoutMs / 1000} s`);
+    await delay(READY_INTERVAL_MS);
+  }
+}
+
+/** Again, where another process took a port between its choice and the server's listening on it. */
+export async function withFreePorts<Server>(start: () => Promise<Server>): Promise<Server> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === START_ATTEMPTS || !/address already in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
+/**
+ * Ends the server that an engine killed by SIGKILL left running, if there is one. Nothing else is ever signalled.
+ *
+ * @returns the recorded pid where it belongs to another process now
+ */
+export async function stopLeftover(server: ServerIdentity, log: EmbeddedLog): Promise<number | undefined> {
+  const record = await readProcessRecord(server.recordFile);
+  if (record === undefined) return undefined;
+  const { pid } = record;
+  if (await isRunning(record)) {
+    log.warn(`ending the ${server.name} (process ${pid}) that an engine before left behind`);
+    await stopProcess(record, targetOf(server, pid), server.stopSteps);
+  }
+  await rm(server.recordFile, { force: true });
+  return (await readIdentity(pid)) === undefined ? undefined : pid;
 }
 
 /** Keeps the log of the runs before while it is small; answers where this run begins. */

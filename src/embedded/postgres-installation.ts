@@ -128,9 +128,11 @@ async function createOpenDirectory(path: string): Promise<void> {
 }
 
 async function ensureAccount(log: EmbeddedLog): Promise<{ uid: number; gid: number }> {
-  const existing = await findAccount();
-  if (existing) return existing;
-  log.info(`running as root, and PostgreSQL refuses to: creating the system account "${ACCOUNT}" for it`);
+  try {
+    return await findAccount();
+  } catch {
+    log.info(`running as root, and PostgreSQL refuses to: creating the system account "${ACCOUNT}" for it`);
+  }
   const flags = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin'];
   await run('useradd', [...flags, ACCOUNT], ACCOUNT_TOOLS).catch((error: unknown) => {
     throw new Error(
@@ -139,17 +141,10 @@ async function ensureAccount(log: EmbeddedLog): Promise<{ uid: number; gid: numb
       { cause: error },
     );
   });
-  const created = await findAccount();
-  if (!created) throw new Error(`the account "${ACCOUNT}" is missing although it was just created`);
-  return created;
+  return findAccount();
 }
 
-async function findAccount(): Promise<{ uid: number; gid: number } | undefined> {
-  try {
-    const uid = await run('id', ['-u', ACCOUNT], ACCOUNT_TOOLS);
-    const gid = await run('id', ['-g', ACCOUNT], ACCOUNT_TOOLS);
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-  } catch {
-    return undefined;
-  }
+async function findAccount(): Promise<{ uid: number; gid: number }> {
+  const ask = async (flag: string) => Number((await run('id', [flag, ACCOUNT], ACCOUNT_TOOLS)).stdout);
+  return { uid: await ask('-u'), gid: await ask('-g') };
 }

@@ -4,10 +4,16 @@ import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import getPort from 'get-port';
 import pg from 'pg';
-import { choosePort } from './choose-port.js';
-import { spawnDetachedServer, waitUntilReady, type DetachedServer } from './detached-server.js';
-import { readCommandLine, stopLeftoverProcess, type EmbeddedLog, type StopStep } from './running-process.js';
+import {
+  startDetachedServer,
+  stopLeftover,
+  withFreePorts,
+  type DetachedServer,
+  type ServerIdentity,
+} from './detached-server.js';
+import type { EmbeddedLog } from './running-process.js';
 import {
   createPostgresHome,
   postgresHome,
@@ -25,15 +31,21 @@ const INITDB_TIMEOUT_MS = 120_000;
 // Recovery after a crash replays the write-ahead log first, which is slow on a slow disk.
 const READY_TIMEOUT_MS = 120_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-const START_ATTEMPTS = 3;
 const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
-/** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start). */
-const STOP_STEPS: readonly StopStep[] = [
-  { signal: 'SIGINT', waitMs: 15_000 },
-  { signal: 'SIGQUIT', waitMs: 8_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-];
+async function identify(stateDirectory: string): Promise<ServerIdentity> {
+  return {
+    name: 'PostgreSQL',
+    recordFile: join(await postgresHome(stateDirectory), 'process.json'),
+    signalTarget: 'process',
+    // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
+    stopSteps: [
+      { signal: 'SIGINT', waitMs: 15_000 },
+      { signal: 'SIGQUIT', waitMs: 8_000 },
+      { signal: 'SIGKILL', waitMs: 5_000 },
+    ],
+  };
+}
 
 export interface EmbeddedPostgresOptions {
   /** Holds the password, the log and, but for root, the data. Must exist. */
@@ -45,71 +57,51 @@ export interface EmbeddedPostgresOptions {
   readonly log: EmbeddedLog;
 }
 
-/** A PostgreSQL of our own, on loopback. */
-export interface EmbeddedPostgres {
+/** A PostgreSQL of our own, on loopback; it stops by a fast shutdown, within 28 s at worst. */
+export interface EmbeddedPostgres extends DetachedServer {
   /** Carries the password: not for logs. */
   readonly url: string;
   readonly port: number;
-  readonly pid: number;
-  /** Fast shutdown; waits for the end of the process, bounded (28 s at worst). May be called twice. */
-  stop(): Promise<void>;
 }
 
 /**
  * Starts the PostgreSQL of a state directory and answers when it serves the database `payouts`, which is created when
  * missing. A postmaster that an engine killed by SIGKILL left behind on the same data is ended first.
  *
- * @throws PortUnavailableError when the port asked for is taken
  * @throws Error with the last lines of its log when it does not come up
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { stateDirectory, log } = options;
   await stopLeftoverPostgres(stateDirectory, log);
-  const choose = (): Promise<number> =>
-    choosePort({ variable: 'the port of PostgreSQL', wanted: options.port, host: HOST });
-  let port = await choose();
   const installation = await preparePostgresInstallation(log);
   const home = await createPostgresHome(stateDirectory);
   const password = await prepareCluster({ stateDirectory, home, installation, log });
-  for (let attempt = 1; ; attempt++) {
-    const server = await spawnPostmaster({ ...options, home, installation, port });
-    try {
-      await waitUntilReady('PostgreSQL', server, () => provideDatabase(port, password), READY_TIMEOUT_MS);
-    } catch (error) {
-      await server.stop();
-      // Between choosing a free port and listening on it another process may have taken it.
-      const lostPort = /could not bind|Address already in use/.test(String(error));
-      if (!lostPort || options.port !== undefined || attempt === START_ATTEMPTS) throw error;
-      port = await choose();
-      continue;
-    }
-    const url = `postgres://${SUPERUSER}:${password}@${HOST}:${port}/${DATABASE}`;
-    return { url, port, pid: server.pid, stop: () => server.stop() };
-  }
+  return withFreePorts(async () => {
+    const port = options.port ?? (await getPort({ host: HOST }));
+    const server = await startDetachedServer({
+      ...(await identify(stateDirectory)),
+      command: join(installation.directory, 'bin', 'postgres'),
+      args: ['-D', join(home, 'data'), '-p', String(port), ...settingsOf(options)],
+      environment: ENVIRONMENT,
+      workingDirectory: home,
+      logFile: join(stateDirectory, 'postgres.log'),
+      account: installation.account,
+      isReady: () => provideDatabase(port, password),
+      readyTimeoutMs: READY_TIMEOUT_MS,
+    });
+    return { ...server, port, url: `postgres://${SUPERUSER}:${password}@${HOST}:${port}/${DATABASE}` };
+  });
 }
 
-/**
- * Ends a postmaster that an engine killed by SIGKILL left running on the data of this state directory, if there is
- * one. Nothing else is ever signalled: a pid that now belongs to another program only has its stale file removed.
- */
+/** Ends a postmaster that an engine killed by SIGKILL left running on the data of this state directory, if there is one. */
 export async function stopLeftoverPostgres(stateDirectory: string, log: EmbeddedLog): Promise<void> {
-  if (!existsSync(stateDirectory)) return;
-  const dataDirectory = join(await postgresHome(stateDirectory), 'data');
-  const pidFile = join(dataDirectory, 'postmaster.pid');
-  const content = await readFile(pidFile, 'utf8').catch(() => undefined);
-  if (content === undefined) return;
-  const pid = Number.parseInt(content, 10);
-  const commandLine = pid > 1 ? await readCommandLine(pid) : undefined;
-  const isOurs = async (): Promise<boolean> =>
-    (await readCommandLine(pid))?.includes(`-D ${dataDirectory} `) ?? false;
-  if (commandLine !== undefined && (await isOurs())) {
-    log.warn(`ending the PostgreSQL (process ${pid}) that an engine before left behind`);
-    await stopLeftoverProcess(pid, isOurs, STOP_STEPS);
-  } else if (commandLine !== undefined || !(pid > 1)) {
-    // PostgreSQL only asks whether the pid lives, and would refuse to start over somebody else's process: after a
-    // restart of a container or a computer the numbers are dealt again. A dead pid it sorts out by itself.
-    await rm(pidFile, { force: true });
-  }
+  const pidOfAnother = await stopLeftover(await identify(stateDirectory), log);
+  if (pidOfAnother === undefined) return;
+  // PostgreSQL only asks whether the pid lives, and would refuse to start over somebody else's process: after a
+  // restart of a container or a computer the numbers are dealt again. A dead pid it sorts out by itself.
+  const pidFile = join(await postgresHome(stateDirectory), 'data', 'postmaster.pid');
+  const content = await readFile(pidFile, 'utf8').catch(() => '');
+  if (Number.parseInt(content, 10) === pidOfAnother) await rm(pidFile, { force: true });
 }
 
 interface Cluster {
@@ -174,13 +166,7 @@ async function initialiseCluster(
   }
 }
 
-function spawnPostmaster({
-  stateDirectory,
-  home,
-  installation,
-  port,
-  durable = true,
-}: EmbeddedPostgresOptions & Omit<Cluster, 'log'> & { port: number }): Promise<DetachedServer> {
+function settingsOf({ durable = true }: EmbeddedPostgresOptions): string[] {
   const settings = {
     listen_addresses: HOST,
     // No socket file: its path would be limited to 107 bytes, and the folder would have to suit the account.
@@ -192,20 +178,7 @@ function spawnPostmaster({
     log_line_prefix: '%m [%p] ',
     ...(durable ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
-  return spawnDetachedServer({
-    name: 'PostgreSQL',
-    command: join(installation.directory, 'bin', 'postgres'),
-    args: [
-      ...['-D', join(home, 'data'), '-p', String(port)],
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    environment: ENVIRONMENT,
-    workingDirectory: home,
-    logFile: join(stateDirectory, 'postgres.log'),
-    ...installation.account,
-    signalTarget: 'process',
-    stopSteps: STOP_STEPS,
-  });
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 /**

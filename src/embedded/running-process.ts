@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const HAS_PROC = existsSync('/proc/self/cmdline');
+const HAS_PROC = existsSync('/proc/self/stat');
 const POLL_INTERVAL_MS = 50;
 
 /** What the embedded servers report while they start and stop; a pino logger fits. */
@@ -20,26 +20,41 @@ export interface StopStep {
   readonly waitMs: number;
 }
 
-/**
- * The command line of a process with its arguments joined by blanks; undefined when there is no such process
- * (or a zombie, which has none). Pids are reused, so a pid read from a file proves nothing without it.
- */
-export async function readCommandLine(pid: number): Promise<string | undefined> {
-  const text = HAS_PROC
-    ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    : await askProcessStatus('command=', pid);
-  const commandLine = text.replaceAll('\0', ' ').trim();
-  return commandLine === '' ? undefined : commandLine;
+/** A process as a file remembers it. Pids are dealt again, so a pid read from a file proves nothing by itself. */
+export interface ProcessRecord {
+  readonly pid: number;
+  readonly identity: string;
+}
+
+/** Writes down which process it is; `wx` as the flag refuses to replace a record. */
+export async function recordProcess(file: string, pid: number, flag: 'w' | 'wx'): Promise<ProcessRecord> {
+  const record = { pid, identity: (await readIdentity(pid)) ?? '' };
+  await writeFile(file, JSON.stringify(record), { flag, mode: 0o600 });
+  return record;
+}
+
+/** Undefined where there is no record, or one that was cut short by the death of its writer. */
+export async function readProcessRecord(file: string): Promise<ProcessRecord | undefined> {
+  try {
+    const { pid, identity } = JSON.parse(await readFile(file, 'utf8')) as Partial<ProcessRecord>;
+    return typeof pid === 'number' && pid > 1 && typeof identity === 'string' ? { pid, identity } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export async function isRunning({ pid, identity }: ProcessRecord): Promise<boolean> {
+  return (await readIdentity(pid)) === identity;
 }
 
 /**
  * A text that differs between two processes that had the same pid one after the other (boot and start time);
- * undefined when there is no such process.
+ * undefined when there is no such process, or only its end is still to be noticed.
  */
-export async function readProcessIdentity(pid: number): Promise<string | undefined> {
+export async function readIdentity(pid: number): Promise<string | undefined> {
   if (!HAS_PROC) {
-    const startedAt = (await askProcessStatus('lstart=', pid)).trim();
-    return startedAt === '' ? undefined : startedAt;
+    const answer = await run('ps', ['-o', 'lstart=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+    return answer.stdout.trim() || undefined;
   }
   const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // proc(5): the name in parentheses may hold blanks; the state is the first field after it, the start time the 20th.
@@ -48,11 +63,6 @@ export async function readProcessIdentity(pid: number): Promise<string | undefin
   if (startTime === undefined || fields[0] === 'Z') return undefined;
   const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
   return `${bootId.trim()}:${startTime}`;
-}
-
-async function askProcessStatus(column: string, pid: number): Promise<string> {
-  const answer = await run('ps', ['-ww', '-o', column, '-p', String(pid)]).catch(() => ({ stdout: '' }));
-  return answer.stdout;
 }
 
 /** Sends a signal; a process (or, with a negative number, a process group) that is gone already is fine. */
@@ -65,23 +75,24 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * Ends a process that is not our child (a leftover of an engine that was killed), step by step.
+ * Ends a process step by step; before every signal it looks whether the pid is still that process's.
  *
- * @param isStillOurs looked at before every signal, so that a reused pid is never signalled
+ * @param target the pid, or negative its group
  * @throws Error when it outlives every step
  */
-export async function stopLeftoverProcess(
+export async function stopProcess(
+  record: ProcessRecord,
   target: number,
-  isStillOurs: () => Promise<boolean>,
   steps: readonly StopStep[],
 ): Promise<void> {
   for (const { signal, waitMs } of steps) {
-    if (!(await isStillOurs())) return;
-    sendSignal(target, signal);
+    if (!(await isRunning(record))) return;
+    // Whatever it started goes with it at last.
+    sendSignal(signal === 'SIGKILL' ? -record.pid : target, signal);
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += POLL_INTERVAL_MS) {
       await delay(POLL_INTERVAL_MS);
-      if (!(await isStillOurs())) return;
+      if (!(await isRunning(record))) return;
     }
   }
-  throw new Error(`the leftover process ${Math.abs(target)} did not end`);
+  throw new Error(`process ${record.pid} did not end`);
 }

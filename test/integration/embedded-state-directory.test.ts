@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choosePort } from '../../src/embedded/choose-port.js';
-import { readEndpoints, removeEndpoints, writeEndpoints } from '../../src/embedded/endpoints.js';
 import { openStateDirectory, StateDirectoryInUseError } from '../../src/embedded/state-directory.js';
 import { recordLog } from '../support/embedded-fixture.js';
 
@@ -37,36 +36,13 @@ test.each([
   await (await openStateDirectory({ path, log })).release();
 });
 
-test('is emptied for a fresh start, and only when it is ours', async () => {
+test('is emptied for a fresh start, and removed with all that is in it', async () => {
   await (await openStateDirectory({ path, log })).release();
   await writeFile(join(path, 'temporal.db'), 'old');
   const directory = await openStateDirectory({ path, fresh: true, log });
-  expect(await readdir(path)).toEqual(expect.arrayContaining(['.qbitpay-payouts', 'engine.lock']));
-  expect(existsSync(join(path, 'temporal.db'))).toBe(false);
+  expect(await readdir(path)).toEqual(['engine.lock']);
   await directory.remove();
   expect(existsSync(path)).toBe(false);
-
-  await writeFile(join(parent, 'thesis.txt'), 'mine');
-  await expect(openStateDirectory({ path: parent, fresh: true, log })).rejects.toThrow('not the engine');
-  expect(existsSync(join(parent, 'thesis.txt'))).toBe(true);
-});
-
-test('is ours by its usual name, whatever a part that ran on its own has put there', async () => {
-  const usual = join(parent, '.payouts');
-  await mkdir(join(usual, 'simulator'), { recursive: true });
-  await (await openStateDirectory({ path: usual, log })).remove();
-});
-
-test('publishes endpoints to their owner and takes them back', async () => {
-  const directory = await openStateDirectory({ path, log });
-  expect(await readEndpoints(path)).toBeUndefined();
-  await writeEndpoints(path, { api: 'http://127.0.0.1:1' });
-  await writeEndpoints(path, { api: 'http://127.0.0.1:2', temporalUi: 'http://127.0.0.1:3' });
-  expect(await readEndpoints(path)).toEqual({ api: 'http://127.0.0.1:2', temporalUi: 'http://127.0.0.1:3' });
-  expect((await stat(join(path, 'endpoints.json'))).mode & 0o777).toBe(0o600);
-  await removeEndpoints(path);
-  expect(await readEndpoints(path)).toBeUndefined();
-  await directory.release();
 });
 
 test('a port that is taken is named with its variable; a free one may be wanted', async () => {
@@ -74,7 +50,7 @@ test('a port that is taken is named with its variable; a free one may be wanted'
   await once(occupant, 'listening');
   const { port } = occupant.address() as AddressInfo;
   await expect(choosePort({ variable: 'PORT', wanted: port })).rejects.toThrow(
-    `port ${port} is taken: set PORT to another one`,
+    `port ${port} cannot be listened on: set PORT to another one`,
   );
   occupant.close();
   await once(occupant, 'close');

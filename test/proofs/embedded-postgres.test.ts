@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -90,14 +89,13 @@ test('keeps data whose password is gone, and begins anew', async () => {
   expect(log.lines).toContainEqual(expect.stringContaining(aside[0]!));
 });
 
-test('names the port when the one asked for is taken', async () => {
+test('says what PostgreSQL said when it does not come up', async () => {
   const occupant = createServer().listen(0, '127.0.0.1');
   await once(occupant, 'listening');
   const { port } = occupant.address() as AddressInfo;
   try {
     const starting = startEmbeddedPostgres({ stateDirectory: directory.path, port, log: recordLog() });
-    await expect(starting).rejects.toThrow(`port ${port} is taken`);
-    expect(existsSync(join(directory.path, 'postgres-password'))).toBe(false);
+    await expect(starting).rejects.toThrow(/Address already in use/);
   } finally {
     occupant.close();
   }

@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readCommandLine } from '../../src/embedded/running-process.js';
+import { readIdentity } from '../../src/embedded/running-process.js';
 import { openStateDirectory, type StateDirectory } from '../../src/embedded/state-directory.js';
 
 /** Collects what the embedded servers say. */
@@ -23,7 +23,7 @@ export async function openTemporaryStateDirectory(): Promise<StateDirectory> {
 
 /** True while the process runs; one that ended and that nobody has waited for yet does not. */
 export async function isRunning(pid: number): Promise<boolean> {
-  return (await readCommandLine(pid)) !== undefined;
+  return (await readIdentity(pid)) !== undefined;
 }
 
 /**

@@ -222,8 +222,6 @@ function wordsOf({ actor, reason }: Decision): string {
   return `${actor}: ${reason}`;
 }
 
-type Step = (trx: StoreTransaction, row: PayoutRow) => Promise<DecisionOutcome>;
-
 /**
  * Carries a decision out once, where the payout's status and hold allow the action. One that is refused leaves nothing
  * behind of what was written for it.
@@ -232,7 +230,7 @@ async function decide(
   db: StoreDatabase,
   decision: Decision,
   action: OperatorAction | 'hold',
-  step: Step,
+  step: (trx: StoreTransaction, row: PayoutRow) => Promise<DecisionOutcome>,
 ): Promise<DecisionOutcome> {
   return inTransaction(db, async (trx) => {
     const row = await lockOrAnswer(trx, decision, action);
@@ -257,13 +255,12 @@ async function lockOrAnswer(
   const row = await lockExistingPayout(trx, payoutId);
   if (await isCarriedOut(trx, payoutId, operationId)) return { ok: true, isRepetition: true };
   const { status, hold_reason: holdReason } = row;
-  const refusal = action === 'hold' ? refuseHold(row) : refuseAction(status, holdReason, action);
-  return refusal === undefined ? row : refuse(refusal);
-}
-
-function refuseHold({ status, hold_reason: holdReason }: PayoutRow): string | undefined {
-  if (status === PAYOUT_STATUS.HELD) return `the payout is held already: ${holdReason ?? ''}`;
-  return canTransition(status, PAYOUT_STATUS.HELD) ? undefined : `the payout is ${status}`;
+  if (action !== 'hold') {
+    const refusal = refuseAction(status, holdReason, action);
+    return refusal === undefined ? row : refuse(refusal);
+  }
+  if (status === PAYOUT_STATUS.HELD) return refuse(`the payout is held already: ${holdReason ?? ''}`);
+  return canTransition(status, PAYOUT_STATUS.HELD) ? row : refuse(`the payout is ${status}`);
 }
 
 /** True when this decision was carried out before: its answer was lost. */

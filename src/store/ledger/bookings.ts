@@ -8,11 +8,11 @@ import {
 } from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
 import {
+  accountKey,
   balanceOf,
   fundsOf,
   lockLedger,
   postEntries,
-  postEntry,
   PROVIDER_ACCOUNT as PROVIDER,
   type AccountRef,
   type EntryDraft,
@@ -31,28 +31,97 @@ const SHORTFALL = { kind: ACCOUNT_KIND.SHORTFALL } as const;
 const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
 const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
 
+/** The transfers of entries as they are made, each in the knowledge of what those before have left. */
+class Movements {
+  readonly #trx: StoreTransaction;
+  readonly #stored = new Map<string, string>();
+  readonly #moved = new Map<string, string>();
+  #transfers: Transfer[] = [];
+
+  constructor(trx: StoreTransaction) {
+    this.#trx = trx;
+  }
+
+  move(debit: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
+    this.#transfers.push({ debit, credit, currency, amount });
+    const raise = (account: AccountRef, by: string): void => {
+      const key = accountKey(account, currency);
+      this.#moved.set(key, addAmounts(this.#moved.get(key) ?? '0', by));
+    };
+    raise(credit, amount);
+    raise(debit, subtractAmounts('0', amount));
+  }
+
+  /** Takes an amount out of an account as far as it goes, the rest out of `shortfall`. */
+  async charge(account: AccountRef, credit: AccountRef, { currency, amount }: Money): Promise<void> {
+    const beyond = positivePart(subtractAmounts(amount, await this.#left(account, currency)));
+    this.move(account, credit, { currency, amount: subtractAmounts(amount, beyond) });
+    this.move(SHORTFALL, credit, { currency, amount: beyond });
+  }
+
+  /** A fee that QbitPay takes of an account's money. */
+  async chargeFee(account: AccountRef, fee: Money): Promise<void> {
+    await this.charge(account, FEES, fee);
+    this.move(FEES, PROVIDER, fee);
+  }
+
+  /** Money that comes in makes good a shortfall first. Answers what is left of it. */
+  async repayShortfall(debit: AccountRef, { currency, amount }: Money): Promise<Money> {
+    const missing = negativePart(await this.#left(SHORTFALL, currency));
+    const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
+    this.move(debit, SHORTFALL, { currency, amount: repaid });
+    return { currency, amount: subtractAmounts(amount, repaid) };
+  }
+
+  /** Money becomes available. Parts below the smallest unit cannot be paid out: they are kept apart. */
+  async makeAvailable(debit: AccountRef, money: Money): Promise<void> {
+    const { currency, amount } = await this.repayShortfall(debit, money);
+    const payable = roundDownToCurrency(amount, currency);
+    this.move(debit, AVAILABLE, { currency, amount: payable });
+    this.move(debit, ROUNDING, { currency, amount: subtractAmounts(amount, payable) });
+  }
+
+  /** The transfers of one entry; those that follow are the next one's. */
+  take(): readonly Transfer[] {
+    return this.#transfers.splice(0);
+  }
+
+  /** By credits less debits: nothing else is charged here. The ledger is locked from the first look on. */
+  async #left(account: AccountRef, currency: string): Promise<string> {
+    const key = accountKey(account, currency);
+    let stored = this.#stored.get(key);
+    if (stored === undefined) {
+      await lockLedger(this.#trx);
+      stored = await balanceOf(this.#trx, account, currency);
+      this.#stored.set(key, stored);
+    }
+    return addAmounts(stored, this.#moved.get(key) ?? '0');
+  }
+}
+
+/** Books one entry, of the movements that `write` makes. */
+async function book(
+  trx: StoreTransaction,
+  entry: Omit<EntryDraft, 'transfers'>,
+  write: (entry: Movements) => void | Promise<void>,
+): Promise<void> {
+  const movements = new Movements(trx);
+  await write(movements);
+  await postEntries(trx, [{ ...entry, transfers: movements.take() }]);
+}
+
 /** What the account held before the engine used it is available. */
-export async function bookOpeningBalance(trx: StoreTransaction, { currency, amount }: Money): Promise<void> {
-  await lockLedger(trx);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.OPENING_BALANCE,
-    causeId: currency,
-    transfers: await toAvailable(trx, PROVIDER, currency, amount),
-  });
+export async function bookOpeningBalance(trx: StoreTransaction, balance: Money): Promise<void> {
+  await book(trx, { cause: ENTRY_CAUSE.OPENING_BALANCE, causeId: balance.currency }, (entry) =>
+    entry.makeAvailable(PROVIDER, balance),
+  );
 }
 
 /** A verified deposit is nobody's yet. */
-export async function bookDeposit(
-  trx: StoreTransaction,
-  depositKey: string,
-  { currency, amount }: Money,
-): Promise<void> {
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.DEPOSIT,
-    causeId: depositKey,
-    depositKey,
-    transfers: [{ debit: PROVIDER, credit: UNALLOCATED, currency, amount }],
-  });
+export async function bookDeposit(trx: StoreTransaction, depositKey: string, money: Money): Promise<void> {
+  await book(trx, { cause: ENTRY_CAUSE.DEPOSIT, causeId: depositKey, depositKey }, (entry) =>
+    entry.move(PROVIDER, UNALLOCATED, money),
+  );
 }
 
 export interface AllocationPart {
@@ -74,22 +143,13 @@ export async function bookAllocations(
   allocations: readonly Allocation[],
   actor?: string,
 ): Promise<void> {
-  await lockLedger(trx);
-  const shortfalls = new Map<string, string>();
+  // One for all: a shortfall that a deposit makes good, those after it need not.
+  const movements = new Movements(trx);
   const drafts: EntryDraft[] = [];
   for (const { depositKey, currency, parts } of allocations) {
-    const transfers: Transfer[] = [];
     for (const { payoutId, amount } of parts) {
-      if (payoutId !== null) {
-        transfers.push({ debit: UNALLOCATED, credit: fundsAccount(payoutId), currency, amount });
-        continue;
-      }
-      const shortfall = shortfalls.get(currency) ?? (await balanceOf(trx, SHORTFALL, currency));
-      const released = splitAvailable(shortfall, UNALLOCATED, currency, amount);
-      // What it repays, those after it need not.
-      const repaid = released.filter(({ credit }) => credit === SHORTFALL).map((one) => one.amount);
-      shortfalls.set(currency, addAmounts(shortfall, ...repaid));
-      transfers.push(...released);
+      if (payoutId === null) await movements.makeAvailable(UNALLOCATED, { currency, amount });
+      else movements.move(UNALLOCATED, fundsAccount(payoutId), { currency, amount });
     }
     const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
     drafts.push({
@@ -98,24 +158,17 @@ export async function bookAllocations(
       depositKey,
       payoutId: payoutIds.length === 1 ? payoutIds[0] : undefined,
       actor,
-      transfers,
+      transfers: movements.take(),
     });
   }
   await postEntries(trx, drafts);
 }
 
 /** Available money becomes a payout's own. */
-export async function bookReservation(
-  trx: StoreTransaction,
-  payoutId: string,
-  { currency, amount }: Money,
-): Promise<void> {
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.RESERVATION,
-    causeId: payoutId,
-    payoutId,
-    transfers: [{ debit: AVAILABLE, credit: fundsAccount(payoutId), currency, amount }],
-  });
+export async function bookReservation(trx: StoreTransaction, payoutId: string, money: Money): Promise<void> {
+  await book(trx, { cause: ENTRY_CAUSE.RESERVATION, causeId: payoutId, payoutId }, (entry) =>
+    entry.move(AVAILABLE, fundsAccount(payoutId), money),
+  );
 }
 
 export interface FilledOrder {
@@ -135,32 +188,22 @@ export interface FilledOrder {
 
 /** An executed order, through `conversion`. Its gain or loss against the estimate stands in the details. */
 export async function bookOrder(trx: StoreTransaction, order: FilledOrder): Promise<void> {
-  await lockLedger(trx);
-  const { payoutId, sold, bought, fee } = order;
+  const { externalOrderId, payoutId, sold, bought, price, estimatedPrice, estimate } = order;
   const funds = fundsAccount(payoutId);
-  const had = await balanceOf(trx, funds, sold.currency);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.ORDER,
-    causeId: order.externalOrderId,
-    payoutId,
-    details: {
-      price: order.price,
-      ...(order.estimatedPrice === null || order.estimate === null
-        ? {}
-        : {
-            estimatedPrice: order.estimatedPrice,
-            estimate: order.estimate,
-            gain: subtractAmounts(bought.amount, order.estimate),
-          }),
-    },
-    transfers: [
-      ...charge(funds, had, CONVERSION, sold.currency, sold.amount),
-      { debit: CONVERSION, credit: PROVIDER, ...sold },
-      { debit: PROVIDER, credit: CONVERSION, ...bought },
-      { debit: CONVERSION, credit: funds, ...bought },
-      ...charge(funds, bought.amount, FEES, bought.currency, fee),
-      { debit: FEES, credit: PROVIDER, currency: bought.currency, amount: fee },
-    ],
+  const gain = estimate === null ? null : subtractAmounts(bought.amount, estimate);
+  const details = {
+    price,
+    ...(estimatedPrice === null || estimate === null || gain === null
+      ? {}
+      : { estimatedPrice, estimate, gain }),
+  };
+  const draft = { cause: ENTRY_CAUSE.ORDER, causeId: externalOrderId, payoutId, details };
+  await book(trx, draft, async (entry) => {
+    await entry.charge(funds, CONVERSION, sold);
+    entry.move(CONVERSION, PROVIDER, sold);
+    entry.move(PROVIDER, CONVERSION, bought);
+    entry.move(CONVERSION, funds, bought);
+    await entry.chargeFee(funds, { currency: bought.currency, amount: order.fee });
   });
 }
 
@@ -175,21 +218,12 @@ export interface ProviderDebit {
 
 /** An accepted attempt takes amount and fee out of the payout's own money; what is beyond it, out of `shortfall`. */
 export async function bookPayout(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
-  await lockLedger(trx);
-  const { payoutId, currency, amount, fee } = debit;
+  const { externalOrderId: causeId, payoutId, currency, amount, fee } = debit;
   const funds = fundsAccount(payoutId);
-  const had = await balanceOf(trx, funds, currency);
-  const left = leftOf(had, amount);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.PAYOUT,
-    causeId: debit.externalOrderId,
-    payoutId,
-    details: { amount, fee },
-    transfers: [
-      ...charge(funds, had, PROVIDER, currency, amount),
-      ...charge(funds, left, FEES, currency, fee),
-      { debit: FEES, credit: PROVIDER, currency, amount: fee },
-    ],
+  const draft = { cause: ENTRY_CAUSE.PAYOUT, causeId, payoutId, details: { amount, fee } };
+  await book(trx, draft, async (entry) => {
+    await entry.charge(funds, PROVIDER, { currency, amount });
+    await entry.chargeFee(funds, { currency, amount: fee });
   });
 }
 
@@ -200,16 +234,11 @@ export async function bookAdjustment(
   after: ProviderDebit,
   number: number,
 ): Promise<void> {
-  await lockLedger(trx);
   const { payoutId, currency } = before;
   const funds = fundsAccount(payoutId);
   const more = subtractAmounts(after.amount, before.amount);
   const moreFee = subtractAmounts(after.fee, before.fee);
-  // What is given back comes first, so that it covers what is taken on top.
-  const given = addAmounts(negativePart(more), negativePart(moreFee));
-  const had = addAmounts(await balanceOf(trx, funds, currency), given);
-  const left = leftOf(had, positivePart(more));
-  await postEntry(trx, {
+  const draft = {
     cause: ENTRY_CAUSE.PAYOUT_ADJUSTMENT,
     causeId: `${before.externalOrderId}#${number}`,
     payoutId,
@@ -219,41 +248,31 @@ export async function bookAdjustment(
       expectedFee: before.fee,
       fee: after.fee,
     },
-    transfers: [
-      { debit: PROVIDER, credit: funds, currency, amount: negativePart(more) },
-      { debit: PROVIDER, credit: FEES, currency, amount: negativePart(moreFee) },
-      { debit: FEES, credit: funds, currency, amount: negativePart(moreFee) },
-      ...charge(funds, had, PROVIDER, currency, positivePart(more)),
-      ...charge(funds, left, FEES, currency, positivePart(moreFee)),
-      { debit: FEES, credit: PROVIDER, currency, amount: positivePart(moreFee) },
-    ],
+  };
+  await book(trx, draft, async (entry) => {
+    // What is given back comes first, so that it covers what is taken on top.
+    entry.move(PROVIDER, funds, { currency, amount: negativePart(more) });
+    entry.move(PROVIDER, FEES, { currency, amount: negativePart(moreFee) });
+    entry.move(FEES, funds, { currency, amount: negativePart(moreFee) });
+    await entry.charge(funds, PROVIDER, { currency, amount: positivePart(more) });
+    await entry.chargeFee(funds, { currency, amount: positivePart(moreFee) });
   });
 }
 
 /** The attempt failed: the recipient's amount is on its way back. The fee is not, until QbitPay shows it. */
-export async function bookFailure(
-  trx: StoreTransaction,
-  { externalOrderId, payoutId, currency, amount }: ProviderDebit,
-) {
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.PAYOUT_FAILURE,
-    causeId: externalOrderId,
-    payoutId,
-    transfers: [{ debit: RETURN_PENDING, credit: fundsAccount(payoutId), currency, amount }],
-  });
+export async function bookFailure(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
+  const { externalOrderId: causeId, payoutId } = debit;
+  await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE, causeId, payoutId }, (entry) =>
+    entry.move(RETURN_PENDING, fundsAccount(payoutId), debit),
+  );
 }
 
 /** The attempt that failed was paid after all: what was booked as return pending is the recipient's. */
-export async function bookFailureReversed(
-  trx: StoreTransaction,
-  { externalOrderId, payoutId, currency, amount }: ProviderDebit,
-): Promise<void> {
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED,
-    causeId: externalOrderId,
-    payoutId,
-    transfers: [{ debit: fundsAccount(payoutId), credit: RETURN_PENDING, currency, amount }],
-  });
+export async function bookFailureReversed(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
+  const { externalOrderId: causeId, payoutId } = debit;
+  await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId }, (entry) =>
+    entry.move(fundsAccount(payoutId), RETURN_PENDING, debit),
+  );
 }
 
 export interface ReturnedMoney {
@@ -268,136 +287,48 @@ export interface ReturnedMoney {
 
 /** The money of a failed attempt is there: more than expected is the fee, less is the payout's loss. */
 export async function bookReturn(trx: StoreTransaction, returned: ReturnedMoney): Promise<void> {
-  await lockLedger(trx);
-  const { payoutId, currency, expected, net } = returned;
+  const { balanceTransactionId: causeId, payoutId, currency, expected, net } = returned;
   const funds = fundsAccount(payoutId);
   const more = subtractAmounts(net, expected);
-  const had = await balanceOf(trx, funds, currency);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.RETURN,
-    causeId: returned.balanceTransactionId,
-    payoutId,
-    details: { expected, returned: net },
-    transfers: [
-      {
-        debit: PROVIDER,
-        credit: RETURN_PENDING,
-        currency,
-        amount: subtractAmounts(expected, negativePart(more)),
-      },
-      { debit: PROVIDER, credit: FEES, currency, amount: positivePart(more) },
-      { debit: FEES, credit: funds, currency, amount: positivePart(more) },
-      ...charge(funds, had, RETURN_PENDING, currency, negativePart(more)),
-    ],
+  const fee = { currency, amount: positivePart(more) };
+  const loss = { currency, amount: negativePart(more) };
+  const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { expected, returned: net } };
+  await book(trx, draft, async (entry) => {
+    entry.move(PROVIDER, RETURN_PENDING, { currency, amount: subtractAmounts(expected, loss.amount) });
+    entry.move(PROVIDER, FEES, fee);
+    entry.move(FEES, funds, fee);
+    await entry.charge(funds, RETURN_PENDING, loss);
   });
 }
 
 /** The payout has ended: what it has left is available. */
 export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
   await lockLedger(trx);
-  const funds = await fundsOf(trx, payoutId);
-  const transfers: Transfer[] = [];
-  for (const { currency, amount } of funds) {
-    transfers.push(...(await toAvailable(trx, fundsAccount(payoutId), currency, amount)));
-  }
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.RELEASE,
-    causeId: `${payoutId}#${(await countReleases(trx, payoutId)) + 1}`,
-    payoutId,
-    transfers,
-  });
-}
-
-async function countReleases(trx: StoreTransaction, payoutId: string): Promise<number> {
-  const row = await trx
+  const { count } = await trx
     .selectFrom('ledger_entries')
     .select(({ fn }) => fn.countAll<string>().as('count'))
     .where('payout_id', '=', payoutId)
     .where('cause', '=', ENTRY_CAUSE.RELEASE)
     .executeTakeFirstOrThrow();
-  return Number(row.count);
+  const causeId = `${payoutId}#${Number(count) + 1}`;
+  await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
+    for (const money of await fundsOf(trx, payoutId)) {
+      await entry.makeAvailable(fundsAccount(payoutId), money);
+    }
+  });
 }
 
-/**
- * Money moved outside of the engine. What was taken beyond what came in that way is a shortfall; money that comes in
- * later makes it good first.
- */
+/** Money moved outside of the engine. What was taken beyond what came in that way is a shortfall. */
 export async function bookOutsideActivity(
   trx: StoreTransaction,
   activity: Money & { readonly balanceTransactionId: string; readonly type: string },
 ): Promise<void> {
-  await lockLedger(trx);
-  const { currency, amount, type } = activity;
-  const had = await balanceOf(trx, EXTERNAL, currency);
-  const shortfall = await balanceOf(trx, SHORTFALL, currency);
-  await postEntry(trx, {
-    cause: ENTRY_CAUSE.OUTSIDE,
-    causeId: activity.balanceTransactionId,
-    details: { type },
-    transfers: [
-      ...repayFirst(shortfall, PROVIDER, EXTERNAL, currency, positivePart(amount)),
-      ...charge(EXTERNAL, had, PROVIDER, currency, negativePart(amount)),
-    ],
+  const { balanceTransactionId: causeId, currency, amount, type } = activity;
+  await book(trx, { cause: ENTRY_CAUSE.OUTSIDE, causeId, details: { type } }, async (entry) => {
+    const incoming = { currency, amount: positivePart(amount) };
+    entry.move(PROVIDER, EXTERNAL, await entry.repayShortfall(PROVIDER, incoming));
+    await entry.charge(EXTERNAL, PROVIDER, { currency, amount: negativePart(amount) });
   });
-}
-
-/** Takes an amount out of an account as far as it goes, the rest out of `shortfall`. */
-function charge(
-  account: AccountRef,
-  had: string,
-  credit: AccountRef,
-  currency: string,
-  amount: string,
-): Transfer[] {
-  const beyond = positivePart(subtractAmounts(amount, had));
-  return [
-    { debit: account, credit, currency, amount: subtractAmounts(amount, beyond) },
-    { debit: SHORTFALL, credit, currency, amount: beyond },
-  ];
-}
-
-/**
- * Money that becomes available makes good a shortfall first. Parts below the smallest unit cannot be paid out: they are
- * kept apart. The caller holds the ledger's lock.
- */
-async function toAvailable(
-  trx: StoreTransaction,
-  debit: AccountRef,
-  currency: string,
-  amount: string,
-): Promise<Transfer[]> {
-  return splitAvailable(await balanceOf(trx, SHORTFALL, currency), debit, currency, amount);
-}
-
-function splitAvailable(shortfall: string, debit: AccountRef, currency: string, amount: string): Transfer[] {
-  return repayFirst(shortfall, debit, AVAILABLE, currency, amount).flatMap((transfer) => {
-    if (transfer.credit !== AVAILABLE) return [transfer];
-    const payable = roundDownToCurrency(transfer.amount, currency);
-    const dust = subtractAmounts(transfer.amount, payable);
-    return [
-      { ...transfer, amount: payable },
-      { ...transfer, credit: ROUNDING, amount: dust },
-    ];
-  });
-}
-
-function repayFirst(
-  shortfall: string,
-  debit: AccountRef,
-  credit: AccountRef,
-  currency: string,
-  amount: string,
-): Transfer[] {
-  const missing = subtractAmounts('0', shortfall);
-  const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
-  return [
-    { debit, credit: SHORTFALL, currency, amount: repaid },
-    { debit, credit, currency, amount: subtractAmounts(amount, repaid) },
-  ];
-}
-
-function leftOf(had: string, taken: string): string {
-  return positivePart(subtractAmounts(had, taken));
 }
 
 function positivePart(amount: string): string {

@@ -58,14 +58,9 @@ export async function isBooked(db: StoreDatabase, cause: EntryCause, causeId: st
 }
 
 /**
- * Books an entry, in the caller's transaction. One that moves nothing is left out.
- * @throws when the cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
+ * Books entries of different causes, in the caller's transaction. One that moves nothing is left out.
+ * @throws when a cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
  */
-export async function postEntry(trx: StoreTransaction, draft: EntryDraft): Promise<void> {
-  await postEntries(trx, [draft]);
-}
-
-/** As {@link postEntry}, for entries of different causes. */
 export async function postEntries(trx: StoreTransaction, drafts: readonly EntryDraft[]): Promise<void> {
   const entries = drafts
     .map((draft) => ({
@@ -145,7 +140,7 @@ async function findOrCreateAccounts(
     .execute();
   const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
   return (ref, currency) => {
-    const id = ids.get(keyOf(toRow(ref, currency)));
+    const id = ids.get(accountKey(ref, currency));
     if (id === undefined) throw new Error(`the ledger has no ${ref.kind} account in ${currency}`);
     return id;
   };
@@ -158,6 +153,11 @@ function toRow(ref: AccountRef, currency: string) {
     kind: ref.kind,
     payout_id: ref.kind === ACCOUNT_KIND.PAYOUT ? ref.payoutId : null,
   };
+}
+
+/** Names an account among those of this owner. */
+export function accountKey(ref: AccountRef, currency: string): string {
+  return keyOf(toRow(ref, currency));
 }
 
 function keyOf(row: { readonly currency: string; readonly kind: string; readonly payout_id: string | null }) {

@@ -1,8 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EMBEDDED_SIMULATOR, withLocalEngine } from '../../../src/bin/local-engine.js';
-import { writeEndpoints } from '../../../src/embedded/endpoints.js';
+import {
+  EMBEDDED_SIMULATOR,
+  removeEndpoints,
+  withLocalEngine,
+  writeEndpoints,
+} from '../../../src/bin/local-engine.js';
 
 let directory: string;
 beforeEach(async () => {
@@ -62,5 +66,12 @@ describe('a command beside a local engine', () => {
       env: { ...env, TEMPORAL_ADDRESS: temporalAddress },
       providerName: undefined,
     });
+  });
+
+  it('is told where to find it by a file of its owner, for as long as it runs', async () => {
+    await publish(ENDPOINTS);
+    expect((await stat(join(directory, 'endpoints.json'))).mode & 0o777).toBe(0o600);
+    await removeEndpoints(directory);
+    expect(await withLocalEngine({}, directory)).toEqual({ env: {}, providerName: undefined });
   });
 });
