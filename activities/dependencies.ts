@@ -60,6 +60,8 @@ export interface ActivitySettings {
   /** Address of the wallet that deposits go to, by currency, where the account has several. */
   readonly depositAddresses: Readonly<Record<string, string>>;
   readonly depositProof: DepositProof;
+  /** How many digits tell a payout's deposit from others. */
+  readonly depositTailDigits: number;
   readonly reconciliation: ReconciliationSettings;
   readonly sync: SyncSettings;
   /** A request that was proven absent is sent again by itself up to this. */

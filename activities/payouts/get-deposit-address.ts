@@ -65,6 +65,7 @@ async function openPayout(
     network,
     address,
     deadlineSeconds: depositDeadlineSeconds,
+    tailDigits: settings.depositTailDigits,
   });
   return opened ?? reject(FAILURE_TYPE.NO_FREE_AMOUNT);
 }

@@ -32,12 +32,16 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
 
 export function toActivitySettings({
   qbitpay,
+  depositTailDigits,
   reconciliation,
   resendLimits,
   sync,
 }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
-  return { feeSide, networks, depositAddresses, depositProof, reconciliation, resendLimits, sync };
+  return {
+    ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
+    ...{ reconciliation, resendLimits, sync },
+  };
 }
 
 function openLoggedStore(url: string, logger: Logger): Store {

@@ -175,6 +175,7 @@ function toConfig(values: VariableValues) {
       retryInitialMs,
       retryMaxMs,
     }),
+    depositTailDigits: values.DEPOSIT_TAIL_DIGITS,
     depositPatienceSeconds: values.DEPOSIT_NOTICE_PATIENCE_SECONDS,
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     sync: Object.freeze({

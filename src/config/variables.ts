@@ -109,6 +109,12 @@ const QBITPAY = {
     default: 'deposit.confirmed',
     ...commaList('a comma-separated list of event types, none twice', /^[A-Za-z0-9._-]{1,64}$/),
   },
+  DEPOSIT_TAIL_DIGITS: {
+    about:
+      "How many of its last digits tell a payout's deposit from others of the same amount: n digits for 9 × 10^(n-1) open payouts.",
+    default: '5',
+    ...wholeNumber('digits', 2, 8),
+  },
   PROVIDER_SYNC_INTERVAL_MS: {
     about:
       'From the start of one sync with QbitPay to the start of the next: how late what no webhook told is seen.',

@@ -2,7 +2,7 @@ import type { ColumnType, Generated, JSONColumnType, Selectable } from 'kysely';
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
-import type { AmountMode, Funding } from '../domain/payout-request.js';
+import type { AmountMode, DepositMatch, Funding } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
@@ -253,6 +253,7 @@ interface PayoutTable {
   deposit_address: string | null;
   /** The unique amount that is expected; of a payout from the balance, what it would sell. */
   deposit_amount: string | null;
+  deposit_matched_by: DepositMatch | null;
   deposit_received: Generated<string>;
   deposit_expires_at: Date | null;
   fee_side: FeeSide | null;

@@ -196,6 +196,7 @@ async function reconcile(): Promise<ReconciliationRun> {
       depositAddresses: {},
       networks: { USDT: 'TRC20' },
       depositProof: 'balance_transaction',
+      depositTailDigits: 5,
       reconciliation: { graceSeconds: 0, windowDays: 30 },
       resendLimits: {},
       sync: { intervalMs: 10_000, overlapSeconds: 900, maxRequestsPerSecond: null },

@@ -57,6 +57,7 @@ export function openAnotherWorker(
         networks: { USDT: 'TRC20' },
         depositAddresses: {},
         depositProof: 'balance_transaction',
+      depositTailDigits: 5,
         reconciliation: { graceSeconds: 60, windowDays: 1 },
         resendLimits,
         sync: { intervalMs: 200, overlapSeconds: 900, maxRequestsPerSecond: null },

@@ -49,6 +49,7 @@ create table payouts (
   deposit_network text,
   deposit_address text,
   deposit_amount numeric check (deposit_amount > 0),
+  deposit_matched_by text check (deposit_matched_by in ('amount', 'transaction')),
   deposit_received numeric not null default 0 check (deposit_received >= 0),
   deposit_expires_at timestamptz,
   fee_side text check (fee_side in ('added', 'deducted')),
