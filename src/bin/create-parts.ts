@@ -30,17 +30,12 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
   });
 }
 
-export function toActivitySettings({
-  qbitpay,
-  depositTailDigits,
-  reconciliation,
-  resendLimits,
-  sync,
-}: Config): ActivitySettings {
+export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
+  const { depositTailDigits, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync } = config;
   return {
     ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
-    ...{ reconciliation, resendLimits, sync },
+    ...{ maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
   };
 }
 

@@ -298,6 +298,18 @@ const POLICIES = {
     default: String(DEFAULT_PAYOUT_POLICY.absenceChecks),
     ...wholeNumber('readings', 1, 100),
   },
+  MAX_PAYOUT_AMOUNT: {
+    about:
+      'The most that a payout may be about, by currency: what is asked for, and what has to be deposited for it. Of a currency that is not listed: 1000000000.',
+    default: 'USDT:1000000,USDC:1000000,BTC:20,ETH:500',
+    ...amountsByCurrency(),
+  },
+  MAX_PRICE_CHANGE_BPS: {
+    about:
+      'How far a price may be from the last one that a payout was opened with, for each day that has begun since; beyond that, openings wait until it has stood for 5 minutes.',
+    default: '500',
+    ...wholeNumber('basis points', 1, 10_000),
+  },
   RESEND_MAX_AMOUNT: {
     about:
       'The largest amount of each currency that is sent again by itself, once, when the request before it was proven to have never arrived; what is larger, or of another currency, waits for a person. 0: never.',

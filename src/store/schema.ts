@@ -13,6 +13,13 @@ import type { ReconciliationReport } from '../domain/reconciliation.js';
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
 export interface StoreSchema {
   engine_settings: { name: string; value: string };
+  reference_prices: {
+    symbol: string;
+    bid: string;
+    believed_at: Timestamp;
+    candidate: string | null;
+    candidate_since: Date | null;
+  };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
   payout_timeline: {

@@ -197,6 +197,8 @@ async function reconcile(): Promise<ReconciliationRun> {
       networks: { USDT: 'TRC20' },
       depositProof: 'balance_transaction',
       depositTailDigits: 5,
+      maxPayoutAmounts: {},
+      maxPriceChangeBps: 500,
       reconciliation: { graceSeconds: 0, windowDays: 30 },
       resendLimits: {},
       sync: { intervalMs: 10_000, overlapSeconds: 900, maxRequestsPerSecond: null },

@@ -14,6 +14,14 @@ insert into engine_settings (name, value) values
   -- Two random UUIDs are 244 random bits, without an extension.
   ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text);
 
+-- What each pair cost when a payout was opened last, and a price that is too far from it to be believed at once.
+create table reference_prices (
+  symbol text primary key,
+  bid numeric not null check (bid > 0),
+  believed_at timestamptz not null default clock_timestamp(),
+  candidate numeric,
+  candidate_since timestamptz);
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
