@@ -2,7 +2,7 @@ import type { DepositProof } from '../src/store/deposits/deposit-intake.js';
 import type { OpenPayout } from '../src/store/payouts/open-payouts.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
-import type { ResendLimits } from '../src/domain/resend-limits.js';
+import type { AmountLimits } from '../src/domain/amount-limits.js';
 import type { QbitPayClient } from '../src/qbitpay/client.js';
 
 /** What activities work with; put together in src/bin only. */
@@ -59,8 +59,14 @@ export interface ActivitySettings {
   /** Address of the wallet that deposits go to, by currency, where the account has several. */
   readonly depositAddresses: Readonly<Record<string, string>>;
   readonly depositProof: DepositProof;
+  /** The most that a payout may be about, by currency. */
+  readonly maxPayoutAmounts: AmountLimits;
+  /** How far a price may be from the last one that a payout was opened with, in basis points a day. */
+  readonly maxPriceChangeBps: number;
+  /** How many digits tell a payout's deposit from others. */
+  readonly depositTailDigits: number;
   readonly reconciliation: ReconciliationSettings;
   readonly sync: SyncSettings;
   /** A request that was proven absent is sent again by itself up to this. */
-  readonly resendLimits: ResendLimits;
+  readonly resendLimits: AmountLimits;
 }

@@ -1,6 +1,12 @@
 import { ApplicationFailure, CancelledFailure, log, type Context } from '@temporalio/activity';
 import type { Store } from '../src/store/store.js';
-import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import {
+  FAILURE_KIND,
+  FAILURE_TYPE,
+  FAILURES,
+  isFailureType,
+  type FailureType,
+} from '../src/domain/failure-type.js';
 import { QbitPayError } from '../src/qbitpay/errors.js';
 import {
   classifyReadError,
@@ -30,7 +36,8 @@ const HIDDEN: ActivityRule = { ...READ, outage: 'hidden' };
 const LONG_HIDDEN: ActivityRule = { ...HIDDEN, heartbeats: true };
 
 const RULES: Readonly<Record<keyof Activities, ActivityRule>> = {
-  fetchTicker: READ,
+  // What follows says whether the price can be used.
+  fetchTicker: { ...READ, outage: 'untilNextAnswers' },
   getDepositAddress: READ,
   placeOrder: LONG_READ,
   getOrder: READ,
@@ -95,16 +102,22 @@ async function handleFailure(
       await show(store, payoutId, error.waitsFor);
     return toRetryLaterFailure(error);
   }
-  const isProviders = error instanceof QbitPayError;
-  // An activity's own word to Temporal is an answer. Anything else that goes wrong has to be seen.
-  const isAnswer = error instanceof ApplicationFailure || error instanceof CancelledFailure;
-  if (outage !== 'hidden' && !isAnswer)
-    await show(
-      store,
-      payoutId,
-      isProviders ? classifyReadError(error).type : FAILURE_TYPE.ENGINE_UNAVAILABLE,
-    );
-  return isProviders ? providerError(error) : error;
+  const reason = reasonOf(error);
+  if (outage !== 'hidden' && reason !== undefined) await show(store, payoutId, reason);
+  return error instanceof QbitPayError ? providerError(error) : error;
+}
+
+/**
+ * What a payout waits for by a failure. An activity's own word to Temporal is an answer, unless it is such a reason;
+ * anything else that goes wrong has to be seen.
+ */
+function reasonOf(error: unknown): FailureType | undefined {
+  if (error instanceof QbitPayError) return classifyReadError(error).type;
+  if (error instanceof CancelledFailure) return undefined;
+  if (!(error instanceof ApplicationFailure)) return FAILURE_TYPE.ENGINE_UNAVAILABLE;
+  const { type } = error;
+  const isReason = isFailureType(type ?? '') && FAILURES[type as FailureType].kind === FAILURE_KIND.WAITING;
+  return isReason ? (type as FailureType) : undefined;
 }
 
 /** Nothing goes on for now: the answer says why. */

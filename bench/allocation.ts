@@ -145,6 +145,7 @@ async function openWithNotice(store: Store, payoutId: string): Promise<void> {
     feeTerms: { side: FEE_SIDE.ADDED, payoutRate: '0.005', tradeRate: '0' },
     estimatedPrice: '7',
     minimum: null,
+    tailDigits: 5,
   });
   if (opened?.deposit == null) throw new Error(`${payoutId} was not opened`);
   const { currency, amount } = opened.deposit;

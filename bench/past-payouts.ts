@@ -32,10 +32,10 @@ const NUMBERS = `(select 'past-' || n as id, 728 + n * 0.000001 as amount
 
 const ROWS = [
   `insert into payouts (payout_id, request_hash, policy, run_ids, maker, amount, currency, amount_mode,
-     funding_currency, destination, status, deposit_network, deposit_address, deposit_amount, deposit_received,
+     funding_currency, destination, status, deposit_network, deposit_address, deposit_amount, deposit_matched_by, deposit_received,
      deposit_expires_at, fee_side, payout_fee_rate, trade_fee_rate, estimated_price, created_at)
    select id, md5(id), '{}', array['run-of-' || id], 'bench', 5000, 'CNY', 'receive', 'USDT', '{"type": "bankAccount"}', 'paid',
-     'TRC20', '0xA', amount, amount, now(), 'added', 0.005, 0, 7, now() from ${NUMBERS}`,
+     'TRC20', '0xA', amount, 'amount', amount, now(), 'added', 0.005, 0, 7, now() from ${NUMBERS}`,
   `insert into payout_timeline (payout_id, status, detail)
    select id, status, 'as the engine writes it, about as long as this' from ${NUMBERS},
      unnest(array['opening', 'awaiting_deposit', 'converting', 'paying', 'in_transit', 'paid']) as status`,

@@ -1,6 +1,8 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, CURRENCY_PATTERN } from '../../src/domain/money.js';
 import { quotedAt } from '../../src/domain/price-guard.js';
-import { QbitPayInvalidRequestError, QbitPayResponseError } from '../../src/qbitpay/errors.js';
+import { QbitPayInvalidRequestError } from '../../src/qbitpay/errors.js';
 import { TICKER_SIDE } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
@@ -8,6 +10,8 @@ export interface FetchTickerInput {
   readonly payoutId: string;
   readonly fundingCurrency: string;
   readonly currency: string;
+  /** An opening asks for a deposit by this price; an order is refused at a wrong one. */
+  readonly purpose: 'opening' | 'order';
 }
 
 /** The price of one unit of the funding currency in the payout currency, to a seller. */
@@ -22,7 +26,7 @@ export type FetchTickerResult =
   { readonly kind: 'price'; readonly price: Price } | { readonly kind: 'noSuchPair' };
 
 /** `GET /markets/ticker`: selling the funding currency for the payout currency uses the pair's bid. */
-export function createFetchTicker({ qbitpay }: ActivityDependencies) {
+export function createFetchTicker({ store, qbitpay, settings }: ActivityDependencies) {
   return async function fetchTicker(input: FetchTickerInput): Promise<FetchTickerResult> {
     // A workflow that was started without the API brings its request unchecked.
     if (!CURRENCY_PATTERN.test(input.fundingCurrency) || !CURRENCY_PATTERN.test(input.currency)) {
@@ -31,7 +35,11 @@ export function createFetchTicker({ qbitpay }: ActivityDependencies) {
     const symbol = `${input.fundingCurrency}/${input.currency}`;
     try {
       const ticker = await qbitpay.getTicker({ symbol, side: TICKER_SIDE.BID });
-      assertPositive(ticker.price);
+      const isOpening = input.purpose === 'opening';
+      const isUsable =
+        compareAmounts(ticker.price, '0') > 0 &&
+        (!isOpening || (await store.believePrice({ symbol, bid: ticker.price }, settings.maxPriceChangeBps)));
+      if (!isUsable) throw waitFor(FAILURE_TYPE.PRICE_IMPLAUSIBLE);
       const quotedAtMs = quotedAt(ticker.timestamp, Date.now());
       return { kind: 'price', price: { symbol, bid: ticker.price, quotedAtMs } };
     } catch (error) {
@@ -42,7 +50,7 @@ export function createFetchTicker({ qbitpay }: ActivityDependencies) {
   };
 }
 
-function assertPositive(price: string): void {
-  if (compareAmounts(price, '0') > 0) return;
-  throw new QbitPayResponseError('getTicker', { explanation: 'the price is not positive' });
+/** The workflow shows the reason, and asks again after a while. */
+function waitFor(type: FailureType): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
 }

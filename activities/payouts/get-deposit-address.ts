@@ -1,7 +1,13 @@
+import { isWithinLimit, type AmountLimits } from '../../src/domain/amount-limits.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type Failure, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, type Money } from '../../src/domain/money.js';
-import { FUNDING, type DepositInstructions, type PayoutRequest } from '../../src/domain/payout-request.js';
+import {
+  AMOUNT_MODE,
+  FUNDING,
+  type DepositInstructions,
+  type PayoutRequest,
+} from '../../src/domain/payout-request.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '../../src/domain/quote.js';
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
@@ -47,8 +53,11 @@ async function openPayout(
   const bid = price?.bid ?? '1';
   const problem = findAmountProblem(request, bid, feeTerms, minimum);
   if (problem !== undefined) return reject(problem);
+  const baseAmount = depositFor(request, bid, feeTerms, maxSlippageBps);
+  if (!isBelowMaximum(request, baseAmount, settings.maxPayoutAmounts))
+    return reject(FAILURE_TYPE.ABOVE_MAXIMUM);
   const terms = {
-    baseAmount: depositFor(request, bid, feeTerms, maxSlippageBps),
+    baseAmount,
     feeTerms,
     estimatedPrice: price?.bid ?? null,
     minimum: minimum ?? null,
@@ -65,6 +74,7 @@ async function openPayout(
     network,
     address,
     deadlineSeconds: depositDeadlineSeconds,
+    tailDigits: settings.depositTailDigits,
   });
   return opened ?? reject(FAILURE_TYPE.NO_FREE_AMOUNT);
 }
@@ -86,6 +96,20 @@ function findAmountProblem(
   const reaches = reachesMinimum(postAmount, request, bid, minimum);
   if (reaches === undefined) return FAILURE_TYPE.MINIMUM_NOT_COMPARABLE;
   return reaches ? undefined : FAILURE_TYPE.BELOW_MINIMUM;
+}
+
+/** Of a currency without a limit of its own: no amount of it is meant. */
+const MAX_OF_OTHERS = '1000000000';
+
+/** Both what is asked for, and what has to be deposited for it by the price. */
+function isBelowMaximum(
+  { amountMode, amount, currency, fundingCurrency }: PayoutRequest,
+  baseAmount: string,
+  limits: AmountLimits,
+): boolean {
+  const asked = { currency: amountMode === AMOUNT_MODE.SEND ? fundingCurrency : currency, amount };
+  const deposit = { currency: fundingCurrency, amount: baseAmount };
+  return [asked, deposit].every((one) => isWithinLimit(one, limits, MAX_OF_OTHERS));
 }
 
 function readFeeTerms(account: Account, side: FeeTerms['side']): FeeTerms {

@@ -32,13 +32,20 @@ export interface PlaceOrderInput {
   readonly maxSlippageBps: number;
 }
 
-export type PlaceOrderNext =
-  | OrderProgress
-  | RequestNext
-  /** This price cannot be used: too old, or refused by the provider. Take a new one. */
-  | { readonly kind: 'priceUnusable' }
-  /** The price is too far from the estimate, or the payout's money does not buy what was asked for. */
-  | { readonly kind: 'priceMoved' };
+export type PlaceOrderNext = OrderProgress | RequestNext | PriceAwaited;
+
+/** There is no price to sell at now: another one has to be taken. */
+export interface PriceAwaited {
+  readonly kind: 'awaitPrice';
+  /**
+   * Too old, or refused by the provider; or too far from the estimate, so that the payout's money does not buy what was
+   * asked for.
+   */
+  readonly reason: typeof FAILURE_TYPE.PRICE_TOO_OLD | typeof FAILURE_TYPE.PRICE_TOO_LOW;
+}
+
+const TOO_OLD: PriceAwaited = { kind: 'awaitPrice', reason: FAILURE_TYPE.PRICE_TOO_OLD };
+const TOO_LOW: PriceAwaited = { kind: 'awaitPrice', reason: FAILURE_TYPE.PRICE_TOO_LOW };
 
 export type PlaceOrderResult = PayoutState<PlaceOrderNext>;
 
@@ -61,13 +68,12 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     const known = await answerFromRequest(deps, { payoutId, id });
     if (known !== undefined) return known;
     const done = await readConverted(deps, payout);
-    const answer = (kind: 'pay' | 'priceUnusable' | 'priceMoved'): Promise<PlaceOrderResult> =>
-      readState<PlaceOrderNext>(store, payoutId, { next: { kind } });
-    if (isConverted(payout.request, feeTermsOf(payout), done)) return answer('pay');
-    if (price === null) return answer('priceUnusable');
-    if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer('priceMoved');
-    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer('priceMoved');
-    if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer('priceUnusable');
+    const answer = (next: PlaceOrderNext): Promise<PlaceOrderResult> => readState(store, payoutId, { next });
+    if (isConverted(payout.request, feeTermsOf(payout), done)) return answer({ kind: 'pay' });
+    if (price === null) return answer(TOO_OLD);
+    if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(TOO_LOW);
+    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(TOO_LOW);
+    if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
     return sendGuarded(deps, describePost(deps, payout, { id, price, done, decidedAt, maxSlippageBps }));
   };
 }
@@ -94,7 +100,7 @@ function describePost(
     detail: `selling at ${price.bid}`,
     decidedAt,
     size: () => sizeOrder(deps, payout, price.bid),
-    uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: { kind: 'priceMoved' } }),
+    uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: TOO_LOW }),
     send: ({ amount }, since) =>
       qbitpay.createOrder({
         symbol: price.symbol,
@@ -116,7 +122,7 @@ function describePost(
     invalidType:
       compareAmounts(done.sold, '0') === 0 ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
     destination: payout.request.destination,
-    priceRefused: { kind: 'priceUnusable' },
+    priceRefused: TOO_OLD,
   };
 }
 

@@ -2,7 +2,7 @@ import { log } from '@temporalio/activity';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
-import { isWithinLimit } from '../../src/domain/resend-limits.js';
+import { isWithinLimit } from '../../src/domain/amount-limits.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';

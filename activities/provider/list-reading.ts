@@ -52,7 +52,7 @@ const MAX_PAGES = 100_000;
 export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
   const { maxPages = MAX_PAGES, startingAfter, status, isEnough } = options;
   const seen = new Set<string>();
-  const hadObjects = status === undefined && (await parts.store.mirror.hasObjects(list.kind));
+  const hadObjects = status === undefined && (await parts.store.mirror.hasListed(list.kind));
   let hasKnown = startingAfter != null;
   let isWhole = true;
   let cursor = startingAfter ?? undefined;
@@ -82,8 +82,9 @@ async function readPage(
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
   const last = objects.at(-1);
-  const progress = isResumable && last !== undefined ? { list: { backfillCursor: last.providerId } } : {};
-  const news = await reader.recordPage(list.kind, { objects, readAt, ...progress });
+  const progress = isResumable ? { backfillCursor: last?.providerId ?? null } : {};
+  const shown = status !== undefined || last === undefined ? {} : { list: { hasShown: true, ...progress } };
+  const news = await reader.recordPage(list.kind, { objects, readAt, ...shown });
   onPage();
   return {
     isEmpty: page.isEmpty,

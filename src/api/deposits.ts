@@ -120,6 +120,9 @@ const receivedDeposit = namedObject('ReceivedDeposit', {
     .nullable()
     .describe('Why it was unallocated; stays when a person has assigned it.'),
   allocations: z.array(depositAllocation),
+  suggestions: z
+    .array(z.object({ payoutId: z.string(), amount: decimal.describe('What it expects.') }))
+    .describe('Of an unallocated deposit: open payouts that expect nearly its amount. A person decides.'),
   verifiedAt: time,
   decidedAt: time,
 });
@@ -157,11 +160,13 @@ const assignmentAnswer = namedObject('DepositAssignmentAnswer', {
 });
 
 function toReceivedDeposit(record: DepositRecord): z.output<typeof receivedDeposit> {
-  const allocations = record.allocations.map((allocation) => ({
-    ...allocation,
-    amount: atCurrencyScale(allocation.amount, record.currency),
-  }));
-  return { ...withScaledAmount(record), allocations };
+  const scaled = <T extends { readonly amount: string }>(parts: readonly T[]): T[] =>
+    parts.map((part) => ({ ...part, amount: atCurrencyScale(part.amount, record.currency) }));
+  return {
+    ...withScaledAmount(record),
+    allocations: scaled(record.allocations),
+    suggestions: scaled(record.suggestions),
+  };
 }
 
 const LIST = {

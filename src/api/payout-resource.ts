@@ -3,7 +3,7 @@ import { DESTINATION_TYPES } from '../domain/destination.js';
 import { FAILURES, OPERATOR_ACTION, type FailureType } from '../domain/failure-type.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
-import { AMOUNT_MODE, FUNDING } from '../domain/payout-request.js';
+import { AMOUNT_MODE, DEPOSIT_MATCH, FUNDING } from '../domain/payout-request.js';
 import { PAYOUT_STATUSES } from '../domain/payout-status.js';
 import { PROVIDER_ORDER_STATUS } from '../domain/provider-status.js';
 import {
@@ -40,7 +40,12 @@ const deposit = namedObject('Deposit', {
   currency: z.string(),
   network: z.string().describe('Money sent over another network is lost.'),
   address: z.string(),
-  amount: decimal.describe('Send exactly this: the amount says whose deposit it is.'),
+  amount: decimal.describe('Send exactly this, to the last digit.'),
+  matchedBy: z
+    .enum(DEPOSIT_MATCH)
+    .describe(
+      'amount: the last digits say whose deposit it is. transaction: the amount is too small for that; say which transaction brings it.',
+    ),
   received: decimal,
   missing: decimal.describe('What has still to come.'),
   expiresAt: time,

@@ -30,14 +30,13 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
   });
 }
 
-export function toActivitySettings({
-  qbitpay,
-  reconciliation,
-  resendLimits,
-  sync,
-}: Config): ActivitySettings {
+export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
-  return { feeSide, networks, depositAddresses, depositProof, reconciliation, resendLimits, sync };
+  const { depositTailDigits, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync } = config;
+  return {
+    ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
+    ...{ maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
+  };
 }
 
 function openLoggedStore(url: string, logger: Logger): Store {

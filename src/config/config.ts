@@ -175,6 +175,9 @@ function toConfig(values: VariableValues) {
       retryInitialMs,
       retryMaxMs,
     }),
+    depositTailDigits: values.DEPOSIT_TAIL_DIGITS,
+    maxPayoutAmounts: Object.freeze(values.MAX_PAYOUT_AMOUNT),
+    maxPriceChangeBps: values.MAX_PRICE_CHANGE_BPS,
     depositPatienceSeconds: values.DEPOSIT_NOTICE_PATIENCE_SECONDS,
     resendLimits: Object.freeze(values.RESEND_MAX_AMOUNT),
     sync: Object.freeze({

@@ -67,6 +67,7 @@ const QBITPAY = {
     default: 'deposit.confirmed',
     ...commaList('a comma-separated list of event types, none twice', /^[A-Za-z0-9._-]{1,64}$/),
   },
+  DEPOSIT_TAIL_DIGITS: { default: '5', ...wholeNumber('digits', 2, 8) },
   PROVIDER_SYNC_INTERVAL_MS: { default: '10000', ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, HOUR_MS) },
   SYNC_OVERLAP_SECONDS: { default: '900', ...wholeNumber('seconds', 0, DAY_SECONDS) },
   QBITPAY_MAX_REQUESTS_PER_SECOND: positiveNumber('requests per second', 1000),
@@ -124,6 +125,8 @@ const POLICIES = {
     ...wholeNumber('seconds', 0, DAY_SECONDS),
   },
   ABSENCE_CHECKS: { default: String(POLICY.absenceChecks), ...wholeNumber('readings', 1, 100) },
+  MAX_PAYOUT_AMOUNT: { default: 'USDT:1000000,USDC:1000000,BTC:20,ETH:500', ...amountsByCurrency() },
+  MAX_PRICE_CHANGE_BPS: { default: '500', ...wholeNumber('basis points', 1, 10_000) },
   RESEND_MAX_AMOUNT: { default: '0', ...amountsByCurrency() },
   ON_FAILED_ATTEMPT: { default: POLICY.onFailedAttempt, ...oneOf(['fail', 'hold']) },
   RETRY_INITIAL_MS: {

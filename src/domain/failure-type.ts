@@ -78,6 +78,10 @@ const TABLE = {
     'Add the currency to QBITPAY_NETWORKS and restart; then use a new payoutId.',
   ),
   BELOW_MINIMUM: rejected('The amount is below the minimum of the QbitPay account.', NEW_ID),
+  ABOVE_MAXIMUM: rejected(
+    'The amount, or the deposit that it takes, is above MAX_PAYOUT_AMOUNT.',
+    'Correct the amount, or have the limit raised; then use a new payoutId.',
+  ),
   MINIMUM_NOT_COMPARABLE: rejected(
     'The minimum of the QbitPay account is in a currency that is neither funded nor paid out.',
     'Fund in the currency of the minimum; then use a new payoutId.',
@@ -145,6 +149,18 @@ const TABLE = {
   ENGINE_UNAVAILABLE: waiting(
     'The engine could not finish a step, for example because its database does not answer.',
     'Check the database and the worker logs; the payout then goes on by itself.',
+  ),
+  PRICE_IMPLAUSIBLE: waiting(
+    'QbitPay names a price that is zero, or too far from the last one to be asked for a deposit by.',
+    'Compare with the market. A price that stays where it is for 5 minutes is believed; one that is wrong is for QbitPay to correct.',
+  ),
+  PRICE_TOO_OLD: waiting(
+    'QbitPay shows or accepts only a price that is older than 25 s, by our clock: it is late, or the two clocks differ.',
+    'Look at clockSkewMs (GET /v1/provider): where it is beyond a few seconds, correct the clock of this machine, or ask QbitPay.',
+  ),
+  PRICE_TOO_LOW: waiting(
+    'The price is so far below the estimate that the money of the payout does not buy what was asked for within MAX_SLIPPAGE_BPS.',
+    'Nothing: it goes on with a better price, and is held (PRICE_MOVED) after CONVERT_TIMEOUT_SECONDS. Cancel it, if it is not to wait.',
   ),
   DEPOSIT_UNVERIFIED: waiting(
     'A deposit was announced, and QbitPay shows no money for it.',

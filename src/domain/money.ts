@@ -88,7 +88,11 @@ export function atCurrencyScale(amount: string, currency: string): string {
 
 /** Rounds towards more money, to the currency's scale: used for what someone has to bring. */
 export function roundUpToCurrency(amount: string, currency: string): string {
-  return new Exact(amount).toFixed(currencyScale(currency), Decimal.ROUND_CEIL);
+  return roundUpToDecimals(amount, currencyScale(currency));
+}
+
+export function roundUpToDecimals(amount: string, decimals: number): string {
+  return new Exact(amount).toFixed(decimals, Decimal.ROUND_CEIL);
 }
 
 /** Rounds towards less money, to the currency's scale: used for what someone is given. */

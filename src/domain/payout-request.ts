@@ -47,12 +47,20 @@ export interface PayoutOrigin {
 }
 
 /** What to deposit where. */
+export const DEPOSIT_MATCH = {
+  /** By its exact amount, which no other payout expects; or by its transaction, where that is declared. */
+  AMOUNT: 'amount',
+  /** The amount is too small to tell payouts apart: only by its transaction, which has to be declared. */
+  TRANSACTION: 'transaction',
+} as const;
+export type DepositMatch = (typeof DEPOSIT_MATCH)[keyof typeof DEPOSIT_MATCH];
+
 export interface DepositInstructions {
   readonly currency: string;
   readonly network: string;
   readonly address: string;
-  /** Exactly this much: it is what the deposit is recognised by. */
   readonly amount: string;
+  readonly matchedBy: DepositMatch;
   /** Milliseconds of Unix time. */
   readonly expiresAtMs: number;
 }

@@ -1,4 +1,4 @@
-import { compareAmounts, divide, multiply, roundDownToCurrency } from './money.js';
+import { compareAmounts, divide, multiply, roundDownToCurrency, subtractAmounts } from './money.js';
 
 /** How long a ticker price is good for, from its timestamp (contract, section Markets). */
 export const PRICE_LIFETIME_MS = 30_000;
@@ -22,6 +22,17 @@ export function isPriceUsable(quotedAtMs: number, nowMs: number): boolean {
 /** Until when an order at this price may leave, in milliseconds of Unix time. */
 export function usableUntilMs(quotedAtMs: number): number {
   return quotedAtMs + PRICE_LIFETIME_MS - PRICE_SAFETY_MARGIN_MS;
+}
+
+/**
+ * How far a bid may be from the last one that was believed, in basis points: for each day that has begun since, `perDayBps`.
+ * A market that moved further is believed when it has stayed there.
+ */
+export function isPlausible(bid: string, believed: string, days: number, perDayBps: number): boolean {
+  const difference = subtractAmounts(bid, believed);
+  const off = compareAmounts(difference, '0') < 0 ? subtractAmounts('0', difference) : difference;
+  const allowed = multiply(believed, divide(multiply(String(perDayBps), Math.ceil(days)), 10_000));
+  return compareAmounts(off, allowed) <= 0;
 }
 
 /** True when a bid is at most `maxSlippageBps` basis points below the estimate. */

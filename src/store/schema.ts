@@ -2,7 +2,7 @@ import type { ColumnType, Generated, GeneratedAlways, JSONColumnType, Selectable
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
-import type { AmountMode, Funding } from '../domain/payout-request.js';
+import type { AmountMode, DepositMatch, Funding } from '../domain/payout-request.js';
 import type { PayoutStatus } from '../domain/payout-status.js';
 import type { PayoutPolicy } from '../domain/policy.js';
 import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provider-status.js';
@@ -14,6 +14,13 @@ import type { ReconciliationReport } from '../domain/reconciliation.js';
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
 export interface StoreSchema {
   engine_settings: { name: string; value: string };
+  reference_prices: {
+    symbol: string;
+    bid: string;
+    believed_at: Timestamp;
+    candidate: string | null;
+    candidate_since: Date | null;
+  };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
   payout_timeline: {
@@ -124,6 +131,7 @@ export interface StoreSchema {
   provider_lists: {
     kind: ObjectKind;
     is_offered: Generated<boolean>;
+    has_shown: Generated<boolean>;
     backfill_cursor: string | null;
     backfilled_at: Date | null;
     /** When the last reading that came to its end began. */
@@ -259,6 +267,7 @@ interface PayoutTable {
   deposit_address: string | null;
   /** The unique amount that is expected; of a payout from the balance, what it would sell. */
   deposit_amount: string | null;
+  deposit_matched_by: DepositMatch | null;
   deposit_received: Generated<string>;
   deposit_expires_at: Date | null;
   fee_side: FeeSide | null;

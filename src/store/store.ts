@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { claimForProvider } from './controls/engine-settings.js';
 import { createDecisions } from './controls/decisions.js';
+import { believePrice } from './controls/reference-prices.js';
 import {
   createSessions,
   createStoreDatabase,
@@ -35,6 +36,7 @@ function createStore(db: StoreDatabase, sessions: Pool) {
     inTransaction: <T>(work: (aggregates: Aggregates) => Promise<T>): Promise<T> =>
       inTransaction(db, (trx) => work(createAggregates(trx, sessions))),
     claimForProvider: claimForProvider.bind(null, db),
+    believePrice: believePrice.bind(null, db),
     migrate: migrate.bind(null, db),
     assertMigrated: assertMigrated.bind(null, db),
     ping: ping.bind(null, db),

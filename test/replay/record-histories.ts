@@ -220,7 +220,7 @@ async function untilPriceIsAwaited(engine: TestEngine, payoutId: string): Promis
   await engine.fund(payout);
   await untilAnswer(
     () => currentDetailsOf(engine, payoutWorkflowId(payoutId)),
-    (details) => details.includes('the price moved too far'),
+    (details) => details.includes('PRICE_TOO_LOW'),
     'waiting for a better price',
   );
   return payoutId;

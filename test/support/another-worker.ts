@@ -8,7 +8,7 @@ import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
 import type { PayoutState } from '../../activities/payout-state.js';
 import { createPayoutGateway } from '../../src/temporal/payout-gateway.js';
 import { openStore, type Store } from '../../src/store/store.js';
-import type { ResendLimits } from '../../src/domain/resend-limits.js';
+import type { AmountLimits } from '../../src/domain/amount-limits.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { createQbitPayClient } from '../../src/qbitpay/client.js';
@@ -29,7 +29,7 @@ export interface AnotherWorkerOptions {
   /** @default nothing happens */
   readonly onCrashPoint?: CrashHook;
   /** @default none */
-  readonly resendLimits?: ResendLimits;
+  readonly resendLimits?: AmountLimits;
   /** It reads QbitPay as well, for an engine whose own worker does not. @default false */
   readonly keepsMirror?: boolean;
 }
@@ -57,6 +57,9 @@ export function openAnotherWorker(
         networks: { USDT: 'TRC20' },
         depositAddresses: {},
         depositProof: 'balance_transaction',
+        depositTailDigits: 5,
+        maxPayoutAmounts: {},
+        maxPriceChangeBps: 500,
         reconciliation: { graceSeconds: 60 },
         resendLimits,
         sync: { intervalMs: 200, overlapSeconds: 900, maxRequestsPerSecond: null },

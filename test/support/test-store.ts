@@ -96,6 +96,7 @@ export async function openPayout(
           network: 'TRC20',
           address: '0xA',
           deadlineSeconds: 3_600,
+          tailDigits: 5,
         });
   if (outcome === undefined) throw new Error('no amount was free');
   return { payoutId, request, amount: outcome.deposit?.amount ?? baseAmount };

@@ -1,4 +1,4 @@
-import { subtractAmounts } from '../../src/domain/money.js';
+import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { availableIn } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
@@ -21,13 +21,14 @@ const SAME_CURRENCY = {
 };
 
 interface Expected {
-  readonly deposit: string;
+  /** What has to be deposited, before it is rounded up and gets its tail. */
+  readonly needed: string;
   /** What is sold; undefined where there must be no order. */
   readonly sale?: string;
   readonly posted: string;
   readonly fee: string;
   readonly received: string;
-  /** What is left in the account, of an account that held nothing before. */
+  /** What is left in the account, of an account that held nothing before, beside rounding and tail of the deposit. */
   readonly left: Record<string, string>;
 }
 
@@ -37,7 +38,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'receive: the recipient gets the amount',
       { amountMode: 'receive', amount: '7351.37' },
       {
-        deposit: '1071.508742',
+        needed: '1071.508742',
         sale: '1060.899744',
         posted: '7351.37',
         fee: '36.76',
@@ -49,7 +50,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'send: exactly the amount is sold',
       { amountMode: 'send', amount: '1234.567891' },
       {
-        deposit: '1234.567891',
+        needed: '1234.567891',
         sale: '1234.567891',
         posted: '8554.78',
         fee: '42.78',
@@ -61,7 +62,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'receive in the funding currency: no order',
       { ...SAME_CURRENCY, amountMode: 'receive', amount: '300.000001' },
       {
-        deposit: '301.500002',
+        needed: '301.500002',
         posted: '300.000001',
         fee: '1.500001',
         received: '300.000001',
@@ -72,7 +73,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'send in the funding currency: no order',
       { ...SAME_CURRENCY, amountMode: 'send', amount: '300' },
       {
-        deposit: '300.000000',
+        needed: '300.000000',
         posted: '298.507462',
         fee: '1.492538',
         received: '298.507462',
@@ -85,7 +86,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'receive: the recipient gets the amount',
       { amountMode: 'receive', amount: '7351.37' },
       {
-        deposit: '1071.536261',
+        needed: '1071.536261',
         sale: '1060.926991',
         posted: '7388.32',
         fee: '36.95',
@@ -97,7 +98,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'send: exactly the amount is sold',
       { amountMode: 'send', amount: '1234.567891' },
       {
-        deposit: '1234.567891',
+        needed: '1234.567891',
         sale: '1234.567891',
         posted: '8597.56',
         fee: '42.99',
@@ -109,7 +110,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'receive in the funding currency: no order',
       { ...SAME_CURRENCY, amountMode: 'receive', amount: '300' },
       {
-        deposit: '301.507538',
+        needed: '301.507538',
         posted: '301.507538',
         fee: '1.507538',
         received: '300.000000',
@@ -120,7 +121,7 @@ const FEE_SIDES: Record<'added' | 'deducted', readonly (readonly [string, Json, 
       'send in the funding currency: no order',
       { ...SAME_CURRENCY, amountMode: 'send', amount: '300' },
       {
-        deposit: '300.000000',
+        needed: '300.000000',
         posted: '300',
         fee: '1.500000',
         received: '298.500000',
@@ -150,7 +151,11 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
 
   test.each(cases)('%s', async (_name, request, expected) => {
     const opened = await engine.open(request);
-    expect(opened.deposit).toMatchObject({ currency: 'USDT', amount: expected.deposit });
+    expect(opened.deposit).toMatchObject({ currency: 'USDT', matchedBy: 'amount' });
+    const added = subtractAmounts(opened.deposit.amount, expected.needed);
+    expect(Number(added)).toBeGreaterThan(0);
+    expect(Number(added)).toBeLessThan(0.2);
+    const left = { ...expected.left, USDT: addAmounts(expected.left['USDT'] ?? '0', added) };
     const availableBefore = await availableOf(expected);
     await engine.fund(opened);
     const paid = await engine.untilStatus(opened.payoutId, 'paid');
@@ -160,24 +165,25 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
     expect(await bodiesSentTo(engine, PAYOUTS)).toEqual([
       expect.objectContaining({ amount: expected.posted, externalOrderId: opened.payoutId }),
     ]);
-    expect(await availableBalances(engine)).toMatchObject(expected.left);
+    expect(await availableBalances(engine)).toMatchObject(left);
     const availableAfter = await availableOf(expected);
     expect(
       availableAfter.map((available, index) => subtractAmounts(available, availableBefore[index] ?? '0')),
-    ).toEqual(Object.values(expected.left));
+    ).toEqual(Object.values(left));
   });
 
   test('the digits that make a deposit unique are not spent', async () => {
     const twice = { ...SAME_CURRENCY, amountMode: 'send', amount: '411.5' };
     const [first, second] = [await engine.open(twice), await engine.open(twice)];
-    expect([first.deposit.amount, second.deposit.amount]).toEqual(['411.500000', '411.500001']);
     for (const payout of [second, first]) await engine.fund(payout);
     await engine.untilStatus(first.payoutId, 'paid');
     await engine.untilStatus(second.payoutId, 'paid');
 
     const [one, other] = await bodiesSentTo(engine, PAYOUTS);
     expect(one.amount).toBe(other.amount);
-    expect(await availableBalances(engine)).toMatchObject({ USDT: '0.000001' });
+    expect(await availableBalances(engine)).toMatchObject({
+      USDT: subtractAmounts(addAmounts(first.deposit.amount, second.deposit.amount), '823'),
+    });
   });
 
   test('a payout in the funding currency asks for no price', async () => {

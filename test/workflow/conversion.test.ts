@@ -66,7 +66,7 @@ describe('the price', () => {
     await engine.fund(payout);
     await untilAnswer(
       () => currentDetailsOf(engine, payoutWorkflowId(payout.payoutId)),
-      (details) => details.includes('the price moved too far'),
+      (details) => details.includes('PRICE_TOO_LOW'),
       'waiting for a better price',
     );
     expect(await requestsTo(engine, ORDERS, payout.payoutId)).toHaveLength(0);

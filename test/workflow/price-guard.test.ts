@@ -117,7 +117,7 @@ describe('the price against the estimate', () => {
     const payout = await engine.open({ amountMode: 'send', amount: '800' });
     await setPrice('6.9002');
     await engine.fund(payout);
-    await untilShown(payout.payoutId, 'the price moved too far');
+    await untilShown(payout.payoutId, 'PRICE_TOO_LOW');
     expect(await ordersOf(payout.payoutId)).toEqual([]);
     await setPrice('6.95');
     await engine.untilStatus(payout.payoutId, 'paid');
@@ -246,7 +246,7 @@ test('the time in which QbitPay does not answer is not time in which there was n
   const payout = await engine.untilStatus(payoutId, 'awaiting_deposit');
   await setPrice('6.5');
   await engine.fund(payout);
-  await untilShown(payoutId, 'the price moved too far');
+  await untilShown(payoutId, 'PRICE_TOO_LOW');
   const movedAt = Date.now();
   await engine.control('POST', '/faults', { kind: 'api_error', endpoint: TICKER, times: 100_000 });
   await engine.until(payoutId, ({ holdReason }) => holdReason === 'PROVIDER_UNAVAILABLE');

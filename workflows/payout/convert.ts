@@ -1,5 +1,5 @@
 import { sleep } from '@temporalio/workflow';
-import type { PlaceOrderResult } from '../../activities/payouts/place-order.js';
+import type { PlaceOrderResult, PriceAwaited } from '../../activities/payouts/place-order.js';
 import { backoffMs } from '../../src/domain/policy.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import type { OrderAwaited } from '../../activities/payouts/order-reading.js';
@@ -9,7 +9,7 @@ import { getOrder, holdPayout, placeOrder } from '../activity-options.js';
 import { untilNews } from './await-settlement.js';
 import { takePrice } from './open.js';
 import { pay, settleRequest } from './pay.js';
-import { show, showStatus, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
+import { showStatus, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 
 /** The deposit is there: sell it, unless it is in the payout currency already. */
 export async function convertOrPay(run: PayoutRun): Promise<void> {
@@ -32,12 +32,11 @@ async function convert(run: PayoutRun): Promise<void> {
         return pay(run);
       case 'awaitOrder':
         return awaitOrder(run, next);
-      case 'priceUnusable':
-      case 'priceMoved': {
+      case 'awaitPrice': {
         withoutPriceSinceMs ??= Date.now();
         const isOver = Date.now() - withoutPriceSinceMs >= run.policy.convertTimeoutSeconds * 1_000;
-        if (isOver) return giveUpConverting(run, next.kind);
-        await waitForPrice(run, next.kind, attempt);
+        if (isOver) return giveUpConverting(run, next);
+        await waitForPrice(run, attempt);
         break;
       }
       case 'fail':
@@ -51,15 +50,20 @@ async function convert(run: PayoutRun): Promise<void> {
 }
 
 async function priceAndOrder(run: PayoutRun): Promise<PlaceOrderResult> {
-  const price = await takePrice(run);
+  const price = await takePrice(run, 'order');
   const { payoutId } = run;
   const { maxSlippageBps } = run.policy;
-  return untilAnswered(run, () => placeOrder({ payoutId, price, maxSlippageBps }));
+  return untilAnswered(
+    run,
+    () => placeOrder({ payoutId, price, maxSlippageBps }),
+    ({ next }) => (next?.kind === 'awaitPrice' ? next.reason : null),
+  );
 }
 
-async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMoved'): Promise<void> {
+async function giveUpConverting(run: PayoutRun, awaited: PriceAwaited): Promise<void> {
   const { payoutId } = run;
-  const reason = why === 'priceMoved' ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
+  const isTooLow = awaited.reason === FAILURE_TYPE.PRICE_TOO_LOW;
+  const reason = isTooLow ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
   const detail = 'not converted within the time for it';
   syncStatus(run, await holdPayout({ payoutId, reason, detail }));
 }
@@ -67,14 +71,7 @@ async function giveUpConverting(run: PayoutRun, why: 'priceUnusable' | 'priceMov
 /** A price lives for 30 s: looking less often than that would miss the better ones. */
 const LONGEST_PRICE_PAUSE_MS = 30_000;
 
-async function waitForPrice(
-  run: PayoutRun,
-  why: 'priceUnusable' | 'priceMoved',
-  attempt: number,
-): Promise<void> {
-  run.waitsFor =
-    why === 'priceMoved' ? 'the price moved too far; waiting for a better one' : 'taking a new price';
-  show(run);
+async function waitForPrice(run: PayoutRun, attempt: number): Promise<void> {
   const { retryInitialMs, retryMaxMs } = run.policy;
   const longestMs = Math.min(retryMaxMs, LONGEST_PRICE_PAUSE_MS);
   await sleep(backoffMs(attempt, retryInitialMs, longestMs, Math.random()), {

@@ -1,4 +1,4 @@
-import type { Price } from '../../activities/payouts/fetch-ticker.js';
+import type { FetchTickerInput, Price } from '../../activities/payouts/fetch-ticker.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { fetchTicker, getDepositAddress } from '../activity-options.js';
@@ -11,7 +11,7 @@ import { syncStatus, untilAnswered, type PayoutRun } from './payout-run.js';
 export async function open(run: PayoutRun): Promise<void> {
   const { payoutId } = run;
   const { maxSlippageBps, depositDeadlineSeconds } = run.policy;
-  const price = isSameCurrency(run.request) ? null : await takePrice(run);
+  const price = isSameCurrency(run.request) ? null : await takePrice(run, 'opening');
   const state = await untilAnswered(run, () =>
     getDepositAddress({ payoutId, price, maxSlippageBps, depositDeadlineSeconds }),
   );
@@ -32,9 +32,14 @@ export async function open(run: PayoutRun): Promise<void> {
 }
 
 /** The price now; null when no market sells the funding currency for the payout currency. */
-export async function takePrice(run: PayoutRun): Promise<Price | null> {
+export async function takePrice(run: PayoutRun, purpose: FetchTickerInput['purpose']): Promise<Price | null> {
   const { payoutId } = run;
   const { fundingCurrency, currency } = run.request;
-  const ticker = await untilAnswered(run, () => fetchTicker({ payoutId, fundingCurrency, currency }));
+  const ticker = await untilAnswered(
+    run,
+    () => fetchTicker({ payoutId, fundingCurrency, currency, purpose }),
+    // Whether the price can be used, the next step says.
+    () => run.holdReason,
+  );
   return ticker.kind === 'price' ? ticker.price : null;
 }

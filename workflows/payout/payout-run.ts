@@ -191,14 +191,19 @@ export async function continueIfLong(): Promise<void> {
 
 /**
  * Calls an activity until it answers. What its own retries did not overcome (an outage, a refused key) is
- * shown as the reason for waiting; when the provider answers again, the call is made again.
+ * shown as the reason for waiting; when the provider answers again, the call is made again. `waitsFor`: what the payout still
+ * waits for with this answer.
  */
-export async function untilAnswered<T>(run: PayoutRun, call: () => Promise<T>): Promise<T> {
+export async function untilAnswered<T>(
+  run: PayoutRun,
+  call: () => Promise<T>,
+  waitsFor: (answer: T) => FailureType | null = () => null,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     await continueIfLong();
     try {
       const answer = await call();
-      showWaiting(run, null);
+      showWaiting(run, waitsFor(answer));
       return answer;
     } catch (error) {
       if (isCancellation(error)) throw error;

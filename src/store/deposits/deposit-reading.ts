@@ -2,7 +2,7 @@ import { sql, type InferResult } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
-import type { DepositStatus } from '../schema.js';
+import { DEPOSIT_STATUS, type DepositStatus } from '../schema.js';
 
 /** A deposit whose money the provider has shown, and whose it is. */
 export type DepositRecord = InferResult<ReturnType<typeof selectDeposits>>[number];
@@ -34,6 +34,10 @@ export async function findDepositsOfTransaction(
   return selectDeposits(db).where('tx_hash', '=', txHash).orderBy('tx_index').execute();
 }
 
+/** A payout that expects an amount this close to what came in, as a part of it, may be whose the deposit is. */
+const NEAR = '0.01';
+const SUGGESTED = 5;
+
 function selectDeposits(db: StoreDatabase) {
   return db.selectFrom('deposits').select((eb) => [
     'deposit_id as depositId',
@@ -58,5 +62,18 @@ function selectDeposits(db: StoreDatabase) {
         .whereRef('part.deposit_id', '=', 'deposits.deposit_id')
         .orderBy('part.payout_id'),
     ).as('allocations'),
+    jsonArrayFrom(
+      eb
+        .selectFrom('expected_deposits as near')
+        .select(['near.payout_id as payoutId', sql<string>`near.amount::text`.as('amount')])
+        .whereRef('near.currency', '=', 'deposits.currency')
+        .where('near.rests_until', 'is', null)
+        .where('deposits.status', '=', DEPOSIT_STATUS.UNALLOCATED)
+        .where(
+          sql<boolean>`near.amount between deposits.amount * (1 - ${NEAR}::numeric) and deposits.amount * (1 + ${NEAR}::numeric)`,
+        )
+        .orderBy(sql`abs(near.amount - deposits.amount)`)
+        .limit(SUGGESTED),
+    ).as('suggestions'),
   ]);
 }

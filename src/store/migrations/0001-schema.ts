@@ -14,6 +14,14 @@ insert into engine_settings (name, value) values
   -- Two random UUIDs are 244 random bits, without an extension.
   ('request_hash_key', gen_random_uuid()::text || gen_random_uuid()::text);
 
+-- What each pair cost when a payout was opened last, and a price that is too far from it to be believed at once.
+create table reference_prices (
+  symbol text primary key,
+  bid numeric not null check (bid > 0),
+  believed_at timestamptz not null default clock_timestamp(),
+  candidate numeric,
+  candidate_since timestamptz);
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
@@ -49,6 +57,7 @@ create table payouts (
   deposit_network text,
   deposit_address text,
   deposit_amount numeric check (deposit_amount > 0),
+  deposit_matched_by text check (deposit_matched_by in ('amount', 'transaction')),
   deposit_received numeric not null default 0 check (deposit_received >= 0),
   deposit_expires_at timestamptz,
   fee_side text check (fee_side in ('added', 'deducted')),
@@ -265,6 +274,8 @@ insert into provider_sync default values;
 create table provider_lists (
   kind text primary key check (kind in ('payout', 'order', 'transaction')),
   is_offered boolean not null default true,
+  -- It was read with something in it: empty, it is lost.
+  has_shown boolean not null default false,
   -- The first reading of all of the list goes on from here after a crash.
   backfill_cursor text,
   backfilled_at timestamptz,

@@ -328,11 +328,15 @@ export async function findNotReadSince(
   return rows.map((row) => row.provider_id);
 }
 
-export async function hasObjects(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
+/** True where the list has shown something that QbitPay still has, as far as is known. */
+export async function hasListed(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
   const row = await db
     .selectFrom('provider_objects')
+    .innerJoin('provider_lists', 'provider_lists.kind', 'provider_objects.kind')
     .select('provider_id')
-    .where('kind', '=', kind)
+    .where('provider_lists.kind', '=', kind)
+    .where('has_shown', '=', true)
+    .where('missing_since', 'is', null)
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;

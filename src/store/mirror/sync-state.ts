@@ -55,6 +55,7 @@ export async function readClock(db: StoreDatabase): Promise<Date> {
 export interface ListState {
   readonly kind: ObjectKind;
   readonly isOffered: boolean;
+  readonly hasShown: boolean;
   readonly backfillCursor: string | null;
   readonly backfilledAt: Date | null;
   readonly completedAt: Date | null;
@@ -72,6 +73,7 @@ function selectLists(db: StoreDatabase) {
     .select([
       'kind',
       'is_offered as isOffered',
+      'has_shown as hasShown',
       'backfill_cursor as backfillCursor',
       'backfilled_at as backfilledAt',
       'completed_at as completedAt',
@@ -97,12 +99,22 @@ export async function noteList(
   kind: ObjectKind,
   changes: Partial<Omit<ListState, 'kind'>>,
 ): Promise<void> {
-  const { isOffered, backfillCursor, backfilledAt, completedAt, overlapReadAt, problem, ...reread } = changes;
+  const {
+    isOffered,
+    hasShown,
+    backfillCursor,
+    backfilledAt,
+    completedAt,
+    overlapReadAt,
+    problem,
+    ...reread
+  } = changes;
   const { rereadFrom, rereadCursor } = reread;
   await trx
     .updateTable('provider_lists')
     .set({
       ...(isOffered === undefined ? {} : { is_offered: isOffered }),
+      ...(hasShown === undefined ? {} : { has_shown: hasShown }),
       ...(backfillCursor === undefined ? {} : { backfill_cursor: backfillCursor }),
       ...(backfilledAt === undefined ? {} : { backfilled_at: backfilledAt }),
       ...(completedAt === undefined ? {} : { completed_at: completedAt }),

@@ -1,14 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { sql } from 'kysely';
+import { tailDigitsFor, tailsOf, withTail } from '../../domain/deposit-amount.js';
 import { FAILURE_TYPE, type Failure } from '../../domain/failure-type.js';
-import {
-  addAmounts,
-  compareAmounts,
-  multiply,
-  smallestUnit,
-  subtractAmounts,
-  type Money,
-} from '../../domain/money.js';
-import type { DepositInstructions } from '../../domain/payout-request.js';
+import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.js';
+import { DEPOSIT_MATCH, type DepositInstructions, type DepositMatch } from '../../domain/payout-request.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
@@ -36,6 +31,8 @@ export interface FundingTerms extends QuotedTerms {
   readonly network: string;
   readonly address: string;
   readonly deadlineSeconds: number;
+  /** How many digits tell the payout's deposit from others, where the amount has room for them. */
+  readonly tailDigits: number;
 }
 
 /** Now, or before: what the payout then expects. */
@@ -43,10 +40,6 @@ export interface OpenOutcome {
   readonly kind: 'opened';
   readonly deposit: DepositInstructions | null;
 }
-
-/** The tail that makes an amount unique is at most this many smallest units, and this part of the amount. */
-const MAX_TAIL_UNITS = 99_999;
-const MAX_TAIL_FRACTION = '0.01';
 
 /**
  * Gives an accepted payout the amount that it expects; repeating it answers with what the store has. Undefined when too
@@ -60,12 +53,9 @@ export async function openForDeposit(
   return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (row.status !== PAYOUT_STATUS.OPENING) return toOpened(row);
-    const amount = await findFreeAmount(trx, row.funding_currency, terms.baseAmount);
-    if (amount === undefined) return undefined;
-    await trx
-      .insertInto('expected_deposits')
-      .values({ currency: row.funding_currency, amount, payout_id: payoutId, rests_until: null })
-      .execute();
+    const expected = await expectAmount(trx, row, terms);
+    if (expected === undefined) return undefined;
+    const { amount, matchedBy } = expected;
     await transitionPayout(trx, row, PAYOUT_STATUS.AWAITING_DEPOSIT, {
       detail: `waiting for ${amount} ${row.funding_currency}`,
       columns: {
@@ -73,6 +63,7 @@ export async function openForDeposit(
         deposit_network: terms.network,
         deposit_address: terms.address,
         deposit_amount: amount,
+        deposit_matched_by: matchedBy,
         deposit_expires_at: sql<Date>`clock_timestamp() + make_interval(secs => ${terms.deadlineSeconds})`,
       },
     });
@@ -119,37 +110,43 @@ function toOpened(row: PayoutRow): OpenOutcome {
 export function toInstructions(row: PayoutRow): DepositInstructions | null {
   const deposit = toDeposit(row);
   if (deposit === null) return null;
-  const { currency, network, address, amount, expiresAt } = deposit;
-  return { currency, network, address, amount, expiresAtMs: expiresAt.getTime() };
+  const { currency, network, address, amount, matchedBy, expiresAt } = deposit;
+  return { currency, network, address, amount, matchedBy, expiresAtMs: expiresAt.getTime() };
 }
 
-/** The lowest amount from the base upwards that no open or resting payout expects; undefined when none is near. */
-async function findFreeAmount(
+/** Where so many tails in a row are taken, hardly any is free. */
+const TAILS_TRIED = 100;
+
+/** An amount that no open or resting payout expects, and that this one expects from now on. */
+async function expectAmount(
   trx: StoreTransaction,
-  currency: string,
-  baseAmount: string,
-): Promise<string | undefined> {
-  // One opening at a time per currency: two would find the same free amount.
-  await sql`select pg_advisory_xact_lock(hashtext('expected_deposits'), hashtext(${currency}))`.execute(trx);
-  await trx
-    .deleteFrom('expected_deposits')
-    .where('currency', '=', currency)
-    .where('rests_until', '<', NOW)
-    .execute();
-  const unit = smallestUnit(currency);
-  const longestTail = multiply(unit, MAX_TAIL_UNITS);
-  const largestTail = multiply(baseAmount, MAX_TAIL_FRACTION);
-  const tail = compareAmounts(longestTail, largestTail) < 0 ? longestTail : largestTail;
-  const last = addAmounts(baseAmount, tail);
-  const { rows } = await sql<{ amount: string }>`
-    select amount from (
-      select generate_series(${baseAmount}::numeric, ${last}::numeric, ${unit}::numeric) as amount
-    ) as candidate
-    where not exists (
-      select from expected_deposits as taken
-      where taken.funding_account = 'main' and taken.currency = ${currency} and taken.amount = candidate.amount)
-    limit 1`.execute(trx);
-  return rows[0]?.amount;
+  row: PayoutRow,
+  { baseAmount, tailDigits }: FundingTerms,
+): Promise<ExpectedAmount | undefined> {
+  const currency = row.funding_currency;
+  const digits = tailDigitsFor(baseAmount, currency, tailDigits);
+  if (digits === undefined) return { amount: baseAmount, matchedBy: DEPOSIT_MATCH.TRANSACTION };
+  for (let tried = 0; tried < TAILS_TRIED; tried += 1) {
+    const amount = withTail(baseAmount, currency, digits, randomInt(tailsOf(digits)));
+    const free = await trx
+      .insertInto('expected_deposits')
+      .values({ currency, amount, payout_id: row.payout_id, rests_until: null })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['funding_account', 'currency', 'amount'])
+          .doUpdateSet({ payout_id: row.payout_id, rests_until: null })
+          .where('expected_deposits.rests_until', '<', NOW),
+      )
+      .returning('amount')
+      .executeTakeFirst();
+    if (free !== undefined) return { amount, matchedBy: DEPOSIT_MATCH.AMOUNT };
+  }
+  return undefined;
+}
+
+interface ExpectedAmount {
+  readonly amount: string;
+  readonly matchedBy: DepositMatch;
 }
 
 export interface FundingClosing {

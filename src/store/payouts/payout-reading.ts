@@ -111,8 +111,10 @@ function toRecord(row: PayoutRow, order: OrderRecord | null, providerPayout: Pro
 export function toDeposit(row: PayoutRow) {
   const { deposit_address: address, deposit_network: network, deposit_amount: amount } = row;
   const { deposit_expires_at: expiresAt, deposit_received: received, funding_currency: currency } = row;
+  const { deposit_matched_by: matchedBy } = row;
   if (address === null || network === null || amount === null || expiresAt === null) return null;
-  return { currency, network, address, amount, received, expiresAt };
+  if (matchedBy === null) return null;
+  return { currency, network, address, amount, matchedBy, received, expiresAt };
 }
 
 /** The request as it was made. */

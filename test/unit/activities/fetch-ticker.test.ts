@@ -7,7 +7,10 @@ async function quotedAfter(skewMs: number): Promise<number> {
   const fetchTicker = createFetchTicker({
     qbitpay: { getTicker: () => Promise.resolve({ timestamp: nowMs + skewMs, price: '6.97' }) },
   } as unknown as ActivityDependencies);
-  const result = await fetchTicker({ payoutId: 'p-1', fundingCurrency: 'USDT', currency: 'CNY' });
+  const result = await fetchTicker({
+    ...{ payoutId: 'p-1', fundingCurrency: 'USDT', currency: 'CNY' },
+    purpose: 'order',
+  });
   if (result.kind !== 'price') throw new Error(result.kind);
   return result.price.quotedAtMs - nowMs;
 }

@@ -78,7 +78,7 @@ async function read(
   const parts = {
     store: {
       mirror: {
-        hasObjects: () => Promise.resolve(known.length > 0),
+        hasListed: () => Promise.resolve(known.length > 0),
         readClock: () => Promise.resolve(new Date()),
       },
     },

@@ -87,6 +87,7 @@ describe('GET /v1/deposits/{depositId}', () => {
         { payoutId: 'a', amount: '100.000000', matchedBy: 'person' },
         { payoutId: null, amount: '0.500000', matchedBy: 'person' },
       ],
+      suggestions: [],
       verifiedAt: '2026-01-01T03:04:05.678Z',
       decidedAt: '2026-01-01T03:04:06.000Z',
     });

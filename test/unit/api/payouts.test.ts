@@ -66,6 +66,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
         address: '0x31C2',
         amount: '732.150013',
         received: '0.000000',
+        matchedBy: 'amount',
         missing: '732.150013',
         expiresAt: '2026-01-02T03:04:05.678Z',
       },
