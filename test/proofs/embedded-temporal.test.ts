@@ -80,7 +80,7 @@ test('says what the command said when it does not come up', async () => {
   const starting = startTemporalDevServer({
     cliPath: await ensureTemporalCli(),
     stateDirectory: directory.path,
-    searchAttributes: { Wrong: 'Nonsense' as 'Keyword' },
+    searchAttributes: { Wrong: 'Nonsense' },
     log: recordLog(),
   });
   await expect(starting).rejects.toThrow(/Temporal ended while starting \(exit code 1\).*Nonsense/s);

@@ -8,7 +8,14 @@ test('the mirror shows how old it is, what cannot be read, and what it costs', a
   const fakes = createFakes();
   const status = await fakes.store.mirror.readStatus();
   const at = new Date('2026-01-01T00:00:30Z');
-  const list = { backfillCursor: 'po_7', overlapReadAt: null, isOffered: true, problem: null, ...NOT_REREAD };
+  const list = {
+    backfillCursor: 'po_7',
+    overlapReadAt: null,
+    isOffered: true,
+    hasShown: true,
+    problem: null,
+    ...NOT_REREAD,
+  };
   fakes.store.mirror.readStatus = () =>
     Promise.resolve({
       ...status,
