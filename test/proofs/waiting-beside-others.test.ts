@@ -25,7 +25,7 @@ test(
   'a payout that waits for the balance does not hear of those that are paid meanwhile',
   async () => {
     // More than all that the others leave.
-    const { payoutId } = await engine.open({ funding: 'balance', amount: '90000000.00' });
+    const { payoutId } = await engine.open({ funding: 'balance', amount: '6000000.00' });
     await engine.untilStatus(payoutId, 'awaiting_balance');
     const before = (await historyOf(engine, payoutId)).length;
     await openAndFundMany(engine, OTHERS);

@@ -234,7 +234,7 @@ describe('without sense', () => {
   test('are resume, resolve and retry as long as nobody has to decide', async () => {
     const waiting = await scenario.payout().open();
     await isNotHeld(waiting, 'awaiting_deposit');
-    const poor = await scenario.payout({ funding: 'balance', amount: '90000000.00' }).open();
+    const poor = await scenario.payout({ funding: 'balance', amount: '6000000.00' }).open();
     await isNotHeld(poor, 'awaiting_balance');
     for (const [status, endpoint] of STEPS) {
       const limited = await scenario.payout().strike('rate_limit_error', endpoint, { times: ALWAYS });

@@ -205,13 +205,13 @@ describe('with what is not found left to a person', () => {
   describe('the connection is refused before anything was sent', () => {
     test.each([
       ['order', ORDERS, 'GET /api/v1/balanceTransactions'],
-      ['payout', PAYOUTS, 'GET /api/v1/orders/'],
-    ] as const)('the %s is sent when it stands again, once', async (operation, endpoint, previousRead) => {
+      ['payout', PAYOUTS, 'POST /api/v1/orders'],
+    ] as const)('the %s is sent when it stands again, once', async (operation, endpoint, previousCall) => {
       const { payoutId, ...opened } = await engine.open();
       // Reads go on over connections that stand; every request that moves money opens one of its own.
       let refused = false;
       proxy.rewrite((request) => {
-        if (!refused && request.startsWith(previousRead)) {
+        if (!refused && request.startsWith(previousCall)) {
           refused = true;
           proxy.refuseNewConnections();
         }

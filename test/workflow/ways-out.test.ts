@@ -9,7 +9,13 @@ import {
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
-import { closeAsOver, closeUnsent, isOrderMovement, useScenarioThatHolds } from '../support/held-payouts.js';
+import {
+  closeAsOver,
+  closeUnsent,
+  isOrderMovement,
+  useScenarioThatHolds,
+  withoutOrderMovements,
+} from '../support/held-payouts.js';
 import { endDepositTime, untilTaken } from '../support/payout-workflows.js';
 import { detailsOf, ORDERS, PAYOUTS, TICKER } from '../support/provider-requests.js';
 import { ALWAYS } from '../support/scenario.js';
@@ -258,7 +264,7 @@ const WAYS_OUT: readonly WayOut[] = [
   way('ORDER_UNCLEAR', 'resolve', 'it is not shown', holdUnshownOrder, async (payout) => {
     const before = await available('CNY');
     const close = { action: 'close' };
-    provider.rewrite(undefined);
+    provider.rewrite((_request, body) => withoutOrderMovements(body));
     await payout.isRefused('resolve', /has the order as \S+: resume/, close);
     await payout.hideFromLists(isOrderMovement);
     await payout.isRefused('resolve', /does not show all that the order moved/, close);
@@ -343,7 +349,7 @@ function holdUnshown(outcome: string): () => Promise<ScenarioPayout> {
 function holdUnshownOrder(): Promise<ScenarioPayout> {
   return held.as('ORDER_UNCLEAR', async (payout) => {
     await payout.orderEndsAs('cancelled', '300');
-    await payout.hideFromLists();
+    await payout.hideFromLists(isOrderMovement);
     await hideSingle('GET /api/v1/orders/{id}');
   });
 }
