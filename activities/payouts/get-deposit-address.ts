@@ -54,19 +54,21 @@ async function openPayout(
   const problem = findAmountProblem(request, bid, feeTerms, minimum);
   if (problem !== undefined) return reject(problem);
   const baseAmount = depositFor(request, bid, feeTerms, maxSlippageBps);
-  if (!isBelowMaximum(request, baseAmount, settings.maxPayoutAmounts))
-    return reject(FAILURE_TYPE.ABOVE_MAXIMUM);
+  const isTooMuch = !isBelowMaximum(request, baseAmount, settings.maxPayoutAmounts);
   const terms = {
     baseAmount,
     feeTerms,
     estimatedPrice: price?.bid ?? null,
     minimum: minimum ?? null,
   };
-  if (funding === FUNDING.BALANCE) return store.payouts.openFromBalance(payoutId, terms);
+  if (funding === FUNDING.BALANCE) {
+    return isTooMuch ? reject(FAILURE_TYPE.ABOVE_MAXIMUM) : store.payouts.openFromBalance(payoutId, terms);
+  }
   const address = findDepositAddress(account, request.fundingCurrency, settings.depositAddresses);
   if (address === undefined) return reject(FAILURE_TYPE.NO_DEPOSIT_ADDRESS);
   const network = settings.networks[request.fundingCurrency];
   if (network === undefined) return reject(FAILURE_TYPE.NO_NETWORK);
+  if (isTooMuch) return reject(FAILURE_TYPE.ABOVE_MAXIMUM);
   // A deposit that came before the opening balance is read would be part of it.
   await ensureAccountOpened({ store, qbitpay });
   const opened = await store.payouts.openForDeposit(payoutId, {

@@ -55,9 +55,11 @@ describe('the commands that pages name', () => {
 
 describe('the upper-case words of pages', () => {
   const TEST_SERVERS = ['TEST_POSTGRES_URL', 'TEST_TEMPORAL_ADDRESS'];
-  /** Temporal's, a file's, a shell variable's; problem codes of the API. */
+  /** Temporal's, a file's, a shell variable's, a proof's; problem codes of the API. */
   const OTHERS = [
     'REQUEST_CONFLICT',
+    'IN_TRANSIT',
+    'SPREAD_SECONDS',
     'STATE_DIRECTORY',
     'NEW_KEY',
     'CANCEL_REFUSED',
