@@ -1,43 +1,24 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
-import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
-import type { StateDirectory } from '../../src/embedded/state-directory.js';
-import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 import { createPayoutGateway } from '../../src/temporal/payout-gateway.js';
-import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
+import { startOwnTemporal, type OwnTemporal } from '../support/own-temporal.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** Temporal gives one run 10,000 signals; this server gives it fewer. */
 const LIMIT = 20;
 
-let directory: StateDirectory;
-let server: TemporalDevServer;
+let temporal: OwnTemporal;
 let engine: TestEngine;
 beforeAll(async () => {
-  directory = await openTemporaryStateDirectory();
-  const cliPath = join(directory.path, 'temporal');
-  const setting = `--dynamic-config-value=history.maximumSignalsPerExecution=${LIMIT}`;
-  await writeFile(cliPath, `#!/bin/sh\nexec '${await ensureTemporalCli()}' "$@" ${setting}\n`);
-  await chmod(cliPath, 0o755);
-  server = await startTemporalDevServer({
-    cliPath,
-    stateDirectory: directory.path,
-    storage: 'memory',
-    searchAttributes: SEARCH_ATTRIBUTES,
-    log: recordLog(),
-  });
+  temporal = await startOwnTemporal(`history.maximumSignalsPerExecution=${LIMIT}`);
   engine = await startTestEngine({
-    env: { TEMPORAL_ADDRESS: server.address },
+    env: { TEMPORAL_ADDRESS: temporal.address },
     variations: { supervision: { minimumAgeSeconds: 1, intervalMs: 200 } },
   });
 });
 afterAll(async () => {
   await engine.stop();
-  await server.stop();
-  await directory.remove();
+  await temporal.stop();
 });
 
 const untold = async (): Promise<Json> => (await engine.api('GET', '/v1/provider')).body.untoldPayouts;

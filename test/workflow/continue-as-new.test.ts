@@ -1,14 +1,20 @@
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { startOwnTemporal, type OwnTemporal } from '../support/own-temporal.js';
 import { describePayout } from '../support/payout-workflows.js';
 import { useScenario } from '../support/scenario.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
 import { untilAnswer } from '../support/until-answer.js';
 
-const scenario = useScenario();
-
-/** From so many events on Temporal suggests to go on in a new run. */
-const SUGGESTED_AT = 4_096;
+/** From so many events on this server suggests to go on in a new run; others from 4,096. */
+const SUGGESTED_AT = 400;
 const AT_ONCE = 100;
+
+let temporal: OwnTemporal;
+const scenario = useScenario(async () => {
+  temporal = await startOwnTemporal(`limit.historyCount.suggestContinueAsNew=${SUGGESTED_AT}`);
+  return { env: { TEMPORAL_ADDRESS: temporal.address } };
+});
+afterAll(() => temporal.stop());
 
 /** Sends the signal until the history is too long, and answers when another run carries the payout. */
 async function untilContinued(payout: ScenarioPayout, signal: string): Promise<void> {
