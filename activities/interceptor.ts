@@ -116,8 +116,8 @@ function reasonOf(error: unknown): FailureType | undefined {
   if (error instanceof CancelledFailure) return undefined;
   if (!(error instanceof ApplicationFailure)) return FAILURE_TYPE.ENGINE_UNAVAILABLE;
   const { type } = error;
-  const isReason = isFailureType(type ?? '') && FAILURES[type as FailureType].kind === FAILURE_KIND.WAITING;
-  return isReason ? (type as FailureType) : undefined;
+  const isReason = type != null && isFailureType(type) && FAILURES[type].kind === FAILURE_KIND.WAITING;
+  return isReason ? type : undefined;
 }
 
 /** Nothing goes on for now: the answer says why. */

@@ -1,4 +1,3 @@
-import { createProviderLists } from '../../activities/provider/provider-list.js';
 import { runSync, type SyncParts } from '../../activities/provider/sync-run.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
 import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/client.js';
@@ -7,6 +6,7 @@ import { CANARY_API_KEY } from '../support/engine.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { hintPayout, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
+import { takeSync } from '../support/sync-parts.js';
 
 /** How the mirror is kept, whatever QbitPay's lists do: by real HTTP, into a real database, sync by sync. */
 
@@ -53,16 +53,7 @@ const ofList = (path: string, change: (data: Json[], query: URLSearchParams) => 
   });
 
 async function reader({ overlapSeconds = 0, intervalMs = 0 } = {}): Promise<SyncParts> {
-  const { store } = testStore;
-  return {
-    store,
-    qbitpay,
-    reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
-    lists: createProviderLists(qbitpay),
-    settings: { intervalMs, overlapSeconds, maxRequestsPerSecond: null },
-    overlaps: new Map(),
-    onPage: () => undefined,
-  };
+  return takeSync(testStore.store, qbitpay, { intervalMs, overlapSeconds });
 }
 
 async function fund(amount: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { createProviderLists } from '../../activities/provider/provider-list.js';
 import { runSync, type SyncParts } from '../../activities/provider/sync-run.js';
 import {
   compareWithMirror,
@@ -12,6 +11,7 @@ import { CANARY_API_KEY } from '../support/engine.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import { openTestStore, type TestStore } from '../support/test-store.js';
+import { takeSync } from '../support/sync-parts.js';
 
 /** What a run reads of store and mirror, and what it leaves for the next: a real database, filled by real syncs. */
 
@@ -31,16 +31,7 @@ beforeEach(async () => {
   ({ proxy, close: closeProxy } = started);
   qbitpay = createQbitPayClient({ baseUrl: started.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
   testStore = await openTestStore();
-  const { store } = testStore;
-  parts = {
-    store,
-    qbitpay,
-    reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
-    lists: createProviderLists(qbitpay),
-    settings: { intervalMs: 1_000, overlapSeconds: 0, maxRequestsPerSecond: null },
-    overlaps: new Map(),
-    onPage: () => undefined,
-  };
+  parts = await takeSync(testStore.store, qbitpay, { intervalMs: 1_000, overlapSeconds: 0 });
   await runSync(parts);
 });
 afterEach(async () => {

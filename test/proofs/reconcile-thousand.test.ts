@@ -1,5 +1,4 @@
 import { toOrderRecord } from '../../activities/payouts/order-movement.js';
-import { createProviderLists } from '../../activities/provider/provider-list.js';
 import { runSync, type SyncParts } from '../../activities/provider/sync-run.js';
 import { compareWithMirror } from '../../activities/reconciliation/reconciliation-run.js';
 import type { ReconciliationReport } from '../../src/domain/reconciliation.js';
@@ -22,6 +21,7 @@ import {
   runConcurrently,
   type TestStore,
 } from '../support/test-store.js';
+import { takeSync } from '../support/sync-parts.js';
 
 /*
  * A thousand finished payouts, driven through store and provider as the activities do, without Temporal: that many
@@ -71,16 +71,7 @@ beforeAll(async () => {
   qbitpay = createQbitPayClient({ baseUrl: simulator.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
   await qbitpay.getTicker({ symbol: 'USDT/CNY', side: 'bid' });
   testStore = await openTestStore();
-  const { store } = testStore;
-  parts = {
-    store,
-    qbitpay,
-    reader: store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction'),
-    lists: createProviderLists(qbitpay),
-    settings: { intervalMs: 10_000, overlapSeconds: 900, maxRequestsPerSecond: null },
-    overlaps: new Map(),
-    onPage: () => undefined,
-  };
+  parts = await takeSync(testStore.store, qbitpay, { intervalMs: 10_000, overlapSeconds: 900 });
   await sync();
   payoutIds = await carryThrough();
 }, TIMEOUT_MS);
