@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { REQUEST_OPERATION, REQUEST_STATE, type RequestOperation } from '../src/store/schema.js';
+import { REQUEST_OPERATION, type RequestOperation } from '../src/store/schema.js';
 import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import type { QbitPayError } from '../src/qbitpay/errors.js';
@@ -78,23 +78,20 @@ export function toRetryLaterFailure({ message, afterMs }: RetryLaterError): Appl
   });
 }
 
-/** What became of a request that moves money; `state` is what its provider request is set to. */
+/** What an answer to a request that moves money says became of it; every refusal is provisional. */
 export type PostVerdict =
-  /** Nothing took effect; the same request may be sent again when the reason is gone. */
-  | {
-      readonly kind: 'retryLater';
-      readonly state: 'not_sent' | 'retry_later';
-      readonly reason: FailureType;
-      readonly afterMs: number;
-    }
+  /** No byte of it left. */
+  | { readonly kind: 'notSent' }
+  /** QbitPay wants it later, or with another key. */
+  | { readonly kind: 'retryLater'; readonly reason: FailureType; readonly afterMs: number }
   /** The price is no longer valid: ask for a new one. Orders only. */
-  | { readonly kind: 'priceRefused'; readonly state: 'retry_later' }
+  | { readonly kind: 'priceRefused' }
   /** `invalid`: an `invalid_request_error`. `refused`: understood and refused, for a person to look at. */
-  | { readonly kind: 'invalid' | 'refused'; readonly state: 'refused' }
+  | { readonly kind: 'invalid' | 'refused' }
   /** It may have taken effect. */
-  | { readonly kind: 'unknown'; readonly state: 'unknown' };
+  | { readonly kind: 'unknown' };
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', state: REQUEST_STATE.UNKNOWN };
+const UNKNOWN: PostVerdict = { kind: 'unknown' };
 
 /** The refusals that are documented (contract, section Errors); any other 4xx may be somebody else's, after the effect. */
 const DOCUMENTED_REFUSALS: readonly number[] = [400, 401, 402, 403, 404];
@@ -106,35 +103,29 @@ const TOO_MANY_REQUESTS = 429;
  */
 export function classifyPostError(operation: RequestOperation, error: unknown): PostVerdict {
   if (error instanceof QbitPayConnectionError && !error.sent) {
-    return retryLater(REQUEST_STATE.NOT_SENT, FAILURE_TYPE.PROVIDER_UNAVAILABLE);
+    return { kind: 'notSent' };
   }
   if (!(error instanceof QbitPayProviderError)) return UNKNOWN;
   if (error.status !== TOO_MANY_REQUESTS && !DOCUMENTED_REFUSALS.includes(error.status)) return UNKNOWN;
   const isKeyRefused = error instanceof QbitPayAuthenticationError;
   if (!error.hasErrorObject && !(isKeyRefused && error.isEmpty)) return UNKNOWN;
-  if (isKeyRefused) return retryLater(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.AUTHENTICATION_REFUSED);
+  if (isKeyRefused) return { kind: 'retryLater', reason: FAILURE_TYPE.AUTHENTICATION_REFUSED, afterMs: 0 };
   if (error instanceof QbitPayRateLimitError) {
-    return retryLater(REQUEST_STATE.RETRY_LATER, FAILURE_TYPE.RATE_LIMITED, error.retryAfterMs);
+    return { kind: 'retryLater', reason: FAILURE_TYPE.RATE_LIMITED, afterMs: error.retryAfterMs ?? 0 };
   }
   if (error instanceof QbitPayInvalidRequestError) {
     return operation === REQUEST_OPERATION.ORDER && error.status === PRICE_REFUSED_STATUS
-      ? { kind: 'priceRefused', state: REQUEST_STATE.RETRY_LATER }
-      : { kind: 'invalid', state: REQUEST_STATE.REFUSED };
+      ? { kind: 'priceRefused' }
+      : { kind: 'invalid' };
   }
   // [I] `api_error` says that the request was understood and refused with 402 only; else its outcome is unknown.
-  return error.status === UNDERSTOOD_AND_REFUSED_STATUS
-    ? { kind: 'refused', state: REQUEST_STATE.REFUSED }
-    : UNKNOWN;
+  return error.status === UNDERSTOOD_AND_REFUSED_STATUS ? { kind: 'refused' } : UNKNOWN;
 }
 
 const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;
-
-function retryLater(state: 'not_sent' | 'retry_later', reason: FailureType, afterMs = 0): PostVerdict {
-  return { kind: 'retryLater', state, reason, afterMs };
-}
 
 /** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */
 export function maskProviderText(error: unknown, destination: Partial<Destination> = {}): string {

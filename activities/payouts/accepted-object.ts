@@ -1,4 +1,5 @@
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
+import type { AcceptedObject } from '../../src/store/requests/accepted-requests.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
@@ -15,6 +16,8 @@ export interface Accepted {
   readonly answer: Order | Payout;
   /** Null where it is not known what was asked for. */
   readonly asked: SentAmount | null;
+  /** What is to be seen about the answer, beside what the object itself shows. */
+  readonly flag?: Discrepancy | undefined;
 }
 
 /** Writes what QbitPay answered, or was found there; where a payout is not what was asked for, a person looks. */
@@ -34,14 +37,14 @@ export async function recordAccepted(
 
 export function toAcceptedObject(
   { request }: PayoutRecord,
-  { id: { externalOrderId }, answer, asked }: Accepted,
-) {
-  if ('symbol' in answer) return { object: toOrderRecord(externalOrderId, answer) };
+  { id: { externalOrderId }, answer, asked, flag }: Accepted,
+): { readonly object: AcceptedObject; readonly discrepancy: Discrepancy | undefined } {
+  if ('symbol' in answer) return { object: toOrderRecord(externalOrderId, answer), discrepancy: flag };
   const { id: providerPayoutId, currency, amount: recipientAmount, fee, status } = answer;
   const postAmount = asked?.amount ?? recipientAmount;
   return {
     object: { externalOrderId, providerPayoutId, currency, postAmount, recipientAmount, fee, status },
-    discrepancy: findDiscrepancy(answer, request.currency),
+    discrepancy: findDiscrepancy(answer, request.currency) ?? flag,
   };
 }
 
@@ -54,4 +57,14 @@ export function findDiscrepancy(answer: Payout, currency: string): Discrepancy |
   if (answer.currency === currency) return undefined;
   const detail = `QbitPay has payout ${answer.id} in ${answer.currency}`;
   return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+}
+
+/** What it was sent as comes back as it was sent (contract, section Payouts); what else QbitPay names is for people to see. */
+export function describeAltered(
+  { id, externalOrderId }: Pick<Order | Payout, 'id' | 'externalOrderId'>,
+  ours: string,
+): Discrepancy {
+  const named =
+    externalOrderId === undefined ? 'no externalOrderId' : `the externalOrderId ${externalOrderId}`;
+  return { reason: FAILURE_TYPE.ID_ALTERED, detail: `QbitPay's ${id} carries ${named} instead of ${ours}` };
 }

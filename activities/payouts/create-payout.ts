@@ -71,10 +71,9 @@ function describePost(
         decidedAt: since,
         ...(description === undefined ? {} : { description }),
       }),
-    isOurs: (answer) => answer.externalOrderId === externalOrderId,
-    accept: (answer, asked) => {
+    accept: (answer, asked, flag) => {
       log.info('payout accepted', { payoutId, providerPayoutId: answer.id });
-      return recordAccepted(deps, payout, { id, answer, asked });
+      return recordAccepted(deps, payout, { id, answer, asked, flag });
     },
     invalidType: invalidTypeOf(payout),
     destination,

@@ -1,7 +1,6 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
 import { FAILURE_TYPE, OPERATOR_ACTION, type OperatorAction } from '../../src/domain/failure-type.js';
-import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import {
@@ -11,18 +10,13 @@ import {
   type ProviderOrderStatus,
 } from '../../src/domain/provider-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
-import { toAcceptedObject } from './accepted-object.js';
+import { describeAltered, toAcceptedObject } from './accepted-object.js';
 import { findReturn } from './returned-money.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { rivalWords, UNNAMED, whyLive } from './preflight-check.js';
+import { rivalWords, whyLive } from './preflight-check.js';
 import { findMovement, toOrderRecord } from './order-movement.js';
-import {
-  awaitFreshSync,
-  couldAnswerTo,
-  findAtProvider,
-  providerRequestIdOf,
-} from '../provider/at-provider.js';
+import { awaitFreshSync, findAtProvider, providerRequestIdOf, whyUnclear } from '../provider/at-provider.js';
 import { observeObject } from '../provider/provider-list.js';
 import { orNone } from '../provider/missing-object.js';
 import { readState, type PayoutState } from '../payout-state.js';
@@ -31,7 +25,7 @@ import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-r
 /** What a person decided about a payout. */
 export type PayoutOperation =
   | { readonly action: 'hold' | 'resume' | 'resend' | 'close' }
-  | { readonly action: 'adopt'; readonly providerId: string }
+  | { readonly action: 'adopt' | 'disown'; readonly providerId: string }
   | { readonly action: 'retry'; readonly destination?: Destination | undefined };
 
 /** `operationId`: what is carried out again under the same one changes nothing. */
@@ -54,6 +48,7 @@ export function createOperatePayout(deps: ActivityDependencies) {
 
 /** For these QbitPay is read, before the store decides: what the payout's hold has to allow. */
 const READING: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
+  resend: OPERATOR_ACTION.RESOLVE,
   close: OPERATOR_ACTION.RESOLVE,
   adopt: OPERATOR_ACTION.RESOLVE,
   retry: OPERATOR_ACTION.RETRY,
@@ -73,17 +68,22 @@ async function carryOut(
     case 'resume':
       return decisions.resume(decision);
     case 'resend':
-      return decisions.resend(decision, unknownOutcomeWaitSeconds);
+      return resend(deps, decision, unknownOutcomeWaitSeconds);
     case 'close':
       return close(deps, decision, unknownOutcomeWaitSeconds);
     case 'retry':
       return retry(deps, { ...decision, destination: operation.destination });
     case 'adopt':
       return adopt(deps, { ...decision, providerId: operation.providerId });
+    case 'disown':
+      return decisions.disown(decision, operation.providerId);
   }
 }
 
-/** QbitPay's object must carry the request's own `externalOrderId`: that alone is identity. */
+/**
+ * QbitPay's object carries the request's own `externalOrderId`, or was named in an answer to it, or is of what was asked
+ * for and explained by nothing else. The decision shows what is different about it.
+ */
 async function adopt(
   deps: ActivityDependencies,
   { providerId, ...decision }: Decision & { readonly providerId: string },
@@ -97,40 +97,37 @@ async function adopt(
   const answer = await orNone<Order | Payout>(() =>
     isOrder ? qbitpay.getOrder(providerId) : qbitpay.getPayout(providerId),
   );
-  if (answer === undefined || !answersTo(answer, id.externalOrderId, asked)) {
-    return refuse(`QbitPay shows no ${providerId} with the externalOrderId ${id.externalOrderId}`);
-  }
+  if (answer === undefined) return refuse(`QbitPay shows no ${providerId}`);
   const readAt = await store.mirror.readClock();
-  const others = await readOthers(deps, adopted, answer);
+  await awaitFreshSync(deps, 'a decision', id);
+  const { found, candidates } = await findAtProvider(deps, payout.payoutId, id);
+  const isSame = answer.externalOrderId === id.externalOrderId;
+  const isNamed = await store.requests.isNamedInAnswer(id, providerId);
+  if (!isSame && !isNamed && !candidates.includes(providerId)) {
+    return refuse(
+      `${providerId} carries another externalOrderId than ${id.externalOrderId}, and might not be it`,
+    );
+  }
+  const others = findOthers(found, answer);
   if ('message' in others) return others;
   const alsoDone = others.map((one) => one.id);
-  const object = toAcceptedObject(payout, { id, answer, asked });
+  const flag = isSame ? undefined : describeAltered(answer, id.externalOrderId);
+  const object = toAcceptedObject(payout, { id, answer, asked, flag });
   const outcome = await store.decisions.adopt(decision, { ...object, alsoDone });
   // Whoever adopts one has seen the others: they are no news to the workflow.
   for (const one of outcome.ok ? others : []) await store.mirror.recordReading(observeObject(one), readAt);
   return outcome;
 }
 
-/** An order that names nobody is taken on a person's word, if it is what was asked for. */
-function answersTo(answer: Order | Payout, externalOrderId: string, asked: SentAmount | null): boolean {
-  return 'symbol' in answer && answer.externalOrderId === undefined
-    ? couldAnswerTo(answer, asked)
-    : answer.externalOrderId === externalOrderId;
-}
-
 /**
  * Of two that live, either may be carried out, so that one of them has to go first. Where all were already, nothing of
  * that can be undone here: the payout goes on with the one that is adopted, and what is beyond it is named.
  */
-async function readOthers(
-  deps: ActivityDependencies,
-  payout: PayoutRecord,
+function findOthers(
+  found: readonly (Order | Payout)[],
   adopted: Order | Payout,
-): Promise<readonly (Order | Payout)[] | Refusal> {
+): readonly (Order | Payout)[] | Refusal {
   const done = 'symbol' in adopted ? PROVIDER_ORDER_STATUS.FILLED : PROVIDER_PAYOUT_STATUS.PAID;
-  const id = providerRequestIdOf(payout);
-  await awaitFreshSync(deps, 'a decision', id);
-  const { found } = await findAtProvider(deps, payout.payoutId, id);
   const others = found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
   if (open !== undefined) return refuse(rivalWords(open));
@@ -165,16 +162,38 @@ async function close(
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
     return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
   }
+  const refusal = await whyNotAbsent(deps, payout, unknownOutcomeWaitSeconds);
+  return refusal ?? deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
+}
+
+/** What is there after all must not be sent again. */
+async function resend(
+  deps: ActivityDependencies,
+  decision: Decision,
+  unknownOutcomeWaitSeconds: number,
+): Promise<DecisionOutcome> {
+  const payout = await deps.store.payouts.getPayout(decision.payoutId);
+  const isUnknown = payout.holdReason === FAILURE_TYPE.UNKNOWN_OUTCOME;
+  const refusal = isUnknown ? await whyNotAbsent(deps, payout, unknownOutcomeWaitSeconds) : undefined;
+  return refusal ?? deps.store.decisions.resend(decision, unknownOutcomeWaitSeconds);
+}
+
+/** Why a request cannot be taken for one that never arrived, as a fresh reading shows it. */
+async function whyNotAbsent(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  unknownOutcomeWaitSeconds: number,
+): Promise<Refusal | undefined> {
   // Only what is read after the wait for an unknown outcome says that it is not there.
   const id = providerRequestIdOf(payout);
-  const providerRequest = await deps.store.requests.get(id);
-  const early = refuseEarly(providerRequest, unknownOutcomeWaitSeconds);
+  const early = refuseEarly(await deps.store.requests.get(id), unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
   await awaitFreshSync(deps, 'a decision', id);
-  const { found, isNamed } = await findAtProvider(deps, payout.payoutId, id);
-  if (found[0] !== undefined) return refuse(`QbitPay has it as ${found[0].id}: adopt that`);
-  if (!isNamed) return refuse(UNNAMED);
-  return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
+  const atProvider = await findAtProvider(deps, payout.payoutId, id);
+  const [found] = atProvider.found;
+  if (found !== undefined) return refuse(`QbitPay has it as ${found.id}: adopt that`);
+  const unclear = whyUnclear(atProvider);
+  return unclear === undefined ? undefined : refuse(unclear);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */

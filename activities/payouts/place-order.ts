@@ -111,11 +111,9 @@ function describePost(
         decidedAt: since,
         latestAtMs: usableUntilMs(price.quotedAtMs),
       }),
-    // [I] That orders carry the id back is inferred; an answer to our own request that names none is ours.
-    isOurs: (answer) => answer.externalOrderId === undefined || answer.externalOrderId === externalOrderId,
-    accept: async (answer, asked) => {
+    accept: async (answer, asked, flag) => {
       log.info('order accepted', { payoutId, providerOrderId: answer.id });
-      await recordAccepted(deps, payout, { id, answer, asked });
+      await recordAccepted(deps, payout, { id, answer, asked, flag });
       return readOrder(deps, await store.payouts.getPayout(payoutId), maxSlippageBps);
     },
     // Once something was converted, a person has to find another way for the money.

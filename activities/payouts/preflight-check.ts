@@ -4,15 +4,12 @@ import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled } from '../../src/domain/provider-status.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { awaitFreshSync, findAtProvider, providerRequestIdOf } from '../provider/at-provider.js';
+import { awaitFreshSync, findAtProvider, providerRequestIdOf, whyUnclear } from '../provider/at-provider.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
 
 type PreflightDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
-
-export const UNNAMED =
-  'QbitPay has an order that does not say whose it is, or announced a payout that cannot be read: adopt it, if it is this one';
 
 export function rivalWords({ id, statusText }: Pick<Payout, 'id' | 'statusText'>): string {
   return `QbitPay has ${id} as ${statusText}: have it cancelled first`;
@@ -25,10 +22,9 @@ export async function whyLive(
 ): Promise<string | undefined> {
   const id = providerRequestIdOf(payout);
   await awaitFreshSync(deps, 'a decision', id);
-  const { found, isNamed } = await findAtProvider(deps, payout.payoutId, id);
-  const live = found.find(({ status }) => !isFailedOrCancelled(status));
-  if (live !== undefined) return rivalWords(live);
-  return isNamed ? undefined : UNNAMED;
+  const atProvider = await findAtProvider(deps, payout.payoutId, id);
+  const live = atProvider.found.find(({ status }) => !isFailedOrCancelled(status));
+  return live === undefined ? whyUnclear(atProvider) : rivalWords(live);
 }
 
 /**

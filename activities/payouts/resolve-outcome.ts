@@ -1,19 +1,20 @@
 import { log } from '@temporalio/activity';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
-import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isWithinLimit } from '../../src/domain/amount-limits.js';
-import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
-import type { ProviderRequest, ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import { ABOUT_REQUEST } from '../../src/store/requests/accepted-requests.js';
+import type { ProviderRequest, ProviderRequestId } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import {
   awaitFreshSync,
   findAtProvider,
+  isAskedFor,
   providerRequestIdOf,
+  whyUnclear,
   type AtProvider,
 } from '../provider/at-provider.js';
 import { recordAccepted } from './accepted-object.js';
@@ -24,6 +25,8 @@ export interface ResolveOutcomeInput {
   readonly unknownOutcomeWaitSeconds: number;
   /** How many readings without it, at least. */
   readonly absenceChecks: number;
+  /** How long after QbitPay refused it a request is still looked for, in seconds. */
+  readonly refusalWaitSeconds: number;
   /**
    * A person decides already: it is looked for all the same, and only its being found, or what the store learnt
    * otherwise, changes anything. @default false
@@ -50,11 +53,13 @@ export function createResolveOutcome(deps: ActivityDependencies) {
     const payout = await store.payouts.getPayout(payoutId);
     // A workflow that was reset may ask about a request of a payout that has ended since.
     if (isFinalStatus(payout.status)) return readState(store, payoutId);
-    if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-      const isUnchanged = payout.status === PAYOUT_STATUS.HELD && payout.providerPayout === null;
-      return isUnchanged ? stillOpen(deps, input) : readState(store, payoutId);
+    if (isHeld && (payout.status !== PAYOUT_STATUS.HELD || payout.providerPayout !== null)) {
+      return readState(store, payoutId);
     }
     const id = providerRequestIdOf(payout);
+    if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
+      return (await adoptLate(deps, payout, id)) ?? stillOpen(deps, input);
+    }
     const providerRequest = await store.requests.get(id);
     if (providerRequest.state !== REQUEST_STATE.UNKNOWN) {
       // Its sender came back: a payout that was held for it goes on from what it wrote.
@@ -63,16 +68,40 @@ export function createResolveOutcome(deps: ActivityDependencies) {
     }
     // On hold nothing is sent, whoever allowed it before.
     if (providerRequest.mayBeResent && !isHeld) return readState(store, payoutId);
-    return (await conclude(deps, payout, { id, providerRequest, input })) ?? stillOpen(deps, input);
+    return (
+      (await conclude(deps, payout, { id, providerRequest, input })) ??
+      stillOpen(deps, input, providerRequest)
+    );
   };
 }
 
 function stillOpen(
   { store }: ActivityDependencies,
   { payoutId, isHeld = false }: ResolveOutcomeInput,
+  { provisionalState, rejection }: Partial<ProviderRequest> = {},
 ): Promise<PayoutState<OutcomeOpen>> {
-  const reason = isHeld ? null : FAILURE_TYPE.OUTCOME_LOOKED_UP;
-  return readState<OutcomeOpen>(store, payoutId, { next: { kind: 'outcomeOpen', reason } });
+  const isRefused = provisionalState === REQUEST_STATE.REFUSED;
+  const reason = isRefused
+    ? FAILURE_TYPE.REFUSAL_PROVISIONAL
+    : (rejection?.type ?? FAILURE_TYPE.OUTCOME_LOOKED_UP);
+  return readState<OutcomeOpen>(store, payoutId, {
+    next: { kind: 'outcomeOpen', reason: isHeld ? null : reason },
+  });
+}
+
+/** What QbitPay refused, and has after all: the hold about its refusal is over. Undefined where there is no such thing. */
+async function adoptLate(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  id: ProviderRequestId,
+): Promise<PayoutState | undefined> {
+  const { holdReason } = payout;
+  if (holdReason === null || !ABOUT_REQUEST.includes(holdReason)) return undefined;
+  const { found } = await findAtProvider(deps, payout.payoutId, id);
+  const [first] = found;
+  if (first === undefined || found.length > 1) return undefined;
+  const { asked } = await deps.store.requests.get(id);
+  return recordAccepted(deps, payout, { id, answer: first, asked });
 }
 
 interface Search {
@@ -131,34 +160,40 @@ function whyNotTaken(
   return { reason, detail };
 }
 
-/** With the fee beside it or in it: whichever side QbitPay takes it from. */
-function isAskedFor({ amount, fee, currency }: Payout, asked: SentAmount): boolean {
-  return (
-    currency === asked.currency &&
-    [amount, addAmounts(amount, fee)].some((one) => compareAmounts(one, asked.amount) === 0)
-  );
-}
+/** So many readings without it bear a refusal out: QbitPay has answered, and has said that it has not taken it. */
+const REFUSAL_ABSENCE_CHECKS = 2;
 
 /** Undefined while it is too early to believe it. */
 async function concludeAbsent(
-  { store, settings }: ActivityDependencies,
+  deps: ActivityDependencies,
   payoutId: string,
-  { id, providerRequest, input }: Search,
-  { isNamed }: AtProvider,
+  search: Search,
+  atProvider: AtProvider,
 ): Promise<PayoutState | undefined> {
-  const { sends, asked, resends } = providerRequest;
-  const { unknownOutcomeWaitSeconds, absenceChecks } = input;
+  const { store } = deps;
+  const { id, providerRequest, input } = search;
+  const { sends, provisionalState, retryAfterSeconds } = providerRequest;
+  const isRefused = provisionalState !== null;
+  const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
+  const waitSeconds = isRefused
+    ? Math.max(input.refusalWaitSeconds, retryAfterSeconds)
+    : input.unknownOutcomeWaitSeconds;
+  const wanted = { sends, waitSeconds, absenceChecks };
   if (providerRequest.absenceChecks < absenceChecks) {
-    await store.requests.wantAbsence(id, { sends, unknownOutcomeWaitSeconds, absenceChecks });
+    await store.requests.wantAbsence(id, wanted);
     return undefined;
   }
-  // A second time a person decides: what keeps it from arriving is not a passing fault.
-  const mayResend = isNamed && asked !== null && resends === 0 && isWithinLimit(asked, settings.resendLimits);
-  if (!mayResend) {
+  const unclear = whyUnclear(atProvider);
+  if (isRefused && unclear === undefined) {
+    await store.requests.confirmRefusal(id, sends);
+    return readState(store, payoutId);
+  }
+  if (unclear !== undefined || !mayResend(deps, providerRequest)) {
     const { absenceChecks: readings } = providerRequest;
+    const notFound = `${id.operation} ${id.externalOrderId} was not found at QbitPay in ${readings} readings`;
     return putOnHold(store, payoutId, {
       reason: FAILURE_TYPE.UNKNOWN_OUTCOME,
-      detail: `${id.operation} ${id.externalOrderId} was not found at QbitPay in ${readings} readings`,
+      detail: unclear === undefined ? notFound : `${notFound}; ${unclear}`,
       about: { id, states: [REQUEST_STATE.UNKNOWN], sends },
     });
   }
@@ -168,6 +203,11 @@ async function concludeAbsent(
   );
   if (granted === true) return readState(store, payoutId);
   if (granted === undefined) await store.requests.withdrawResend(id);
-  await store.requests.wantAbsence(id, { sends, unknownOutcomeWaitSeconds, absenceChecks });
+  await store.requests.wantAbsence(id, wanted);
   return undefined;
+}
+
+/** A second time a person decides: what keeps it from arriving is not a passing fault. */
+function mayResend({ settings }: ActivityDependencies, { asked, resends }: ProviderRequest): boolean {
+  return asked !== null && resends === 0 && isWithinLimit(asked, settings.resendLimits);
 }

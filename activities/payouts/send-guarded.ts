@@ -1,5 +1,6 @@
-import { log } from '@temporalio/activity';
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import { ApplicationFailure, log } from '@temporalio/activity';
+import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
+import type { ProviderRequestId, Refused, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { Destination } from '../../src/domain/destination.js';
 import {
@@ -9,7 +10,12 @@ import {
   type Failure,
   type FailureType,
 } from '../../src/domain/failure-type.js';
+import { compareAmounts } from '../../src/domain/money.js';
+import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
+import { describeAltered } from './accepted-object.js';
+import { judgeAnswer, recordError } from './provider-answer.js';
+import { observeObject } from '../provider/provider-list.js';
 import { currentRunId } from '../current-run.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
@@ -31,7 +37,7 @@ export type RequestNext =
   | { readonly kind: 'superseded' };
 
 /** An order or a payout that is to be sent. */
-export interface GuardedPost<Answer, Next> {
+export interface GuardedPost<Answer extends Order | Payout, Next> {
   readonly payoutId: string;
   readonly id: ProviderRequestId;
   /** One line for the timeline. */
@@ -42,9 +48,7 @@ export interface GuardedPost<Answer, Next> {
   readonly size: () => Promise<SentAmount | undefined>;
   readonly uncovered: () => Promise<PayoutState<Next>>;
   readonly send: (asked: SentAmount, decidedAt: Moment) => Promise<Answer>;
-  /** True when the answer is to this request. */
-  readonly isOurs: (answer: Answer) => boolean;
-  readonly accept: (answer: Answer, asked: SentAmount) => Promise<PayoutState<Next>>;
+  readonly accept: (answer: Answer, asked: SentAmount, flag?: Discrepancy) => Promise<PayoutState<Next>>;
   /** The failure type of a request that QbitPay calls invalid. */
   readonly invalidType: FailureType;
   readonly destination: Destination;
@@ -52,10 +56,10 @@ export interface GuardedPost<Answer, Next> {
   readonly priceRefused: Next | RequestNext;
 }
 
-type Subject = Pick<GuardedPost<unknown, unknown>, 'payoutId' | 'id'>;
+type Subject = Pick<GuardedPost<Order | Payout, unknown>, 'payoutId' | 'id'>;
 
 /** Sends a request once, if its step can begin and its own state does not say otherwise. */
-export async function sendGuarded<Answer, Next>(
+export async function sendGuarded<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
 ): Promise<PayoutState<Next | RequestNext>> {
@@ -73,7 +77,7 @@ export async function sendGuarded<Answer, Next>(
   return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
 }
 
-async function sizeAndSend<Answer, Next>(
+async function sizeAndSend<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
 ): Promise<PayoutState<Next | RequestNext>> {
@@ -95,7 +99,7 @@ async function sizeAndSend<Answer, Next>(
 }
 
 /** The store's claim is the send guard: who does not get it sends nothing, whatever was read before. */
-async function sendOnce<Answer, Next>(
+async function sendOnce<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
   asked: SentAmount,
@@ -114,7 +118,43 @@ async function sendOnce<Answer, Next>(
   } catch (error) {
     return settleRefusal(deps, post, sends, error);
   }
-  return post.isOurs(answer) ? post.accept(answer, asked) : answerUnknown(deps, post, sends);
+  const verdict = await judgeAnswer(deps, post.id, { answer, asked, sends });
+  switch (verdict) {
+    case 'ours':
+      return post.accept(answer, asked);
+    case 'altered':
+      return post.accept(answer, asked, describeAltered(answer, post.id.externalOrderId));
+    case 'another':
+      return answerUnknown(deps, post, { sends });
+    case 'contradicts':
+      return holdContradicted(deps, post, sends, answer);
+  }
+}
+
+/** It may be the request's after all, or somebody else's: a person says so. Nothing is sent again before. */
+async function holdContradicted(
+  deps: ActivityDependencies,
+  { payoutId, id }: Subject,
+  sends: number,
+  answer: Order | Payout,
+): Promise<PayoutState<RequestNext>> {
+  const { store } = deps;
+  await persistWithRetry(() => store.requests.endUnknown(id, sends));
+  await persistWithRetry(async () =>
+    store.mirror.recordReading(observeObject(answer), await store.mirror.readClock()),
+  );
+  const { reason, detail } = { reason: FAILURE_TYPE.ANSWER_CONTRADICTS, detail: wordsOf(answer) };
+  return putOnHold(store, payoutId, {
+    reason,
+    detail,
+    about: { id, states: [REQUEST_STATE.UNKNOWN], sends },
+  });
+}
+
+function wordsOf(answer: Order | Payout): string {
+  const { id, amount, externalOrderId = 'none' } = answer;
+  const what = 'symbol' in answer ? answer.symbol : answer.currency;
+  return `QbitPay answered with ${id}: ${amount} ${what}, externalOrderId ${externalOrderId}`;
 }
 
 /** Nothing leaves before a complete sync that began after this process started. */
@@ -136,8 +176,8 @@ async function answerNotSender(
   return isSent ? answerUnknown(deps, subject) : readState(deps.store, subject.payoutId);
 }
 
-/** Writes the verdict, the refusal with it where it is final, and answers what the workflow does now. */
-async function settleRefusal<Answer, Next>(
+/** Writes the verdict, and answers what the workflow does now. A refusal is provisional: what it is worth shows later. */
+async function settleRefusal<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
   sends: number,
@@ -147,20 +187,61 @@ async function settleRefusal<Answer, Next>(
   const { payoutId, id } = post;
   const verdict = classifyPostError(id.operation, error);
   log.warn('the request was not accepted', { payoutId, operation: id.operation, verdict: verdict.kind });
-  if (verdict.kind === 'unknown') return answerUnknown(deps, post, sends);
-  const rejection =
-    verdict.state === REQUEST_STATE.REFUSED
-      ? {
-          type: verdict.kind === 'invalid' ? post.invalidType : FAILURE_TYPE.PROVIDER_REFUSED,
-          message: maskProviderText(error, post.destination),
-        }
-      : undefined;
-  const settled = await persistWithRetry(() => store.requests.settle(id, sends, verdict.state, rejection));
-  if (settled !== verdict.state) return answerNotSender(deps, post);
-  if (rejection !== undefined) return answerRejection(deps, post, rejection);
-  if (verdict.kind !== 'retryLater') return readState(store, payoutId, { next: post.priceRefused });
-  const { kind, reason, afterMs } = verdict;
-  return readState<RequestNext>(store, payoutId, { next: { kind, reason, afterMs } });
+  await recordError(deps, id, { error, sends, verdict: verdict.kind });
+  switch (verdict.kind) {
+    case 'unknown':
+      return answerUnknown(deps, post, { sends });
+    case 'notSent': {
+      const settled = await persistWithRetry(() => store.requests.endNotSent(id, sends));
+      if (settled !== REQUEST_STATE.NOT_SENT) return answerNotSender(deps, post);
+      const next = { kind: 'retryLater', reason: FAILURE_TYPE.PROVIDER_UNAVAILABLE, afterMs: 0 } as const;
+      return readState<RequestNext>(store, payoutId, { next });
+    }
+    case 'priceRefused':
+      return settlePriceRefusal(deps, post, sends);
+    case 'retryLater': {
+      const { reason: type, afterMs: retryAfterMs } = verdict;
+      const refused = { state: REQUEST_STATE.RETRY_LATER, type, message: '', retryAfterMs } as const;
+      return answerUnknown(deps, post, { sends, refused });
+    }
+    case 'invalid':
+    case 'refused': {
+      const type = verdict.kind === 'invalid' ? post.invalidType : FAILURE_TYPE.PROVIDER_REFUSED;
+      const message = maskProviderText(error, post.destination);
+      const refused = { state: REQUEST_STATE.REFUSED, type, message, retryAfterMs: 0 } as const;
+      return answerUnknown(deps, post, { sends, refused });
+    }
+  }
+}
+
+/**
+ * A price is refused often, and another one is taken at once where a fresh reading shows no order, and the balance that it
+ * would have taken from is not less. Elsewhere the refusal is as provisional as any other.
+ */
+async function settlePriceRefusal<Answer extends Order | Payout, Next>(
+  deps: ActivityDependencies,
+  post: GuardedPost<Answer, Next>,
+  sends: number,
+): Promise<PayoutState<Next | RequestNext>> {
+  const { store } = deps;
+  const { payoutId, id } = post;
+  const type = FAILURE_TYPE.PRICE_TOO_OLD;
+  const refused = { state: REQUEST_STATE.RETRY_LATER, type, message: '', retryAfterMs: 0 } as const;
+  const { asked } = await store.requests.get(id);
+  const currency = asked?.currency ?? '';
+  const before = await store.mirror.readBalance(currency);
+  const unknown = await answerUnknown(deps, post, { sends, refused });
+  try {
+    await awaitFreshSync(deps, 'a price was refused', id);
+  } catch (error) {
+    if (error instanceof ApplicationFailure) return unknown;
+    throw error;
+  }
+  const after = await store.mirror.readBalance(currency);
+  const isUnchanged = before !== undefined && after !== undefined && compareAmounts(after, before) >= 0;
+  const isAbsent = isUnchanged && isNothing(await findAtProvider(deps, payoutId, id));
+  if (!isAbsent || !(await store.requests.confirmRefusal(id, sends))) return unknown;
+  return readState(store, payoutId, { next: post.priceRefused });
 }
 
 /** A final refusal ends the payout or needs a person, as its failure type says. */
@@ -194,16 +275,21 @@ export async function answerFromRequest(
   return isOpen && !mayBeResent ? answerUnknown(deps, subject) : undefined;
 }
 
-/** `sends`: its sender itself does not know, so that it may have left until now. */
+interface UnknownEnd {
+  /** Its sender itself does not know, so that it may have left until now. */
+  readonly sends?: number;
+  readonly refused?: Refused;
+}
+
 async function answerUnknown(
   { store }: ActivityDependencies,
   { payoutId, id }: Subject,
-  sends?: number,
+  { sends, refused }: UnknownEnd = {},
 ): Promise<PayoutState<RequestNext>> {
   const { requests } = store;
-  await persistWithRetry(() =>
-    sends === undefined ? requests.declareUnknown(id) : requests.endUnknown(id, sends),
-  );
+  await persistWithRetry(async () => {
+    await (sends === undefined ? requests.declareUnknown(id) : requests.endUnknown(id, sends, refused));
+  });
   log.warn('the outcome of a request is not known', { payoutId, operation: id.operation });
   return readState<RequestNext>(store, payoutId, { next: { kind: 'resolveOutcome' } });
 }

@@ -3,11 +3,12 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId, payoutExternalId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
+import { isAmountOf } from '../../src/domain/quote.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
-import { OBJECT_KIND, REQUEST_OPERATION } from '../../src/store/schema.js';
+import { OBJECT_KIND, REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
 /** What the mirror shows of a request: found by its `externalOrderId`, which alone is identity. */
@@ -18,13 +19,29 @@ export interface AtProvider {
   readonly found: readonly (Order | Payout)[];
   /** Ids of what QbitPay has shown of it, and does not show any more: that proves nothing. */
   readonly vanished: readonly string[];
-  /** False when something that came to light since does not say whose it is, or cannot be read: it might be ours. */
-  readonly isNamed: boolean;
+  /**
+   * Ids of what might be it although it does not say so: of the same amount, come to light since it was sent, and explained
+   * by no other request; or not readable.
+   */
+  readonly candidates: readonly string[];
+  /** False while a webhook has named a payout that was not read yet. */
+  readonly areAnnouncedRead: boolean;
 }
 
 /** There is nothing that is ours or might be. */
-export function isNothing({ found, isNamed }: AtProvider): boolean {
-  return isNamed && found.length === 0;
+export function isNothing({ found, ...atProvider }: AtProvider): boolean {
+  return found.length === 0 && whyUnclear(atProvider) === undefined;
+}
+
+/** What QbitPay shows that might be the request's, in words; undefined where there is nothing. */
+export function whyUnclear({
+  candidates,
+  areAnnouncedRead,
+}: Pick<AtProvider, 'candidates' | 'areAnnouncedRead'>): string | undefined {
+  if (candidates.length > 0) {
+    return `QbitPay has ${candidates.join(', ')}, which may be it: adopt it, or disown it`;
+  }
+  return areAnnouncedRead ? undefined : 'a webhook announced a payout that cannot be read yet';
 }
 
 export async function findAtProvider(
@@ -35,25 +52,24 @@ export async function findAtProvider(
   const all = await store.mirror.findByExternalId(id.operation, id.externalOrderId);
   const rows = all.filter((row) => row.missing_since === null);
   const request = await store.requests.find(id);
-  const unnamed =
-    request?.firstSentAt == null ? [] : await store.mirror.findUnnamed(id.operation, request.firstSentAt);
-  const mightBeOurs = unnamed.some(({ problem, content }) =>
-    // A payout that names nobody is the dashboard's: ours carry the id back [D].
-    problem !== null
-      ? true
-      : id.operation === REQUEST_OPERATION.ORDER && couldAnswerTo(content as Order, request?.asked ?? null),
-  );
-  const isAnnouncedKnown =
-    id.operation === REQUEST_OPERATION.ORDER || (await areAnnouncedRead({ store }, payoutId));
+  const candidates =
+    request === undefined || request.state === REQUEST_STATE.ACCEPTED
+      ? []
+      : await store.mirror.findCandidates(id, request);
+  const areAnnouncedRead =
+    id.operation === REQUEST_OPERATION.ORDER || (await readAnnounced({ store }, payoutId));
   return {
     found: rows.filter(({ problem }) => problem === null).map(({ content }) => content as Order | Payout),
     vanished: all.flatMap((row) => (row.missing_since === null ? [] : row.provider_id)),
-    isNamed: !mightBeOurs && isAnnouncedKnown && rows.every(({ problem }) => problem === null),
+    candidates: [...rows.filter(({ problem }) => problem !== null), ...candidates].map(
+      (row) => row.provider_id,
+    ),
+    areAnnouncedRead,
   };
 }
 
 /** What a webhook named is read by its id before anything is concluded: the list may show it late. */
-async function areAnnouncedRead({ store }: Parts, payoutId: string): Promise<boolean> {
+async function readAnnounced({ store }: Parts, payoutId: string): Promise<boolean> {
   let areRead = true;
   for (const providerId of await store.webhooks.findAnnounced(payoutId)) {
     const seen = await store.mirror.findObject(OBJECT_KIND.PAYOUT, providerId);
@@ -66,14 +82,12 @@ async function areAnnouncedRead({ store }: Parts, payoutId: string): Promise<boo
   return areRead;
 }
 
-/** [I] An order that names nobody may be the one that was asked for, if it is of that amount. */
-export function couldAnswerTo(
-  { symbol, amount }: Pick<Order, 'symbol' | 'amount'>,
-  asked: SentAmount | null,
-): boolean {
-  return (
-    asked !== null && symbol.startsWith(`${asked.currency}/`) && compareAmounts(amount, asked.amount) === 0
-  );
+/** True where QbitPay's object is of the currency and the amount that were asked for. */
+export function isAskedFor(object: Order | Payout, asked: SentAmount | null): boolean {
+  if (asked === null) return false;
+  if (!('symbol' in object)) return object.currency === asked.currency && isAmountOf(object, asked);
+  const isOfCurrency = object.symbol.startsWith(`${asked.currency}/`);
+  return isOfCurrency && compareAmounts(object.amount, asked.amount) === 0;
 }
 
 /** The request that the payout is at, or was at when it was held. */

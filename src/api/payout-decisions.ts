@@ -27,9 +27,9 @@ const decisionBody = z.strictObject({ reason }).meta({ id: 'Decision' });
 const resolveBody = z
   .strictObject({
     action: z
-      .enum(['adopt', 'resend', 'close'])
+      .enum(['adopt', 'disown', 'resend', 'close'])
       .describe(
-        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). resend: it never arrived, send it again. close: it never arrived, end the payout.",
+        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). disown: what QbitPay has as providerPayoutId is somebody else's, go on without it. resend: it never arrived, send it again. close: it never arrived, end the payout.",
       ),
     providerPayoutId: z
       .string()
@@ -37,9 +37,9 @@ const resolveBody = z
       .optional(),
     reason,
   })
-  .refine((body) => (body.action === 'adopt') === (body.providerPayoutId !== undefined), {
+  .refine((body) => ['adopt', 'disown'].includes(body.action) === (body.providerPayoutId !== undefined), {
     path: ['providerPayoutId'],
-    message: 'is needed to adopt, and only then',
+    message: 'is needed to adopt or disown, and only then',
   })
   .meta({ id: 'Resolution' });
 

@@ -171,6 +171,7 @@ function toConfig(values: VariableValues) {
       convertTimeoutSeconds: values.CONVERT_TIMEOUT_SECONDS,
       unknownOutcomeWaitSeconds: values.UNKNOWN_OUTCOME_WAIT_SECONDS,
       absenceChecks: values.ABSENCE_CHECKS,
+      refusalWaitSeconds: values.REFUSAL_WAIT_SECONDS,
       onFailedAttempt: values.ON_FAILED_ATTEMPT,
       retryInitialMs,
       retryMaxMs,

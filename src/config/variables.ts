@@ -125,6 +125,10 @@ const POLICIES = {
     ...wholeNumber('seconds', 0, DAY_SECONDS),
   },
   ABSENCE_CHECKS: { default: String(POLICY.absenceChecks), ...wholeNumber('readings', 1, 100) },
+  REFUSAL_WAIT_SECONDS: {
+    default: String(POLICY.refusalWaitSeconds),
+    ...wholeNumber('seconds', 0, DAY_SECONDS),
+  },
   MAX_PAYOUT_AMOUNT: { default: 'USDT:1000000,USDC:1000000,BTC:20,ETH:500', ...amountsByCurrency() },
   MAX_PRICE_CHANGE_BPS: { default: '500', ...wholeNumber('basis points', 1, 10_000) },
   RESEND_MAX_AMOUNT: { default: '0', ...amountsByCurrency() },

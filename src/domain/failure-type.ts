@@ -98,7 +98,7 @@ const TABLE = {
   ),
   UNKNOWN_OUTCOME: held(
     'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
-    'Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, send it again as not sent, or close.',
+    "Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, disown what is somebody else's, send it again as not sent, or close.",
     [RESOLVE],
   ),
   PRICE_MOVED: held(
@@ -229,6 +229,19 @@ const TABLE = {
     'A person put the payout on hold; the timeline says who, and why.',
     'Resume, or cancel the payout where its money has not left.',
     [RESUME, CANCEL],
+  ),
+  ANSWER_CONTRADICTS: held(
+    'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',
+    "Ask QbitPay about the object that the timeline names. Then resolve: adopt it with its differences, or disown it, if it is somebody else's: the payout then goes on looking for its own.",
+    [RESOLVE],
+  ),
+  REFUSAL_PROVISIONAL: waiting(
+    'QbitPay refused the request. A refusal can come after the effect: it counts once QbitPay has not shown the request for REFUSAL_WAIT_SECONDS and two complete readings.',
+    NOTHING_TO_DO,
+  ),
+  ID_ALTERED: flagged(
+    'QbitPay carries the request under another externalOrderId than it was given.',
+    "Tell QbitPay: it must keep the externalOrderId as it was sent. The payout is known by the id of QbitPay's object.",
   ),
   OUTCOME_LOOKED_UP: waiting(
     'A request that moves money was sent and no trustworthy answer came back: the engine looks for it at QbitPay.',

@@ -13,6 +13,8 @@ export interface PayoutPolicy {
   readonly unknownOutcomeWaitSeconds: number;
   /** How many readings of all of QbitPay's list, without it, it takes to believe that it never arrived. @default 3 */
   readonly absenceChecks: number;
+  /** How long after QbitPay refused it a request is still looked for, before the refusal counts. @default 150 */
+  readonly refusalWaitSeconds: number;
   /** What becomes of a payout that QbitPay accepted and then failed or cancelled. @default fail */
   readonly onFailedAttempt: 'fail' | 'hold';
   /** The first pause after the provider (or the engine's own database) failed; doubles from then on. @default 1000 */
@@ -27,6 +29,7 @@ export const DEFAULT_PAYOUT_POLICY: PayoutPolicy = {
   convertTimeoutSeconds: 3_600,
   unknownOutcomeWaitSeconds: 900,
   absenceChecks: 3,
+  refusalWaitSeconds: 150,
   onFailedAttempt: 'fail',
   retryInitialMs: 1_000,
   retryMaxMs: 300_000,

@@ -230,3 +230,18 @@ export function balanceNeeds(
   const postAmount = postAmountToReceive(request.amount, request.currency, terms);
   return [{ currency: request.currency, amount: costOfPayout(postAmount, request.currency, terms) }, toSell];
 }
+
+/**
+ * True where an object of QbitPay's moves what was asked for: with the fee beside its amount or in it, whichever side
+ * QbitPay takes it from. What is below the smallest unit is no difference.
+ */
+export function isAmountOf(
+  { amount, fee }: { readonly amount: string; readonly fee: string },
+  asked: Money,
+): boolean {
+  const unit = smallestUnit(asked.currency);
+  return [amount, addAmounts(amount, fee)].some((one) => {
+    const difference = subtractAmounts(one, asked.amount);
+    return compareAmounts(difference, unit) < 0 && compareAmounts(difference, `-${unit}`) > 0;
+  });
+}

@@ -74,6 +74,19 @@ export interface StoreSchema {
   };
   ledger_postings: { entry_id: string; line: number; account_id: string; amount: string };
   provider_requests: ProviderRequestTable;
+  provider_answers: {
+    answer_id: Generated<string>;
+    operation: RequestOperation;
+    external_order_id: string;
+    sends: number;
+    received_at: Timestamp;
+    verdict: string;
+    http_status: number | null;
+    provider_id: string | null;
+    named_external_order_id: string | null;
+    currency: string | null;
+    amount: string | null;
+  };
   provider_orders: {
     external_order_id: string;
     payout_id: string;
@@ -227,6 +240,8 @@ interface ProviderObjectTable {
   read_at: Date;
   changed_at: Date;
   missing_since: Date | null;
+  /** Who said that it is none of ours. */
+  disowned_by: string | null;
 }
 
 interface PayoutTable {
@@ -332,6 +347,9 @@ interface ProviderRequestTable {
   state: RequestState;
   /** How many times a request was allowed to leave. */
   sends: Generated<number>;
+  /** QbitPay answered with a refusal: what the request is once absence checks have borne it out. */
+  provisional_state: 'refused' | 'retry_later' | null;
+  retry_after_seconds: number | null;
   failure_type: FailureType | null;
   failure_message: string | null;
   /** What was asked for when it was sent last. */

@@ -58,8 +58,8 @@ export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'hold' | 'resume' }
   | {
       readonly operation: 'resolve';
-      readonly action: 'adopt' | 'resend' | 'close';
-      /** Of what is adopted. */
+      readonly action: 'adopt' | 'disown' | 'resend' | 'close';
+      /** Of what is adopted or disowned. */
       readonly providerPayoutId?: string | undefined;
     }
   | { readonly operation: 'retry'; readonly destination?: Destination | undefined }

@@ -120,6 +120,7 @@ const SHORT_WAITS: Environment = {
   // Longer than any request of the campaign takes (campaign-client.ts), and than the provider's planned delays.
   UNKNOWN_OUTCOME_WAIT_SECONDS: '5',
   ABSENCE_CHECKS: '2',
+  REFUSAL_WAIT_SECONDS: '2',
   RECONCILIATION_INTERVAL_SECONDS: '10',
   RECONCILIATION_GRACE_SECONDS: '5',
   SHUTDOWN_TIMEOUT_SECONDS: '5',

@@ -30,22 +30,37 @@ import {
   checkAbsence,
   letTimePass,
 } from '../support/request-store.js';
+import { endSending } from '../support/end-sending.js';
 
 /** What the store lets those who send, look up and decide do to a request, in whatever order they come. */
 
 useStore();
 
 describe('the answer to a sending', () => {
-  test.each([REQUEST_STATE.REFUSED, REQUEST_STATE.NOT_SENT, REQUEST_STATE.RETRY_LATER])(
-    '%s: what it was, or unknown still where it had been sent before',
+  test('nothing left: it may leave again, unless it had been sent before', async () => {
+    const { id } = await sendUnknown();
+    expect(await store().requests.endNotSent(id, 1)).toBe(REQUEST_STATE.NOT_SENT);
+
+    const again = await sendUnknown();
+    await resend(again);
+    expect(await store().requests.endNotSent(again.id, 2)).toBe(REQUEST_STATE.UNKNOWN);
+    expect(await store().requests.claim(again.id, SENDER, ASKED)).toBeUndefined();
+  });
+
+  test.each([REQUEST_STATE.REFUSED, REQUEST_STATE.RETRY_LATER])(
+    '%s: unknown until that is borne out, and never sent again before',
     async (state) => {
       const { id } = await sendUnknown();
-      expect(await store().requests.settle(id, 1, state)).toBe(state);
-
-      const again = await sendUnknown();
-      await resend(again);
-      expect(await store().requests.settle(again.id, 2, state)).toBe(REQUEST_STATE.UNKNOWN);
-      expect(await store().requests.claim(again.id, SENDER, ASKED)).toBeUndefined();
+      const refusal = { state, type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no', retryAfterMs: 0 } as const;
+      expect(await store().requests.endUnknown(id, 1, refusal)).toBe(REQUEST_STATE.UNKNOWN);
+      expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+      expect(await store().requests.get(id)).toMatchObject({
+        provisionalState: state,
+        rejection: { type: 'PROVIDER_REFUSED' },
+      });
+      expect(await store().requests.confirmRefusal(id, 1)).toBe(true);
+      expect(await store().requests.get(id)).toMatchObject({ state, provisionalState: null });
+      expect(await store().requests.confirmRefusal(id, 1)).toBe(false);
     },
   );
 
@@ -56,7 +71,7 @@ describe('the answer to a sending', () => {
     const providerPayoutId = await accept(sent);
     expect(await store().requests.get(id)).toMatchObject({ state: 'accepted', sends: 2 });
     // What its own sender says late changes nothing of that.
-    expect(await store().requests.settle(id, 2, REQUEST_STATE.REFUSED)).toBeUndefined();
+    expect(await endSending(store(), id, 2, REQUEST_STATE.REFUSED)).toBeUndefined();
     await store().requests.endUnknown(id, 2);
     await settle(payoutId, providerPayoutId, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, providerPayoutId);
@@ -80,7 +95,7 @@ describe('the answer to a sending', () => {
   test('of an earlier sending says nothing of a later one', async () => {
     const sent = await sendUnknown();
     await resend(sent);
-    expect(await store().requests.settle(sent.id, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
+    expect(await endSending(store(), sent.id, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
     expect(await store().requests.get(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
     await store().requests.endUnknown(sent.id, 1);
     expect(await store().requests.get(sent.id)).toMatchObject({ state: 'sending', sends: 2 });
@@ -90,7 +105,7 @@ describe('the answer to a sending', () => {
     const sent = await sendUnknown();
     const { id } = sent;
     await letTimePass(id);
-    const wanted = { sends: 1, unknownOutcomeWaitSeconds: HOUR_SECONDS, absenceChecks: 1 };
+    const wanted = { sends: 1, waitSeconds: HOUR_SECONDS, absenceChecks: 1 };
     await store().requests.wantAbsence(id, wanted);
     expect(await checkAbsence(id)).toBe(1);
     expect(await store().requests.authoriseResend(id, 1, 'engine', 1)).toBe(true);
@@ -122,7 +137,7 @@ describe('a hold', () => {
     async (state, status) => {
       const sent = await sendUnknown();
       if (state === REQUEST_STATE.ACCEPTED) await accept(sent);
-      else await store().requests.settle(sent.id, 1, state);
+      else await endSending(store(), sent.id, 1, state);
       await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
       expect((await read(sent.payoutId)).status).toBe(status);
     },
@@ -140,7 +155,7 @@ describe('a hold', () => {
     const { payoutId, id } = await holdUnknown();
     await store().payouts.releaseKnown(payoutId, id);
     expect((await read(payoutId)).status).toBe('held');
-    await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
+    await endSending(store(), id, 1, REQUEST_STATE.REFUSED);
     await store().payouts.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'paying', holdReason: null });
 
@@ -156,7 +171,7 @@ describe('a hold', () => {
     for (let reading = 0; reading < 2; reading += 1) {
       await holdAbout(sent, FAILURE_TYPE.UNKNOWN_OUTCOME, [REQUEST_STATE.UNKNOWN], 1);
     }
-    await store().requests.settle(id, 1, REQUEST_STATE.REFUSED);
+    await endSending(store(), id, 1, REQUEST_STATE.REFUSED);
     await store().payouts.releaseKnown(payoutId, id);
     expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'HELD_BY_OPERATOR' });
     const seen = await rowsOf('select detail from payout_timeline where payout_id = $1', payoutId);
@@ -184,8 +199,7 @@ describe('an attempt that is over', () => {
   async function retryRefused(): Promise<Prepared> {
     const prepared = await preparePayout();
     await store().requests.claim(prepared.id, SENDER, ASKED);
-    const rejection = { type: FAILURE_TYPE.PROVIDER_REFUSED, message: 'no' };
-    await store().requests.settle(prepared.id, 1, REQUEST_STATE.REFUSED, rejection);
+    await endSending(store(), prepared.id, 1, REQUEST_STATE.REFUSED);
     await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
     expect(await store().decisions.retry({ ...decision(prepared.payoutId), isCovered: true })).toEqual({
       ok: true,

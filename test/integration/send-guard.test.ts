@@ -11,6 +11,7 @@ import {
   useStore,
 } from '../support/request-store.js';
 import { readerOf, SENDER } from '../support/test-store.js';
+import { endSending } from '../support/end-sending.js';
 
 /** What a sender's compare-and-set has to find, beside the state of its own request. */
 
@@ -87,7 +88,7 @@ describe("an object of QbitPay's under the id", () => {
   test('also keeps back what QbitPay asked to be sent later, which keeps what it was sent with', async () => {
     const { id } = await preparePayout();
     expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
-    await store().requests.settle(id, 1, REQUEST_STATE.RETRY_LATER);
+    await endSending(store(), id, 1, REQUEST_STATE.RETRY_LATER);
     await show('payout', id);
     expect(await store().requests.claim(id, SENDER, { ...ASKED, amount: '699' })).toBeUndefined();
     expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, asked: ASKED });

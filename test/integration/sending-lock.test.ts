@@ -16,6 +16,7 @@ import {
   SENDER,
 } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
+import { endSending } from '../support/end-sending.js';
 
 const ASKED = { amount: '728', currency: 'USDT' };
 
@@ -138,7 +139,7 @@ test('a connection that is cut frees the lock, and the sender that lost it still
     // Whoever comes next finds the request sent: the lock alone allows nothing.
     expect(await untilLockFree(providerRequest)).toBe('available');
     expect(await claimWithLock(second, providerRequest)).toBeUndefined();
-    return first.store.requests.settle(providerRequest, 1, REQUEST_STATE.REFUSED);
+    return endSending(first.store, providerRequest, 1, REQUEST_STATE.REFUSED);
   });
   expect(await sender).toBe(REQUEST_STATE.REFUSED);
   expect((await second.store.requests.get(providerRequest)).state).toBe(REQUEST_STATE.REFUSED);

@@ -7,6 +7,7 @@ import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { createDatabase, createMigratedDatabase } from '../support/test-database.js';
 import { payoutRequest } from '../support/engine-client.js';
 import { acceptPayout, openPayout, RUN_ID, runConcurrently, SENDER } from '../support/test-store.js';
+import { endSending } from '../support/end-sending.js';
 
 const ASKED = { amount: '1', currency: 'CNY' };
 
@@ -51,7 +52,7 @@ test.each([REQUEST_STATE.UNKNOWN, REQUEST_STATE.REFUSED] as const)(
     const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
     await store.requests.prepare(payoutId, providerRequest, 'selling');
     await store.requests.claim(providerRequest, SENDER, ASKED);
-    await store.requests.settle(providerRequest, 1, state);
+    await endSending(store, providerRequest, 1, state);
     expect(await store.requests.claim(providerRequest, SENDER, ASKED)).toBeUndefined();
   },
 );
@@ -61,9 +62,9 @@ test('a late answer settles its own sending only', async () => {
   const providerRequest = { operation: REQUEST_OPERATION.ORDER, externalOrderId: payoutId };
   await store.requests.prepare(payoutId, providerRequest, 'selling');
   await store.requests.claim(providerRequest, SENDER, ASKED);
-  await store.requests.settle(providerRequest, 1, REQUEST_STATE.NOT_SENT);
+  await endSending(store, providerRequest, 1, REQUEST_STATE.NOT_SENT);
   expect(await store.requests.claim(providerRequest, SENDER, ASKED)).toBe(2);
-  expect(await store.requests.settle(providerRequest, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
+  expect(await endSending(store, providerRequest, 1, REQUEST_STATE.REFUSED)).toBeUndefined();
   expect((await store.requests.get(providerRequest)).state).toBe(REQUEST_STATE.SENDING);
 });
 

@@ -49,6 +49,7 @@ export interface TestEngineOptions {
 const SHORT_WAITS: Environment = {
   PROVIDER_SYNC_INTERVAL_MS: '500',
   RETRY_INITIAL_MS: '50',
+  REFUSAL_WAIT_SECONDS: '0',
   RETRY_MAX_MS: '500',
   SHUTDOWN_TIMEOUT_SECONDS: '10',
 };

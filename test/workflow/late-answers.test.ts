@@ -201,6 +201,7 @@ test('as long as its sender may live the engine allows nobody to send it again',
     other.resolveOutcome({
       payoutId,
       unknownOutcomeWaitSeconds: 0,
+      refusalWaitSeconds: 0,
       absenceChecks: 1,
     });
   const providerRequest = { operation: 'payout', externalOrderId: payoutId } as const;
@@ -284,6 +285,7 @@ test('a look for the outcome that a reset brings back, of a payout that has ende
   const found = await worker.resolveOutcome({
     payoutId,
     unknownOutcomeWaitSeconds: 0,
+    refusalWaitSeconds: 0,
     absenceChecks: 1,
   });
   await worker.close();

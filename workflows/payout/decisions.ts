@@ -68,8 +68,8 @@ export function handleDecisions(run: PayoutRun): void {
 }
 
 function toOperation(resolution: Resolution): PayoutOperation {
-  return resolution.action === 'adopt'
-    ? { action: 'adopt', providerId: resolution.providerPayoutId }
+  return 'providerPayoutId' in resolution
+    ? { action: resolution.action, providerId: resolution.providerPayoutId }
     : { action: resolution.action };
 }
 
@@ -79,14 +79,21 @@ function assertDecision({ actor, reason, operationId = 'none' }: Partial<Operato
   throw decisionRefused('actor and reason are needed, of 256 printable characters at most');
 }
 
-const RESOLUTIONS: readonly string[] = ['adopt', 'resend', 'close'] satisfies Resolution['action'][];
+const NAMING: readonly string[] = ['adopt', 'disown'] satisfies Resolution['action'][];
+const RESOLUTIONS: readonly string[] = [...NAMING, 'resend', 'close'];
 
 function assertResolution(resolution: Partial<Resolution>): void {
-  if (!RESOLUTIONS.includes(resolution.action ?? '')) {
+  const { action = '' } = resolution;
+  const isNaming = NAMING.includes(action);
+  if (!RESOLUTIONS.includes(action)) {
     throw decisionRefused(`the action must be one of ${RESOLUTIONS.join(', ')}`);
   }
-  if (resolution.action === 'adopt' && !PROVIDER_ID_PATTERN.test(resolution.providerPayoutId ?? '')) {
-    throw decisionRefused('providerPayoutId says what is adopted: an id as QbitPay shows it');
+  if (isNaming !== 'providerPayoutId' in resolution) {
+    throw decisionRefused('providerPayoutId is needed to adopt or disown, and only then');
+  }
+  const { providerPayoutId = '' } = resolution as { readonly providerPayoutId?: string };
+  if (isNaming && !PROVIDER_ID_PATTERN.test(providerPayoutId)) {
+    throw decisionRefused('providerPayoutId says what is adopted or disowned: an id as QbitPay shows it');
   }
 }
 

@@ -68,8 +68,8 @@ async function resolveRequest(run: PayoutRun, attempt: number): Promise<PayoutSt
 /** The sync searches QbitPay's lists; what it finds, or that it found nothing, is told by a signal. */
 export async function untilResolved(run: PayoutRun, isHeld = false): Promise<PayoutState> {
   const { payoutId } = run;
-  const { unknownOutcomeWaitSeconds, absenceChecks } = run.policy;
-  const input = { payoutId, unknownOutcomeWaitSeconds, absenceChecks, isHeld };
+  const { unknownOutcomeWaitSeconds, absenceChecks, refusalWaitSeconds } = run.policy;
+  const input = { payoutId, unknownOutcomeWaitSeconds, absenceChecks, refusalWaitSeconds, isHeld };
   for (;;) {
     run.unreadEvents = 0;
     const { next, ...state } = await untilAnswered(run, () => resolveOutcome(input));

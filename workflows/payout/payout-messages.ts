@@ -82,8 +82,8 @@ export const resumePayout = defineUpdate<OperationResult, [OperatorDecision]>('r
 export const resolvePayout = defineUpdate<OperationResult, [OperatorDecision & Resolution]>('resolvePayout');
 
 export type Resolution =
-  /** QbitPay has it under this id. */
-  | { readonly action: 'adopt'; readonly providerPayoutId: string }
+  /** QbitPay has it under this id; or what QbitPay has under this id is somebody else's. */
+  | { readonly action: 'adopt' | 'disown'; readonly providerPayoutId: string }
   /** It never arrived: send it again. */
   | { readonly action: 'resend' }
   /** It never arrived: end the payout. */

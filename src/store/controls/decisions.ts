@@ -5,10 +5,12 @@ import {
   FAILURES,
   OPERATOR_ACTION,
   refuseAction,
+  type FailureType,
   type OperatorAction,
 } from '../../domain/failure-type.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { disown as disownObject } from '../mirror/absence.js';
 import { waitAnew } from '../mirror/provider-objects.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
@@ -45,6 +47,7 @@ export function createDecisions(db: StoreDatabase) {
     close: close.bind(null, db),
     closeMoved: closeMoved.bind(null, db),
     adopt: adopt.bind(null, db),
+    disown: disown.bind(null, db),
     retry: retry.bind(null, db),
     answerEarly: answerEarly.bind(null, db),
   };
@@ -184,6 +187,28 @@ async function adopt(
     return adoptObject(trx, row, object, { detail, discrepancy, resumes: true });
   });
 }
+
+/** What QbitPay has is somebody else's: the payout goes on looking for its request without it. */
+async function disown(db: StoreDatabase, decision: Decision, providerId: string): Promise<DecisionOutcome> {
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    if (row.hold_reason === null || !DISOWNING.includes(row.hold_reason)) {
+      return refuse('its hold is not about what might be its request');
+    }
+    const request = await readCurrent(trx, row);
+    if (!(await disownObject(trx, request.id, providerId, decision.actor))) {
+      return refuse(`${providerId} is nothing that might be its request`);
+    }
+    await continuePayout(
+      trx,
+      row,
+      row.held_from,
+      `${providerId} is somebody else's, says ${wordsOf(decision)}`,
+    );
+    return DONE;
+  });
+}
+
+const DISOWNING: readonly FailureType[] = [FAILURE_TYPE.UNKNOWN_OUTCOME, FAILURE_TYPE.ANSWER_CONTRADICTS];
 
 /** A new attempt, under the next number; of the order where the payout had not come further. */
 async function retry(

@@ -21,6 +21,17 @@ export async function readProviderBalances(db: StoreDatabase): Promise<ProviderB
   return new Map(rows.map(({ currency, balance }) => [currency, balance]));
 }
 
+/** What the provider showed last as available; undefined where it has shown nothing in the currency yet. */
+export async function readAvailable(db: StoreDatabase, currency: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('provider_balance_readings')
+    .select('available')
+    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
+    .where('currency', '=', currency)
+    .executeTakeFirst();
+  return row?.available;
+}
+
 /** Stores the balances that the provider shows, to be compared with the ledger's. `readAt`: before the request left. */
 export async function recordBalanceReading(
   db: StoreDatabase,

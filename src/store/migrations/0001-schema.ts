@@ -191,6 +191,9 @@ create table provider_requests (
   state text not null check (state in
     ('prepared', 'sending', 'accepted', 'refused', 'not_sent', 'retry_later', 'unknown')),
   sends integer not null default 0,
+  -- QbitPay's answer was a refusal: what the request is once absence checks have borne it out; unknown until then.
+  provisional_state text check (provisional_state in ('refused', 'retry_later')),
+  retry_after_seconds integer,
   failure_type text,
   failure_message text,
   amount numeric,
@@ -207,6 +210,26 @@ create table provider_requests (
   updated_at timestamptz not null default clock_timestamp(),
   -- The row that the compare-and-set of a sending finds: there is never a second one to send by.
   primary key (operation, external_order_id));
+-- Every answer ever received to a request that moves money, ours or not, with what it named. Rows are only added.
+create table provider_answers (
+  answer_id bigint generated always as identity primary key,
+  operation text not null,
+  external_order_id text not null,
+  sends integer not null,
+  received_at timestamptz not null default clock_timestamp(),
+  -- What it was taken for.
+  verdict text not null,
+  http_status integer,
+  provider_id text,
+  named_external_order_id text,
+  currency text,
+  amount numeric,
+  foreign key (operation, external_order_id) references provider_requests);
+create index provider_answers_by_request on provider_answers (operation, external_order_id);
+create trigger provider_answers_append_only before update or delete on provider_answers
+  for each row execute function refuse_change();
+create index provider_answers_by_provider_id on provider_answers (provider_id);
+
 create index provider_requests_unknown on provider_requests (operation, absence_from) where state = 'unknown';
 create index provider_requests_by_payout on provider_requests (payout_id);
 
@@ -314,8 +337,12 @@ create table provider_objects (
   changed_at timestamptz not null,
   -- Since when QbitPay, asked for it by its id, does not show it.
   missing_since timestamptz,
+  -- Who said that it is none of ours.
+  disowned_by text,
   primary key (kind, provider_id)) with (fillfactor = 70);
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
+create index provider_objects_by_lower_id on provider_objects (lower(external_order_id));
+create index provider_objects_by_first_seen on provider_objects (kind, currency, first_seen_at);
 create index provider_objects_by_source on provider_objects (source) where source is not null;
 create index provider_objects_by_change on provider_objects (greatest(changed_at, missing_since));
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;

@@ -1,4 +1,6 @@
 import { sql } from 'kysely';
+import { isAmountOf } from '../../domain/quote.js';
+import { compareNamedId, cutForms, NAMED_ID } from '../../domain/named-id.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import {
   OBJECT_KIND,
@@ -28,14 +30,21 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
     .execute();
 }
 
+/** A request that is to be sent. */
+interface AskedFor {
+  readonly operation: RequestOperation;
+  readonly externalOrderId: string;
+}
+
 /**
- * True where QbitPay has shown an object under the `externalOrderId` of a request: nothing is sent beside it. That QbitPay
- * answers 404 for it by now proves nothing; only a person, who has asked, has the request sent again then.
+ * True where QbitPay has shown an object under the `externalOrderId` of a request, or under what a system on the way makes
+ * of it, of the same amount: nothing is sent beside it. That QbitPay answers 404 for it by now proves nothing; only a
+ * person, who has asked, has the request sent again then.
  */
 export async function isShown(
   trx: StoreTransaction,
-  operation: RequestOperation,
-  externalOrderId: string,
+  { operation, externalOrderId }: AskedFor,
+  asked: { readonly currency: string; readonly amount: string },
 ): Promise<boolean> {
   const row = await trx
     .selectFrom('provider_objects as object')
@@ -49,29 +58,92 @@ export async function isShown(
     )
     .limit(1)
     .executeTakeFirst();
-  return row !== undefined;
+  if (row !== undefined) return true;
+  const altered = await selectUnexplained(trx, operation, externalOrderId)
+    .where(sql<boolean>`lower(external_order_id) = any(${cutForms(externalOrderId)}::text[])`)
+    .where('currency', '=', asked.currency)
+    .execute();
+  return altered.some((one) => fitsAmount(one, asked));
 }
 
-/**
- * What came to light since a request was sent and does not say whose it is, or cannot be read: it might be the request's.
- * An order is left out where the store knows it as another payout's.
- */
-export function findUnnamed(db: StoreDatabase, operation: RequestOperation, firstSentAt: Date) {
+/** Objects of QbitPay that no request of ours explains, and of which nobody said that they are somebody else's. */
+function selectUnexplained(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
+  const { table, providerId } = KNOWN_IN[operation];
   return selectObjects(db, operation)
     .where('missing_since', 'is', null)
-    .where('external_order_id', 'is', null)
-    .where('first_seen_at', '>=', firstSentAt)
+    .where('disowned_by', 'is', null)
     .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('provider_orders')
-            .select('provider_order_id')
-            .whereRef('provider_order_id', '=', 'provider_objects.provider_id'),
-        ),
-      ),
+      eb.or([eb('external_order_id', 'is', null), eb('external_order_id', '<>', externalOrderId)]),
     )
+    .where(
+      sql<boolean>`not exists (select from ${sql.table(table)} known where known.${sql.ref(providerId)} = provider_objects.provider_id)`,
+    )
+    .where(
+      sql<boolean>`not exists (select from provider_requests other where other.external_order_id = provider_objects.external_order_id)`,
+    );
+}
+
+const KNOWN_IN = {
+  [REQUEST_OPERATION.ORDER]: { table: 'provider_orders', providerId: 'provider_order_id' },
+  [REQUEST_OPERATION.PAYOUT]: { table: 'provider_payouts', providerId: 'provider_payout_id' },
+} as const;
+
+/**
+ * What might be a request's although it does not carry its id: it came to light since the request was sent, no other
+ * request explains it, and it is of the amount that was asked for, or cannot be read and does not say whose it is.
+ */
+export async function findCandidates(
+  db: StoreDatabase,
+  { operation, externalOrderId }: AskedFor,
+  {
+    asked,
+    firstSentAt,
+  }: { readonly asked: { currency: string; amount: string } | null; readonly firstSentAt: Date | null },
+) {
+  const rows = await selectUnexplained(db, operation, externalOrderId)
+    .where((eb) =>
+      eb.or([
+        eb('first_seen_at', '>=', firstSentAt ?? new Date(8.64e15)),
+        sql<boolean>`lower(external_order_id) = any(${cutForms(externalOrderId)}::text[])`,
+      ]),
+    )
+    .where((eb) => eb.or([eb('problem', 'is not', null), eb('currency', '=', asked?.currency ?? '')]))
     .execute();
+  return rows.filter((row) =>
+    row.problem === null
+      ? asked !== null && fitsAmount(row, asked)
+      : compareNamedId(row.external_order_id, externalOrderId) !== NAMED_ID.OTHER,
+  );
+}
+
+/** Of a payout with the fee beside the amount or in it: whichever side QbitPay takes it from. */
+function fitsAmount(
+  { amount, currency, content }: { amount: string | null; currency: string | null; content: object },
+  asked: { readonly currency: string; readonly amount: string },
+): boolean {
+  if (amount === null || currency !== asked.currency) return false;
+  const { fee = '0' } = content as { readonly fee?: string };
+  return isAmountOf({ amount, fee }, asked);
+}
+
+/** Somebody says that an object of QbitPay's is none of ours. False where it is not known, or is ours. */
+export async function disown(
+  trx: StoreTransaction,
+  { operation, externalOrderId }: AskedFor,
+  providerId: string,
+  by: string,
+): Promise<boolean> {
+  const unexplained = await selectUnexplained(trx, operation, externalOrderId)
+    .where('provider_id', '=', providerId)
+    .executeTakeFirst();
+  if (unexplained === undefined) return false;
+  await trx
+    .updateTable('provider_objects')
+    .set({ disowned_by: by })
+    .where('kind', '=', KIND_OF[operation])
+    .where('provider_id', '=', providerId)
+    .execute();
+  return true;
 }
 
 /**

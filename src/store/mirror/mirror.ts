@@ -8,11 +8,11 @@ import {
   type DepositProof,
 } from '../deposits/deposit-intake.js';
 import { findNoticeMatches, learnFromNotice } from '../deposits/deposit-notices.js';
-import { recordBalanceReading, type ProviderBalances } from '../ledger/provider-account.js';
+import { readAvailable, recordBalanceReading, type ProviderBalances } from '../ledger/provider-account.js';
 import { hintWaiting } from '../payouts/reservations.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
-import { findByExternalId, findSearchedSince, findUnnamed, noteAbsenceChecks } from './absence.js';
+import { findByExternalId, findCandidates, findSearchedSince, noteAbsenceChecks } from './absence.js';
 import {
   countObjects,
   countStaleOpen,
@@ -66,9 +66,10 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     readList: readList.bind(null, db),
     readSync: readSync.bind(null, db),
     readStatus: readStatus.bind(null, db),
+    readBalance: readAvailable.bind(null, db),
     findObject: findObject.bind(null, db),
     findByExternalId: findByExternalId.bind(null, db),
-    findUnnamed: findUnnamed.bind(null, db),
+    findCandidates: findCandidates.bind(null, db),
     findSearchedSince: findSearchedSince.bind(null, db),
     findTransactionsOf: findTransactionsOf.bind(null, db),
     findUnreadPayouts: findUnreadPayouts.bind(null, db),

@@ -1,4 +1,4 @@
-import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { FAILURE_KIND, FAILURE_TYPE, FAILURES, type FailureType } from '../../domain/failure-type.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
 import type { StoreTransaction } from '../database.js';
 import type { Refusal } from '../outcome.js';
@@ -13,8 +13,8 @@ export interface Discrepancy {
 }
 
 /**
- * Flags the payout for what was found, once, and holds it. If QbitPay shows the payout as ended, the payout ends all the
- * same, and what was found stays to be seen.
+ * Flags the payout for what was found, once, and holds it where a person has to decide about that. If QbitPay shows the
+ * payout as ended, the payout ends all the same, and what was found stays to be seen.
  */
 export async function markDiscrepancy(
   trx: StoreTransaction,
@@ -23,7 +23,8 @@ export async function markDiscrepancy(
   { ends }: { readonly ends: boolean } = { ends: false },
 ): Promise<PayoutStatus> {
   if (await isInTimeline(trx, row.payout_id, detail)) return row.status;
-  const status = ends ? row.status : await holdFor(trx, row, { holdReason, detail });
+  const isFlag = FAILURES[holdReason].kind === FAILURE_KIND.FLAGGED;
+  const status = ends || isFlag ? row.status : await holdFor(trx, row, { holdReason, detail });
   // A hold has put it in the timeline; otherwise the flag does.
   await addFlag(trx, { ...row, status }, holdReason, detail);
   return status;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { isFinalStatus, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
@@ -47,12 +47,20 @@ export async function accept(
     const object = toProviderObject(accepted);
     const { operation, providerId } = object;
     // The answer that a hold was about has come: there is nothing left to decide.
-    const isAwaited =
-      row.hold_reason === FAILURE_TYPE.UNKNOWN_OUTCOME && row.held_from === REQUEST_KIND[operation].sentIn;
+    const isAboutRequest = row.hold_reason !== null && ABOUT_REQUEST.includes(row.hold_reason);
+    const isAwaited = isAboutRequest && row.held_from === REQUEST_KIND[operation].sentIn;
     const detail = `${operation} accepted by QbitPay as ${providerId}`;
     return takeOver(trx, row, object, { detail, discrepancy, resumes: isAwaited });
   });
 }
+
+/** Holds about a request that QbitPay refused, or whose outcome is not known. */
+export const ABOUT_REQUEST: readonly FailureType[] = [
+  FAILURE_TYPE.UNKNOWN_OUTCOME,
+  FAILURE_TYPE.ANSWER_CONTRADICTS,
+  FAILURE_TYPE.DESTINATION_REFUSED,
+  FAILURE_TYPE.PROVIDER_REFUSED,
+];
 
 export interface Takeover {
   /** One line for the timeline. */

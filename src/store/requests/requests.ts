@@ -1,16 +1,18 @@
 import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
 import { accept, reportEarlier } from './accepted-requests.js';
+import { isKnownElsewhere, isNamedInAnswer, recordAnswer } from './answers.js';
 import { recordExecution } from './orders.js';
 import {
   authoriseResend,
   claim,
+  confirmRefusal,
   declareUnknown,
+  endNotSent,
   endUnknown,
   find,
   get,
   prepare,
-  settle,
   wantAbsence,
   withdrawResend,
   type ProviderRequestId,
@@ -23,8 +25,9 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
   return {
     prepare: prepare.bind(null, db),
     claim: claim.bind(null, db),
-    settle: settle.bind(null, db),
+    endNotSent: endNotSent.bind(null, db),
     endUnknown: endUnknown.bind(null, db),
+    confirmRefusal: confirmRefusal.bind(null, db),
     declareUnknown: declareUnknown.bind(null, db),
     wantAbsence: wantAbsence.bind(null, db),
     authoriseResend: authoriseResend.bind(null, db),
@@ -32,6 +35,9 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     get: get.bind(null, db),
     find: find.bind(null, db),
     whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) => whileSending(sessions, id, send),
+    recordAnswer: recordAnswer.bind(null, db),
+    isNamedInAnswer: isNamedInAnswer.bind(null, db),
+    isKnownElsewhere: isKnownElsewhere.bind(null, db),
     accept: accept.bind(null, db),
     reportEarlier: reportEarlier.bind(null, db),
     recordExecution: recordExecution.bind(null, db),

@@ -122,6 +122,13 @@ const NOT_SEARCHED = {
   resend_by: null,
 } as const;
 
+const NOT_REFUSED = {
+  provisional_state: null,
+  retry_after_seconds: null,
+  failure_type: null,
+  failure_message: null,
+} as const;
+
 /** Narrows a statement down to the row of one request. */
 export function isOf({ operation, externalOrderId }: ProviderRequestId) {
   return (eb: ExpressionBuilder<StoreSchema, 'provider_requests'>) =>
@@ -210,7 +217,7 @@ export async function claim(
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
     if (!(await isGranted(trx, startWish))) return 'notSynced';
-    if (await isShown(trx, id.operation, id.externalOrderId)) {
+    if (await isShown(trx, id, asked)) {
       await awaitOutcome(trx, id, asked);
       return undefined;
     }
@@ -224,6 +231,7 @@ export async function claim(
       first_sent_at: sql<Date>`coalesce(first_sent_at, clock_timestamp())`,
       last_sent_at: NOW,
       ...NOT_SEARCHED,
+      ...NOT_REFUSED,
     })
       .where((eb) => eb.or([eb('state', '<>', REQUEST_STATE.UNKNOWN), eb('resend_by', 'is not', null)]))
       .returning('sends')
@@ -250,40 +258,81 @@ async function awaitOutcome(trx: StoreTransaction, id: ProviderRequestId, asked:
 
 /** What QbitPay has accepted counts for every sending: `externalOrderId` alone is identity. */
 export async function markAccepted(trx: StoreTransaction, id: ProviderRequestId): Promise<void> {
-  const rejection = { failure_type: null, failure_message: null };
-  await endOpen(trx, id, { state: REQUEST_STATE.ACCEPTED, resend_by: null, ...rejection });
+  const changes = { state: REQUEST_STATE.ACCEPTED, resend_by: null, ...NOT_REFUSED };
+  // Also where a refusal was borne out: what is there after all comes before it.
+  await endOpen(trx, id, changes, {
+    from: [...OPEN_STATES, REQUEST_STATE.REFUSED, REQUEST_STATE.RETRY_LATER],
+  });
 }
 
 /**
- * Writes that sending number `sends` was not accepted and answers with the state that the request then has, or undefined
- * where a later sending goes on. The sender's own answer counts also after somebody else declared the request unknown. A
- * refusal of a request that was sent again says nothing of the sending before: it stays unknown.
+ * Writes that nothing of sending number `sends` left, and answers with the state that the request then has, or undefined
+ * where a later sending goes on. The sender's own answer counts also after somebody else declared the request unknown. Of
+ * a request that was sent again it says nothing about the sending before: it stays unknown.
  */
-export async function settle(
+export async function endNotSent(
   db: StoreDatabase,
   id: ProviderRequestId,
   sends: number,
-  state: Exclude<RequestState, typeof REQUEST_STATE.ACCEPTED>,
-  rejection?: Failure,
 ): Promise<RequestState | undefined> {
-  const isWithoutEffect = state === REQUEST_STATE.NOT_SENT || state === REQUEST_STATE.RETRY_LATER;
+  const { UNKNOWN, NOT_SENT } = REQUEST_STATE;
   const changes = {
-    state: sql<RequestState>`case when resends > 0 then ${REQUEST_STATE.UNKNOWN} else ${state}::text end`,
+    state: sql<RequestState>`case when resends > 0 then ${UNKNOWN} else ${NOT_SENT}::text end`,
     resend_by: null,
-    ...(isWithoutEffect ? { resends: sql<number>`greatest(resends - 1, 0)` } : {}),
-    failure_type: rejection?.type ?? null,
-    failure_message: rejection?.message ?? null,
+    resends: sql<number>`greatest(resends - 1, 0)`,
   };
-  return inTransaction(db, (trx) => endOpen(trx, id, changes, sends));
+  return inTransaction(db, (trx) => endOpen(trx, id, changes, { sends }));
+}
+
+/** QbitPay's answer was a refusal. One answer proves nothing: it may have come after the effect. */
+export interface Refused extends Failure {
+  /** What the request is once absence checks have borne the refusal out. */
+  readonly state: typeof REQUEST_STATE.REFUSED | typeof REQUEST_STATE.RETRY_LATER;
+  /** QbitPay asked for so long a pause. */
+  readonly retryAfterMs: number;
 }
 
 /**
- * The sender itself does not know what became of sending number `sends`. It may have left until now: the wait for an
- * unknown outcome begins anew, and no permission to send it again holds any more.
+ * The sender itself does not know what became of sending number `sends`, or has only QbitPay's refusal of it. It may have
+ * left until now: the wait for its outcome begins anew, and no permission to send it again holds any more.
  */
-export async function endUnknown(db: StoreDatabase, id: ProviderRequestId, sends: number): Promise<void> {
-  const changes = { state: REQUEST_STATE.UNKNOWN, last_sent_at: NOW, ...NOT_SEARCHED };
-  await inTransaction(db, (trx) => endOpen(trx, id, changes, sends));
+export async function endUnknown(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  sends: number,
+  refused?: Refused,
+): Promise<RequestState | undefined> {
+  const refusal =
+    refused === undefined
+      ? NOT_REFUSED
+      : {
+          provisional_state: refused.state,
+          retry_after_seconds: Math.ceil(refused.retryAfterMs / 1_000),
+          failure_type: refused.type,
+          failure_message: refused.message,
+        };
+  const changes = { state: REQUEST_STATE.UNKNOWN, last_sent_at: NOW, ...NOT_SEARCHED, ...refusal };
+  return inTransaction(db, (trx) => endOpen(trx, id, changes, { sends }));
+}
+
+/**
+ * QbitPay does not have what it refused: the refusal is what became of the request. False where it is not unknown any
+ * more, or was sent again since.
+ */
+export async function confirmRefusal(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  sends: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await updateRequest(db, id, [REQUEST_STATE.UNKNOWN], {
+    state: sql<RequestState>`provisional_state`,
+    provisional_state: null,
+    resend_by: null,
+  })
+    .where('sends', '=', sends)
+    .where('provisional_state', 'is not', null)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 /** Where somebody else had declared it unknown, its payout waits for what is learnt of it: it is told. */
@@ -291,18 +340,18 @@ async function endOpen(
   trx: StoreTransaction,
   id: ProviderRequestId,
   changes: UpdateObject<StoreSchema, 'provider_requests'>,
-  sends?: number,
+  { sends, from = OPEN_STATES }: { readonly sends?: number; readonly from?: readonly RequestState[] },
 ): Promise<RequestState | undefined> {
   const before = await trx
     .selectFrom('provider_requests')
     .select(['payout_id', 'state'])
     .where(isOf(id))
-    .where('state', 'in', OPEN_STATES)
+    .where('state', 'in', from)
     .$if(sends !== undefined, (query) => query.where('sends', '=', sends ?? 0))
     .forUpdate()
     .executeTakeFirst();
   if (before === undefined) return undefined;
-  const row = await updateRequest(trx, id, OPEN_STATES, changes).returning('state').executeTakeFirst();
+  const row = await updateRequest(trx, id, from, changes).returning('state').executeTakeFirst();
   if (before.state === REQUEST_STATE.UNKNOWN) await hintPayouts(trx, [before.payout_id], 'payoutEvent');
   return row?.state;
 }
@@ -321,14 +370,14 @@ export async function wantAbsence(
   id: ProviderRequestId,
   wanted: {
     readonly sends: number;
-    readonly unknownOutcomeWaitSeconds: number;
+    readonly waitSeconds: number;
     readonly absenceChecks: number;
   },
 ): Promise<void> {
   await db
     .updateTable('provider_requests')
     .set({
-      absence_from: sql<Date>`last_sent_at + make_interval(secs => ${wanted.unknownOutcomeWaitSeconds})`,
+      absence_from: sql<Date>`last_sent_at + make_interval(secs => ${wanted.waitSeconds})`,
       absence_wanted: wanted.absenceChecks,
     })
     .where(isOf(id))
@@ -393,7 +442,11 @@ export async function find(db: StoreDatabase, id: ProviderRequestId) {
     absenceChecks: row.absence_checks,
     /** It may be sent again although its outcome is not known. */
     mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
-    /** Why QbitPay refused it for good, in its own words, masked. */
+    /** Why QbitPay refused it, in its own words, masked. */
     rejection,
+    /** The refusal is an answer like any other until absence checks have borne it out; null where there is none. */
+    provisionalState: row.provisional_state,
+    /** How long QbitPay asked to be left alone with it. */
+    retryAfterSeconds: row.retry_after_seconds ?? 0,
   };
 }

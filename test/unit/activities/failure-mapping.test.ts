@@ -136,13 +136,12 @@ describe('reads', () => {
   });
 });
 
-const UNKNOWN: PostVerdict = { kind: 'unknown', state: 'unknown' };
-const INVALID: PostVerdict = { kind: 'invalid', state: 'refused' };
-const REFUSED: PostVerdict = { kind: 'refused', state: 'refused' };
-const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused', state: 'retry_later' };
+const UNKNOWN: PostVerdict = { kind: 'unknown' };
+const INVALID: PostVerdict = { kind: 'invalid' };
+const REFUSED: PostVerdict = { kind: 'refused' };
+const PRICE_REFUSED: PostVerdict = { kind: 'priceRefused' };
 const retryLater = (reason: 'AUTHENTICATION_REFUSED' | 'RATE_LIMITED', afterMs = 0): PostVerdict => ({
   kind: 'retryLater',
-  state: 'retry_later',
   reason,
   afterMs,
 });

@@ -1,0 +1,82 @@
+import { sql } from 'kysely';
+import type { StoreDatabase } from '../database.js';
+import { isOf, REQUEST_KIND, type ProviderRequestId } from './send-guard.js';
+
+/** Every answer to a request that moves money, ours or not: what it named is never thrown away. */
+
+export interface ReceivedAnswer {
+  readonly sends: number;
+  /** What it was taken for. */
+  readonly verdict: string;
+  readonly httpStatus: number | null;
+  /** What it named, as far as it could be read. */
+  readonly providerId: string | null;
+  readonly namedExternalOrderId: string | null;
+  readonly currency: string | null;
+  readonly amount: string | null;
+}
+
+export async function recordAnswer(
+  db: StoreDatabase,
+  { operation, externalOrderId }: ProviderRequestId,
+  answer: ReceivedAnswer,
+): Promise<void> {
+  await db
+    .insertInto('provider_answers')
+    .values({
+      operation,
+      external_order_id: externalOrderId,
+      sends: answer.sends,
+      verdict: answer.verdict,
+      http_status: answer.httpStatus,
+      provider_id: answer.providerId,
+      named_external_order_id: answer.namedExternalOrderId,
+      currency: answer.currency,
+      amount: answer.amount,
+    })
+    .execute();
+}
+
+/** True where QbitPay named the object in an answer to this request. */
+export async function isNamedInAnswer(
+  db: StoreDatabase,
+  { operation, externalOrderId }: ProviderRequestId,
+  providerId: string,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('provider_answers')
+    .select('answer_id')
+    .where('operation', '=', operation)
+    .where('external_order_id', '=', externalOrderId)
+    .where('provider_id', '=', providerId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * True where what an answer names cannot have come from this sending: its `externalOrderId` is another request's, or its
+ * object is another request's, or was there before the request left.
+ */
+export async function isKnownElsewhere(
+  db: StoreDatabase,
+  id: ProviderRequestId,
+  { providerId, externalOrderId }: { readonly providerId: string; readonly externalOrderId: string | null },
+): Promise<boolean> {
+  const { table, providerId: column } = REQUEST_KIND[id.operation];
+  const row = await db
+    .selectFrom('provider_requests')
+    .select('external_order_id')
+    .where(isOf(id))
+    .where((eb) =>
+      eb.or([
+        sql<boolean>`exists (select from provider_requests other where other.external_order_id = ${externalOrderId}::text)`,
+        sql<boolean>`exists (select from ${sql.table(table)} known where known.${sql.ref(column)} = ${providerId}
+          and known.external_order_id <> ${id.externalOrderId})`,
+        sql<boolean>`exists (select from provider_objects shown where shown.kind = ${id.operation}
+          and shown.provider_id = ${providerId} and shown.first_seen_at < provider_requests.last_sent_at)`,
+      ]),
+    )
+    .executeTakeFirst();
+  return row !== undefined;
+}
