@@ -31,7 +31,10 @@ export async function recordAccepted(
   const { firstSentAt } = await store.requests.get(accepted.id);
   // The mirror misses it from now on, should QbitPay not show it. An answer to a request ends nothing.
   const pending = { ...accepted.answer, status: 'pending', statusText: 'pending' } as const;
-  await store.mirror.recordReading(observeObject(pending), firstSentAt ?? new Date(0));
+  const observed = observeObject(pending);
+  await store.mirror.recordReading(observed, firstSentAt ?? new Date(0));
+  // Under an id that is not the request's, what a sync read before was nobody's news.
+  if (accepted.flag !== undefined) await store.mirror.tellOwner(observed);
   return readState(store, payout.payoutId);
 }
 

@@ -106,17 +106,20 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
   const sender = { runId: currentRunId(), startWish: deps.startWish };
+  // Read before it leaves: what it takes shows in what is read later.
+  const availableBefore = await deps.store.mirror.readBalance(asked.currency);
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
   if (sends === 'notSynced') return answerNotSynced(deps, post);
   if (sends === 'superseded') {
     return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });
   }
+  const sending = { sends, asked, availableBefore };
   let answer: Answer;
   try {
     answer = await post.send(asked, decidedAt);
   } catch (error) {
-    return settleRefusal(deps, post, sends, error);
+    return settleRefusal(deps, post, sending, error);
   }
   const verdict = await judgeAnswer(deps, post.id, { answer, asked, sends });
   switch (verdict) {
@@ -129,6 +132,14 @@ async function sendOnce<Answer extends Order | Payout, Next>(
     case 'contradicts':
       return holdContradicted(deps, post, sends, answer);
   }
+}
+
+/** One sending of a request. */
+interface Sending {
+  readonly sends: number;
+  readonly asked: SentAmount;
+  /** What QbitPay had shown before as available in the currency; undefined where it had shown nothing. */
+  readonly availableBefore: string | undefined;
 }
 
 /** It may be the request's after all, or somebody else's: a person says so. Nothing is sent again before. */
@@ -180,11 +191,12 @@ async function answerNotSender(
 async function settleRefusal<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
-  sends: number,
+  sending: Sending,
   error: unknown,
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
   const { payoutId, id } = post;
+  const { sends } = sending;
   const verdict = classifyPostError(id.operation, error);
   log.warn('the request was not accepted', { payoutId, operation: id.operation, verdict: verdict.kind });
   await recordError(deps, id, { error, sends, verdict: verdict.kind });
@@ -198,7 +210,7 @@ async function settleRefusal<Answer extends Order | Payout, Next>(
       return readState<RequestNext>(store, payoutId, { next });
     }
     case 'priceRefused':
-      return settlePriceRefusal(deps, post, sends);
+      return settlePriceRefusal(deps, post, sending);
     case 'retryLater': {
       const { reason: type, afterMs: retryAfterMs } = verdict;
       const refused = { state: REQUEST_STATE.RETRY_LATER, type, message: '', retryAfterMs } as const;
@@ -221,15 +233,12 @@ async function settleRefusal<Answer extends Order | Payout, Next>(
 async function settlePriceRefusal<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
   post: GuardedPost<Answer, Next>,
-  sends: number,
+  { sends, asked, availableBefore: before }: Sending,
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
   const { payoutId, id } = post;
   const type = FAILURE_TYPE.PRICE_TOO_OLD;
   const refused = { state: REQUEST_STATE.RETRY_LATER, type, message: '', retryAfterMs: 0 } as const;
-  const { asked } = await store.requests.get(id);
-  const currency = asked?.currency ?? '';
-  const before = await store.mirror.readBalance(currency);
   const unknown = await answerUnknown(deps, post, { sends, refused });
   try {
     await awaitFreshSync(deps, 'a price was refused', id);
@@ -237,8 +246,13 @@ async function settlePriceRefusal<Answer extends Order | Payout, Next>(
     if (error instanceof ApplicationFailure) return unknown;
     throw error;
   }
-  const after = await store.mirror.readBalance(currency);
-  const isUnchanged = before !== undefined && after !== undefined && compareAmounts(after, before) >= 0;
+  const after = await store.mirror.readBalance(asked.currency);
+  // Where the balance before does not hold the amount yet, its deposit came since: the two would cancel each other out.
+  const isUnchanged =
+    before !== undefined &&
+    after !== undefined &&
+    compareAmounts(before, asked.amount) >= 0 &&
+    compareAmounts(after, before) >= 0;
   const isAbsent = isUnchanged && isNothing(await findAtProvider(deps, payoutId, id));
   if (!isAbsent || !(await store.requests.confirmRefusal(id, sends))) return unknown;
   return readState(store, payoutId, { next: post.priceRefused });

@@ -119,7 +119,10 @@ export async function isStartWishGranted({
   }
 }
 
+/** As long as somebody waits for the answer to a call. */
 const FRESH_SYNC_TIMEOUT_MS = 10_000;
+/** For what nobody waits for so: a sync takes as long as there is news, and a busy machine takes. */
+export const PATIENT_SYNC_TIMEOUT_MS = 60_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
@@ -131,6 +134,7 @@ export async function awaitFreshSync(
   { store }: Parts,
   reason: string,
   id?: ProviderRequestId,
+  timeoutMs = FRESH_SYNC_TIMEOUT_MS,
 ): Promise<void> {
   const known = id && (await store.mirror.findByExternalId(id.operation, id.externalOrderId));
   for (const { kind, provider_id: providerId } of known ?? []) {
@@ -139,12 +143,16 @@ export async function awaitFreshSync(
   await store.mirror.wishForSync(reason);
   // A sync that begins after this knows of the wishes.
   const wishedAt = await store.mirror.readClock();
-  for (const endMs = performance.now() + FRESH_SYNC_TIMEOUT_MS; performance.now() < endMs;) {
+  let why = 'no reading of it ended in time';
+  for (const endMs = performance.now() + timeoutMs; performance.now() < endMs;) {
     const { beganAt, triedAt, problem } = await store.mirror.readSync();
     if (beganAt !== null && beganAt > wishedAt) return;
-    if (problem !== null && triedAt !== null && triedAt > wishedAt) break;
+    if (problem !== null && triedAt !== null && triedAt > wishedAt) {
+      why = problem;
+      break;
+    }
     await sleep(LOOK_AGAIN_MS);
   }
   const type = FAILURE_TYPE.PROVIDER_UNAVAILABLE;
-  throw ApplicationFailure.create({ type, message: `${type}: QbitPay could not be read to the end` });
+  throw ApplicationFailure.create({ type, message: `${type}: QbitPay could not be read to the end: ${why}` });
 }

@@ -1,5 +1,5 @@
 import type { ActivityDependencies } from '../dependencies.js';
-import { awaitFreshSync } from '../provider/at-provider.js';
+import { awaitFreshSync, PATIENT_SYNC_TIMEOUT_MS } from '../provider/at-provider.js';
 import { compareWithMirror, recordRun } from './reconciliation-run.js';
 
 /** What a comparison came to; the report itself is in the store. */
@@ -15,7 +15,7 @@ export function createReconcile(
   deps: ActivityDependencies,
 ): (input: { readonly payoutId: null }) => Promise<ReconcileResult> {
   return async function reconcile() {
-    await awaitFreshSync(deps, 'reconciliation');
+    await awaitFreshSync(deps, 'reconciliation', undefined, PATIENT_SYNC_TIMEOUT_MS);
     const run = await compareWithMirror(deps, { isFull: false });
     const { discrepancies } = run.report;
     const kinds = [...new Set(discrepancies.map(({ kind }) => kind))];

@@ -3,7 +3,7 @@ import { compareBalances, compareCase } from '../../src/domain/reconcile.js';
 import type { ReconciliationReport } from '../../src/domain/reconciliation.js';
 import type { ReconciliationSnapshot } from '../../src/store/reconciliation/reconciliation.js';
 import type { ActivityDependencies, ActivitySettings } from '../dependencies.js';
-import { awaitFreshSync } from '../provider/at-provider.js';
+import { awaitFreshSync, PATIENT_SYNC_TIMEOUT_MS } from '../provider/at-provider.js';
 
 export type ReconciliationDependencies = Pick<ActivityDependencies, 'store'> & {
   readonly settings: Pick<ActivitySettings, 'reconciliation'>;
@@ -67,6 +67,6 @@ async function compareSnapshot(
 export async function awaitReread({ store }: Pick<ReconciliationDependencies, 'store'>): Promise<void> {
   await store.mirror.wishForReread();
   do {
-    await awaitFreshSync({ store }, 'everything is read anew');
+    await awaitFreshSync({ store }, 'everything is read anew', undefined, PATIENT_SYNC_TIMEOUT_MS);
   } while ((await store.mirror.readLists()).some(({ rereadFrom }) => rereadFrom !== null));
 }

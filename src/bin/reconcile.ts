@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { awaitFreshSync } from '../../activities/provider/at-provider.js';
+import { awaitFreshSync, PATIENT_SYNC_TIMEOUT_MS } from '../../activities/provider/at-provider.js';
 import {
   awaitReread,
   compareWithMirror,
@@ -33,10 +33,11 @@ await runMain(async (env) => {
 /** The worker reads QbitPay. Without it, and without QbitPay, what was read last is compared; the report says when. */
 async function untilRead(store: Store, isFull: boolean): Promise<void> {
   try {
-    await (isFull ? awaitReread({ store }) : awaitFreshSync({ store }, 'npm run reconcile'));
+    if (isFull) await awaitReread({ store });
+    else await awaitFreshSync({ store }, 'npm run reconcile', undefined, PATIENT_SYNC_TIMEOUT_MS);
   } catch (error) {
     if (!(error instanceof ApplicationFailure)) throw error;
-    const why = 'QbitPay could not be read now: it does not answer, or no worker runs (see GET /v1/provider)';
+    const why = `${error.message} (does a worker run? see GET /v1/provider)`;
     if (isFull) throw new StartError(why);
     console.error(`${why}; what was read last is compared`);
   }

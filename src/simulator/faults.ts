@@ -100,7 +100,7 @@ export function answerFault(reply: FastifyReply, fault: FaultRecord, planned: An
   if (answer === undefined) return sendJson(reply, planned);
   switch (answer) {
     case 'error': {
-      const type = kind.endsWith('_error') ? (kind as ErrorType) : 'api_error';
+      const type = kind.endsWith('_error') ? (kind as ErrorType) : errorTypeOf(status);
       const error = new ProviderError(status, type, message).body;
       return sendJson(reply, { status, body: wrapped ? { error } : error });
     }
@@ -121,6 +121,13 @@ export function answerFault(reply: FastifyReply, fault: FaultRecord, planned: An
       return reply;
     }
   }
+}
+
+/** By the documented meaning of the status. */
+function errorTypeOf(status: number): ErrorType {
+  if (status === 401 || status === 403) return 'authentication_error';
+  if (status === 429) return 'rate_limit_error';
+  return status < 500 ? 'invalid_request_error' : 'api_error';
 }
 
 export function sendJson(reply: FastifyReply, { status, body }: Answer): FastifyReply {

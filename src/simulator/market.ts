@@ -4,6 +4,7 @@ import { assertScale, type Fields } from './fields.js';
 import { assertAvailable, book } from './ledger.js';
 import { badRequest, ProviderError } from './provider-error.js';
 import type { orderFields, OrderRecord } from './records.js';
+import { keptId } from './settings.js';
 import type { Store } from './store.js';
 import { isWanted, takeRule } from './table.js';
 
@@ -92,7 +93,7 @@ export function placeOrder(store: Store, fields: Fields<typeof orderFields>): Or
     price,
     ...execute(executed),
     status: rule?.status ?? 'filled',
-    externalOrderId,
+    externalOrderId: keptId(store.settings, externalOrderId),
   });
   if (executed === '0') return order;
   const movement = { type: 'order', source: order.id, description: `${side} ${symbol}` } as const;

@@ -6,6 +6,7 @@ import { worthAtBid } from './market.js';
 import { badRequest } from './provider-error.js';
 import type * as records from './records.js';
 import { newId, type PayoutOutcome, type PayoutRecord, type PayoutStatus } from './records.js';
+import { keptId } from './settings.js';
 import type { Store } from './store.js';
 import { isWanted, takeRule } from './table.js';
 import { announcePayout } from './webhook-events.js';
@@ -73,6 +74,7 @@ function makePayout(store: Store, request: PayoutRequest, fee: string, outcome: 
   const { amount, currency, destination, description = 'payout' } = request;
   const payout = store.payouts.add({
     ...request,
+    externalOrderId: keptId(store.settings, request.externalOrderId),
     fee,
     status: 'pending',
     outcome,

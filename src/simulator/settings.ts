@@ -34,6 +34,10 @@ const SETTINGS = {
   depositTransactions: setting(choice(['shown', 'hidden']), 'shown'),
   payoutFee: setting(looseDecimal.nullable(), null),
   deliverLess: setting(looseDecimal.nullable(), null),
+  externalOrderIds: setting(
+    choice(['kept', 'dropped', 'cut', 'lowerCase', 'prefixed', 'underscored']),
+    'kept',
+  ),
   returns: setting(choice(['immediate', 'manual']), 'immediate'),
   returnFees: setting(flag, true),
   feeRates: setting(fields.object({ payout: rate, pay: rate, withdrawToken: rate, trade: rate }), {
@@ -63,6 +67,20 @@ export const INITIAL_SETTINGS = mapSettings(({ initial }) => initial) as Setting
 export const settingsFields = mapSettings(({ schema }) =>
   schema instanceof z.ZodNullable ? schema.optional() : fields.optional(schema),
 ) as { readonly [Name in keyof Table]: z.ZodType<Settings[Name] | undefined> };
+
+const ALTERATIONS: Readonly<Record<Settings['externalOrderIds'], (id: string) => string | undefined>> = {
+  kept: (id) => id,
+  dropped: () => undefined,
+  cut: (id) => id.slice(0, 20),
+  lowerCase: (id) => id.toLowerCase(),
+  prefixed: (id) => `qp-${id}`,
+  underscored: (id) => id.replaceAll(/[.-]/g, '_'),
+};
+
+/** Under which `externalOrderId` a new object is kept, and shown. */
+export function keptId({ externalOrderIds }: Settings, id: string | undefined): string | undefined {
+  return id === undefined ? undefined : ALTERATIONS[externalOrderIds](id);
+}
 
 /** The currencies the account holds a balance in: those of its wallets and of its symbols. */
 export function heldCurrencies({ wallets, symbols }: Settings): string[] {

@@ -113,10 +113,13 @@ describe('npm run reconcile', () => {
     const { code, stdout, stderr } = await reconcile();
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringMatching(/^QbitPay could not be read now/),
+      stderr: expect.stringMatching(/^PROVIDER_UNAVAILABLE: QbitPay could not be read to the end/),
     });
     expect(stdout).toMatch(/^clean\nQbitPay as read at 20/);
-    expectRefused(await reconcile({}, '--full'), /^QbitPay could not be read now/);
+    expectRefused(
+      await reconcile({}, '--full'),
+      /^PROVIDER_UNAVAILABLE: QbitPay could not be read to the end/,
+    );
     await engine.control('DELETE', '/faults');
   });
 

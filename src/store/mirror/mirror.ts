@@ -80,6 +80,9 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
         await recordObjects(trx, [object], readAt);
         await markRead(trx, object, readAt);
       }),
+    /** Tells the payout that an object is of what the mirror shows of it already. */
+    tellOwner: ({ kind, providerId }: Pick<ObservedObject, 'kind' | 'providerId'>): Promise<void> =>
+      inTransaction(db, (trx) => hintOwners(trx, kind, [providerId])),
     recordMissing: recordMissing.bind(null, db),
     listStaleOpen: listStaleOpen.bind(null, db),
     countStaleOpen: countStaleOpen.bind(null, db),
