@@ -172,8 +172,9 @@ async function concludeAbsent(
 ): Promise<PayoutState | undefined> {
   const { store } = deps;
   const { id, providerRequest, input } = search;
-  const { sends, provisionalState, retryAfterSeconds } = providerRequest;
-  const isRefused = provisionalState !== null;
+  const { sends, resends, provisionalState, retryAfterSeconds } = providerRequest;
+  // Of one that was sent again, it says nothing of the sending before.
+  const isRefused = provisionalState !== null && resends === 0;
   const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
   const waitSeconds = isRefused
     ? Math.max(input.refusalWaitSeconds, retryAfterSeconds)

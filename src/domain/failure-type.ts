@@ -96,6 +96,11 @@ const TABLE = {
     'QbitPay accepted the payout and then cancelled it.',
     'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
+  ANSWER_CONTRADICTS: held(
+    'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',
+    "Ask QbitPay about the object that the timeline names. Then resolve: adopt it with its differences, or disown it, if it is somebody else's: the payout then goes on looking for its own.",
+    [RESOLVE],
+  ),
   UNKNOWN_OUTCOME: held(
     'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
     "Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, disown what is somebody else's, send it again as not sent, or close.",
@@ -229,11 +234,6 @@ const TABLE = {
     'A person put the payout on hold; the timeline says who, and why.',
     'Resume, or cancel the payout where its money has not left.',
     [RESUME, CANCEL],
-  ),
-  ANSWER_CONTRADICTS: held(
-    'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',
-    "Ask QbitPay about the object that the timeline names. Then resolve: adopt it with its differences, or disown it, if it is somebody else's: the payout then goes on looking for its own.",
-    [RESOLVE],
   ),
   REFUSAL_PROVISIONAL: waiting(
     'QbitPay refused the request. A refusal can come after the effect: it counts once QbitPay has not shown the request for REFUSAL_WAIT_SECONDS and two complete readings.',

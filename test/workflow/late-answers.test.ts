@@ -169,7 +169,7 @@ test('a refusal of what was sent again says nothing of the first one: it is look
   await expectConvertedAndPaidOnce(engine, payoutId);
 });
 
-test('what appears between the decision to send it again and the sending is adopted, not paid twice', async () => {
+test('what appears before the decision to send it again is adopted, not paid twice', async () => {
   const payoutId = newId();
   const hidden = await holdHidden('payout', payoutId);
   hidden.show();
@@ -177,7 +177,7 @@ test('what appears between the decision to send it again and the sending is adop
     action: 'resend',
     reason: 'QbitPay never had it, they say',
   });
-  expect(answer.status).toBe(200);
+  expect(answer.status).toBe(409);
   await engine.untilStatus(payoutId, 'paid');
   await expectConvertedAndPaidOnce(engine, payoutId);
   expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(1);

@@ -6,7 +6,6 @@ import { payoutRequest, type Json } from '../support/engine-client.js';
 import {
   closeAsOver,
   closeUnsent,
-  timesHeld,
   useScenarioThatHolds,
   withoutOrderMovements,
 } from '../support/held-payouts.js';
@@ -156,13 +155,21 @@ describe('what QbitPay has', () => {
     return provider.call('POST', '/api/v1/payouts', another);
   }
 
-  test('although it said that it refused: there is no second attempt beside it', async () => {
+  test('although it said that it refused: it is adopted without a person, and there is no second attempt', async () => {
     const payout = await held.refusedDestination();
     const { id } = await makeAnother(payout);
-    await payout.isRefused('retry', new RegExp(`has ${id} as .*: have it cancelled first`));
-    await payout.advance('cancelled', id);
-    await payout.decide('retry');
+    expect((await payout.becomes('in_transit')).providerPayoutId).toBe(id);
+    expect((await payout.cancel()).status).toBe(409);
+    await payout.advance('paid', id);
     await payout.isPaidOnce();
+  });
+
+  test('although it said that it refused the order: it is adopted, and the payout goes on with it', async () => {
+    const payout = await held.refused(ORDERS);
+    await makeAvailable(scenario.engine, 'USDT', '1000');
+    const body = { symbol: 'USDT/CNY', side: 'sell', amount: 720.946916, price: 6.97 };
+    const order = await provider.call('POST', '/api/v1/orders', { ...body, externalOrderId: payout.id });
+    expect(await payout.isPaidOnce()).toMatchObject({ order: { providerOrderId: order.id } });
   });
 
   async function isNotCancelled(payout: ScenarioPayout, why: RegExp): Promise<void> {
@@ -171,28 +178,6 @@ describe('what QbitPay has', () => {
     expect(answer.body.detail).toMatch(why);
     expect(await payout.shown()).toMatchObject({ status: 'held' });
   }
-
-  test('although it said that it refused: it is not cancelled, and its money not available', async () => {
-    const payout = await held.refusedDestination();
-    const { id } = await makeAnother(payout);
-    await isNotCancelled(payout, new RegExp(`has ${id} as .*: have it cancelled first`));
-    await payout.advance('cancelled', id);
-    await payout.cancelReleasing('CNY');
-  });
-
-  test('although it said that it refused the order: it is not cancelled either', async () => {
-    const payout = await held.refused(ORDERS);
-    const order = { id: 'ord-1', object: 'order', symbol: 'USDT/CNY', side: 'sell', amount: 700 };
-    const data = [{ ...order, quoteAmount: 4_879, fee: 0, status: 'filled', externalOrderId: payout.id }];
-    provider.rewrite((request, body) =>
-      request.startsWith('GET /api/v1/orders?') && !request.includes('starting_after')
-        ? { ...body, data: [...data, ...body.data] }
-        : undefined,
-    );
-    await isNotCancelled(payout, /has ord-1 as filled/);
-    provider.rewrite(undefined);
-    await payout.cancelReleasing('USDT');
-  });
 
   test('as paid after all, when its money is back: it is not cancelled', async () => {
     const payout = await held.failed();
@@ -271,11 +256,8 @@ describe('what QbitPay has', () => {
       );
       await payout.strike('resetAfterEffect', ORDERS);
     });
-    await payout.isRefused('resolve', /does not say whose it is/, { action: 'close' });
-    // Sent again by a person's word: the preflight check before it finds what may be his.
-    await payout.decide('resolve', { action: 'resend' });
-    await payout.until(({ timeline }) => timesHeld(timeline) === 2, 'held again');
-    await payout.isHeld('UNKNOWN_OUTCOME');
+    await payout.isRefused('resolve', /which may be it/, { action: 'close' });
+    await payout.isRefused('resolve', /which may be it/, { action: 'resend' });
     const [sent, ...others] = await payout.requests(ORDERS);
     expect(others).toEqual([]);
     await payout.decide('resolve', { action: 'adopt', providerPayoutId: sent.effects[0] });
@@ -287,7 +269,7 @@ describe('what QbitPay has', () => {
     const { providerPayoutId } = await other.becomes('paid');
     const payout = await held.unsent(PAYOUTS);
     for (const foreign of [providerPayoutId, randomUUID(), '../balances/show', 'a?b']) {
-      await payout.isRefused('resolve', /shows no .* with the externalOrderId/, {
+      await payout.isRefused('resolve', /shows no |carries another externalOrderId/, {
         action: 'adopt',
         providerPayoutId: foreign,
       });
