@@ -13,7 +13,7 @@ import {
   toProviderError,
   type QbitPayError,
 } from './errors.js';
-import { after, takeMoment, type Moment } from './moment.js';
+import { takeMoment, type Moment } from './moment.js';
 import { createPostAgent, type SchemeAgent } from './post-agent.js';
 import { createRequestRate } from './request-rate.js';
 
@@ -159,8 +159,8 @@ function deadlineOf(
   { decidedAt = takeMoment(), latestAtMs = Infinity }: TransportRequest,
   { postDeadlineMs }: QbitPayTimeouts,
 ): Moment {
-  const { monotonicMs, wallMs } = after(decidedAt, postDeadlineMs);
-  return { monotonicMs, wallMs: Math.min(wallMs, latestAtMs) };
+  const { monotonicMs, wallMs } = decidedAt;
+  return { monotonicMs: monotonicMs + postDeadlineMs, wallMs: Math.min(wallMs + postDeadlineMs, latestAtMs) };
 }
 
 function toUrl(base: URL, { path, query = {} }: TransportRequest): URL {
