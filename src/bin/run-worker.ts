@@ -163,28 +163,17 @@ async function createWorkers(
   parts: Omit<WorkerVariations, 'providerName'> &
     Pick<ActivityDependencies, 'store' | 'qbitpay' | 'startWish' | 'stopping'>,
 ): Promise<readonly Worker[]> {
-  const {
-    store,
-    qbitpay,
-    startWish,
-    stopping,
-    supervision = SUPERVISION,
-    makeActivities = createActivities,
-  } = parts;
+  const { supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
-  const payouts = createPayoutGateway({ client, taskQueue });
   const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
-    interceptors: { activity: [createActivityInterceptor(store)] },
+    interceptors: { activity: [createActivityInterceptor(parts.store)] },
     activities: makeActivities({
-      store,
-      qbitpay,
+      ...parts,
       settings: toActivitySettings(config),
       supervision,
-      payoutRuns: payouts,
-      startWish,
-      stopping,
+      payoutRuns: createPayoutGateway({ client, taskQueue }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.
