@@ -45,14 +45,11 @@ export function addHealthRoutes(app: ApiServer, dependencies: HealthDependencies
 async function assertReady(dependencies: HealthDependencies): Promise<void> {
   if (dependencies.isDraining())
     throw new ProblemError('NOT_READY', 'The process is stopping.', retryAfter(1));
-  const parts = {
-    database: answersInTime(dependencies.store.ping()),
-    temporal: answersInTime(dependencies.payouts.ping()),
-  };
-  const silent: string[] = [];
-  for (const [part, answers] of Object.entries(parts)) {
-    if (!(await answers)) silent.push(part);
-  }
+  const [database, temporal] = await Promise.all([
+    answersInTime(dependencies.store.ping()),
+    answersInTime(dependencies.payouts.ping()),
+  ]);
+  const silent = [...(database ? [] : ['database']), ...(temporal ? [] : ['temporal'])];
   if (silent.length === 0) return;
   throw new ProblemError('NOT_READY', `No answer from: ${silent.join(', ')}.`, {
     ...retryAfter(1),

@@ -104,7 +104,7 @@ export function problemAnswer(description: string) {
 }
 
 /** What every route with a key can answer, beside what it documents itself. */
-export const COMMON_PROBLEMS = {
+const COMMON_PROBLEMS = {
   401: problemAnswer('No key, or one that is not known.'),
   403: problemAnswer('The key lacks the scope; or no keys are set and the request is not local.'),
   500: problemAnswer('The engine failed.'),

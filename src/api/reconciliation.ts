@@ -7,7 +7,7 @@ import {
   type ReconciliationReport,
 } from '../domain/reconciliation.js';
 import type { ApiServer, RouteDependencies } from './api-server.js';
-import { COMMON_PROBLEMS, problemAnswer, ProblemError, retryAfter } from './problem.js';
+import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, decimal, namedObject, scaledAmounts, time } from './schemas.js';
 
 const discrepancy = namedObject('Discrepancy', {
@@ -108,10 +108,8 @@ const GET = {
   summary: 'Compare the store with the provider, now',
   description:
     'It waits for a fresh reading of the provider, and looks at what changed since the run before and at what that left open. Money that moved outside of the engine is booked, once.',
-  tags: ['ledger'],
   response: {
     200: answer('What was compared, and every discrepancy with what to do about it.', reconciliation),
-    ...COMMON_PROBLEMS,
     503: problemAnswer(
       'The comparison did not finish in time, or the database or Temporal does not answer (see Retry-After).',
     ),

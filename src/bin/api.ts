@@ -1,7 +1,7 @@
 import { choosePort } from '../embedded/choose-port.js';
 import { createTemporalAccess } from './create-parts.js';
 import { startApi } from './run-api.js';
-import { runAsProcess } from './running-part.js';
+import { runAsProcess } from './main.js';
 
 await runAsProcess('api', async ({ env, config, logger }) => {
   const { host, port: wanted } = config.http;

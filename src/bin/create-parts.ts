@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Logger } from 'pino';
@@ -8,9 +9,11 @@ import {
   type Config,
   type ConfigFor,
   type Environment,
+  type QbitPayConfig,
 } from '../config/config.js';
 import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbitpay/api-key.js';
 import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import { startSimulator, type Simulator, type SimulatorOptions } from '../simulator/server.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import { openStore, type Store } from '../store/store.js';
 import { StartError } from './main.js';
@@ -27,6 +30,22 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
     baseUrl,
     apiKey: await createApiKeySource(qbitpay.apiKey),
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+  });
+}
+
+/** The simulator as the engine's settings want their provider to be. */
+export async function startConfiguredSimulator(
+  { feeSide, webhookAlgorithm, livemode }: QbitPayConfig,
+  logger: Logger,
+  place: Required<Pick<SimulatorOptions, 'apiKey' | 'host' | 'port' | 'stateDirectory' | 'webhookUrl'>>,
+): Promise<Simulator> {
+  return startSimulator({
+    ...place,
+    stateDirectory: join(place.stateDirectory, 'simulator'),
+    feeSide,
+    webhookAlgorithm,
+    livemode,
+    log: (line) => logger.warn(line),
   });
 }
 

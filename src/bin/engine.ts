@@ -4,12 +4,14 @@ import { SEARCH_ATTRIBUTES } from '../domain/search-attributes.js';
 import { choosePort } from '../embedded/choose-port.js';
 import { startEmbeddedPostgres } from '../embedded/postgres.js';
 import { startTemporalDevServer } from '../embedded/temporal-dev-server.js';
-import { createTemporalAccess, migrateDatabase } from './create-parts.js';
-import { EMBEDDED_SIMULATOR, readOrCreateKey } from './local-engine.js';
+import { createTemporalAccess, migrateDatabase, startConfiguredSimulator } from './create-parts.js';
+import { readOrCreateKey } from './local-engine.js';
 import { StartError } from './main.js';
 import { startApi } from './run-api.js';
-import { startConfiguredSimulator } from './run-simulator.js';
 import { startWorker, type RunningWorker } from './run-worker.js';
+
+/** What the store calls the embedded provider; a URL would change with every port. */
+const EMBEDDED_SIMULATOR = 'embedded simulator';
 
 /** Where everything of a started engine is; what `.payouts/endpoints.json` says. */
 export interface Endpoints {

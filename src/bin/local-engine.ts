@@ -3,9 +3,6 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Environment } from '../config/config.js';
 
-/** What `npm start` calls its provider in the store; a URL would change with every port. */
-export const EMBEDDED_SIMULATOR = 'embedded simulator';
-
 export const STATE_DIRECTORY = '.payouts';
 
 const ENDPOINTS = 'endpoints.json';
@@ -22,38 +19,28 @@ export async function removeEndpoints(stateDirectory: string): Promise<void> {
   await rm(join(stateDirectory, ENDPOINTS), { force: true });
 }
 
-export interface LocalEnvironment {
-  readonly env: Environment;
-  /** Undefined: the one that QBITPAY_BASE_URL names. */
-  readonly providerName: string | undefined;
-}
-
 /** The environment, completed by what an engine that runs in this folder (`npm start`) has embedded. */
 export async function withLocalEngine(
   env: Environment,
   stateDirectory: string = STATE_DIRECTORY,
-): Promise<LocalEnvironment> {
+): Promise<Environment> {
   const published = await readState(stateDirectory, ENDPOINTS);
-  if (published === undefined) return { env, providerName: undefined };
+  if (published === undefined) return env;
   const { postgres, simulator, temporalAddress } = JSON.parse(published) as Record<string, string>;
-  const isEmbedded = env['QBITPAY_BASE_URL'] === undefined && simulator !== undefined;
   return {
-    env: {
-      TEMPORAL_ADDRESS: temporalAddress,
-      ...(postgres === undefined || env['DATABASE_URL'] !== undefined
-        ? {}
-        : { DATABASE_URL: await withPassword(postgres, stateDirectory) }),
-      ...(isEmbedded
-        ? {
-            QBITPAY_BASE_URL: simulator,
-            QBITPAY_API_KEY: await readState(stateDirectory, 'simulator-key'),
-            QBITPAY_FEE_SIDE: 'added',
-            QBITPAY_NETWORKS: 'USDT:TRC20',
-          }
-        : {}),
-      ...env,
-    },
-    providerName: isEmbedded ? EMBEDDED_SIMULATOR : undefined,
+    TEMPORAL_ADDRESS: temporalAddress,
+    ...(postgres === undefined || env['DATABASE_URL'] !== undefined
+      ? {}
+      : { DATABASE_URL: await withPassword(postgres, stateDirectory) }),
+    ...(simulator === undefined || env['QBITPAY_BASE_URL'] !== undefined
+      ? {}
+      : {
+          QBITPAY_BASE_URL: simulator,
+          QBITPAY_API_KEY: await readState(stateDirectory, 'simulator-key'),
+          QBITPAY_FEE_SIDE: 'added',
+          QBITPAY_NETWORKS: 'USDT:TRC20',
+        }),
+    ...env,
   };
 }
 

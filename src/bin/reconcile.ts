@@ -19,7 +19,7 @@ const USAGE = 'usage: npm run reconcile [-- --json --full --dry-run]';
 
 await runMain(async (env) => {
   const flags = readFlags(['json', 'full', 'dry-run'], USAGE);
-  const config = readConfig((await withLocalEngine(env)).env, 'worker');
+  const config = readConfig(await withLocalEngine(env), 'worker');
   // Standard output is the report's alone.
   const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
   const store = await openMigratedStore(config.databaseUrl, logger);

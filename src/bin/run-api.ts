@@ -7,7 +7,7 @@ import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
 import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
-import type { RunningPart } from './running-part.js';
+import type { RunningPart } from './main.js';
 import { VERSION } from './project-files.js';
 
 /** What the webhook receiver works with. */

@@ -6,21 +6,21 @@ import { createActivityInterceptor } from '../../activities/interceptor.js';
 import { ensureAccountOpened } from '../../activities/provider/account-opening.js';
 import { findUnclear } from '../../activities/provider/deposit-wallet.js';
 import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
-import type { ConfigFor } from '../config/config.js';
+import type { Config, ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
 import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
+import { ensureForeverWorkflows, ensureReconciliation } from '../temporal/schedules.js';
+import { ensureSearchAttributes, type SearchAttributeSetup } from '../temporal/search-attribute-setup.js';
 import {
   createProviderClient,
   openMigratedStore,
   toActivitySettings,
   type TemporalAccess,
 } from './create-parts.js';
-import { StartError } from './main.js';
-import type { RunningPart } from './running-part.js';
-import { keepPrepared, prepareTemporal } from './temporal-upkeep.js';
+import { StartError, type RunningPart } from './main.js';
 import { WORKFLOW_BUNDLE_PATH } from './project-files.js';
 
 export type RunningWorker = Required<RunningPart>;
@@ -41,6 +41,7 @@ export interface WorkerVariations {
 
 const SUPERVISION: SupervisionSettings = { minimumAgeSeconds: 60, intervalMs: 30_000 };
 const UPKEEP_INTERVAL_MS = 60_000;
+const UPKEEP_TIMEOUT_MS = 30_000;
 
 /**
  * Starts a worker: connects, checks what it stands on, then takes tasks.
@@ -96,6 +97,41 @@ export async function startWorker(
   }
 }
 
+/** Sees to it that Temporal has what the engine stands on: search attributes, the schedule, workflows that run for ever. */
+async function prepareTemporal(
+  config: Config,
+  { client, namespace }: TemporalAccess,
+  logger: Logger,
+): Promise<SearchAttributeSetup> {
+  const setup = await ensureSearchAttributes(client, namespace);
+  if (setup.kind === 'complete' && setup.registered.length > 0) {
+    logger.info({ registered: setup.registered }, 'search attributes registered');
+  }
+  const { taskQueue } = config.temporal;
+  await ensureReconciliation(client, taskQueue, config.reconciliation.intervalSeconds);
+  await ensureForeverWorkflows(client, taskQueue);
+  return setup;
+}
+
+/**
+ * The same again and again: a person may have ended something, or Temporal may have lost its database. While Temporal is
+ * away that is nothing new. Answers with how to stop it.
+ */
+function keepPrepared(
+  config: Config,
+  temporal: TemporalAccess,
+  logger: Logger,
+  intervalMs: number,
+): () => void {
+  const { client } = temporal;
+  const timer = setInterval(() => {
+    client
+      .withDeadline(Date.now() + UPKEEP_TIMEOUT_MS, () => prepareTemporal(config, temporal, logger))
+      .catch((error: unknown) => logger.debug({ err: error }, 'Temporal could not be prepared now'));
+  }, intervalMs);
+  return () => clearInterval(timer);
+}
+
 /**
  * What was in the account before the engine; written down once. Without QbitPay the first sync sees to it.
  * @throws StartError when nobody could say which of several wallets deposits go to
@@ -127,28 +163,17 @@ async function createWorkers(
   parts: Omit<WorkerVariations, 'providerName'> &
     Pick<ActivityDependencies, 'store' | 'qbitpay' | 'startWish' | 'stopping'>,
 ): Promise<readonly Worker[]> {
-  const {
-    store,
-    qbitpay,
-    startWish,
-    stopping,
-    supervision = SUPERVISION,
-    makeActivities = createActivities,
-  } = parts;
+  const { supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;
-  const payouts = createPayoutGateway({ client, taskQueue });
   const options: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace,
-    interceptors: { activity: [createActivityInterceptor(store)] },
+    interceptors: { activity: [createActivityInterceptor(parts.store)] },
     activities: makeActivities({
-      store,
-      qbitpay,
+      ...parts,
       settings: toActivitySettings(config),
       supervision,
-      payoutRuns: payouts,
-      startWish,
-      stopping,
+      payoutRuns: createPayoutGateway({ client, taskQueue }),
     }),
     // By default a heartbeat may wait for most of its time-out: a short break of the network would then look like
     // a dead sender.

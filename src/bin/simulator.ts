@@ -1,8 +1,7 @@
 import { choosePort } from '../embedded/choose-port.js';
 import { openStateDirectory } from '../embedded/state-directory.js';
-import { createApiKeySource } from './create-parts.js';
-import { startConfiguredSimulator } from './run-simulator.js';
-import { runAsProcess } from './running-part.js';
+import { createApiKeySource, startConfiguredSimulator } from './create-parts.js';
+import { runAsProcess } from './main.js';
 
 await runAsProcess('simulator', async ({ config, logger }) => {
   const apiKey = await createApiKeySource(config.qbitpay.apiKey);

@@ -6,8 +6,7 @@ import { openStateDirectory } from '../embedded/state-directory.js';
 import { runDemoPayout } from './demo-payout.js';
 import { startEngine, stopStarted, type Endpoints, type Engine, type Started } from './engine.js';
 import { readOrCreateKey, removeEndpoints, STATE_DIRECTORY, writeEndpoints } from './local-engine.js';
-import { readFlags, runMain, StartError } from './main.js';
-import { nextSignal } from './running-part.js';
+import { nextSignal, readFlags, runMain, StartError } from './main.js';
 import { installTemporalRuntime } from './run-worker.js';
 
 const LOG_FILE = `${STATE_DIRECTORY}/engine.log`;

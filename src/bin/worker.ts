@@ -1,6 +1,6 @@
 import { createTemporalAccess } from './create-parts.js';
 import { installTemporalRuntime, startWorker } from './run-worker.js';
-import { runAsProcess } from './running-part.js';
+import { runAsProcess } from './main.js';
 
 await runAsProcess('worker', async ({ env, config, logger }) => {
   installTemporalRuntime(logger);

@@ -30,10 +30,8 @@ export function oneOf<const Word extends string>(words: readonly Word[]): ValueF
 }
 
 export function trueOrFalse(): ValueForm<boolean> {
-  return {
-    form: 'true or false',
-    schema: z.enum(['true', 'false']).transform((word) => word === 'true'),
-  };
+  const schema = z.enum(['true', 'false']).transform((word) => word === 'true');
+  return { form: 'true or false', schema };
 }
 
 export function text(form: string, pattern = /^[^\p{Cc}]+$/u): ValueForm<string> {
@@ -71,42 +69,27 @@ export function commaList(form: string, wordPattern: RegExp): ValueForm<readonly
   return { form, schema };
 }
 
-const NETWORK_PATTERN = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$/;
+type ByCurrency = Readonly<Record<string, string>>;
 
-/** `USDT:TRC20,USDC:ERC20` */
-export function networksByCurrency(): ValueForm<Readonly<Record<string, string>>> {
-  return {
-    form: 'a comma-separated list of CURRENCY:NETWORK, each currency once, such as USDT:TRC20',
-    schema: byCurrency(NETWORK_PATTERN),
-  };
-}
-
-/** `USDT:0x31C2…` */
-export function addressesByCurrency(): ValueForm<Readonly<Record<string, string>>> {
-  return {
-    form: 'a comma-separated list of CURRENCY:ADDRESS, each currency once',
-    schema: byCurrency(/^[^\s\p{Cc}]{1,200}$/u),
-  };
-}
-
-/** `EUR:500,USDT:500`; "0" stands for none. */
-export function amountsByCurrency(): ValueForm<Readonly<Record<string, string>>> {
-  return {
-    form: 'a comma-separated list of CURRENCY:AMOUNT, each currency once, such as EUR:500,USDT:0.5, or 0',
-    schema: z.union([z.literal('0').transform(() => ({})), byCurrency(AMOUNT_PATTERN)]),
-  };
-}
-
-/** Pairs of a currency and a value, each currency once. */
-function byCurrency(valuePattern: RegExp): z.ZodType<Readonly<Record<string, string>>, string> {
+/** Pairs of a currency and a value, such as `USDT:TRC20,USDC:ERC20`, each currency once. */
+export function byCurrency(form: string, valuePattern: RegExp): ValueForm<ByCurrency> {
   const isPair = ([currency = '', value = '', ...rest]: readonly string[]): boolean =>
     rest.length === 0 && CURRENCY_PATTERN.test(currency) && valuePattern.test(value);
-  return z
+  const schema = z
     .string()
     .transform((list) => list.split(',').map((pair) => pair.trim().split(':')))
     .refine((pairs) => pairs.every(isPair))
     .refine((pairs) => new Set(pairs.map(([currency]) => currency)).size === pairs.length)
-    .transform((pairs) => Object.fromEntries(pairs) as Record<string, string>);
+    .transform((pairs) => Object.fromEntries(pairs) as ByCurrency);
+  return { form, schema };
+}
+
+/** `EUR:500,USDT:500`; "0" stands for none. */
+export function amountsByCurrency(): ValueForm<ByCurrency> {
+  const form =
+    'a comma-separated list of CURRENCY:AMOUNT, each currency once, such as EUR:500,USDT:0.5, or 0';
+  const { schema } = byCurrency(form, AMOUNT_PATTERN);
+  return { form, schema: z.union([z.literal('0').transform(() => ({})), schema]) };
 }
 
 const API_SCOPES = Object.values(API_SCOPE);

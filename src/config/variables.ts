@@ -2,11 +2,10 @@ import type { z } from 'zod';
 import { DEFAULT_PAYOUT_POLICY as POLICY } from '../domain/policy.js';
 import { FEE_SIDE } from '../domain/quote.js';
 import {
-  addressesByCurrency,
   amountsByCurrency,
   apiKeyEntries,
+  byCurrency,
   commaList,
-  networksByCurrency,
   oneOf,
   positiveNumber,
   text,
@@ -34,6 +33,9 @@ const SHORTEST_PAUSE_MS = 10;
 const SECRET_PATTERN = /^[^\s\p{Cc}]+$/u;
 // The key is the user name of HTTP Basic, which ends at the first colon (RFC 7617).
 const QBITPAY_KEY_PATTERN = /^[^\s\p{Cc}:]+$/u;
+const NETWORKS_FORM = 'a comma-separated list of CURRENCY:NETWORK, each currency once, such as USDT:TRC20';
+const NETWORK_PATTERN = /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$/;
+const ADDRESSES_FORM = 'a comma-separated list of CURRENCY:ADDRESS, each currency once';
 const HOST_PATTERN = /^[A-Za-z0-9._:-]{1,253}$/;
 const PORT_FORM = 'a port (0: any free one)';
 // The words that the SDK understands; it would read any other as false.
@@ -51,8 +53,8 @@ const QBITPAY = {
   // A wrong one may hold the key, in front of an @.
   QBITPAY_BASE_URL: { secret: true, ...webBaseUrl() },
   QBITPAY_FEE_SIDE: { default: FEE_SIDE.ADDED, ...oneOf([FEE_SIDE.ADDED, FEE_SIDE.DEDUCTED]) },
-  QBITPAY_NETWORKS: { default: 'USDT:TRC20', ...networksByCurrency() },
-  QBITPAY_DEPOSIT_ADDRESSES: addressesByCurrency(),
+  QBITPAY_NETWORKS: { default: 'USDT:TRC20', ...byCurrency(NETWORKS_FORM, NETWORK_PATTERN) },
+  QBITPAY_DEPOSIT_ADDRESSES: byCurrency(ADDRESSES_FORM, /^[^\s\p{Cc}]{1,200}$/u),
   QBITPAY_DEPOSIT_PROOF: {
     default: DEPOSIT_PROOF.BALANCE_TRANSACTION,
     ...oneOf(Object.values(DEPOSIT_PROOF)),

@@ -17,8 +17,10 @@ export function isText(text: unknown): boolean {
   );
 }
 
+export const TEXT_RULE = `must be 1 to ${MAX_TEXT_LENGTH} printable characters`;
+
 export function textProblem(text: unknown, field: string): FieldProblem[] {
-  return problemIf(!isText(text), field, `must be 1 to ${MAX_TEXT_LENGTH} printable characters`);
+  return problemIf(!isText(text), field, TEXT_RULE);
 }
 
 export function unknownFields(record: object, known: readonly string[], prefix: string): FieldProblem[] {

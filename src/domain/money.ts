@@ -55,6 +55,11 @@ export function amountRule(currency: string): string {
   return `must be a positive decimal string without exponent, with at most 18 digits before and ${currencyScale(currency)} after the point`;
 }
 
+/** A number in any of JSON's spellings, as a plain decimal: "1.5e+2" is "150". */
+export function toPlainDecimal(number: string): string {
+  return new Exact(number).toFixed();
+}
+
 export function addAmounts(...amounts: readonly string[]): string {
   return amounts.reduce((sum, amount) => new Exact(sum).plus(amount).toFixed(), '0');
 }

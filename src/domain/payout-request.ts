@@ -1,5 +1,12 @@
 import { findDestinationProblems, type Destination } from './destination.js';
-import { isRecord, problemIf, textProblem, unknownFields, type FieldProblem } from './field-problems.js';
+import {
+  isRecord,
+  isText,
+  problemIf,
+  TEXT_RULE,
+  unknownFields,
+  type FieldProblem,
+} from './field-problems.js';
 import { PAYOUT_ID_PATTERN, PAYOUT_ID_RULE } from './identifiers.js';
 import { amountRule, CURRENCY_PATTERN, isPayableAmount } from './money.js';
 import type { PayoutPolicy } from './policy.js';
@@ -65,16 +72,27 @@ export interface DepositInstructions {
   readonly expiresAtMs: number;
 }
 
-const REQUEST_FIELDS = [
-  'payoutId',
-  'amount',
-  'currency',
-  'amountMode',
-  'fundingCurrency',
-  'funding',
-  'destination',
-  'description',
+type Rule = readonly [isKept: (value: unknown) => boolean, message: string];
+
+const matching = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
+const oneOf = (words: object) => (value: unknown) => Object.values(words).includes(value);
+const optional = (isKept: Rule[0]) => (value: unknown) => value === undefined || isKept(value);
+
+const CURRENCY: Rule = [
+  matching(CURRENCY_PATTERN),
+  'must be an upper-case currency code, such as "CNY" or "USDT"',
 ];
+
+/** Of each field by itself; {@link findDestinationProblems} has those of the destination. */
+const RULES: Readonly<Record<Exclude<keyof PayoutRequest, 'destination'>, Rule>> = {
+  payoutId: [matching(PAYOUT_ID_PATTERN), PAYOUT_ID_RULE],
+  currency: CURRENCY,
+  fundingCurrency: CURRENCY,
+  amountMode: [oneOf(AMOUNT_MODE), 'must be "receive" or "send"'],
+  funding: [optional(oneOf(FUNDING)), 'must be "deposit" or "balance"'],
+  amount: [(value) => typeof value === 'string', 'must be a decimal string, such as "5000.00"'],
+  description: [optional(isText), TEXT_RULE],
+};
 
 /**
  * Every static rule of a payout request, for callers that come by HTTP and for those that start the workflow
@@ -83,48 +101,22 @@ const REQUEST_FIELDS = [
 export function findPayoutRequestProblems(candidate: unknown): FieldProblem[] {
   if (!isRecord(candidate)) return [{ field: '', message: 'must be an object' }];
   return [
-    ...unknownFields(candidate, REQUEST_FIELDS, ''),
-    ...problemIf(!matches(candidate['payoutId'], PAYOUT_ID_PATTERN), 'payoutId', PAYOUT_ID_RULE),
-    ...currencyProblem(candidate, 'currency'),
-    ...currencyProblem(candidate, 'fundingCurrency'),
-    ...problemIf(
-      candidate['amountMode'] !== AMOUNT_MODE.RECEIVE && candidate['amountMode'] !== AMOUNT_MODE.SEND,
-      'amountMode',
-      'must be "receive" or "send"',
-    ),
-    ...problemIf(
-      ![undefined, FUNDING.DEPOSIT, FUNDING.BALANCE].some((word) => word === candidate['funding']),
-      'funding',
-      'must be "deposit" or "balance"',
+    ...unknownFields(candidate, [...Object.keys(RULES), 'destination'], ''),
+    ...Object.entries(RULES).flatMap(([field, [isKept, message]]) =>
+      problemIf(!isKept(candidate[field]), field, message),
     ),
     ...amountProblem(candidate),
     ...findDestinationProblems(candidate['destination']),
-    ...(candidate['description'] === undefined ? [] : textProblem(candidate['description'], 'description')),
   ];
 }
 
-function amountProblem(candidate: Record<string, unknown>): FieldProblem[] {
+function amountProblem({ amount, ...candidate }: Record<string, unknown>): FieldProblem[] {
   const currency = candidate[candidate['amountMode'] === AMOUNT_MODE.SEND ? 'fundingCurrency' : 'currency'];
-  const { amount } = candidate;
-  if (typeof amount !== 'string')
-    return [{ field: 'amount', message: 'must be a decimal string, such as "5000.00"' }];
-  if (typeof currency !== 'string') return [];
+  if (typeof amount !== 'string' || typeof currency !== 'string') return [];
   return problemIf(!isPayableAmount(amount, currency), 'amount', amountRule(currency));
-}
-
-function currencyProblem(candidate: Record<string, unknown>, field: string): FieldProblem[] {
-  return problemIf(
-    !matches(candidate[field], CURRENCY_PATTERN),
-    field,
-    'must be an upper-case currency code, such as "CNY" or "USDT"',
-  );
 }
 
 /** Where the request wants its money from. */
 export function fundingOf(request: Pick<PayoutRequest, 'funding'>): Funding {
   return request.funding ?? FUNDING.DEPOSIT;
-}
-
-function matches(value: unknown, pattern: RegExp): value is string {
-  return typeof value === 'string' && pattern.test(value);
 }

@@ -221,13 +221,10 @@ function explainRest(
   if (unshown.length > MAX_COMBINED) choices.push(all);
   else {
     for (const one of unshown) {
-      const without = choices;
-      choices = [
-        ...without,
-        ...without.map(({ unmoved, net }) => {
-          return { unmoved: [...unmoved, one], net: addAmounts(net, one.net) };
-        }),
-      ];
+      const withOne = choices.map(({ unmoved, net }) => {
+        return { unmoved: [...unmoved, one], net: addAmounts(net, one.net) };
+      });
+      choices = [...choices, ...withOne];
     }
   }
   const fitting = choices.find(({ net }) => withoutNewest.has(subtractAmounts(rest, net)));

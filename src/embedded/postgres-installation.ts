@@ -5,7 +5,7 @@ import { chmod, cp, mkdir, readFile, realpath, rename, rm, symlink, writeFile } 
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
-import type { EmbeddedLog } from './running-process.js';
+import type { EmbeddedLog } from './detached-server.js';
 
 const run = promisify(execFile);
 

@@ -11,9 +11,9 @@ import {
   stopLeftover,
   withFreePorts,
   type DetachedServer,
+  type EmbeddedLog,
   type ServerIdentity,
 } from './detached-server.js';
-import type { EmbeddedLog } from './running-process.js';
 import {
   createPostgresHome,
   postgresHome,

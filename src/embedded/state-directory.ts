@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isRunning, readProcessRecord, recordProcess, type EmbeddedLog } from './running-process.js';
+import { isRunning, readProcessRecord, recordProcess, type EmbeddedLog } from './detached-server.js';
 import { postgresHome } from './postgres-installation.js';
 import { stopLeftoverPostgres } from './postgres.js';
 import { stopLeftoverTemporalDevServer } from './temporal-dev-server.js';

@@ -6,9 +6,9 @@ import {
   stopLeftover,
   withFreePorts,
   type DetachedServer,
+  type EmbeddedLog,
   type ServerIdentity,
 } from './detached-server.js';
-import type { EmbeddedLog } from './running-process.js';
 
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';

@@ -1,4 +1,5 @@
 import { LosslessNumber, parse, stringify } from 'lossless-json';
+import { toPlainDecimal } from '../domain/money.js';
 
 /**
  * JSON in which no number ever becomes a float. Numbers of an answer come out as plain decimal strings
@@ -11,7 +12,7 @@ export const PLAIN_DECIMAL_PATTERN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 /** Longer numbers are nobody's money; the limit also bounds what an exponent can blow up to. */
 export const MAX_DECIMAL_LENGTH = 64;
 
-const EXPONENT_FORM = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d+)$/;
+const EXPONENT = /[eE]([+-]?\d+)$/;
 
 /**
  * Parses UTF-8 JSON. Every number becomes a string: as it was written or, where it had an exponent that is
@@ -42,16 +43,7 @@ export function jsonNumber(name: string, decimal: string): LosslessNumber {
 }
 
 function withoutExponent(number: string): string {
-  const form = EXPONENT_FORM.exec(number);
-  if (form === null) return number;
-  const [, sign = '', whole = '', fraction = '', exponent = ''] = form;
-  const shift = Number(exponent);
-  if (Math.abs(shift) > MAX_DECIMAL_LENGTH) return number;
-  const digits = whole + fraction;
-  const point = whole.length + shift;
-  const padded = digits.padStart(digits.length + Math.max(0, 1 - point), '0').padEnd(point, '0');
-  const integerLength = Math.max(1, point);
-  const integer = padded.slice(0, integerLength).replace(/^0+(?=\d)/, '');
-  const rest = padded.slice(integerLength);
-  return rest === '' ? `${sign}${integer}` : `${sign}${integer}.${rest}`;
+  const exponent = EXPONENT.exec(number)?.[1];
+  if (exponent === undefined || Math.abs(Number(exponent)) > MAX_DECIMAL_LENGTH) return number;
+  return toPlainDecimal(number);
 }

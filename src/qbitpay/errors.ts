@@ -2,15 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { parseRetryAfter } from './retry-after.js';
 
-/** The documented error types (contract, section Errors). */
-export const QBITPAY_ERROR_TYPE = {
-  INVALID_REQUEST: 'invalid_request_error',
-  AUTHENTICATION: 'authentication_error',
-  RATE_LIMIT: 'rate_limit_error',
-  API: 'api_error',
-} as const;
-export type QbitPayErrorType = (typeof QBITPAY_ERROR_TYPE)[keyof typeof QBITPAY_ERROR_TYPE];
-
 /**
  * Everything the client throws about an exchange with the provider. No error carries the API key, a request
  * body, or the HTTP library's own error (which holds both) as its cause.
@@ -35,7 +26,6 @@ type ProviderAnswer = Pick<
  * personal data, so whoever shows or stores them masks them.
  */
 export abstract class QbitPayProviderError extends QbitPayError {
-  abstract readonly type: QbitPayErrorType;
   readonly status: number;
   readonly detail: string | undefined;
   /**
@@ -61,25 +51,21 @@ export abstract class QbitPayProviderError extends QbitPayError {
 /** Parameters invalid, or (402) valid and refused for good: never retried. */
 export class QbitPayInvalidRequestError extends QbitPayProviderError {
   override readonly name = 'QbitPayInvalidRequestError';
-  override readonly type = QBITPAY_ERROR_TYPE.INVALID_REQUEST;
 }
 
 /** No valid key (401) or a key without the permission (403): an operator is needed. */
 export class QbitPayAuthenticationError extends QbitPayProviderError {
   override readonly name = 'QbitPayAuthenticationError';
-  override readonly type = QBITPAY_ERROR_TYPE.AUTHENTICATION;
 }
 
 /** Too many requests: retried after `retryAfterMs`, or a backoff where the provider named no time. */
 export class QbitPayRateLimitError extends QbitPayProviderError {
   override readonly name = 'QbitPayRateLimitError';
-  override readonly type = QBITPAY_ERROR_TYPE.RATE_LIMIT;
 }
 
 /** Anything else. Reads are retried with backoff; with status 402 the request was understood and refused. */
 export class QbitPayApiError extends QbitPayProviderError {
   override readonly name = 'QbitPayApiError';
-  override readonly type = QBITPAY_ERROR_TYPE.API;
 }
 
 /** No complete answer came. */
@@ -196,8 +182,16 @@ export function describeIssues(error: z.ZodError): string {
 const MAX_PATHS = 5;
 const MAX_TEXT_LENGTH = 500;
 
+/** By the documented error types (contract, section Errors). */
+const ERROR_CLASSES = {
+  invalid_request_error: QbitPayInvalidRequestError,
+  authentication_error: QbitPayAuthenticationError,
+  rate_limit_error: QbitPayRateLimitError,
+  api_error: QbitPayApiError,
+};
+
 const errorObjectSchema = z.looseObject({
-  type: z.enum(QBITPAY_ERROR_TYPE),
+  type: z.literal(Object.keys(ERROR_CLASSES) as (keyof typeof ERROR_CLASSES)[]),
   message: z.string().optional().catch(undefined),
   detail: z.unknown().optional(),
 });
@@ -212,18 +206,11 @@ function findErrorObject(body: unknown) {
   return { type, message, detail: typeof detail === 'string' ? detail : JSON.stringify(detail) };
 }
 
-const ERROR_CLASSES = {
-  [QBITPAY_ERROR_TYPE.INVALID_REQUEST]: QbitPayInvalidRequestError,
-  [QBITPAY_ERROR_TYPE.AUTHENTICATION]: QbitPayAuthenticationError,
-  [QBITPAY_ERROR_TYPE.RATE_LIMIT]: QbitPayRateLimitError,
-  [QBITPAY_ERROR_TYPE.API]: QbitPayApiError,
-};
-
 /**
  * [I] 429 is a rate limit whatever its body; an answer without an error object is classed by its status.
  * What either means after a POST is the caller's decision, by `hasErrorObject` and `isEmpty`.
  */
-function errorClass(status: number, type: QbitPayErrorType | undefined) {
+function errorClass(status: number, type: keyof typeof ERROR_CLASSES | undefined) {
   if (status === 429) return QbitPayRateLimitError;
   if (type !== undefined) return ERROR_CLASSES[type];
   if (status >= 500) return QbitPayApiError;

@@ -13,10 +13,6 @@ export function takeMoment(): Moment {
   return { monotonicMs: performance.now(), wallMs: Date.now() };
 }
 
-export function after({ monotonicMs, wallMs }: Moment, ms: number): Moment {
-  return { monotonicMs: monotonicMs + ms, wallMs: wallMs + ms };
-}
-
 /** How long it is until then, by the clock that is further on. */
 export function msUntil({ monotonicMs, wallMs }: Moment): number {
   return Math.min(monotonicMs - performance.now(), wallMs - Date.now());

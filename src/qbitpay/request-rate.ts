@@ -12,12 +12,9 @@ export type WaitForTurn = (reason: RequestReason) => Promise<void>;
 /**
  * One request at a time, and after each the queue rests: a burst and what follows it could exceed the provider's limit
  * together. The queue's own intervals are read off the wall clock and would stand still while it is set back.
- * @throws RangeError unless `maxRequestsPerSecond` is above 0; fractions such as 0.5 are fine.
+ * The rate is above 0; fractions such as 0.5 are fine.
  */
 export function createRequestRate(maxRequestsPerSecond: number): WaitForTurn {
-  if (!Number.isFinite(maxRequestsPerSecond) || maxRequestsPerSecond <= 0) {
-    throw new RangeError('maxRequestsPerSecond is not a number above 0');
-  }
   const restMs = Math.ceil(1_000 / maxRequestsPerSecond);
   const queue = new PQueue({ concurrency: 1 });
   const waiting: string[] = [];

@@ -1,41 +1,58 @@
 import type { z } from 'zod';
-import { readAnswer } from './answer.js';
-import { QbitPayIdError, QbitPayResponseError } from './errors.js';
+import { parseDecimalJson } from './decimal-json.js';
+import {
+  describeIssues,
+  QbitPayIdError,
+  QbitPayResponseError,
+  RESPONSE_FLAW,
+  type ResponseFlaw,
+} from './errors.js';
 import { listedItemSchema, listSchema, type ListedItem } from './schemas.js';
-import type { Transport, TransportRequest } from './transport.js';
+import type { Answer, Transport, TransportRequest } from './transport.js';
 
 /** The largest page the provider gives (contract, section Lists). */
 const PAGE_SIZE = 100;
 
 /**
- * A kind of object that the provider shows by id (`getOrder`) and as a list (`readOrdersPage`). The filter's members go into
- * the query under their own names, unless `toQuery` says otherwise.
+ * Sends one request and reads its answer.
+ * @throws QbitPayError; of an answer that is not the contract's it names paths and no values
  */
+export async function call<T>(
+  transport: Transport,
+  request: TransportRequest,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const answer = await transport.send(request);
+  const parsed = schema.safeParse(readJson(answer));
+  if (parsed.success) return parsed.data;
+  const explanation = `not the contract's at ${describeIssues(parsed.error)}`;
+  throw unusable(answer, RESPONSE_FLAW.UNEXPECTED_SHAPE, explanation);
+}
+
+/** A kind of object that the provider shows by id (`getOrder`) and as a list (`readOrdersPage`). */
 export function createResource<T extends { id: string }, Filter extends object>(
   transport: Transport,
   settings: {
     name: string;
     path: string;
     schema: z.ZodType<T>;
-    toQuery?: (filter: Filter) => TransportRequest['query'];
+    toQuery: (filter: Filter) => NonNullable<TransportRequest['query']>;
   },
 ) {
-  const { name, path, schema, toQuery = (filter) => filter as TransportRequest['query'] } = settings;
+  const { name, path, schema, toQuery } = settings;
 
   async function getOne(id: string): Promise<T> {
-    const answer = await transport.send({ operation: `get${name}`, path: `${path}/${toSegment(id)}` });
-    const found = readAnswer(answer, schema);
+    const operation = `get${name}`;
+    const found = await call(transport, { operation, path: `${path}/${toSegment(id)}` }, schema);
     if (found.id === id) return found;
     // Money is decided on what is read: another object's status is worse than none.
-    const explanation = 'another object than the one asked for';
-    throw new QbitPayResponseError(`get${name}`, { status: answer.status, explanation });
+    throw new QbitPayResponseError(operation, { explanation: 'another object than the one asked for' });
   }
 
   /** A page of 100 after an item, newest first: whatever it holds, an object that cannot be read included. */
   async function readPage(startingAfter?: string, filter?: Filter): Promise<readonly ListedItem<T>[]> {
-    const query = { ...toQuery((filter ?? {}) as Filter), limit: PAGE_SIZE, starting_after: startingAfter };
-    const answer = await transport.send({ operation: `list${name}s`, path, query });
-    return readAnswer(answer, listSchema(listedItemSchema(schema)));
+    const query = { ...(filter && toQuery(filter)), limit: PAGE_SIZE, starting_after: startingAfter };
+    return call(transport, { operation: `list${name}s`, path, query }, listSchema(listedItemSchema(schema)));
   }
 
   return { getOne, readPage };
@@ -45,4 +62,22 @@ export function createResource<T extends { id: string }, Filter extends object>(
 function toSegment(id: string): string {
   if (id === '' || id === '.' || id === '..') throw new QbitPayIdError();
   return encodeURIComponent(id);
+}
+
+const JSON_MEDIA_TYPE = /^application\/(?:[\w.+-]+\+)?json(?:\s*;|$)/i;
+
+function readJson(answer: Answer): unknown {
+  if (!JSON_MEDIA_TYPE.test(answer.headers['content-type']?.trim() ?? '')) {
+    throw unusable(answer, RESPONSE_FLAW.WRONG_TYPE, 'the content type is not JSON');
+  }
+  try {
+    return parseDecimalJson(answer.body);
+  } catch {
+    // The parser's message quotes the body.
+    throw unusable(answer, RESPONSE_FLAW.NOT_JSON, 'the body is not a JSON text');
+  }
+}
+
+function unusable({ operation, status }: Answer, reason: ResponseFlaw, explanation: string) {
+  return new QbitPayResponseError(operation, { status, reason, explanation });
 }

@@ -13,18 +13,12 @@ const ASCTIME_DATE = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{
  * 10.2.3; the provider's reference does not mention the header: contract, section Errors [I]).
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
-  const text = header?.trim() ?? '';
-  if (DELTA_SECONDS.test(text)) return bounded(Number(text) * 1000);
-  if (HTTP_DATE.test(text)) return untilDate(text, nowMs);
-  if (ASCTIME_DATE.test(text)) return untilDate(`${text} GMT`, nowMs);
-  return undefined;
+  const waitMs = readWait(header?.trim() ?? '', nowMs);
+  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
 }
 
-function untilDate(date: string, nowMs: number): number | undefined {
-  const atMs = Date.parse(date);
-  return Number.isNaN(atMs) ? undefined : bounded(atMs - nowMs);
-}
-
-function bounded(waitMs: number): number {
-  return Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
+function readWait(text: string, nowMs: number): number {
+  if (DELTA_SECONDS.test(text)) return Number(text) * 1000;
+  if (HTTP_DATE.test(text)) return Date.parse(text) - nowMs;
+  return ASCTIME_DATE.test(text) ? Date.parse(`${text} GMT`) - nowMs : Number.NaN;
 }

@@ -10,8 +10,8 @@ import {
 } from './wire-words.js';
 
 /**
- * The provider's objects. What decisions and bookings rest on is required; every member that is not named here is kept
- * as it came, numbers as decimal strings. Amounts are decimal strings with the digits of the wire, timestamps without
+ * The provider's objects: what decisions and bookings rest on, required where the contract is sure of it. Every other
+ * member is kept as it came, numbers as decimal strings. Amounts are decimal strings with the digits of the wire, timestamps without
  * another word are ISO 8601. A `status` is one of our words; `statusText` is QbitPay's, for messages.
  */
 
@@ -33,9 +33,6 @@ const optional = <T extends z.ZodType>(schema: T) =>
     .nullish()
     .transform((value) => value ?? undefined)
     .optional();
-
-/** `GET /api/v1/accessToken`: a JWT that only opens hosted charge pages. */
-export const accessTokenSchema = z.looseObject({ accessToken: z.string().min(1) });
 
 /**
  * Contract, section Accounts. One wallet per currency; which network an address belongs to is not said by
@@ -75,9 +72,7 @@ export const balanceTransactionSchema = z
     type: text,
     status: text,
     createdAt: time,
-    availableOn: optional(text),
     source: optional(text),
-    description: optional(text),
     fee: optional(decimal),
     net: optional(decimal),
   })
@@ -123,7 +118,6 @@ export const orderSchema = z
     amount: decimal,
     status: text,
     createdAt: optional(time),
-    type: optional(text),
     price: optional(decimal),
     /** What the order moved in the quote currency, before the fee. */
     quoteAmount: optional(decimal),
@@ -149,11 +143,7 @@ export const payoutSchema = z
     fee: decimal,
     currency: text,
     status: text,
-    type: optional(text),
-    description: optional(text),
-    arrivalDate: optional(text),
     externalOrderId: optional(text),
-    destination: optional(z.looseObject({ id: optional(text) })),
     trade: z.unknown().optional(),
   })
   .transform((payout) => {

@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import got, { TimeoutError, type Got, type Request } from 'got';
 import { REQUEST_REASON, type RequestReason } from '../domain/request-reason.js';
-import type { Answer } from './answer.js';
 import type { ApiKeySource } from './api-key.js';
 import { parseDecimalJson, stringifyDecimalJson } from './decimal-json.js';
 import {
@@ -14,7 +13,7 @@ import {
   toProviderError,
   type QbitPayError,
 } from './errors.js';
-import { after, takeMoment, type Moment } from './moment.js';
+import { takeMoment, type Moment } from './moment.js';
 import { createPostAgent, type SchemeAgent } from './post-agent.js';
 import { createRequestRate } from './request-rate.js';
 
@@ -73,6 +72,14 @@ export interface TransportRequest {
   readonly latestAtMs?: number | undefined;
 }
 
+/** A complete 2xx answer, not yet read. */
+export interface Answer {
+  readonly operation: string;
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Uint8Array;
+}
+
 export interface Transport {
   /** Resolves for a complete 2xx answer only. @throws QbitPayError for everything else */
   send(request: TransportRequest): Promise<Answer>;
@@ -102,7 +109,7 @@ interface Exchange extends Omit<Answer, 'operation'> {
 /** HTTP as the contract wants it: Basic authentication, no retries, no redirects, a limit on everything. */
 export function createTransport(options: TransportOptions): Transport {
   const { apiKey, maxRequestsPerSecond, maxResponseBytes = DEFAULT_MAX_RESPONSE_BYTES } = options;
-  const base = parseBaseUrl(options.baseUrl);
+  const base = new URL(options.baseUrl);
   const secure = base.protocol === 'https:';
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   const http = createHttp(timeouts);
@@ -152,20 +159,8 @@ function deadlineOf(
   { decidedAt = takeMoment(), latestAtMs = Infinity }: TransportRequest,
   { postDeadlineMs }: QbitPayTimeouts,
 ): Moment {
-  const { monotonicMs, wallMs } = after(decidedAt, postDeadlineMs);
-  return { monotonicMs, wallMs: Math.min(wallMs, latestAtMs) };
-}
-
-/** @throws TypeError, without quoting the URL, which might hold credentials */
-function parseBaseUrl(baseUrl: string): URL {
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
-    throw new TypeError('The QbitPay base URL is not an http or https URL.');
-  }
-  if (url.username || url.password || url.search || url.hash) {
-    throw new TypeError('The QbitPay base URL may hold no credentials, query or fragment.');
-  }
-  return url;
+  const { monotonicMs, wallMs } = decidedAt;
+  return { monotonicMs: monotonicMs + postDeadlineMs, wallMs: Math.min(wallMs + postDeadlineMs, latestAtMs) };
 }
 
 function toUrl(base: URL, { path, query = {} }: TransportRequest): URL {

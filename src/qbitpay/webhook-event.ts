@@ -4,9 +4,6 @@ import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../domain/pro
 import { decodeUtf8, parseDecimalJson } from './decimal-json.js';
 import { QbitPayWebhookFormatError } from './errors.js';
 
-/** [I] The provider publishes neither type nor shape of its deposit notification; the types are a setting. */
-export const DEFAULT_DEPOSIT_EVENT_TYPES = ['deposit.confirmed'];
-
 export interface PayoutNotice {
   readonly providerPayoutId: string;
   readonly externalOrderId: string | undefined;
@@ -16,10 +13,6 @@ export interface PayoutNotice {
 
 /** Ids and words; control characters and lone surrogates have no place in a database or a log. */
 const nonEmpty = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u);
-const count = z
-  .string()
-  .regex(/^\d{1,15}$/)
-  .transform(Number);
 const optionalText = z
   .union([nonEmpty, z.literal('')])
   .nullish()
@@ -51,7 +44,7 @@ export interface WebhookEvent {
 
 const payoutDataSchema = z.object({ id: nonEmpty, externalOrderId: optionalText });
 
-/** [I] The whole shape, after the provider's other objects. */
+/** [I] The provider publishes neither type nor shape of its deposit notification: this follows its other objects. */
 const depositDataSchema = z
   .object({
     id: optionalText,
@@ -59,8 +52,6 @@ const depositDataSchema = z
     amount: z.string().refine((amount) => AMOUNT_PATTERN.test(amount) && compareAmounts(amount, '0') > 0),
     addr: optionalText,
     txHash: optionalText,
-    confirmations: count.nullish().transform((value) => value ?? undefined),
-    status: optionalText,
   })
   .transform(({ id, addr, ...rest }) => ({ providerDepositId: id, address: addr, ...rest }));
 

@@ -11,7 +11,7 @@ import {
   readPayoutEvent,
   type WebhookEvent,
 } from '../../src/qbitpay/webhook-event.js';
-import { verifyWebhook, WEBHOOK_ALGORITHM } from '../../src/qbitpay/webhook-signature.js';
+import { verifyWebhook } from '../../src/qbitpay/webhook-signature.js';
 import type { QbitPayTimeouts } from '../../src/qbitpay/transport.js';
 import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 
@@ -55,10 +55,6 @@ function toObjects<T>(page: readonly ListedItem<T>[]): T[] {
 
 /** What may be asked of any account without changing it. */
 function readsOf(client: () => QbitPayClient) {
-  test('access token', async () => {
-    expect((await client().createAccessToken()).accessToken.split('.')).toHaveLength(3);
-  });
-
   test('account', async () => {
     const account = await client().getAccount();
     expect(account.feeRates.payout).toMatch(/^\d/);
@@ -66,11 +62,8 @@ function readsOf(client: () => QbitPayClient) {
     expect(account.wallets.length).toBeGreaterThan(0);
   });
 
-  test('balances, all and by currency', async () => {
-    const all = await client().listBalances();
-    expect(all.length).toBeGreaterThan(0);
-    const { currency } = all[0]!;
-    expect(await client().listBalances({ currency })).toMatchObject([{ currency }]);
+  test('balances', async () => {
+    expect((await client().listBalances()).length).toBeGreaterThan(0);
   });
 
   test('ticker, both sides', async () => {
@@ -180,7 +173,7 @@ describe('against the simulator', () => {
       });
     });
 
-    test('a payout from pending to paid, filtered by status and destination', async () => {
+    test('a payout from pending to paid, filtered by status', async () => {
       await deposit('CNY', '10000');
       const payout = await pay('2000.10', 'pay-1');
       expect(payout).toMatchObject({
@@ -189,7 +182,6 @@ describe('against the simulator', () => {
         currency: 'CNY',
         externalOrderId: 'pay-1',
       });
-      const destination = payout.destination!.id!;
       for (const [word, status] of [
         ['inTransit', 'in_transit'],
         ['paid', 'paid'],
@@ -197,8 +189,8 @@ describe('against the simulator', () => {
         await control('POST', `/payouts/${payout.id}/advance`, `{"status":"${word}"}`);
         expect(await client.getPayout(payout.id)).toMatchObject({ status, externalOrderId: 'pay-1' });
       }
-      const paid = { status: 'paid', destination } as const;
-      expect(toObjects(await client.readPayoutsPage(undefined, paid))).toMatchObject([{ id: payout.id }]);
+      const paid = await client.readPayoutsPage(undefined, { status: 'paid' });
+      expect(toObjects(paid)).toMatchObject([{ id: payout.id }]);
       expect(await client.readPayoutsPage(undefined, { status: 'pending' })).toEqual([]);
     });
 
@@ -210,7 +202,7 @@ describe('against the simulator', () => {
     test('a balance transaction belongs to what moved the balance', async () => {
       await deposit('CNY', '10000');
       const { id } = await pay('2000');
-      const filter = { source: id, type: BALANCE_TRANSACTION_TYPE.PAYOUT };
+      const filter = { type: BALANCE_TRANSACTION_TYPE.PAYOUT };
       const [transaction] = toObjects(await client.readBalanceTransactionsPage(undefined, filter));
       expect(transaction).toMatchObject({ type: 'payout', source: id, amount: '-2000' });
       expect(await client.getBalanceTransaction(transaction!.id)).toEqual(transaction);
@@ -222,7 +214,8 @@ describe('against the simulator', () => {
       'a deposit of %s USDT',
       async (amount) => {
         await deposit('USDT', amount);
-        expect(await client.listBalances({ currency: 'USDT' })).toMatchObject([{ available: amount }]);
+        const balances = await client.listBalances();
+        expect(balances.find(({ currency }) => currency === 'USDT')?.available).toBe(amount);
         const filter = { type: 'deposit' } as const;
         const [transaction] = toObjects(await client.readBalanceTransactionsPage(undefined, filter));
         expect(transaction).toMatchObject({ amount, net: amount });
@@ -276,7 +269,6 @@ describe('against the simulator', () => {
         await fault(type, { wrapped, message: 'because', retryAfterSeconds: 7 });
         await expect(read()).rejects.toMatchObject({
           ...expected,
-          type,
           message: 'because',
           hasErrorObject: true,
           retryAfterMs: 7_000,
@@ -382,7 +374,7 @@ describe('against the simulator', () => {
       }
     }
 
-    test.each(Object.values(WEBHOOK_ALGORITHM))(
+    test.each(['md5', 'hmac-sha256'] as const)(
       '%s: what is delivered verifies and is read',
       async (algorithm) => {
         const settings = JSON.stringify({ webhookUrl, webhookAlgorithm: algorithm });
@@ -394,7 +386,6 @@ describe('against the simulator', () => {
         expect(readDepositEvent(parseWebhookEvent(rawBody), ['deposit.confirmed'])).toMatchObject({
           currency: 'CNY',
           amount: '12345678901234567.89',
-          status: 'confirmed',
         });
 
         const payout = await pay('2000.5', 'pay-1');
@@ -408,12 +399,6 @@ describe('against the simulator', () => {
         });
       },
     );
-
-    test('the test event arrives, signed and marked', async () => {
-      await client.sendTestEvent({ cbUrl: webhookUrl });
-      const { rawBody, signature } = await delivered(({ livemode }) => !livemode);
-      expect(verifyWebhook({ rawBody, signature, keys: [KEY], algorithm: WEBHOOK_ALGORITHM.MD5 })).toBe(true);
-    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { createTemporalAccess } from '../../src/bin/create-parts.js';
 import { startApi } from '../../src/bin/run-api.js';
-import { runAsProcess } from '../../src/bin/running-part.js';
+import { runAsProcess } from '../../src/bin/main.js';
 import { createCrashHook } from './crash-hook.js';
 import { withCrashPoints } from './with-crash-points.js';
 

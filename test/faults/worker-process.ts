@@ -1,7 +1,7 @@
 import { createActivities } from '../../activities/index.js';
 import { createTemporalAccess } from '../../src/bin/create-parts.js';
 import { installTemporalRuntime, startWorker } from '../../src/bin/run-worker.js';
-import { runAsProcess } from '../../src/bin/running-part.js';
+import { runAsProcess } from '../../src/bin/main.js';
 import { BUG_VARIABLE, findBug } from './bugs/index.js';
 import { BUNDLE_VARIABLE } from './campaign-bundle.js';
 import { withShortTimeouts } from './campaign-client.js';

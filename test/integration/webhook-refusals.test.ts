@@ -1,5 +1,5 @@
 import { request, type IncomingMessage } from 'node:http';
-import { signWebhook } from '../../src/qbitpay/webhook-signature.js';
+import { signEvent } from '../../src/simulator/webhook-signer.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { deliver, newEvent, stored, storedAs, type Signing } from '../support/webhook-deliveries.js';
 
@@ -18,16 +18,7 @@ describe('refused, and nothing of it is stored', () => {
     ['with another signature', { signature: '0'.repeat(32) }],
     ['signed with another key', { key: 'not-the-key' }],
     ['signed by the other algorithm', { algorithm: 'hmac-sha256' }],
-    [
-      'signed in lower case',
-      {
-        signature: signWebhook({
-          body: JSON.stringify(event),
-          key: CANARY_API_KEY,
-          algorithm: 'md5',
-        }).toLowerCase(),
-      },
-    ],
+    ['signed in lower case', { signature: signEvent(event, CANARY_API_KEY, 'md5').toLowerCase() }],
   ])('%s', async (_name, signing) => {
     const answer = await deliver(engine, event, signing);
     expect(answer.status).toBe(401);
@@ -36,7 +27,7 @@ describe('refused, and nothing of it is stored', () => {
   });
 
   test('changed after it was signed', async () => {
-    const signature = signWebhook({ body: JSON.stringify(event), key: CANARY_API_KEY, algorithm: 'md5' });
+    const signature = signEvent(event, CANARY_API_KEY, 'md5');
     const changed = { ...event, type: 'payout.paid' };
     expect((await deliver(engine, changed, { signature })).status).toBe(401);
   });
@@ -70,23 +61,29 @@ describe('refused, and nothing of it is stored', () => {
 
   test('authentic, and a member is there twice', async () => {
     const whole = JSON.stringify(event);
-    const twice = [whole.replace('{', '{"id":"other",'), whole.replace('"data":{', '"data":{"id":"c-2",')];
-    for (const body of twice) expect((await deliver(engine, body)).status).toBe(400);
+    const data = '{"id":"c-2","id":"c-1"}';
+    const twice = [
+      [whole.replace('{', '{"id":"other",'), { ...event, id: `other&id=${event.id}` }],
+      [whole.replace('{"id":"c-1"}', data), { ...event, data }],
+    ] as const;
+    for (const [body, signed] of twice) {
+      const signature = signEvent(signed, CANARY_API_KEY, 'md5');
+      expect((await deliver(engine, body, { signature })).status).toBe(400);
+    }
     expect(await stored(engine, event)).toBeUndefined();
   });
 });
 
 test('K34: signed over the text as received, with names that look like integers', async () => {
-  const body = JSON.stringify(newEvent('payout.pending', 'here')).replace(
-    '"here"',
-    '{"id":"po_1","b":1,"10":2,"2":3}',
-  );
-  expect((await deliver(engine, body)).status).toBe(200);
+  const event = newEvent('payout.pending', '{"id":"po_1","b":1,"10":2,"2":3}');
+  const body = JSON.stringify(event).replace(JSON.stringify(event.data), event.data);
+  const signature = signEvent(event, CANARY_API_KEY, 'md5');
+  expect((await deliver(engine, body, { signature })).status).toBe(200);
 });
 
 test('K35: a captured event with a text for its livemode, sent first, does not keep out the true one', async () => {
   const event = newEvent('payout.pending', { id: 'po_1' });
-  const signature = signWebhook({ body: JSON.stringify(event), key: CANARY_API_KEY, algorithm: 'md5' });
+  const signature = signEvent(event, CANARY_API_KEY, 'md5');
   expect((await deliver(engine, { ...event, livemode: 'true' }, { signature })).status).toBe(400);
   expect(await storedAs(engine, event)).toEqual([]);
   expect((await deliver(engine, event, { signature })).status).toBe(200);

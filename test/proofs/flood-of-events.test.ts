@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { signWebhook } from '../../src/qbitpay/webhook-signature.js';
+import { signEvent } from '../../src/simulator/webhook-signer.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { historyOf } from '../support/histories.js';
 
@@ -19,9 +19,10 @@ describe('rightly signed events about a payout that waits for its deposit', () =
     const type = TYPES[index % TYPES.length] ?? '';
     const data = { id: randomUUID(), object: 'payout', status: 'paid', externalOrderId: payoutId };
     const event = { id: randomUUID(), type, object: 'event', livemode: true, data };
-    const body = JSON.stringify(event);
-    const signature = signWebhook({ body, key: CANARY_API_KEY, algorithm: 'md5' });
-    const answer = await engine.api('POST', '/webhooks/qbitpay', body, { 'QbitPay-Signature': signature });
+    const signature = signEvent(event, CANARY_API_KEY, 'md5');
+    const answer = await engine.api('POST', '/webhooks/qbitpay', JSON.stringify(event), {
+      'QbitPay-Signature': signature,
+    });
     expect(answer.status).toBe(200);
   }
 

@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { readIdentity } from '../../src/embedded/running-process.js';
+import { readIdentity } from '../../src/embedded/detached-server.js';
 import { openStateDirectory, type StateDirectory } from '../../src/embedded/state-directory.js';
 
 /** Collects what the embedded servers say. */

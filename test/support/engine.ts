@@ -10,7 +10,7 @@ import {
   type RunningWorker,
   type WorkerVariations,
 } from '../../src/bin/run-worker.js';
-import type { RunningPart } from '../../src/bin/running-part.js';
+import type { RunningPart } from '../../src/bin/main.js';
 import { choosePort, PortUnavailableError } from '../../src/embedded/choose-port.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.js';
 import { createEngineClient, type EngineClient } from './engine-client.js';

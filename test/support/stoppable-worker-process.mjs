@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createActivities } from '../../dist/activities/index.js';
 import { createTemporalAccess } from '../../dist/src/bin/create-parts.js';
 import { installTemporalRuntime, startWorker } from '../../dist/src/bin/run-worker.js';
-import { runAsProcess } from '../../dist/src/bin/running-part.js';
+import { runAsProcess } from '../../dist/src/bin/main.js';
 import { createStaticApiKey } from '../../dist/src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../dist/src/qbitpay/client.js';
 import { withCrashPoints } from '../../dist/test/faults/with-crash-points.js';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client as PostgresClient } from 'pg';
-import { signWebhook, type WebhookAlgorithm } from '../../src/qbitpay/webhook-signature.js';
+import type { WebhookAlgorithm } from '../../src/qbitpay/webhook-signature.js';
+import { signEvent } from '../../src/simulator/webhook-signer.js';
 import type { Answer, Json } from './engine-client.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 
@@ -37,7 +38,7 @@ export async function deliver(engine: TestEngine, event: Json, signing: Signing 
   const body = typeof event === 'string' ? event : JSON.stringify(event);
   const { key = CANARY_API_KEY, algorithm = 'md5' } = signing;
   const signature =
-    signing.signature === undefined ? signWebhook({ body, key, algorithm }) : signing.signature;
+    signing.signature === undefined ? signEvent(JSON.parse(body), key, algorithm) : signing.signature;
   const headers: Record<string, string> = signature === null ? {} : { 'QbitPay-Signature': signature };
   return engine.api('POST', '/webhooks/qbitpay', body, headers);
 }

@@ -129,14 +129,7 @@ async function findOrCreateAccounts(
   const found = await trx
     .selectFrom('ledger_accounts')
     .select(['account_id', 'currency', 'kind', 'payout_id'])
-    .where('funding_account', '=', MAIN_FUNDING_ACCOUNT)
-    .where('currency', 'in', [...new Set(rows.map((row) => row.currency))])
-    .where((eb) =>
-      eb.or([
-        eb.and([eb('payout_id', 'is', null), eb('kind', 'in', [...new Set(rows.map((row) => row.kind))])]),
-        eb('payout_id', 'in', [...new Set(rows.map((row) => row.payout_id ?? ''))]),
-      ]),
-    )
+    .where((eb) => eb.or(rows.map((row) => eb.and(row))))
     .execute();
   const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
   return (ref, currency) => {

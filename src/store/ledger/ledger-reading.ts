@@ -5,6 +5,18 @@ import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
 import type { StoreSchema } from '../schema.js';
+import { fundsOf } from './journal.js';
+
+/** The ledger as it is read, and what the account holds beside it. */
+export function createLedger(db: StoreDatabase) {
+  return {
+    listLedgerEntries: listLedgerEntries.bind(null, db),
+    readBalances: readBalances.bind(null, db),
+    readPostingsOf: readPostingsOf.bind(null, db),
+    fundsOf: fundsOf.bind(null, db),
+    soldByOrders: soldByOrders.bind(null, db),
+  };
+}
 
 /** Amounts are decimal strings, debits positive; `details` never hold personal data. */
 export type LedgerEntry = InferResult<ReturnType<typeof selectEntries>>[number];
@@ -22,7 +34,7 @@ export interface LedgerListRequest extends PageRequest {
 }
 
 /** @throws UnknownCursorError when a cursor names no entry */
-export async function listLedgerEntries(
+async function listLedgerEntries(
   db: StoreDatabase,
   { payoutId, depositId, currency, from, to, ...request }: LedgerListRequest,
 ): Promise<Page<LedgerEntry>> {
@@ -40,7 +52,7 @@ export async function listLedgerEntries(
 }
 
 /** Every entry about the payout, oldest first. */
-export async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
+async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
   return selectEntries(db)
     .where((eb) => isAbout(eb, payoutId))
     .orderBy('ledger_entries.entry_id')
@@ -100,7 +112,7 @@ function selectEntries(db: StoreDatabase) {
 }
 
 /** What every currency's accounts hold, beside what the provider said last. */
-export async function readBalances(db: StoreDatabase) {
+async function readBalances(db: StoreDatabase) {
   const total = (kind: AccountKind, isReserved = false) => sql<string>`
     trim_scale(coalesce(sum(balance) filter (where kind = ${kind} and is_reserved = ${isReserved}), 0))`;
   const fundingAccount = sql<string>`coalesce(account.funding_account, reading.funding_account)`;
@@ -150,7 +162,7 @@ export async function readBalances(db: StoreDatabase) {
 }
 
 /** How much of a currency a payout's orders have sold, as far as it is booked: all of it once they have ended. */
-export async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
+async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
   const row = await db
     .selectFrom('ledger_postings')
     .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')

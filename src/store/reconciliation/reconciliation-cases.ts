@@ -1,7 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Answer, Case, CaseKey, ShownObject, Transaction } from '../../domain/comparison.js';
+import type { Case, CaseKey, ShownObject, Transaction } from '../../domain/comparison.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
-import type { ProviderStatus } from '../../domain/provider-status.js';
 import type { StoreTransaction } from '../database.js';
 
 /** What is compared together, out of the store and the mirror. */
@@ -52,16 +51,17 @@ function selectBatch(from: string) {
   const isOfCase = sql`object.case_kind = one.kind and object.case_name is not distinct from one.name
     and object.case_id is not distinct from one.id and object.missing_since is null`;
   return sql<CaseRow>`
-    select one.case_no, one.kind, one.name, one.id,
-      request.payout_id, request.state, ${ms('request.updated_at')} as request_changed_ms,
-      answer.*, ${ms('answer.answer_recorded_at')} as recorded_ms, ${ms('answer.answer_read_at')} as read_ms,
-      ${ms('answer.answer_returned_at')} as returned_ms,
-      deposit.provider_deposit_id, deposit.currency as deposit_currency, deposit.amount as deposit_amount,
-      ${ms('deposit.verified_at')} as verified_ms, deposit.proof not like 'available %' as has_transaction,
-      booked.nets as booked, shown.objects, moved.transactions,
+    select one.case_no, one.kind, one.name, one.id, shown.objects, moved.transactions,
+      case when request.payout_id is not null then jsonb_build_object('payoutId', request.payout_id,
+        'state', request.state, 'changedAtMs', ${ms('request.updated_at')},
+        'answer', case when answer.provider_id is not null then ${answerFields} end) end as attempt,
+      case when deposit.deposit_id is not null then jsonb_build_object(
+        'providerDepositId', deposit.provider_deposit_id, 'currency', deposit.currency,
+        'amount', deposit.amount::text, 'verifiedAtMs', ${ms('deposit.verified_at')},
+        'hasTransaction', deposit.proof not like 'available %') end as deposit,
       one.name is null and exists (select from provider_objects object join provider_requests sent
         on sent.operation = object.kind and sent.state in ('sending', 'unknown') and sent.first_sent_at <= object.first_seen_at
-        where object.kind = one.kind and object.provider_id = one.id) as may_be_ours
+        where object.kind = one.kind and object.provider_id = one.id) as "mayBeOurs"
     from (select * from cases where case_no > ${from} order by case_no limit ${BATCH}) as one
     left join provider_requests request on request.operation = one.kind and request.external_order_id = one.name
     left join deposits deposit on one.kind = 'deposit' and deposit.deposit_id = one.id
@@ -88,12 +88,18 @@ function ms(column: string): RawBuilder<number | null> {
 
 const selectAnswer = sql`
   select provider_payout_id as provider_id, recipient_amount as amount, currency, null::numeric as quote_amount, fee, status,
-    recorded_at as answer_recorded_at, read_at as answer_read_at, returned_amount, returned_at as answer_returned_at,
-    adjustments
+    recorded_at, read_at, returned_amount, returned_at, adjustments
   from provider_payouts where one.kind = 'payout' and external_order_id = one.name
   union all select provider_order_id, amount, split_part(symbol, '/', 1), quote_amount, fee, status,
     recorded_at, read_at, null, null, 0
   from provider_orders where one.kind = 'order' and external_order_id = one.name`;
+
+/** Amounts are texts: a number of JSON would lose digits. */
+const answerFields = sql`jsonb_build_object('providerId', answer.provider_id, 'amount', answer.amount::text,
+  'currency', answer.currency, 'quoteAmount', answer.quote_amount::text, 'fee', answer.fee::text,
+  'status', answer.status, 'booked', booked.nets, 'recordedAtMs', ${ms('answer.recorded_at')},
+  'readAtMs', ${ms('answer.read_at')}, 'returnedAtMs', ${ms('answer.returned_at')},
+  'returned', answer.returned_amount::text)`;
 
 /** What an order or a payout attempt did to the provider account, adjustments included, returns not. */
 const selectBooked = sql`
@@ -111,49 +117,11 @@ const objectFields = sql`jsonb_build_object('kind', object.kind, 'id', object.pr
   'externalOrderId', object.external_order_id, 'problem', object.problem, 'content', object.content,
   'seenAtMs', ${ms('object.first_seen_at')}, 'changedAtMs', ${ms('object.changed_at')})`;
 
-type CaseRow = CaseKey &
-  RequestColumns &
-  AnswerColumns &
-  DepositColumns & {
-    readonly case_no: string;
-    readonly booked: Answer['booked'];
-    readonly objects: readonly ObjectRow[];
-    readonly transactions: readonly ObjectRow[];
-    readonly may_be_ours: boolean;
-  };
-
-type RequestColumns =
-  | {
-      readonly payout_id: string;
-      readonly state: NonNullable<Case['attempt']>['state'];
-      readonly request_changed_ms: number;
-    }
-  | { readonly payout_id: null };
-
-type AnswerColumns =
-  | {
-      readonly provider_id: string;
-      readonly amount: string;
-      readonly currency: string;
-      readonly quote_amount: string | null;
-      readonly fee: string;
-      readonly status: ProviderStatus;
-      readonly recorded_ms: number;
-      readonly read_ms: number;
-      readonly returned_amount: string | null;
-      readonly returned_ms: number | null;
-    }
-  | { readonly provider_id: null };
-
-type DepositColumns =
-  | {
-      readonly provider_deposit_id: string | null;
-      readonly deposit_currency: string;
-      readonly deposit_amount: string;
-      readonly verified_ms: number;
-      readonly has_transaction: boolean;
-    }
-  | { readonly deposit_currency: null };
+interface CaseRow extends Pick<Case, 'kind' | 'name' | 'id' | 'attempt' | 'deposit' | 'mayBeOurs'> {
+  readonly case_no: string;
+  readonly objects: readonly ObjectRow[];
+  readonly transactions: readonly ObjectRow[];
+}
 
 /** Of one that can be read, the content is as src/qbitpay read it, its times with their zone. */
 interface ObjectRow {
@@ -166,13 +134,10 @@ interface ObjectRow {
   readonly changedAtMs: number;
 }
 
-function toCase(row: CaseRow): Case {
-  const { kind, name, id, objects, transactions, may_be_ours: mayBeOurs } = row;
+function toCase({ objects, transactions, ...known }: CaseRow): Case {
   const isReadable = ({ problem }: ObjectRow): boolean => problem === null;
   return {
-    ...{ kind, name, id, mayBeOurs },
-    attempt: toAttempt(row),
-    deposit: toDeposit(row),
+    ...known,
     objects: objects.filter(isReadable).map(toShownObject),
     transactions: transactions.filter(isReadable).map(toTransaction),
     unreadable: [...objects, ...transactions].flatMap(({ problem, ...object }) =>
@@ -181,49 +146,11 @@ function toCase(row: CaseRow): Case {
   };
 }
 
-function toAttempt(row: CaseRow): Case['attempt'] {
-  if (row.payout_id === null) return null;
-  const { payout_id: payoutId, state, request_changed_ms: changedAtMs } = row;
-  return { payoutId, state, changedAtMs, answer: toAnswer(row) };
-}
+type PayoutContent = Pick<ShownObject, 'currency' | 'amount' | 'fee' | 'status'>;
 
-function toAnswer(row: CaseRow): Answer | null {
-  if (row.provider_id === null) return null;
-  const { provider_id: providerId, amount, currency, fee, status, booked } = row;
-  return {
-    ...{ providerId, amount, currency, fee, status, booked },
-    quoteAmount: row.quote_amount,
-    recordedAtMs: row.recorded_ms,
-    readAtMs: row.read_ms,
-    returnedAtMs: row.returned_ms,
-    returned: row.returned_amount,
-  };
-}
-
-function toDeposit(row: CaseRow): Case['deposit'] {
-  if (row.deposit_currency === null) return null;
-  return {
-    providerDepositId: row.provider_deposit_id,
-    currency: row.deposit_currency,
-    amount: row.deposit_amount,
-    verifiedAtMs: row.verified_ms,
-    hasTransaction: row.has_transaction,
-  };
-}
-
-interface PayoutContent {
-  readonly currency: string;
-  readonly amount: string;
-  readonly fee: string;
-  readonly status: ProviderStatus;
-}
-
-interface OrderContent {
+interface OrderContent extends Pick<ShownObject, 'amount' | 'status'>, Partial<Pick<ShownObject, 'fee'>> {
   readonly symbol: string;
-  readonly amount: string;
   readonly quoteAmount?: string;
-  readonly fee?: string;
-  readonly status: ProviderStatus;
 }
 
 function toShownObject({ id, externalOrderId, content, seenAtMs, changedAtMs }: ObjectRow): ShownObject {
@@ -239,19 +166,15 @@ function toShownObject({ id, externalOrderId, content, seenAtMs, changedAtMs }: 
   return { ...known, currency, amount, fee, feeCurrency: bought, quote, status };
 }
 
+interface TransactionContent extends Pick<Transaction, 'type' | 'typeText' | 'currency' | 'status'> {
+  readonly createdAt: string;
+  readonly source?: string;
+  readonly net?: string;
+  readonly amount: string;
+}
+
 function toTransaction({ id, content, seenAtMs }: ObjectRow): Transaction {
-  const {
-    createdAt,
-    source = null,
-    net,
-    amount,
-    ...said
-  } = content as Pick<Transaction, 'type' | 'typeText' | 'currency' | 'status'> & {
-    readonly createdAt: string;
-    readonly source?: string;
-    readonly net?: string;
-    readonly amount: string;
-  };
+  const { createdAt, source = null, net, amount, ...said } = content as TransactionContent;
   const { type, typeText, currency, status } = said;
   const createdAtMs = Date.parse(createdAt);
   return { id, type, typeText, source, currency, status, net: net ?? amount, createdAtMs, seenAtMs };

@@ -229,7 +229,7 @@ describe('static validation of a create request', () => {
     [
       'everything at once',
       { payoutId: '', amount: 1, currency: 1, amountMode: 1, destination: 1, description: '' },
-      ['payoutId', 'currency', 'fundingCurrency', 'amountMode', 'amount', 'destination', 'description'],
+      ['payoutId', 'currency', 'fundingCurrency', 'amountMode', 'amount', 'description', 'destination'],
     ],
     ['a list', [], ['']],
     ['nothing', undefined, ['']],

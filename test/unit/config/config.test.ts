@@ -138,6 +138,7 @@ describe('a wrong value', () => {
     ['QBITPAY_BASE_URL', 'ftp://api.example.com'],
     ['QBITPAY_BASE_URL', 'https://user@api.example.com'],
     ['QBITPAY_BASE_URL', 'https://api.example.com?x=1'],
+    ['QBITPAY_BASE_URL', 'https://api.example.com#x'],
     ['QBITPAY_FEE_SIDE', 'Added'],
     ['QBITPAY_NETWORKS', 'USDT'],
     ['QBITPAY_NETWORKS', 'usdt:TRC20'],

@@ -173,7 +173,6 @@ test('a documented error object arrives whole, bare or wrapped', async () => {
       expect(error).toMatchObject({
         name: 'QbitPayInvalidRequestError',
         status: 402,
-        type: 'invalid_request_error',
         message: 'No such bank',
         detail: 'bankName',
         hasErrorObject: true,

@@ -36,7 +36,6 @@ test.each([
       name: ErrorClass.name,
       operation: 'createPayout',
       status,
-      type,
       message: 'no',
       hasErrorObject: true,
     });

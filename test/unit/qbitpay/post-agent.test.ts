@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import got from 'got';
 import { createStaticApiKey } from '../../../src/qbitpay/api-key.js';
 import { createQbitPayClient } from '../../../src/qbitpay/client.js';
-import { after, takeMoment, type Moment } from '../../../src/qbitpay/moment.js';
+import { takeMoment, type Moment } from '../../../src/qbitpay/moment.js';
 import { createPostAgent, POST_DEADLINE_CODE } from '../../../src/qbitpay/post-agent.js';
 import { closeServer, json, listen, startRecordingServer, startTcpServer } from './recording-server.js';
 import { createSelfSignedCertificate } from './self-signed-certificate.js';
@@ -24,7 +24,10 @@ function freezeFor(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-const deadlineIn = (ms: number): Moment => after(takeMoment(), ms);
+const deadlineIn = (ms: number): Moment => {
+  const { monotonicMs, wallMs } = takeMoment();
+  return { monotonicMs: monotonicMs + ms, wallMs: wallMs + ms };
+};
 const failureOf = async (request: ClientRequest) => ((await once(request, 'error')) as [Error])[0];
 
 function agentFor<S extends 'http' | 'https'>(scheme: S, deadline: Moment) {

@@ -59,7 +59,3 @@ test('what keeps the mirror fresh goes last, and still has one turn in ten', asy
   expect(order.indexOf('sync', 1)).toBe(10);
   expect(order.indexOf('sync', 11)).toBe(20);
 });
-
-test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('a rate of %d is refused', (rate) => {
-  expect(() => createRequestRate(rate)).toThrow(RangeError);
-});

@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { createHash, createHmac } from 'node:crypto';
 import {
   isSignatureShaped,
-  signWebhook,
   verifyWebhook,
-  WEBHOOK_ALGORITHM,
+  type WebhookAlgorithm,
   WEBHOOK_SIGNATURE_HEADER,
 } from '../../../src/qbitpay/webhook-signature.js';
 
@@ -20,18 +19,15 @@ const BODY =
   '"paymentPageUrl":"https://qbitpay.blockscape.co/?zh#/otc/payment?tradeId=DTSifOuTy95ifOuTy95",' +
   '"cbUrl":"https://api.blockscape.co","redirectUrl":"https://qbitpay.blockscape.co"}}';
 
-const { MD5: md5, HMAC_SHA256: hmac } = WEBHOOK_ALGORITHM;
+const md5 = 'md5' as const;
+const hmac = 'hmac-sha256' as const;
 const bytes = (text: string) => Buffer.from(text, 'utf8');
+const verifies = (body: string, signature: string, key = 'k', algorithm: WebhookAlgorithm = md5) =>
+  verifyWebhook({ rawBody: bytes(body), signature, keys: [key], algorithm });
 const md5Of = (text: string) => createHash('md5').update(text).digest('hex').toUpperCase();
 
-test('the names that configuration and senders use stay what they are', () => {
+test('the name that senders use stays what it is', () => {
   expect(WEBHOOK_SIGNATURE_HEADER).toBe('qbitpay-signature');
-  expect(WEBHOOK_ALGORITHM).toEqual({ MD5: 'md5', HMAC_SHA256: 'hmac-sha256' });
-});
-
-test('the published known answer is reproduced', () => {
-  expect(signWebhook({ body: BODY, key: KEY, algorithm: md5 })).toBe(MD5);
-  expect(signWebhook({ body: bytes(BODY), key: KEY, algorithm: hmac })).toBe(HMAC);
 });
 
 test('the known answers verify, each under its own algorithm only', () => {
@@ -45,25 +41,25 @@ test('the known answers verify, each under its own algorithm only', () => {
 
 test('white space between members does not matter, the text of the members does', () => {
   const spaced = JSON.stringify(JSON.parse(BODY), null, 2);
-  expect(signWebhook({ body: spaced, key: KEY, algorithm: md5 })).toBe(MD5);
+  expect(verifies(spaced, MD5, KEY)).toBe(true);
 });
 
 test('names in ASCII order, empty values dropped, 0 and false kept, objects as they came', () => {
   const body =
     '{"b":0,"a":false,"Z":"x","empty":"","nothing":null,"o":{"z":1,"a":null},"list":[1,""],"none":{}}';
   const text = 'Z=x&a=false&b=0&list=[1,""]&none={}&o={"z":1,"a":null}&key=k';
-  expect(signWebhook({ body, key: 'k', algorithm: md5 })).toBe(md5Of(text));
+  expect(verifies(body, md5Of(text))).toBe(true);
 });
 
 test('K34: names that look like integers stay where they stood', () => {
   const body = '{ "data": {"id":"po_1", "b":1,"10": 2 ,"2":3}, "7":"x", "10":{"3":[{"2":0,"1":0}]}}';
   const text = '10={"3":[{"2":0,"1":0}]}&7=x&data={"id":"po_1","b":1,"10":2,"2":3}&key=k';
-  expect(signWebhook({ body, key: 'k', algorithm: md5 })).toBe(md5Of(text));
+  expect(verifies(body, md5Of(text))).toBe(true);
 });
 
 test('a member that is there twice is signed twice, in the order received', () => {
   const body = '{"b":2,"a":{"x":1,"x":2},"b":1,"a":0}';
-  expect(signWebhook({ body, key: 'k', algorithm: md5 })).toBe(md5Of('a={"x":1,"x":2}&a=0&b=2&b=1&key=k'));
+  expect(verifies(body, md5Of('a={"x":1,"x":2}&a=0&b=2&b=1&key=k'))).toBe(true);
 });
 
 test('an object is signed as JSON.stringify writes it, however it was laid out', () => {
@@ -71,7 +67,7 @@ test('an object is signed as JSON.stringify writes it, however it was laid out',
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat({ max: 4 }), (data, indent) => {
       const body = JSON.stringify({ data }, null, indent);
       const text = `data=${JSON.stringify(data)}&key=k`;
-      expect(signWebhook({ body, key: 'k', algorithm: md5 })).toBe(md5Of(text));
+      expect(verifies(body, md5Of(text))).toBe(true);
     }),
     { numRuns: 300 },
   );
@@ -80,7 +76,7 @@ test('an object is signed as JSON.stringify writes it, however it was laid out',
 test('numbers are signed with the digits they came with', () => {
   const body = '{"amount":98.10,"data":{"amount":123456789012345678,"fee":0.000001}}';
   const text = 'amount=98.10&data={"amount":123456789012345678,"fee":0.000001}&key=k';
-  expect(signWebhook({ body, key: 'k', algorithm: md5 })).toBe(md5Of(text));
+  expect(verifies(body, md5Of(text))).toBe(true);
 });
 
 test('any of several keys is accepted, no other and never an empty one', () => {
@@ -93,9 +89,6 @@ test('any of several keys is accepted, no other and never an empty one', () => {
   expect(verify([KEY, ''], md5Of('a=1&key='))).toBe(false);
   const forged = { rawBody: bytes('{"a":1}'), signature: md5Of('a=1&key='), keys: [''], algorithm: md5 };
   expect(verifyWebhook(forged)).toBe(false);
-  expect(() => signWebhook({ body: BODY, key: '', algorithm: md5 })).toThrow(
-    new RangeError('the webhook key is empty'),
-  );
 });
 
 test.each([undefined, '', 'x', MD5.toLowerCase(), `${MD5} `, `${MD5}00`, MD5.slice(1), 'é'.repeat(16)])(
@@ -116,6 +109,8 @@ test.each([
   '',
   'null',
   '[]',
+  '[1]',
+  'true',
   '"x"',
   '{',
   '{"a":1 "b":2}',
@@ -128,12 +123,6 @@ test.each([
   for (const signature of [MD5, md5Of(`&key=${KEY}`), md5Of(`undefined&key=${KEY}`)]) {
     expect(verifyWebhook({ rawBody, signature, keys: [KEY], algorithm: md5 })).toBe(false);
   }
-});
-
-test.each(['null', '[]', '[1]', '"x"', 'true'])('a body that is %s has nothing to sign', (body) => {
-  expect(() => signWebhook({ body, key: KEY, algorithm: md5 })).toThrow(
-    new SyntaxError('a webhook body is a JSON object'),
-  );
 });
 
 const names = fc.stringMatching(/^[A-Za-z_0-9]{1,9}$/);
@@ -158,9 +147,9 @@ test('the order of the top-level members does not matter', () => {
   );
   fc.assert(
     fc.property(shuffled, algorithm, ([entries, reordered], chosen) => {
-      const sign = (from: [string, unknown][]) =>
-        signWebhook({ body: toBody(from), key: KEY, algorithm: chosen });
-      expect(sign(reordered)).toBe(sign(entries));
+      const signature = expectedSignature(entries.map(toWritten), KEY, chosen);
+      expect(verifies(toBody(entries), signature, KEY, chosen)).toBe(true);
+      expect(verifies(toBody(reordered), signature, KEY, chosen)).toBe(true);
     }),
   );
 });
@@ -168,7 +157,7 @@ test('the order of the top-level members does not matter', () => {
 test('a change of any value, any name, the key or the signature is noticed', () => {
   fc.assert(
     fc.property(members, fc.nat(), algorithm, (entries, position, chosen) => {
-      const signature = signWebhook({ body: toBody(entries), key: KEY, algorithm: chosen });
+      const signature = expectedSignature(entries.map(toWritten), KEY, chosen);
       const index = position % entries.length;
       const [name, value] = entries[index]!;
       const verify = (changed: [string, unknown][], keys = [KEY], given = signature) =>
@@ -191,6 +180,12 @@ test('a change of any value, any name, the key or the signature is noticed', () 
 interface Written {
   readonly json: string;
   readonly signed: string | undefined;
+}
+
+function toWritten([name, value]: [string, unknown]): [string, Written] {
+  const json = JSON.stringify(value);
+  if (value === null || value === '') return [name, { json, signed: undefined }];
+  return [name, { json, signed: typeof value === 'string' ? value : json }];
 }
 
 const numbers = fc.oneof(
@@ -246,9 +241,7 @@ test('what is signed is the contract’s text: names in ASCII order, nothing emp
         .map(([name, { json }]) => `"${name}"${space}:${space}${json}`)
         .join(`${space},${space}`)}${space}}${space}`;
       const signature = expectedSignature(entries, key, chosen);
-      expect(signWebhook({ body, key, algorithm: chosen })).toBe(signature);
-      expect(signWebhook({ body: bytes(body), key, algorithm: chosen })).toBe(signature);
-      expect(verifyWebhook({ rawBody: bytes(body), signature, keys: [key], algorithm: chosen })).toBe(true);
+      expect(verifies(body, signature, key, chosen)).toBe(true);
     }),
     { numRuns: 300 },
   );
@@ -259,17 +252,19 @@ test('members that are empty may come and go; 0, false, {} and [] may not', () =
   const kept = fc.constantFrom('0', 'false', '{}', '[]', '" "');
   fc.assert(
     fc.property(members, empty, kept, algorithm, (entries, nothing, something, chosen) => {
-      const sign = (body: string) => signWebhook({ body, key: KEY, algorithm: chosen });
-      const body = toBody(entries);
-      const withMember = (value: string) => `${body.slice(0, -1)},"added0000000":${value}}`;
-      expect(sign(withMember(nothing))).toBe(sign(body));
-      expect(sign(withMember(something))).not.toBe(sign(body));
+      const signature = expectedSignature(entries.map(toWritten), KEY, chosen);
+      const verifiesWith = (value: string) => {
+        const body = `${toBody(entries).slice(0, -1)},"added0000000":${value}}`;
+        return verifies(body, signature, KEY, chosen);
+      };
+      expect(verifiesWith(nothing)).toBe(true);
+      expect(verifiesWith(something)).toBe(false);
     }),
   );
 });
 
 test('only the signature itself is accepted: no part of it, no more than it, no other letters', () => {
-  const signature = signWebhook({ body: BODY, key: KEY, algorithm: hmac });
+  const signature = HMAC;
   const near = fc.oneof(
     fc.string(),
     fc.string({ unit: fc.constantFrom(...Array.from('0123456789ABCDEF')), minLength: 64, maxLength: 64 }),
