@@ -96,6 +96,10 @@ const TABLE = {
     'QbitPay accepted the payout and then cancelled it.',
     'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
+  PAYOUT_RETURNED: failed(
+    'QbitPay reported the payout as paid, and the bank then sent all of it back.',
+    'Its money is in the available balance. Ask the recipient for a destination that works, and pay again under a new payoutId.',
+  ),
   UNKNOWN_OUTCOME: held(
     'A request that moves money was sent, no trustworthy answer came, and QbitPay does not show what it asked for.',
     'Ask QbitPay about the externalOrderId. Then resolve: adopt what they name, send it again as not sent, or close.',
@@ -246,6 +250,10 @@ const TABLE = {
   SURPLUS_AT_PROVIDER: flagged(
     'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
     'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
+  ),
+  REOPENED: flagged(
+    'The payout had ended without paying, and QbitPay carries it out after all; the timeline says what it shows.',
+    'Find out whether the recipient was paid again under another payoutId, and settle that with him. Its money was taken again, what is not there any more as a shortfall.',
   ),
   CLOSED_BY_OPERATOR: failed('A person closed the payout: QbitPay did not carry it out.', FREED),
   AMOUNT_SHORT: flagged(

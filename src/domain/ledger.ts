@@ -44,12 +44,20 @@ export const ENTRY_CAUSE = {
   PAYOUT: 'payout',
   /** What QbitPay really took differs from what was booked before; the id is the attempt's and a number. */
   PAYOUT_ADJUSTMENT: 'payout_adjustment',
-  /** QbitPay says that the attempt failed or was cancelled; the return of its money is pending. The id is the attempt's. */
+  /**
+   * QbitPay says that the attempt failed or was cancelled; the return of its money is pending. The id is the attempt's
+   * and a number.
+   */
   PAYOUT_FAILURE: 'payout_failure',
-  /** QbitPay carried the attempt out after all: no return of its money is pending. The id is the attempt's. */
+  /**
+   * QbitPay carries the attempt out after all: what was booked as given back, or on its way, is taken again. The id is that
+   * of the failure.
+   */
   PAYOUT_FAILURE_REVERSED: 'payout_failure_reversed',
-  /** The money of a failed attempt is there again; the id is the balance transaction's. */
+  /** Money of a failed attempt is there again, all of it or a part; the id is the balance transaction's. */
   RETURN: 'return',
+  /** A payout that had ended is carried out after all, with the money that it had left; the id is the payout's and a number. */
+  RECLAIM: 'reclaim',
   /** A payout ended and what it had left became available; the id is the payout's and a number. */
   RELEASE: 'release',
   /** Money moved outside of the engine; the id is the balance transaction's. */

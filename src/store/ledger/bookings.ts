@@ -1,4 +1,5 @@
-import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
+import { sql } from 'kysely';
+import { ACCOUNT_KIND, ENTRY_CAUSE, type EntryCause } from '../../domain/ledger.js';
 import {
   addAmounts,
   compareAmounts,
@@ -260,62 +261,110 @@ export async function bookAdjustment(
 }
 
 /** The attempt failed: the recipient's amount is on its way back. The fee is not, until QbitPay shows it. */
-export async function bookFailure(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
-  const { externalOrderId: causeId, payoutId } = debit;
+export async function bookFailure(
+  trx: StoreTransaction,
+  debit: ProviderDebit,
+  causeId: string,
+): Promise<void> {
+  const { payoutId } = debit;
   await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE, causeId, payoutId }, (entry) =>
     entry.move(RETURN_PENDING, fundsAccount(payoutId), debit),
   );
 }
 
-/** The attempt that failed was paid after all: what was booked as return pending is the recipient's. */
-export async function bookFailureReversed(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
-  const { externalOrderId: causeId, payoutId } = debit;
-  await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId }, (entry) =>
-    entry.move(fundsAccount(payoutId), RETURN_PENDING, debit),
-  );
+export interface ReversedFailure {
+  /** That of the failure. */
+  readonly causeId: string;
+  readonly payoutId: string;
+  readonly currency: string;
+  /** What is booked as on its way back. */
+  readonly pending: string;
+  /** What was booked as back, of the amount and of the fee. */
+  readonly returned: string;
+  readonly returnedFee: string;
+}
+
+/** The attempt that failed is carried out after all: what was given back, or on its way, is the recipient's. */
+export async function bookFailureReversed(trx: StoreTransaction, reversed: ReversedFailure): Promise<void> {
+  const { causeId, payoutId, currency, pending, returned, returnedFee } = reversed;
+  const funds = fundsAccount(payoutId);
+  const draft = { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId };
+  await book(trx, draft, async (entry) => {
+    entry.move(funds, RETURN_PENDING, { currency, amount: pending });
+    await entry.charge(funds, PROVIDER, { currency, amount: returned });
+    await entry.chargeFee(funds, { currency, amount: returnedFee });
+  });
 }
 
 export interface ReturnedMoney {
   readonly balanceTransactionId: string;
   readonly payoutId: string;
   readonly currency: string;
-  /** What was booked as return pending. */
-  readonly expected: string;
-  /** What came, with the fee where it came back. */
-  readonly net: string;
+  /** Of the recipient's amount, which is on its way back. */
+  readonly amount: string;
+  /** Of the fee. */
+  readonly fee: string;
 }
 
-/** The money of a failed attempt is there: more than expected is the fee, less is the payout's loss. */
+/** Money of a failed attempt is there. */
 export async function bookReturn(trx: StoreTransaction, returned: ReturnedMoney): Promise<void> {
-  const { balanceTransactionId: causeId, payoutId, currency, expected, net } = returned;
-  const funds = fundsAccount(payoutId);
-  const more = subtractAmounts(net, expected);
-  const fee = { currency, amount: positivePart(more) };
-  const loss = { currency, amount: negativePart(more) };
-  const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { expected, returned: net } };
-  await book(trx, draft, async (entry) => {
-    entry.move(PROVIDER, RETURN_PENDING, { currency, amount: subtractAmounts(expected, loss.amount) });
-    entry.move(PROVIDER, FEES, fee);
-    entry.move(FEES, funds, fee);
-    await entry.charge(funds, RETURN_PENDING, loss);
+  const { balanceTransactionId: causeId, payoutId, currency, amount, fee } = returned;
+  const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { amount, fee } };
+  await book(trx, draft, (entry) => {
+    entry.move(PROVIDER, RETURN_PENDING, { currency, amount });
+    entry.move(PROVIDER, FEES, { currency, amount: fee });
+    entry.move(FEES, fundsAccount(payoutId), { currency, amount: fee });
   });
 }
 
 /** The payout has ended: what it has left is available. */
 export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
   await lockLedger(trx);
-  const { count } = await trx
-    .selectFrom('ledger_entries')
-    .select(({ fn }) => fn.countAll<string>().as('count'))
-    .where('payout_id', '=', payoutId)
-    .where('cause', '=', ENTRY_CAUSE.RELEASE)
-    .executeTakeFirstOrThrow();
-  const causeId = `${payoutId}#${Number(count) + 1}`;
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, payoutId);
   await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
     for (const money of await fundsOf(trx, payoutId)) {
       await entry.makeAvailable(fundsAccount(payoutId), money);
     }
   });
+}
+
+/** A payout that had ended goes on: it gets back what it had left to the available balance, as far as that is there. */
+export async function reclaimFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await lockLedger(trx);
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RECLAIM, payoutId);
+  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId }, async (entry) => {
+    for (const { currency, amount } of await releasedBy(trx, payoutId)) {
+      const available = await balanceOf(trx, AVAILABLE, currency);
+      const reclaimed = compareAmounts(amount, available) < 0 ? amount : available;
+      entry.move(AVAILABLE, fundsAccount(payoutId), { currency, amount: reclaimed });
+    }
+  });
+}
+
+/** What a payout has left to the available balance, and has not got back. */
+function releasedBy(trx: StoreTransaction, payoutId: string): Promise<readonly Money[]> {
+  return trx
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+    .select(['currency', sql<string>`-sum(amount)`.as('amount')])
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', 'in', [ENTRY_CAUSE.RELEASE, ENTRY_CAUSE.RECLAIM])
+    .where('kind', '=', ACCOUNT_KIND.AVAILABLE)
+    .groupBy('currency')
+    .having(sql<boolean>`sum(amount) < 0`)
+    .execute();
+}
+
+/** For what a payout does more than once. */
+async function nextCauseId(trx: StoreTransaction, cause: EntryCause, payoutId: string): Promise<string> {
+  const { count } = await trx
+    .selectFrom('ledger_entries')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('payout_id', '=', payoutId)
+    .where('cause', '=', cause)
+    .executeTakeFirstOrThrow();
+  return `${payoutId}#${Number(count) + 1}`;
 }
 
 /** Money moved outside of the engine. What was taken beyond what came in that way is a shortfall. */
