@@ -199,6 +199,11 @@ const TABLE = {
     'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
     [CANCEL],
   ),
+  DEPOSIT_MISSING: held(
+    'QbitPay does not show the deposit any more that the payout lives on; the timeline names it. What other payers deposited is not used for it.',
+    'Ask QbitPay what became of the deposit. Resume once it is shown again, or cancel the payout: what is missing of its money is not made available.',
+    [RESUME, CANCEL],
+  ),
   DUPLICATE_AT_PROVIDER: held(
     'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
     'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
@@ -226,7 +231,7 @@ const TABLE = {
   ),
   ATTEMPT_FAILED: held(
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay has another one under the same id, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: held(

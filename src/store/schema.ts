@@ -329,6 +329,8 @@ export const DEPOSIT_STATUS = {
   ALLOCATED: 'allocated',
   /** Nobody's: waits for a person. */
   UNALLOCATED: 'unallocated',
+  /** QbitPay does not show its money any more. */
+  MISSING: 'missing',
 } as const;
 export type DepositStatus = (typeof DEPOSIT_STATUS)[keyof typeof DEPOSIT_STATUS];
 

@@ -1,4 +1,5 @@
 import type { StoreDatabase } from '../database.js';
+import { adjustLedger } from './adjustments.js';
 import { fundsOf } from './journal.js';
 import { listLedgerEntries, readBalances, readPostingsOf, soldByOrders } from './ledger-reading.js';
 
@@ -8,6 +9,7 @@ export function createLedger(db: StoreDatabase) {
     listLedgerEntries: listLedgerEntries.bind(null, db),
     readBalances: readBalances.bind(null, db),
     readPostingsOf: readPostingsOf.bind(null, db),
+    adjustLedger: adjustLedger.bind(null, db),
     fundsOf: fundsOf.bind(null, db),
     soldByOrders: soldByOrders.bind(null, db),
   };

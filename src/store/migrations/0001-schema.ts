@@ -143,7 +143,7 @@ create table deposits (
   address text,
   -- The balance transaction, or the balance, that showed its money.
   proof text not null,
-  status text not null check (status in ('allocated', 'unallocated')),
+  status text not null check (status in ('allocated', 'unallocated', 'missing')),
   payout_id text references payouts,
   unallocated_reason text,
   verified_at timestamptz not null default clock_timestamp(),
@@ -360,13 +360,13 @@ create table ledger_accounts (
   account_id bigint generated always as identity primary key,
   funding_account text not null,
   currency text not null,
-  kind text not null check (kind in ('provider', 'return_pending', 'available', 'unallocated', 'payout', 'external',
+  kind text not null check (kind in ('provider', 'return_pending', 'missing', 'available', 'unallocated', 'payout', 'external',
     'rounding', 'fees', 'conversion', 'shortfall')),
   payout_id text references payouts,
   debits numeric not null default 0 check (debits >= 0),
   credits numeric not null default 0 check (credits >= 0),
   balance numeric generated always as
-    (case when kind in ('provider', 'return_pending') then debits - credits else credits - debits end) stored,
+    (case when kind in ('provider', 'return_pending', 'missing') then debits - credits else credits - debits end) stored,
   check ((kind = 'payout') = (payout_id is not null)),
   -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account.
   constraint ledger_accounts_never_below_zero check (kind = 'shortfall' or balance >= 0),

@@ -9,8 +9,10 @@ import {
 } from '../../domain/provider-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFailure, bookFailureReversed, bookReturn } from '../ledger/bookings.js';
-import { isBooked, isCovered, lockLedger } from '../ledger/journal.js';
+import { isBooked, isCovered, lockLedger, type EntryDraft } from '../ledger/journal.js';
+import { book, fundsAccount, RETURN_PENDING } from '../ledger/movements.js';
 import { isNewest } from '../mirror/unread-objects.js';
+import { hintPayouts } from '../mirror/workflow-hints.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
@@ -305,4 +307,33 @@ async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void>
     failure: { type, message: FAILURES[type].meaning },
   });
   if (isFinalStatus(row.status)) await freeFunds(trx, row);
+}
+
+/** By a person's word the rest of what an attempt took does not come back: the payout bears that, and nothing is awaited. */
+export async function writeOffReturn(
+  trx: StoreTransaction,
+  draft: Omit<EntryDraft, 'transfers'> & { readonly payoutId: string },
+  {
+    currency,
+    amount,
+    reason,
+  }: { readonly currency: string; readonly amount: string; readonly reason: string },
+): Promise<Outcome> {
+  const { payoutId } = draft;
+  const attempts = await selectAttempt(trx, { payout_id: payoutId })
+    .where('return_pending', '>', '0')
+    .execute();
+  const attempt = attempts.find((one) => one.currency === currency);
+  if (attempt === undefined) return refuse(`nothing is on its way back of payout ${payoutId} in ${currency}`);
+  const { return_pending: pending } = attempt;
+  if (compareAmounts(amount, pending) > 0) return refuse(`on its way back are ${pending} ${currency}`);
+  const row = await lockExistingPayout(trx, payoutId);
+  await book(trx, draft, (entry) => entry.move(fundsAccount(payoutId), RETURN_PENDING, { currency, amount }));
+  const rest = subtractAmounts(pending, amount);
+  await updateAttempt(trx, attempt, { return_pending: rest, returned_at: NOW });
+  const detail = `${amount} ${currency} written off by ${draft.actor ?? ''}: ${reason}`;
+  await addTimelineEntry(trx, payoutId, row.status, detail);
+  await hintPayouts(trx, [payoutId], 'payoutEvent');
+  if (!isReturnPending({ return_pending: rest })) await endReturned(trx, row);
+  return DONE;
 }
