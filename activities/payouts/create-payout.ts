@@ -14,6 +14,7 @@ import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-object.js';
+import { proveDeposits } from './prove-deposits.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
@@ -31,11 +32,14 @@ export type CreatePayoutResult = PayoutState<RequestNext>;
  */
 export function createCreatePayout(deps: ActivityDependencies) {
   return async function createPayout({ payoutId }: CreatePayoutInput): Promise<CreatePayoutResult> {
+    const { store } = deps;
     const decidedAt = takeMoment();
-    const payout = await deps.store.payouts.getPayout(payoutId);
-    if (!UNSENT_STATUSES.includes(payout.status)) return readState(deps.store, payoutId);
+    const payout = await store.payouts.getPayout(payoutId);
+    if (!UNSENT_STATUSES.includes(payout.status)) return readState(store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+    const isDeposited = payout.order === null && (await store.requests.find(id)) === undefined;
+    if (isDeposited && !(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
     return sendGuarded(deps, describePost(deps, payout, id, decidedAt));
   };
 }

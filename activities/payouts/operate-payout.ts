@@ -11,7 +11,7 @@ import {
 } from '../../src/domain/provider-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { describeAltered, toAcceptedObject } from './accepted-object.js';
-import { findReturn } from './returned-money.js';
+import { findReturns } from './returned-money.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { rivalWords, whyLive } from './preflight-check.js';
@@ -205,8 +205,8 @@ async function closeUnknown(
   const { providerPayout, heldFrom } = payout;
   if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
   const returned =
-    providerPayout === null ? undefined : await findReturn(deps.store, providerPayout.providerPayoutId);
-  if (returned === undefined) return refuse('QbitPay does not show its money again');
+    providerPayout === null ? [] : await findReturns(deps.store, providerPayout.providerPayoutId);
+  if (returned.length === 0) return refuse('QbitPay does not show its money again');
   return deps.store.decisions.closeMoved(decision, returned);
 }
 

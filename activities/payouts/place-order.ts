@@ -20,6 +20,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import type { Price } from './fetch-ticker.js';
 import { recordAccepted } from './accepted-object.js';
+import { proveDeposits } from './prove-deposits.js';
 import { readOrder, type OrderProgress } from './order-reading.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
@@ -73,6 +74,7 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (price === null) return answer(TOO_OLD);
     if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(TOO_LOW);
     if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(TOO_LOW);
+    if (!(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
     if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
     return sendGuarded(deps, describePost(deps, payout, { id, price, done, decidedAt, maxSlippageBps }));
   };

@@ -64,8 +64,7 @@ export function createProviderLists({
         const items = await background.readBalanceTransactionsPage(startingAfter, filter);
         return toPage(OBJECT_KIND.TRANSACTION, items, ofTransaction);
       },
-      readOne: async (id) =>
-        observe(OBJECT_KIND.TRANSACTION, await background.getBalanceTransaction(id), ofTransaction),
+      readOne: async (id) => observeTransaction(await background.getBalanceTransaction(id)),
       openStatuses: openTransactions,
     },
   ];
@@ -106,6 +105,10 @@ export function observeObject(object: Order | Payout): ObservedObject {
   return 'symbol' in object
     ? observe(OBJECT_KIND.ORDER, object, ofOrder)
     : observe(OBJECT_KIND.PAYOUT, object, ofPayout);
+}
+
+export function observeTransaction(transaction: BalanceTransaction): ObservedObject {
+  return observe(OBJECT_KIND.TRANSACTION, transaction, ofTransaction);
 }
 
 /** It proves nothing, and stands in nobody's way. */

@@ -12,7 +12,8 @@ import type { SyncSettings } from '../dependencies.js';
 import { ensureAccountOpened, isLongBefore } from './account-opening.js';
 import { BalancesMovingError } from './provider-balances.js';
 import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
-import { isNotShown } from './missing-object.js';
+import { postEnded, postPaid } from './posting.js';
+import { readByIds } from './reading-by-id.js';
 import type { ProviderList } from './provider-list.js';
 
 /** One sync: what QbitPay shows becomes what the mirror shows. */
@@ -100,6 +101,7 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
     withoutProblem(async () => {
       for (const reading of balances) await reader.recordBalances(reading);
     }),
+    withoutProblem(() => postPaid(parts)),
     // After the deposits, which payouts wait for: what may change can be hundreds of pages.
     ...lists.flatMap((list): Step[] => [
       () => rereadList(parts, list),
@@ -108,7 +110,9 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
       async () =>
         readByIds(parts, list, await store.mirror.listStaleOpen(list.kind, beganAt, settings, READ_BY_ID)),
     ]),
+    withoutProblem(() => postPaid(parts)),
     () => readOverlaps(parts, beganAt, overlapBudget),
+    ...lists.filter(({ kind }) => kind === OBJECT_KIND.PAYOUT).map((list) => () => postEnded(parts, list)),
   ];
 }
 
@@ -320,28 +324,4 @@ async function leaveOutShown(
     if (!isShown) left.push(id);
   }
   return left;
-}
-
-async function readByIds(
-  { store, reader, onPage }: SyncParts,
-  list: ProviderList,
-  ids: readonly string[],
-): Promise<null> {
-  for (const id of ids) {
-    const readAt = await store.mirror.readClock();
-    try {
-      await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
-    } catch (error) {
-      if (isNotShown(error)) await reader.recordMissing(list.kind, id, readAt);
-      else if (isOfThisObject(error)) await reader.recordUnreadable(list.kind, id, readAt);
-      else throw error;
-    }
-    onPage();
-  }
-  return null;
-}
-
-/** A single object that cannot be read must not stand in the way of everything else. */
-function isOfThisObject(error: unknown): boolean {
-  return error instanceof QbitPayResponseError || error instanceof QbitPayApiError;
 }

@@ -22,6 +22,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
   readonly deposits: Pick<
     Store['deposits'],
     | 'assignDeposits'
+    | 'readAgain'
     | 'declareTransaction'
     | 'findDeposit'
     | 'findDepositsOfTransaction'
@@ -30,7 +31,10 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     | 'noteDeposit'
   >;
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;
-  readonly ledger: Pick<Store['ledger'], 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'>;
+  readonly ledger: Pick<
+    Store['ledger'],
+    'adjustLedger' | 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'
+  >;
 }
 
 /** What answers the API's questions. */

@@ -11,7 +11,7 @@ import {
 } from '../domain/money.js';
 import type { ApiServer, ApiStore, RouteDependencies } from './api-server.js';
 import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
-import { problemAnswer, ProblemError } from './problem.js';
+import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import {
   answer,
   currency,
@@ -153,7 +153,7 @@ const assignmentAnswer = namedObject('DepositAssignmentAnswer', {
   depositId: z.string(),
   assigned: z.boolean(),
   code: z
-    .enum(['DEPOSIT_NOT_FOUND', 'DEPOSIT_ASSIGNED', 'ASSIGNMENT_REFUSED'])
+    .enum(['DEPOSIT_NOT_FOUND', 'DEPOSIT_ASSIGNED', 'DEPOSIT_MISSING', 'ASSIGNMENT_REFUSED'])
     .nullable()
     .describe('Why it was not assigned, as a problem of its own call would say it.'),
   detail: z.string().nullable(),
@@ -312,6 +312,10 @@ async function assignDeposit(
   const { currency } = await readDeposit(store, depositId);
   const errors = findAssignmentProblems(to, currency);
   if (errors.length > 0) throw new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', { errors });
+  if ((await store.deposits.readAgain(depositId)) === 'unread') {
+    const detail = 'QbitPay could not be read, to see whether the deposit is there still: try again later.';
+    throw new ProblemError('UNAVAILABLE', detail, retryAfter(READ_RETRY_AFTER_SECONDS));
+  }
   const [outcome] = await store.deposits.assignDeposits([assignment], actor);
   if (outcome === undefined) throw new Error('an assignment was not answered');
   const { code, detail } = explain(outcome);
@@ -327,6 +331,8 @@ function findAssignmentProblems(to: Assignment, currency: string): FieldProblem[
     .map(([index]) => ({ field: `to.${index}.amount`, message: amountRule(currency) }));
 }
 
+const READ_RETRY_AFTER_SECONDS = 10;
+
 const NO_DEPOSIT = 'There is no deposit with this depositId.';
 
 /** Why a deposit was not assigned; nulls where it was. */
@@ -341,6 +347,11 @@ function explain(outcome: AssignOutcome) {
       } as const;
     case 'refused':
       return { code: 'ASSIGNMENT_REFUSED', detail: outcome.message } as const;
+    case 'missing':
+      return {
+        code: 'DEPOSIT_MISSING',
+        detail: 'QbitPay does not show the deposit any more.',
+      } as const;
     case 'unknownDeposit':
       return { code: 'DEPOSIT_NOT_FOUND', detail: NO_DEPOSIT } as const;
   }

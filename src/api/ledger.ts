@@ -19,7 +19,9 @@ import type { CurrencyBalance, LedgerEntry } from '../store/ledger/ledger-readin
 /** What PostgreSQL's bigint holds in any case. */
 const ENTRY_ID_PATTERN = /^[1-9]\d{0,17}$/;
 
-const entryCursor = z.string().regex(ENTRY_ID_PATTERN, 'must be the entryId of an entry: 1 to 18 digits');
+export const entryCursor = z
+  .string()
+  .regex(ENTRY_ID_PATTERN, 'must be the entryId of an entry: 1 to 18 digits');
 
 const moment = z.iso
   .datetime({
@@ -76,6 +78,7 @@ const balance = namedObject('Balance', {
   inPayouts: decimal.describe('Funds of open payouts, deposited for them.'),
   unallocated: decimal.describe('Deposits that belong to no payout.'),
   returnPending: decimal.describe('On its way back from payouts that failed or were cancelled.'),
+  missing: decimal.describe('Deposits that the provider does not show any more.'),
   external: decimal.describe('Moved outside of the engine.'),
   rounding: decimal.describe('Parts below the smallest unit of the currency.'),
   shortfall: decimal.describe('Zero or negative: taken beyond the money of whoever it was taken for.'),

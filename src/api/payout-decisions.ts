@@ -11,13 +11,13 @@ import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, payoutParams } from './schemas.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
-const reason = z
+export const reason = z
   .string('must be a string')
   .trim()
   .min(1, 'must say why')
   .max(MAX_TEXT_LENGTH)
   .regex(PRINTABLE, 'must have no control characters')
-  .describe('Why; written in the timeline beside the name of the key.');
+  .describe('Why; kept beside the name of the key.');
 
 /** Cancelling needs no body: whoever asks for a payout may take it back. */
 const cancellationBody = z.strictObject({ reason: reason.optional() }).nullish().meta({ id: 'Cancellation' });
@@ -53,7 +53,7 @@ const retryBody = z
   })
   .meta({ id: 'Retry' });
 
-const decisionHeaders = z.object({
+export const decisionHeaders = z.object({
   'idempotency-key': z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A–Z a–z 0–9 . _ -')

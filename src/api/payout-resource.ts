@@ -100,6 +100,11 @@ export const payout = namedObject('Payout', {
   order: order.nullable(),
   fee: decimal.nullable().describe("The provider's fee, in the payout currency."),
   recipientAmount: decimal.nullable().describe("What the recipient gets, by the provider's answer."),
+  returnPending: decimal
+    .nullable()
+    .describe(
+      'On its way back from QbitPay, in the payout currency; null where nothing is. A payout that is paid is returned when all of it is back.',
+    ),
   holdReason: failureType.nullable(),
   hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),
   failure: failure.nullable().describe('Why the payout ended without paying.'),
@@ -114,7 +119,7 @@ export const payoutWithTimeline = payout
   .meta({ id: 'PayoutWithTimeline' });
 
 /** The request stays behind: its destination is personal data. */
-export function toPayout({ request, ...record }: PayoutRecord): z.output<typeof payout> {
+export function toPayout({ request, returnPending, ...record }: PayoutRecord): z.output<typeof payout> {
   const { currency, providerPayout } = record;
   return {
     ...record,
@@ -125,6 +130,7 @@ export function toPayout({ request, ...record }: PayoutRecord): z.output<typeof 
     order: record.order && toOrder(record.order, record),
     fee: providerPayout && atCurrencyScale(providerPayout.fee, currency),
     recipientAmount: providerPayout && atCurrencyScale(providerPayout.recipientAmount, currency),
+    returnPending: compareAmounts(returnPending, '0') > 0 ? atCurrencyScale(returnPending, currency) : null,
     hold: toHold(record.holdReason),
     flags: [...record.flags],
   };

@@ -8,6 +8,7 @@ import { addDepositRoutes } from './deposits.js';
 import { answerClientError, answerError } from './error-handler.js';
 import { addHealthRoutes } from './health.js';
 import { addRequestHooks, answerUnknownRoutes, createRequestId, readJsonBodiesOnly } from './hooks.js';
+import { addAdjustmentRoutes } from './adjustments.js';
 import { addLedgerRoutes } from './ledger.js';
 import { addOpenApi } from './openapi.js';
 import { addPayoutDecisionRoutes } from './payout-decisions.js';
@@ -85,6 +86,7 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addPayoutDecisionRoutes(app, parts);
   addDepositRoutes(app, parts);
   addLedgerRoutes(app, parts);
+  addAdjustmentRoutes(app, parts);
   addReconciliationRoute(app, parts);
   addProviderRoute(app, parts);
 }

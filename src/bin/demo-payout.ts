@@ -34,7 +34,7 @@ interface DemoPayout {
 const EXAMPLE = join(PROJECT_ROOT, 'examples', 'payout.json');
 const TIMEOUT_MS = 120_000;
 const POLL_MS = 150;
-const ENDS = ['paid', 'failed', 'cancelled', 'expired', 'rejected', 'held'];
+const ENDS = ['paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned', 'held'];
 
 /**
  * Sends the payout of examples/payout.json, deposits in the simulator what the answer asks for, and prints the

@@ -96,6 +96,10 @@ const TABLE = {
     'QbitPay accepted the payout and then cancelled it.',
     'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
+  PAYOUT_RETURNED: failed(
+    'QbitPay reported the payout as paid, and the bank then sent all of it back.',
+    'Its money is in the available balance. Ask the recipient for a destination that works, and pay again under a new payoutId.',
+  ),
   ANSWER_CONTRADICTS: held(
     'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',
     "Ask QbitPay about the object that the timeline names. Then resolve: adopt it with its differences, or disown it, if it is somebody else's: the payout then goes on looking for its own.",
@@ -200,6 +204,11 @@ const TABLE = {
     'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
     [CANCEL],
   ),
+  DEPOSIT_MISSING: held(
+    'QbitPay does not show the deposit any more that the payout lives on; the timeline names it. What other payers deposited is not used for it.',
+    'Ask QbitPay what became of the deposit. Resume once it is shown again, or cancel the payout: what is missing of its money is not made available.',
+    [RESUME, CANCEL],
+  ),
   DUPLICATE_AT_PROVIDER: held(
     'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
     'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
@@ -227,7 +236,7 @@ const TABLE = {
   ),
   ATTEMPT_FAILED: held(
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay says that it was paid after all, or has another one under the same id, resolve: adopt that one.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay has another one under the same id, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: held(
@@ -259,6 +268,10 @@ const TABLE = {
   SURPLUS_AT_PROVIDER: flagged(
     'QbitPay accepted a request that the payout does not account for: a second one, or one after its end. The timeline names it.',
     'Ask QbitPay to cancel it. If it was carried out, settle that with whoever got the money, and compare the balances (npm run reconcile).',
+  ),
+  REOPENED: flagged(
+    'The payout had ended without paying, and QbitPay carries it out after all; the timeline says what it shows.',
+    'Find out whether the recipient was paid again under another payoutId, and settle that with him. Its money was taken again, what is not there any more as a shortfall.',
   ),
   CLOSED_BY_OPERATOR: failed('A person closed the payout: QbitPay did not carry it out.', FREED),
   AMOUNT_SHORT: flagged(

@@ -25,6 +25,8 @@ export const PAYOUT_STATUS = {
   EXPIRED: 'expired',
   /** Never opened: the request cannot be carried out as it is. */
   REJECTED: 'rejected',
+  /** It was paid, and the bank has sent all of it back. */
+  RETURNED: 'returned',
   /** A person has to decide; the hold reason says what. */
   HELD: 'held',
 } as const;
@@ -32,7 +34,20 @@ export type PayoutStatus = (typeof PAYOUT_STATUS)[keyof typeof PAYOUT_STATUS];
 
 const S = PAYOUT_STATUS;
 
-/** From each status, the statuses that may follow. An empty list marks an end. */
+/** Nobody works on a payout in these any more. Facts may still come: see {@link LEGAL_TRANSITIONS}. */
+export const FINAL_STATUSES: readonly PayoutStatus[] = [
+  S.PAID,
+  S.FAILED,
+  S.CANCELLED,
+  S.EXPIRED,
+  S.REJECTED,
+  S.RETURNED,
+];
+
+/**
+ * From each status, the statuses that may follow. An end is left by what QbitPay shows alone: the bank sent a paid one
+ * back, or one that had ended otherwise is carried out after all.
+ */
 export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
   [S.OPENING]: [S.AWAITING_DEPOSIT, S.AWAITING_BALANCE, S.REJECTED, S.CANCELLED, S.HELD],
   [S.AWAITING_DEPOSIT]: [S.CONVERTING, S.PAYING, S.EXPIRED, S.CANCELLED, S.FAILED, S.HELD],
@@ -51,11 +66,12 @@ export const LEGAL_TRANSITIONS: Readonly<Record<PayoutStatus, readonly PayoutSta
     S.FAILED,
     S.CANCELLED,
   ],
-  [S.PAID]: [],
-  [S.FAILED]: [],
-  [S.CANCELLED]: [],
-  [S.EXPIRED]: [],
-  [S.REJECTED]: [],
+  [S.PAID]: [S.RETURNED],
+  [S.FAILED]: [S.IN_TRANSIT],
+  [S.CANCELLED]: [S.IN_TRANSIT],
+  [S.EXPIRED]: [S.IN_TRANSIT],
+  [S.REJECTED]: [S.IN_TRANSIT],
+  [S.RETURNED]: [S.IN_TRANSIT],
 };
 
 /** In these a payout has its money, or is about to have it, and has not sent it. */
@@ -67,9 +83,7 @@ export function canTransition(from: PayoutStatus, to: PayoutStatus): boolean {
   return LEGAL_TRANSITIONS[from].includes(to);
 }
 
-/** True when nothing ever follows this status. */
+/** True for an end. */
 export function isFinalStatus(status: PayoutStatus): boolean {
-  return LEGAL_TRANSITIONS[status].length === 0;
+  return FINAL_STATUSES.includes(status);
 }
-
-export const FINAL_STATUSES = PAYOUT_STATUSES.filter(isFinalStatus);

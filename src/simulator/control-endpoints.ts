@@ -144,6 +144,7 @@ function payoutEndpoints(store: Store): Endpoint[] {
   const find = (id: string): records.PayoutRecord => store.payouts.find(id);
   const pastFields = { ...records.moneyFields, count: integer(1, 1_000_000) };
   const advanceFields = { status: choice(['inTransit', 'paid', 'failed', 'cancelled']) };
+  const returnFields = { fee: withDefault(flag, true), amount: optional(fields.looseAmount) };
   const claimFields = {
     amount: optional(fields.looseAmount),
     fee: optional(fields.looseDecimal),
@@ -160,8 +161,8 @@ function payoutEndpoints(store: Store): Endpoint[] {
     control('POST /payouts/{id}/advance', advanceFields, ({ status }, id) =>
       views.payoutView(payouts.advancePayout(store, find(id), status)),
     ),
-    control('POST /payouts/{id}/return', { fee: withDefault(flag, true) }, ({ fee }, id) =>
-      views.balanceTransactionView(payouts.returnPayout(store, find(id), fee)),
+    control('POST /payouts/{id}/return', returnFields, (returned, id) =>
+      views.balanceTransactionView(payouts.returnPayout(store, find(id), returned)),
     ),
     control('POST /settle', {}, () => ({ settled: payouts.settleAll(store) })),
     // What is left out stays as it was shown before.

@@ -108,14 +108,18 @@ function decideOutcome(store: Store, { amount, destination, externalOrderId }: P
   return rule?.outcome ?? OUTCOMES_BY_PAYER_NAME[destination['payerName'] ?? ''] ?? 'paid';
 }
 
-/** Where a payout goes from each status, by itself or by a control call. */
+/**
+ * Where a payout goes from each status. From an end by a control call alone: the bank sends a paid one back, and one that
+ * was given up is carried out after all.
+ */
 const NEXT_STATUSES: Readonly<Record<PayoutStatus, readonly PayoutStatus[]>> = {
   pending: ['inTransit', 'failed', 'cancelled'],
   inTransit: ['paid', 'failed', 'cancelled'],
-  paid: [],
-  failed: [],
-  cancelled: [],
+  paid: ['failed'],
+  failed: ['inTransit', 'paid'],
+  cancelled: ['inTransit', 'paid'],
 };
+const IN_FLIGHT: readonly PayoutStatus[] = ['pending', 'inTransit'];
 
 type Transaction = records.BalanceTransactionRecord;
 
@@ -126,13 +130,13 @@ const RETURN_TYPES: Readonly<Partial<Record<PayoutStatus, Transaction['type']>>>
 };
 
 export function payoutsInFlight({ payouts }: Store): PayoutRecord[] {
-  return [...payouts].filter(({ status }) => NEXT_STATUSES[status].length > 0);
+  return [...payouts].filter(({ status }) => IN_FLIGHT.includes(status));
 }
 
 /** When a payout moves by itself; null for never. */
 function moveAt({ settings }: Store, status: PayoutStatus, outcome: PayoutOutcome): number | null {
   const isStuck = outcome === 'stuck' && status === 'inTransit';
-  const waits = settings.settlement === 'manual' || isStuck || NEXT_STATUSES[status].length === 0;
+  const waits = settings.settlement === 'manual' || isStuck || !IN_FLIGHT.includes(status);
   return waits ? null : Date.now() + settings.settleAfterMs;
 }
 
@@ -167,24 +171,51 @@ export function reschedulePayouts(store: Store): void {
   }
 }
 
-/** Brings a payout's money back. Throws 400 unless it failed or was cancelled, and when it is back already. */
-export function returnPayout(store: Store, payout: PayoutRecord, withFee: boolean): Transaction {
-  const { id, currency, amount, status } = payout;
+/**
+ * Brings a payout's money back: all that is not back yet, or a part of the amount. Throws 400 unless it failed or was
+ * cancelled, and when it is back already.
+ */
+export function returnPayout(
+  store: Store,
+  payout: PayoutRecord,
+  { fee: withFee, amount: part }: { readonly fee: boolean; readonly amount?: string | undefined },
+): Transaction {
+  const { id, currency, status } = payout;
   const type = RETURN_TYPES[status];
   if (type === undefined) throw badRequest('only a payout that failed or was cancelled comes back', 'id');
-  if (payout.returned === true) throw badRequest('the payout came back already', 'id');
-  store.payouts.put({ ...payout, returned: true });
-  const fee = withFee ? subtractAmounts('0', payout.fee) : '0';
-  return book(store, { currency, amount, fee, type, source: id, description: `payout ${status}` });
+  const back = payout.returned ?? { amount: '0', fee: '0' };
+  const rest = subtractAmounts(payout.amount, back.amount);
+  if (compareAmounts(rest, '0') === 0) throw badRequest('the payout came back already', 'id');
+  const amount = part ?? rest;
+  if (compareAmounts(amount, rest) > 0)
+    throw badRequest('amount is more than what is not back yet', 'amount');
+  const fee = withFee ? payout.fee : '0';
+  const returned = { amount: addAmounts(back.amount, amount), fee: addAmounts(back.fee, fee) };
+  store.payouts.put({ ...payout, returned });
+  const movement = { currency, amount, fee: subtractAmounts('0', fee), source: id };
+  return book(store, { ...movement, type, description: `payout ${status}` });
+}
+
+/** What came back of a payout that is carried out after all is taken again. */
+function takeAgain(store: Store, { id, currency, returned, description }: PayoutRecord): void {
+  if (returned === undefined) return;
+  const { amount, fee } = returned;
+  assertAvailable(store, currency, addAmounts(amount, fee));
+  const movement = { currency, amount: subtractAmounts('0', amount), fee, source: id };
+  book(store, { ...movement, type: 'payout', ...(description === undefined ? {} : { description }) });
 }
 
 function change(store: Store, payout: PayoutRecord, status: PayoutStatus): PayoutRecord {
   const { returns, returnFees } = store.settings;
+  const isRevived = RETURN_TYPES[payout.status] !== undefined;
+  if (isRevived) takeAgain(store, payout);
   const arrivalDate = status === 'paid' ? new Date().toISOString() : payout.arrivalDate;
   const dueAt = moveAt(store, status, payout.outcome);
-  const changed = store.payouts.put({ ...payout, status, arrivalDate, dueAt });
+  const { returned, ...rest } = payout;
+  const kept = isRevived || returned === undefined ? {} : { returned };
+  const changed = store.payouts.put({ ...rest, ...kept, status, arrivalDate, dueAt });
   const comesBack = RETURN_TYPES[status] !== undefined && returns === 'immediate';
-  if (comesBack) returnPayout(store, changed, returnFees);
+  if (comesBack) returnPayout(store, changed, { fee: returnFees });
   announcePayout(store, changed);
   return changed;
 }

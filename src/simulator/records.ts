@@ -79,8 +79,8 @@ export interface PayoutRecord extends Created<typeof payoutFields> {
   readonly arrivalDate: string;
   readonly destinationId: string;
   readonly outcome: PayoutOutcome;
-  /** Its money came back. */
-  readonly returned?: boolean;
+  /** What came back of it since it was given up. */
+  readonly returned?: { readonly amount: string; readonly fee: string };
 }
 
 export const depositFields = {

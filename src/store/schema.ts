@@ -118,9 +118,16 @@ export interface StoreSchema {
     booked_amount: Generated<string>;
     booked_fee: Generated<string>;
     adjustments: Generated<number>;
-    /** What came back after it failed or was cancelled, with the fee where that came back. */
+    /** How many times the provider said that it had failed or was cancelled, as far as that is booked. */
+    failures: Generated<number>;
+    /** What is booked as on its way back. */
+    return_pending: Generated<string>;
+    /** All that came back, with the fee where that came back. */
     returned_amount: string | null;
+    /** When something of it came back last; null while nothing has. */
     returned_at: Date | null;
+    /** Of what came back, what is the recipient's after all. */
+    retaken_amount: Generated<string>;
     recorded_at: Timestamp;
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
@@ -337,6 +344,8 @@ export const DEPOSIT_STATUS = {
   ALLOCATED: 'allocated',
   /** Nobody's: waits for a person. */
   UNALLOCATED: 'unallocated',
+  /** QbitPay does not show its money any more. */
+  MISSING: 'missing',
 } as const;
 export type DepositStatus = (typeof DEPOSIT_STATUS)[keyof typeof DEPOSIT_STATUS];
 

@@ -4,7 +4,7 @@
  */
 
 /** What callers are told is an end, in words of the checker's own: the engine's table is among what is judged. */
-const ENDS: readonly string[] = ['paid', 'failed', 'cancelled', 'expired', 'rejected'];
+const ENDS: readonly string[] = ['paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned'];
 
 export function isEnd(status: string): boolean {
   return ENDS.includes(status);

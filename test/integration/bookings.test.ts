@@ -8,9 +8,10 @@ import {
   bookReservation,
   releaseFunds,
 } from '../../src/store/ledger/bookings.js';
+import { subtractAmounts } from '../../src/domain/money.js';
 import type { StoreSchema } from '../../src/store/schema.js';
 import { auditLedger } from '../support/ledger-audit.js';
-import { addAvailable, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
+import { addAvailable, deposit, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
 
 let store: TestStore;
 let db: Kysely<StoreSchema>;
@@ -71,7 +72,7 @@ test('charges are borne by the money of the payout as far as it goes, and what i
   expect(await balances('CNY')).toEqual({ available: '1004.55', provider: '1004.55' });
 });
 
-test('money that moves outside of the engine makes good a shortfall before it counts as such', async () => {
+test('K31: what is taken outside of the engine is of what came in so, then of what is available', async () => {
   const move = (id: string, amount: string) =>
     db
       .transaction()
@@ -80,7 +81,35 @@ test('money that moves outside of the engine makes good a shortfall before it co
       );
   await addAvailable(store.store, 'EUR', '100');
   await move('bt_1', '-4');
-  expect(await balances('EUR')).toEqual({ available: '100', provider: '96', shortfall: '-4' });
+  expect(await balances('EUR')).toEqual({ available: '96', provider: '96' });
   await move('bt_2', '10');
-  expect(await balances('EUR')).toEqual({ available: '100', provider: '106', external: '6' });
+  await move('bt_3', '-12');
+  expect(await balances('EUR')).toEqual({ available: '94', provider: '94' });
+});
+
+test('a deposit that is missing stays whose it is, and what a payout that ended has borne of it is available once it shows', async () => {
+  const { payoutId, amount } = await openPayout(store.store);
+  const depositId = await deposit(store.store, amount);
+  const before = await balances('USDT');
+  await store.store.deposits.markMissing(depositId);
+  await store.store.deposits.markMissing(depositId);
+  expect(await store.store.payouts.getPayout(payoutId)).toMatchObject({
+    status: 'held',
+    holdReason: 'DEPOSIT_MISSING',
+    flags: ['DEPOSIT_MISSING'],
+  });
+  expect(await balances('USDT')).toMatchObject({ missing: amount, payout: before['payout'] });
+  await store.store.deposits.markFound(depositId);
+  expect(await balances('USDT')).toEqual(before);
+
+  await store.store.deposits.markMissing(depositId);
+  const closing = { payoutId, to: 'cancelled', detail: 'by the test' } as const;
+  expect(await store.store.payouts.closeFunding(closing)).toEqual({ ok: true });
+  const ended = await balances('USDT');
+  expect(ended).not.toHaveProperty('missing');
+  expect(ended['available']).toBe(before['available']);
+  await store.store.deposits.markFound(depositId);
+  expect(subtractAmounts((await balances('USDT'))['available'] ?? '0', before['available'] ?? '0')).toBe(
+    amount,
+  );
 });

@@ -265,11 +265,11 @@ test("a payout's state is of one moment, whatever is written while it is read", 
   expect(await reading).toMatchObject({ status: 'in_transit', providerPayoutId: id });
 });
 
-test('what QbitPay accepts after a person closed the payout: flagged, and the ledger has it', async () => {
+test('what QbitPay accepts after a person closed the payout: in transit again, flagged, with the money that it had left', async () => {
   const sent = await holdUnknown();
   expect(await store().decisions.close(decision(sent.payoutId), 0)).toEqual({ ok: true });
   await addAvailable(store(), 'USDT', '1000');
   await accept(sent);
-  expect(await read(sent.payoutId)).toMatchObject({ status: 'failed', flags: ['SURPLUS_AT_PROVIDER'] });
-  expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'release', 'payout']);
+  expect(await read(sent.payoutId)).toMatchObject({ status: 'in_transit', flags: ['REOPENED'] });
+  expect(await causesOf(sent.payoutId)).toEqual(['allocation', 'release', 'reclaim', 'payout']);
 });

@@ -30,7 +30,7 @@ const plan: fc.Arbitrary<PayoutPlan> = fc.record({
   feeDiscrepancy: fc.constantFrom(0, 0, 1, -3, 250, 40_000),
   laterDiscrepancy: fc.constantFrom(0, 0, 2, -1, 175, -90),
   outcome: fc.constantFrom('paid', 'paid', 'failed', 'cancelled'),
-  returned: fc.constantFrom('withFee', 'amount', 'less'),
+  returned: fc.constantFrom('withFee', 'amount', 'parts'),
 });
 
 const operation: fc.Arbitrary<Operation> = fc.record({

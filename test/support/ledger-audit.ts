@@ -55,30 +55,28 @@ const RULES: Readonly<Record<string, string>> = {
       from ledger_postings join ledger_accounts as account using (account_id) join ledger_entries as entry using (entry_id)
       where account.kind = 'payout' and amount < 0) as credit
     group by payout_id, cause, of_payout
-    having cause not in ('allocation', 'reservation', 'order', 'payout_adjustment', 'payout_failure', 'return')
+    having cause not in ('allocation', 'reservation', 'order', 'payout_adjustment', 'payout_failure', 'return', 'reclaim')
       or (cause <> 'allocation' and of_payout is distinct from payout_id)
       or (cause = 'reservation' and count(*) > 1)`,
   'payouts in transit and beyond took from the provider what their attempts say': `
-    select external_order_id, booked_amount + booked_fee as expected, taken.amount from provider_payouts
+    select external_order_id, booked_amount + booked_fee + retaken_amount as expected, taken.amount from provider_payouts
     left join lateral (select -sum(amount) as amount from ledger_postings
       join ledger_entries using (entry_id) join ledger_accounts using (account_id)
-      where cause in ('payout', 'payout_adjustment') and split_part(cause_id, '#', 1) = external_order_id
+      where cause in ('payout', 'payout_adjustment', 'payout_failure_reversed') and split_part(cause_id, '#', 1) = external_order_id
         and kind = 'provider') as taken on true
-    where taken.amount is distinct from booked_amount + booked_fee`,
+    where taken.amount is distinct from booked_amount + booked_fee + retaken_amount`,
   'what is return pending are the failed attempts whose money is not back': `
     select currency, sum(balance) from (
       select currency, balance from ledger_accounts where kind = 'return_pending'
-      union all select attempt.currency, -booked_amount from provider_payouts as attempt
-        join payouts using (payout_id)
-        where payouts.status in ('failed', 'cancelled') and returned_at is null) as not_back
+      union all select currency, -return_pending from provider_payouts) as not_back
     group by currency having sum(balance) <> 0`,
   'money only passes through fees and conversion': `
     select currency, kind, balance from ledger_accounts where kind in ('fees', 'conversion') and balance <> 0`,
   'a payout that has ended keeps nothing but what is return pending': `
     select payout_id, status, account.currency, balance from ledger_accounts as account join payouts using (payout_id)
-    where status in ('paid', 'failed', 'cancelled', 'expired', 'rejected') and balance <> 0
-      and not (status in ('failed', 'cancelled') and exists (select from provider_payouts as attempt
-               where attempt.payout_id = payouts.payout_id and returned_at is null))`,
+    where status in ('paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned') and balance <> 0
+      and not exists (select from provider_payouts as attempt
+        where attempt.payout_id = payouts.payout_id and return_pending > 0)`,
 };
 
 /** Every rule that does not hold, with the first rows that break it; empty when the books are in order. */

@@ -32,8 +32,8 @@ export interface PayoutPlan {
   /** The same, in the reading after the payout was accepted. */
   readonly laterDiscrepancy: number;
   readonly outcome: 'paid' | 'failed' | 'cancelled';
-  /** What comes back after a failure: the amount with the fee, without it, or less. */
-  readonly returned: 'withFee' | 'amount' | 'less';
+  /** What comes back after a failure: the amount with the fee, without it, or in two parts. */
+  readonly returned: 'withFee' | 'amount' | 'parts';
 }
 
 export interface Operation {
@@ -314,14 +314,21 @@ export class LedgerModel {
     const ended = status === PAYOUT_STATUS.FAILED || status === PAYOUT_STATUS.CANCELLED;
     if (!ended || providerPayout === null) return;
     const { recipientAmount: amount, fee } = providerPayout;
-    const nets = { withFee: addAmounts(amount, fee), amount, less: subtractAmounts(amount, '7.31') };
-    const net = nets[plan.returned];
-    this.moved.set(`return ${opened.payoutId}`, [{ currency: currencyOf(plan), amount: net }]);
-    await this.store.requests.recordReturn(opened.payoutId, {
-      providerPayoutId: providerPayout.providerPayoutId,
-      balanceTransactionId: `bt-return-${opened.payoutId}`,
-      net,
-    });
+    const nets = {
+      withFee: [addAmounts(amount, fee)],
+      amount: [amount],
+      parts: [subtractAmounts(amount, '7.31'), '7.31'],
+    };
+    const currency = currencyOf(plan);
+    const returns = nets[plan.returned].map((net) => ({ currency, amount: net }));
+    this.moved.set(`return ${opened.payoutId}`, returns);
+    for (const [index, { amount: net }] of returns.entries()) {
+      await this.store.requests.recordReturn(opened.payoutId, {
+        providerPayoutId: providerPayout.providerPayoutId,
+        balanceTransactionId: `bt-return-${opened.payoutId}-${index}`,
+        net,
+      });
+    }
   }
 
   private async close({ opened }: Party, to: 'cancelled' | 'expired'): Promise<void> {

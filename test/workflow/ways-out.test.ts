@@ -310,6 +310,8 @@ const WAYS_OUT: readonly WayOut[] = [
     },
   ),
   way('ATTEMPT_FAILED', 'resolve', 'paid after all', held.failedForNow, adoptPaid),
+  way('DEPOSIT_MISSING', 'resume', 'missing still', holdMissing, resumeMissing),
+  way('DEPOSIT_MISSING', 'cancel', "its money is nobody's", holdMissing, cancelMissing),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', held.byOperator, async (payout) => {
     await payout.decide('resume');
     await payout.becomes('awaiting_deposit');
@@ -387,13 +389,39 @@ async function adoptPaid(payout: ScenarioPayout): Promise<void> {
   for (const action of ['resend', 'close']) {
     await payout.isRefused('resolve', /neither be sent again/, { action });
   }
+  // What QbitPay then shows needs nobody's decision.
   await payout.isOverwritten({ status: 'paid' });
-  await payout.decide('resolve', adoption);
-  await payout.isPaidOnce();
+  expect((await payout.isPaidOnce()).flags).toEqual(['REOPENED']);
   const { postings } = await payout.shown();
   const causes = new Set(postings.map(({ cause }: Json) => cause));
   expect([...causes].slice(-3)).toEqual(['payout_failure', 'payout_failure_reversed', 'release']);
   await payout.workflow.result();
+}
+
+/** Its deposit is taken back by QbitPay before it is used. */
+async function holdMissing(): Promise<ScenarioPayout> {
+  const payout = await scenario.payout().open();
+  await payout.decide('hold');
+  const opened = await payout.shown();
+  const { id } = await scenario.engine.fund(opened);
+  await payout.until(({ deposit }) => deposit.missing === '0.000000', 'funded');
+  await scenario.engine.control('POST', `/deposits/${id}/forget`, {});
+  await provider.adjust('USDT', `-${opened.deposit.amount}`);
+  await payout.decide('resume');
+  await payout.isHeld('DEPOSIT_MISSING');
+  return payout;
+}
+
+async function resumeMissing(payout: ScenarioPayout): Promise<void> {
+  await payout.decide('resume');
+  await payout.isHeld('DEPOSIT_MISSING');
+}
+
+async function cancelMissing(payout: ScenarioPayout): Promise<void> {
+  const before = await available('USDT');
+  expect((await payout.cancel()).status).toBe(200);
+  await payout.becomes('cancelled');
+  expect(await available('USDT')).toBe(before);
 }
 
 function holdOtherOrder(): Promise<ScenarioPayout> {

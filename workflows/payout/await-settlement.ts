@@ -10,7 +10,7 @@ import { show, syncStatus, untilAnswered, type PayoutRun } from './payout-run.js
  */
 export async function awaitSettlement(run: PayoutRun): Promise<void> {
   const { payoutId, status } = run;
-  const { onFailedAttempt, unknownOutcomeWaitSeconds } = run.policy;
+  const { unknownOutcomeWaitSeconds } = run.policy;
   let unclearSinceMs: number | undefined;
   let isUnshown = false;
   while (run.status === status && (run.isReturnPending || !isFinalStatus(status))) {
@@ -18,9 +18,7 @@ export async function awaitSettlement(run: PayoutRun): Promise<void> {
     const isUnclear = isUnshown || run.holdReason === FAILURE_TYPE.DEBIT_EXCEEDS_LEDGER;
     unclearSinceMs = isUnclear ? (unclearSinceMs ?? Date.now()) : undefined;
     await untilNews(run, unclearSinceMs);
-    const state = await untilAnswered(run, () =>
-      getPayout({ payoutId, onFailedAttempt, unknownOutcomeWaitSeconds }),
-    );
+    const state = await untilAnswered(run, () => getPayout({ payoutId, unknownOutcomeWaitSeconds }));
     isUnshown = state.next !== undefined;
     syncStatus(run, state);
   }
@@ -50,6 +48,6 @@ export async function awaitReturnedMoney(run: PayoutRun): Promise<void> {
   run.waitsFor = 'its money is on the way back from QbitPay, and available when it is there';
   show(run);
   await awaitSettlement(run);
-  run.waitsFor = 'its money is back, in the available balance';
+  run.waitsFor = 'nothing of it is on the way back from QbitPay any more';
   show(run);
 }

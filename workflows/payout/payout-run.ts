@@ -106,6 +106,7 @@ const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
   cancelled: 'it was cancelled',
   expired: 'no deposit came before the deadline',
   rejected: 'it cannot be carried out as asked',
+  returned: 'the bank sent all of it back',
 };
 
 /** Takes over what the store says, and shows it. */
@@ -118,8 +119,8 @@ export function syncStatus(run: PayoutRun, state: PayoutState<unknown>, waitsFor
 }
 
 /**
- * Shows the step that begins. An end is never left again: the answer of a step that a cancellation overtook may come in
- * after it.
+ * Shows the step that begins. A run never leaves an end again, but for the bank's return: the answer of a step that a
+ * cancellation overtook may come in after it. A payout that is carried out after all gets a run of its own.
  */
 export function showStatus(
   run: PayoutRun,
@@ -127,7 +128,7 @@ export function showStatus(
   waitsFor = WAITS_FOR[status],
   holdReason: FailureType | null = null,
 ): void {
-  if (isFinalStatus(run.status)) return;
+  if (isFinalStatus(run.status) && status !== PAYOUT_STATUS.RETURNED) return;
   run.status = status;
   run.waitsFor = waitsFor;
   run.holdReason = holdReason;

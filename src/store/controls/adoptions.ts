@@ -2,7 +2,6 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
 import type { StoreTransaction } from '../database.js';
-import { bookFailureReversed } from '../ledger/bookings.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
@@ -23,12 +22,12 @@ import {
 import {
   bookDebit,
   selectAttempt,
+  isReturnPending,
   toPayoutObject,
-  toProviderDebit,
   type AttemptRow,
 } from '../requests/provider-payouts.js';
 import { currentRequest, insertRequest } from '../requests/send-guard.js';
-import { isReturnPending, noteStatus } from '../requests/settlements.js';
+import { noteStatus, reverseFailure } from '../requests/settlements.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */
 export async function adoptObject(
@@ -45,7 +44,7 @@ export async function adoptObject(
   }
   if ('providerPayoutId' in adopted) {
     const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
-    const isFailed = attempt && (attempt.returned_at !== null || (await isReturnPending(trx, attempt)));
+    const isFailed = attempt && (attempt.returned_at !== null || isReturnPending(attempt));
     if (isFailed === true) return adoptAfterFailure(trx, row, attempt, adopted, how);
   }
   await takeOver(trx, row, object, { ...how, replaces: true });
@@ -85,7 +84,7 @@ async function adoptAsNext(
   how: Takeover,
 ): Promise<Outcome> {
   // As before any other attempt: what is not back yet cannot be paid out again.
-  if (failed.returned_at === null) {
+  if (failed.returned_at === null || isReturnPending(failed)) {
     return refuse(
       `the money of ${failed.provider_payout_id}, which failed, has not come back from QbitPay yet`,
     );
@@ -111,11 +110,9 @@ async function settleAfterAll(
   detail: string,
 ): Promise<Outcome> {
   if (payout.status !== PROVIDER_PAYOUT_STATUS.PAID) return refuse('QbitPay does not say that it was paid');
-  if (!(await isReturnPending(trx, attempt))) {
-    return refuse('its money is back: QbitPay cannot have paid it as well');
-  }
   // First: what was taken on top of what was booked must not be taken out of what is the recipient's.
-  await bookFailureReversed(trx, toProviderDebit(attempt));
+  const reversed = await reverseFailure(trx, attempt);
+  if (!reversed.ok) return reversed;
   const booked = await bookDebit(trx, row, attempt, payout);
   if (!booked.ok) return booked;
   await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });

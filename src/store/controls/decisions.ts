@@ -35,7 +35,7 @@ import {
   type ProviderRequestId,
 } from '../requests/send-guard.js';
 import { isBeingSent } from '../sending-lock.js';
-import { bookUnannouncedReturn, type ReturnReading } from '../requests/settlements.js';
+import { bookUnannouncedReturns, type ReturnReading } from '../requests/settlements.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
@@ -142,11 +142,13 @@ async function readUnsent(
 async function closeMoved(
   db: StoreDatabase,
   decision: Decision,
-  moved: ReturnReading | OrderRecord,
+  moved: readonly ReturnReading[] | OrderRecord,
 ): Promise<DecisionOutcome> {
   return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const booked =
-      'net' in moved ? await bookUnannouncedReturn(trx, row, moved) : await writeExecution(trx, row, moved);
+      'symbol' in moved
+        ? await writeExecution(trx, row, moved)
+        : await bookUnannouncedReturns(trx, row, moved);
     return booked.ok ? closeAs(trx, row, decision) : booked;
   });
 }

@@ -35,6 +35,8 @@ export type AssignOutcome =
   | { readonly kind: 'assigned' }
   | { readonly kind: 'assignedElsewhere' }
   | { readonly kind: 'unknownDeposit' }
+  /** QbitPay does not show it any more. */
+  | { readonly kind: 'missing' }
   | { readonly kind: 'refused'; readonly message: string };
 
 /** So many are decided about together: others that book wait for them. */
@@ -73,6 +75,7 @@ async function assignTogether(
   for (const { depositId, to } of assignments) {
     const deposit = deposits.get(depositId);
     if (deposit === undefined) outcomes.push({ kind: 'unknownDeposit' });
+    else if (deposit.status === DEPOSIT_STATUS.MISSING) outcomes.push({ kind: 'missing' });
     else if (deposit.status === DEPOSIT_STATUS.ALLOCATED) outcomes.push(await compare(trx, deposit, to));
     else if (to !== 'available') outcomes.push(await assign(trx, deposit, to, decision, currencies));
     else {

@@ -1,114 +1,26 @@
-import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
-import {
-  addAmounts,
-  compareAmounts,
-  roundDownToCurrency,
-  subtractAmounts,
-  type Money,
-} from '../../domain/money.js';
+import { sql } from 'kysely';
+import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind, type EntryCause } from '../../domain/ledger.js';
+import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
+import { DEPOSIT_STATUS } from '../schema.js';
+import { balanceOf, fundsOf, lockLedger, postEntries, type EntryDraft } from './journal.js';
 import {
-  accountKey,
-  balanceOf,
-  fundsOf,
-  lockLedger,
-  postEntries,
-  PROVIDER_ACCOUNT as PROVIDER,
-  type AccountRef,
-  type EntryDraft,
-  type Transfer,
-} from './journal.js';
+  AVAILABLE,
+  book,
+  CONVERSION,
+  EXTERNAL,
+  FEES,
+  fundsAccount,
+  MISSING,
+  Movements,
+  negativePart,
+  positivePart,
+  PROVIDER,
+  RETURN_PENDING,
+  UNALLOCATED,
+} from './movements.js';
 
 /** Every movement of money, as the entry it is in the ledger: which accounts it goes through, and why. */
-
-const RETURN_PENDING = { kind: ACCOUNT_KIND.RETURN_PENDING } as const;
-const AVAILABLE = { kind: ACCOUNT_KIND.AVAILABLE } as const;
-const UNALLOCATED = { kind: ACCOUNT_KIND.UNALLOCATED } as const;
-const FEES = { kind: ACCOUNT_KIND.FEES } as const;
-const CONVERSION = { kind: ACCOUNT_KIND.CONVERSION } as const;
-const ROUNDING = { kind: ACCOUNT_KIND.ROUNDING } as const;
-const SHORTFALL = { kind: ACCOUNT_KIND.SHORTFALL } as const;
-const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
-const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
-
-/** The transfers of entries as they are made, each in the knowledge of what those before have left. */
-class Movements {
-  readonly #trx: StoreTransaction;
-  readonly #stored = new Map<string, string>();
-  readonly #moved = new Map<string, string>();
-  #transfers: Transfer[] = [];
-
-  constructor(trx: StoreTransaction) {
-    this.#trx = trx;
-  }
-
-  move(debit: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
-    this.#transfers.push({ debit, credit, currency, amount });
-    const raise = (account: AccountRef, by: string): void => {
-      const key = accountKey(account, currency);
-      this.#moved.set(key, addAmounts(this.#moved.get(key) ?? '0', by));
-    };
-    raise(credit, amount);
-    raise(debit, subtractAmounts('0', amount));
-  }
-
-  /** Takes an amount out of an account as far as it goes, the rest out of `shortfall`. */
-  async charge(account: AccountRef, credit: AccountRef, { currency, amount }: Money): Promise<void> {
-    const beyond = positivePart(subtractAmounts(amount, await this.#left(account, currency)));
-    this.move(account, credit, { currency, amount: subtractAmounts(amount, beyond) });
-    this.move(SHORTFALL, credit, { currency, amount: beyond });
-  }
-
-  /** A fee that QbitPay takes of an account's money. */
-  async chargeFee(account: AccountRef, fee: Money): Promise<void> {
-    await this.charge(account, FEES, fee);
-    this.move(FEES, PROVIDER, fee);
-  }
-
-  /** Money that comes in makes good a shortfall first. Answers what is left of it. */
-  async repayShortfall(debit: AccountRef, { currency, amount }: Money): Promise<Money> {
-    const missing = negativePart(await this.#left(SHORTFALL, currency));
-    const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
-    this.move(debit, SHORTFALL, { currency, amount: repaid });
-    return { currency, amount: subtractAmounts(amount, repaid) };
-  }
-
-  /** Money becomes available. Parts below the smallest unit cannot be paid out: they are kept apart. */
-  async makeAvailable(debit: AccountRef, money: Money): Promise<void> {
-    const { currency, amount } = await this.repayShortfall(debit, money);
-    const payable = roundDownToCurrency(amount, currency);
-    this.move(debit, AVAILABLE, { currency, amount: payable });
-    this.move(debit, ROUNDING, { currency, amount: subtractAmounts(amount, payable) });
-  }
-
-  /** The transfers of one entry; those that follow are the next one's. */
-  take(): readonly Transfer[] {
-    return this.#transfers.splice(0);
-  }
-
-  /** By credits less debits: nothing else is charged here. The ledger is locked from the first look on. */
-  async #left(account: AccountRef, currency: string): Promise<string> {
-    const key = accountKey(account, currency);
-    let stored = this.#stored.get(key);
-    if (stored === undefined) {
-      await lockLedger(this.#trx);
-      stored = await balanceOf(this.#trx, account, currency);
-      this.#stored.set(key, stored);
-    }
-    return addAmounts(stored, this.#moved.get(key) ?? '0');
-  }
-}
-
-/** Books one entry, of the movements that `write` makes. */
-async function book(
-  trx: StoreTransaction,
-  entry: Omit<EntryDraft, 'transfers'>,
-  write: (entry: Movements) => void | Promise<void>,
-): Promise<void> {
-  const movements = new Movements(trx);
-  await write(movements);
-  await postEntries(trx, [{ ...entry, transfers: movements.take() }]);
-}
 
 /** What the account held before the engine used it is available. */
 export async function bookOpeningBalance(trx: StoreTransaction, balance: Money): Promise<void> {
@@ -260,57 +172,67 @@ export async function bookAdjustment(
 }
 
 /** The attempt failed: the recipient's amount is on its way back. The fee is not, until QbitPay shows it. */
-export async function bookFailure(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
-  const { externalOrderId: causeId, payoutId } = debit;
+export async function bookFailure(
+  trx: StoreTransaction,
+  debit: ProviderDebit,
+  causeId: string,
+): Promise<void> {
+  const { payoutId } = debit;
   await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE, causeId, payoutId }, (entry) =>
     entry.move(RETURN_PENDING, fundsAccount(payoutId), debit),
   );
 }
 
-/** The attempt that failed was paid after all: what was booked as return pending is the recipient's. */
-export async function bookFailureReversed(trx: StoreTransaction, debit: ProviderDebit): Promise<void> {
-  const { externalOrderId: causeId, payoutId } = debit;
-  await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId }, (entry) =>
-    entry.move(fundsAccount(payoutId), RETURN_PENDING, debit),
-  );
+export interface ReversedFailure {
+  /** That of the failure. */
+  readonly causeId: string;
+  readonly payoutId: string;
+  readonly currency: string;
+  /** What is booked as on its way back. */
+  readonly pending: string;
+  /** What was booked as back, of the amount and of the fee. */
+  readonly returned: string;
+  readonly returnedFee: string;
+}
+
+/** The attempt that failed is carried out after all: what was given back, or on its way, is the recipient's. */
+export async function bookFailureReversed(trx: StoreTransaction, reversed: ReversedFailure): Promise<void> {
+  const { causeId, payoutId, currency, pending, returned, returnedFee } = reversed;
+  const funds = fundsAccount(payoutId);
+  const draft = { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId };
+  await book(trx, draft, async (entry) => {
+    entry.move(funds, RETURN_PENDING, { currency, amount: pending });
+    await entry.charge(funds, PROVIDER, { currency, amount: returned });
+    await entry.chargeFee(funds, { currency, amount: returnedFee });
+  });
 }
 
 export interface ReturnedMoney {
   readonly balanceTransactionId: string;
   readonly payoutId: string;
   readonly currency: string;
-  /** What was booked as return pending. */
-  readonly expected: string;
-  /** What came, with the fee where it came back. */
-  readonly net: string;
+  /** Of the recipient's amount, which is on its way back. */
+  readonly amount: string;
+  /** Of the fee. */
+  readonly fee: string;
 }
 
-/** The money of a failed attempt is there: more than expected is the fee, less is the payout's loss. */
+/** Money of a failed attempt is there. */
 export async function bookReturn(trx: StoreTransaction, returned: ReturnedMoney): Promise<void> {
-  const { balanceTransactionId: causeId, payoutId, currency, expected, net } = returned;
-  const funds = fundsAccount(payoutId);
-  const more = subtractAmounts(net, expected);
-  const fee = { currency, amount: positivePart(more) };
-  const loss = { currency, amount: negativePart(more) };
-  const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { expected, returned: net } };
-  await book(trx, draft, async (entry) => {
-    entry.move(PROVIDER, RETURN_PENDING, { currency, amount: subtractAmounts(expected, loss.amount) });
-    entry.move(PROVIDER, FEES, fee);
-    entry.move(FEES, funds, fee);
-    await entry.charge(funds, RETURN_PENDING, loss);
+  const { balanceTransactionId: causeId, payoutId, currency, amount, fee } = returned;
+  const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { amount, fee } };
+  await book(trx, draft, (entry) => {
+    entry.move(PROVIDER, RETURN_PENDING, { currency, amount });
+    entry.move(PROVIDER, FEES, { currency, amount: fee });
+    entry.move(FEES, fundsAccount(payoutId), { currency, amount: fee });
   });
 }
 
-/** The payout has ended: what it has left is available. */
+/** The payout has ended: what it has left is available, but for what is missing of its deposits. */
 export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
   await lockLedger(trx);
-  const { count } = await trx
-    .selectFrom('ledger_entries')
-    .select(({ fn }) => fn.countAll<string>().as('count'))
-    .where('payout_id', '=', payoutId)
-    .where('cause', '=', ENTRY_CAUSE.RELEASE)
-    .executeTakeFirstOrThrow();
-  const causeId = `${payoutId}#${Number(count) + 1}`;
+  await bearMissing(trx, payoutId);
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, { payoutId });
   await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
     for (const money of await fundsOf(trx, payoutId)) {
       await entry.makeAvailable(fundsAccount(payoutId), money);
@@ -318,7 +240,132 @@ export async function releaseFunds(trx: StoreTransaction, payoutId: string): Pro
   });
 }
 
-/** Money moved outside of the engine. What was taken beyond what came in that way is a shortfall. */
+/** A payout that had ended goes on: it gets back what it had left to the available balance, as far as that is there. */
+export async function reclaimFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await lockLedger(trx);
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RECLAIM, { payoutId });
+  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId }, async (entry) => {
+    for (const { currency, amount } of await releasedBy(trx, payoutId)) {
+      const available = await balanceOf(trx, AVAILABLE, currency);
+      const reclaimed = compareAmounts(amount, available) < 0 ? amount : available;
+      entry.move(AVAILABLE, fundsAccount(payoutId), { currency, amount: reclaimed });
+    }
+  });
+}
+
+/** What a payout has left to the available balance, and has not got back. */
+function releasedBy(trx: StoreTransaction, payoutId: string): Promise<readonly Money[]> {
+  return trx
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+    .select(['currency', sql<string>`-sum(amount)`.as('amount')])
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', 'in', [ENTRY_CAUSE.RELEASE, ENTRY_CAUSE.RECLAIM])
+    .where('kind', '=', ACCOUNT_KIND.AVAILABLE)
+    .groupBy('currency')
+    .having(sql<boolean>`sum(amount) < 0`)
+    .execute();
+}
+
+/** QbitPay does not show a deposit any more: whose it is stays, and where it is is not known. */
+export async function bookMissing(
+  trx: StoreTransaction,
+  depositKey: string,
+  { currency, amount }: Money,
+): Promise<void> {
+  await lockLedger(trx);
+  // What was sold or paid out of it is not there to be missed.
+  const held = await balanceOf(trx, PROVIDER, currency);
+  const missing = compareAmounts(amount, held) < 0 ? amount : held;
+  await bookOfMissing(trx, { depositKey }, (entry) =>
+    entry.move(MISSING, PROVIDER, { currency, amount: missing }),
+  );
+}
+
+/** QbitPay shows a deposit again that was missing: what somebody has borne of it meanwhile is available. */
+export async function bookFound(
+  trx: StoreTransaction,
+  depositKey: string,
+  { currency }: Pick<Money, 'currency'>,
+): Promise<void> {
+  await lockLedger(trx);
+  const missing = await postedForMissing(trx, depositKey, ACCOUNT_KIND.MISSING);
+  const away = subtractAmounts('0', await postedForMissing(trx, depositKey, ACCOUNT_KIND.PROVIDER));
+  await bookOfMissing(trx, { depositKey }, async (entry) => {
+    entry.move(PROVIDER, MISSING, { currency, amount: missing });
+    await entry.makeAvailable(PROVIDER, { currency, amount: subtractAmounts(away, missing) });
+  });
+}
+
+/** A payout ends that lives on deposits which are missing: what it has of them is nobody's. */
+async function bearMissing(trx: StoreTransaction, payoutId: string): Promise<void> {
+  const parts = await trx
+    .selectFrom('deposit_allocations as part')
+    .innerJoin('deposits', 'deposits.deposit_id', 'part.deposit_id')
+    .select(['part.deposit_id as depositKey', 'part.amount', 'deposits.currency'])
+    .where('part.payout_id', '=', payoutId)
+    .where('deposits.status', '=', DEPOSIT_STATUS.MISSING)
+    .execute();
+  for (const { depositKey, amount, currency } of parts) {
+    const funds = fundsAccount(payoutId);
+    const missing = await postedForMissing(trx, depositKey, ACCOUNT_KIND.MISSING);
+    const most = [amount, missing, await balanceOf(trx, funds, currency)];
+    const borne = most.reduce((left, right) => (compareAmounts(left, right) < 0 ? left : right));
+    await bookOfMissing(trx, { depositKey, payoutId }, (entry) =>
+      entry.move(funds, MISSING, { currency, amount: borne }),
+    );
+  }
+}
+
+async function bookOfMissing(
+  trx: StoreTransaction,
+  about: { readonly depositKey: string; readonly payoutId?: string },
+  write: (entry: Movements) => void | Promise<void>,
+): Promise<void> {
+  const cause = ENTRY_CAUSE.DEPOSIT_MISSING;
+  const causeId = await nextCauseId(trx, cause, { depositKey: about.depositKey });
+  await book(trx, { cause, causeId, ...about }, write);
+}
+
+/** What the entries about a deposit that is missing have debited an account of this kind with. */
+async function postedForMissing(
+  trx: StoreTransaction,
+  depositKey: string,
+  kind: AccountKind,
+): Promise<string> {
+  const { posted } = await trx
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+    .select(sql<string>`coalesce(sum(amount), 0)`.as('posted'))
+    .where('deposit_id', '=', depositKey)
+    .where('cause', '=', ENTRY_CAUSE.DEPOSIT_MISSING)
+    .where('kind', '=', kind)
+    .executeTakeFirstOrThrow();
+  return posted;
+}
+
+/** For what a payout, or a deposit, does more than once. */
+async function nextCauseId(
+  trx: StoreTransaction,
+  cause: EntryCause,
+  { payoutId, depositKey }: { readonly payoutId?: string; readonly depositKey?: string },
+): Promise<string> {
+  const { count } = await trx
+    .selectFrom('ledger_entries')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('cause', '=', cause)
+    .$if(payoutId !== undefined, (query) => query.where('payout_id', '=', payoutId ?? ''))
+    .$if(depositKey !== undefined, (query) => query.where('deposit_id', '=', depositKey ?? ''))
+    .executeTakeFirstOrThrow();
+  return `${payoutId ?? depositKey ?? ''}#${Number(count) + 1}`;
+}
+
+/**
+ * Money moved outside of the engine. What was taken is the house's loss: of what came in that way, then of what is
+ * available; beyond that it is a shortfall.
+ */
 export async function bookOutsideActivity(
   trx: StoreTransaction,
   activity: Money & { readonly balanceTransactionId: string; readonly type: string },
@@ -327,15 +374,6 @@ export async function bookOutsideActivity(
   await book(trx, { cause: ENTRY_CAUSE.OUTSIDE, causeId, details: { type } }, async (entry) => {
     const incoming = { currency, amount: positivePart(amount) };
     entry.move(PROVIDER, EXTERNAL, await entry.repayShortfall(PROVIDER, incoming));
-    await entry.charge(EXTERNAL, PROVIDER, { currency, amount: negativePart(amount) });
+    await entry.chargeHouse(PROVIDER, { currency, amount: negativePart(amount) });
   });
-}
-
-function positivePart(amount: string): string {
-  return compareAmounts(amount, '0') > 0 ? amount : '0';
-}
-
-/** What an amount is below zero, as a positive amount. */
-function negativePart(amount: string): string {
-  return positivePart(subtractAmounts('0', amount));
 }

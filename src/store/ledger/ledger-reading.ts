@@ -1,10 +1,11 @@
 import { sql, type ExpressionBuilder, type InferResult } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
-import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind } from '../../domain/ledger.js';
+import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind, type EntryCause } from '../../domain/ledger.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
 import type { StoreSchema } from '../schema.js';
+import { adjustLedger } from './adjustments.js';
 import { fundsOf } from './journal.js';
 
 /** The ledger as it is read, and what the account holds beside it. */
@@ -13,6 +14,7 @@ export function createLedger(db: StoreDatabase) {
     listLedgerEntries: listLedgerEntries.bind(null, db),
     readBalances: readBalances.bind(null, db),
     readPostingsOf: readPostingsOf.bind(null, db),
+    adjustLedger: adjustLedger.bind(null, db),
     fundsOf: fundsOf.bind(null, db),
     soldByOrders: soldByOrders.bind(null, db),
   };
@@ -27,6 +29,7 @@ export interface LedgerListRequest extends PageRequest {
   readonly payoutId?: string | undefined;
   readonly depositId?: string | undefined;
   readonly currency?: string | undefined;
+  readonly cause?: EntryCause | undefined;
   /** Inclusive. */
   readonly from?: Date | undefined;
   /** Exclusive. */
@@ -36,19 +39,28 @@ export interface LedgerListRequest extends PageRequest {
 /** @throws UnknownCursorError when a cursor names no entry */
 async function listLedgerEntries(
   db: StoreDatabase,
-  { payoutId, depositId, currency, from, to, ...request }: LedgerListRequest,
+  { payoutId, depositId, currency, cause, from, to, ...request }: LedgerListRequest,
 ): Promise<Page<LedgerEntry>> {
   const entries = selectEntries(db).where((eb) =>
     eb.and([
       ...(payoutId === undefined ? [] : [isAbout(eb, payoutId)]),
       ...(depositId === undefined ? [] : [eb('deposit_id', '=', depositId)]),
       ...(currency === undefined ? [] : [hasPosting(eb, 'currency', currency)]),
+      ...(cause === undefined ? [] : [eb('cause', '=', cause)]),
       ...(from === undefined ? [] : [eb('at', '>=', from)]),
       ...(to === undefined ? [] : [eb('at', '<', to)]),
     ]),
   );
   const listed = { table: 'ledger_entries', id: 'entry_id', sequence: 'entry_id' } as const;
   return readPage(db, listed, entries, request);
+}
+
+export async function findEntry(
+  db: StoreDatabase,
+  cause: EntryCause,
+  causeId: string,
+): Promise<LedgerEntry | undefined> {
+  return selectEntries(db).where('cause', '=', cause).where('cause_id', '=', causeId).executeTakeFirst();
 }
 
 /** Every entry about the payout, oldest first. */
@@ -140,6 +152,7 @@ async function readBalances(db: StoreDatabase) {
       total(ACCOUNT_KIND.PAYOUT).as('inPayouts'),
       total(ACCOUNT_KIND.UNALLOCATED).as('unallocated'),
       total(ACCOUNT_KIND.RETURN_PENDING).as('returnPending'),
+      total(ACCOUNT_KIND.MISSING).as('missing'),
       total(ACCOUNT_KIND.EXTERNAL).as('external'),
       total(ACCOUNT_KIND.ROUNDING).as('rounding'),
       total(ACCOUNT_KIND.SHORTFALL).as('shortfall'),

@@ -72,7 +72,7 @@ create table payouts (
   check (status <> 'held' or hold_reason is not null));
 create index payouts_by_status on payouts (status, sequence desc);
 create index payouts_open on payouts (sequence)
-  where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected');
+  where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned');
 create index payouts_awaiting_balance on payouts (sequence) where status = 'awaiting_balance';
 
 -- Written by every migration from the table in the domain: a bug, or a person with psql, cannot revive an ended payout.
@@ -143,7 +143,7 @@ create table deposits (
   address text,
   -- The balance transaction, or the balance, that showed its money.
   proof text not null,
-  status text not null check (status in ('allocated', 'unallocated')),
+  status text not null check (status in ('allocated', 'unallocated', 'missing')),
   payout_id text references payouts,
   unallocated_reason text,
   verified_at timestamptz not null default clock_timestamp(),
@@ -260,13 +260,15 @@ create table provider_payouts (
   booked_amount numeric not null default 0,
   booked_fee numeric not null default 0,
   adjustments integer not null default 0,
+  failures integer not null default 0,
+  return_pending numeric not null default 0 check (return_pending >= 0),
   returned_amount numeric,
+  retaken_amount numeric not null default 0,
   returned_at timestamptz,
   recorded_at timestamptz not null default clock_timestamp(),
   read_at timestamptz not null default clock_timestamp());
 create index provider_payouts_by_payout on provider_payouts (payout_id);
-create index provider_payouts_not_returned on provider_payouts (payout_id)
-  where status in ('failed', 'cancelled') and returned_at is null;
+create index provider_payouts_not_returned on provider_payouts (payout_id) where return_pending > 0;
 
 -- What reconciliation looks at since the run before.
 create index provider_requests_by_change on provider_requests (updated_at);
@@ -329,7 +331,7 @@ create table provider_objects (
   is_open boolean not null,
   -- When its payout was resumed, or a webhook announced its end: a reading from before is no answer.
   awaited_since timestamptz,
-  -- It is of a payout of ours, whose workflow has not looked at it as it is now.
+  -- It is of a payout of ours, and was not posted as it is now.
   is_unread boolean not null default false,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
@@ -348,6 +350,7 @@ create index provider_objects_by_change on provider_objects (greatest(changed_at
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;
 create index provider_objects_with_problem on provider_objects (first_seen_at)
   where problem is not null or booking_problem is not null;
+create index provider_objects_unread on provider_objects (read_at) where is_unread;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.
@@ -384,13 +387,13 @@ create table ledger_accounts (
   account_id bigint generated always as identity primary key,
   funding_account text not null,
   currency text not null,
-  kind text not null check (kind in ('provider', 'return_pending', 'available', 'unallocated', 'payout', 'external',
+  kind text not null check (kind in ('provider', 'return_pending', 'missing', 'available', 'unallocated', 'payout', 'external',
     'rounding', 'fees', 'conversion', 'shortfall')),
   payout_id text references payouts,
   debits numeric not null default 0 check (debits >= 0),
   credits numeric not null default 0 check (credits >= 0),
   balance numeric generated always as
-    (case when kind in ('provider', 'return_pending') then debits - credits else credits - debits end) stored,
+    (case when kind in ('provider', 'return_pending', 'missing') then debits - credits else credits - debits end) stored,
   check ((kind = 'payout') = (payout_id is not null)),
   -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account.
   constraint ledger_accounts_never_below_zero check (kind = 'shortfall' or balance >= 0),

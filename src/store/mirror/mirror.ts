@@ -19,12 +19,9 @@ import {
   findNotReadSince,
   findObject,
   findTransactionsOf,
-  findUnreadPayouts,
   hasListed,
-  hintOwners,
   listProblems,
   listStaleOpen,
-  markRead,
   recordMissing,
   recordUnreadable,
   recordObjects,
@@ -51,6 +48,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
+import { findUnread, hintOwners, listPostable, markRead } from './unread-objects.js';
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
 /** What QbitPay showed last, and how far its readers have come. */
@@ -72,7 +70,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     findCandidates: findCandidates.bind(null, db),
     findSearchedSince: findSearchedSince.bind(null, db),
     findTransactionsOf: findTransactionsOf.bind(null, db),
-    findUnreadPayouts: findUnreadPayouts.bind(null, db),
+    findUnread: findUnread.bind(null, db),
+    listPostable: listPostable.bind(null, db),
     markRead: markRead.bind(null, db),
     /** What somebody read who deals with it himself: of two readings the one that began later stays. */
     recordReading: (object: ObservedObject, readAt: Date): Promise<void> =>

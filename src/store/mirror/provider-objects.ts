@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
-import { hintPayouts } from './workflow-hints.js';
 
 /** What QbitPay's API showed last of each of its objects. */
 
@@ -139,48 +138,6 @@ export async function recordUnreadable(
     .execute();
 }
 
-/**
- * Tells the payouts that these objects are of, by their `externalOrderId`, by their id, or as the source of a
- * transaction. Whoever waits is told only what the store does not say yet: most objects do nothing but go on.
- */
-export async function hintOwners(
-  trx: StoreTransaction,
-  kind: ObjectKind,
-  providerIds: readonly string[],
-): Promise<void> {
-  if (providerIds.length === 0) return;
-  const { rows } = await sql<{ payoutId: string }>`
-    with news as (
-      select * from provider_objects where kind = ${kind} and provider_id = any(${providerIds}::text[])
-    ), told as (
-      -- What nobody has accepted: of a request without an answer, or with one that is not written yet, or one too many.
-      select request.payout_id, news.provider_id from news join provider_requests request using (external_order_id)
-        where news.kind = request.operation
-          and not exists (select from provider_payouts known where known.provider_payout_id = news.provider_id)
-          and not exists (select from provider_orders known where known.provider_order_id = news.provider_id)
-      union select known.payout_id, news.provider_id from news join provider_payouts known on known.provider_payout_id = news.provider_id
-        where news.kind = 'payout' and (news.missing_since is not null or news.problem is not null
-          or news.status not in ('pending', 'in_transit') or news.content -> 'trade' <> 'null'
-          or news.currency <> known.currency or news.amount <> known.recipient_amount
-          or case when news.problem is null then (news.content ->> 'fee')::numeric <> known.fee end)
-      union select known.payout_id, news.provider_id from news join provider_orders known on known.provider_order_id = news.provider_id
-        where news.kind = 'order' and known.status not in ('filled', 'failed', 'cancelled')
-          and (news.missing_since is not null or news.problem is not null or news.status <> 'pending')
-      -- What moved of an order that ended unfilled, and money that is back.
-      union select known.payout_id, news.provider_id from news join provider_orders known on known.provider_order_id = news.source
-        where news.type = 'order' and known.status not in ('filled', 'failed', 'cancelled')
-      union select known.payout_id, news.provider_id from news join provider_payouts known on known.provider_payout_id = news.source
-        where news.type in ('payout_failure', 'payout_cancel') and known.returned_at is null
-    ), flagged as (
-      update provider_objects set is_unread = true where kind = ${kind} and provider_id in (select provider_id from told))
-    select distinct payout_id as "payoutId" from told`.execute(trx);
-  await hintPayouts(
-    trx,
-    rows.map(({ payoutId }) => payoutId),
-    'payoutEvent',
-  );
-}
-
 /** Undefined where no reading has shown it yet. */
 export function findObject(db: StoreDatabase, kind: ObjectKind, providerId: string) {
   return db
@@ -201,34 +158,6 @@ export function findTransactionsOf(db: StoreDatabase, source: string) {
     .where('source', '=', source)
     .where('problem', 'is', null)
     .orderBy('provider_id')
-    .execute();
-}
-
-/** QbitPay's payouts under the ids of a payout of ours, as far as its workflow has not looked at them as they are now. */
-export async function findUnreadPayouts(db: StoreDatabase, payoutId: string) {
-  return db
-    .selectFrom('provider_objects')
-    .select(['kind', 'provider_id as providerId', 'changed_at as changedAt'])
-    .where('kind', '=', OBJECT_KIND.PAYOUT)
-    .where('is_unread', '=', true)
-    .where('external_order_id', 'in', (eb) =>
-      eb.selectFrom('provider_requests').select('external_order_id').where('payout_id', '=', payoutId),
-    )
-    .execute();
-}
-
-/** Somebody has dealt with the object as a reading of this time shows it; what has changed since stays unread. */
-export async function markRead(
-  db: StoreDatabase,
-  { kind, providerId }: Pick<ObservedObject, 'kind' | 'providerId'>,
-  readAt: Date,
-): Promise<void> {
-  await db
-    .updateTable('provider_objects')
-    .set({ is_unread: false })
-    .where('kind', '=', kind)
-    .where('provider_id', '=', providerId)
-    .where('changed_at', '<=', readAt)
     .execute();
 }
 

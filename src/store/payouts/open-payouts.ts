@@ -1,9 +1,7 @@
 import { sql } from 'kysely';
 import type { PayoutRequest } from '../../domain/payout-request.js';
 import { FINAL_STATUSES, type PayoutStatus } from '../../domain/payout-status.js';
-import { FAILED_OR_CANCELLED } from '../../domain/provider-status.js';
 import type { StoreDatabase } from '../database.js';
-import { readPayoutState } from './payout-state.js';
 
 /** A payout that a workflow has to carry, with what its workflow shows from its first moment on. */
 export interface OpenPayout extends Pick<
@@ -39,21 +37,12 @@ export async function readReturningPayouts(
   db: StoreDatabase,
   minimumAgeSeconds: number,
 ): Promise<readonly OpenPayout[]> {
-  const candidates = await selectAged(db, minimumAgeSeconds)
+  return selectAged(db, minimumAgeSeconds)
     .where('status', 'in', FINAL_STATUSES)
     .where('payout_id', 'in', (eb) =>
-      eb
-        .selectFrom('provider_payouts')
-        .select('payout_id')
-        .where('status', 'in', FAILED_OR_CANCELLED)
-        .where('returned_at', 'is', null),
+      eb.selectFrom('provider_payouts').select('payout_id').where('return_pending', '>', '0'),
     )
     .execute();
-  const returning: OpenPayout[] = [];
-  for (const payout of candidates) {
-    if ((await readPayoutState(db, payout.payoutId)).isReturnPending) returning.push(payout);
-  }
-  return returning;
 }
 
 function selectAged(db: StoreDatabase, minimumAgeSeconds: number) {

@@ -69,13 +69,17 @@ async function toRecords(db: StoreDatabase, rows: readonly PayoutRow[]): Promise
     .orderBy('recorded_at')
     .execute();
   const orderOf = new Map(orders.map((order) => [order.payout_id, toOrder(order)]));
-  const attemptOf = new Map(attempts.map((attempt) => [attempt.payout_id, toProviderPayout(attempt)]));
+  const attemptOf = new Map(attempts.map((attempt) => [attempt.payout_id, attempt]));
   return rows.map((row) =>
     toRecord(row, orderOf.get(row.payout_id) ?? null, attemptOf.get(row.payout_id) ?? null),
   );
 }
 
-function toRecord(row: PayoutRow, order: OrderRecord | null, providerPayout: ProviderPayoutRecord | null) {
+function toRecord(
+  row: PayoutRow,
+  order: OrderRecord | null,
+  attempt: Selectable<StoreSchema['provider_payouts']> | null,
+) {
   const { failure_type: failureType, minimum_amount: amount, minimum_currency: currency } = row;
   return {
     payoutId: row.payout_id,
@@ -101,7 +105,9 @@ function toRecord(row: PayoutRow, order: OrderRecord | null, providerPayout: Pro
     orderAttempt: row.order_attempt,
     payoutAttempt: row.payout_attempt,
     order,
-    providerPayout,
+    providerPayout: attempt && toProviderPayout(attempt),
+    /** What is on its way back from QbitPay, in the payout currency; "0" where nothing is. */
+    returnPending: attempt?.return_pending ?? '0',
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };

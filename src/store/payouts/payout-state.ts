@@ -1,9 +1,8 @@
 import type { FailureType } from '../../domain/failure-type.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
 import { inSnapshot, type StoreDatabase } from '../database.js';
-import { selectAttempt } from '../requests/provider-payouts.js';
+import { isReturnPending, selectAttempt } from '../requests/provider-payouts.js';
 import { currentRequest } from '../requests/send-guard.js';
-import { isReturnPending } from '../requests/settlements.js';
 import { REQUEST_OPERATION } from '../schema.js';
 import { selectPayout } from './payout-transitions.js';
 
@@ -28,7 +27,7 @@ export async function readPayoutState(db: StoreDatabase, payoutId: string): Prom
       status: row.status,
       holdReason: row.hold_reason,
       providerPayoutId: attempt?.provider_payout_id ?? null,
-      isReturnPending: attempt !== undefined && (await isReturnPending(trx, attempt)),
+      isReturnPending: attempt !== undefined && isReturnPending(attempt),
     };
   });
 }

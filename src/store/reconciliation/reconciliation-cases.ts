@@ -88,10 +88,10 @@ function ms(column: string): RawBuilder<number | null> {
 
 const selectAnswer = sql`
   select provider_payout_id as provider_id, recipient_amount as amount, currency, null::numeric as quote_amount, fee, status,
-    recorded_at, read_at, returned_amount, returned_at, adjustments
+    recorded_at, read_at, returned_amount, returned_at, adjustments, failures
   from provider_payouts where one.kind = 'payout' and external_order_id = one.name
   union all select provider_order_id, amount, split_part(symbol, '/', 1), quote_amount, fee, status,
-    recorded_at, read_at, null, null, 0
+    recorded_at, read_at, null, null, 0, 0
   from provider_orders where one.kind = 'order' and external_order_id = one.name`;
 
 /** Amounts are texts: a number of JSON would lose digits. */
@@ -101,13 +101,15 @@ const answerFields = sql`jsonb_build_object('providerId', answer.provider_id, 'a
   'readAtMs', ${ms('answer.read_at')}, 'returnedAtMs', ${ms('answer.returned_at')},
   'returned', answer.returned_amount::text)`;
 
-/** What an order or a payout attempt did to the provider account, adjustments included, returns not. */
+/** What an order or a payout attempt took from the provider account, also once more after it had failed; returns are not in it. */
 const selectBooked = sql`
   select coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'net', net::text)), '[]') as nets from (
     select account.currency, sum(posting.amount) as net
     from (select entry_id from ledger_entries where cause = one.kind and cause_id = one.name
       union all select entry_id from ledger_entries where cause = ${ENTRY_CAUSE.PAYOUT_ADJUSTMENT}
-        and cause_id = any(array(select one.name || '#' || number from generate_series(1, answer.adjustments) as number))) as entry
+        and cause_id = any(array(select one.name || '#' || number from generate_series(1, answer.adjustments) as number))
+      union all select entry_id from ledger_entries where cause = ${ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED}
+        and cause_id = any(array(select one.name || '#' || number from generate_series(1, answer.failures) as number))) as entry
     join ledger_postings posting using (entry_id)
     join ledger_accounts account on account.account_id = posting.account_id and account.kind = 'provider'
     where one.kind in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT})

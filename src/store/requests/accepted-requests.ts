@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
-import { isFinalStatus, type PayoutStatus } from '../../domain/payout-status.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
@@ -12,11 +12,15 @@ import {
   transitionPayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
+import { reopenPayout } from '../payouts/reopening.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import { readOrderEnd, toOrderObject } from './orders.js';
 import { readPayoutEnd, toPayoutObject } from './provider-payouts.js';
 import {
   currentRequest,
+  insertRequest,
+  isCurrentRequest,
+  isOf,
   markAccepted,
   OBJECT_END,
   OPEN_STATES,
@@ -87,11 +91,8 @@ export async function takeOver(
     const isKnown = known.some(({ providerId }) => providerId === object.providerId);
     if (first !== undefined) return isKnown ? row.status : takeSecond(trx, row, first, object);
   }
+  if (isFinalStatus(row.status)) return takeAfterEnd(trx, row, object, detail);
   const booked = await object.record(trx, row);
-  if (isFinalStatus(row.status)) {
-    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, `${detail}, after the end`);
-    return row.status;
-  }
   const { acceptedIn } = REQUEST_KIND[object.operation];
   const status = await transitionPayout(trx, row, acceptedIn, { detail, resumes });
   if (status !== acceptedIn && row.held_from !== acceptedIn) {
@@ -102,6 +103,44 @@ export async function takeOver(
   const current = await lockExistingPayout(trx, row.payout_id);
   if (discrepancy !== undefined) return markDiscrepancy(trx, current, discrepancy);
   return booked.ok ? status : holdUncovered(trx, current, booked);
+}
+
+/**
+ * The payout had ended, and QbitPay carries it out: it is in transit again, with the money that it had left. An order, or a
+ * payout beside one that was paid, is one too many; what QbitPay gave up changes nothing.
+ */
+async function takeAfterEnd(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  object: ProviderObject,
+  detail: string,
+): Promise<PayoutStatus> {
+  if (object.isVoid) return row.status;
+  const isPayout = object.operation === REQUEST_OPERATION.PAYOUT && row.status !== PAYOUT_STATUS.PAID;
+  if (!isPayout || !isCurrentRequest(row, object)) {
+    await object.record(trx, row);
+    await addFlag(trx, row, FAILURE_TYPE.SURPLUS_AT_PROVIDER, `${detail}, after the end`);
+    return row.status;
+  }
+  const current = await reopenPayout(trx, row, detail);
+  await recordAsAccepted(trx, object, row.payout_id);
+  const booked = await object.record(trx, current);
+  return booked.ok ? current.status : holdUncovered(trx, current, booked);
+}
+
+/** Whatever was believed of the request before: QbitPay has it. */
+async function recordAsAccepted(
+  trx: StoreTransaction,
+  id: ProviderRequestId,
+  payoutId: string,
+): Promise<void> {
+  await insertRequest(trx, id, payoutId);
+  const rejection = { failure_type: null, failure_message: null };
+  await trx
+    .updateTable('provider_requests')
+    .set({ state: REQUEST_STATE.ACCEPTED, resend_by: null, ...rejection, updated_at: NOW })
+    .where(isOf(id))
+    .execute();
 }
 
 /** Another object under the same `externalOrderId` is one too many, unless QbitPay took nothing for it. */

@@ -43,7 +43,13 @@ export function toPayoutObject(payout: ProviderPayoutRecord): ProviderObject {
 export async function readPayoutEnd(trx: StoreTransaction, externalOrderId: string): Promise<ObjectEnd> {
   const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
   if (attempt === undefined || !isFailedOrCancelled(attempt.status)) return OBJECT_END.OPEN;
-  return attempt.returned_at === null ? OBJECT_END.RETURN_PENDING : OBJECT_END.GIVEN_UP;
+  const isBack = attempt.returned_at !== null && !isReturnPending(attempt);
+  return isBack ? OBJECT_END.GIVEN_UP : OBJECT_END.RETURN_PENDING;
+}
+
+/** It is booked that the attempt failed or was cancelled, and not all of its money is back. */
+export function isReturnPending({ return_pending: pending }: Pick<AttemptRow, 'return_pending'>): boolean {
+  return compareAmounts(pending, '0') > 0;
 }
 
 export function selectAttempt(
@@ -104,9 +110,12 @@ async function bookAccepted(
   answer: DebitAnswer,
 ): Promise<Outcome> {
   const terms = toFeeTerms(row);
-  if (terms === null) throw new Error('the payout was never opened');
   const isGivenUp = isFailedOrCancelled(answer.status);
-  const expected = expectedDebit(attempt.post_amount, attempt.currency, terms);
+  // Of one that was never opened, and that QbitPay carries out all the same, nothing else was expected.
+  const expected =
+    terms === null
+      ? { amount: answer.recipientAmount, fee: answer.fee }
+      : expectedDebit(attempt.post_amount, attempt.currency, terms);
   const booked = addAmounts(expected.amount, expected.fee);
   const taken = isGivenUp ? booked : addAmounts(answer.recipientAmount, answer.fee);
   const most = compareAmounts(taken, booked) > 0 ? taken : booked;

@@ -1,5 +1,6 @@
-import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
+import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import {
   isFailedOrCancelled,
@@ -7,8 +8,11 @@ import {
   type ProviderPayoutStatus,
 } from '../../domain/provider-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { bookFailure, bookReturn } from '../ledger/bookings.js';
-import { isBooked, lockLedger } from '../ledger/journal.js';
+import { bookFailure, bookFailureReversed, bookReturn } from '../ledger/bookings.js';
+import { isBooked, isCovered, lockLedger, type EntryDraft } from '../ledger/journal.js';
+import { book, fundsAccount, RETURN_PENDING } from '../ledger/movements.js';
+import { isNewest } from '../mirror/unread-objects.js';
+import { hintPayouts } from '../mirror/workflow-hints.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import type { ProviderPayoutRecord } from '../payouts/payout-reading.js';
@@ -19,12 +23,14 @@ import {
   transitionPayout,
   type TransitionDetail,
 } from '../payouts/payout-transitions.js';
+import { reopenPayout } from '../payouts/reopening.js';
 import { freeFunds } from '../payouts/reservations.js';
 import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
 import {
   bookDebit,
   selectAttempt,
   isDebitBooked,
+  isReturnPending,
   toProviderDebit,
   updateAttempt,
   type AttemptRow,
@@ -39,26 +45,137 @@ export interface SettlementReading extends Omit<ProviderPayoutRecord, 'externalO
   readonly outcome: (TransitionDetail & { readonly status: PayoutStatus }) | null;
 }
 
-/** Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. */
+/**
+ * Writes what QbitPay's API said of an accepted payout, and ends the payout when that is an end. One that has ended is
+ * carried out after all, or was sent back by the bank, where QbitPay shows that.
+ */
 export async function recordSettlement(
   db: StoreDatabase,
   payoutId: string,
   reading: SettlementReading,
 ): Promise<void> {
   await aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
-    if (!isAwaited(row, attempt)) return;
-    const { status, outcome, discrepancy } = reading;
-    const booked = await bookDebit(trx, row, attempt, reading);
-    if (!booked.ok) {
-      const hold = { holdReason: FAILURE_TYPE.DEBIT_EXCEEDS_LEDGER, detail: booked.message };
-      // What it is held for already comes first; resumed, it is read again.
-      await transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
-      return;
-    }
-    if (discrepancy !== undefined) await markDiscrepancy(trx, row, discrepancy, { ends: outcome !== null });
-    if (outcome !== null) await applyOutcome(trx, row, attempt, outcome, isFailedOrCancelled(status));
-    await noteStatus(trx, attempt, status);
+    if (!isAboutPayout(row, attempt) || !(await isNewest(trx, reading))) return;
+    if (isRevived(attempt, reading)) return settleRevived(trx, row, attempt, reading);
+    if (WAS_PAID.includes(row.status)) return noteSentBack(trx, row, attempt, reading);
+    const isFailed = row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED;
+    if (!isFinalStatus(row.status) && !isFailed) await settle(trx, row, attempt, reading);
   });
+}
+
+const WAS_PAID: readonly PayoutStatus[] = [PAYOUT_STATUS.PAID, PAYOUT_STATUS.RETURNED];
+
+/**
+ * Nothing is said about the attempt after it. Of two payouts at QbitPay a person says which one it is: until then the end of
+ * either says nothing.
+ */
+function isAboutPayout(row: PayoutRow, attempt: AttemptRow): boolean {
+  const isDisputed = row.hold_reason === FAILURE_TYPE.DUPLICATE_AT_PROVIDER;
+  return !isDisputed && isCurrentRequest(row, requestOf(attempt));
+}
+
+function requestOf({ external_order_id: externalOrderId }: AttemptRow) {
+  return { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
+}
+
+async function settle(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  reading: SettlementReading,
+): Promise<void> {
+  const { status, outcome, discrepancy } = reading;
+  const booked = await bookDebit(trx, row, attempt, reading);
+  if (!booked.ok) return holdUnbooked(trx, row, booked.message);
+  if (discrepancy !== undefined) await markDiscrepancy(trx, row, discrepancy, { ends: outcome !== null });
+  if (outcome !== null) await applyOutcome(trx, row, attempt, outcome, isFailedOrCancelled(status));
+  await noteStatus(trx, attempt, status);
+}
+
+/** What it is held for already comes first; resumed, it is read again. */
+async function holdUnbooked(trx: StoreTransaction, row: PayoutRow, detail: string): Promise<void> {
+  const hold = { holdReason: FAILURE_TYPE.DEBIT_EXCEEDS_LEDGER, detail };
+  await transitionPayout(trx, row, PAYOUT_STATUS.HELD, hold);
+}
+
+/** QbitPay had given the attempt up, and now shows it as going on, or paid. */
+function isRevived(attempt: AttemptRow, { status }: SettlementReading): boolean {
+  const isLive = !isFailedOrCancelled(status) && status !== PROVIDER_PAYOUT_STATUS.UNKNOWN;
+  return isLive && isFailedOrCancelled(attempt.status);
+}
+
+/** The payout, where it had ended or is held for that, is in transit again, and settled as any other. */
+async function settleRevived(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  reading: SettlementReading,
+): Promise<void> {
+  const isPaid = reading.status === PROVIDER_PAYOUT_STATUS.PAID;
+  // Of one whose return was awaited only that it was paid after all is news.
+  if (row.status === PAYOUT_STATUS.PAID && !isPaid) return;
+  const shown = `QbitPay shows payout ${reading.providerPayoutId} as ${reading.status}, after ${attempt.status}`;
+  const isFailed = row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED;
+  const isLeft = isFailed || (isFinalStatus(row.status) && row.status !== PAYOUT_STATUS.PAID);
+  const current = isLeft ? await reopenPayout(trx, row, shown) : row;
+  const reversed = await reverseFailure(trx, attempt);
+  if (!reversed.ok) return holdUnbooked(trx, current, reversed.message);
+  const ids = { provider_payout_id: reading.providerPayoutId };
+  await settle(trx, current, await selectAttempt(trx, ids).executeTakeFirstOrThrow(), reading);
+  if (current.status !== PAYOUT_STATUS.PAID) return;
+  await addTimelineEntry(trx, current.payout_id, current.status, shown);
+  await freeFunds(trx, current);
+}
+
+/**
+ * What was booked as given back, or on its way, is the recipient's: it is taken out of what the payout has.
+ * Refused where the ledger does not know of as much money.
+ */
+export async function reverseFailure(trx: StoreTransaction, attempt: AttemptRow): Promise<Outcome> {
+  await lockLedger(trx);
+  const { payout_id: payoutId, currency, booked_amount: amount, return_pending: pending } = attempt;
+  const returned = returnedSince(attempt);
+  if (!(await isCovered(trx, currency, returned))) {
+    return refuse(`payout ${attempt.provider_payout_id} took more ${currency} than the ledger knows of`);
+  }
+  const ofAmount = compareAmounts(returned, amount) < 0 ? returned : amount;
+  await bookFailureReversed(trx, {
+    ...{ causeId: failureCauseId(attempt), payoutId, currency, pending },
+    returned: ofAmount,
+    returnedFee: subtractAmounts(returned, ofAmount),
+  });
+  const retaken = addAmounts(attempt.retaken_amount, returned);
+  await updateAttempt(trx, attempt, { return_pending: '0', retaken_amount: retaken });
+  return DONE;
+}
+
+/** What came back of the attempt since it failed last. */
+function returnedSince({ returned_amount: returned, retaken_amount: retaken }: AttemptRow): string {
+  return subtractAmounts(returned ?? '0', retaken);
+}
+
+function failureCauseId({ external_order_id: externalOrderId, failures }: AttemptRow): string {
+  return `${externalOrderId}#${failures}`;
+}
+
+/** The payout was paid, and QbitPay reports it as failed: the bank sends it back. It stays paid until all of it is back. */
+async function noteSentBack(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  { status }: Pick<SettlementReading, 'status'>,
+): Promise<void> {
+  if (!isFailedOrCancelled(status) || isFailedOrCancelled(attempt.status)) return;
+  await noteStatus(trx, attempt, status);
+  // Its money may have said so before.
+  if (isFailureBooked(attempt)) return;
+  await bookFailed(trx, attempt);
+  const detail = `QbitPay shows it as ${status}: its money is on the way back`;
+  await addTimelineEntry(trx, row.payout_id, row.status, detail);
+}
+
+function isFailureBooked(attempt: AttemptRow): boolean {
+  return isReturnPending(attempt) || compareAmounts(returnedSince(attempt), '0') > 0;
 }
 
 export interface ReturnReading {
@@ -68,14 +185,25 @@ export interface ReturnReading {
   readonly net: string;
 }
 
-/** The money of a failed attempt is there again: it is booked, once, and what the payout then has becomes available. */
+/**
+ * Money of a failed attempt is there again: it is booked, once. Of a payout that was paid it says by itself that the bank
+ * sent it back. When all is back, what the payout then has becomes available.
+ */
 export async function recordReturn(
   db: StoreDatabase,
   payoutId: string,
   reading: ReturnReading,
 ): Promise<void> {
   await aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
-    if (await isReturnPending(trx, attempt)) await bookReturned(trx, row, attempt, reading);
+    if (await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId)) return;
+    const isPaid = row.status === PAYOUT_STATUS.PAID && isCurrentRequest(row, requestOf(attempt));
+    if (isPaid && !isFailureBooked(attempt)) await bookFailed(trx, attempt);
+    const ids = { external_order_id: attempt.external_order_id };
+    const current = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
+    // Of one that goes on, as far as is known, QbitPay's word comes first. What was not taken does not come back.
+    const taken = addAmounts(current.booked_amount, current.booked_fee);
+    const isOfTaken = compareAmounts(addAmounts(returnedSince(current), reading.net), taken) <= 0;
+    if (isFailureBooked(current) && isOfTaken) await bookReturned(trx, row, current, reading);
   });
 }
 
@@ -91,21 +219,6 @@ async function aboutAttempt(
     const ids = { payout_id: payoutId, provider_payout_id: providerPayoutId };
     await work(trx, row, await selectAttempt(trx, ids).executeTakeFirstOrThrow());
   });
-}
-
-/**
- * Of two readings at once the older one may come last: it must not take back what ended the payout, or an attempt whose
- * money is on its way back, nor say anything about the attempt after it. Of two payouts at QbitPay a person says which
- * one it is: until then the end of either says nothing.
- */
-function isAwaited(row: PayoutRow, attempt: AttemptRow): boolean {
-  const isFailed = row.hold_reason === FAILURE_TYPE.ATTEMPT_FAILED;
-  const isDisputed = row.hold_reason === FAILURE_TYPE.DUPLICATE_AT_PROVIDER;
-  return !isFinalStatus(row.status) && !isFailed && !isDisputed && isCurrentRequest(row, requestOf(attempt));
-}
-
-function requestOf({ external_order_id: externalOrderId }: AttemptRow) {
-  return { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
 }
 
 async function applyOutcome(
@@ -125,13 +238,15 @@ async function applyOutcome(
 
 /** What was taken is on its way back. What the ledger never saw leave does not come back to it. */
 async function bookGivenUp(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
-  if (await isDebitBooked(trx, attempt)) return bookFailure(trx, toProviderDebit(attempt));
-  await noteReturned(trx, attempt, '0');
+  if (await isDebitBooked(trx, attempt)) return bookFailed(trx, attempt);
+  await updateAttempt(trx, attempt, { returned_amount: '0', returned_at: NOW });
   if (isFinalStatus(row.status)) await freeFunds(trx, row);
 }
 
-function noteReturned(trx: StoreTransaction, attempt: AttemptRow, amount: string): Promise<void> {
-  return updateAttempt(trx, attempt, { returned_amount: amount, returned_at: NOW });
+async function bookFailed(trx: StoreTransaction, attempt: AttemptRow): Promise<void> {
+  const failures = attempt.failures + 1;
+  await bookFailure(trx, toProviderDebit(attempt), failureCauseId({ ...attempt, failures }));
+  await updateAttempt(trx, attempt, { failures, return_pending: attempt.booked_amount });
 }
 
 /** What the API said of the attempt, and that it was read. */
@@ -143,33 +258,27 @@ export function noteStatus(
   return updateAttempt(trx, attempt, { status, read_at: NOW });
 }
 
-/** It is booked that the attempt failed or was cancelled, and its money is not back. */
-export async function isReturnPending(
-  trx: StoreTransaction,
-  { returned_at: returnedAt, external_order_id: id }: AttemptRow,
-): Promise<boolean> {
-  if (returnedAt !== null || !(await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE, id))) return false;
-  return !(await isBooked(trx, ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, id));
-}
-
-/** That the attempt failed was never said in words that the engine knows: its money says it. */
-export async function bookUnannouncedReturn(
+/** That the attempt failed was never said in words that the engine knows: its money says it, once all of it is back. */
+export async function bookUnannouncedReturns(
   trx: StoreTransaction,
   row: PayoutRow,
-  reading: ReturnReading,
+  readings: readonly ReturnReading[],
 ): Promise<Outcome> {
-  const ids = { payout_id: row.payout_id, provider_payout_id: reading.providerPayoutId };
-  const attempt = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
+  const ids = { payout_id: row.payout_id, provider_payout_id: readings[0]?.providerPayoutId ?? '' };
+  const find = () => selectAttempt(trx, ids).executeTakeFirstOrThrow();
+  const attempt = await find();
   if (attempt.returned_at !== null || !(await isDebitBooked(trx, attempt))) {
     return refuse('its money is not booked as taken');
   }
   await lockLedger(trx);
-  await bookFailure(trx, toProviderDebit(attempt));
-  await bookReturned(trx, row, attempt, reading);
+  await bookFailed(trx, attempt);
+  for (const reading of readings) await bookReturned(trx, row, await find(), reading);
   await noteStatus(trx, attempt, PROVIDER_PAYOUT_STATUS.FAILED);
-  return DONE;
+  const { return_pending: pending, currency } = await find();
+  return compareAmounts(pending, '0') === 0 ? DONE : refuse(`${pending} ${currency} of it are not back yet`);
 }
 
+/** The recipient's amount comes first, and what is beyond it is the fee. */
 async function bookReturned(
   trx: StoreTransaction,
   row: PayoutRow,
@@ -177,9 +286,54 @@ async function bookReturned(
   { balanceTransactionId, net }: ReturnReading,
 ): Promise<void> {
   await lockLedger(trx);
-  const { currency, payout_id: payoutId } = attempt;
-  await bookReturn(trx, { balanceTransactionId, payoutId, currency, expected: attempt.booked_amount, net });
-  await noteReturned(trx, attempt, net);
-  await addTimelineEntry(trx, payoutId, row.status, `${net} ${currency} came back from QbitPay`);
+  const { currency, payout_id: payoutId, return_pending: pending } = attempt;
+  const amount = compareAmounts(net, pending) < 0 ? net : pending;
+  const fee = subtractAmounts(net, amount);
+  await bookReturn(trx, { balanceTransactionId, payoutId, currency, amount, fee });
+  const rest = subtractAmounts(pending, amount);
+  const returned = addAmounts(attempt.returned_amount ?? '0', net);
+  await updateAttempt(trx, attempt, { return_pending: rest, returned_amount: returned, returned_at: NOW });
+  const isAll = !isReturnPending({ return_pending: rest });
+  const missing = isAll ? '' : `; ${rest} ${currency} are still to come`;
+  await addTimelineEntry(trx, payoutId, row.status, `${net} ${currency} came back from QbitPay${missing}`);
+  if (isAll) await endReturned(trx, row);
+}
+
+/** All is back: one that was paid is returned, and what an ended one has is available. */
+async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void> {
+  const type = FAILURE_TYPE.PAYOUT_RETURNED;
+  await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {
+    detail: 'the bank sent all of it back',
+    failure: { type, message: FAILURES[type].meaning },
+  });
   if (isFinalStatus(row.status)) await freeFunds(trx, row);
+}
+
+/** By a person's word the rest of what an attempt took does not come back: the payout bears that, and nothing is awaited. */
+export async function writeOffReturn(
+  trx: StoreTransaction,
+  draft: Omit<EntryDraft, 'transfers'> & { readonly payoutId: string },
+  {
+    currency,
+    amount,
+    reason,
+  }: { readonly currency: string; readonly amount: string; readonly reason: string },
+): Promise<Outcome> {
+  const { payoutId } = draft;
+  const attempts = await selectAttempt(trx, { payout_id: payoutId })
+    .where('return_pending', '>', '0')
+    .execute();
+  const attempt = attempts.find((one) => one.currency === currency);
+  if (attempt === undefined) return refuse(`nothing is on its way back of payout ${payoutId} in ${currency}`);
+  const { return_pending: pending } = attempt;
+  if (compareAmounts(amount, pending) > 0) return refuse(`on its way back are ${pending} ${currency}`);
+  const row = await lockExistingPayout(trx, payoutId);
+  await book(trx, draft, (entry) => entry.move(fundsAccount(payoutId), RETURN_PENDING, { currency, amount }));
+  const rest = subtractAmounts(pending, amount);
+  await updateAttempt(trx, attempt, { return_pending: rest, returned_at: NOW });
+  const detail = `${amount} ${currency} written off by ${draft.actor ?? ''}: ${reason}`;
+  await addTimelineEntry(trx, payoutId, row.status, detail);
+  await hintPayouts(trx, [payoutId], 'payoutEvent');
+  if (!isReturnPending({ return_pending: rest })) await endReturned(trx, row);
+  return DONE;
 }

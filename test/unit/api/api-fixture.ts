@@ -71,6 +71,7 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     heldFrom: null,
     order: null,
     providerPayout: null,
+    returnPending: '0',
     createdAt: new Date('2026-01-01T03:04:05.678Z'),
     updatedAt: new Date('2026-01-01T03:04:06.000Z'),
     ...changes,
@@ -146,6 +147,7 @@ export function createFakes(...records: PayoutRecord[]) {
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
+      readAgain: () => Promise.resolve('shown'),
       assignDeposits: () => Promise.reject(new Error('assignDeposits is not expected')),
       noteDeposit: () => Promise.reject(new Error('noteDeposit is not expected')),
       listOpenNotices: (request) => {
@@ -185,6 +187,7 @@ export function createFakes(...records: PayoutRecord[]) {
         }),
     },
     ledger: {
+      adjustLedger: () => Promise.reject(new Error('adjustLedger is not expected')),
       listLedgerEntries: (request) => {
         calls.push(request);
         return Promise.resolve({ items: [], hasMore: false });

@@ -50,6 +50,8 @@ describe('/openapi.json', () => {
       'POST /v1/deposits/{depositId}/assign': '200 400 401 403 404 409 413 415 422 500 503',
       'GET /v1/balances': '200 401 403 500 503',
       'GET /v1/ledger': '200 400 401 403 500 503',
+      'POST /v1/ledger/adjustments': '201 400 401 403 413 415 422 500 503',
+      'GET /v1/ledger/adjustments': '200 400 401 403 500 503',
       'GET /v1/reconciliation': '200 401 403 500 503',
       'GET /v1/provider': '200 401 403 500 503',
     });

@@ -84,6 +84,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
       },
       fee: '25.00',
       recipientAmount: '5000.00',
+      returnPending: null,
       holdReason: 'UNKNOWN_OUTCOME',
       hold: {
         reason: 'UNKNOWN_OUTCOME',

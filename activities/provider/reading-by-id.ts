@@ -1,0 +1,29 @@
+import { QbitPayApiError, QbitPayResponseError } from '../../src/qbitpay/errors.js';
+import type { ReadingParts } from './list-reading.js';
+import { isNotShown } from './missing-object.js';
+import type { ProviderList } from './provider-list.js';
+
+/** Reads these objects, one by one, into the mirror. */
+export async function readByIds(
+  { store, reader, onPage }: ReadingParts,
+  list: ProviderList,
+  ids: readonly string[],
+): Promise<null> {
+  for (const id of ids) {
+    const readAt = await store.mirror.readClock();
+    try {
+      await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
+    } catch (error) {
+      if (isNotShown(error)) await reader.recordMissing(list.kind, id, readAt);
+      else if (isOfThisObject(error)) await reader.recordUnreadable(list.kind, id, readAt);
+      else throw error;
+    }
+    onPage();
+  }
+  return null;
+}
+
+/** A single object that cannot be read must not stand in the way of everything else. */
+function isOfThisObject(error: unknown): boolean {
+  return error instanceof QbitPayResponseError || error instanceof QbitPayApiError;
+}

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { UNSENT_STATUSES } from '../../domain/payout-status.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { bookFound, bookMissing } from '../ledger/bookings.js';
+import { findObject } from '../mirror/provider-objects.js';
+import { readClock, readSync, wishForSync } from '../mirror/sync-state.js';
+import { addFlag, holdFor, lockExistingPayout, lockPayouts } from '../payouts/payout-transitions.js';
+import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
+import { lockDeposits } from './allocation.js';
+
+/** Deposits that QbitPay showed once: it is asked for them again when their money is used. */
+
+/** What shows a deposit's money: a balance transaction. Those that only the balance proves are left out. */
+export interface ProvenDeposit {
+  readonly depositId: string;
+  readonly proof: string;
+  readonly isMissing: boolean;
+}
+
+/** The deposits that a payout lives on. */
+export async function listProvenDeposits(
+  db: StoreDatabase,
+  payoutId: string,
+): Promise<readonly ProvenDeposit[]> {
+  const rows = await db
+    .selectFrom('deposits')
+    .innerJoin('deposit_allocations as part', 'part.deposit_id', 'deposits.deposit_id')
+    .select(['deposits.deposit_id', 'proof', 'status'])
+    .where('part.payout_id', '=', payoutId)
+    .where('proof', 'not like', 'available %')
+    .orderBy('sequence')
+    .execute();
+  return rows.map((row) => ({
+    depositId: row.deposit_id,
+    proof: row.proof,
+    isMissing: row.status === DEPOSIT_STATUS.MISSING,
+  }));
+}
+
+/** QbitPay does not show it any more: its money is missing, and the payouts that live on it are held, or flagged. */
+export async function markMissing(db: StoreDatabase, depositId: string): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const found = await lockWithPayouts(trx, depositId);
+    if (found === undefined) return;
+    const { deposit, payoutIds } = found;
+    if (deposit.status !== DEPOSIT_STATUS.MISSING) {
+      await setStatus(trx, deposit, DEPOSIT_STATUS.MISSING);
+      await bookMissing(trx, depositId, deposit);
+    }
+    const detail = `QbitPay does not show deposit ${depositId} of ${deposit.amount} ${deposit.currency} any more`;
+    for (const payoutId of payoutIds) await nameMissing(trx, payoutId, detail);
+  });
+}
+
+/** A payout that has used its money is flagged; one that has not is held. */
+async function nameMissing(trx: StoreTransaction, payoutId: string, detail: string): Promise<void> {
+  const row = await lockExistingPayout(trx, payoutId);
+  const holdReason = FAILURE_TYPE.DEPOSIT_MISSING;
+  const sent = await trx
+    .selectFrom('provider_requests')
+    .select('external_order_id')
+    .where('payout_id', '=', payoutId)
+    .where('sends', '>', 0)
+    .executeTakeFirst();
+  const isUnused = UNSENT_STATUSES.includes(row.status) && sent === undefined;
+  const status = isUnused ? await holdFor(trx, row, { holdReason, detail }) : row.status;
+  await addFlag(trx, { ...row, status }, holdReason, detail);
+}
+
+/** QbitPay shows it again: it is whose it was. */
+export async function markFound(db: StoreDatabase, depositId: string): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const found = await lockWithPayouts(trx, depositId);
+    if (found?.deposit.status !== DEPOSIT_STATUS.MISSING) return;
+    const isAllocated = found.isAllocated;
+    await setStatus(trx, found.deposit, isAllocated ? DEPOSIT_STATUS.ALLOCATED : DEPOSIT_STATUS.UNALLOCATED);
+    await bookFound(trx, depositId, found.deposit);
+  });
+}
+
+async function lockWithPayouts(trx: StoreTransaction, depositId: string) {
+  const [deposit] = await lockDeposits(trx, [depositId]);
+  if (deposit === undefined) return undefined;
+  const parts = await trx
+    .selectFrom('deposit_allocations')
+    .select('payout_id')
+    .where('deposit_id', '=', depositId)
+    .execute();
+  const payoutIds = parts.flatMap((part) => part.payout_id ?? []);
+  await lockPayouts(trx, payoutIds);
+  return { deposit, payoutIds, isAllocated: parts.length > 0 };
+}
+
+async function setStatus(
+  trx: StoreTransaction,
+  { deposit_id: depositId }: DepositRow,
+  status: DepositRow['status'],
+): Promise<void> {
+  await trx.updateTable('deposits').set({ status }).where('deposit_id', '=', depositId).execute();
+}
+
+/** How long a reading may take that somebody waits for, and the pause between two looks at whether it is over. */
+const READ_TIMEOUT_MS = 10_000;
+const LOOK_AGAIN_MS = 50;
+
+/**
+ * Has the sync read an unallocated deposit again before a person gives it to somebody. What QbitPay does not show twice is
+ * missing. `unread`: no sync came to its end in time.
+ */
+export async function readAgain(db: StoreDatabase, depositId: string): Promise<'shown' | 'gone' | 'unread'> {
+  const deposit = await db
+    .selectFrom('deposits')
+    .select(['proof', 'status'])
+    .where('deposit_id', '=', depositId)
+    .executeTakeFirst();
+  const isProven = deposit !== undefined && !deposit.proof.startsWith('available ');
+  if (!isProven || deposit.status === DEPOSIT_STATUS.ALLOCATED) return 'shown';
+  for (let readings = 1; ; readings += 1) {
+    if (!(await awaitReading(db, deposit.proof))) return 'unread';
+    const seen = await findObject(db, OBJECT_KIND.TRANSACTION, deposit.proof);
+    if (seen?.missing_since == null) {
+      await markFound(db, depositId);
+      return 'shown';
+    }
+    if (readings === 2) break;
+  }
+  await markMissing(db, depositId);
+  return 'gone';
+}
+
+/** False where no complete sync began and ended after the wish in time. */
+async function awaitReading(db: StoreDatabase, providerId: string): Promise<boolean> {
+  await wishForSync(db, 'a deposit is assigned', { kind: OBJECT_KIND.TRANSACTION, providerId });
+  const wishedAt = await readClock(db);
+  for (const endMs = performance.now() + READ_TIMEOUT_MS; performance.now() < endMs;) {
+    const { beganAt } = await readSync(db);
+    if (beganAt !== null && beganAt > wishedAt) return true;
+    await sleep(LOOK_AGAIN_MS);
+  }
+  return false;
+}

@@ -1,0 +1,66 @@
+import { availableIn, balanceIn, leaveUnallocated } from '../support/balances.js';
+import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
+import { useScenario } from '../support/scenario.js';
+
+/** Deposits that QbitPay takes back after it has shown them: their money is not used, nor is that of others. */
+
+const scenario = useScenario();
+
+/** QbitPay does not show the deposit's transaction any more, and has less. */
+async function takeBack(depositId: string, amount: string): Promise<void> {
+  await scenario.engine.control('POST', `/deposits/${depositId}/forget`, {});
+  await scenario.provider.adjust('USDT', `-${amount}`);
+}
+
+test('K24: an unallocated deposit that was taken back goes to nobody', async () => {
+  const { engine } = scenario;
+  const depositId = await leaveUnallocated(engine, 'USDT', '300.5');
+  const before = await availableIn(engine, 'USDT');
+  await takeBack(depositId, '300.5');
+  for (const to of ['available', [{ payoutId: 'somebody', amount: '300.5' }]]) {
+    const answer = await engine.api('POST', `/v1/deposits/${depositId}/assign`, { to });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'DEPOSIT_MISSING' } });
+  }
+  const many = { assignments: [{ depositId, to: 'available' }] };
+  const { body } = await engine.api('POST', '/v1/deposits/assign', many);
+  expect(body.data).toMatchObject([{ assigned: false, code: 'DEPOSIT_MISSING' }]);
+  expect((await engine.api('GET', `/v1/deposits/${depositId}`)).body.status).toBe('missing');
+  expect(await balanceIn(engine, 'USDT')).toMatchObject({
+    available: before,
+    missing: '300.500000',
+    unallocated: '300.500000',
+  });
+});
+
+const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
+
+test.each([
+  ['before its order', {}],
+  ['before its payout', { currency: 'USDT', amount: '700', destination: WALLET }],
+])(
+  'K25: a deposit that was taken back %s: held and named, and no other money leaves',
+  async (_when, what) => {
+    const { engine } = scenario;
+    await leaveUnallocated(engine, 'USDT', '2000.25');
+    const payout = await scenario.payout(what).open();
+    await payout.decide('hold');
+    const opened = await payout.shown();
+    const { id } = await engine.fund(opened);
+    await payout.until(({ deposit }) => deposit.missing === '0.000000', 'funded');
+    await takeBack(id, opened.deposit.amount);
+    const missing = (await balanceIn(engine, 'USDT')).missing;
+    for (let times = 0; times < 2; times += 1) {
+      await payout.decide('resume');
+      const held = await payout.isHeld('DEPOSIT_MISSING');
+      expect(held.flags).toEqual(['DEPOSIT_MISSING']);
+      expect(JSON.stringify(held.timeline)).toContain(`QbitPay does not show deposit ${id}`);
+    }
+    expect(await payout.requests(ORDERS)).toEqual([]);
+    expect(await payout.requests(PAYOUTS)).toEqual([]);
+
+    const before = await availableIn(engine, 'USDT');
+    expect((await payout.cancel()).status).toBe(200);
+    await payout.becomes('cancelled');
+    expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: before, missing });
+  },
+);
