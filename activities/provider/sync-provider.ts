@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
 import type { WorkflowHint } from '../../src/store/mirror/workflow-hints.js';
+import type { HintSignal } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { createProviderLists } from './provider-list.js';
 import { runSync, type SyncParts } from './sync-run.js';
@@ -123,11 +124,14 @@ async function deliverHint(deps: ActivityDependencies, hint: WorkflowHint): Prom
   }
 }
 
+/** Whoever reads what these are about takes them away. */
+const READ_AWAY: readonly HintSignal[] = ['payoutEvent', 'balanceReleased'];
+
 async function deliver({ store, payoutRuns }: ActivityDependencies, hint: WorkflowHint): Promise<void> {
   const { mirror } = store;
   switch (await payoutRuns.signal(hint)) {
     case 'taken':
-      return hint.signal === 'depositAllocated' ? mirror.forgetHint(hint) : mirror.noteDelivered(hint);
+      return READ_AWAY.includes(hint.signal) ? mirror.noteDelivered(hint) : mirror.forgetHint(hint);
     case 'notRunning':
       // The supervisor sees to it: the store knows what the hint was about.
       return mirror.forgetHint(hint);

@@ -29,6 +29,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     | 'listOpenNotices'
     | 'noteDeposit'
   >;
+  readonly brakes: Store['brakes'];
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;
   readonly ledger: Pick<Store['ledger'], 'listLedgerEntries' | 'readBalances' | 'readPostingsOf'>;
 }

@@ -11,13 +11,13 @@ import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, payoutParams } from './schemas.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
-const reason = z
+export const reason = z
   .string('must be a string')
   .trim()
   .min(1, 'must say why')
   .max(MAX_TEXT_LENGTH)
   .regex(PRINTABLE, 'must have no control characters')
-  .describe('Why; written in the timeline beside the name of the key.');
+  .describe('Why; kept beside the name of the key.');
 
 /** Cancelling needs no body: whoever asks for a payout may take it back. */
 const cancellationBody = z.strictObject({ reason: reason.optional() }).nullish().meta({ id: 'Cancellation' });

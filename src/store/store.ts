@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { createBrakes } from './controls/brakes.js';
 import { claimForProvider } from './controls/engine-settings.js';
 import { createDecisions } from './controls/decisions.js';
 import { believePrice } from './controls/reference-prices.js';
@@ -54,6 +55,7 @@ function createAggregates(db: StoreDatabase, sessions: Pool) {
     requests: createRequests(db, sessions),
     mirror: createMirror(db, sessions),
     decisions: createDecisions(db),
+    brakes: createBrakes(db),
     ledger: createLedger(db),
     reconciliation: createReconciliation(db),
     webhooks: createWebhooks(db),

@@ -22,6 +22,24 @@ create table reference_prices (
   candidate numeric,
   candidate_since timestamptz);
 
+-- As long as one is engaged, nothing of its currency leaves for QbitPay; null: nothing at all.
+create table brakes (
+  brake_id bigint generated always as identity primary key,
+  kind text not null,
+  currency text,
+  detail text not null,
+  engaged_by text not null,
+  engaged_at timestamptz not null default clock_timestamp(),
+  released_by text,
+  released_at timestamptz,
+  release_reason text,
+  check ((released_by is null) = (released_at is null) and (release_reason is null) = (released_at is null)));
+create unique index brakes_engaged on brakes (kind, currency) nulls not distinct where released_at is null;
+
+-- One row: whoever engages a brake waits here for those who are about to send, and keeps the next ones waiting.
+create table brake_gate (only_row boolean primary key default true check (only_row));
+insert into brake_gate default values;
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
@@ -334,7 +352,7 @@ create table sync_wishes (
 -- Signals to the workflows of payouts, of each kind one at most; kept until Temporal took it.
 create table workflow_hints (
   payout_id text not null references payouts,
-  signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased')),
+  signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased', 'brakeReleased')),
   hint_no bigint generated always as identity,
   -- The workflow has the signal, and has not read what it is about.
   delivered_at timestamptz,

@@ -4,6 +4,7 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
+import { isBraked } from '../controls/brakes.js';
 import { isShown } from '../mirror/absence.js';
 import { isGranted } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
@@ -187,14 +188,14 @@ export interface Sender {
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
  * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
  * unknown then. A run that does not carry the payout is told that it is superseded, and a process that no complete sync
- * has followed yet that the mirror is older than itself.
+ * has followed yet that the mirror is older than itself; where a brake is engaged, that one is.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
   { runId, startWish }: Sender,
   asked: SentAmount,
-): Promise<number | 'superseded' | 'notSynced' | undefined> {
+): Promise<number | 'superseded' | 'notSynced' | 'braked' | undefined> {
   return inTransaction(db, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
@@ -203,13 +204,14 @@ export async function claim(
       .selectAll('payouts')
       .where('provider_requests.operation', '=', id.operation)
       .where('provider_requests.external_order_id', '=', id.externalOrderId)
-      .forUpdate('payouts')
+      .forNoKeyUpdate('payouts')
       .executeTakeFirst();
     if (payout === undefined) return undefined;
     if (!isCarriedBy(payout, runId)) return 'superseded';
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
     if (!(await isGranted(trx, startWish))) return 'notSynced';
+    if (await isBraked(trx, currenciesOf(payout, id))) return 'braked';
     if (await isShown(trx, id.operation, id.externalOrderId)) {
       await awaitOutcome(trx, id, asked);
       return undefined;
@@ -230,6 +232,14 @@ export async function claim(
       .executeTakeFirst();
     return row?.sends;
   });
+}
+
+/** What a request of the payout is about: an order is for what it brings in as well. */
+function currenciesOf(
+  { currency, funding_currency: sold }: PayoutRow,
+  { operation }: ProviderRequestId,
+): readonly string[] {
+  return operation === REQUEST_OPERATION.ORDER ? [sold, currency] : [currency];
 }
 
 /**
