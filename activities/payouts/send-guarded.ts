@@ -101,7 +101,7 @@ async function sendOnce<Answer, Next>(
   asked: SentAmount,
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
-  const sender = { runId: currentRunId(), startWish: deps.startWish };
+  const sender = { runId: currentRunId(), seen: deps.seen };
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
   if (sends === 'notSynced') return answerNotSynced(deps, post);

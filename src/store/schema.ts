@@ -237,6 +237,8 @@ interface ProviderObjectTable {
   awaited_since: Date | null;
   /** It is of a payout of ours, whose workflow has not looked at it as it is now. */
   is_unread: Generated<boolean>;
+  /** Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet. */
+  is_unexplained: boolean | null;
   first_seen_at: Timestamp;
   read_at: Date;
   changed_at: Date;

@@ -3,7 +3,7 @@ import { BRAKE_KIND, type BrakeKind } from '../../domain/brake.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
-import { REQUEST_STATE } from '../schema.js';
+import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow, type RequestOperation } from '../schema.js';
 
 /** Brakes: as long as one is engaged, no request that moves money leaves for QbitPay. Everything else goes on. */
 export function createBrakes(db: StoreDatabase) {
@@ -45,8 +45,16 @@ export async function engage(
   await sql`select from brake_gate for update`.execute(trx);
 }
 
-/** True where nothing may leave that concerns one of these currencies; no brake is engaged before the caller has committed. */
-export async function isBraked(trx: StoreTransaction, currencies: readonly string[]): Promise<boolean> {
+/**
+ * True where a request of the payout must not leave; no brake is engaged before the caller has committed. An order is about
+ * what it brings in as well.
+ */
+export async function isBraked(
+  trx: StoreTransaction,
+  { currency, funding_currency: sold }: Pick<PayoutRow, 'currency' | 'funding_currency'>,
+  operation: RequestOperation,
+): Promise<boolean> {
+  const currencies = operation === REQUEST_OPERATION.ORDER ? [sold, currency] : [currency];
   await sql`select from brake_gate for share`.execute(trx);
   const engaged = await trx
     .selectFrom('brakes')

@@ -326,6 +326,8 @@ create table provider_objects (
   awaited_since timestamptz,
   -- It is of a payout of ours, whose workflow has not looked at it as it is now.
   is_unread boolean not null default false,
+  -- Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet.
+  is_unexplained boolean,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
   read_at timestamptz not null,
@@ -339,6 +341,9 @@ create index provider_objects_by_change on provider_objects (greatest(changed_at
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;
 create index provider_objects_with_problem on provider_objects (first_seen_at)
   where problem is not null or booking_problem is not null;
+create index provider_objects_not_judged on provider_objects (first_seen_at)
+  where is_unexplained is null and kind <> 'transaction';
+create index provider_objects_unexplained on provider_objects (external_order_id) where is_unexplained;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.

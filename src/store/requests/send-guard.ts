@@ -5,6 +5,7 @@ import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
 import { isBraked } from '../controls/brakes.js';
+import { inSeenStore, type SeenStore } from '../controls/seen-store.js';
 import { isShown } from '../mirror/absence.js';
 import { isGranted } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
@@ -179,24 +180,22 @@ export async function insertRequest(
 /** Who wants to send. */
 export interface Sender {
   readonly runId: string;
-  /** The wish for a sync that its process made when it started. */
-  readonly startWish: string;
+  readonly seen: SeenStore;
 }
 
 /**
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
  * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
- * unknown then. A run that does not carry the payout is told that it is superseded, and a process that no complete sync
- * has followed yet that the mirror is older than itself; where a brake is engaged, that one is.
+ * unknown then. Told by name are a superseded run, a process that is newer than the mirror, and that a brake is engaged.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
-  { runId, startWish }: Sender,
+  { runId, seen }: Sender,
   asked: SentAmount,
 ): Promise<number | 'superseded' | 'notSynced' | 'braked' | undefined> {
-  return inTransaction(db, async (trx) => {
+  return inSeenStore(db, seen, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
       .selectFrom('payouts')
@@ -210,8 +209,8 @@ export async function claim(
     if (!isCarriedBy(payout, runId)) return 'superseded';
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
-    if (!(await isGranted(trx, startWish))) return 'notSynced';
-    if (await isBraked(trx, currenciesOf(payout, id))) return 'braked';
+    if (!(await isGranted(trx, seen.startWish))) return 'notSynced';
+    if (await isBraked(trx, payout, id.operation)) return 'braked';
     if (await isShown(trx, id.operation, id.externalOrderId)) {
       await awaitOutcome(trx, id, asked);
       return undefined;
@@ -232,14 +231,6 @@ export async function claim(
       .executeTakeFirst();
     return row?.sends;
   });
-}
-
-/** What a request of the payout is about: an order is for what it brings in as well. */
-function currenciesOf(
-  { currency, funding_currency: sold }: PayoutRow,
-  { operation }: ProviderRequestId,
-): readonly string[] {
-  return operation === REQUEST_OPERATION.ORDER ? [sold, currency] : [currency];
 }
 
 /**
