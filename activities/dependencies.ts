@@ -1,5 +1,6 @@
 import type { DepositProof } from '../src/store/deposits/deposit-intake.js';
 import type { OpenPayout } from '../src/store/payouts/open-payouts.js';
+import type { SeenStore } from '../src/store/controls/seen-store.js';
 import type { Store } from '../src/store/store.js';
 import type { FeeSide } from '../src/domain/quote.js';
 import type { AmountLimits } from '../src/domain/amount-limits.js';
@@ -12,8 +13,8 @@ export interface ActivityDependencies {
   readonly settings: ActivitySettings;
   readonly payoutRuns: PayoutRuns;
   readonly supervision: SupervisionSettings;
-  /** The wish for a sync that this process made when it started: before it is granted, nothing is sent. */
-  readonly startWish: string;
+  /** What this process has seen of the store. */
+  readonly seen: SeenStore;
   /** Aborted when the process is to stop: what runs for ever ends, for another process to go on with it. */
   readonly stopping: AbortSignal;
 }
@@ -59,6 +60,8 @@ export interface ActivitySettings {
   /** Address of the wallet that deposits go to, by currency, where the account has several. */
   readonly depositAddresses: Readonly<Record<string, string>>;
   readonly depositProof: DepositProof;
+  /** Others pay from the account as well, under ids of their own. */
+  readonly isAccountShared: boolean;
   /** The most that a payout may be about, by currency. */
   readonly maxPayoutAmounts: AmountLimits;
   /** How far a price may be from the last one that a payout was opened with, in basis points a day. */

@@ -114,7 +114,10 @@ async function measure(store: Store, round: number): Promise<number> {
   const names = Array.from({ length: ALLOCATIONS_PER_ROUND }, (_, index) => `round-${round}-${index}`);
   await forAll(names, (name) => openWithNotice(store, name));
   await store.mirror.openAccount({ balances: [], transactions: [], readAt: await store.mirror.readClock() });
-  const reader = store.mirror.asReader(await store.mirror.takeGeneration(), 'balance_transaction');
+  const reader = store.mirror.asReader(await store.mirror.takeGeneration(), {
+    depositProof: 'balance_transaction',
+    isAccountShared: false,
+  });
   const startedAt = performance.now();
   await forAll(names, async (name) => {
     const { deposit } = await store.payouts.getPayout(name);

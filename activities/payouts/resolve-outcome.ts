@@ -126,7 +126,7 @@ async function conclude(
     atProvider = await findAtProvider(deps, payoutId, id);
   }
   const [first] = atProvider.found;
-  const problem = whyNotTaken(atProvider, providerRequest);
+  const problem = whyNotTaken(atProvider, providerRequest, deps.settings);
   if (problem !== undefined) {
     if (problem.reason === payout.holdReason) return undefined;
     const about = { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends };
@@ -143,6 +143,7 @@ async function conclude(
 function whyNotTaken(
   { found, vanished }: AtProvider,
   { sends, asked }: ProviderRequest,
+  { isAccountShared }: Pick<ActivityDependencies['settings'], 'isAccountShared'>,
 ): Discrepancy | undefined {
   const [first] = found;
   if (found.length > 1) {
@@ -154,9 +155,12 @@ function whyNotTaken(
     if (vanished.length === 0) return undefined;
     return { reason, detail: `QbitPay has shown ${vanished.join(', ')}, and does not show it any more` };
   }
-  if (sends > 0 || 'symbol' in first || asked === null || isAskedFor(first, asked)) return undefined;
+  if (sends > 0 || asked === null) return undefined;
+  // On a shared account it may be anybody's, whatever it is about.
+  if (!isAccountShared && ('symbol' in first || isAskedFor(first, asked))) return undefined;
   const { amount, currency } = asked;
-  const detail = `QbitPay has ${first.id} of ${first.amount} ${first.currency}, not sent from here; asked for would be ${amount} ${currency}`;
+  const held = 'symbol' in first ? first.symbol : first.currency;
+  const detail = `QbitPay has ${first.id} of ${first.amount} ${held}, not sent from here; asked for would be ${amount} ${currency}`;
   return { reason, detail };
 }
 

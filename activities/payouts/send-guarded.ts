@@ -105,12 +105,13 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   asked: SentAmount,
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
-  const sender = { runId: currentRunId(), startWish: deps.startWish };
+  const sender = { runId: currentRunId(), seen: deps.seen };
   // Read before it leaves: what it takes shows in what is read later.
   const availableBefore = await deps.store.mirror.readBalance(asked.currency);
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
   if (sends === 'notSynced') return answerNotSynced(deps, post);
+  if (sends === 'braked') return answerLater(deps, post, FAILURE_TYPE.BRAKE_ENGAGED);
   if (sends === 'superseded') {
     return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });
   }
@@ -169,12 +170,16 @@ function wordsOf(answer: Order | Payout): string {
 }
 
 /** Nothing leaves before a complete sync that began after this process started. */
-function answerNotSynced(
+function answerNotSynced(deps: ActivityDependencies, subject: Subject): Promise<PayoutState<RequestNext>> {
+  return answerLater(deps, subject, FAILURE_TYPE.FIRST_SYNC);
+}
+
+function answerLater(
   { store }: ActivityDependencies,
   { payoutId }: Subject,
+  reason: FailureType,
 ): Promise<PayoutState<RequestNext>> {
-  const next = { kind: 'retryLater', reason: FAILURE_TYPE.FIRST_SYNC, afterMs: 0 } as const;
-  return readState<RequestNext>(store, payoutId, { next });
+  return readState<RequestNext>(store, payoutId, { next: { kind: 'retryLater', reason, afterMs: 0 } });
 }
 
 /** Somebody else ended or held the payout meanwhile, or sent the request, or wrote what became of it. */

@@ -109,11 +109,11 @@ const START_SYNC_TIMEOUT_MS = 2_000;
 /** True once a complete sync has ended that began after this process started. */
 export async function isStartWishGranted({
   store,
-  startWish,
-}: Pick<ActivityDependencies, 'store' | 'startWish'>): Promise<boolean> {
+  seen,
+}: Pick<ActivityDependencies, 'store' | 'seen'>): Promise<boolean> {
   const endMs = performance.now() + START_SYNC_TIMEOUT_MS;
   for (;;) {
-    if (await store.mirror.isGranted(startWish)) return true;
+    if (await store.mirror.isGranted(seen.startWish)) return true;
     if (performance.now() >= endMs) return false;
     await sleep(LOOK_AGAIN_MS);
   }

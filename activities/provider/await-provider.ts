@@ -17,10 +17,10 @@ const FIRST_SYNC_PAUSE_MS = 2_000;
  * Reads the account until the provider answers with the key that is in force; who waits for the first sync asks the store
  * alone. Its retry policy is the wait, so that an outage of days adds attempts and no events.
  */
-export function createAwaitProvider({ store, qbitpay, startWish }: ActivityDependencies) {
+export function createAwaitProvider({ store, qbitpay, seen }: ActivityDependencies) {
   return async function awaitProvider({ reason, leaveAloneMs = 0 }: AwaitProviderInput): Promise<void> {
     if (reason === FAILURE_TYPE.FIRST_SYNC) {
-      if (await store.mirror.isGranted(startWish)) return;
+      if (await store.mirror.isGranted(seen.startWish)) return;
       const afterMs = spread(FIRST_SYNC_PAUSE_MS);
       throw new RetryLaterError('QbitPay was not read to its end yet', { afterMs, waitsFor: reason });
     }

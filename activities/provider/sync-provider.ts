@@ -1,7 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context, log } from '@temporalio/activity';
+import type { SeenStore } from '../../src/store/controls/seen-store.js';
 import type { WorkflowHint } from '../../src/store/mirror/workflow-hints.js';
+import type { HintSignal } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { createProviderLists } from './provider-list.js';
 import { runSync, type SyncParts } from './sync-run.js';
@@ -46,7 +48,7 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
       const parts: SyncParts = {
         store,
         qbitpay,
-        reader: store.mirror.asReader(generation, settings.depositProof),
+        reader: store.mirror.asReader(generation, settings),
         lists: createProviderLists(qbitpay),
         settings: settings.sync,
         overlaps: new Map(),
@@ -56,7 +58,7 @@ export function createSyncProvider(deps: ActivityDependencies): (input: SyncProv
         },
       };
       const loops = [
-        repeatSync(parts, { notices, ended, onSync: () => (progress.syncs += 1) }),
+        repeatSync(parts, { notices, ended, seen: deps.seen, onSync: () => (progress.syncs += 1) }),
         deliverHints(deps, { notices, ended }),
       ];
       // Where one fails, the other must not go on; no call may outlive the activity, whose connections are closed then.
@@ -76,7 +78,10 @@ interface Loop {
   readonly ended: AbortSignal;
 }
 
-async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () => void }): Promise<void> {
+async function repeatSync(
+  parts: SyncParts,
+  loop: Loop & { readonly seen: SeenStore; readonly onSync: () => void },
+): Promise<void> {
   const { store, settings } = parts;
   let notBeforeMs = 0;
   let dueAtMs = 0;
@@ -87,6 +92,7 @@ async function repeatSync(parts: SyncParts, loop: Loop & { readonly onSync: () =
       await pause(loop, 'sync_wishes', Math.min(waitMs, LOOK_AGAIN_MS));
       continue;
     }
+    await store.watchStore(loop.seen);
     const startedAtMs = performance.now();
     const { isComplete, retryAfterMs } = await runSync(parts);
     loop.onSync();
@@ -123,11 +129,14 @@ async function deliverHint(deps: ActivityDependencies, hint: WorkflowHint): Prom
   }
 }
 
+/** Whoever reads what these are about takes them away. */
+const READ_AWAY: readonly HintSignal[] = ['payoutEvent', 'balanceReleased'];
+
 async function deliver({ store, payoutRuns }: ActivityDependencies, hint: WorkflowHint): Promise<void> {
   const { mirror } = store;
   switch (await payoutRuns.signal(hint)) {
     case 'taken':
-      return hint.signal === 'depositAllocated' ? mirror.forgetHint(hint) : mirror.noteDelivered(hint);
+      return READ_AWAY.includes(hint.signal) ? mirror.noteDelivered(hint) : mirror.forgetHint(hint);
     case 'notRunning':
       // The supervisor sees to it: the store knows what the hint was about.
       return mirror.forgetHint(hint);

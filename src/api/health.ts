@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { ApiServer } from './api-server.js';
+import { BRAKE_KIND } from '../domain/brake.js';
+import type { ApiServer, ApiStore } from './api-server.js';
 import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, namedObject } from './schemas.js';
 
 interface HealthDependencies {
-  readonly store: { ping(): Promise<void> };
+  readonly store: Pick<ApiStore, 'ping'> & { readonly brakes: Pick<ApiStore['brakes'], 'listBrakes'> };
   readonly payouts: { ping(): Promise<void> };
   readonly version: string;
   isDraining(): boolean;
@@ -14,13 +15,23 @@ interface HealthDependencies {
 /** Shorter than the time-outs of usual probes, so that the answer still names the part that hangs. */
 const PING_TIMEOUT_MS = 2_000;
 
-const health = namedObject('Health', { status: z.enum(['alive', 'ready']), version: z.string() });
+const MOST_BRAKES_SHOWN = 20;
+
+const liveness = namedObject('Liveness', { status: z.literal('alive'), version: z.string() });
+
+const readiness = namedObject('Readiness', {
+  status: z.literal('ready'),
+  version: z.string(),
+  brakes: z
+    .array(z.object({ kind: z.enum(BRAKE_KIND), currency: z.string().nullable() }))
+    .describe('What is engaged: nothing of that leaves for QbitPay. See /v1/brakes.'),
+});
 
 const LIVENESS = {
   operationId: 'getLiveness',
   summary: 'Whether the process runs',
   security: [],
-  response: { 200: answer('It runs.', health) },
+  response: { 200: answer('It runs.', liveness) },
 };
 
 const READINESS = {
@@ -28,7 +39,7 @@ const READINESS = {
   summary: 'Whether the process can do its work',
   security: [],
   response: {
-    200: answer('It can.', health),
+    200: answer('It can.', readiness),
     503: problemAnswer('It is stopping, or a part that it needs does not answer.'),
   },
 };
@@ -38,7 +49,8 @@ export function addHealthRoutes(app: ApiServer, dependencies: HealthDependencies
   app.get('/livez', { schema: LIVENESS }, () => Promise.resolve({ status: 'alive' as const, version }));
   app.get('/readyz', { schema: READINESS }, async () => {
     await assertReady(dependencies);
-    return { status: 'ready' as const, version };
+    const brakes = await dependencies.store.brakes.listBrakes({ engaged: true, limit: MOST_BRAKES_SHOWN });
+    return { status: 'ready' as const, version, brakes };
   });
 }
 

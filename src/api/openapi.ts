@@ -15,6 +15,7 @@ const TAGS: Readonly<Record<string, string>> = {
   ledger: 'ledger',
   reconciliation: 'ledger',
   provider: 'provider',
+  brakes: 'provider',
   livez: 'health',
   readyz: 'health',
 };

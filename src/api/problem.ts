@@ -13,6 +13,7 @@ export const PROBLEMS = {
   HOST_REFUSED: { status: 403, title: 'Only local requests are allowed' },
   FORBIDDEN: { status: 403, title: 'Not allowed' },
   PAYOUT_NOT_FOUND: { status: 404, title: 'No such payout' },
+  BRAKE_NOT_FOUND: { status: 404, title: 'No such brake' },
   DEPOSIT_NOT_FOUND: { status: 404, title: 'No such deposit' },
   ROUTE_NOT_FOUND: { status: 404, title: 'No such path' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This path does not know the method' },

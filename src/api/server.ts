@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
 import type { ApiBackends, ApiServer } from './api-server.js';
 import { createAuthentication } from './authentication.js';
+import { addBrakeRoutes } from './brakes.js';
 import { addDepositRoutes } from './deposits.js';
 import { answerClientError, answerError } from './error-handler.js';
 import { addHealthRoutes } from './health.js';
@@ -89,4 +90,5 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addAdjustmentRoutes(app, parts);
   addReconciliationRoute(app, parts);
   addProviderRoute(app, parts);
+  addBrakeRoutes(app, parts);
 }

@@ -51,11 +51,18 @@ export async function startConfiguredSimulator(
 
 export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
-  const { depositTailDigits, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync } =
-    config;
+  const {
+    depositTailDigits,
+    isAccountShared,
+    maxPayoutAmounts,
+    maxPriceChangeBps,
+    reconciliation,
+    resendLimits,
+    sync,
+  } = config;
   return {
     ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
-    ...{ maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
+    ...{ isAccountShared, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
   };
 }
 

@@ -8,6 +8,7 @@ import { findUnclear } from '../../activities/provider/deposit-wallet.js';
 import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
 import type { Config, ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
+import type { SeenStore } from '../store/controls/seen-store.js';
 import type { Store } from '../store/store.js';
 import type { QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
@@ -71,8 +72,12 @@ export async function startWorker(
     }
     connection = await NativeConnection.connect(temporal.connectionOptions);
     const stopping = new AbortController();
-    const startWish = await store.mirror.wishForSync('a worker has started');
-    const parts = { store, qbitpay, startWish, stopping: stopping.signal, ...variations };
+    const seen: SeenStore = {
+      startWish: await store.mirror.wishForSync('a worker has started'),
+      place: undefined,
+    };
+    await store.watchStore(seen);
+    const parts = { store, qbitpay, seen, stopping: stopping.signal, ...variations };
     const workers = await createWorkers(config, temporal, connection, parts);
     const timers = [
       countRequests(store, qbitpay, logger),
@@ -161,7 +166,7 @@ async function createWorkers(
   { client, namespace }: TemporalAccess,
   connection: NativeConnection,
   parts: Omit<WorkerVariations, 'providerName'> &
-    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'startWish' | 'stopping'>,
+    Pick<ActivityDependencies, 'store' | 'qbitpay' | 'seen' | 'stopping'>,
 ): Promise<readonly Worker[]> {
   const { supervision = SUPERVISION, makeActivities = createActivities } = parts;
   const { taskQueue } = config.temporal;

@@ -176,6 +176,7 @@ function toConfig(values: VariableValues) {
       retryInitialMs,
       retryMaxMs,
     }),
+    isAccountShared: values.ACCOUNT_SHARED,
     depositTailDigits: values.DEPOSIT_TAIL_DIGITS,
     maxPayoutAmounts: Object.freeze(values.MAX_PAYOUT_AMOUNT),
     maxPriceChangeBps: values.MAX_PRICE_CHANGE_BPS,

@@ -69,6 +69,7 @@ const QBITPAY = {
     default: 'deposit.confirmed',
     ...commaList('a comma-separated list of event types, none twice', /^[A-Za-z0-9._-]{1,64}$/),
   },
+  ACCOUNT_SHARED: { default: 'false', ...trueOrFalse() },
   DEPOSIT_TAIL_DIGITS: { default: '5', ...wholeNumber('digits', 2, 8) },
   PROVIDER_SYNC_INTERVAL_MS: { default: '10000', ...wholeNumber('milliseconds', SHORTEST_PAUSE_MS, HOUR_MS) },
   SYNC_OVERLAP_SECONDS: { default: '900', ...wholeNumber('seconds', 0, DAY_SECONDS) },

@@ -155,6 +155,10 @@ const TABLE = {
     'The worker has started, and has not read QbitPay to its end since: before that nothing is sent.',
     'Nothing: the payout goes on after the first complete sync. GET /v1/provider shows how far it is, and what keeps it.',
   ),
+  BRAKE_ENGAGED: waiting(
+    'A brake is engaged: as long as it is, nothing leaves for QbitPay.',
+    'GET /v1/brakes says which one, and why. When that is settled, release it (POST /v1/brakes/{brakeId}/release); the payout then goes on by itself.',
+  ),
   ENGINE_UNAVAILABLE: waiting(
     'The engine could not finish a step, for example because its database does not answer.',
     'Check the database and the worker logs; the payout then goes on by itself.',

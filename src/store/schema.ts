@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways, JSONColumnType, Selectable } from 'kysely';
+import type { BrakeKind } from '../domain/brake.js';
 import type { Destination } from '../domain/destination.js';
 import type { FailureType } from '../domain/failure-type.js';
 import type { AccountKind, EntryCause } from '../domain/ledger.js';
@@ -20,6 +21,19 @@ export interface StoreSchema {
     believed_at: Timestamp;
     candidate: string | null;
     candidate_since: Date | null;
+  };
+  brakes: {
+    brake_id: Generated<string>;
+    kind: BrakeKind;
+    /** Null: of all. */
+    currency: string | null;
+    /** What was seen, or why a person engaged it. */
+    detail: string;
+    engaged_by: string;
+    engaged_at: Timestamp;
+    released_by: string | null;
+    released_at: Date | null;
+    release_reason: string | null;
   };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
@@ -216,7 +230,7 @@ export type DepositNoticeRow = Selectable<DepositNoticeTable>;
 type Timestamp = ColumnType<Date, Date | undefined>;
 
 /** What the workflow of a payout is told; what happened stands in the store. */
-export type HintSignal = 'payoutEvent' | 'depositAllocated' | 'balanceReleased';
+export type HintSignal = 'payoutEvent' | 'depositAllocated' | 'balanceReleased' | 'brakeReleased';
 
 /** The lists of QbitPay that the mirror keeps. */
 export const OBJECT_KIND = { PAYOUT: 'payout', ORDER: 'order', TRANSACTION: 'transaction' } as const;
@@ -243,6 +257,8 @@ interface ProviderObjectTable {
   awaited_since: Date | null;
   /** It is of a payout of ours, whose workflow has not looked at it as it is now. */
   is_unread: Generated<boolean>;
+  /** Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet. */
+  is_unexplained: boolean | null;
   first_seen_at: Timestamp;
   read_at: Date;
   changed_at: Date;

@@ -1,4 +1,6 @@
 import type { Pool } from 'pg';
+import { createBrakes } from './controls/brakes.js';
+import { watchStore } from './controls/seen-store.js';
 import { claimForProvider } from './controls/engine-settings.js';
 import { createDecisions } from './controls/decisions.js';
 import { believePrice } from './controls/reference-prices.js';
@@ -37,6 +39,7 @@ function createStore(db: StoreDatabase, sessions: Pool) {
       inTransaction(db, (trx) => work(createAggregates(trx, sessions))),
     claimForProvider: claimForProvider.bind(null, db),
     believePrice: believePrice.bind(null, db),
+    watchStore: watchStore.bind(null, db),
     migrate: migrate.bind(null, db),
     assertMigrated: assertMigrated.bind(null, db),
     ping: ping.bind(null, db),
@@ -54,6 +57,7 @@ function createAggregates(db: StoreDatabase, sessions: Pool) {
     requests: createRequests(db, sessions),
     mirror: createMirror(db, sessions),
     decisions: createDecisions(db),
+    brakes: createBrakes(db),
     ledger: createLedger(db),
     reconciliation: createReconciliation(db),
     webhooks: createWebhooks(db),

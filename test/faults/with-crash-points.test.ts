@@ -39,7 +39,7 @@ function watch<Group extends 'requests' | 'payouts'>(
 const ORDER = { operation: 'order', externalOrderId: 'p-1' } as const;
 const PAYOUT = { operation: 'payout', externalOrderId: 'p-1' } as const;
 const ASKED = { amount: '1', currency: 'CNY' };
-const SENDER = { runId: 'run-1', startWish: '0' };
+const SENDER = { runId: 'run-1', seen: { startWish: '0', place: undefined } };
 
 test('each crash point is at a call that the engine makes', () => {
   expect(() => withCrashPoints(parts, 'worker', nothing)).not.toThrow();

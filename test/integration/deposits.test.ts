@@ -5,6 +5,7 @@ import {
   deposit,
   openPayout,
   openTestStore,
+  READER_RULES,
   readerOf,
   showDeposit,
   type TestStore,
@@ -258,7 +259,7 @@ describe('what was in the account before', () => {
 
   test('is written once, and not at all where another reading has shown more meanwhile', async () => {
     const readAt = await used.store.mirror.readClock();
-    const other = used.store.mirror.asReader(await used.store.mirror.takeGeneration(), 'balance_transaction');
+    const other = used.store.mirror.asReader(await used.store.mirror.takeGeneration(), READER_RULES);
     await other.recordPage('transaction', await page([transactionOf('meanwhile', '7')]));
     expect(await depositsOf(used)).toEqual([]);
     const opening = { balances: [], transactions: [], readAt };

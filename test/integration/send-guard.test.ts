@@ -28,6 +28,15 @@ async function sync(wishIds: readonly string[], problem: string | null = null): 
   );
 }
 
+/** As {@link show}, and a person has seen it: the brake that it may have engaged is released. */
+async function showAndRelease(kind: ObjectKind, id: ProviderRequestId): Promise<string> {
+  const providerId = await show(kind, id);
+  for (const { brakeId } of await store().brakes.listBrakes({ engaged: true, limit: 1 })) {
+    await store().brakes.release({ brakeId, reason: 'seen', actor: 'tester' });
+  }
+  return providerId;
+}
+
 /** A sync shows an object of QbitPay's under the id of a request; answers with its own. */
 async function show(kind: ObjectKind, { externalOrderId }: ProviderRequestId): Promise<string> {
   const object: ObservedObject = {
@@ -47,7 +56,7 @@ async function show(kind: ObjectKind, { externalOrderId }: ProviderRequestId): P
 test('nothing is claimed before a complete sync that knows that the process has started', async () => {
   const { id } = await preparePayout();
   const startWish = await store().mirror.wishForSync('a worker has started');
-  const sender = { ...SENDER, startWish };
+  const sender = { ...SENDER, seen: { startWish, place: undefined } };
   const expectNotSynced = async (): Promise<void> => {
     expect(await store().requests.claim(id, sender, ASKED)).toBe('notSynced');
     expect(await store().requests.get(id)).toMatchObject({ state: 'prepared', sends: 0 });
@@ -68,7 +77,7 @@ describe("an object of QbitPay's under the id", () => {
     ['order', prepareOrder],
   ] as const)('%s: nothing is sent, and what it is has to be found out', async (kind, prepare) => {
     const { id } = await prepare();
-    await show(kind, id);
+    await showAndRelease(kind, id);
     expect(await store().requests.claim(id, SENDER, { ...ASKED, price: '6.97' })).toBeUndefined();
     expect(await store().requests.get(id)).toMatchObject({
       ...{ state: 'unknown', sends: 0, mayBeResent: false },
@@ -80,8 +89,8 @@ describe("an object of QbitPay's under the id", () => {
 
   test('of the other kind, or under the id of another attempt, is none', async () => {
     const { id } = await preparePayout();
-    await show('order', id);
-    await show('payout', { ...id, externalOrderId: `${id.externalOrderId}~2` });
+    await showAndRelease('order', id);
+    await showAndRelease('payout', { ...id, externalOrderId: `${id.externalOrderId}~2` });
     expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
   });
 
@@ -89,14 +98,14 @@ describe("an object of QbitPay's under the id", () => {
     const { id } = await preparePayout();
     expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
     await endSending(store(), id, 1, REQUEST_STATE.RETRY_LATER);
-    await show('payout', id);
+    await showAndRelease('payout', id);
     expect(await store().requests.claim(id, SENDER, { ...ASKED, amount: '699' })).toBeUndefined();
     expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, asked: ASKED });
   });
 
   test('that is not shown any more proves nothing: only a person has it sent then', async () => {
     const { id } = await preparePayout();
-    const providerId = await show('payout', id);
+    const providerId = await showAndRelease('payout', id);
     await store().mirror.recordMissing('payout', providerId, await store().mirror.readClock());
     expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
     expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 0 });
@@ -107,7 +116,7 @@ describe("an object of QbitPay's under the id", () => {
   test('keeps back what may be sent again as well, as long as it is shown', async () => {
     const { id } = await sendUnknown();
     expect(await store().requests.authoriseResend(id, 1, 'a person')).toBe(true);
-    await show('payout', id);
+    await showAndRelease('payout', id);
     expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
     expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, mayBeResent: false });
   });

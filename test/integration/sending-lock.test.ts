@@ -45,7 +45,7 @@ async function prepare(): Promise<ProviderRequestId> {
 const claimWithLock = (
   { store }: TestStore,
   providerRequest: ProviderRequestId,
-): Promise<number | 'superseded' | 'notSynced' | undefined> =>
+): ReturnType<TestStore['store']['requests']['claim']> =>
   store.requests.whileSending(providerRequest, () => store.requests.claim(providerRequest, SENDER, ASKED));
 
 /** The outcome is not known, and somebody allowed to send it once more. */
@@ -63,7 +63,7 @@ function signal(): { readonly promise: Promise<void>; readonly resolve: () => vo
 
 const untilClaimed = (
   providerRequest: ProviderRequestId,
-): Promise<number | 'superseded' | 'notSynced' | undefined> =>
+): ReturnType<TestStore['store']['requests']['claim']> =>
   untilAnswer(
     () => claimWithLock(second, providerRequest),
     (sends) => sends !== undefined,
@@ -114,7 +114,7 @@ test('other requests go on meanwhile', async () => {
 test('fifty requests on their way leave the store its connections', async () => {
   const provider_requests = await runConcurrently(Array.from({ length: 50 }, () => prepare));
   const allSending = signal();
-  const sent: Promise<number | 'superseded' | 'notSynced' | undefined>[] = [];
+  const sent: ReturnType<TestStore['store']['requests']['claim']>[] = [];
   for (const providerRequest of provider_requests) {
     const claimed = signal();
     const sending = first.store.requests.whileSending(providerRequest, async () => {

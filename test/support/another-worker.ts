@@ -57,6 +57,7 @@ export function openAnotherWorker(
         networks: { USDT: 'TRC20' },
         depositAddresses: {},
         depositProof: 'balance_transaction',
+        isAccountShared: false,
         depositTailDigits: 5,
         maxPayoutAmounts: {},
         maxPriceChangeBps: 500,
@@ -67,7 +68,7 @@ export function openAnotherWorker(
       supervision: { minimumAgeSeconds: 60, intervalMs: 30_000 },
       payoutRuns: createPayoutGateway({ client: engine.temporal.client, taskQueue: '' }),
       // Nobody made this wish: it is granted.
-      startWish: '0',
+      seen: { startWish: '0', place: undefined },
       stopping: syncing.signal,
     },
     'worker',

@@ -4,6 +4,7 @@ import type { Assignment, AssignOutcome } from '../../src/store/deposits/assignm
 import type { MirrorReader } from '../../src/store/mirror/mirror.js';
 import { createStoreDatabase } from '../../src/store/database.js';
 import { hintPayouts } from '../../src/store/mirror/workflow-hints.js';
+import type { Sender } from '../../src/store/requests/send-guard.js';
 import { openStore, type Store } from '../../src/store/store.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
@@ -58,7 +59,13 @@ export interface OpeningTerms {
 export const RUN_ID = 'run-of-the-test';
 
 /** It may send: its wish for a sync, which nobody made, is granted. */
-export const SENDER = { runId: RUN_ID, startWish: '0' } as const;
+export const SENDER: Sender = {
+  runId: RUN_ID,
+  /** Of a process of its own each time. */
+  get seen() {
+    return { startWish: '0', place: undefined };
+  },
+};
 
 export interface OpenedPayout {
   readonly payoutId: string;
@@ -145,6 +152,9 @@ export async function showDeposit(
   await reader.recordPage('transaction', { objects: [transaction], readAt: await store.mirror.readClock() });
 }
 
+/** As the settings are by default. */
+export const READER_RULES = { depositProof: 'balance_transaction', isAccountShared: false } as const;
+
 const readers = new WeakMap<Store, Promise<MirrorReader>>();
 
 /** The one reader of QbitPay that a store has; the account was empty when it was opened. */
@@ -156,7 +166,7 @@ export function readerOf(store: Store): Promise<MirrorReader> {
 
 async function openAccount({ mirror }: Store): Promise<MirrorReader> {
   await mirror.openAccount({ balances: [], transactions: [], readAt: await mirror.readClock() });
-  return mirror.asReader(await mirror.takeGeneration(), 'balance_transaction');
+  return mirror.asReader(await mirror.takeGeneration(), READER_RULES);
 }
 
 /** Puts money into the available balance. */

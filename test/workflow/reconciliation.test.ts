@@ -138,7 +138,13 @@ describe('every kind of discrepancy, with no grace time', () => {
   let engine: TestEngine;
   beforeAll(async () => {
     engine = await startTestEngine({
-      env: { ...BELIEVED_AT_ONCE, RECONCILIATION_GRACE_SECONDS: '0', PROVIDER_SYNC_INTERVAL_MS: '5000' },
+      env: {
+        ...BELIEVED_AT_ONCE,
+        RECONCILIATION_GRACE_SECONDS: '0',
+        PROVIDER_SYNC_INTERVAL_MS: '5000',
+        // Payouts of others are made in these tests.
+        ACCOUNT_SHARED: 'true',
+      },
     });
     await leaveUnallocated(engine, 'CNY', 50_000);
     await leaveUnallocated(engine, 'USDT', 900);

@@ -52,6 +52,18 @@ test('a worker that has just started sends nothing before it has read QbitPay to
 });
 
 describe('what QbitPay has under the id already', () => {
+  /** The store has not sent it: nothing leaves until a person has seen that. */
+  async function releasedAfterLook(payout: ScenarioPayout): Promise<void> {
+    const { engine } = scenario;
+    await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
+    const { data } = (await engine.api('GET', '/v1/brakes?engaged=true')).body;
+    expect(data).toMatchObject([{ kind: 'STORE_BEHIND_PROVIDER', currency: null, engagedBy: 'engine' }]);
+    expect(data[0].detail).toContain(payout.id);
+    await engine.api('POST', `/v1/brakes/${data[0].brakeId}/release`, {
+      reason: 'it was made in the dashboard',
+    });
+  }
+
   /** Somebody else has made it, before the engine sends anything. */
   async function foreignPayout(payout: ScenarioPayout, amount = 5000): Promise<string> {
     await makeAvailable(scenario.engine, 'CNY', '6000');
@@ -64,6 +76,7 @@ describe('what QbitPay has under the id already', () => {
     const payout = scenario.payout();
     const id = await foreignPayout(payout);
     await payout.funded();
+    await releasedAfterLook(payout);
     expect(await payout.isPaidOnce()).toMatchObject({ providerPayoutId: id });
     expect(await payout.requests(PAYOUTS)).toHaveLength(1);
   });
@@ -74,6 +87,7 @@ describe('what QbitPay has under the id already', () => {
     const body = { symbol: 'USDT/CNY', side: 'sell', amount: 720.946916, price: 6.97 };
     const order = await provider.call('POST', '/api/v1/orders', { ...body, externalOrderId: payout.id });
     await payout.funded();
+    await releasedAfterLook(payout);
     expect(await payout.isPaidOnce()).toMatchObject({ order: { providerOrderId: order.id } });
     expect(await payout.requests(ORDERS)).toHaveLength(1);
   });
@@ -82,6 +96,7 @@ describe('what QbitPay has under the id already', () => {
     const payout = scenario.payout();
     const id = await foreignPayout(payout, 4000);
     await payout.funded();
+    await releasedAfterLook(payout);
     const { timeline } = await payout.isHeld('UNKNOWN_OUTCOME');
     expect(timeline.at(-1).detail).toMatch(new RegExp(`${id} of 4000.* CNY, not sent from here.* 5000`));
     await payout.isRefused('resolve', /adopt that/, { action: 'close' });
@@ -103,6 +118,7 @@ describe('what QbitPay has under the id already', () => {
     );
     await database.end();
     await payout.funded();
+    await releasedAfterLook(payout);
     const { timeline }: Json = await payout.isHeld('UNKNOWN_OUTCOME');
     expect(timeline.at(-1).detail).toBe('QbitPay has shown po-vanished, and does not show it any more');
     expect(await payout.requests(PAYOUTS)).toEqual([]);

@@ -29,6 +29,9 @@ export const depositAllocated = defineSignal('depositAllocated');
 /** Money became available, and this payout is the next that waits for it: a reason to look, never evidence. */
 export const balanceReleased = defineSignal('balanceReleased');
 
+/** A brake was released: a reason to try again to send. */
+export const brakeReleased = defineSignal('brakeReleased');
+
 /** Something changed at QbitPay: a reason to read, never evidence. */
 export const payoutEvent = defineSignal('payoutEvent');
 

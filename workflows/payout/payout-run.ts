@@ -1,6 +1,7 @@
 import {
   allHandlersFinished,
   CancellationScope,
+  condition,
   continueAsNew,
   isCancellation,
   setCurrentDetails,
@@ -50,6 +51,8 @@ export interface PayoutRun {
   isReturnPending: boolean;
   /** Hints of the sync, and of webhooks, that no reading has answered yet. */
   unreadEvents: number;
+  /** A brake was released since it was last tried to send against one. */
+  isBrakeReleased: boolean;
   /** Signals that money became available which no look has answered yet. */
   unreadReleases: number;
 }
@@ -80,6 +83,7 @@ export function createPayoutRun(input: PayoutWorkflowInput): PayoutRun {
     providerPayoutId: null,
     isReturnPending: false,
     unreadEvents: 0,
+    isBrakeReleased: false,
     unreadReleases: 0,
   };
 }
@@ -228,8 +232,11 @@ export async function waitBecauseOf(
   leastMs = 0,
 ): Promise<void> {
   showWaiting(run, reason);
-  // A step that the engine itself did not finish does not wait for the provider.
-  if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
+  if (reason === FAILURE_TYPE.BRAKE_ENGAGED) {
+    await condition(() => run.isBrakeReleased);
+    run.isBrakeReleased = false;
+  } else if (reason !== FAILURE_TYPE.ENGINE_UNAVAILABLE) {
+    // A step that the engine itself did not finish does not wait for the provider.
     await awaitProvider(run.policy, reason, run.payoutId, leastMs);
   }
   const { retryInitialMs, retryMaxMs } = run.policy;

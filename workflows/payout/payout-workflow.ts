@@ -23,6 +23,7 @@ import { pay } from './pay.js';
 import {
   CANCEL_REFUSED,
   balanceReleased,
+  brakeReleased,
   cancelPayout,
   depositAllocated,
   getStatus,
@@ -146,6 +147,9 @@ function handleMessages(run: PayoutRun): void {
   });
   setHandler(balanceReleased, () => {
     run.unreadReleases += 1;
+  });
+  setHandler(brakeReleased, () => {
+    run.isBrakeReleased = true;
   });
   setHandler(payoutEvent, () => {
     run.unreadEvents += 1;

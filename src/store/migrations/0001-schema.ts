@@ -22,6 +22,24 @@ create table reference_prices (
   candidate numeric,
   candidate_since timestamptz);
 
+-- As long as one is engaged, nothing of its currency leaves for QbitPay; null: nothing at all.
+create table brakes (
+  brake_id bigint generated always as identity primary key,
+  kind text not null,
+  currency text,
+  detail text not null,
+  engaged_by text not null,
+  engaged_at timestamptz not null default clock_timestamp(),
+  released_by text,
+  released_at timestamptz,
+  release_reason text,
+  check ((released_by is null) = (released_at is null) and (release_reason is null) = (released_at is null)));
+create unique index brakes_engaged on brakes (kind, currency) nulls not distinct where released_at is null;
+
+-- One row: whoever engages a brake waits here for those who are about to send, and keeps the next ones waiting.
+create table brake_gate (only_row boolean primary key default true check (only_row));
+insert into brake_gate default values;
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
   raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
@@ -333,6 +351,8 @@ create table provider_objects (
   awaited_since timestamptz,
   -- It is of a payout of ours, and was not posted as it is now.
   is_unread boolean not null default false,
+  -- Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet.
+  is_unexplained boolean,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
   read_at timestamptz not null,
@@ -351,6 +371,9 @@ create index provider_objects_open on provider_objects (kind, read_at) where is_
 create index provider_objects_with_problem on provider_objects (first_seen_at)
   where problem is not null or booking_problem is not null;
 create index provider_objects_unread on provider_objects (read_at) where is_unread;
+create index provider_objects_not_judged on provider_objects (first_seen_at)
+  where is_unexplained is null and kind <> 'transaction';
+create index provider_objects_unexplained on provider_objects (external_order_id) where is_unexplained;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.
@@ -364,7 +387,7 @@ create table sync_wishes (
 -- Signals to the workflows of payouts, of each kind one at most; kept until Temporal took it.
 create table workflow_hints (
   payout_id text not null references payouts,
-  signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased')),
+  signal text not null check (signal in ('payoutEvent', 'depositAllocated', 'balanceReleased', 'brakeReleased')),
   hint_no bigint generated always as identity,
   -- The workflow has the signal, and has not read what it is about.
   delivered_at timestamptz,

@@ -48,6 +48,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
+import { judgeObjects } from './unexplained-objects.js';
 import { findUnread, hintOwners, listPostable, markRead } from './unread-objects.js';
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
@@ -56,7 +57,7 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
   return {
     takeGeneration: takeGeneration.bind(null, db),
     /** What a reader writes; every function throws a SyncReplacedError once another reader has taken over. */
-    asReader: (generation: string, proof: DepositProof) => createReader(db, generation, proof),
+    asReader: (generation: string, rules: ReaderRules) => createReader(db, generation, rules),
     readOpening: readOpening.bind(null, db),
     openAccount: openAccount.bind(null, db),
     readClock: readClock.bind(null, db),
@@ -128,8 +129,15 @@ async function readStatus(db: StoreDatabase) {
 
 export type MirrorReader = ReturnType<typeof createReader>;
 
-function createReader(db: StoreDatabase, generation: string, proof: DepositProof) {
-  const hasTransactions = proof === 'balance_transaction';
+/** What the settings say of the account. */
+export interface ReaderRules {
+  readonly depositProof: DepositProof;
+  /** Others pay from it as well, under ids of their own. */
+  readonly isAccountShared: boolean;
+}
+
+function createReader(db: StoreDatabase, generation: string, { depositProof, isAccountShared }: ReaderRules) {
+  const hasTransactions = depositProof === 'balance_transaction';
   const write = <T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T> =>
     asReader(db, generation, work);
   return {
@@ -142,6 +150,7 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
         await hintOwners(trx, kind, changed);
         if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, changed);
         if (list !== undefined) await noteList(trx, kind, list);
+        if (kind !== OBJECT_KIND.TRANSACTION) await judgeObjects(trx, isAccountShared);
         return news;
       }),
     /** QbitPay has it, as far as is known, and it cannot be read: it is tried again with every sync. */
@@ -185,6 +194,8 @@ function createReader(db: StoreDatabase, generation: string, proof: DepositProof
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
       write(async (trx) => {
         await endSync(trx, end);
+        // What was not to be judged before may be now.
+        await judgeObjects(trx, isAccountShared);
         if (end.problem === null) await grantWishes(trx, granted);
       }),
   };

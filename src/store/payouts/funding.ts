@@ -8,6 +8,7 @@ import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout
 import type { FeeTerms } from '../../domain/quote.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { lockLedger } from '../ledger/journal.js';
+import { whyUnexplained } from '../mirror/unexplained-objects.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
 import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
@@ -171,6 +172,9 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
       return isFunded(row) ? refuse('its deposit came in time') : holdUnderfunded(trx, row);
     }
     if (atProvider !== undefined) return refuse(atProvider);
+    // An end by itself would lose nothing: what QbitPay shows of it reopens it.
+    const forgotten = closing.to === PAYOUT_STATUS.CANCELLED && (await whyUnexplained(trx, row.payout_id));
+    if (forgotten) return refuse(forgotten);
     await transitionPayout(trx, row, closing.to, closing);
     await freeFunds(trx, row);
     return DONE;

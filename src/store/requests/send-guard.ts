@@ -4,6 +4,8 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
+import { isBraked } from '../controls/brakes.js';
+import { inSeenStore, type SeenStore } from '../controls/seen-store.js';
 import { isShown } from '../mirror/absence.js';
 import { isGranted } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
@@ -185,24 +187,22 @@ export async function insertRequest(
 /** Who wants to send. */
 export interface Sender {
   readonly runId: string;
-  /** The wish for a sync that its process made when it started. */
-  readonly startWish: string;
+  readonly seen: SeenStore;
 }
 
 /**
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
  * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
- * unknown then. A run that does not carry the payout is told that it is superseded, and a process that no complete sync
- * has followed yet that the mirror is older than itself.
+ * unknown then. Told by name are a superseded run, a process that is newer than the mirror, and that a brake is engaged.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
-  { runId, startWish }: Sender,
+  { runId, seen }: Sender,
   asked: SentAmount,
-): Promise<number | 'superseded' | 'notSynced' | undefined> {
-  return inTransaction(db, async (trx) => {
+): Promise<number | 'superseded' | 'notSynced' | 'braked' | undefined> {
+  return inSeenStore(db, seen, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
       .selectFrom('payouts')
@@ -210,13 +210,14 @@ export async function claim(
       .selectAll('payouts')
       .where('provider_requests.operation', '=', id.operation)
       .where('provider_requests.external_order_id', '=', id.externalOrderId)
-      .forUpdate('payouts')
+      .forNoKeyUpdate('payouts')
       .executeTakeFirst();
     if (payout === undefined) return undefined;
     if (!isCarriedBy(payout, runId)) return 'superseded';
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
-    if (!(await isGranted(trx, startWish))) return 'notSynced';
+    if (!(await isGranted(trx, seen.startWish))) return 'notSynced';
+    if (await isBraked(trx, payout, id.operation)) return 'braked';
     if (await isShown(trx, id, asked)) {
       await awaitOutcome(trx, id, asked);
       return undefined;

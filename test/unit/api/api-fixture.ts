@@ -166,6 +166,11 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
+    brakes: {
+      listBrakes: () => Promise.resolve([]),
+      engageByHand: () => Promise.reject(new Error('engageByHand is not expected')),
+      release: () => Promise.reject(new Error('release is not expected')),
+    },
     mirror: {
       readStatus: () =>
         Promise.resolve({

@@ -54,6 +54,9 @@ describe('/openapi.json', () => {
       'GET /v1/ledger/adjustments': '200 400 401 403 500 503',
       'GET /v1/reconciliation': '200 401 403 500 503',
       'GET /v1/provider': '200 401 403 500 503',
+      'GET /v1/brakes': '200 400 401 403 500 503',
+      'POST /v1/brakes': '200 400 401 403 413 415 500 503',
+      'POST /v1/brakes/{brakeId}/release': '200 400 401 403 404 413 415 500 503',
     });
   });
 

@@ -194,7 +194,7 @@ describe('health', () => {
   it('is alive and ready', async () => {
     const { app } = await openApi(createFakes());
     expect((await app.inject('/livez')).json()).toEqual({ status: 'alive', version: '1.2.3' });
-    expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready', version: '1.2.3' });
+    expect((await app.inject('/readyz')).json()).toEqual({ status: 'ready', version: '1.2.3', brakes: [] });
   });
 
   it.each([

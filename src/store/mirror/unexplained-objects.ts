@@ -1,0 +1,113 @@
+import { sql } from 'kysely';
+import { BRAKE_KIND } from '../../domain/brake.js';
+import { payoutIdOfExternalId } from '../../domain/identifiers.js';
+import { engage } from '../controls/brakes.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
+import type { ObjectKind } from '../schema.js';
+
+/**
+ * Payouts and orders of QbitPay's that this store cannot have asked for, although their `externalOrderId` says so: a store
+ * that was restored to an earlier moment has forgotten that it sent them, an empty one whatever there was before, and a
+ * second engine on the account makes them. Each object is judged once; what is released with the brake stays released.
+ */
+
+interface Candidate {
+  readonly kind: ObjectKind;
+  readonly providerId: string;
+  readonly externalOrderId: string | null;
+  /** A request of the store's that was sent before it showed has this id, or was accepted as it; or a person disowned it. */
+  readonly isSent: boolean;
+  /** The store has the payout that the id names. */
+  readonly isOfPayout: boolean;
+  /** A request without an outcome may be this one, under an id that QbitPay has altered. */
+  readonly isAwaited: boolean;
+}
+
+/** Judges what has shown since this was done last, and engages the brake where the store cannot explain it. */
+export async function judgeObjects(trx: StoreTransaction, isAccountShared: boolean): Promise<void> {
+  const candidates = await readCandidates(trx);
+  const unexplained = candidates.filter((one) => isUnexplained(one, isAccountShared));
+  // What may be explained yet is judged when that is known.
+  const explained = candidates.filter((one) => !unexplained.includes(one) && !one.isAwaited);
+  await note(trx, explained, false);
+  await note(trx, unexplained, true);
+  if (unexplained.length > 0) {
+    const kind = BRAKE_KIND.STORE_BEHIND_PROVIDER;
+    await engage(trx, { kind, currency: null, detail: describe(unexplained) });
+  }
+}
+
+function isUnexplained(
+  { externalOrderId, isSent, isOfPayout, isAwaited }: Candidate,
+  isAccountShared: boolean,
+): boolean {
+  if (externalOrderId === null || isSent) return false;
+  if (isOfPayout) return true;
+  return !isAccountShared && !isAwaited && payoutIdOfExternalId(externalOrderId) !== undefined;
+}
+
+async function readCandidates(trx: StoreTransaction): Promise<readonly Candidate[]> {
+  const { rows } = await sql<Candidate>`
+    select object.kind, object.provider_id as "providerId", object.external_order_id as "externalOrderId",
+      exists (select from provider_payouts known where object.kind = 'payout' and known.provider_payout_id = object.provider_id)
+        or exists (select from provider_orders known where object.kind = 'order' and known.provider_order_id = object.provider_id)
+        or exists (select from provider_requests request
+          where request.operation = object.kind and request.external_order_id = object.external_order_id
+            and (request.state = 'accepted' or (request.sends > 0 and request.first_sent_at <= object.first_seen_at)))
+        or object.disowned_by is not null as "isSent",
+      exists (select from payouts where payouts.payout_id = split_part(object.external_order_id, '~', 1)) as "isOfPayout",
+      exists (select from provider_requests request
+        where request.operation = object.kind and request.state in ('sending', 'unknown')
+          and request.first_sent_at <= object.first_seen_at
+          and (object.problem is not null or (request.currency = object.currency
+            and request.amount in (object.amount, object.amount + coalesce((object.content ->> 'fee')::numeric, 0)))))
+        as "isAwaited"
+    from provider_objects object where is_unexplained is null and kind <> 'transaction'
+    order by object.first_seen_at, object.provider_id`.execute(trx);
+  return rows;
+}
+
+async function note(
+  trx: StoreTransaction,
+  objects: readonly Candidate[],
+  isUnexplained: boolean,
+): Promise<void> {
+  for (const kind of new Set(objects.map((one) => one.kind))) {
+    await trx
+      .updateTable('provider_objects')
+      .set({ is_unexplained: isUnexplained })
+      .where('kind', '=', kind)
+      .where(
+        'provider_id',
+        'in',
+        objects.filter((one) => one.kind === kind).map((one) => one.providerId),
+      )
+      .execute();
+  }
+}
+
+/** As many as fit on a line; the others are listed by `npm run recover`. */
+const MOST_NAMED = 3;
+
+function describe(unexplained: readonly Candidate[]): string {
+  const named = unexplained
+    .slice(0, MOST_NAMED)
+    .map(({ kind, providerId, externalOrderId }) => `${kind} ${providerId} (${externalOrderId ?? ''})`);
+  const more = unexplained.length - named.length;
+  return `QbitPay has ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}, which this store has not sent`;
+}
+
+/** Why a payout cannot be cancelled: QbitPay carries it out, or did, and the store has forgotten that. */
+export async function whyUnexplained(db: StoreDatabase, payoutId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('provider_objects')
+    .select(['kind', 'provider_id'])
+    .where('is_unexplained', '=', true)
+    .where(sql<string>`split_part(external_order_id, '~', 1)`, '=', payoutId)
+    .where('missing_since', 'is', null)
+    .where(sql<boolean>`coalesce(status, '') not in ('failed', 'cancelled')`)
+    .limit(1)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  return `QbitPay has the ${row.kind} ${row.provider_id} under its id, which this store has not sent`;
+}

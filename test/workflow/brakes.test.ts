@@ -1,0 +1,61 @@
+import { currentDetailsOf, untilHoldReasonShown } from '../support/payout-workflows.js';
+import { payoutWorkflowId } from '../../src/domain/identifiers.js';
+import { ORDERS } from '../support/provider-requests.js';
+import { useScenario } from '../support/scenario.js';
+import type { Json } from '../support/engine-client.js';
+
+/** Brakes by hand: nothing leaves, everything else goes on, and a release is noticed at once. */
+
+const scenario = useScenario();
+
+async function engage(body: Json): Promise<Json> {
+  const answer = await scenario.engine.api('POST', '/v1/brakes', {
+    reason: 'QbitPay asked us to wait',
+    ...body,
+  });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { kind: 'MANUAL', state: 'engaged', engagedBy: 'local' },
+  });
+  return answer.body;
+}
+
+async function release({ brakeId }: Json): Promise<void> {
+  const answer = await scenario.engine.api('POST', `/v1/brakes/${brakeId}/release`, {
+    reason: 'they answered',
+  });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: { brakeId, state: 'released', releaseReason: 'they answered' },
+  });
+}
+
+test('while one is engaged nothing leaves; payouts open and are funded; after the release they are paid', async () => {
+  const { engine } = scenario;
+  const brake = await engage({});
+  const payout = await scenario.payout().funded();
+  await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
+  await untilHoldReasonShown(engine, payout.id, 'BRAKE_ENGAGED');
+  expect(await currentDetailsOf(engine, payoutWorkflowId(payout.id))).toContain('/v1/brakes');
+  expect(await payout.requests(ORDERS)).toEqual([]);
+  expect((await engine.api('GET', '/readyz')).body.brakes).toEqual([{ kind: 'MANUAL', currency: null }]);
+  const { historyLength } = await payout.workflow.describe();
+  await payout.isReadAgain();
+  // However long it takes, it waits without an event.
+  expect((await payout.workflow.describe()).historyLength).toBe(historyLength);
+  await release(brake);
+  await payout.isPaidOnce();
+  expect((await engine.api('GET', '/readyz')).body.brakes).toEqual([]);
+});
+
+test('what waits for one can be cancelled, and a brake of another currency stops nothing', async () => {
+  const euro = await engage({ currency: 'EUR' });
+  await (await scenario.payout().funded()).isPaidOnce();
+  const brake = await engage({ currency: 'USDT' });
+  const payout = await scenario.payout().funded();
+  await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
+  await payout.cancelReleasing('USDT');
+  expect((await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data).toHaveLength(2);
+  await release(brake);
+  await release(euro);
+});
