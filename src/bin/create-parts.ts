@@ -33,6 +33,7 @@ export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Pr
 export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
   const {
+    brakeAfterDifferences,
     depositTailDigits,
     isAccountShared,
     maxPayoutAmounts,
@@ -43,7 +44,15 @@ export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySett
   } = config;
   return {
     ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
-    ...{ isAccountShared, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
+    ...{
+      brakeAfterDifferences,
+      isAccountShared,
+      maxPayoutAmounts,
+      maxPriceChangeBps,
+      reconciliation,
+      resendLimits,
+      sync,
+    },
   };
 }
 

@@ -50,6 +50,8 @@ const SHORT_WAITS: Environment = {
   PROVIDER_SYNC_INTERVAL_MS: '500',
   RETRY_INITIAL_MS: '50',
   RETRY_MAX_MS: '500',
+  // Many of a file's payouts are answered so on purpose.
+  BRAKE_AFTER_DIFFERENCES: '20',
   SHUTDOWN_TIMEOUT_SECONDS: '10',
 };
 

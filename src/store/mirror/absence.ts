@@ -7,6 +7,7 @@ import {
   type ObjectKind,
   type RequestOperation,
 } from '../schema.js';
+import type { ProviderRequestId } from '../requests/send-guard.js';
 import { hintPayouts } from './workflow-hints.js';
 
 /** Whether QbitPay has a request whose outcome is not known: what shows of it, and what proves that it never arrived. */
@@ -30,12 +31,13 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
 
 /**
  * True where QbitPay has shown an object under the `externalOrderId` of a request: nothing is sent beside it. That QbitPay
- * answers 404 for it by now proves nothing; only a person, who has asked, has the request sent again then.
+ * answers 404 for it by now proves nothing; only a person, who has asked, has the request sent again then. As long as a
+ * brake is engaged, one that nobody can explain is for a person to see first.
  */
 export async function isShown(
   trx: StoreTransaction,
-  operation: RequestOperation,
-  externalOrderId: string,
+  { operation, externalOrderId }: ProviderRequestId,
+  isBraked: boolean,
 ): Promise<boolean> {
   const row = await trx
     .selectFrom('provider_objects as object')
@@ -44,6 +46,7 @@ export async function isShown(
     .where('object.kind', '=', KIND_OF[operation])
     .where('request.operation', '=', operation)
     .where('request.external_order_id', '=', externalOrderId)
+    .$if(isBraked, (query) => query.where('object.is_unexplained', 'is not', true))
     .where((eb) =>
       eb.or([eb('object.missing_since', 'is', null), eb('request.state', '<>', REQUEST_STATE.UNKNOWN)]),
     )

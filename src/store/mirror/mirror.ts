@@ -51,7 +51,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
-import { judgeObjects } from './unexplained-objects.js';
+import { adoptUnexplained, judgeObjects, listUnexplained } from './unexplained-objects.js';
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
 /** What QbitPay showed last, and how far its readers have come. */
@@ -74,6 +74,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     findTransactionsOf: findTransactionsOf.bind(null, db),
     findUnreadPayouts: findUnreadPayouts.bind(null, db),
     markRead: markRead.bind(null, db),
+    listUnexplained: listUnexplained.bind(null, db),
+    adoptUnexplained: adoptUnexplained.bind(null, db),
     /** What somebody read who deals with it himself: of two readings the one that began later stays. */
     recordReading: (object: ObservedObject, readAt: Date): Promise<void> =>
       inTransaction(db, async (trx) => {
