@@ -68,6 +68,8 @@ export interface ActivitySettings {
   readonly maxPriceChangeBps: number;
   /** How many digits tell a payout's deposit from others. */
   readonly depositTailDigits: number;
+  /** So many of the last 20 answers in a currency may not be as expected before its brake is engaged. */
+  readonly brakeAfterDifferences: number;
   readonly reconciliation: ReconciliationSettings;
   readonly sync: SyncSettings;
   /** A request that was proven absent is sent again by itself up to this. */

@@ -22,12 +22,15 @@ export interface Accepted {
 
 /** Writes what QbitPay answered, or was found there; where a payout is not what was asked for, a person looks. */
 export async function recordAccepted(
-  { store }: ActivityDependencies,
+  { store, settings }: ActivityDependencies,
   payout: PayoutRecord,
   accepted: Accepted,
 ): Promise<PayoutState> {
   const { object, discrepancy } = toAcceptedObject(payout, accepted);
   await persistWithRetry(() => store.requests.accept(payout.payoutId, object, discrepancy));
+  if (!('symbol' in accepted.answer)) {
+    await store.requests.judgeAnswers(accepted.answer.currency, settings.brakeAfterDifferences);
+  }
   const { firstSentAt } = await store.requests.get(accepted.id);
   // The mirror misses it from now on, should QbitPay not show it. An answer to a request ends nothing.
   const pending = { ...accepted.answer, status: 'pending', statusText: 'pending' } as const;

@@ -21,6 +21,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError, maskProviderText } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
+import { checkAccount } from '../provider/account-identity.js';
 import { awaitFreshSync, findAtProvider, isNothing, isStartWishGranted } from '../provider/at-provider.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
@@ -94,6 +95,7 @@ async function sizeAndSend<Answer extends Order | Payout, Next>(
     }
     decidedAt = takeMoment();
   }
+  await checkAccount(deps);
   const asked = await post.size();
   return asked === undefined ? post.uncovered() : sendOnce(deps, post, asked, decidedAt);
 }
@@ -111,6 +113,7 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
   if (sends === 'notSynced') return answerNotSynced(deps, post);
+  if (sends === 'notFirst') return answerLater(deps, post, FAILURE_TYPE.FIRST_ANSWER);
   if (sends === 'braked') return answerLater(deps, post, FAILURE_TYPE.BRAKE_ENGAGED);
   if (sends === 'superseded') {
     return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });

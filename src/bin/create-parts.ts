@@ -52,6 +52,7 @@ export async function startConfiguredSimulator(
 export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySettings {
   const { feeSide, networks, depositAddresses, depositProof } = qbitpay;
   const {
+    brakeAfterDifferences,
     depositTailDigits,
     isAccountShared,
     maxPayoutAmounts,
@@ -62,7 +63,15 @@ export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySett
   } = config;
   return {
     ...{ feeSide, networks, depositAddresses, depositProof, depositTailDigits },
-    ...{ isAccountShared, maxPayoutAmounts, maxPriceChangeBps, reconciliation, resendLimits, sync },
+    ...{
+      brakeAfterDifferences,
+      isAccountShared,
+      maxPayoutAmounts,
+      maxPriceChangeBps,
+      reconciliation,
+      resendLimits,
+      sync,
+    },
   };
 }
 

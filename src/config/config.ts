@@ -176,6 +176,7 @@ function toConfig(values: VariableValues) {
       retryInitialMs,
       retryMaxMs,
     }),
+    brakeAfterDifferences: values.BRAKE_AFTER_DIFFERENCES,
     isAccountShared: values.ACCOUNT_SHARED,
     depositTailDigits: values.DEPOSIT_TAIL_DIGITS,
     maxPayoutAmounts: Object.freeze(values.MAX_PAYOUT_AMOUNT),

@@ -134,6 +134,7 @@ const POLICIES = {
   },
   MAX_PAYOUT_AMOUNT: { default: 'USDT:1000000,USDC:1000000,BTC:20,ETH:500', ...amountsByCurrency() },
   MAX_PRICE_CHANGE_BPS: { default: '500', ...wholeNumber('basis points', 1, 10_000) },
+  BRAKE_AFTER_DIFFERENCES: { default: '3', ...wholeNumber('answers', 1, 20) },
   RESEND_MAX_AMOUNT: { default: '0', ...amountsByCurrency() },
   ON_FAILED_ATTEMPT: { default: POLICY.onFailedAttempt, ...oneOf(['fail', 'hold']) },
   RETRY_INITIAL_MS: {

@@ -6,6 +6,17 @@ const TABLE = {
     action:
       'Stop any other engine on the account. Then see what QbitPay has (npm run recover), adopt what is ours (npm run recover -- --adopt), and release the brake.',
   },
+  ACCOUNT_CHANGED: {
+    meaning:
+      'The account that the API key reads is not the one that the store knows: a wallet that payers were told of, or the newest payout, is not there.',
+    action:
+      'Compare the account in the dashboard with the key file. Put the right key there, or settle with QbitPay where payers send their money; then release the brake.',
+  },
+  AMOUNTS_DIFFER: {
+    meaning: 'QbitPay took or paid something else than expected for several payouts in a row.',
+    action:
+      'Compare QBITPAY_FEE_SIDE and the rate with what QbitPay has taken (the payouts are flagged). Correct the setting and restart the workers, or settle it with QbitPay; then release the brake.',
+  },
   MANUAL: {
     meaning: 'A person engaged it; the reason stands beside it.',
     action: 'Release it when that reason is gone.',

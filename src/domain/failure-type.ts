@@ -159,6 +159,10 @@ const TABLE = {
     'A brake is engaged: as long as it is, nothing leaves for QbitPay.',
     'GET /v1/brakes says which one, and why. When that is settled, release it (POST /v1/brakes/{brakeId}/release); the payout then goes on by itself.',
   ),
+  FIRST_ANSWER: waiting(
+    'No payout in this currency was answered as expected yet, and another one is being sent: until one was, they leave one at a time.',
+    'Nothing: the payout goes on after the answer to the other one.',
+  ),
   ENGINE_UNAVAILABLE: waiting(
     'The engine could not finish a step, for example because its database does not answer.',
     'Check the database and the worker logs; the payout then goes on by itself.',

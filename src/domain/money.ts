@@ -85,6 +85,11 @@ export function compareAmounts(left: string, right: string): number {
   return new Exact(left).comparedTo(right);
 }
 
+/** True where the two differ by less than the smallest unit of the currency. */
+export function isSameInCurrency(left: string, right: string, currency: string): boolean {
+  return new Exact(left).minus(right).abs().lt(smallestUnit(currency));
+}
+
 /** The same amount with at least as many decimals as its currency has: "25" CNY reads "25.00". Never rounds. */
 export function atCurrencyScale(amount: string, currency: string): string {
   const value = new Exact(amount);

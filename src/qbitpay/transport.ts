@@ -93,6 +93,10 @@ export interface ObservedTraffic {
   clockSkewMs: number | null;
   /** How many requests were sent since somebody took the counts away. */
   readonly requests: RequestCount[];
+  /** Which key is in use: a number that grows whenever another one is read. */
+  key: number;
+  /** The last one whose account was looked at; undefined before the first look. */
+  checkedKey: number | undefined;
 }
 
 export interface RequestCount {
@@ -118,7 +122,8 @@ export function createTransport(options: TransportOptions): Transport {
     : { http: new HttpAgent({ keepAlive: true }) };
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
-  const observed: ObservedTraffic = { clockSkewMs: null, requests: [] };
+  const observed: ObservedTraffic = { clockSkewMs: null, requests: [], key: 1, checkedKey: undefined };
+  let keyReadAt = takeMoment();
 
   return {
     observed,
@@ -130,6 +135,9 @@ export function createTransport(options: TransportOptions): Transport {
       const isPost = method === 'POST';
       const reason = isPost ? REQUEST_REASON.SEND : (request.reason ?? REQUEST_REASON.STEP);
       await waitForTurn?.(reason);
+      // What it rests on was read with another key, maybe of another account.
+      if (isPost && isBefore(request.decidedAt, keyReadAt))
+        throw toConnectionError(operation, false, KEY_CHANGED);
       count(observed.requests, reason, operation);
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
@@ -142,11 +150,20 @@ export function createTransport(options: TransportOptions): Transport {
         return { operation, ...exchange };
       }
       // The key file may have been replaced: the caller's next attempt uses what it says now.
-      if (exchange.status === 401) await apiKey.reload();
+      if (exchange.status === 401 && (await apiKey.reload())) {
+        keyReadAt = takeMoment();
+        observed.key += 1;
+      }
       throw toError(operation, exchange, [key, credentials]);
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
   };
+}
+
+const KEY_CHANGED = { code: 'ERR_KEY_CHANGED' };
+
+function isBefore(decidedAt: Moment | undefined, { monotonicMs }: Moment): boolean {
+  return decidedAt !== undefined && decidedAt.monotonicMs < monotonicMs;
 }
 
 function count(counts: RequestCount[], reason: RequestReason, operation: string): void {

@@ -35,6 +35,13 @@ export interface StoreSchema {
     released_at: Date | null;
     release_reason: string | null;
   };
+  account_wallets: {
+    currency: string;
+    address: string;
+    first_seen_at: Timestamp;
+    /** Since when the account does not show it. */
+    gone_at: Date | null;
+  };
   legal_payout_transitions: { from_status: PayoutStatus; to_status: PayoutStatus };
   payouts: PayoutTable;
   payout_timeline: {
@@ -131,6 +138,8 @@ export interface StoreSchema {
     /** What the ledger holds as taken. */
     booked_amount: Generated<string>;
     booked_fee: Generated<string>;
+    /** Amount and fee were as expected when it was accepted; null: its answer says nothing of them. */
+    is_expected: Generated<boolean | null>;
     adjustments: Generated<number>;
     /** How many times the provider said that it had failed or was cancelled, as far as that is booked. */
     failures: Generated<number>;
@@ -146,6 +155,8 @@ export interface StoreSchema {
     /** When the provider's API said last what stands here. */
     read_at: Timestamp;
   };
+  /** Currencies in which an answer was as expected, by the side of the fee. */
+  fee_proofs: { currency: string; fee_side: FeeSide };
   provider_sync: {
     only_row: Generated<boolean>;
     generation: Generated<string>;

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { findNewestPayout, noteUnreadable, noteWallets } from './controls/account-wallets.js';
 import { createBrakes } from './controls/brakes.js';
 import { watchStore } from './controls/seen-store.js';
 import { claimForProvider } from './controls/engine-settings.js';
@@ -39,6 +40,9 @@ function createStore(db: StoreDatabase, sessions: Pool) {
       inTransaction(db, (trx) => work(createAggregates(trx, sessions))),
     claimForProvider: claimForProvider.bind(null, db),
     believePrice: believePrice.bind(null, db),
+    noteWallets: noteWallets.bind(null, db),
+    findNewestPayout: findNewestPayout.bind(null, db),
+    noteUnreadable: noteUnreadable.bind(null, db),
     watchStore: watchStore.bind(null, db),
     migrate: migrate.bind(null, db),
     assertMigrated: assertMigrated.bind(null, db),

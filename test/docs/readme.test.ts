@@ -3,6 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VARIABLE_NAMES } from '../../src/config/variables.js';
 import { DISCREPANCY_KINDS } from '../../src/domain/reconciliation.js';
+import { BRAKE_KINDS } from '../../src/domain/brake.js';
 import { FAILURE_TYPES } from '../../src/domain/failure-type.js';
 import { isFinalStatus, LEGAL_TRANSITIONS, PAYOUT_STATUSES } from '../../src/domain/payout-status.js';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
@@ -66,7 +67,13 @@ describe('the upper-case words of pages', () => {
     'PAYOUT_ENDED',
     ...TEST_SERVERS,
   ];
-  const known = new Set<string>([...VARIABLE_NAMES, ...FAILURE_TYPES, ...DISCREPANCY_KINDS, ...OTHERS]);
+  const known = new Set<string>([
+    ...VARIABLE_NAMES,
+    ...FAILURE_TYPES,
+    ...DISCREPANCY_KINDS,
+    ...BRAKE_KINDS,
+    ...OTHERS,
+  ]);
 
   it.each(PAGES)('are variables, failure types or kinds of discrepancies that exist in %s', (page) => {
     const words = read(page).match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g) ?? [];

@@ -96,6 +96,28 @@ describe('K11, K12: an object under an id that the store knows and has not sent'
   });
 });
 
+describe('recovering', () => {
+  test('lists what is there with its payout; adopted, the payout takes it over while the brake stays engaged', async () => {
+    const { payoutId, id } = await preparePayout();
+    const [known, unknown] = [objectOf(payoutId), objectOf(newId(), { amount: '911' })];
+    await show(known, unknown);
+    const before = await store().mirror.listUnexplained(100);
+    expect(before.filter((one) => one.providerId === known.providerId)).toMatchObject([
+      { payoutId, payoutStatus: 'paying', status: 'in_transit', amount: '700' },
+    ]);
+    expect(before.filter((one) => one.providerId === unknown.providerId)).toMatchObject([{ payoutId: null }]);
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBe('braked');
+    expect(await store().mirror.adoptUnexplained()).toBeGreaterThan(0);
+    const after = (await store().mirror.listUnexplained(100)).map((one) => one.providerId);
+    expect(after).toContain(unknown.providerId);
+    expect(after).not.toContain(known.providerId);
+    // What it is, is found out as after a lost answer; nothing else may leave.
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+    expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 0 });
+    expect(await store().requests.claim((await preparePayout()).id, SENDER, ASKED)).toBe('braked');
+  });
+});
+
 describe('what the store has sent engages none', () => {
   const send = async (): Promise<Prepared> => {
     const prepared = await preparePayout();

@@ -58,6 +58,7 @@ export function openAnotherWorker(
         depositAddresses: {},
         depositProof: 'balance_transaction',
         isAccountShared: false,
+        brakeAfterDifferences: 20,
         depositTailDigits: 5,
         maxPayoutAmounts: {},
         maxPriceChangeBps: 500,

@@ -60,7 +60,7 @@ async function send(payoutId, operation) {
   await store.requests.prepare(payoutId, id, operation);
   const sends = await store.requests.claim(
     id,
-    { runId: RUN_ID, startWish: '0' },
+    { runId: RUN_ID, seen: { startWish: '0', place: undefined } },
     { amount: '1', currency: 'CNY' },
   );
   said(`${operation} of ${payoutId} ${sends === undefined ? 'left before' : 'leaves'}`);

@@ -51,6 +51,8 @@ const SHORT_WAITS: Environment = {
   RETRY_INITIAL_MS: '50',
   REFUSAL_WAIT_SECONDS: '0',
   RETRY_MAX_MS: '500',
+  // Many of a file's payouts are answered so on purpose.
+  BRAKE_AFTER_DIFFERENCES: '20',
   SHUTDOWN_TIMEOUT_SECONDS: '10',
 };
 

@@ -36,6 +36,15 @@ create table brakes (
   check ((released_by is null) = (released_at is null) and (release_reason is null) = (released_at is null)));
 create unique index brakes_engaged on brakes (kind, currency) nulls not distinct where released_at is null;
 
+-- What tells one account at QbitPay from another.
+create table account_wallets (
+  currency text not null,
+  address text not null,
+  first_seen_at timestamptz not null default clock_timestamp(),
+  -- Since when the account does not show it.
+  gone_at timestamptz,
+  primary key (currency, address));
+
 -- One row: whoever engages a brake waits here for those who are about to send, and keeps the next ones waiting.
 create table brake_gate (only_row boolean primary key default true check (only_row));
 insert into brake_gate default values;
@@ -88,6 +97,7 @@ create table payouts (
   updated_at timestamptz not null default clock_timestamp(),
   -- Nobody can take on a payout that is held for a reason unknown.
   check (status <> 'held' or hold_reason is not null));
+create index payouts_by_deposit_address on payouts (deposit_address);
 create index payouts_by_status on payouts (status, sequence desc);
 create index payouts_open on payouts (sequence)
   where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned');
@@ -249,6 +259,7 @@ create trigger provider_answers_append_only before update or delete on provider_
 create index provider_answers_by_provider_id on provider_answers (provider_id);
 
 create index provider_requests_unknown on provider_requests (operation, absence_from) where state = 'unknown';
+create index provider_requests_sending on provider_requests (operation) where state = 'sending';
 create index provider_requests_by_payout on provider_requests (payout_id);
 
 create table provider_orders (
@@ -277,6 +288,8 @@ create table provider_payouts (
   status text not null,
   booked_amount numeric not null default 0,
   booked_fee numeric not null default 0,
+  -- Amount and fee were as expected when it was accepted; null: its answer says nothing of them.
+  is_expected boolean,
   adjustments integer not null default 0,
   failures integer not null default 0,
   return_pending numeric not null default 0 check (return_pending >= 0),
@@ -287,6 +300,13 @@ create table provider_payouts (
   read_at timestamptz not null default clock_timestamp());
 create index provider_payouts_by_payout on provider_payouts (payout_id);
 create index provider_payouts_not_returned on provider_payouts (payout_id) where return_pending > 0;
+create index provider_payouts_judged on provider_payouts (currency, recorded_at) where is_expected is not null;
+
+-- An answer in the currency was as expected with this side of the fee: payouts need not leave one at a time any more.
+create table fee_proofs (
+  currency text not null,
+  fee_side text not null,
+  primary key (currency, fee_side));
 
 -- What reconciliation looks at since the run before.
 create index provider_requests_by_change on provider_requests (updated_at);
@@ -365,6 +385,8 @@ create table provider_objects (
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
 create index provider_objects_by_lower_id on provider_objects (lower(external_order_id));
 create index provider_objects_by_first_seen on provider_objects (kind, currency, first_seen_at);
+create index provider_objects_newest_payout on provider_objects (first_seen_at)
+  where kind = 'payout' and not is_open and problem is null and missing_since is null;
 create index provider_objects_by_source on provider_objects (source) where source is not null;
 create index provider_objects_by_change on provider_objects (greatest(changed_at, missing_since));
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;

@@ -39,12 +39,14 @@ interface AskedFor {
 /**
  * True where QbitPay has shown an object under the `externalOrderId` of a request, or under what a system on the way makes
  * of it, of the same amount: nothing is sent beside it. That QbitPay answers 404 for it by now proves nothing; only a
- * person, who has asked, has the request sent again then.
+ * person, who has asked, has the request sent again then. As long as a brake is engaged, one that nobody can explain is
+ * for a person to see first.
  */
 export async function isShown(
   trx: StoreTransaction,
   { operation, externalOrderId }: AskedFor,
   asked: { readonly currency: string; readonly amount: string },
+  isBraked: boolean,
 ): Promise<boolean> {
   const row = await trx
     .selectFrom('provider_objects as object')
@@ -53,6 +55,7 @@ export async function isShown(
     .where('object.kind', '=', KIND_OF[operation])
     .where('request.operation', '=', operation)
     .where('request.external_order_id', '=', externalOrderId)
+    .$if(isBraked, (query) => query.where('object.is_unexplained', 'is not', true))
     .where((eb) =>
       eb.or([eb('object.missing_since', 'is', null), eb('request.state', '<>', REQUEST_STATE.UNKNOWN)]),
     )

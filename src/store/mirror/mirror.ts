@@ -48,7 +48,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
-import { judgeObjects } from './unexplained-objects.js';
+import { adoptUnexplained, judgeObjects, listUnexplained } from './unexplained-objects.js';
 import { findUnread, hintOwners, listPostable, markRead } from './unread-objects.js';
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
@@ -74,6 +74,8 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     findUnread: findUnread.bind(null, db),
     listPostable: listPostable.bind(null, db),
     markRead: markRead.bind(null, db),
+    listUnexplained: listUnexplained.bind(null, db),
+    adoptUnexplained: adoptUnexplained.bind(null, db),
     /** What somebody read who deals with it himself: of two readings the one that began later stays. */
     recordReading: (object: ObservedObject, readAt: Date): Promise<void> =>
       inTransaction(db, async (trx) => {

@@ -2,8 +2,9 @@ import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { payoutIdOfExternalId } from '../../domain/identifiers.js';
 import { engage } from '../controls/brakes.js';
-import type { StoreDatabase, StoreTransaction } from '../database.js';
+import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { ObjectKind } from '../schema.js';
+import { hintPayouts } from './workflow-hints.js';
 
 /**
  * Payouts and orders of QbitPay's that this store cannot have asked for, although their `externalOrderId` says so: a store
@@ -110,4 +111,47 @@ export async function whyUnexplained(db: StoreDatabase, payoutId: string): Promi
     .executeTakeFirst();
   if (row === undefined) return undefined;
   return `QbitPay has the ${row.kind} ${row.provider_id} under its id, which this store has not sent`;
+}
+
+export type UnexplainedObject = Awaited<ReturnType<typeof listUnexplained>>[number];
+
+/** What nobody has explained yet, oldest first, with the payout of the store that its id names. */
+export async function listUnexplained(db: StoreDatabase, limit: number) {
+  return db
+    .selectFrom('provider_objects as object')
+    .leftJoin('payouts', (join) =>
+      join.on(sql<boolean>`payouts.payout_id = split_part(object.external_order_id, '~', 1)`),
+    )
+    .select([
+      'object.kind',
+      'object.provider_id as providerId',
+      'object.external_order_id as externalOrderId',
+    ])
+    .select(['object.status', 'object.amount', 'object.currency', 'object.missing_since as missingSince'])
+    .select(['payouts.payout_id as payoutId', 'payouts.status as payoutStatus'])
+    .where('is_unexplained', '=', true)
+    .orderBy('object.first_seen_at')
+    .orderBy('object.provider_id')
+    .limit(limit)
+    .execute();
+}
+
+/**
+ * A person says that what QbitPay has under the ids of the store's payouts is theirs: each takes it over when it comes to
+ * send, also while a brake is engaged. Answers with how many objects that were.
+ */
+export async function adoptUnexplained(db: StoreDatabase): Promise<number> {
+  return inTransaction(db, async (trx) => {
+    const { rows } = await sql<{ payout_id: string }>`
+      update provider_objects set is_unexplained = false from payouts
+      where is_unexplained and payouts.payout_id = split_part(external_order_id, '~', 1)
+      returning payouts.payout_id`.execute(trx);
+    // Whoever waits for the brake tries again.
+    await hintPayouts(
+      trx,
+      rows.map((row) => row.payout_id),
+      'brakeReleased',
+    );
+    return rows.length;
+  });
 }

@@ -8,6 +8,7 @@ import { expectedDebit } from '../../domain/quote.js';
 import type { StoreTransaction } from '../database.js';
 import { bookAdjustment, bookPayout, type ProviderDebit } from '../ledger/bookings.js';
 import { isBooked, isCovered } from '../ledger/journal.js';
+import { checkAnswer } from './answer-checks.js';
 import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toFeeTerms, type ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import { addFlag } from '../payouts/payout-transitions.js';
@@ -119,6 +120,9 @@ async function bookAccepted(
   const booked = addAmounts(expected.amount, expected.fee);
   const taken = isGivenUp ? booked : addAmounts(answer.recipientAmount, answer.fee);
   const most = compareAmounts(taken, booked) > 0 ? taken : booked;
+  if (!isGivenUp) {
+    await checkAnswer(trx, row, attempt, expected, { amount: answer.recipientAmount, fee: answer.fee });
+  }
   if (!(await isCovered(trx, attempt.currency, most))) return refuseDebit(attempt);
   await bookPayout(trx, { ...toProviderDebit(attempt), ...expected });
   const columns = { booked_amount: expected.amount, booked_fee: expected.fee };

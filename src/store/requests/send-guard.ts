@@ -4,6 +4,7 @@ import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
+import { mayFollow } from './answer-checks.js';
 import { isBraked } from '../controls/brakes.js';
 import { inSeenStore, type SeenStore } from '../controls/seen-store.js';
 import { isShown } from '../mirror/absence.js';
@@ -185,10 +186,7 @@ export async function insertRequest(
 }
 
 /** Who wants to send. */
-export interface Sender {
-  readonly runId: string;
-  readonly seen: SeenStore;
-}
+export type Sender = { readonly runId: string; readonly seen: SeenStore };
 
 /**
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
@@ -201,7 +199,7 @@ export async function claim(
   id: ProviderRequestId,
   { runId, seen }: Sender,
   asked: SentAmount,
-): Promise<number | 'superseded' | 'notSynced' | 'braked' | undefined> {
+): Promise<number | 'superseded' | 'notSynced' | 'braked' | 'notFirst' | undefined> {
   return inSeenStore(db, seen, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
@@ -217,11 +215,13 @@ export async function claim(
     if (payout.status !== REQUEST_KIND[id.operation].sentIn || !isCurrentRequest(payout, id))
       return undefined;
     if (!(await isGranted(trx, seen.startWish))) return 'notSynced';
-    if (await isBraked(trx, payout, id.operation)) return 'braked';
-    if (await isShown(trx, id, asked)) {
+    const isStopped = await isBraked(trx, payout, id.operation);
+    if (await isShown(trx, id, asked, isStopped)) {
       await awaitOutcome(trx, id, asked);
       return undefined;
     }
+    if (isStopped) return 'braked';
+    if (!(await mayFollow(trx, payout, id.operation))) return 'notFirst';
     const row = await updateRequest(trx, id, CLAIMABLE_STATES, {
       state: REQUEST_STATE.SENDING,
       sends: sql<number>`sends + 1`,
