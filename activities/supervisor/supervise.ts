@@ -44,6 +44,7 @@ type Told = Map<string, string>;
 
 async function superviseAll(deps: ActivityDependencies, told: Told, signal: AbortSignal): Promise<void> {
   const { payouts } = deps.store;
+  await payouts.noteOverdue();
   const { minimumAgeSeconds } = deps.supervision;
   let after: string | undefined = '0';
   while (after !== undefined) {

@@ -58,7 +58,7 @@ export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'hold' | 'resume' }
   | {
       readonly operation: 'resolve';
-      readonly action: 'adopt' | 'resend' | 'close';
+      readonly action: 'adopt' | 'resend' | 'close' | 'paid';
       /** Of what is adopted. */
       readonly providerPayoutId?: string | undefined;
     }

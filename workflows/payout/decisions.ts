@@ -79,7 +79,7 @@ function assertDecision({ actor, reason, operationId = 'none' }: Partial<Operato
   throw decisionRefused('actor and reason are needed, of 256 printable characters at most');
 }
 
-const RESOLUTIONS: readonly string[] = ['adopt', 'resend', 'close'] satisfies Resolution['action'][];
+const RESOLUTIONS: readonly string[] = ['adopt', 'resend', 'close', 'paid'] satisfies Resolution['action'][];
 
 function assertResolution(resolution: Partial<Resolution>): void {
   if (!RESOLUTIONS.includes(resolution.action ?? '')) {

@@ -119,7 +119,7 @@ describe('/openapi.json', () => {
     expect(components.schemas['ResolutionInput']).toMatchObject({
       additionalProperties: false,
       required: ['action', 'reason'],
-      properties: { action: { enum: ['adopt', 'resend', 'close'] } },
+      properties: { action: { enum: ['adopt', 'resend', 'close', 'paid'] } },
     });
     expect(components.schemas['RetryInput']).toMatchObject({
       additionalProperties: false,
