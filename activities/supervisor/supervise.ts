@@ -44,7 +44,6 @@ type Told = Map<string, string>;
 
 async function superviseAll(deps: ActivityDependencies, told: Told, signal: AbortSignal): Promise<void> {
   const { payouts } = deps.store;
-  await payouts.noteOverdue();
   const { minimumAgeSeconds } = deps.supervision;
   let after: string | undefined = '0';
   while (after !== undefined) {
@@ -58,6 +57,7 @@ async function superviseAll(deps: ActivityDependencies, told: Told, signal: Abor
     after = batch.length < BATCH ? undefined : batch.at(-1)?.sequence;
   }
   await compareWithRuns(deps, await payouts.readReturningPayouts(minimumAgeSeconds), told);
+  await payouts.noteOverdue();
 }
 
 async function compareWithRuns(

@@ -39,7 +39,7 @@ export async function noteOverdue(db: StoreDatabase): Promise<void> {
       and coalesce(object.awaited_since, "order".recorded_at) < clock_timestamp()
         - ${ORDER_OVERDUE_FACTOR} * make_interval(secs => (policy ->> 'convertTimeoutSeconds')::float8) limit ${AT_ONCE}`;
   const returns = sql<Overdue>`
-    select payout_id from payouts join provider_payouts attempt using (payout_id)
+    select attempt.payout_id from payouts join provider_payouts attempt on attempt.payout_id = payouts.payout_id
     join ledger_entries entry on entry.cause = ${ENTRY_CAUSE.PAYOUT_FAILURE}
       and entry.cause_id = attempt.external_order_id || '#' || attempt.failures
     where return_pending > 0 and not ${FAILURE_TYPE.RETURN_OVERDUE} = any(flags)
