@@ -1,6 +1,12 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
-import { FAILURE_TYPE, OPERATOR_ACTION, type OperatorAction } from '../../src/domain/failure-type.js';
+import type { PayoutEnd } from '../../src/store/requests/settlements.js';
+import {
+  FAILURE_TYPE,
+  OPERATOR_ACTION,
+  type FailureType,
+  type OperatorAction,
+} from '../../src/domain/failure-type.js';
 import type { Destination } from '../../src/domain/destination.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import {
@@ -24,7 +30,7 @@ import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-r
 
 /** What a person decided about a payout. */
 export type PayoutOperation =
-  | { readonly action: 'hold' | 'resume' | 'resend' | 'close' }
+  | { readonly action: 'hold' | 'resume' | 'resend' | 'close' | 'paid' }
   | { readonly action: 'adopt' | 'disown'; readonly providerId: string }
   | { readonly action: 'retry'; readonly destination?: Destination | undefined };
 
@@ -50,6 +56,7 @@ export function createOperatePayout(deps: ActivityDependencies) {
 const READING: Readonly<Partial<Record<PayoutOperation['action'], OperatorAction>>> = {
   resend: OPERATOR_ACTION.RESOLVE,
   close: OPERATOR_ACTION.RESOLVE,
+  paid: OPERATOR_ACTION.RESOLVE,
   adopt: OPERATOR_ACTION.RESOLVE,
   retry: OPERATOR_ACTION.RETRY,
 };
@@ -71,6 +78,8 @@ async function carryOut(
       return resend(deps, decision, unknownOutcomeWaitSeconds);
     case 'close':
       return close(deps, decision, unknownOutcomeWaitSeconds);
+    case 'paid':
+      return endByEvidence(deps, decision, PROVIDER_PAYOUT_STATUS.PAID);
     case 'retry':
       return retry(deps, { ...decision, destination: operation.destination });
     case 'adopt':
@@ -149,6 +158,8 @@ async function retry(
   return deps.store.decisions.retry({ ...decision, isCovered });
 }
 
+const OF_ORDER: readonly (FailureType | null)[] = [FAILURE_TYPE.ORDER_UNCLEAR, FAILURE_TYPE.ORDER_OVERDUE];
+
 /** A preflight check before its money is available: what is there after all must not be closed. */
 async function close(
   deps: ActivityDependencies,
@@ -157,7 +168,7 @@ async function close(
 ): Promise<DecisionOutcome> {
   const payout = await deps.store.payouts.getPayout(decision.payoutId);
   if (payout.holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN) return closeUnknown(deps, decision, payout);
-  if (payout.holdReason === FAILURE_TYPE.ORDER_UNCLEAR) return closeOrder(deps, decision, payout);
+  if (OF_ORDER.includes(payout.holdReason)) return closeOrder(deps, decision, payout);
   // What QbitPay has more than once is not closed anyhow.
   if (payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
     return deps.store.decisions.close(decision, unknownOutcomeWaitSeconds);
@@ -206,8 +217,30 @@ async function closeUnknown(
   if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
   const returned =
     providerPayout === null ? [] : await findReturns(deps.store, providerPayout.providerPayoutId);
-  if (returned.length === 0) return refuse('QbitPay does not show its money again');
-  return deps.store.decisions.closeMoved(decision, returned);
+  if (returned.length > 0) return deps.store.decisions.closeMoved(decision, returned);
+  return endByEvidence(deps, decision, PROVIDER_PAYOUT_STATUS.FAILED);
+}
+
+/**
+ * QbitPay does not show a payout any more, or names a word for it that the engine does not know: a person says by evidence
+ * from outside how it ended. That it was not paid is believed of one that is shown only with its money.
+ */
+async function endByEvidence(
+  { store, qbitpay }: ActivityDependencies,
+  decision: Decision,
+  end: PayoutEnd,
+): Promise<DecisionOutcome> {
+  const { holdReason, heldFrom, providerPayout } = await store.payouts.getPayout(decision.payoutId);
+  const isOfPayout = holdReason === FAILURE_TYPE.STATUS_NOT_KNOWN && heldFrom === PAYOUT_STATUS.IN_TRANSIT;
+  if (!isOfPayout || providerPayout === null) return refuse('QbitPay says itself what becomes of it');
+  const shown = await orNone(() => qbitpay.getPayout(providerPayout.providerPayoutId));
+  if (shown !== undefined && shown.status !== PROVIDER_PAYOUT_STATUS.UNKNOWN) {
+    return refuse(`QbitPay shows it as ${shown.statusText}: resume`);
+  }
+  if (shown !== undefined && end === PROVIDER_PAYOUT_STATUS.FAILED) {
+    return refuse('QbitPay does not show its money again');
+  }
+  return store.decisions.endByEvidence(decision, end);
 }
 
 /**
@@ -224,8 +257,11 @@ async function closeOrder(
   if (order === null) throw new Error('the order was accepted and is not in the store');
   const answer = await orNone(() => qbitpay.getOrder(order.providerOrderId));
   if (answer === undefined) return closeUnshown(deps, decision, payout, order);
-  if (GOING_ON.includes(answer.status)) return refuse(`QbitPay calls the order ${answer.status}: resume`);
-  const isEnded = isFailedOrCancelled(answer.status);
+  const isOverdue =
+    payout.holdReason === FAILURE_TYPE.ORDER_OVERDUE && answer.status === PROVIDER_ORDER_STATUS.PENDING;
+  if (GOING_ON.includes(answer.status) && !isOverdue)
+    return refuse(`QbitPay calls the order ${answer.status}: resume`);
+  const isEnded = isOverdue || isFailedOrCancelled(answer.status);
   const since = await store.mirror.readClock();
   await awaitFreshSync(deps, 'a decision', providerRequestIdOf(payout));
   const { movement } = await findMovement(store, isEnded ? { ...answer, quoteAmount: '0' } : answer, since);

@@ -57,6 +57,7 @@ async function superviseAll(deps: ActivityDependencies, told: Told, signal: Abor
     after = batch.length < BATCH ? undefined : batch.at(-1)?.sequence;
   }
   await compareWithRuns(deps, await payouts.readReturningPayouts(minimumAgeSeconds), told);
+  await payouts.noteOverdue();
 }
 
 async function compareWithRuns(

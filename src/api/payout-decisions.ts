@@ -27,9 +27,9 @@ const decisionBody = z.strictObject({ reason }).meta({ id: 'Decision' });
 const resolveBody = z
   .strictObject({
     action: z
-      .enum(['adopt', 'disown', 'resend', 'close'])
+      .enum(['adopt', 'disown', 'resend', 'close', 'paid'])
       .describe(
-        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). disown: what QbitPay has as providerPayoutId is somebody else's, go on without it. resend: it never arrived, send it again. close: it never arrived, end the payout.",
+        "adopt: QbitPay has it as providerPayoutId (of an order that is looked for: the order's id). disown: what QbitPay has as providerPayoutId is somebody else's, go on without it. resend: it never arrived, send it again. close: it never arrived, end the payout. paid: QbitPay does not say so in words that the engine knows, and there is evidence.",
       ),
     providerPayoutId: z
       .string()

@@ -130,6 +130,11 @@ const TABLE = {
     'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the available balance, in both currencies).',
     [RESUME, RESOLVE],
   ),
+  ORDER_OVERDUE: held(
+    'QbitPay has had the order for four times as long as converting may take, and calls it pending.',
+    'Ask QbitPay. Resume to wait on: it goes on once the order is filled. Where QbitPay says that the order is over and moved nothing, or no more than it shows, resolve: close (its money goes to the available balance).',
+    [RESUME, RESOLVE],
+  ),
   SHORT_AFTER_ORDER: held(
     'The order brought in less than the payout and its fee need.',
     'Cancel the payout: what was converted goes to the available balance, and a new payout can be paid from there.',
@@ -178,6 +183,10 @@ const TABLE = {
   PRICE_TOO_LOW: waiting(
     'The price is so far below the estimate that the money of the payout does not buy what was asked for within MAX_SLIPPAGE_BPS.',
     'Nothing: it goes on with a better price, and is held (PRICE_MOVED) after CONVERT_TIMEOUT_SECONDS. Cancel it, if it is not to wait.',
+  ),
+  SETTLEMENT_OVERDUE: waiting(
+    'QbitPay has been carrying the payout out for longer than its destination takes.',
+    'Ask QbitPay about it. It goes on, and ends when QbitPay says so; where QbitPay does not, have it stopped there: it ends by itself then.',
   ),
   DEPOSIT_UNVERIFIED: waiting(
     'A deposit was announced, and QbitPay shows no money for it.',
@@ -239,7 +248,7 @@ const TABLE = {
   ),
   STATUS_NOT_KNOWN: held(
     'QbitPay names a status that the engine does not know, or does not show the payout any more; the timeline says which.',
-    'Ask QbitPay what became of it. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. Where it has ended without paying, resolve: close, once the money shows at QbitPay.',
+    'Ask QbitPay what became of it. A payout is read on, and ends by itself when QbitPay says that it has ended; an order is read again when you resume. By evidence of your own, resolve: paid where the recipient was paid; close where he was not, once the money shows at QbitPay, or QbitPay does not show the payout at all (the money is then awaited, and can be written off).',
     [RESUME, RESOLVE],
   ),
   ATTEMPT_FAILED: held(
@@ -280,6 +289,10 @@ const TABLE = {
   REOPENED: flagged(
     'The payout had ended without paying, and QbitPay carries it out after all; the timeline says what it shows.',
     'Find out whether the recipient was paid again under another payoutId, and settle that with him. Its money was taken again, what is not there any more as a shortfall.',
+  ),
+  RETURN_OVERDUE: flagged(
+    'The money of the payout has been on its way back for longer than its destination takes.',
+    'Ask QbitPay for it. What does not come is written off, with a reason: POST /v1/ledger/adjustments, kind write_off, with the payoutId.',
   ),
   CLOSED_BY_OPERATOR: failed('A person closed the payout: QbitPay did not carry it out.', FREED),
   AMOUNT_SHORT: flagged(

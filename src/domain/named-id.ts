@@ -12,7 +12,7 @@ export const NAMED_ID = {
 export type NamedId = (typeof NAMED_ID)[keyof typeof NAMED_ID];
 
 /** What is shorter than this is no rest of an id: too many ids begin, or end, like it. */
-export const SHORTEST_REST = 8;
+const SHORTEST_REST = 8;
 
 export function compareNamedId(named: string | null | undefined, ours: string): NamedId {
   if (named === ours) return NAMED_ID.SAME;

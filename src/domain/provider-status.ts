@@ -26,7 +26,7 @@ export type ProviderOrderStatus = (typeof PROVIDER_ORDER_STATUS)[keyof typeof PR
 export type ProviderStatus = ProviderPayoutStatus | ProviderOrderStatus;
 
 /** QbitPay gave the payout or the order up: it keeps no money of a payout, and an order sells no more. */
-export const FAILED_OR_CANCELLED = [PROVIDER_PAYOUT_STATUS.FAILED, PROVIDER_PAYOUT_STATUS.CANCELLED] as const;
+const FAILED_OR_CANCELLED = [PROVIDER_PAYOUT_STATUS.FAILED, PROVIDER_PAYOUT_STATUS.CANCELLED] as const;
 export const ORDER_ENDS = [PROVIDER_ORDER_STATUS.FILLED, ...FAILED_OR_CANCELLED] as const;
 const ENDS: readonly ProviderStatus[] = [PROVIDER_PAYOUT_STATUS.PAID, ...ORDER_ENDS];
 

@@ -73,6 +73,7 @@ export const balanceTransactionSchema = z
     status: text,
     createdAt: time,
     source: optional(text),
+    description: optional(text),
     fee: optional(decimal),
     net: optional(decimal),
   })
@@ -143,6 +144,7 @@ export const payoutSchema = z
     fee: decimal,
     currency: text,
     status: text,
+    description: optional(text),
     externalOrderId: optional(text),
     trade: z.unknown().optional(),
   })

@@ -14,7 +14,7 @@ import {
   type StoreOptions,
 } from './database.js';
 import { createDeposits } from './deposits/deposits.js';
-import { createLedger } from './ledger/ledger-reading.js';
+import { createLedger } from './ledger/ledger.js';
 import { createMirror } from './mirror/mirror.js';
 import { createReconciliation } from './reconciliation/reconciliation.js';
 import { assertMigrated, migrate } from './migrations/migrator.js';

@@ -58,7 +58,7 @@ export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'hold' | 'resume' }
   | {
       readonly operation: 'resolve';
-      readonly action: 'adopt' | 'disown' | 'resend' | 'close';
+      readonly action: 'adopt' | 'disown' | 'resend' | 'close' | 'paid';
       /** Of what is adopted or disowned. */
       readonly providerPayoutId?: string | undefined;
     }

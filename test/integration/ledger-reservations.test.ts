@@ -154,19 +154,19 @@ test('a deposit that becomes available is a hint to who is next', async () => {
 test('a shortfall is made good before anybody is served', async () => {
   await addAvailable(store.store, 'CNY', '1000');
   const waiting = await waitForUsdt('10');
-  // More was taken outside than ever came from there.
+  // More was taken outside than the account has to spare.
   await store.store.reconciliation.recordOutsideActivity([
-    { balanceTransactionId: 'bt-1', type: 'charge', currency: 'CNY', net: '-30' } as never,
+    { balanceTransactionId: 'bt-1', type: 'charge', currency: 'CNY', net: '-1030' } as never,
   ]);
   const payout = await waitFor();
   expect(await statusOf(payout)).toBe('awaiting_balance');
   await cancel(waiting);
-  await addAvailable(store.store, 'CNY', '29.99');
+  await addAvailable(store.store, 'CNY', '130.49');
   expect(await reserve(payout)).toBe('awaiting_balance');
   await addAvailable(store.store, 'CNY', '0.02');
   expect(await reserve(payout)).toBe('paying');
-  // 1000.00 and the cent that was left of it, less 100.50.
-  expect(await availableBalance(store.store, 'CNY')).toBe('899.51');
+  // The cent that was left of it: 130.51, less 30 and 100.50.
+  expect(await availableBalance(store.store, 'CNY')).toBe('0.01');
 });
 
 test('who needs more than there is holds up the later ones of his currency, and of no other', async () => {

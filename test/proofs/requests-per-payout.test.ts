@@ -15,7 +15,7 @@ import { attachTestStore, type TestStore } from '../support/test-store.js';
 
 const PAYOUTS = scale('PAYOUTS', 25);
 const TIMEOUT_MS = 600_000 + PAYOUTS * 3_000;
-const MOST_PER_PAYOUT = 8;
+const MOST_PER_PAYOUT = 9;
 
 let engine: TestEngine;
 let testStore: TestStore;

@@ -40,6 +40,8 @@ export function useScenarioThatHolds(): { readonly scenario: Scenario; readonly 
       ABSENCE_CHECKS: '1',
       CONVERT_TIMEOUT_SECONDS: '1',
     },
+    // What is overdue is seen soon.
+    variations: { supervision: { minimumAgeSeconds: 60, intervalMs: 1_000 } },
   });
   return { scenario, held: createHeldPayouts(scenario) };
 }

@@ -17,8 +17,7 @@ const adjust = (body: Json, key?: string): Promise<Answer> =>
     key === undefined ? {} : { 'idempotency-key': key },
   );
 
-const fromBalance = (amount: string) =>
-  scenario.payout({ funding: 'balance', amount, fundingCurrency: 'CNY' });
+const fromBalance = (amount: string) => scenario.payout({ funding: 'balance', amount });
 
 test('K31: an account fee of 10 is booked, once, and payouts from the balance go on before and after', async () => {
   const { engine, provider } = scenario;

@@ -94,6 +94,15 @@ test('without any webhook settlement is seen within two syncs', async () => {
   }
 });
 
+test('paid is posted by the sync, without a workflow', async () => {
+  const { payoutId, providerPayoutId } = await inTransit();
+  const workflow = engine.temporal.client.workflow.getHandle(`payout/${payoutId}`);
+  await workflow.terminate();
+  await advance(providerPayoutId, 'paid');
+  await engine.untilStatus(payoutId, 'paid');
+  expect((await workflow.describe()).status.name).toBe('TERMINATED');
+});
+
 describe('with webhooks', () => {
   test.each(['failed', 'cancelled'])('%s at the provider', async (outcome) => {
     const { payoutId, providerPayoutId } = await inTransit();

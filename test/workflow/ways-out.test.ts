@@ -310,6 +310,27 @@ const WAYS_OUT: readonly WayOut[] = [
     },
   ),
   way('ATTEMPT_FAILED', 'resolve', 'paid after all', held.failedForNow, adoptPaid),
+  way('ORDER_OVERDUE', 'resume', 'K33: filled meanwhile', holdOverdueOrder, async (payout) => {
+    provider.rewrite(undefined);
+    await payout.decide('resume');
+    await payout.isPaidOnce();
+  }),
+  way('ORDER_OVERDUE', 'resolve', 'K33: closed', holdOverdueOrder, async (payout) => {
+    await closeAsOver(scenario, payout);
+  }),
+  way('STATUS_NOT_KNOWN', 'resolve', 'K32: not shown any more, and paid', holdVanished, async (payout) => {
+    await payout.isRefused('resolve', /neither be sent again/, { action: 'resend' });
+    await payout.decide('resolve', { action: 'paid' });
+    await payout.hasEnded('paid');
+  }),
+  way('STATUS_NOT_KNOWN', 'resolve', 'K32: not shown any more, and lost', holdVanished, async (payout) => {
+    await payout.decide('resolve', { action: 'close' });
+    expect(await payout.becomes('failed')).toMatchObject({ returnPending: '5000.00' });
+    const writeOff = { kind: 'write_off', currency: 'CNY', amount: '5000', payoutId: payout.id };
+    const body = { ...writeOff, reason: 'QbitPay has lost it' };
+    expect((await scenario.engine.api('POST', '/v1/ledger/adjustments', body)).status).toBe(201);
+    expect(await payout.hasEnded('failed')).toMatchObject({ returnPending: null });
+  }),
   way('DEPOSIT_MISSING', 'resume', 'missing still', holdMissing, resumeMissing),
   way('DEPOSIT_MISSING', 'cancel', "its money is nobody's", holdMissing, cancelMissing),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', held.byOperator, async (payout) => {
@@ -396,6 +417,20 @@ async function adoptPaid(payout: ScenarioPayout): Promise<void> {
   const causes = new Set(postings.map(({ cause }: Json) => cause));
   expect([...causes].slice(-3)).toEqual(['payout_failure', 'payout_failure_reversed', 'release']);
   await payout.workflow.result();
+}
+
+/** QbitPay goes on to call its order pending. */
+async function holdOverdueOrder(): Promise<ScenarioPayout> {
+  return held.as('ORDER_OVERDUE', (payout) => payout.isShownAs('order', { status: 'pending' }));
+}
+
+/** QbitPay does not show it any more, and no event tells. */
+async function holdVanished(): Promise<ScenarioPayout> {
+  const payout = await scenario.payout().inTransit();
+  const { providerPayoutId } = await payout.shown();
+  await scenario.engine.control('POST', `/payouts/${providerPayoutId}/forget`, {});
+  await payout.isHeld('STATUS_NOT_KNOWN');
+  return payout;
 }
 
 /** Its deposit is taken back by QbitPay before it is used. */

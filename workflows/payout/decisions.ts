@@ -80,7 +80,7 @@ function assertDecision({ actor, reason, operationId = 'none' }: Partial<Operato
 }
 
 const NAMING: readonly string[] = ['adopt', 'disown'] satisfies Resolution['action'][];
-const RESOLUTIONS: readonly string[] = [...NAMING, 'resend', 'close'];
+const RESOLUTIONS: readonly string[] = [...NAMING, 'resend', 'close', 'paid'];
 
 function assertResolution(resolution: Partial<Resolution>): void {
   const { action = '' } = resolution;

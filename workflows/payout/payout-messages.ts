@@ -90,7 +90,9 @@ export type Resolution =
   /** It never arrived: send it again. */
   | { readonly action: 'resend' }
   /** It never arrived: end the payout. */
-  | { readonly action: 'close' };
+  | { readonly action: 'close' }
+  /** The recipient was paid, by evidence from outside. */
+  | { readonly action: 'paid' };
 
 export interface RetryDecision extends OperatorDecision {
   /** Left out: the same again. */

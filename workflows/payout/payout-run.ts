@@ -117,9 +117,10 @@ const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
 export function syncStatus(run: PayoutRun, state: PayoutState<unknown>, waitsFor?: string): void {
   run.providerPayoutId = state.providerPayoutId;
   run.isReturnPending = state.isReturnPending;
-  // Of one that is not held the workflow itself knows what it waits for.
+  // Of one that is not held the workflow itself knows what it waits for, but not that it takes too long.
   const isHeld = state.status === PAYOUT_STATUS.HELD;
-  showStatus(run, state.status, waitsFor, isHeld ? state.holdReason : null);
+  const isShown = isHeld || state.holdReason === FAILURE_TYPE.SETTLEMENT_OVERDUE;
+  showStatus(run, state.status, waitsFor, isShown ? state.holdReason : null);
 }
 
 /**

@@ -35,7 +35,12 @@ import {
   type ProviderRequestId,
 } from '../requests/send-guard.js';
 import { isBeingSent } from '../sending-lock.js';
-import { bookUnannouncedReturns, type ReturnReading } from '../requests/settlements.js';
+import {
+  bookUnannouncedReturns,
+  settleByEvidence,
+  type PayoutEnd,
+  type ReturnReading,
+} from '../requests/settlements.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */
@@ -46,6 +51,7 @@ export function createDecisions(db: StoreDatabase) {
     resend: resend.bind(null, db),
     close: close.bind(null, db),
     closeMoved: closeMoved.bind(null, db),
+    endByEvidence: endByEvidence.bind(null, db),
     adopt: adopt.bind(null, db),
     disown: disown.bind(null, db),
     retry: retry.bind(null, db),
@@ -151,6 +157,17 @@ async function closeMoved(
         : await bookUnannouncedReturns(trx, row, moved);
     return booked.ok ? closeAs(trx, row, decision) : booked;
   });
+}
+
+/** A payout that QbitPay says nothing of any more has ended so, by evidence that a person has. */
+async function endByEvidence(
+  db: StoreDatabase,
+  decision: Decision,
+  end: PayoutEnd,
+): Promise<DecisionOutcome> {
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, (trx, row) =>
+    settleByEvidence(trx, row, end, `${end}, says ${wordsOf(decision)}`),
+  );
 }
 
 /** What the payout has is available. */

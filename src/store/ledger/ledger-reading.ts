@@ -5,20 +5,6 @@ import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
 import type { StoreSchema } from '../schema.js';
-import { adjustLedger } from './adjustments.js';
-import { fundsOf } from './journal.js';
-
-/** The ledger as it is read, and what the account holds beside it. */
-export function createLedger(db: StoreDatabase) {
-  return {
-    listLedgerEntries: listLedgerEntries.bind(null, db),
-    readBalances: readBalances.bind(null, db),
-    readPostingsOf: readPostingsOf.bind(null, db),
-    adjustLedger: adjustLedger.bind(null, db),
-    fundsOf: fundsOf.bind(null, db),
-    soldByOrders: soldByOrders.bind(null, db),
-  };
-}
 
 /** Amounts are decimal strings, debits positive; `details` never hold personal data. */
 export type LedgerEntry = InferResult<ReturnType<typeof selectEntries>>[number];
@@ -37,7 +23,7 @@ export interface LedgerListRequest extends PageRequest {
 }
 
 /** @throws UnknownCursorError when a cursor names no entry */
-async function listLedgerEntries(
+export async function listLedgerEntries(
   db: StoreDatabase,
   { payoutId, depositId, currency, cause, from, to, ...request }: LedgerListRequest,
 ): Promise<Page<LedgerEntry>> {
@@ -64,7 +50,7 @@ export async function findEntry(
 }
 
 /** Every entry about the payout, oldest first. */
-async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
+export async function readPostingsOf(db: StoreDatabase, payoutId: string): Promise<readonly LedgerEntry[]> {
   return selectEntries(db)
     .where((eb) => isAbout(eb, payoutId))
     .orderBy('ledger_entries.entry_id')
@@ -124,7 +110,7 @@ function selectEntries(db: StoreDatabase) {
 }
 
 /** What every currency's accounts hold, beside what the provider said last. */
-async function readBalances(db: StoreDatabase) {
+export async function readBalances(db: StoreDatabase) {
   const total = (kind: AccountKind, isReserved = false) => sql<string>`
     trim_scale(coalesce(sum(balance) filter (where kind = ${kind} and is_reserved = ${isReserved}), 0))`;
   const fundingAccount = sql<string>`coalesce(account.funding_account, reading.funding_account)`;
@@ -175,7 +161,7 @@ async function readBalances(db: StoreDatabase) {
 }
 
 /** How much of a currency a payout's orders have sold, as far as it is booked: all of it once they have ended. */
-async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
+export async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
   const row = await db
     .selectFrom('ledger_postings')
     .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')

@@ -1,6 +1,7 @@
 import { sql, type UpdateObject } from 'kysely';
 import {
   FAILURE_KIND,
+  FAILURE_TYPE,
   failureTypesOfKind,
   type Failure,
   type FailureType,
@@ -197,6 +198,9 @@ export async function noteWaiting(db: StoreDatabase, payoutId: string, reason: F
   });
 }
 
+/** An answer of QbitPay's ends none of these: what it says does. */
+const NOT_OVER_BY_AN_ANSWER: readonly FailureType[] = [FAILURE_TYPE.SETTLEMENT_OVERDUE];
+
 /** Ends what {@link noteWaiting} showed; a hold that needs a person stays. */
 export async function clearWaiting(db: StoreDatabase, payoutId: string): Promise<void> {
   await db
@@ -204,5 +208,6 @@ export async function clearWaiting(db: StoreDatabase, payoutId: string): Promise
     .set({ hold_reason: null, updated_at: NOW })
     .where('payout_id', '=', payoutId)
     .where('hold_reason', 'in', [...failureTypesOfKind(FAILURE_KIND.WAITING)])
+    .where('hold_reason', 'not in', [...NOT_OVER_BY_AN_ANSWER])
     .execute();
 }

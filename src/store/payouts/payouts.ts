@@ -1,4 +1,5 @@
 import type { StoreDatabase } from '../database.js';
+import { noteOverdue } from './overdue.js';
 import { accept, claim } from './acceptance.js';
 import { closeFunding, openForDeposit, openFromBalance, readMissingDeposit } from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
@@ -27,6 +28,7 @@ export function createPayouts(db: StoreDatabase) {
     readMissingDeposit: readMissingDeposit.bind(null, db),
     holdPayout: holdPayout.bind(null, db),
     releaseKnown: releaseKnown.bind(null, db),
+    noteOverdue: noteOverdue.bind(null, db),
     noteWaiting: noteWaiting.bind(null, db),
     clearWaiting: clearWaiting.bind(null, db),
   };

@@ -35,7 +35,7 @@ import {
   updateAttempt,
   type AttemptRow,
 } from './provider-payouts.js';
-import { isCurrentRequest } from './send-guard.js';
+import { currentRequest, isCurrentRequest } from './send-guard.js';
 
 /** How payouts at QbitPay ended, and what came back. */
 
@@ -307,6 +307,29 @@ async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void>
     failure: { type, message: FAILURES[type].meaning },
   });
   if (isFinalStatus(row.status)) await freeFunds(trx, row);
+}
+
+/** How a payout ended at QbitPay. */
+export type PayoutEnd = typeof PROVIDER_PAYOUT_STATUS.PAID | typeof PROVIDER_PAYOUT_STATUS.FAILED;
+
+/** By a person's word the payout that QbitPay has ended so. The money of one that was not paid is on its way back. */
+export async function settleByEvidence(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  end: PayoutEnd,
+  detail: string,
+): Promise<Outcome> {
+  const ids = { external_order_id: currentRequest(row, REQUEST_OPERATION.PAYOUT).externalOrderId };
+  const attempt = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
+  const isPaid = end === PROVIDER_PAYOUT_STATUS.PAID;
+  const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
+  const failure = { type, message: FAILURES[type].meaning };
+  const outcome = isPaid
+    ? { status: PAYOUT_STATUS.PAID, detail }
+    : { status: PAYOUT_STATUS.FAILED, detail, failure };
+  await applyOutcome(trx, row, attempt, outcome, !isPaid);
+  await noteStatus(trx, attempt, end);
+  return DONE;
 }
 
 /** By a person's word the rest of what an attempt took does not come back: the payout bears that, and nothing is awaited. */

@@ -192,12 +192,7 @@ describe('requests that move money', () => {
 
     test('a connection that never stood: nothing was sent', () => {
       const error = new QbitPayConnectionError(operation, { sent: false, code: 'ECONNREFUSED' });
-      expect(classifyPostError(operation, error)).toEqual({
-        kind: 'retryLater',
-        state: 'not_sent',
-        reason: 'PROVIDER_UNAVAILABLE',
-        afterMs: 0,
-      });
+      expect(classifyPostError(operation, error)).toEqual({ kind: 'notSent' });
     });
 
     test.each<[string, unknown]>([

@@ -122,7 +122,7 @@ describe('/openapi.json', () => {
     expect(components.schemas['ResolutionInput']).toMatchObject({
       additionalProperties: false,
       required: ['action', 'reason'],
-      properties: { action: { enum: ['adopt', 'disown', 'resend', 'close'] } },
+      properties: { action: { enum: ['adopt', 'disown', 'resend', 'close', 'paid'] } },
     });
     expect(components.schemas['RetryInput']).toMatchObject({
       additionalProperties: false,

@@ -350,7 +350,7 @@ describe('payouts', () => {
     expect((await client.balance('CNY')).available).toBe(7990);
   });
 
-  test('a payout in transit cannot go back, an ended one nowhere', async () => {
+  test('a payout in transit cannot go back; one that ended is sent back, or carried out after all, and its money with it', async () => {
     const client = await startClient();
     await client.deposit('CNY', 10_000);
     const { id } = (await client.pay(2000)).body;
@@ -360,7 +360,11 @@ describe('payouts', () => {
     expect(await advance('inTransit')).toBe(400);
     expect(await advance('pending')).toBe(400);
     expect(await advance('paid')).toBe(200);
-    expect(await advance('failed')).toBe(400);
+    expect(await advance('cancelled')).toBe(400);
+    expect(await advance('failed')).toBe(200);
+    expect((await client.balance('CNY')).available).toBe(10_000);
+    expect(await advance('paid')).toBe(200);
+    expect((await client.balance('CNY')).available).toBe(7990);
   });
 
   test.each([
