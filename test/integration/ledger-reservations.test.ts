@@ -1,3 +1,4 @@
+import { addAmounts } from '../../src/domain/money.js';
 import { FEE_SIDE } from '../../src/domain/quote.js';
 import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { auditLedger } from '../support/ledger-audit.js';
@@ -151,21 +152,26 @@ test('a deposit that becomes available is a hint to who is next', async () => {
   expect(await hinted()).toEqual([first.payoutId]);
 });
 
+async function shortfallIn(currency: string): Promise<string> {
+  const balances = await store.store.ledger.readBalances();
+  return balances.find((one) => one.currency === currency)?.shortfall ?? '0';
+}
+
 test('a shortfall is made good before anybody is served', async () => {
   await addAvailable(store.store, 'CNY', '1000');
   const waiting = await waitForUsdt('10');
   // More was taken outside than the account has to spare.
   await store.store.reconciliation.recordOutsideActivity([
-    { balanceTransactionId: 'bt-1', type: 'charge', currency: 'CNY', net: '-1030' } as never,
+    { balanceTransactionId: 'bt-1', type: 'charge', currency: 'CNY', net: '-100000' } as never,
   ]);
   const payout = await waitFor();
   expect(await statusOf(payout)).toBe('awaiting_balance');
   await cancel(waiting);
-  await addAvailable(store.store, 'CNY', '130.49');
+  const shortfall = await shortfallIn('CNY');
+  await addAvailable(store.store, 'CNY', addAmounts(shortfall, '100.49'));
   expect(await reserve(payout)).toBe('awaiting_balance');
   await addAvailable(store.store, 'CNY', '0.02');
   expect(await reserve(payout)).toBe('paying');
-  // The cent that was left of it: 130.51, less 30 and 100.50.
   expect(await availableBalance(store.store, 'CNY')).toBe('0.01');
 });
 

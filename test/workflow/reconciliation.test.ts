@@ -261,10 +261,6 @@ describe('every kind of discrepancy, with no grace time', () => {
       }),
     },
     STATUS_DIFFERS: {
-      'paid here, failed there': async () => ({
-        ...(await overwritten({ status: 'failed' })),
-        ...{ store: 'paid', provider: 'failed' },
-      }),
       'paid here, under way there': async () => ({
         ...(await overwritten({ status: 'inTransit' })),
         ...{ store: 'paid', provider: 'in_transit' },
@@ -290,6 +286,10 @@ describe('every kind of discrepancy, with no grace time', () => {
       },
     },
     RETURN_OVERDUE: {
+      'paid, then failed, and its money not back': async () => ({
+        ...(await overwritten({ status: 'failed' })),
+        ...{ store: '5025', provider: null },
+      }),
       'failed, and nothing came back': async () => {
         const payout = await failedWithoutReturn(engine);
         return { ...ofPayout(payout), store: '5025', provider: null };
