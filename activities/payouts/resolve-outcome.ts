@@ -58,7 +58,10 @@ export function createResolveOutcome(deps: ActivityDependencies) {
     }
     const id = providerRequestIdOf(payout);
     if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {
-      return (await adoptLate(deps, payout, id)) ?? stillOpen(deps, input);
+      const late = await adoptLate(deps, payout, id);
+      if (late !== undefined) return late;
+      await bearOutRefusal(deps, id, input);
+      return stillOpen(deps, input);
     }
     const providerRequest = await store.requests.get(id);
     if (providerRequest.state !== REQUEST_STATE.UNKNOWN) {
@@ -102,6 +105,19 @@ async function adoptLate(
   if (first === undefined || found.length > 1) return undefined;
   const { asked } = await deps.store.requests.get(id);
   return recordAccepted(deps, payout, { id, answer: first, asked });
+}
+
+/** On hold as well: what a person may do about the payout rests on it. */
+async function bearOutRefusal(
+  deps: ActivityDependencies,
+  id: ProviderRequestId,
+  input: ResolveOutcomeInput,
+): Promise<void> {
+  const providerRequest = await deps.store.requests.find(id);
+  if (providerRequest === undefined || providerRequest.provisionalState === null) return;
+  const atProvider = await findAtProvider(deps, input.payoutId, id);
+  if (atProvider.found.length > 0) return;
+  await concludeAbsent(deps, input.payoutId, { id, providerRequest, input }, atProvider);
 }
 
 interface Search {
@@ -193,6 +209,8 @@ async function concludeAbsent(
     await store.requests.confirmRefusal(id, sends);
     return readState(store, payoutId);
   }
+  // A person decides already.
+  if (input.isHeld === true) return undefined;
   if (unclear !== undefined || !mayResend(deps, providerRequest)) {
     const { absenceChecks: readings } = providerRequest;
     const notFound = `${id.operation} ${id.externalOrderId} was not found at QbitPay in ${readings} readings`;

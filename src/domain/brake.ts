@@ -17,6 +17,11 @@ const TABLE = {
     action:
       'Compare QBITPAY_FEE_SIDE and the rate with what QbitPay has taken (the payouts are flagged). Correct the setting and restart the workers, or settle it with QbitPay; then release the brake.',
   },
+  DEPOSIT_GONE: {
+    meaning: 'A deposit that QbitPay had shown is not there any more: its money is missing in the account.',
+    action:
+      'Ask QbitPay what became of the deposit (its payouts are held, or flagged, as DEPOSIT_MISSING). Settle that with whoever sent it; then release the brake.',
+  },
   MANUAL: {
     meaning: 'A person engaged it; the reason stands beside it.',
     action: 'Release it when that reason is gone.',

@@ -38,7 +38,7 @@ test.each([
   ['before its order', {}],
   ['before its payout', { currency: 'USDT', amount: '700', destination: WALLET }],
 ])(
-  'K25: a deposit that was taken back %s: held and named, and no other money leaves',
+  'K25: a deposit that was taken back %s: held and named, a brake, and no other money leaves',
   async (_when, what) => {
     const { engine } = scenario;
     await leaveUnallocated(engine, 'USDT', '2000.25');
@@ -57,6 +57,9 @@ test.each([
     }
     expect(await payout.requests(ORDERS)).toEqual([]);
     expect(await payout.requests(PAYOUTS)).toEqual([]);
+
+    const brakes = (await engine.api('GET', '/v1/brakes?engaged=true')).body.data;
+    expect(brakes).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
 
     const before = await availableIn(engine, 'USDT');
     expect((await payout.cancel()).status).toBe(200);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { makeAvailable } from '../support/balances.js';
+import { availableIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import { closeUnsent, STEPS, timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
 import { currentDetailsOf, resetToFirstUpdate } from '../support/payout-workflows.js';
@@ -61,7 +61,15 @@ describe('on hold by an operator', () => {
       await payout.funded();
       await payout.becomes(status);
       await payout.decide('hold');
-      await payout.cancelReleasing(currency);
+      const before = await availableIn(scenario.engine, currency);
+      // Not before readings have shown that the refusal had no effect.
+      await untilAnswer(
+        () => payout.cancel(),
+        (answer) => answer.status === 200,
+        'the refusal borne out',
+      );
+      await payout.becomes('cancelled');
+      expect(Number(await availableIn(scenario.engine, currency))).toBeGreaterThan(Number(before));
     },
   );
 

@@ -102,6 +102,21 @@ const holdWithUnknownStatus = () =>
     payout.isShownAs('payout', { status: 'inReview 6222020200112233445' }),
   );
 
+/** QbitPay keeps another id, and answers with another amount. */
+const holdContradicted = () =>
+  held.as('ANSWER_CONTRADICTS', async () => {
+    await provider.set({ externalOrderIds: 'prefixed' });
+    provider.rewrite((request, body) =>
+      request.startsWith('POST') && body?.object === 'payout' ? { ...body, amount: 4000 } : undefined,
+    );
+  });
+
+async function adoptContradicting(payout: ScenarioPayout): Promise<void> {
+  const [{ id }] = (await provider.call('GET', '/api/v1/payouts?limit=1')).data;
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId: id });
+  expect((await payout.becomes('paid')).providerPayoutId).toBe(id);
+}
+
 interface WayOut {
   readonly reason: FailureType;
   readonly action: OperatorAction;
@@ -289,7 +304,6 @@ const WAYS_OUT: readonly WayOut[] = [
     await provider.heal();
     await payout.isPaidOnce();
   }),
-  way('STATUS_NOT_KNOWN', 'resolve', 'it is not shown', holdUnshown('failed'), closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', holdEndedInOtherWords, closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', holdOrderEndedInOtherWords, async (payout) => {
     const before = await available('CNY');
@@ -331,6 +345,7 @@ const WAYS_OUT: readonly WayOut[] = [
     expect((await scenario.engine.api('POST', '/v1/ledger/adjustments', body)).status).toBe(201);
     expect(await payout.hasEnded('failed')).toMatchObject({ returnPending: null });
   }),
+  way('ANSWER_CONTRADICTS', 'resolve', 'adopted with its difference', holdContradicted, adoptContradicting),
   way('DEPOSIT_MISSING', 'resume', 'missing still', holdMissing, resumeMissing),
   way('DEPOSIT_MISSING', 'cancel', "its money is nobody's", holdMissing, cancelMissing),
   way('HELD_BY_OPERATOR', 'resume', 'still unfunded', held.byOperator, async (payout) => {

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BRAKE_KIND } from '../../domain/brake.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { UNSENT_STATUSES } from '../../domain/payout-status.js';
+import { engage } from '../controls/brakes.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFound, bookMissing } from '../ledger/bookings.js';
 import { findObject } from '../mirror/provider-objects.js';
@@ -38,8 +40,12 @@ export async function listProvenDeposits(
   }));
 }
 
-/** QbitPay does not show it any more: its money is missing, and the payouts that live on it are held, or flagged. */
+/**
+ * QbitPay does not show it any more: nothing of its currency leaves until a person has seen that, its money is missing,
+ * and the payouts that live on it are held, or flagged.
+ */
 export async function markMissing(db: StoreDatabase, depositId: string): Promise<void> {
+  await brakeFor(db, depositId);
   await inTransaction(db, async (trx) => {
     const found = await lockWithPayouts(trx, depositId);
     if (found === undefined) return;
@@ -50,6 +56,21 @@ export async function markMissing(db: StoreDatabase, depositId: string): Promise
     }
     const detail = `QbitPay does not show deposit ${depositId} of ${deposit.amount} ${deposit.currency} any more`;
     for (const payoutId of payoutIds) await nameMissing(trx, payoutId, detail);
+  });
+}
+
+/** Once: what a person has seen and released stays so. First, and by itself: the ledger is locked before its brake nowhere. */
+async function brakeFor(db: StoreDatabase, depositId: string): Promise<void> {
+  await inTransaction(db, async (trx) => {
+    const deposit = await trx
+      .selectFrom('deposits')
+      .select(['status', 'currency', 'amount'])
+      .where('deposit_id', '=', depositId)
+      .executeTakeFirst();
+    if (deposit === undefined || deposit.status === DEPOSIT_STATUS.MISSING) return;
+    const { currency, amount } = deposit;
+    const detail = `QbitPay does not show deposit ${depositId} of ${amount} ${currency} any more`;
+    await engage(trx, { kind: BRAKE_KIND.DEPOSIT_GONE, currency, detail });
   });
 }
 
