@@ -83,10 +83,10 @@ function stillOpen(
   { payoutId, isHeld = false }: ResolveOutcomeInput,
   { provisionalState, rejection }: Partial<ProviderRequest> = {},
 ): Promise<PayoutState<OutcomeOpen>> {
-  const isRefused = provisionalState === REQUEST_STATE.REFUSED;
-  const reason = isRefused
-    ? FAILURE_TYPE.REFUSAL_PROVISIONAL
-    : (rejection?.type ?? FAILURE_TYPE.OUTCOME_LOOKED_UP);
+  // Who can put the key right has to know of it.
+  const isKeyRefused = rejection?.type === FAILURE_TYPE.AUTHENTICATION_REFUSED;
+  const refused = isKeyRefused ? FAILURE_TYPE.AUTHENTICATION_REFUSED : FAILURE_TYPE.REFUSAL_PROVISIONAL;
+  const reason = provisionalState == null ? FAILURE_TYPE.OUTCOME_LOOKED_UP : refused;
   return readState<OutcomeOpen>(store, payoutId, {
     next: { kind: 'outcomeOpen', reason: isHeld ? null : reason },
   });
@@ -192,13 +192,11 @@ async function concludeAbsent(
 ): Promise<PayoutState | undefined> {
   const { store } = deps;
   const { id, providerRequest, input } = search;
-  const { sends, resends, provisionalState, retryAfterSeconds } = providerRequest;
+  const { sends, resends, provisionalState } = providerRequest;
   // Of one that was sent again, it says nothing of the sending before.
   const isRefused = provisionalState !== null && resends === 0;
   const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
-  const waitSeconds = isRefused
-    ? Math.max(input.refusalWaitSeconds, retryAfterSeconds)
-    : input.unknownOutcomeWaitSeconds;
+  const waitSeconds = isRefused ? input.refusalWaitSeconds : input.unknownOutcomeWaitSeconds;
   const wanted = { sends, waitSeconds, absenceChecks };
   if (providerRequest.absenceChecks < absenceChecks) {
     await store.requests.wantAbsence(id, wanted);

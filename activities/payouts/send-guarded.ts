@@ -289,9 +289,14 @@ export async function answerFromRequest(
 ): Promise<PayoutState<RequestNext> | undefined> {
   const found = await deps.store.requests.find(subject.id);
   if (found === undefined) return undefined;
-  const { state, rejection, mayBeResent } = found;
+  const { state, rejection, mayBeResent, retryAfterSeconds, sentAgoMs } = found;
   if (state === REQUEST_STATE.REFUSED && rejection !== null) {
     return answerRejection(deps, subject, rejection);
+  }
+  const afterMs = retryAfterSeconds * 1_000 - (sentAgoMs ?? 0);
+  if (state === REQUEST_STATE.RETRY_LATER && rejection !== null && afterMs > 0) {
+    const next = { kind: 'retryLater', reason: rejection.type, afterMs } as const;
+    return readState<RequestNext>(deps.store, subject.payoutId, { next });
   }
   const isOpen = state === REQUEST_STATE.SENDING || state === REQUEST_STATE.UNKNOWN;
   return isOpen && !mayBeResent ? answerUnknown(deps, subject) : undefined;

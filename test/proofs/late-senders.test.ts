@@ -17,6 +17,7 @@ import {
   requestsTo,
 } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
+import { hintPayout } from '../support/test-store.js';
 
 /** The sender of a request that everybody gave up wakes and says what became of it, however late. */
 
@@ -83,11 +84,17 @@ async function freezeSender(operation: Operation, payoutId: string, at: CallPoin
   await openAndFund(engine, { payoutId });
   await untilAnswer(
     () => providerRequestOf(operation, payoutId),
-    (providerRequest) => providerRequest?.state === 'retry_later',
-    'its turn to be sent by anybody',
+    (providerRequest) => providerRequest?.sends > 0,
+    'the first refusal',
   );
   await engine.stopWorker();
   await engine.control('DELETE', '/faults');
+  // Its turn to be sent by anybody.
+  await database.query(
+    `update provider_requests set state = 'retry_later', provisional_state = null
+     where operation = $1 and external_order_id = $2`,
+    [operation, payoutId],
+  );
   await hide(payoutId);
   const [frozen, woken] = [signal(), signal()];
   const sender: AnotherWorker = openAnotherWorker(engine, {
@@ -103,6 +110,7 @@ async function freezeSender(operation: Operation, payoutId: string, at: CallPoin
     step.then((answer) => Promise.reject(new Error(JSON.stringify(answer)))),
   ]);
   await engine.startWorker();
+  await hintPayout(engine.databaseUrl, payoutId);
   await untilHeldAsUnknown(payoutId);
   return {
     wake: async () => {

@@ -4,7 +4,7 @@ import { openAnotherWorker } from '../support/another-worker.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { resetToFirstTask, resetToLastTask, startDirectly } from '../support/payout-workflows.js';
 import { PAYOUTS } from '../support/provider-requests.js';
-import { ALWAYS, useScenario } from '../support/scenario.js';
+import { useScenario } from '../support/scenario.js';
 import { attachTestStore } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
 
@@ -50,31 +50,22 @@ test('a run that is reset to a moment after its claim claims the payout anew bef
 });
 
 test('while a step is about to send, a reset takes the payout from its run: it sends nothing', async () => {
-  const { engine, provider } = scenario;
-  const payout = scenario.payout();
-  await payout.strike('rate_limit_error', PAYOUTS, { retryAfterSeconds: 600, times: ALWAYS });
-  await payout.funded();
-  await payout.until(({ holdReason }) => holdReason === 'RATE_LIMITED', 'limited');
+  const { engine } = scenario;
+  const brake = { currency: 'USDT', reason: 'so that its step is about to send' };
+  const { brakeId } = (await engine.api('POST', '/v1/brakes', brake)).body;
+  const payout = await scenario.payout({ amount: '300.00', currency: 'USDT' }).funded();
+  await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'braked');
   const other = openAnotherWorker(engine, {
     onCrashPoint: async (point) => {
       if (point !== 'payoutBeforeGuard') return;
       await resetToFirstTask(engine, payout.id);
       await untilClaims(payout.id, 2);
-      // The new run has its own try behind it.
-      await untilAnswer(
-        () => payout.requests(PAYOUTS),
-        (requests) => requests.length === 2,
-        'the try of the new run',
-      );
     },
   });
   expect((await other.createPayout(payout.id)).next).toEqual({ kind: 'superseded' });
   await other.close();
-  expect(await payout.requests(PAYOUTS)).toHaveLength(2);
-  await provider.heal();
-  await runOf(payout.id).terminate('to be started without its wait');
-  await payout.decide('hold');
-  await payout.decide('resume');
+  expect(await payout.requests(PAYOUTS)).toEqual([]);
+  await engine.api('POST', `/v1/brakes/${brakeId}/release`, { reason: 'seen' });
   await payout.isPaidOnce();
 });
 
