@@ -152,7 +152,7 @@ async function conclude(
     log.info('an unanswered request was found', { payoutId, operation: id.operation, providerId: first.id });
     return recordAccepted(deps, payout, { id, answer: first, asked: providerRequest.asked });
   }
-  return input.isHeld === true ? undefined : concludeAbsent(deps, payoutId, search, atProvider);
+  return concludeAbsent(deps, payoutId, search, atProvider);
 }
 
 /** Why a person has to decide about what QbitPay shows, or has shown, under the request's id. */
@@ -195,6 +195,8 @@ async function concludeAbsent(
   const { sends, resends, provisionalState } = providerRequest;
   // Of one that was sent again, it says nothing of the sending before.
   const isRefused = provisionalState !== null && resends === 0;
+  // A person decides already; only what is learnt otherwise changes anything.
+  if (input.isHeld === true && !isRefused) return undefined;
   const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
   const waitSeconds = isRefused ? input.refusalWaitSeconds : input.unknownOutcomeWaitSeconds;
   const wanted = { sends, waitSeconds, absenceChecks };
@@ -205,9 +207,9 @@ async function concludeAbsent(
   const unclear = whyUnclear(atProvider);
   if (isRefused && unclear === undefined) {
     await store.requests.confirmRefusal(id, sends);
+    if (input.isHeld === true) await store.payouts.releaseKnown(payoutId, id);
     return readState(store, payoutId);
   }
-  // A person decides already.
   if (input.isHeld === true) return undefined;
   if (unclear !== undefined || !mayResend(deps, providerRequest)) {
     const { absenceChecks: readings } = providerRequest;

@@ -459,7 +459,16 @@ async function holdMissing(): Promise<ScenarioPayout> {
   await provider.adjust('USDT', `-${opened.deposit.amount}`);
   await payout.decide('resume');
   await payout.isHeld('DEPOSIT_MISSING');
+  await releaseBrakes();
   return payout;
+}
+
+/** The deposit that is gone has engaged one: others need not wait for it any longer. */
+async function releaseBrakes(): Promise<void> {
+  const { engine } = scenario;
+  const { data } = (await engine.api('GET', '/v1/brakes?engaged=true')).body;
+  expect(data).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
+  await engine.api('POST', `/v1/brakes/${data[0].brakeId}/release`, { reason: 'settled with the payer' });
 }
 
 async function resumeMissing(payout: ScenarioPayout): Promise<void> {
