@@ -134,7 +134,7 @@ async function conclude(
 ): Promise<PayoutState | undefined> {
   const { store } = deps;
   const { payoutId } = payout;
-  const { id, providerRequest, input } = search;
+  const { id, providerRequest } = search;
   let atProvider = await findAtProvider(deps, payoutId, id);
   if (atProvider.found.length === 1) {
     // It may have been read before the request was sent: the request itself would be a second one.

@@ -15,6 +15,8 @@ const scenario = useScenario({
 });
 const { provider } = scenario;
 
+afterEach(() => provider.set({ externalOrderIds: 'kept' }));
+
 /** All that QbitPay has, whatever it is called. */
 const atProvider = async (): Promise<Json[]> =>
   (await provider.call('GET', '/api/v1/payouts?limit=100')).data;
