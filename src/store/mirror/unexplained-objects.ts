@@ -16,7 +16,10 @@ interface Candidate {
   readonly kind: ObjectKind;
   readonly providerId: string;
   readonly externalOrderId: string | null;
-  /** A request of the store's that was sent before it showed has this id, or was accepted as it; or a person disowned it. */
+  /**
+   * A request of the store's that was sent before it showed has this id, or was accepted as it, or was answered with it; or
+   * a person disowned it.
+   */
   readonly isSent: boolean;
   /** The store has the payout that the id names. */
   readonly isOfPayout: boolean;
@@ -55,6 +58,8 @@ async function readCandidates(trx: StoreTransaction): Promise<readonly Candidate
         or exists (select from provider_requests request
           where request.operation = object.kind and request.external_order_id = object.external_order_id
             and (request.state = 'accepted' or (request.sends > 0 and request.first_sent_at <= object.first_seen_at)))
+        or exists (select from provider_answers answer
+          where answer.operation = object.kind and answer.provider_id = object.provider_id)
         or object.disowned_by is not null as "isSent",
       exists (select from payouts where payouts.payout_id = split_part(object.external_order_id, '~', 1)) as "isOfPayout",
       exists (select from provider_requests request
