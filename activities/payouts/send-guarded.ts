@@ -158,10 +158,9 @@ async function holdContradicted(
   await persistWithRetry(async () =>
     store.mirror.recordReading(observeObject(answer), await store.mirror.readClock()),
   );
-  const { reason, detail } = { reason: FAILURE_TYPE.ANSWER_CONTRADICTS, detail: wordsOf(answer) };
   return putOnHold(store, payoutId, {
-    reason,
-    detail,
+    reason: FAILURE_TYPE.ANSWER_CONTRADICTS,
+    detail: wordsOf(answer),
     about: { id, states: [REQUEST_STATE.UNKNOWN], sends },
   });
 }
