@@ -2,6 +2,7 @@ import { Client as PostgresClient } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { atCurrencyScale, addAmounts } from '../../src/domain/money.js';
 import { DISCREPANCY_KINDS, type DiscrepancyKind } from '../../src/domain/reconciliation.js';
+import { releaseBrakes } from '../support/brakes.js';
 import { untilUnallocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
@@ -151,6 +152,7 @@ describe('every kind of discrepancy, with no grace time', () => {
     // A list that has lost all it had proves nothing.
     await paid(engine);
   }, TIMEOUT_MS);
+  afterEach(() => releaseBrakes(engine));
   afterAll(() => engine.stop());
 
   /** Makes a discrepancy of its kind and answers with what is to be found, to the last digit. */

@@ -8,6 +8,7 @@ import {
 } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
+import { releaseBrakes } from '../support/brakes.js';
 import type { Json } from '../support/engine-client.js';
 import {
   closeAsOver,
@@ -115,6 +116,7 @@ async function adoptContradicting(payout: ScenarioPayout): Promise<void> {
   const [{ id }] = (await provider.call('GET', '/api/v1/payouts?limit=1')).data;
   await payout.decide('resolve', { action: 'adopt', providerPayoutId: id });
   expect((await payout.becomes('paid')).providerPayoutId).toBe(id);
+  await provider.set({ externalOrderIds: 'kept' });
 }
 
 interface WayOut {
@@ -459,16 +461,9 @@ async function holdMissing(): Promise<ScenarioPayout> {
   await provider.adjust('USDT', `-${opened.deposit.amount}`);
   await payout.decide('resume');
   await payout.isHeld('DEPOSIT_MISSING');
-  await releaseBrakes();
+  // Others need not wait for the deposit that is gone.
+  expect(await releaseBrakes(scenario.engine)).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
   return payout;
-}
-
-/** The deposit that is gone has engaged one: others need not wait for it any longer. */
-async function releaseBrakes(): Promise<void> {
-  const { engine } = scenario;
-  const { data } = (await engine.api('GET', '/v1/brakes?engaged=true')).body;
-  expect(data).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
-  await engine.api('POST', `/v1/brakes/${data[0].brakeId}/release`, { reason: 'settled with the payer' });
 }
 
 async function resumeMissing(payout: ScenarioPayout): Promise<void> {
