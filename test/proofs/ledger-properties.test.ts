@@ -64,10 +64,11 @@ test('random operations, eight at a time, leave the books in order', async () =>
   expect([...causes].toSorted()).toEqual(wanted.toSorted());
 }, 300_000);
 
-/** At the opening of the account, and by a person's decision alone. */
+/** At the opening of the account, and where QbitPay carries out what had ended (test/integration/provider-requests, test/workflow/after-the-end). */
 const BOOKED_ELSEWHERE: readonly EntryCause[] = [
   ENTRY_CAUSE.OPENING_BALANCE,
   ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED,
+  ENTRY_CAUSE.RECLAIM,
 ];
 
 /** Answers with the causes of what was booked. */

@@ -14,7 +14,7 @@ const RULES: Readonly<Record<string, string>> = {
     select account_id, currency, kind, account.payout_id, account.balance, moved.balance as sum
     from ledger_accounts as account
     left join lateral (select coalesce(sum(amount), 0) as net,
-        coalesce(sum(case when account.kind in ('provider', 'return_pending') then amount else -amount end), 0) as balance
+        coalesce(sum(case when account.kind in ('provider', 'return_pending', 'missing') then amount else -amount end), 0) as balance
       from ledger_postings where ledger_postings.account_id = account.account_id) as moved on true
     where account.balance <> moved.balance or account.debits - account.credits <> moved.net`,
   'no account but shortfall is below zero, and shortfall never above': `
@@ -31,13 +31,14 @@ const RULES: Readonly<Record<string, string>> = {
   'what is unallocated are the deposits that nobody was given': `
     select currency, sum(balance) from (
       select currency, balance from ledger_accounts where kind = 'unallocated'
-      union all select currency, -amount from deposits where status <> 'allocated') as unallocated
+      union all select currency, -amount from deposits
+        where not exists (select from deposit_allocations as part where part.deposit_id = deposits.deposit_id)) as unallocated
     group by currency having sum(balance) <> 0`,
   'the parts of a deposit that was given away are the deposit': `
     select deposit_id, status, amount, given from deposits left join lateral (
       select sum(amount) as given from deposit_allocations as part
       where part.deposit_id = deposits.deposit_id) as parts on true
-    where case when status = 'allocated' then given is distinct from amount else given is not null end`,
+    where case status when 'allocated' then given is distinct from amount when 'missing' then given <> amount else given is not null end`,
   'the ledger gives every part to the same owner': `
     select deposit_id, payout_id, part.amount from deposit_allocations as part
     where payout_id is not null and part.amount is distinct from (

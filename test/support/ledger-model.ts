@@ -1,5 +1,6 @@
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import type { Store } from '../../src/store/store.js';
+import { ADJUSTMENT_KIND } from '../../src/domain/ledger.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import {
   addAmounts,
@@ -52,7 +53,7 @@ export const OPERATION_KINDS = [
   ...(['declare', 'assign', 'assign', 'reserve', 'reserve'] as const),
   ...(['sell', 'sell', 'sell', 'sell', 'pay', 'pay', 'pay', 'pay'] as const),
   ...(['settle', 'settle', 'settle', 'return', 'return'] as const),
-  ...(['outside', 'close', 'hold'] as const),
+  ...(['outside', 'adjust', 'vanish', 'vanish', 'close', 'hold'] as const),
 ] as const;
 
 const FOR_A_PERSON = { reason: FAILURE_TYPE.PROVIDER_REFUSED, detail: 'for a person' };
@@ -134,6 +135,10 @@ export class LedgerModel {
         return;
       case 'outside':
         return this.moveOutside(deposit, other);
+      case 'adjust':
+        return this.adjust(deposit, other);
+      case 'vanish':
+        return this.vanish(party, deposit, other);
     }
   }
 
@@ -141,6 +146,7 @@ export class LedgerModel {
   async finish(): Promise<void> {
     for (const party of this.parties) {
       const { payoutId } = party.opened;
+      for (const deposit of [0, 1, 2]) await this.vanish(party, deposit, false);
       await this.sell(party, false);
       await this.pay(party, false);
       if ((await this.statusOf(party)) === PAYOUT_STATUS.IN_TRANSIT) await this.settle(party, true);
@@ -343,6 +349,33 @@ export class LedgerModel {
     await this.store.reconciliation.recordOutsideActivity([
       { balanceTransactionId: id, type: isCharge ? 'charge' : 'adjustment', currency, net } as never,
     ]);
+  }
+
+  /** A person corrects the books by what QbitPay holds less, or more. */
+  private async adjust(which: number, isLess: boolean): Promise<void> {
+    const idempotencyKey = `adjustment-${this.run}-${which}${isLess ? '-' : '+'}`;
+    const amount = isLess ? '-1.7' : '0.9';
+    const { kind } = await this.store.ledger.adjustLedger({
+      kind: ADJUSTMENT_KIND.CORRECTION,
+      currency: 'USDT',
+      amount,
+      reason: 'a test',
+      payoutId: null,
+      actor: 'test',
+      idempotencyKey,
+    });
+    if (kind === 'booked') this.moved.set(idempotencyKey, [{ currency: 'USDT', amount }]);
+  }
+
+  /** QbitPay does not show a deposit any more, which a person settles at once; or shows it again. */
+  private async vanish(party: Party, deposit: number, isGone: boolean): Promise<void> {
+    const { name } = this.depositOf(party, deposit);
+    if ((await this.store.deposits.findDeposit(name)) === undefined) return;
+    if (!isGone) return this.store.deposits.markFound(name);
+    await this.store.deposits.markMissing(name);
+    for (const { brakeId } of await await this.store.brakes.listBrakes({ engaged: true, limit: 10 })) {
+      await this.store.brakes.release({ brakeId, reason: 'a test', actor: 'test' });
+    }
   }
 }
 

@@ -79,23 +79,14 @@ describe('events in disorder', () => {
 });
 
 describe.each(ENDS)('a payout that ended as %s', (end) => {
-  test('stays so, whatever is announced or said afterwards', async () => {
+  test('stays so, whatever is announced afterwards', async () => {
     const payout = await inTransit();
     await payout.advance(end);
     const { timeline } = await hasEndedOnce(payout, end);
-    for (const other of ENDS.filter((one) => one !== end)) {
-      payout.isShownAs('payout', { status: other });
-      await payout.announce(`payout.${other}`, other);
-    }
-    for (const word of ['pending', 'inTransit']) {
-      payout.isShownAs('payout', { status: word });
-      await payout.announce(`payout.${end}`, word);
-    }
+    for (const other of ENDS.filter((one) => one !== end)) await payout.announce(`payout.${other}`, other);
+    for (const word of ['pending', 'inTransit']) await payout.announce(`payout.${end}`, word);
     await untilCaughtUp(scenario.engine, payout.id);
-    const shown = await payout.shown();
-    expect(shown.status).toBe(end);
-    const ends = ({ status }: Json): boolean => ENDS.includes(status);
-    expect(shown.timeline.filter(ends)).toEqual(timeline.filter(ends));
+    expect((await payout.shown()).timeline).toEqual(timeline);
   });
 });
 
