@@ -27,7 +27,7 @@ function* compareBalances({ provider, store }: Money): Iterable<Finding> {
 }
 
 /** Accounts that say where money is; all others say whose it is. */
-const WHERE_KINDS: readonly string[] = ['provider', 'return_pending'];
+const WHERE_KINDS: readonly string[] = ['provider', 'return_pending', 'missing'];
 
 function* compareLedger({ store }: Money): Iterable<Finding> {
   for (const { kind, currency, payoutId, balance, posted } of store.accounts) {

@@ -97,12 +97,18 @@ function* findUnfinished(world: World): Iterable<Finding> {
   const ends = new Map<string, string>();
   for (const { payoutId, status } of world.store.transitions) {
     const end = ends.get(payoutId);
-    if (end !== undefined && status !== end) yield [payoutId, `${end} became ${status}`];
+    const isSentBack = end === PAYOUT_STATUS.PAID && status === PAYOUT_STATUS.RETURNED;
+    if (end !== undefined && status !== end && !isSentBack) yield [payoutId, `${end} became ${status}`];
     if (isEnd(status)) ends.set(payoutId, status);
   }
   for (const { workflowId, failure } of world.histories) {
     if (failure !== null && !isRunInOutage(workflowId, failure))
       yield [workflowId, `its workflow failed: ${failure}`];
+  }
+  for (const { payoutId, status, providerPayoutId } of world.store.payouts) {
+    const atProvider = world.provider.payouts.find(({ id }) => id === providerPayoutId);
+    if (status === PAYOUT_STATUS.PAID && atProvider?.status === 'failed')
+      yield [payoutId, 'paid, and its bank has sent it back'];
   }
   for (const detail of world.missing) yield ['the end', detail];
 }

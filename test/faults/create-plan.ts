@@ -2,6 +2,7 @@ import { BYTES_SENT, CRASH_POINT, CRASH_POINTS, type Crash, type CrashPoint } fr
 import { accountNumberOf, CANARY_PROVIDER_KEY } from './canaries.js';
 import type {
   Forgery,
+  Oddities,
   PayoutMix,
   Plan,
   PlannedPayout,
@@ -56,6 +57,29 @@ export function createPlan(seed: number): Plan {
     depositDeadlineSeconds: planDeadline(random, isSlow),
     openingBalance: planOpeningBalance(random, needs),
     feeSide: random.chance(0.7) ? 'added' : 'deducted',
+    ...(seed % ODD_PLAN_EVERY === 1 ? { oddities: planOddities(seed) } : {}),
+  };
+}
+
+/** So many that each oddity strikes dozens of times in a hundred seeds, and most seeds stay what they were. */
+const ODD_PLAN_EVERY = 5;
+const ODDITIES_OFFSET = 2_000_000;
+
+/** From a source of their own, so that they change nothing else of a plan. */
+function planOddities(seed: number): Oddities {
+  const random = createRandom(seed + ODDITIES_OFFSET);
+  const refusal = (endpoint: string, payout: number): ProviderFault => ({
+    endpoint,
+    kind: 'errorAfterEffect',
+    times: 1,
+    status: random.pick([400, 401, 403, 409, 422, 429]),
+    payout,
+  });
+  return {
+    externalOrderIds: random.pick(['dropped', 'cut', 'lowerCase', 'prefixed', 'underscored']),
+    visibleAfterMs: random.between(0, 3_000),
+    falseRefusals: [refusal(random.pick(POSTS), 0), refusal(ENDPOINT.PAYOUT, 1)],
+    sentBack: 1,
   };
 }
 

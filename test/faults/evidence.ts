@@ -7,7 +7,7 @@ import { addAmounts } from '../../src/domain/money.js';
 import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canaries.js';
 import type { Plan } from './plan.js';
 import type { SeedWorld } from './seed-world.js';
-import { isOwnReading, type SimulatorClient } from './simulator-client.js';
+import { isOwnReading, readSentIds, type SimulatorClient } from './simulator-client.js';
 import { withDatabase } from './with-database.js';
 import type { StoreWorld, HistoryReading, ProviderWorld, PublicText, World } from './world.js';
 
@@ -81,14 +81,21 @@ const pick = <Name extends string>(row: Row, ...names: readonly Name[]): Record<
 
 async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
   const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
+  const sentAs = await readSentIds(simulator);
   const { balances } = await simulator.control('GET', '/state');
   const events = await simulator.listAll('/_simulator/events');
   const payouts = await simulator.listAll('/api/v1/payouts');
   const orders = await simulator.listAll('/api/v1/orders');
   const transactions = await simulator.listAll('/api/v1/balanceTransactions');
   return {
-    payouts: payouts.map((row) => pick(row, 'id', 'externalOrderId', 'currency', 'amount', 'fee', 'status')),
-    orders: orders.map((row) => pick(row, 'id', 'externalOrderId', 'amount', 'quoteAmount', 'price')),
+    payouts: payouts.map((row) => ({
+      ...pick(row, 'id', 'currency', 'amount', 'fee', 'status'),
+      externalOrderId: sentAs.get(text(row, 'id')) ?? '',
+    })),
+    orders: orders.map((row) => ({
+      ...pick(row, 'id', 'amount', 'quoteAmount', 'price'),
+      externalOrderId: sentAs.get(text(row, 'id')) ?? '',
+    })),
     transactions: transactions.map((row) => ({
       ...pick(row, 'id', 'type', 'source', 'currency', 'net'),
       createdAtMs: timeMs(row, 'createdAt'),
@@ -157,7 +164,7 @@ const STORE_QUERIES: Readonly<Record<keyof StoreWorld, string>> = {
       from provider_requests`,
   accounts: `select a.kind, a.currency, a.payout_id as "payoutId", a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
-        * case when a.kind in ('provider', 'return_pending') then 1 else -1 end as posted from ledger_accounts a`,
+        * case when a.kind in ('provider', 'return_pending', 'missing') then 1 else -1 end as posted from ledger_accounts a`,
 };
 
 async function readStore(databaseUrl: string): Promise<StoreWorld> {

@@ -16,6 +16,19 @@ export interface Plan {
   /** Free USDT before the first payout. */
   readonly openingBalance: string;
   readonly feeSide: 'added' | 'deducted';
+  /** Where QbitPay has ways of its own, that no contract rules out; only some plans do. */
+  readonly oddities?: Oddities;
+}
+
+export interface Oddities {
+  /** What it makes of every `externalOrderId`. */
+  readonly externalOrderIds: 'dropped' | 'cut' | 'lowerCase' | 'prefixed' | 'underscored';
+  /** After so long a list shows what is there. */
+  readonly visibleAfterMs: number;
+  /** Refuses requests that it carries out. */
+  readonly falseRefusals: readonly ProviderFault[];
+  /** Index of the payout that its bank sends back after it was paid. */
+  readonly sentBack: number;
 }
 
 export interface PlannedPayout {

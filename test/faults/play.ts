@@ -55,13 +55,14 @@ export class Play {
   /** Everything that goes wrong, until all payouts are done or the time for it is over. */
   async harm(): Promise<void> {
     await this.#orderFaults();
+    const untilMs = this.#startedAtMs + LONGEST_HARM_MS;
     const acts = [
       ...this.#plan.payouts.map((payout) => this.#playPayout(payout)),
       ...this.#plan.forgeries.map((forgery) => this.#forge(forgery)),
       ...this.#plan.prices.map((price) => this.#changePrice(price)),
       this.#strikeServers(),
+      this.#sendBack(untilMs),
     ];
-    const untilMs = this.#startedAtMs + LONGEST_HARM_MS;
     await Promise.all(acts);
     this.#progress.startAnew();
     do await delay(LOOK_MS);
@@ -109,7 +110,12 @@ export class Play {
 
   async #orderFaults(): Promise<void> {
     const { control } = this.#world.simulator;
-    for (const { payout, ...fault } of this.#plan.providerFaults) {
+    const { oddities, providerFaults } = this.#plan;
+    if (oddities !== undefined) {
+      const { externalOrderIds, visibleAfterMs } = oddities;
+      await control('PATCH', '/settings', { externalOrderIds, visibleAfterMs });
+    }
+    for (const { payout, ...fault } of [...(oddities?.falseRefusals ?? []), ...providerFaults]) {
       const target = payout === undefined ? {} : { externalOrderId: this.payoutIdOf(payout) };
       await control('POST', '/faults', { ...fault, ...target });
     }
@@ -259,6 +265,25 @@ export class Play {
     await delay(atMs);
     this.bids.push({ sinceMs: Date.now(), bid });
     await this.#world.simulator.control('POST', '/price', { symbol: 'USDT/CNY', bid, ask });
+  }
+
+  /** The bank has paid, and sends the money back. */
+  async #sendBack(untilMs: number): Promise<void> {
+    const { oddities } = this.#plan;
+    if (oddities === undefined) return;
+    const { caller, simulator } = this.#world;
+    const payoutId = this.payoutIdOf(oddities.sentBack);
+    const untilStatus = async (wanted: string): Promise<AnsweredPayout | undefined> => {
+      for (; Date.now() < untilMs; await delay(LOOK_MS)) {
+        const payout = await caller.read(payoutId);
+        if (payout?.status === wanted) return payout;
+      }
+      return undefined;
+    };
+    const paid = await untilStatus(PAYOUT_STATUS.PAID);
+    if (paid?.providerPayoutId == null) return;
+    await simulator.control('POST', `/payouts/${paid.providerPayoutId}/advance`, { status: 'failed' });
+    await untilStatus(PAYOUT_STATUS.RETURNED);
   }
 
   async #strikeServers(): Promise<void> {

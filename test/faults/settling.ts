@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { payoutIdOfExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { readStorePicture, type StorePicture } from './store-watch.js';
 import type { Progress } from './progress.js';
 import type { SeedWorld } from './seed-world.js';
+import { readSentIds } from './simulator-client.js';
 
 /** After the harm: everything is mended, and the engine has to bring every payout to its end by itself. */
 
@@ -19,6 +21,14 @@ export interface SettlingOptions {
   readonly standstillMs: number;
   /** True where the plan keeps the deposit away, or the campaign did not come to send all of it. */
   readonly isWithoutDeposit: (payoutId: string) => boolean;
+}
+
+interface ProviderObject {
+  readonly id: string;
+  /** As it was sent. */
+  readonly externalOrderId: string;
+  /** Shown under another id, or none. */
+  readonly isAltered: boolean;
 }
 
 export class Settling {
@@ -61,21 +71,46 @@ export class Settling {
     const unfinished = progress.unfinished();
     await this.#giveUp(unfinished, store);
     const objects = await this.#unadopted(store);
+    await this.#adopt(objects);
     return [
       ...unfinished.map(({ payoutId, status }) => `${payoutId} is ${status}`),
-      ...objects.map((id) => `the provider's ${id} is not in the store`),
+      ...objects.map(({ id }) => `the provider's ${id} is not in the store`),
       ...(store.isReconciled ? [] : ['the engine has not reconciled what happened last']),
     ];
   }
 
   /** Faults are gone and everything is shown: what a request brought about has to be found by the engine. */
-  async #unadopted({ providerIds }: StorePicture): Promise<readonly string[]> {
+  async #unadopted({ providerIds }: StorePicture): Promise<readonly ProviderObject[]> {
     const { simulator } = this.#options.world;
     const objects = [
       ...(await simulator.listAll('/api/v1/payouts')),
       ...(await simulator.listAll('/api/v1/orders')),
     ];
-    return objects.map(({ id }) => String(id)).filter((id) => !providerIds.has(id));
+    const sentAs = await readSentIds(simulator);
+    return objects.flatMap((object) => {
+      const id = String(object['id']);
+      const externalOrderId = sentAs.get(id) ?? '';
+      return providerIds.has(id)
+        ? []
+        : [{ id, externalOrderId, isAltered: object['externalOrderId'] !== externalOrderId }];
+    });
+  }
+
+  /** A person says whose it is where its answer was lost and its id is not the one that was sent. */
+  async #adopt(objects: readonly ProviderObject[]): Promise<void> {
+    const { caller } = this.#options.world;
+    for (const { id, externalOrderId, isAltered } of objects) {
+      const payoutId = payoutIdOfExternalId(externalOrderId);
+      if (!isAltered || payoutId === undefined) continue;
+      if (this.#options.progress.lastSeen(payoutId)?.status !== PAYOUT_STATUS.HELD) continue;
+      const adoption = {
+        action: 'adopt',
+        providerPayoutId: id,
+        reason: 'QbitPay lists it beside the request',
+      };
+      await caller.post(`/v1/payouts/${payoutId}/resolve`, adoption, Date.now() + CANCEL_PATIENCE_MS);
+      this.#actedAtMs = Date.now();
+    }
   }
 
   /**

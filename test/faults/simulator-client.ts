@@ -18,6 +18,15 @@ export function isOwnReading(path: string): boolean {
   return OWN_READING.test(path);
 }
 
+/** Under which `externalOrderId` each object was asked for, by the object's id: the provider may show another one. */
+export async function readSentIds({ control }: SimulatorClient): Promise<ReadonlyMap<string, string>> {
+  const { data } = await control('GET', '/journal?limit=10000');
+  const entries = data as { effects: string[]; body: { externalOrderId?: string } | null }[];
+  return new Map(
+    entries.flatMap(({ effects, body }) => effects.map((id) => [id, body?.externalOrderId ?? ''] as const)),
+  );
+}
+
 export function createSimulatorClient(url: string, apiKey: string): SimulatorClient {
   const authorization = `Basic ${Buffer.from(`${apiKey}:`).toString('base64')}`;
   const send = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {

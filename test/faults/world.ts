@@ -86,6 +86,7 @@ export interface ProviderWorld {
 
 export interface ProviderPayout {
   readonly id: string;
+  /** As it was sent, whatever the provider makes of it. */
   readonly externalOrderId: string;
   readonly currency: string;
   readonly amount: string;

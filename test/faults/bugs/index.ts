@@ -5,7 +5,9 @@ import { DEPOSIT_TRUSTED } from './deposit-trusted.js';
 import { GUARD_SKIPPED } from './guard-skipped.js';
 import { GIVES_UP } from './gives-up.js';
 import { NAIVE_PAYOUT } from './naive-payout.js';
+import { REFUSAL_BELIEVED } from './refusal-believed.js';
 import { STALE_PRICE } from './stale-price.js';
+import { TWIN_IGNORED } from './twin-ignored.js';
 import { WEBHOOK_TRUSTED } from './webhook-trusted.js';
 
 export type { Bug };
@@ -22,6 +24,8 @@ export const BUGS: readonly Bug[] = [
   STALE_PRICE,
   BOOKED_TWICE,
   GIVES_UP,
+  REFUSAL_BELIEVED,
+  TWIN_IGNORED,
   NAIVE_PAYOUT,
 ];
 
