@@ -7,7 +7,7 @@ export const REFUSAL_BELIEVED: Bug = {
   name: 'refusalBelieved',
   about: 'takes a refusal for final at once',
   found: [
-    { seed: 1, by: INVARIANT.COMES_TO_AN_END },
+    { seed: 1, by: INVARIANT.PAID_ONCE },
     { seed: 46, by: INVARIANT.PAID_ONCE },
   ],
   makeActivities: (deps) => {
