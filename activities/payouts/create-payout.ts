@@ -80,7 +80,6 @@ function describePost(
       return recordAccepted(deps, payout, { id, answer, asked, flag });
     },
     invalidType: invalidTypeOf(payout),
-    destination,
     priceRefused: { kind: 'resolveOutcome' },
   };
 }

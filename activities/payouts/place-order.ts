@@ -121,7 +121,6 @@ function describePost(
     // Once something was converted, a person has to find another way for the money.
     invalidType:
       compareAmounts(done.sold, '0') === 0 ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
-    destination: payout.request.destination,
     priceRefused: TOO_OLD,
   };
 }

@@ -30,6 +30,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     | 'listOpenNotices'
     | 'noteDeposit'
   >;
+  readonly requests: Pick<Store['requests'], 'listAnswers'>;
   readonly brakes: Store['brakes'];
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;
   readonly ledger: Pick<

@@ -107,6 +107,7 @@ export interface StoreSchema {
     named_external_order_id: string | null;
     currency: string | null;
     amount: string | null;
+    words: string | null;
   };
   provider_orders: {
     external_order_id: string;

@@ -252,6 +252,8 @@ create table provider_answers (
   named_external_order_id text,
   currency text,
   amount numeric,
+  -- What a refusal says: it may name persons and accounts, so that only operators read it.
+  words text,
   foreign key (operation, external_order_id) references provider_requests);
 create index provider_answers_by_request on provider_answers (operation, external_order_id);
 create trigger provider_answers_append_only before update or delete on provider_answers

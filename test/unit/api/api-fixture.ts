@@ -166,6 +166,7 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
+    requests: { listAnswers: () => Promise.resolve([]) },
     brakes: {
       listBrakes: () => Promise.resolve([]),
       engageByHand: () => Promise.reject(new Error('engageByHand is not expected')),
