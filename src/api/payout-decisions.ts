@@ -128,6 +128,8 @@ async function cancelPayout(
 ) {
   const before = await readPayout(store, payoutId);
   if (isFinalStatus(before.status)) return toCancelledPayout(before);
+  const why = await store.payouts.whyNotCancelled(payoutId);
+  if (why !== undefined) throw new ProblemError('CANCEL_REFUSED', `The payout cannot be cancelled: ${why}.`);
   const outcome = await payouts.cancel(before, actor, reason);
   if (outcome.kind === 'refused') throw new ProblemError('CANCEL_REFUSED', outcome.message);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
@@ -157,13 +159,14 @@ async function decidePayout(
 ) {
   const before = await readPayout(store, payoutId);
   const { status, holdReason } = before;
-  const idempotencyKey = headers['idempotency-key'];
-  // What was carried out before under the same key, and ended the payout, is answered as done.
-  if (isFinalStatus(status) && idempotencyKey === undefined) {
-    throw decisionRefused(`The payout has ended as "${status}".`);
-  }
+  const key = headers['idempotency-key'];
+  // Not the id of the update: under that, Temporal would answer a first refusal for ever.
+  const operationId = key && `${'action' in decided ? decided.action : decided.operation}:${key}`;
+  const early = await store.decisions.answerEarly({ payoutId, operationId }, decided.operation);
+  if (early?.ok === true) return toPayout(before);
+  if (early !== undefined) throw decisionRefused(`Refused: ${early.message}.`);
   const seen = { status, holdReason };
-  const outcome = await payouts.decide(before, { ...decided, actor, idempotencyKey, seen });
+  const outcome = await payouts.decide(before, { ...decided, actor, operationId, seen });
   if (outcome.kind === 'refused') throw decisionRefused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
   const after = await readPayout(store, payoutId);

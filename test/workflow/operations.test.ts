@@ -104,15 +104,15 @@ describe('on hold by an operator', () => {
   });
 });
 
-describe('sent again, because its answer was lost', () => {
-  const named = ({ id }: ScenarioPayout, operation: string, key: string) =>
-    scenario.engine.api(
-      'POST',
-      `/v1/payouts/${id}/${operation}`,
-      { reason: REASON },
-      { 'idempotency-key': key },
-    );
+const named = ({ id }: ScenarioPayout, operation: string, key: string) =>
+  scenario.engine.api(
+    'POST',
+    `/v1/payouts/${id}/${operation}`,
+    { reason: REASON },
+    { 'idempotency-key': key },
+  );
 
+describe('sent again, because its answer was lost', () => {
   test('what was carried out under its name stays as it is, whatever came after it', async () => {
     const payout = await scenario.payout().open();
     expect(await named(payout, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
@@ -179,6 +179,23 @@ describe('sent again, because its answer was lost', () => {
     await payout.fund();
     await payout.isPaidOnce();
   });
+});
+
+test('K45: what the store refuses, and what it has carried out before, uses up no update', async () => {
+  const payout = await scenario.payout().inTransit();
+  await named(payout, 'hold', 'night-5');
+  const before = await updatesOf(payout);
+  for (const times of [1, 1]) {
+    expect(await payout.cancel()).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
+    expect(await named(payout, 'hold', 'night-5')).toMatchObject({ status: 200, body: { status: 'held' } });
+    expect(await named(payout, 'hold', 'night-6')).toMatchObject({ status: 409 });
+    expect(await named(payout, 'retry', 'night-6')).toMatchObject({ status: 409 });
+    expect(timesHeld((await payout.shown()).timeline)).toBe(times);
+  }
+  expect(await updatesOf(payout)).toBe(before);
+  await payout.decide('resume');
+  await payout.advance('paid');
+  await payout.isPaidOnce();
 });
 
 describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
@@ -313,13 +330,13 @@ describe('carried out again', () => {
   });
 });
 
+const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
+  ((await workflow.fetchHistory()).events ?? []).filter(
+    ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
+  ).length;
+
 describe('by a Temporal client', () => {
   const DECISION = { actor: 'night shift', reason: REASON };
-  const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
-    ((await workflow.fetchHistory()).events ?? []).filter(
-      ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
-    ).length;
-
   test('the same updates are taken, with their actor', async () => {
     const payout = await scenario.payout().open();
     await payout.workflow.executeUpdate('holdPayout', { args: [DECISION] });

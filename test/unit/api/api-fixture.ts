@@ -144,6 +144,7 @@ export function createFakes(...records: PayoutRecord[]) {
         kept.set(request.payoutId, recordOf({ ...changes, status: 'opening', deposit: null }));
         return Promise.resolve('created');
       },
+      whyNotCancelled: () => Promise.resolve(undefined),
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
@@ -166,6 +167,7 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
+    decisions: { answerEarly: () => Promise.resolve(undefined) },
     requests: { listAnswers: () => Promise.resolve([]) },
     brakes: {
       listBrakes: () => Promise.resolve([]),
