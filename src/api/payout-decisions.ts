@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findDestinationProblems } from '../domain/destination.js';
-import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
+import { isPrice, MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
 import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { DecisionContent } from '../temporal/payout-gateway.js';
@@ -23,6 +23,17 @@ export const reason = z
 const cancellationBody = z.strictObject({ reason: reason.optional() }).nullish().meta({ id: 'Cancellation' });
 
 const decisionBody = z.strictObject({ reason }).meta({ id: 'Decision' });
+
+const resumeBody = z
+  .strictObject({
+    acceptPrice: z
+      .string()
+      .refine(isPrice, 'must be a decimal string above zero')
+      .describe('Of a payout held as PRICE_MOVED: it goes on at this price or a better one. See priceOffer.')
+      .optional(),
+    reason,
+  })
+  .meta({ id: 'Resumption', examples: [{ acceptPrice: '6.50', reason: 'agreed with the payer' }] });
 
 const resolveBody = z
   .strictObject({
@@ -76,7 +87,7 @@ const CANCEL = {
 
 const DECISIONS = [
   { operation: 'hold', summary: 'Put a payout on hold', body: decisionBody },
-  { operation: 'resume', summary: 'Take a held payout on', body: decisionBody },
+  { operation: 'resume', summary: 'Take a held payout on', body: resumeBody },
   {
     operation: 'resolve',
     summary: 'Say what became of a request whose outcome is not known',

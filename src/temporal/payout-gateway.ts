@@ -55,7 +55,8 @@ export interface StartedPayout extends Pick<
 
 /** What a person decided about a payout; the reason is written in its timeline. */
 export type DecisionContent = { readonly reason: string } & (
-  | { readonly operation: 'hold' | 'resume' }
+  | { readonly operation: 'hold' }
+  | { readonly operation: 'resume'; readonly acceptPrice?: string | undefined }
   | {
       readonly operation: 'resolve';
       readonly action: 'adopt' | 'disown' | 'resend' | 'close' | 'paid';

@@ -198,6 +198,25 @@ test('K45: what the store refuses, and what it has carried out before, uses up n
   await payout.isPaidOnce();
 });
 
+test('K47: another attempt elsewhere: both destinations are kept, and whoever asked first sees the change', async () => {
+  const payout = await held.refusedDestination();
+  const asked = { attempt: 1, type: 'bankAccount', accountEnding: '3445' };
+  expect(await payout.shown()).toMatchObject({ destinationChanged: false, destinations: [asked] });
+  const destination = { type: 'Alipay', payerName: 'Another Trading Ltd', bankAccountNum: '13800000000' };
+  const elsewhere = { attempt: 2, type: 'Alipay', accountEnding: '0000' };
+  const changed = { destinationChanged: true, destinations: [asked, elsewhere] };
+  expect(await payout.decide('retry', { destination })).toMatchObject(changed);
+  const paid = await payout.isPaidOnce();
+  expect(detailsOf(paid)).toContain(
+    `another attempt to Alipay …0000 instead of bankAccount …3445, says local: ${REASON}`,
+  );
+  expect((await payout.requests(PAYOUTS, '~2')).map(({ body }) => body.destination)).toEqual([destination]);
+  // The first request is the same one for ever, and the second content another.
+  expect(await payout.request()).toMatchObject({ status: 200, body: { status: 'paid', ...changed } });
+  expect(await payout.request({ destination })).toMatchObject({ status: 409 });
+  expect(JSON.stringify(await payout.shown())).not.toMatch(/13800000000|Another Trading|6222020200112233445/);
+});
+
 describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
   test('begins anew with its last sending: before that is over no person sends it again or closes it', async () => {
     const payout = await scenario.payout().strike('resetBeforeEffect', PAYOUTS);

@@ -24,6 +24,7 @@ import {
 import { freeFunds } from '../payouts/reservations.js';
 import { readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
+import { redirect, takePrice } from './changed-terms.js';
 import { writeExecution } from '../requests/orders.js';
 import {
   authoriseResend,
@@ -48,6 +49,7 @@ export function createDecisions(db: StoreDatabase) {
   return {
     hold: hold.bind(null, db),
     resume: resume.bind(null, db),
+    acceptPrice: acceptPrice.bind(null, db),
     resend: resend.bind(null, db),
     close: close.bind(null, db),
     closeMoved: closeMoved.bind(null, db),
@@ -92,6 +94,20 @@ async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOu
     await waitAnew(trx, row.payout_id);
     await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
+  });
+}
+
+/** The payout goes on at this price or a better one, once its money suffices for that. */
+async function acceptPrice(
+  db: StoreDatabase,
+  decision: Decision,
+  { price, missing }: { readonly price: string; readonly missing: string },
+): Promise<DecisionOutcome> {
+  return decide(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
+    const detail = `${price} accepted by ${wordsOf(decision)}`;
+    const outcome = await takePrice(trx, row, { price, missing, detail });
+    if (outcome === 'goOn') await continuePayout(trx, row, row.held_from, detail);
+    return typeof outcome === 'string' ? DONE : outcome;
   });
 }
 
@@ -245,21 +261,20 @@ async function retry(
     const { id, state } = await readCurrent(trx, row);
     const end = state === REQUEST_STATE.ACCEPTED ? await readEnd(trx, id) : undefined;
     if (end === OBJECT_END.RETURN_PENDING) return refuse('its money has not come back from QbitPay yet');
+    // Its order is over, and its payout was not sent: what it still needs is sold by another order.
+    const isShort = row.hold_reason === FAILURE_TYPE.ORDER_SHORT;
     if (!decision.isCovered) {
       return refuse('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
+    const { attempt, sentIn } = REQUEST_KIND[isShort ? REQUEST_OPERATION.ORDER : id.operation];
     // As long as the attempt before may live, another one could pay twice.
-    const isOver = state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
+    const isOver = isShort || state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
     if (!isOver) return refuse(`the attempt before is ${state}: it may still be carried out`);
     // What was accepted may have been sent twice, and only one of the two be over.
     if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return STILL_SENDING;
-    const { attempt, sentIn } = REQUEST_KIND[id.operation];
     const { destination } = decision;
-    await updatePayout(trx, row.payout_id, {
-      [attempt]: row[attempt] + 1,
-      ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
-    });
-    const how = destination === undefined ? '' : ' with another destination';
+    await updatePayout(trx, row.payout_id, { [attempt]: row[attempt] + 1 });
+    const how = destination === undefined ? '' : await redirect(trx, row, destination, decision.actor);
     await continuePayout(trx, row, sentIn, `another attempt${how}, says ${wordsOf(decision)}`);
     return DONE;
   });
