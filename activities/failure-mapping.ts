@@ -1,6 +1,5 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { REQUEST_OPERATION, type RequestOperation } from '../src/store/schema.js';
-import type { Destination } from '../src/domain/destination.js';
 import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
 import type { QbitPayError } from '../src/qbitpay/errors.js';
 import {
@@ -126,25 +125,3 @@ const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;
-
-/** The provider's reason for people to read: short, and without account numbers or what else it quotes of the destination. */
-export function maskProviderText(error: unknown, destination: Partial<Destination> = {}): string {
-  if (!(error instanceof QbitPayProviderError)) return 'no reason given';
-  const quotable = Object.entries(destination)
-    .filter(([field]) => field !== 'type')
-    .flatMap(([, value]) =>
-      typeof value === 'string' && value.length >= SHORTEST_MASKED_LENGTH ? [value] : [],
-    );
-  return (
-    quotable
-      .sort((left, right) => right.length - left.length)
-      .reduce((text, value) => text.replaceAll(value, '*'.repeat(value.length)), error.message)
-      .replaceAll(/\d{3,}/g, (digits) => '*'.repeat(digits.length))
-      // PostgreSQL takes no NUL, and a log no control characters.
-      .replaceAll(/[\p{Cc}\p{Cs}]/gu, ' ')
-      .slice(0, 200)
-  );
-}
-
-/** A country code or a house number names nobody, and its letters are in every other word. */
-const SHORTEST_MASKED_LENGTH = 4;

@@ -4,6 +4,7 @@ import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
+import { printableId, printableWord } from '../../src/qbitpay/wire-words.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
@@ -61,7 +62,7 @@ export function findDiscrepancy(answer: Payout, currency: string): Discrepancy |
     return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };
   }
   if (answer.currency === currency) return undefined;
-  const detail = `QbitPay has payout ${answer.id} in ${answer.currency}`;
+  const detail = `QbitPay has payout ${answer.id} in ${printableWord(answer.currency)}`;
   return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
 }
 
@@ -71,6 +72,8 @@ export function describeAltered(
   ours: string,
 ): Discrepancy {
   const named =
-    externalOrderId === undefined ? 'no externalOrderId' : `the externalOrderId ${externalOrderId}`;
+    externalOrderId === undefined
+      ? 'no externalOrderId'
+      : `the externalOrderId ${printableId(externalOrderId)}`;
   return { reason: FAILURE_TYPE.ID_ALTERED, detail: `QbitPay's ${id} carries ${named} instead of ${ours}` };
 }

@@ -14,6 +14,7 @@ import { costOfPayout, postAmountFor } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-object.js';
+import { canSellRest } from './price-offer.js';
 import { proveDeposits } from './prove-deposits.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
@@ -60,9 +61,9 @@ function describePost(
     detail: 'sending the payout to QbitPay',
     decidedAt,
     size: () => sizePayout(deps, payout),
-    uncovered: () =>
+    uncovered: async () =>
       putOnHold(store, payoutId, {
-        reason: FAILURE_TYPE.SHORT_AFTER_ORDER,
+        reason: (await canSellRest(deps, payout)) ? FAILURE_TYPE.ORDER_SHORT : FAILURE_TYPE.SHORT_AFTER_ORDER,
         detail: 'the order brought in less than needed',
         about: { id, states: SENDABLE_STATES },
       }),
@@ -80,7 +81,6 @@ function describePost(
       return recordAccepted(deps, payout, { id, answer, asked, flag });
     },
     invalidType: invalidTypeOf(payout),
-    destination,
     priceRefused: { kind: 'resolveOutcome' },
   };
 }

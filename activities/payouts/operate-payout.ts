@@ -18,6 +18,7 @@ import {
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { describeAltered, toAcceptedObject } from './accepted-object.js';
 import { findReturns } from './returned-money.js';
+import { acceptPrice, canSellRest } from './price-offer.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { rivalWords, whyLive } from './preflight-check.js';
@@ -30,7 +31,8 @@ import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-r
 
 /** What a person decided about a payout. */
 export type PayoutOperation =
-  | { readonly action: 'hold' | 'resume' | 'resend' | 'close' | 'paid' }
+  | { readonly action: 'hold' | 'resend' | 'close' | 'paid' }
+  | { readonly action: 'resume'; readonly acceptPrice?: string | undefined }
   | { readonly action: 'adopt' | 'disown'; readonly providerId: string }
   | { readonly action: 'retry'; readonly destination?: Destination | undefined };
 
@@ -73,7 +75,9 @@ async function carryOut(
     case 'hold':
       return decisions.hold(decision);
     case 'resume':
-      return decisions.resume(decision);
+      return operation.acceptPrice === undefined
+        ? decisions.resume(decision)
+        : acceptPrice(deps, decision, operation.acceptPrice);
     case 'resend':
       return resend(deps, decision, unknownOutcomeWaitSeconds);
     case 'close':
@@ -154,7 +158,10 @@ async function retry(
   const payout = await deps.store.payouts.getPayout(decision.payoutId);
   const live = await whyLive(deps, payout);
   if (live !== undefined) return refuse(live);
-  const isCovered = payout.heldFrom === PAYOUT_STATUS.CONVERTING || (await isPayoutCovered(deps, payout));
+  const isShort = payout.holdReason === FAILURE_TYPE.ORDER_SHORT;
+  const isCovered =
+    payout.heldFrom === PAYOUT_STATUS.CONVERTING ||
+    (await (isShort ? canSellRest(deps, payout) : isPayoutCovered(deps, payout)));
   return deps.store.decisions.retry({ ...decision, isCovered });
 }
 

@@ -1,7 +1,6 @@
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
 import {
   BALANCE_TRANSACTION_STATUS,
-  BALANCE_TRANSACTION_TYPE,
   isFailedOrCancelled,
   PROVIDER_ORDER_STATUS,
 } from '../../src/domain/provider-status.js';
@@ -32,9 +31,8 @@ export async function findMovement(
   const { completedAt } = await mirror.readList(OBJECT_KIND.TRANSACTION);
   const transactions = await mirror.findTransactionsOf(order.id);
   const readForMs = (completedAt?.getTime() ?? 0) - since.getTime();
-  const own = transactions
-    .map(({ content }) => content as BalanceTransaction)
-    .filter(({ type }) => type === BALANCE_TRANSACTION_TYPE.ORDER);
+  // Whatever their type is called.
+  const own = transactions.map(({ content }) => content as BalanceTransaction);
   return { movement: readForMs > 0 ? movementOf(order, own) : undefined, readForMs };
 }
 

@@ -6,7 +6,7 @@ import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js
 import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_ORDER_STATUS } from '../../src/domain/provider-status.js';
-import { leastProceeds } from '../../src/domain/price-guard.js';
+import { leastProceeds, priceLimitOf } from '../../src/domain/price-guard.js';
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import { printableWord } from '../../src/qbitpay/wire-words.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
@@ -98,13 +98,14 @@ function findDifference(
  */
 function findPriceBelow(
   { id, status, symbol, amount, quoteAmount }: Order,
-  { estimatedPrice }: PayoutRecord,
+  payout: PayoutRecord,
   maxSlippageBps: number,
 ): Discrepancy | undefined {
   if (status !== PROVIDER_ORDER_STATUS.FILLED || quoteAmount === undefined) return undefined;
-  if (estimatedPrice === null) return undefined;
+  const limit = priceLimitOf(payout, maxSlippageBps);
+  if (limit === null) return undefined;
   const [base = '', quote = ''] = symbol.split('/').map(printableWord);
-  const least = leastProceeds(amount, estimatedPrice, maxSlippageBps, quote);
+  const least = leastProceeds(amount, limit.price, limit.bps, quote);
   if (compareAmounts(quoteAmount, least) >= 0) return undefined;
   const sold = `QbitPay sold ${amount} ${base} for ${quoteAmount} ${quote} by order ${id}`;
   return { reason: FAILURE_TYPE.ORDER_DIFFERS, detail: `${sold}: within the slippage it is ${least}` };

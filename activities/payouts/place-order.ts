@@ -3,23 +3,22 @@ import type { ProviderRequestId, SentAmount } from '../../src/store/requests/sen
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';
-import { compareAmounts, type Money } from '../../src/domain/money.js';
+import { compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
-import { isPriceUsable, isWithinSlippage, usableUntilMs } from '../../src/domain/price-guard.js';
 import {
-  estimatedPostAmount,
-  isConverted,
-  reachesMinimum,
-  saleFor,
-  type Converted,
-  type FeeTerms,
-} from '../../src/domain/quote.js';
+  isPriceUsable,
+  isWithinSlippage,
+  priceLimitOf,
+  usableUntilMs,
+} from '../../src/domain/price-guard.js';
+import { isConverted, saleFor, type Converted } from '../../src/domain/quote.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import { ORDER_SIDE, type Order } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import type { Price } from './fetch-ticker.js';
 import { recordAccepted } from './accepted-object.js';
+import { feeTermsOf, isBelowMinimum, readConverted } from './price-offer.js';
 import { proveDeposits } from './prove-deposits.js';
 import { readOrder, type OrderProgress } from './order-reading.js';
 import { readState, type PayoutState } from '../payout-state.js';
@@ -43,10 +42,14 @@ export interface PriceAwaited {
    * asked for.
    */
   readonly reason: typeof FAILURE_TYPE.PRICE_TOO_OLD | typeof FAILURE_TYPE.PRICE_TOO_LOW;
+  /** The one that is too low. */
+  readonly price?: string;
 }
 
 const TOO_OLD: PriceAwaited = { kind: 'awaitPrice', reason: FAILURE_TYPE.PRICE_TOO_OLD };
-const TOO_LOW: PriceAwaited = { kind: 'awaitPrice', reason: FAILURE_TYPE.PRICE_TOO_LOW };
+const tooLow = (price: string): PriceAwaited => {
+  return { kind: 'awaitPrice', reason: FAILURE_TYPE.PRICE_TOO_LOW, price };
+};
 
 export type PlaceOrderResult = PayoutState<PlaceOrderNext>;
 
@@ -72,8 +75,8 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     const answer = (next: PlaceOrderNext): Promise<PlaceOrderResult> => readState(store, payoutId, { next });
     if (isConverted(payout.request, feeTermsOf(payout), done)) return answer({ kind: 'pay' });
     if (price === null) return answer(TOO_OLD);
-    if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(TOO_LOW);
-    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(TOO_LOW);
+    if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(tooLow(price.bid));
+    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(tooLow(price.bid));
     if (!(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
     if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
     return sendGuarded(deps, describePost(deps, payout, { id, price, done, decidedAt, maxSlippageBps }));
@@ -102,7 +105,7 @@ function describePost(
     detail: `selling at ${price.bid}`,
     decidedAt,
     size: () => sizeOrder(deps, payout, price.bid),
-    uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: TOO_LOW }),
+    uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: tooLow(price.bid) }),
     send: ({ amount }, since) =>
       qbitpay.createOrder({
         symbol: price.symbol,
@@ -121,7 +124,6 @@ function describePost(
     // Once something was converted, a person has to find another way for the money.
     invalidType:
       compareAmounts(done.sold, '0') === 0 ? FAILURE_TYPE.ORDER_REFUSED : FAILURE_TYPE.PROVIDER_REFUSED,
-    destination: payout.request.destination,
     priceRefused: TOO_OLD,
   };
 }
@@ -132,29 +134,9 @@ const CONVERTIBLE_STATUSES: readonly PayoutStatus[] = [
   PAYOUT_STATUS.CONVERTING,
 ];
 
-function isPriceAcceptable({ estimatedPrice }: PayoutRecord, bid: string, maxSlippageBps: number): boolean {
-  return estimatedPrice === null || isWithinSlippage(bid, estimatedPrice, maxSlippageBps);
-}
-
-/** What earlier orders of this payout moved before they ended unfilled: the one that is placed now is for the rest. */
-async function readConverted(
-  { store }: ActivityDependencies,
-  { payoutId, request }: PayoutRecord,
-): Promise<Converted> {
-  const [sold, own] = await Promise.all([
-    store.ledger.soldByOrders(payoutId, request.fundingCurrency),
-    store.ledger.fundsOf(payoutId),
-  ]);
-  return { sold, proceeds: amountIn(own, request.currency) };
-}
-
-function amountIn(funds: readonly Money[], currency: string): string {
-  return funds.find((one) => one.currency === currency)?.amount ?? '0';
-}
-
-function feeTermsOf({ feeTerms }: PayoutRecord): FeeTerms {
-  if (feeTerms === null) throw new Error('the payout was never opened');
-  return feeTerms;
+function isPriceAcceptable(payout: PayoutRecord, bid: string, maxSlippageBps: number): boolean {
+  const limit = priceLimitOf(payout, maxSlippageBps);
+  return limit === null || isWithinSlippage(bid, limit.price, limit.bps);
 }
 
 /** How much to sell; undefined when the payout's own money does not cover it or it would be below the minimum. */
@@ -163,15 +145,9 @@ async function sizeOrder(
   payout: PayoutRecord,
   bid: string,
 ): Promise<SentAmount | undefined> {
-  const { request, minimum } = payout;
-  const feeTerms = feeTermsOf(payout);
-  const currency = request.fundingCurrency;
+  const { request } = payout;
   const done = await readConverted(deps, payout);
-  const amount = saleFor(request, bid, feeTerms, done);
-  const funds = amountIn(await deps.store.ledger.fundsOf(payout.payoutId), currency);
-  if (compareAmounts(amount, funds) > 0) return undefined;
-  const asked = { amount, currency, price: bid };
-  if (minimum === null) return asked;
-  const postAmount = estimatedPostAmount(request, bid, feeTerms, done);
-  return reachesMinimum(postAmount, request, bid, minimum) === false ? undefined : asked;
+  const amount = saleFor(request, bid, feeTermsOf(payout), done);
+  if (compareAmounts(amount, done.funds) > 0 || isBelowMinimum(payout, bid, done)) return undefined;
+  return { amount, currency: request.fundingCurrency, price: bid };
 }

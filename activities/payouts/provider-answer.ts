@@ -47,6 +47,7 @@ export async function judgeAnswer(
       namedExternalOrderId: externalOrderId,
       currency: 'symbol' in answer ? asked.currency : answer.currency,
       amount,
+      words: null,
     });
     return verdict;
   });
@@ -76,7 +77,8 @@ export async function recordError(
   const isAnswer = error instanceof QbitPayProviderError || error instanceof QbitPayResponseError;
   if (!isAnswer) return;
   const nothing = { providerId: null, namedExternalOrderId: null, currency: null, amount: null };
+  const words = error instanceof QbitPayProviderError ? error.words : null;
   await persistWithRetry(() =>
-    store.requests.recordAnswer(id, { sends, verdict, httpStatus: error.status, ...nothing }),
+    store.requests.recordAnswer(id, { sends, verdict, httpStatus: error.status, words, ...nothing }),
   );
 }

@@ -2,7 +2,6 @@ import { ApplicationFailure, log } from '@temporalio/activity';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { ProviderRequestId, Refused, SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
-import type { Destination } from '../../src/domain/destination.js';
 import {
   FAILURE_KIND,
   FAILURE_TYPE,
@@ -11,14 +10,16 @@ import {
   type FailureType,
 } from '../../src/domain/failure-type.js';
 import { compareAmounts } from '../../src/domain/money.js';
+import { QbitPayProviderError } from '../../src/qbitpay/errors.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
+import { printableId, printableWord } from '../../src/qbitpay/wire-words.js';
 import { describeAltered } from './accepted-object.js';
 import { judgeAnswer, recordError } from './provider-answer.js';
 import { observeObject } from '../provider/provider-list.js';
 import { currentRunId } from '../current-run.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { classifyPostError, maskProviderText } from '../failure-mapping.js';
+import { classifyPostError } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
 import { checkAccount } from '../provider/account-identity.js';
@@ -52,7 +53,6 @@ export interface GuardedPost<Answer extends Order | Payout, Next> {
   readonly accept: (answer: Answer, asked: SentAmount, flag?: Discrepancy) => Promise<PayoutState<Next>>;
   /** The failure type of a request that QbitPay calls invalid. */
   readonly invalidType: FailureType;
-  readonly destination: Destination;
   /** Only orders have a price that can be refused. */
   readonly priceRefused: Next | RequestNext;
 }
@@ -167,8 +167,9 @@ async function holdContradicted(
 
 function wordsOf(answer: Order | Payout): string {
   const { id, amount, externalOrderId = 'none' } = answer;
-  const what = 'symbol' in answer ? answer.symbol : answer.currency;
-  return `QbitPay answered with ${id}: ${amount} ${what}, externalOrderId ${externalOrderId}`;
+  const words = 'symbol' in answer ? answer.symbol.split('/') : [answer.currency];
+  const what = words.map(printableWord).join('/');
+  return `QbitPay answered with ${id}: ${amount} ${what}, externalOrderId ${printableId(externalOrderId)}`;
 }
 
 /** Nothing leaves before a complete sync that began after this process started. */
@@ -226,7 +227,8 @@ async function settleRefusal<Answer extends Order | Payout, Next>(
     case 'invalid':
     case 'refused': {
       const type = verdict.kind === 'invalid' ? post.invalidType : FAILURE_TYPE.PROVIDER_REFUSED;
-      const message = maskProviderText(error, post.destination);
+      const code = error instanceof QbitPayProviderError ? ` (HTTP ${error.status})` : '';
+      const message = `${FAILURES[type].meaning}${code}`;
       const refused = { state: REQUEST_STATE.REFUSED, type, message, retryAfterMs: 0 } as const;
       return answerUnknown(deps, post, { sends, refused });
     }

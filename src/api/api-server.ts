@@ -18,7 +18,10 @@ export type ApiServer = FastifyInstance<
 
 /** What the API needs of the store. */
 export interface ApiStore extends Pick<Store, 'ping'> {
-  readonly payouts: Pick<Store['payouts'], 'accept' | 'findPayout' | 'listPayouts' | 'readTimeline'>;
+  readonly payouts: Pick<
+    Store['payouts'],
+    'accept' | 'findPayout' | 'listPayouts' | 'readTimeline' | 'whyNotCancelled'
+  >;
   readonly deposits: Pick<
     Store['deposits'],
     | 'assignDeposits'
@@ -30,6 +33,8 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     | 'listOpenNotices'
     | 'noteDeposit'
   >;
+  readonly decisions: Pick<Store['decisions'], 'answerEarly'>;
+  readonly requests: Pick<Store['requests'], 'listAnswers'>;
   readonly brakes: Store['brakes'];
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;
   readonly ledger: Pick<

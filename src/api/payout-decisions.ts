@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findDestinationProblems } from '../domain/destination.js';
-import { MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
+import { isPrice, MAX_TEXT_LENGTH, PRINTABLE } from '../domain/field-problems.js';
 import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../domain/payout-status.js';
 import type { DecisionContent } from '../temporal/payout-gateway.js';
@@ -23,6 +23,17 @@ export const reason = z
 const cancellationBody = z.strictObject({ reason: reason.optional() }).nullish().meta({ id: 'Cancellation' });
 
 const decisionBody = z.strictObject({ reason }).meta({ id: 'Decision' });
+
+const resumeBody = z
+  .strictObject({
+    acceptPrice: z
+      .string()
+      .refine(isPrice, 'must be a decimal string above zero')
+      .describe('Of a payout held as PRICE_MOVED: it goes on at this price or a better one. See priceOffer.')
+      .optional(),
+    reason,
+  })
+  .meta({ id: 'Resumption', examples: [{ acceptPrice: '6.50', reason: 'agreed with the payer' }] });
 
 const resolveBody = z
   .strictObject({
@@ -76,7 +87,7 @@ const CANCEL = {
 
 const DECISIONS = [
   { operation: 'hold', summary: 'Put a payout on hold', body: decisionBody },
-  { operation: 'resume', summary: 'Take a held payout on', body: decisionBody },
+  { operation: 'resume', summary: 'Take a held payout on', body: resumeBody },
   {
     operation: 'resolve',
     summary: 'Say what became of a request whose outcome is not known',
@@ -128,6 +139,8 @@ async function cancelPayout(
 ) {
   const before = await readPayout(store, payoutId);
   if (isFinalStatus(before.status)) return toCancelledPayout(before);
+  const why = await store.payouts.whyNotCancelled(payoutId);
+  if (why !== undefined) throw new ProblemError('CANCEL_REFUSED', `The payout cannot be cancelled: ${why}.`);
   const outcome = await payouts.cancel(before, actor, reason);
   if (outcome.kind === 'refused') throw new ProblemError('CANCEL_REFUSED', outcome.message);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
@@ -157,13 +170,14 @@ async function decidePayout(
 ) {
   const before = await readPayout(store, payoutId);
   const { status, holdReason } = before;
-  const idempotencyKey = headers['idempotency-key'];
-  // What was carried out before under the same key, and ended the payout, is answered as done.
-  if (isFinalStatus(status) && idempotencyKey === undefined) {
-    throw decisionRefused(`The payout has ended as "${status}".`);
-  }
+  const key = headers['idempotency-key'];
+  // Not the id of the update: under that, Temporal would answer a first refusal for ever.
+  const operationId = key && `${'action' in decided ? decided.action : decided.operation}:${key}`;
+  const early = await store.decisions.answerEarly({ payoutId, operationId }, decided.operation);
+  if (early?.ok === true) return toPayout(before);
+  if (early !== undefined) throw decisionRefused(`Refused: ${early.message}.`);
   const seen = { status, holdReason };
-  const outcome = await payouts.decide(before, { ...decided, actor, idempotencyKey, seen });
+  const outcome = await payouts.decide(before, { ...decided, actor, operationId, seen });
   if (outcome.kind === 'refused') throw decisionRefused(`Refused: ${outcome.message}.`);
   if (outcome.kind === 'unreadable') throw providerUnreadable(outcome.message);
   const after = await readPayout(store, payoutId);

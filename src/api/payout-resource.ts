@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DESTINATION_TYPES } from '../domain/destination.js';
+import { accountEndingOf, DESTINATION_TYPES } from '../domain/destination.js';
 import { FAILURES, OPERATOR_ACTION, type FailureType } from '../domain/failure-type.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
@@ -70,7 +70,30 @@ const hold = namedObject('Hold', {
     .describe('The calls that are possible now; empty while it goes on by itself.'),
 });
 
+const pricedSale = z.object({
+  price: decimal,
+  sells: decimal.describe('In the funding currency.'),
+  recipientAmount: decimal.describe('In the payout currency.'),
+});
+
+const priceOffer = namedObject('PriceOffer', {
+  quoted: pricedSale.describe('What it was to be when it was opened.'),
+  now: pricedSale.describe('What it would be at the last price.'),
+  missing: decimal.describe('What its money lacks for that sale, in the funding currency.'),
+  left: decimal.describe('What that sale leaves of its money.'),
+});
+
 const failure = namedObject('Failure', { type: failureType, message: z.string() });
+
+const payoutDestination = namedObject('PayoutDestination', {
+  attempt: z.int().describe('The first attempt that goes there.'),
+  type: z.enum(DESTINATION_TYPES),
+  accountEnding: z
+    .string()
+    .nullable()
+    .describe('The last four characters of the account or address; null where it is short.'),
+  since: time,
+});
 
 const timelineEntry = namedObject('TimelineEntry', { status: payoutStatus, at: time, detail: z.string() });
 
@@ -95,6 +118,10 @@ export const payout = namedObject('Payout', {
   deposit: deposit.nullable().describe('What to deposit, and where; null until the payout is open.'),
   createdAt: time,
   destinationType: z.enum(DESTINATION_TYPES),
+  destinationChanged: z.boolean().describe('It goes elsewhere than was asked for, by a decision.'),
+  destinations: z
+    .array(payoutDestination)
+    .describe('Where it was to go, and goes since a retry changed that: the last one counts.'),
   updatedAt: time,
   providerPayoutId: z.string().nullable(),
   order: order.nullable(),
@@ -107,6 +134,9 @@ export const payout = namedObject('Payout', {
     ),
   holdReason: failureType.nullable(),
   hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),
+  priceOffer: priceOffer
+    .nullable()
+    .describe('While it is held as PRICE_MOVED: what resume with acceptPrice comes to.'),
   failure: failure.nullable().describe('Why the payout ended without paying.'),
   flags: z.array(failureType).describe('What is worth a look, and keeps the payout from nothing.'),
 });
@@ -119,12 +149,21 @@ export const payoutWithTimeline = payout
   .meta({ id: 'PayoutWithTimeline' });
 
 /** The request stays behind: its destination is personal data. */
-export function toPayout({ request, returnPending, ...record }: PayoutRecord): z.output<typeof payout> {
+export function toPayout({
+  request,
+  returnPending,
+  destinations,
+  ...record
+}: PayoutRecord): z.output<typeof payout> {
   const { currency, providerPayout } = record;
   return {
     ...record,
     description: request.description,
     destinationType: request.destination.type,
+    destinationChanged: destinations.length > 1,
+    destinations: destinations.map(({ attempt, destination, since }) => {
+      return { attempt, type: destination.type, accountEnding: accountEndingOf(destination), since };
+    }),
     deposit: record.deposit && toDeposit(record.deposit),
     providerPayoutId: providerPayout?.providerPayoutId ?? null,
     order: record.order && toOrder(record.order, record),

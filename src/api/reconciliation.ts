@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { atCurrencyScale } from '../domain/money.js';
 import {
+  callFor,
   DISCREPANCIES,
   DISCREPANCY_KIND,
   type Discrepancy,
@@ -23,6 +24,10 @@ const discrepancy = namedObject('Discrepancy', {
   ageSeconds: z.int(),
   meaning: z.string().describe('What happened.'),
   action: z.string().describe('What to do about it.'),
+  call: z
+    .object({ method: z.literal('POST'), path: z.string(), body: z.record(z.string(), z.string()) })
+    .nullable()
+    .describe('What acts on it, once the action is done: give the reason, and check the rest of the body.'),
 });
 
 const outsideActivity = namedObject('OutsideActivity', {
@@ -94,6 +99,7 @@ function toDiscrepancy(found: Discrepancy, ranAtMs: number): z.output<typeof dis
   return {
     ...found,
     ...DISCREPANCIES[found.kind],
+    call: callFor(found),
     providerIds: [...found.providerIds],
     since: new Date(found.sinceMs),
     ageSeconds: Math.max(0, Math.floor((ranAtMs - found.sinceMs) / 1000)),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ApiKeyEntry } from '../domain/api-key-entry.js';
 import type { ApiBackends, ApiServer } from './api-server.js';
 import { createAuthentication } from './authentication.js';
+import { addAnswerRoute } from './answers.js';
 import { addBrakeRoutes } from './brakes.js';
 import { addDepositRoutes } from './deposits.js';
 import { answerClientError, answerError } from './error-handler.js';
@@ -85,6 +86,7 @@ function addRoutes(app: ApiServer, dependencies: ApiDependencies): void {
   addHealthRoutes(app, dependencies);
   addPayoutRoutes(app, parts);
   addPayoutDecisionRoutes(app, parts);
+  addAnswerRoute(app, parts);
   addDepositRoutes(app, parts);
   addLedgerRoutes(app, parts);
   addAdjustmentRoutes(app, parts);

@@ -1,5 +1,10 @@
 import { atCurrencyScale } from '../domain/money.js';
-import { DISCREPANCIES, type Discrepancy, type ReconciliationReport } from '../domain/reconciliation.js';
+import {
+  callFor,
+  DISCREPANCIES,
+  type Discrepancy,
+  type ReconciliationReport,
+} from '../domain/reconciliation.js';
 
 /** A report as a person reads it in a terminal: what to act on first, then what there is to know. */
 export function renderReport(report: ReconciliationReport): string {
@@ -28,6 +33,7 @@ function renderHead(report: ReconciliationReport): string {
 function renderDiscrepancy(discrepancy: Discrepancy, ranAtMs: number): string {
   const { kind, object, currency, payoutId, externalOrderId, providerIds, store, provider } = discrepancy;
   const { meaning, action } = DISCREPANCIES[kind];
+  const call = callFor(discrepancy);
   const rows = [
     ['object', currency === '' ? object : `${object}, ${currency}`],
     ['payoutId', payoutId ?? '-'],
@@ -38,6 +44,7 @@ function renderDiscrepancy(discrepancy: Discrepancy, ranAtMs: number): string {
     ['for', humanAge(ranAtMs - discrepancy.sinceMs)],
     ['meaning', meaning],
     ['what to do', action],
+    ...(call === null ? [] : [['call', `${call.method} ${call.path} ${JSON.stringify(call.body)}`]]),
   ];
   return [kind, ...table(rows).map((line) => `  ${line}`)].join('\n');
 }

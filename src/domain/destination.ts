@@ -35,6 +35,14 @@ export type Destination = { readonly type: DestinationType } & {
   readonly [field in DestinationField]?: string | undefined;
 };
 
+/** What tells two destinations apart and says nothing else of them: null where that would be most of the account. */
+export function accountEndingOf({ bankAccountNum, addr }: Destination): string | null {
+  const account = bankAccountNum ?? addr ?? '';
+  return account.length < SHORTEST_SHOWN_ACCOUNT ? null : account.slice(-4);
+}
+
+const SHORTEST_SHOWN_ACCOUNT = 8;
+
 /** Every static rule of a destination. */
 export function findDestinationProblems(destination: unknown): FieldProblem[] {
   if (!isRecord(destination)) return [{ field: 'destination', message: 'must be an object' }];

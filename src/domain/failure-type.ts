@@ -112,7 +112,7 @@ const TABLE = {
   ),
   PRICE_MOVED: held(
     'The price moved too far from the estimate, until the time for converting ran out.',
-    'Resume to look for a price again, or cancel the payout (its money goes to the available balance).',
+    'priceOffer shows what it comes to now. Resume with acceptPrice to go on at that price or a better one (what is missing then has to be deposited), resume to look for the old price again, or cancel the payout (its money goes to the available balance).',
     [RESUME, CANCEL],
   ),
   NO_USABLE_PRICE: held(
@@ -135,8 +135,13 @@ const TABLE = {
     'Ask QbitPay. Resume to wait on: it goes on once the order is filled. Where QbitPay says that the order is over and moved nothing, or no more than it shows, resolve: close (its money goes to the available balance).',
     [RESUME, RESOLVE],
   ),
+  ORDER_SHORT: held(
+    'The order brought in less than the payout and its fee need; what is left of its money is enough to sell the rest.',
+    'Ask QbitPay why it brought in less. Retry to sell the rest, or cancel the payout (its money goes to the available balance, in both currencies).',
+    [RETRY, CANCEL],
+  ),
   SHORT_AFTER_ORDER: held(
-    'The order brought in less than the payout and its fee need.',
+    'The order brought in less than the payout and its fee need, and what is left of its money does not make up for it.',
     'Cancel the payout: what was converted goes to the available balance, and a new payout can be paid from there.',
     [CANCEL],
   ),
@@ -217,7 +222,7 @@ const TABLE = {
     'Ask for a slightly different amount, or later, under a new payoutId.',
   ),
   UNDERFUNDED: held(
-    'Less than the expected deposit had come in at the deadline.',
+    'Less than the expected deposit had come in at the deadline, or than it takes at the price that was accepted.',
     'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
     [CANCEL],
   ),

@@ -36,3 +36,8 @@ export function problemIf(wrong: boolean, field: string, message: string): Field
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** A decimal string above zero. */
+export function isPrice(value: unknown): value is string {
+  return typeof value === 'string' && /^(?=.*[1-9])\d{1,18}(?:\.\d{1,18})?$/.test(value);
+}

@@ -40,6 +40,15 @@ export function isWithinSlippage(bid: string, estimate: string, maxSlippageBps: 
   return compareAmounts(bid, lowestBid(estimate, maxSlippageBps)) >= 0;
 }
 
+/** How low the price of a payout's sale may be: a person's word counts more than the estimate. Null: it has neither. */
+export function priceLimitOf(
+  payout: { readonly estimatedPrice: string | null; readonly acceptedPrice: string | null },
+  maxSlippageBps: number,
+): { readonly price: string; readonly bps: number } | null {
+  if (payout.acceptedPrice !== null) return { price: payout.acceptedPrice, bps: 0 };
+  return payout.estimatedPrice === null ? null : { price: payout.estimatedPrice, bps: maxSlippageBps };
+}
+
 /** What selling `amount` brings in at the lowest such bid, rounded down to the quote currency. */
 export function leastProceeds(
   amount: string,

@@ -1,3 +1,5 @@
+import { atCurrencyScale, subtractAmounts } from './money.js';
+
 /** What the engine's store and the provider are compared by: see docs/operations.md, one section per kind of discrepancy. */
 
 export interface DiscrepancyDescription {
@@ -63,6 +65,50 @@ const TABLE = {
     'Run npm run reconcile -- --full, which names what QbitPay has changed or taken back since it was read.',
   ),
 } satisfies Record<string, DiscrepancyDescription>;
+
+/** A call of the API that acts on a discrepancy; of its body, what a person has to say himself is left empty. */
+export interface DiscrepancyCall {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly body: Readonly<Record<string, string>>;
+}
+
+/** Null where nothing can be called: the action is something else. */
+export function callFor(found: Discrepancy): DiscrepancyCall | null {
+  const { kind, currency, payoutId, providerIds, store, provider } = found;
+  const post = (path: string, body: DiscrepancyCall['body']): DiscrepancyCall => {
+    return { method: 'POST', path, body: { ...body, reason: '' } };
+  };
+  const resolve = (body: DiscrepancyCall['body']) =>
+    payoutId === null ? null : post(`/v1/payouts/${payoutId}/resolve`, body);
+  switch (kind) {
+    case 'MISSING_AT_PROVIDER':
+      return resolve({ action: 'close' });
+    case 'OUTCOME_NOT_RECORDED':
+    case 'DUPLICATE_AT_PROVIDER':
+      return resolve({ action: 'adopt', providerPayoutId: providerIds[0] ?? '' });
+    case 'UNKNOWN_AT_PROVIDER':
+      return post('/v1/brakes', {});
+    case 'DEPOSIT_MISSING':
+      return post('/v1/brakes', { currency });
+    case 'RETURN_OVERDUE': {
+      const amount = atCurrencyScale(store ?? '0', currency);
+      const body = { kind: 'write_off', currency, amount };
+      return post('/v1/ledger/adjustments', payoutId === null ? body : { ...body, payoutId });
+    }
+    case 'BALANCE_OFF': {
+      const amount = atCurrencyScale(subtractAmounts(provider ?? '0', store ?? '0'), currency);
+      return post('/v1/ledger/adjustments', { kind: 'correction', currency, amount });
+    }
+    case 'AMOUNT_DIFFERS':
+    case 'FEE_DIFFERS':
+    case 'STATUS_DIFFERS':
+      return payoutId === null ? null : post(`/v1/payouts/${payoutId}/hold`, {});
+    case 'DEPOSIT_UNSEEN':
+    case 'UNREADABLE_AT_PROVIDER':
+      return null;
+  }
+}
 
 export type DiscrepancyKind = keyof typeof TABLE;
 export const DISCREPANCIES: Readonly<Record<DiscrepancyKind, DiscrepancyDescription>> = TABLE;

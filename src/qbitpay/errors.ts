@@ -18,16 +18,16 @@ export abstract class QbitPayError extends Error {
 
 type ProviderAnswer = Pick<
   QbitPayProviderError,
-  'operation' | 'message' | 'status' | 'detail' | 'hasErrorObject' | 'isEmpty' | 'retryAfterMs'
+  'operation' | 'words' | 'status' | 'hasErrorObject' | 'isEmpty' | 'retryAfterMs'
 >;
 
 /**
- * The provider answered with an error. `message` and `detail` are the provider's words: they may name
- * personal data, so whoever shows or stores them masks them.
+ * The provider answered with an error. The message is ours: it may be logged, and Temporal may see it.
  */
 export abstract class QbitPayProviderError extends QbitPayError {
   readonly status: number;
-  readonly detail: string | undefined;
+  /** What the provider says of it, message and detail. It may name persons and accounts: only an operator reads it. */
+  readonly words: string;
   /**
    * True when the answer carried one of the documented error objects. Without one a proxy may have
    * answered, and after a POST the outcome is unknown (contract, section Errors [I]).
@@ -39,9 +39,9 @@ export abstract class QbitPayProviderError extends QbitPayError {
   readonly retryAfterMs: number | undefined;
 
   constructor(fields: ProviderAnswer) {
-    super(fields.operation, fields.message);
+    super(fields.operation, `${fields.operation} was refused with HTTP ${fields.status}`);
     this.status = fields.status;
-    this.detail = fields.detail;
+    this.words = fields.words;
     this.hasErrorObject = fields.hasErrorObject;
     this.isEmpty = fields.isEmpty;
     this.retryAfterMs = fields.retryAfterMs;
@@ -165,8 +165,7 @@ export function toProviderError(answer: ErrorAnswer): QbitPayProviderError {
   return new ErrorClass({
     operation,
     status,
-    message: withoutSecrets(found?.message ?? `HTTP ${status} without a message`, secrets),
-    detail: found?.detail === undefined ? undefined : withoutSecrets(found.detail, secrets),
+    words: withoutSecrets([found?.message, found?.detail].filter(Boolean).join('; '), secrets),
     hasErrorObject: found !== undefined,
     isEmpty,
     retryAfterMs: parseRetryAfter(headers['retry-after'], nowMs),
@@ -218,7 +217,9 @@ function errorClass(status: number, type: keyof typeof ERROR_CLASSES | undefined
 }
 
 function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return cut(secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, '[secret]'), text));
+  const cleaned = secrets.reduce((cleaner, secret) => cleaner.replaceAll(secret, '[secret]'), text);
+  // PostgreSQL takes no NUL, and no halves of characters.
+  return cut(cleaned.replaceAll(/[\p{Cc}\p{Cs}]/gu, ' '));
 }
 
 function cut(text: string): string {

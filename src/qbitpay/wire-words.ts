@@ -1,3 +1,4 @@
+import { PROVIDER_ID_PATTERN } from '../domain/identifiers.js';
 import {
   BALANCE_TRANSACTION_STATUS,
   BALANCE_TRANSACTION_TYPE,
@@ -61,10 +62,12 @@ export const TRANSACTION_STATUS_WORDS = words<BalanceTransactionStatus, 'unknown
   BALANCE_TRANSACTION_STATUS.UNKNOWN,
 );
 
-/** A word of theirs as people may see it: short, and without what could be an account number. */
+/** A word of theirs as people may see it: one word, and nothing that could be a name or an account number. */
 export function printableWord(word: string): string {
-  return word
-    .replaceAll(/[^A-Za-z0-9 _.-]/g, '?')
-    .replaceAll(/\d{3,}/g, '***')
-    .slice(0, 40);
+  return /^[A-Za-z][A-Za-z0-9_.-]{0,39}$/.test(word) ? word.replaceAll(/\d{3,}/g, '***') : '?';
+}
+
+/** An id of theirs as people may see it. */
+export function printableId(id: string): string {
+  return PROVIDER_ID_PATTERN.test(id) ? id : 'what is no id';
 }

@@ -10,6 +10,7 @@ import type { ProviderOrderStatus, ProviderPayoutStatus } from '../domain/provid
 import type { FeeSide } from '../domain/quote.js';
 import type { RequestReason } from '../domain/request-reason.js';
 import type { CaseKey } from '../domain/comparison.js';
+import type { PriceOffer } from '../domain/price-offer.js';
 import type { ReconciliationReport } from '../domain/reconciliation.js';
 
 /** The tables of the store as kysely sees them; migrations/ holds what PostgreSQL sees. Amounts are numeric, read as strings. */
@@ -94,6 +95,15 @@ export interface StoreSchema {
     at: Timestamp;
   };
   ledger_postings: { entry_id: string; line: number; account_id: string; amount: string };
+  payout_destinations: {
+    destination_id: GeneratedAlways<string>;
+    payout_id: string;
+    /** The first attempt that goes there. */
+    payout_attempt: number;
+    destination: JSONColumnType<Destination>;
+    decided_by: string;
+    decided_at: Timestamp;
+  };
   provider_requests: ProviderRequestTable;
   provider_answers: {
     answer_id: Generated<string>;
@@ -107,6 +117,7 @@ export interface StoreSchema {
     named_external_order_id: string | null;
     currency: string | null;
     amount: string | null;
+    words: string | null;
   };
   provider_orders: {
     external_order_id: string;
@@ -300,6 +311,7 @@ interface PayoutTable {
   currency: string;
   amount_mode: AmountMode;
   funding_currency: string;
+  /** As it was asked for; a person may have changed it since. */
   destination: JSONColumnType<Destination>;
   description: string | null;
   status: PayoutStatus;
@@ -324,6 +336,10 @@ interface PayoutTable {
   trade_fee_rate: string | null;
   /** The bid that the amounts were computed with; null where nothing is sold. */
   estimated_price: string | null;
+  /** What it comes to at the price that it was held for. */
+  price_offer: JSONColumnType<PriceOffer> | null;
+  /** The lowest price that a person has accepted. */
+  accepted_price: string | null;
   /** The account's minimum for payouts when this one opened. */
   minimum_amount: string | null;
   minimum_currency: string | null;

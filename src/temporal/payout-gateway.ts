@@ -55,7 +55,8 @@ export interface StartedPayout extends Pick<
 
 /** What a person decided about a payout; the reason is written in its timeline. */
 export type DecisionContent = { readonly reason: string } & (
-  | { readonly operation: 'hold' | 'resume' }
+  | { readonly operation: 'hold' }
+  | { readonly operation: 'resume'; readonly acceptPrice?: string | undefined }
   | {
       readonly operation: 'resolve';
       readonly action: 'adopt' | 'disown' | 'resend' | 'close' | 'paid';
@@ -65,11 +66,7 @@ export type DecisionContent = { readonly reason: string } & (
   | { readonly operation: 'retry'; readonly destination?: Destination | undefined }
 );
 
-export type PayoutDecision = DecisionContent &
-  Pick<OperatorDecision, 'actor' | 'seen'> & {
-    /** Of its caller: the same one again changes nothing. @default a new one */
-    readonly idempotencyKey?: string | undefined;
-  };
+export type PayoutDecision = DecisionContent & Pick<OperatorDecision, 'actor' | 'seen' | 'operationId'>;
 
 export type DecisionOutcome =
   | { readonly kind: 'done' }
@@ -228,11 +225,8 @@ const UPDATES = { hold: holdPayout, resume: resumePayout, resolve: resolvePayout
 function sendDecision(
   options: PayoutGatewayOptions,
   payout: StartedPayout,
-  { operation, idempotencyKey: key, ...content }: PayoutDecision,
+  { operation, ...decision }: PayoutDecision,
 ): Promise<DecisionOutcome> {
-  const what = 'action' in content ? content.action : operation;
-  // Not the id of the update: under that, Temporal would answer a first refusal for ever.
-  const decision: OperatorDecision = { ...content, operationId: key && `${what}:${key}` };
   return carryOut(options, payout, UPDATES[operation].name, decision);
 }
 

@@ -16,13 +16,9 @@ test('K45: however often a cancellation is refused, a payout takes other operati
     Array.from({ length: CANCELS }, () => async () => (await payout.cancel()).status),
     AT_ONCE,
   );
-  const isFailure = (line: string): boolean =>
-    line.includes('"level":"error"') && !line.includes('TemporalUnavailableError');
-  expect(scenario.engine.logLines.filter(isFailure)).toEqual([]);
-  // A run that ends just then tells its callers to repeat what they asked.
-  expect(statuses.filter((status) => status !== 409 && status !== 503)).toEqual([]);
-  expect(statuses.filter((status) => status === 503).length).toBeLessThan(CANCELS / 100);
-  expect((await describePayout(scenario.engine, payout.id)).runId).not.toBe(runId);
+  expect(statuses.filter((status) => status !== 409)).toEqual([]);
+  // It was not even long enough to continue as new.
+  expect((await describePayout(scenario.engine, payout.id)).runId).toBe(runId);
   await payout.decide('hold');
   await payout.decide('resume');
   await payout.advance('paid');

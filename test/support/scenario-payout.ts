@@ -119,6 +119,11 @@ export class ScenarioPayout {
 
   // What its caller does.
 
+  /** Its create request is sent, once more where it was sent before. */
+  request(changes: Json = {}): Promise<Answer> {
+    return this.#scenario.engine.create({ ...this.#request, ...changes });
+  }
+
   async open(): Promise<this> {
     await this.#scenario.engine.open(this.#request);
     return this;

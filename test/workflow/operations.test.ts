@@ -104,15 +104,15 @@ describe('on hold by an operator', () => {
   });
 });
 
-describe('sent again, because its answer was lost', () => {
-  const named = ({ id }: ScenarioPayout, operation: string, key: string) =>
-    scenario.engine.api(
-      'POST',
-      `/v1/payouts/${id}/${operation}`,
-      { reason: REASON },
-      { 'idempotency-key': key },
-    );
+const named = ({ id }: ScenarioPayout, operation: string, key: string) =>
+  scenario.engine.api(
+    'POST',
+    `/v1/payouts/${id}/${operation}`,
+    { reason: REASON },
+    { 'idempotency-key': key },
+  );
 
+describe('sent again, because its answer was lost', () => {
   test('what was carried out under its name stays as it is, whatever came after it', async () => {
     const payout = await scenario.payout().open();
     expect(await named(payout, 'hold', 'night-1')).toMatchObject({ status: 200, body: { status: 'held' } });
@@ -179,6 +179,42 @@ describe('sent again, because its answer was lost', () => {
     await payout.fund();
     await payout.isPaidOnce();
   });
+});
+
+test('K45: what the store refuses, and what it has carried out before, uses up no update', async () => {
+  const payout = await scenario.payout().inTransit();
+  await named(payout, 'hold', 'night-5');
+  const before = await updatesOf(payout);
+  for (const times of [1, 1]) {
+    expect(await payout.cancel()).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
+    expect(await named(payout, 'hold', 'night-5')).toMatchObject({ status: 200, body: { status: 'held' } });
+    expect(await named(payout, 'hold', 'night-6')).toMatchObject({ status: 409 });
+    expect(await named(payout, 'retry', 'night-6')).toMatchObject({ status: 409 });
+    expect(timesHeld((await payout.shown()).timeline)).toBe(times);
+  }
+  expect(await updatesOf(payout)).toBe(before);
+  await payout.decide('resume');
+  await payout.advance('paid');
+  await payout.isPaidOnce();
+});
+
+test('K47: another attempt elsewhere: both destinations are kept, and whoever asked first sees the change', async () => {
+  const payout = await held.refusedDestination();
+  const asked = { attempt: 1, type: 'bankAccount', accountEnding: '3445' };
+  expect(await payout.shown()).toMatchObject({ destinationChanged: false, destinations: [asked] });
+  const destination = { type: 'Alipay', payerName: 'Another Trading Ltd', bankAccountNum: '13800000000' };
+  const elsewhere = { attempt: 2, type: 'Alipay', accountEnding: '0000' };
+  const changed = { destinationChanged: true, destinations: [asked, elsewhere] };
+  expect(await payout.decide('retry', { destination })).toMatchObject(changed);
+  const paid = await payout.isPaidOnce();
+  expect(detailsOf(paid)).toContain(
+    `another attempt to Alipay …0000 instead of bankAccount …3445, says local: ${REASON}`,
+  );
+  expect((await payout.requests(PAYOUTS, '~2')).map(({ body }) => body.destination)).toEqual([destination]);
+  // The first request is the same one for ever, and the second content another.
+  expect(await payout.request()).toMatchObject({ status: 200, body: { status: 'paid', ...changed } });
+  expect(await payout.request({ destination })).toMatchObject({ status: 409 });
+  expect(JSON.stringify(await payout.shown())).not.toMatch(/13800000000|Another Trading|6222020200112233445/);
 });
 
 describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
@@ -313,13 +349,13 @@ describe('carried out again', () => {
   });
 });
 
+const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
+  ((await workflow.fetchHistory()).events ?? []).filter(
+    ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
+  ).length;
+
 describe('by a Temporal client', () => {
   const DECISION = { actor: 'night shift', reason: REASON };
-  const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
-    ((await workflow.fetchHistory()).events ?? []).filter(
-      ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
-    ).length;
-
   test('the same updates are taken, with their actor', async () => {
     const payout = await scenario.payout().open();
     await payout.workflow.executeUpdate('holdPayout', { args: [DECISION] });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { expectBooksToBalance, availableIn } from '../support/balances.js';
@@ -37,6 +38,11 @@ async function expectReleased(payout: Json, depositId: string, availableBefore: 
   );
 }
 
+/** A code, and our own words. */
+const refusedAs = (type: FailureType, status = 400) => {
+  return { type, message: `${FAILURES[type].meaning} (HTTP ${status})` };
+};
+
 describe('refused for good', () => {
   const ACCOUNT = '6222020200112233445';
   const REASON = `account ${ACCOUNT} of Example Trading Ltd is closed`;
@@ -52,7 +58,7 @@ describe('refused for good', () => {
     const before = await availableIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
-    expect(failed.failure).toEqual({ type: 'ORDER_REFUSED', message: 'limit ****** passed' });
+    expect(failed.failure).toEqual(refusedAs('ORDER_REFUSED'));
     await expectReleased(payout, id, before);
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(1);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toHaveLength(0);
@@ -64,7 +70,7 @@ describe('refused for good', () => {
     await openAndFund(engine, { payoutId });
     const held = await engine.untilStatus(payoutId, 'held');
     expect(held).toMatchObject({ holdReason: 'DESTINATION_REFUSED', failure: null });
-    expect(detailsOf(held).at(-1)).toMatch(/^payout refused: account \*+ of \*+ is closed$/);
+    expect(detailsOf(held).at(-1)).toBe(`payout refused: ${refusedAs('DESTINATION_REFUSED').message}`);
     expect(JSON.stringify(held)).not.toMatch(PERSONAL);
     await untilHoldReasonShown(engine, payoutId, 'DESTINATION_REFUSED');
     expect(await currentDetailsOf(engine, payoutWorkflowId(payoutId))).toContain('with another destination');
@@ -83,28 +89,29 @@ describe('refused for good', () => {
     const before = await availableIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
-    expect(failed.failure).toEqual({
-      type: 'PAYOUT_REFUSED',
-      message: expect.stringMatching(/^account \*+ of \*+ is closed$/),
-    });
+    expect(failed.failure).toEqual(refusedAs('PAYOUT_REFUSED'));
     await expectReleased(payout, id, before);
     const details = await currentDetailsOf(engine, payoutWorkflowId(payoutId));
     expect(details).toMatch(/^\*\*failed\*\*/);
-    // The provider's words are for those who may read the payout.
     expect(details).not.toContain('is closed');
+    const answers = (await engine.api('GET', `/v1/payouts/${payoutId}/answers`)).body.data;
+    expect(answers).toMatchObject([
+      { operation: 'payout', verdict: 'invalid', httpStatus: 400, words: REASON },
+    ]);
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(0);
   });
 
   test.each([
-    ['the order', ORDERS, 'order refused: no balance'],
-    ['the payout', PAYOUTS, 'payout refused: no balance'],
-  ])('%s, understood and refused with 402: held for a person', async (_name, endpoint, detail) => {
+    ['the order', ORDERS, 'order'],
+    ['the payout', PAYOUTS, 'payout'],
+  ])('%s, understood and refused with 402: held for a person', async (_name, endpoint, operation) => {
     const payoutId = newId();
     await fault('api_error', endpoint, { externalOrderId: payoutId, status: 402, message: 'no balance' });
     await openAndFund(engine, { payoutId });
     const held = await engine.untilStatus(payoutId, 'held');
     expect(held.holdReason).toBe('PROVIDER_REFUSED');
-    expect(detailsOf(held).at(-1)).toBe(detail);
+    const { message } = refusedAs('PROVIDER_REFUSED', 402);
+    expect(detailsOf(held).at(-1)).toBe(`${operation} refused: ${message}`);
     expect(await requestsTo(engine, endpoint, payoutId)).toHaveLength(1);
   });
 });

@@ -65,7 +65,8 @@ async function giveUpConverting(run: PayoutRun, awaited: PriceAwaited): Promise<
   const isTooLow = awaited.reason === FAILURE_TYPE.PRICE_TOO_LOW;
   const reason = isTooLow ? FAILURE_TYPE.PRICE_MOVED : FAILURE_TYPE.NO_USABLE_PRICE;
   const detail = 'not converted within the time for it';
-  syncStatus(run, await holdPayout({ payoutId, reason, detail }));
+  const { price } = awaited;
+  syncStatus(run, await holdPayout({ payoutId, reason, detail, price }));
 }
 
 /** A price lives for 30 s: looking less often than that would miss the better ones. */

@@ -7,16 +7,18 @@ import {
 import type { PayoutOperation } from '../../activities/payouts/operate-payout.js';
 import { findDestinationProblems } from '../../src/domain/destination.js';
 import {
+  FAILURE_TYPE,
   FAILURES,
   OPERATOR_ACTION,
   refuseAction,
   type OperatorAction,
 } from '../../src/domain/failure-type.js';
-import { isText } from '../../src/domain/field-problems.js';
+import { isPrice, isText } from '../../src/domain/field-problems.js';
 import { PROVIDER_ID_PATTERN } from '../../src/domain/identifiers.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { operatePayout } from '../activity-options.js';
 import { failureTypeOf, refusal } from '../failures.js';
+import { readDeposit } from './await-deposit.js';
 import { untilClaimed } from './claim.js';
 import {
   holdPayout,
@@ -27,6 +29,7 @@ import {
   type OperationResult,
   type OperatorDecision,
   type Resolution,
+  type ResumeDecision,
   type RetryDecision,
   type SeenInStore,
 } from './payout-messages.js';
@@ -46,9 +49,17 @@ export function handleDecisions(run: PayoutRun): void {
       throw decisionRefused(`the payout is ${seen.status}`);
     },
   });
-  setHandler(resumePayout, (decision) => decide(run, decision, { action: 'resume' }), {
-    validator: (decision: OperatorDecision) => assertPossible(run, OPERATOR_ACTION.RESUME, decision),
-  });
+  setHandler(
+    resumePayout,
+    (decision) => decide(run, decision, { action: 'resume', acceptPrice: decision.acceptPrice }),
+    {
+      validator: (decision: ResumeDecision) => {
+        assertPossible(run, OPERATOR_ACTION.RESUME, decision);
+        const { acceptPrice = '1' } = decision;
+        if (!isPrice(acceptPrice)) throw decisionRefused('acceptPrice must be a decimal string above zero');
+      },
+    },
+  );
   setHandler(resolvePayout, (decision) => decide(run, decision, toOperation(decision)), {
     validator: (decision: OperatorDecision & Resolution) => {
       assertPossible(run, OPERATOR_ACTION.RESOLVE, decision);
@@ -146,6 +157,11 @@ async function decide(
   const isNews = result.ok && !result.isRepetition;
   if (isNews || isElsewhere(run, result)) {
     syncStatus(run, result);
+    if (isNews && result.holdReason === FAILURE_TYPE.UNDERFUNDED) {
+      // At the price that was accepted more money is needed than came in.
+      run.depositAllocated = false;
+      await readDeposit(run);
+    }
     run.step.cancel();
   }
   if (!result.ok) throw decisionRefused(result.message);

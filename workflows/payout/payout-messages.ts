@@ -78,8 +78,13 @@ export interface OperationResult {
 /** Puts a payout on hold. This and the operations below are refused with {@link OPERATION_REFUSED} where they make no sense. */
 export const holdPayout = defineUpdate<OperationResult, [OperatorDecision]>('holdPayout');
 
+export interface ResumeDecision extends OperatorDecision {
+  /** Of a payout that is held for its price: it goes on at this one, or a better one. @default as before */
+  readonly acceptPrice?: string | undefined;
+}
+
 /** Takes a held payout on. */
-export const resumePayout = defineUpdate<OperationResult, [OperatorDecision]>('resumePayout');
+export const resumePayout = defineUpdate<OperationResult, [ResumeDecision]>('resumePayout');
 
 /** Says what became of a request whose outcome is not known. */
 export const resolvePayout = defineUpdate<OperationResult, [OperatorDecision & Resolution]>('resolvePayout');

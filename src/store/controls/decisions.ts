@@ -24,6 +24,7 @@ import {
 import { freeFunds } from '../payouts/reservations.js';
 import { readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
+import { redirect, takePrice } from './changed-terms.js';
 import { writeExecution } from '../requests/orders.js';
 import {
   authoriseResend,
@@ -48,6 +49,7 @@ export function createDecisions(db: StoreDatabase) {
   return {
     hold: hold.bind(null, db),
     resume: resume.bind(null, db),
+    acceptPrice: acceptPrice.bind(null, db),
     resend: resend.bind(null, db),
     close: close.bind(null, db),
     closeMoved: closeMoved.bind(null, db),
@@ -67,6 +69,9 @@ export interface Decision {
   readonly actor: string;
   readonly reason: string;
 }
+
+/** Without an id it cannot be a repetition. */
+type NamedDecision = Pick<Decision, 'payoutId'> & { readonly operationId?: string | undefined };
 
 export type DecisionOutcome =
   /** `isRepetition`: it was carried out before, and its answer was lost. @default false */
@@ -89,6 +94,20 @@ async function resume(db: StoreDatabase, decision: Decision): Promise<DecisionOu
     await waitAnew(trx, row.payout_id);
     await continuePayout(trx, row, row.held_from, `resumed by ${wordsOf(decision)}`);
     return DONE;
+  });
+}
+
+/** The payout goes on at this price or a better one, once its money suffices for that. */
+async function acceptPrice(
+  db: StoreDatabase,
+  decision: Decision,
+  { price, missing }: { readonly price: string; readonly missing: string },
+): Promise<DecisionOutcome> {
+  return decide(db, decision, OPERATOR_ACTION.RESUME, async (trx, row) => {
+    const detail = `${price} accepted by ${wordsOf(decision)}`;
+    const outcome = await takePrice(trx, row, { price, missing, detail });
+    if (outcome === 'goOn') await continuePayout(trx, row, row.held_from, detail);
+    return typeof outcome === 'string' ? DONE : outcome;
   });
 }
 
@@ -242,21 +261,20 @@ async function retry(
     const { id, state } = await readCurrent(trx, row);
     const end = state === REQUEST_STATE.ACCEPTED ? await readEnd(trx, id) : undefined;
     if (end === OBJECT_END.RETURN_PENDING) return refuse('its money has not come back from QbitPay yet');
+    // Its order is over, and its payout was not sent: what it still needs is sold by another order.
+    const isShort = row.hold_reason === FAILURE_TYPE.ORDER_SHORT;
     if (!decision.isCovered) {
       return refuse('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
+    const { attempt, sentIn } = REQUEST_KIND[isShort ? REQUEST_OPERATION.ORDER : id.operation];
     // As long as the attempt before may live, another one could pay twice.
-    const isOver = state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
+    const isOver = isShort || state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
     if (!isOver) return refuse(`the attempt before is ${state}: it may still be carried out`);
     // What was accepted may have been sent twice, and only one of the two be over.
     if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return STILL_SENDING;
-    const { attempt, sentIn } = REQUEST_KIND[id.operation];
     const { destination } = decision;
-    await updatePayout(trx, row.payout_id, {
-      [attempt]: row[attempt] + 1,
-      ...(destination === undefined ? {} : { destination: JSON.stringify(destination) }),
-    });
-    const how = destination === undefined ? '' : ' with another destination';
+    await updatePayout(trx, row.payout_id, { [attempt]: row[attempt] + 1 });
+    const how = destination === undefined ? '' : await redirect(trx, row, destination, decision.actor);
     await continuePayout(trx, row, sentIn, `another attempt${how}, says ${wordsOf(decision)}`);
     return DONE;
   });
@@ -293,11 +311,13 @@ async function decide(
 /** Locks the payout; answers where it is not in the store, and where the decision was carried out before or makes no sense. */
 async function lockOrAnswer(
   trx: StoreTransaction,
-  { payoutId, operationId }: Decision,
+  { payoutId, operationId }: NamedDecision,
   action: OperatorAction | 'hold',
 ): Promise<PayoutRow | DecisionOutcome> {
   const row = await lockExistingPayout(trx, payoutId);
-  if (await isCarriedOut(trx, payoutId, operationId)) return { ok: true, isRepetition: true };
+  if (operationId !== undefined && (await isCarriedOut(trx, payoutId, operationId))) {
+    return { ok: true, isRepetition: true };
+  }
   const { status, hold_reason: holdReason } = row;
   if (action !== 'hold') {
     const refusal = refuseAction(status, holdReason, action);
@@ -319,13 +339,13 @@ async function isCarriedOut(db: StoreDatabase, payoutId: string, operationId: st
 }
 
 /**
- * What can be answered without reading QbitPay; undefined where that has to be read first. It saves the reading alone:
- * the decision itself asks all of it again, under the payout's lock.
+ * What the store can answer by itself: a repetition, or a refusal whatever QbitPay shows. It saves an update of the
+ * workflow, of which a run takes 2,000, and a reading of QbitPay; the decision asks all of it again.
  */
 async function answerEarly(
   db: StoreDatabase,
-  decision: Decision,
-  action: OperatorAction,
+  decision: NamedDecision,
+  action: OperatorAction | 'hold',
 ): Promise<DecisionOutcome | undefined> {
   return inTransaction(db, async (trx) => {
     const found = await lockOrAnswer(trx, decision, action);

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, BALANCE_TRANSACTION_TYPE } from '../../domain/provider-status.js';
 import { attempt, type StoreDatabase, type StoreTransaction } from '../database.js';
@@ -51,19 +52,27 @@ export async function bookShownDeposits(
 /** So many are tried again together. */
 const BOOKED_AGAIN = 100;
 
-/** Tries what could not be booked. */
+/** Tries what could not be booked, and what an announcement since says is a deposit. */
 export async function bookAgain(trx: StoreTransaction): Promise<void> {
-  const rows = await trx
-    .selectFrom('provider_objects')
-    .select('provider_id')
-    .where('booking_problem', 'is not', null)
-    .limit(BOOKED_AGAIN)
-    .execute();
+  const { rows } = await sql<{ provider_id: string }>`
+    select provider_id from provider_objects where booking_problem is not null
+    union select provider_id from deposit_notices notice join provider_objects object
+      on object.kind = ${OBJECT_KIND.TRANSACTION} and object.source = notice.provider_deposit_id
+    where notice.deposit_id is null
+    limit ${BOOKED_AGAIN}`.execute(trx);
   await bookShownDeposits(
     trx,
     rows.map((row) => row.provider_id),
   );
 }
+
+/** Its source is a deposit that was announced, whatever its type is called; not where it was booked as outside activity. */
+const IS_ANNOUNCED = sql`(
+  exists (select from deposit_notices where provider_deposit_id = object.source)
+  and not exists (select from provider_objects moved
+    where moved.kind in (${OBJECT_KIND.PAYOUT}, ${OBJECT_KIND.ORDER}) and moved.provider_id = object.source)
+  and not exists (select from ledger_entries
+    where cause = ${ENTRY_CAUSE.OUTSIDE} and cause_id = object.provider_id))`;
 
 /** `amount` is before the provider's fee, `net` is what arrived (contract, section Balance transactions). */
 async function findUnbooked(
@@ -77,7 +86,7 @@ async function findUnbooked(
     from provider_objects as object
     left join deposits on deposits.deposit_id = coalesce(source, provider_id)
     where kind = ${OBJECT_KIND.TRANSACTION} and provider_id = any(${[...transactionIds]}::text[])
-      and type = ${BALANCE_TRANSACTION_TYPE.DEPOSIT} and object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE}
+      and (type = ${BALANCE_TRANSACTION_TYPE.DEPOSIT} or ${IS_ANNOUNCED}) and object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE}
       and coalesce((content->>'net')::numeric, object.amount) > 0 and ${IS_AFTER_OPENING}
       and deposits.proof is distinct from provider_id
     order by first_seen_at, provider_id`.execute(trx);

@@ -91,6 +91,8 @@ create table payouts (
   payout_fee_rate numeric,
   trade_fee_rate numeric,
   estimated_price numeric,
+  price_offer jsonb,
+  accepted_price numeric check (accepted_price > 0),
   minimum_amount numeric,
   minimum_currency text,
   created_at timestamptz not null default clock_timestamp(),
@@ -129,6 +131,18 @@ create table payout_timeline (
   at timestamptz not null default clock_timestamp());
 create index payout_timeline_by_payout on payout_timeline (payout_id, entry_id);
 create trigger payout_timeline_append_only before update or delete on payout_timeline
+  for each row execute function refuse_change();
+
+-- Where a payout goes from this attempt on, by a person's word; payouts.destination is what was asked for, and stays.
+create table payout_destinations (
+  destination_id bigint generated always as identity primary key,
+  payout_id text not null references payouts,
+  payout_attempt integer not null,
+  destination jsonb not null,
+  decided_by text not null,
+  decided_at timestamptz not null default clock_timestamp());
+create index payout_destinations_by_payout on payout_destinations (payout_id, destination_id);
+create trigger payout_destinations_append_only before update or delete on payout_destinations
   for each row execute function refuse_change();
 
 -- What persons decided, once each: a decision that is carried out again (its answer was lost) changes nothing.
@@ -252,6 +266,8 @@ create table provider_answers (
   named_external_order_id text,
   currency text,
   amount numeric,
+  -- What a refusal says: it may name persons and accounts, so that only operators read it.
+  words text,
   foreign key (operation, external_order_id) references provider_requests);
 create index provider_answers_by_request on provider_answers (operation, external_order_id);
 create trigger provider_answers_append_only before update or delete on provider_answers

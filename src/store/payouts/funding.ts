@@ -6,7 +6,7 @@ import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.
 import { DEPOSIT_MATCH, type DepositInstructions, type DepositMatch } from '../../domain/payout-request.js';
 import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
-import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inSnapshot, inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { lockLedger } from '../ledger/journal.js';
 import { whyUnexplained } from '../mirror/unexplained-objects.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
@@ -165,19 +165,36 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
   return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, closing.payoutId);
     if (row.status === closing.to) return DONE;
-    if (isFinalStatus(row.status)) return refuse(`it has ended as ${row.status}`);
-    const atProvider = await whyAtProvider(trx, row.payout_id);
-    if (!canTransition(row.status, closing.to)) return refuse(atProvider ?? `it is ${row.status}`);
+    const why = await whyNotClosed(trx, row, closing.to);
+    if (why !== undefined) return refuse(why);
     if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
       return isFunded(row) ? refuse('its deposit came in time') : holdUnderfunded(trx, row);
     }
-    if (atProvider !== undefined) return refuse(atProvider);
-    // An end by itself would lose nothing: what QbitPay shows of it reopens it.
-    const forgotten = closing.to === PAYOUT_STATUS.CANCELLED && (await whyUnexplained(trx, row.payout_id));
-    if (forgotten) return refuse(forgotten);
     await transitionPayout(trx, row, closing.to, closing);
     await freeFunds(trx, row);
     return DONE;
+  });
+}
+
+/** Why a payout cannot end so, whatever QbitPay shows by now. */
+async function whyNotClosed(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  to: FundingClosing['to'],
+): Promise<string | undefined> {
+  if (isFinalStatus(row.status)) return `it has ended as ${row.status}`;
+  const atProvider = await whyAtProvider(trx, row.payout_id);
+  if (!canTransition(row.status, to)) return atProvider ?? `it is ${row.status}`;
+  // An end by itself would lose nothing: what QbitPay shows of it reopens it.
+  const isCancelled = to === PAYOUT_STATUS.CANCELLED;
+  return atProvider ?? (isCancelled ? whyUnexplained(trx, row.payout_id) : undefined);
+}
+
+/** Why a payout cannot be cancelled, as the store knows; undefined where QbitPay has to be read to know it. */
+export async function whyNotCancelled(db: StoreDatabase, payoutId: string): Promise<string | undefined> {
+  return inSnapshot(db, async (trx) => {
+    const row = await selectPayout(trx, payoutId).executeTakeFirstOrThrow();
+    return whyNotClosed(trx, row, PAYOUT_STATUS.CANCELLED);
   });
 }
 

@@ -1,14 +1,23 @@
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import type { PriceOffer } from '../../domain/price-offer.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { get, isCurrentRequest, isOf, OPEN_STATES, type ProviderRequestId } from '../requests/send-guard.js';
 import type { Discrepancy } from './discrepancies.js';
-import { addTimelineEntryOnce, holdFor, lockExistingPayout, transitionPayout } from './payout-transitions.js';
+import {
+  addTimelineEntryOnce,
+  holdFor,
+  lockExistingPayout,
+  transitionPayout,
+  updatePayout,
+} from './payout-transitions.js';
 import { REQUEST_STATE, type RequestState, type PayoutRow } from '../schema.js';
 
 export interface Hold extends Discrepancy {
   /** The request that the decision was about: if it has come further, the payout is not held. @default none */
   readonly about?: RequestPosition;
+  /** What a person can accept. @default nothing */
+  readonly priceOffer?: PriceOffer | undefined;
 }
 
 /** Where a request was when something was decided about it. */
@@ -26,14 +35,19 @@ export interface RequestPosition {
 export async function holdPayout(
   db: StoreDatabase,
   payoutId: string,
-  { reason, detail, about }: Hold,
+  { reason, detail, about, priceOffer }: Hold,
 ): Promise<void> {
   await inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     if (about !== undefined && !(await isStillAt(trx, row, about))) return;
     if (row.status === PAYOUT_STATUS.HELD && row.hold_reason === FAILURE_TYPE.HELD_BY_OPERATOR) {
       await addTimelineEntryOnce(trx, payoutId, row.status, detail);
-    } else await holdFor(trx, row, { detail, holdReason: reason });
+      return;
+    }
+    if (priceOffer !== undefined) {
+      await updatePayout(trx, payoutId, { price_offer: JSON.stringify(priceOffer) });
+    }
+    await holdFor(trx, row, { detail, holdReason: reason });
   });
 }
 

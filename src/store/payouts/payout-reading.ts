@@ -1,4 +1,6 @@
 import type { Selectable } from 'kysely';
+import type { Destination } from '../../domain/destination.js';
+import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { FUNDING, type PayoutRequest } from '../../domain/payout-request.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
@@ -14,6 +16,13 @@ export type OrderRecord = Readonly<ReturnType<typeof toOrder>>;
 /** A payout attempt as the provider's answer states it. */
 export type ProviderPayoutRecord = Readonly<ReturnType<typeof toProviderPayout>>;
 export type TimelineEntry = Awaited<ReturnType<typeof readTimeline>>[number];
+
+/** Where a payout goes, from an attempt on. */
+interface PayoutDestination {
+  readonly attempt: number;
+  readonly destination: Destination;
+  readonly since: Date;
+}
 
 export interface PayoutListRequest extends PageRequest {
   readonly status?: PayoutStatus | undefined;
@@ -68,25 +77,48 @@ async function toRecords(db: StoreDatabase, rows: readonly PayoutRow[]): Promise
     .where('payout_id', 'in', ids)
     .orderBy('recorded_at')
     .execute();
+  const changes = await db
+    .selectFrom('payout_destinations')
+    .select(['payout_id', 'payout_attempt as attempt', 'destination', 'decided_at as since'])
+    .where('payout_id', 'in', ids)
+    .orderBy('destination_id')
+    .execute();
   const orderOf = new Map(orders.map((order) => [order.payout_id, toOrder(order)]));
   const attemptOf = new Map(attempts.map((attempt) => [attempt.payout_id, attempt]));
   return rows.map((row) =>
-    toRecord(row, orderOf.get(row.payout_id) ?? null, attemptOf.get(row.payout_id) ?? null),
+    toRecord(row, {
+      order: orderOf.get(row.payout_id) ?? null,
+      attempt: attemptOf.get(row.payout_id) ?? null,
+      changes: changes.filter((change) => change.payout_id === row.payout_id),
+    }),
   );
 }
 
 function toRecord(
   row: PayoutRow,
-  order: OrderRecord | null,
-  attempt: Selectable<StoreSchema['provider_payouts']> | null,
+  {
+    order,
+    attempt,
+    changes,
+  }: {
+    readonly order: OrderRecord | null;
+    readonly attempt: Selectable<StoreSchema['provider_payouts']> | null;
+    readonly changes: readonly PayoutDestination[];
+  },
 ) {
+  const destinations: readonly PayoutDestination[] = [
+    { attempt: 1, destination: row.destination, since: row.created_at },
+    ...changes,
+  ];
   const { failure_type: failureType, minimum_amount: amount, minimum_currency: currency } = row;
   return {
     payoutId: row.payout_id,
     requestHash: row.request_hash,
     maker: row.maker,
     policy: row.policy,
-    request: toRequest(row),
+    request: { ...toRequest(row), destination: destinations.at(-1)?.destination ?? row.destination },
+    /** Where it was to go, and goes since a person changed that; the last one counts. */
+    destinations,
     amount: row.amount,
     currency: row.currency,
     amountMode: row.amount_mode,
@@ -101,6 +133,9 @@ function toRecord(
     deposit: toDeposit(row),
     feeTerms: toFeeTerms(row),
     estimatedPrice: row.estimated_price,
+    /** What a person can accept, while it is held for its price. */
+    priceOffer: row.hold_reason === FAILURE_TYPE.PRICE_MOVED ? row.price_offer : null,
+    acceptedPrice: row.accepted_price,
     minimum: amount === null || currency === null ? null : { amount, currency },
     orderAttempt: row.order_attempt,
     payoutAttempt: row.payout_attempt,

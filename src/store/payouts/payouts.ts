@@ -1,7 +1,13 @@
 import type { StoreDatabase } from '../database.js';
 import { noteOverdue } from './overdue.js';
 import { accept, claim } from './acceptance.js';
-import { closeFunding, openForDeposit, openFromBalance, readMissingDeposit } from './funding.js';
+import {
+  closeFunding,
+  openForDeposit,
+  openFromBalance,
+  readMissingDeposit,
+  whyNotCancelled,
+} from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
 import { readOpenPayouts, readReturningPayouts } from './open-payouts.js';
 import { findPayout, getPayout, listPayouts, readTimeline } from './payout-reading.js';
@@ -25,6 +31,7 @@ export function createPayouts(db: StoreDatabase) {
     openFromBalance: openFromBalance.bind(null, db),
     reserveFunds: reserveFunds.bind(null, db),
     closeFunding: closeFunding.bind(null, db),
+    whyNotCancelled: whyNotCancelled.bind(null, db),
     readMissingDeposit: readMissingDeposit.bind(null, db),
     holdPayout: holdPayout.bind(null, db),
     releaseKnown: releaseKnown.bind(null, db),

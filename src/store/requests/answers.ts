@@ -14,6 +14,8 @@ export interface ReceivedAnswer {
   readonly namedExternalOrderId: string | null;
   readonly currency: string | null;
   readonly amount: string | null;
+  /** What it says of a refusal: it may name persons and accounts. */
+  readonly words: string | null;
 }
 
 export async function recordAnswer(
@@ -33,7 +35,27 @@ export async function recordAnswer(
       named_external_order_id: answer.namedExternalOrderId,
       currency: answer.currency,
       amount: answer.amount,
+      words: answer.words,
     })
+    .execute();
+}
+
+/** What QbitPay answered to the requests of a payout, oldest first. */
+export async function listAnswers(db: StoreDatabase, payoutId: string, limit: number) {
+  return db
+    .selectFrom('provider_answers as answer')
+    .innerJoin('provider_requests as request', (join) =>
+      join
+        .onRef('request.operation', '=', 'answer.operation')
+        .onRef('request.external_order_id', '=', 'answer.external_order_id'),
+    )
+    .where('request.payout_id', '=', payoutId)
+    .select(['answer.operation', 'answer.external_order_id as externalOrderId', 'answer.verdict'])
+    .select(['answer.received_at as receivedAt', 'answer.http_status as httpStatus', 'answer.words'])
+    .select(['answer.provider_id as providerId', 'answer.named_external_order_id as namedExternalOrderId'])
+    .select(['answer.currency', 'answer.amount'])
+    .orderBy('answer_id')
+    .limit(limit)
     .execute();
 }
 

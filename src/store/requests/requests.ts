@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
 import { accept, reportEarlier } from './accepted-requests.js';
 import { judgeAnswers, mayBeSent } from './answer-checks.js';
-import { isKnownElsewhere, isNamedInAnswer, recordAnswer } from './answers.js';
+import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
 import { recordExecution } from './orders.js';
 import {
   authoriseResend,
@@ -38,6 +38,7 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) => whileSending(sessions, id, send),
     judgeAnswers: judgeAnswers.bind(null, db),
     mayBeSent: mayBeSent.bind(null, db),
+    listAnswers: listAnswers.bind(null, db),
     recordAnswer: recordAnswer.bind(null, db),
     isNamedInAnswer: isNamedInAnswer.bind(null, db),
     isKnownElsewhere: isKnownElsewhere.bind(null, db),

@@ -443,7 +443,7 @@ export async function find(db: StoreDatabase, id: ProviderRequestId) {
     absenceChecks: row.absence_checks,
     /** It may be sent again although its outcome is not known. */
     mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
-    /** Why QbitPay refused it, in its own words, masked. */
+    /** Why QbitPay refused it, in our words. */
     rejection,
     /** The refusal is an answer like any other until absence checks have borne it out; null where there is none. */
     provisionalState: row.provisional_state,

@@ -13,9 +13,8 @@ export const GIVES_UP: Bug = {
     const refuse = (operation: string) => (): never => {
       throw new QbitPayInvalidRequestError({
         operation,
-        message: 'it did not work',
+        words: 'it did not work',
         status: 400,
-        detail: undefined,
         hasErrorObject: true,
         isEmpty: false,
         retryAfterMs: undefined,

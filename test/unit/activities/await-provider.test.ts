@@ -37,8 +37,7 @@ test('who was asked to leave QbitPay alone does, and all of them do not come bac
 test('who is told Retry-After while waiting comes back after it, and not together', async () => {
   const limited = new QbitPayRateLimitError({
     operation: 'getAccount',
-    message: 'slow down',
-    detail: undefined,
+    words: 'slow down',
     status: 429,
     hasErrorObject: true,
     isEmpty: false,

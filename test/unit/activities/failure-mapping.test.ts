@@ -1,11 +1,9 @@
 import {
   classifyPostError,
   classifyReadError,
-  maskProviderText,
   toReadFailure,
   type PostVerdict,
 } from '../../../activities/failure-mapping.js';
-import type { Destination } from '../../../src/domain/destination.js';
 import { FAILURE_KIND, FAILURES } from '../../../src/domain/failure-type.js';
 import {
   QbitPayConnectionError,
@@ -212,81 +210,6 @@ describe('requests that move money', () => {
     const answer = { status: 402, type: INVALID_REQUEST };
     expect(classifyPostError('order', errorOf(answer))).toEqual(PRICE_REFUSED);
     expect(classifyPostError('payout', errorOf(answer))).toEqual(INVALID);
-  });
-});
-
-describe('the provider’s reason', () => {
-  const reasonOf = (message: string, destination?: Destination) =>
-    maskProviderText(
-      toProviderError({
-        operation: 'createPayout',
-        status: 400,
-        headers: {},
-        body: { type: INVALID_REQUEST, message },
-        isEmpty: false,
-        nowMs: 0,
-        secrets: [],
-      }),
-      destination,
-    );
-
-  test.each([
-    ['account 6222020200112233445 is closed', 'account ******************* is closed'],
-    ['account 6222 0202 0011 2233 is closed', 'account **** **** **** **** is closed'],
-    ['account 6222-0202-0011-2233 is closed', 'account ****-****-****-**** is closed'],
-    ['field 42 is missing', 'field 42 is missing'],
-  ])('%s', (message, masked) => {
-    expect(reasonOf(message)).toBe(masked);
-  });
-
-  test('is without everything that it quotes of the destination', () => {
-    const destination = {
-      type: 'PayPal',
-      payerName: 'Zhang San',
-      bankAccountNum: 'zhang.san@example.com',
-      country: 'is',
-    } as const;
-    expect(reasonOf('PayPal: zhang.san@example.com of Zhang San is closed', destination)).toBe(
-      'PayPal: ********************* of ********* is closed',
-    );
-  });
-
-  test('is without what is quoted of it from four characters on', () => {
-    const destination = { type: 'PayPal', payerName: 'Liu', bankAccountNum: 'ab1x' } as const;
-    expect(reasonOf('Liu and ab1x', destination)).toBe('Liu and ****');
-  });
-
-  test('is without the whole of what contains another part, whichever comes first', () => {
-    const [short, long] = ['Zhang', 'Zhang San'];
-    for (const [payerName, bankAccountNum] of [
-      [short, long],
-      [long, short],
-    ] as const) {
-      const destination = { type: 'PayPal', payerName: payerName, bankAccountNum: bankAccountNum } as const;
-      expect(reasonOf('Zhang San; Zhang; Zhang San', destination)).toBe('*********; *****; *********');
-    }
-  });
-
-  test('passes over what a destination leaves open', () => {
-    const destination = { type: 'PayPal', payerName: undefined, bankAccountNum: 'ab1x' };
-    expect(reasonOf('undefined: ab1x', destination as never)).toBe('undefined: ****');
-  });
-
-  test('is one line without control characters or halves of characters', () => {
-    expect(reasonOf('a\u0000b\nc\u001bd\u007fe\ud83df')).toBe('a b c d e f');
-    expect(reasonOf('账户 é 😀')).toBe('账户 é 😀');
-  });
-
-  test('masks every run of three digits or more, and no shorter one', () => {
-    expect(reasonOf('12 123 1234 12')).toBe('12 *** **** 12');
-  });
-
-  test('is cut when it is long', () => {
-    expect(reasonOf('x'.repeat(5_000))).toHaveLength(200);
-  });
-
-  test('is not taken from errors that are not the provider’s', () => {
-    expect(maskProviderText(new Error('6222020200112233445'))).toBe('no reason given');
   });
 });
 

@@ -38,8 +38,7 @@ const failing = (error: Error) => (): Promise<never> => Promise.reject(error);
 const NO_ANSWER = new QbitPayConnectionError('getAccount', { sent: true, code: 'ECONNRESET' });
 const LIMITED = new QbitPayRateLimitError({
   operation: 'getAccount',
-  message: 'slow down',
-  detail: undefined,
+  words: 'slow down',
   status: 429,
   hasErrorObject: true,
   isEmpty: false,

@@ -45,6 +45,9 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     maker: 'shop',
     policy: DEFAULT_PAYOUT_POLICY,
     request: REQUEST,
+    destinations: [
+      { attempt: 1, destination: REQUEST.destination, since: new Date('2026-01-01T03:04:05.678Z') },
+    ],
     amount,
     currency,
     amountMode,
@@ -66,6 +69,8 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     feeTerms: { side: 'added', payoutRate: '0.005', tradeRate: '0' },
     minimum: null,
     estimatedPrice: null,
+    priceOffer: null,
+    acceptedPrice: null,
     orderAttempt: 1,
     payoutAttempt: 1,
     heldFrom: null,
@@ -144,6 +149,7 @@ export function createFakes(...records: PayoutRecord[]) {
         kept.set(request.payoutId, recordOf({ ...changes, status: 'opening', deposit: null }));
         return Promise.resolve('created');
       },
+      whyNotCancelled: () => Promise.resolve(undefined),
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
@@ -166,6 +172,8 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
+    decisions: { answerEarly: () => Promise.resolve(undefined) },
+    requests: { listAnswers: () => Promise.resolve([]) },
     brakes: {
       listBrakes: () => Promise.resolve([]),
       engageByHand: () => Promise.reject(new Error('engageByHand is not expected')),

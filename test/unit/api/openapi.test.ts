@@ -42,6 +42,7 @@ describe('/openapi.json', () => {
       'POST /v1/payouts/{payoutId}/resume': '200 400 401 403 404 409 413 415 500 503',
       'POST /v1/payouts/{payoutId}/resolve': '200 400 401 403 404 409 413 415 500 503',
       'POST /v1/payouts/{payoutId}/retry': '200 400 401 403 404 409 413 415 500 503',
+      'GET /v1/payouts/{payoutId}/answers': '200 400 401 403 404 500 503',
       'GET /v1/deposits': '200 400 401 403 500 503',
       'GET /v1/deposits/notices': '200 400 401 403 500 503',
       'POST /v1/deposits/assign': '200 400 401 403 413 415 500 503',

@@ -1,7 +1,17 @@
 import { FAILURES } from '../../../src/domain/failure-type.js';
 import { TemporalUnavailableError } from '../../../src/temporal/temporal-unavailable-error.js';
+import { refuse } from '../../../src/store/outcome.js';
 import type { DecisionOutcome } from '../../../src/temporal/payout-gateway.js';
-import { ACCOUNT_NUMBER, asOps, closeApis, createFakes, openApi, recordOf, REQUEST } from './api-fixture.js';
+import {
+  ACCOUNT_NUMBER,
+  asOps,
+  asShop,
+  closeApis,
+  createFakes,
+  openApi,
+  recordOf,
+  REQUEST,
+} from './api-fixture.js';
 import type { PayoutRecord } from '../../../src/store/payouts/payout-reading.js';
 
 afterEach(closeApis);
@@ -60,7 +70,7 @@ describe('a decision', () => {
     const { app } = await openApi(fakes);
     const named = (key: string) => ({ ...decide, headers: { ...decide.headers, 'idempotency-key': key } });
     expect((await app.inject(named('night-1'))).statusCode).toBe(200);
-    expect(fakes.calls).toMatchObject([{ idempotencyKey: 'night-1' }]);
+    expect(fakes.calls).toMatchObject([{ operationId: 'hold:night-1' }]);
     const refused = await app.inject(named('night 1'));
     expect(refused.json()).toMatchObject({ status: 400, errors: [{ field: 'idempotency-key' }] });
   });
@@ -93,13 +103,29 @@ describe('a decision', () => {
     expect(fakes.calls).toEqual([]);
   });
 
-  it('is refused for a payout that has ended, unless it may have ended it', async () => {
+  it('K45: is answered by the store where that knows the answer, and its workflow is left alone', async () => {
     const fakes = createDecisionFakes(recordOf({ status: 'failed' }));
     const { app } = await openApi(fakes);
-    expect((await app.inject(decide)).json()).toMatchObject({ status: 409, code: 'OPERATION_REFUSED' });
-    expect(fakes.calls).toEqual([]);
+    const asked: unknown[] = [];
+    fakes.store.decisions.answerEarly = (decision, operation) => {
+      asked.push([decision, operation]);
+      const isRepeated = decision.operationId !== undefined;
+      return Promise.resolve(isRepeated ? { ok: true, isRepetition: true } : refuse('it has ended'));
+    };
+    const refused = (await app.inject(decide)).json<object>();
+    expect(refused).toMatchObject({ code: 'OPERATION_REFUSED', detail: 'Refused: it has ended.' });
     const repeated = { ...decide, headers: { ...decide.headers, 'idempotency-key': 'night-1' } };
     expect((await app.inject(repeated)).json()).toMatchObject({ status: 'failed' });
+    expect(asked).toEqual([
+      [{ payoutId: ID }, 'hold'],
+      [{ payoutId: ID, operationId: 'hold:night-1' }, 'hold'],
+    ]);
+    fakes.store.payouts.whyNotCancelled = () => Promise.resolve('QbitPay has it');
+    fakes.kept.set(ID, recordOf({ status: 'in_transit' }));
+    const cancelled = (await app.inject(asShop('POST', pathOf('cancel')))).json<object>();
+    const detail = 'The payout cannot be cancelled: QbitPay has it.';
+    expect(cancelled).toMatchObject({ status: 409, code: 'CANCEL_REFUSED', detail });
+    expect(fakes.calls).toEqual([]);
   });
 
   it.each<[string, (fakes: ReturnType<typeof createFakes>) => void]>([

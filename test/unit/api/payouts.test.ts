@@ -60,6 +60,16 @@ describe('GET /v1/payouts/{payoutId}', () => {
       funding: 'deposit',
       description: 'Invoice 2026-0001',
       destinationType: 'bankAccount',
+      destinationChanged: false,
+      destinations: [
+        {
+          attempt: 1,
+          type: 'bankAccount',
+          accountEnding: '6222',
+          since: '2026-01-01T03:04:05.678Z',
+        },
+      ],
+      priceOffer: null,
       deposit: {
         currency: 'USDT',
         network: 'TRC20',

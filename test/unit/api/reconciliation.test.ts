@@ -1,5 +1,7 @@
 import {
+  callFor,
   DISCREPANCIES,
+  DISCREPANCY_KINDS,
   type Discrepancy,
   type ReconciliationReport,
 } from '../../../src/domain/reconciliation.js';
@@ -50,6 +52,33 @@ const REPORT: ReconciliationReport = {
 };
 const read = asShop('GET', '/v1/reconciliation');
 
+describe('what a discrepancy is acted on by', () => {
+  it.each(DISCREPANCY_KINDS)('%s: a call that there is, or none', async (kind) => {
+    const { app } = await openApi(createFakes());
+    const { paths } = (await app.inject('/openapi.json')).json<{ paths: Record<string, object> }>();
+    const call = callFor({ ...DISCREPANCY, kind });
+    const path = call?.path.replace('/payouts/a/', '/payouts/{payoutId}/');
+    if (path !== undefined) expect(paths[path]).toHaveProperty('post');
+    // Of no payout of the store's there is nothing to decide.
+    expect(callFor({ ...DISCREPANCY, kind, payoutId: null })?.path ?? '').not.toContain('/payouts/');
+  });
+
+  it('says what is known already, and leaves the reason to a person', () => {
+    expect(callFor({ ...DISCREPANCY, kind: 'OUTCOME_NOT_RECORDED' })?.body).toEqual({
+      action: 'adopt',
+      providerPayoutId: 'po_1',
+      reason: '',
+    });
+    const off = { ...DISCREPANCY, kind: 'BALANCE_OFF', payoutId: null } as const;
+    const body = { kind: 'correction', currency: 'CNY', amount: '-0.50', reason: '' };
+    expect(callFor(off)).toEqual({ method: 'POST', path: '/v1/ledger/adjustments', body });
+    expect(callFor({ ...DISCREPANCY, kind: 'RETURN_OVERDUE' })?.body).toEqual({
+      ...{ kind: 'write_off', currency: 'CNY', amount: '5000.00' },
+      ...{ payoutId: 'a', reason: '' },
+    });
+  });
+});
+
 describe('GET /v1/reconciliation', () => {
   it('runs the comparison, and shows what it found and what to do', async () => {
     const fakes = createFakes();
@@ -76,6 +105,7 @@ describe('GET /v1/reconciliation', () => {
           ageSeconds: 90,
           meaning: DISCREPANCIES.AMOUNT_DIFFERS.meaning,
           action: DISCREPANCIES.AMOUNT_DIFFERS.action,
+          call: { method: 'POST', path: '/v1/payouts/a/hold', body: { reason: '' } },
         },
         expect.objectContaining({
           kind: 'BALANCE_OFF',

@@ -173,8 +173,7 @@ test('a documented error object arrives whole, bare or wrapped', async () => {
       expect(error).toMatchObject({
         name: 'QbitPayInvalidRequestError',
         status: 402,
-        message: 'No such bank',
-        detail: 'bankName',
+        words: 'No such bank; bankName',
         hasErrorObject: true,
         retryAfterMs: 5_000,
       });
@@ -190,7 +189,8 @@ test('a provider that quotes the key does not get it into an error', async () =>
     detail: KEY,
   });
   server.respond = json(body, 403);
-  for (const error of await failures()) expect(error.message).toBe('Bad [secret] ([secret])');
+  for (const error of await failures())
+    expect(error).toMatchObject({ words: 'Bad [secret] ([secret]); [secret]' });
 });
 
 test('a 401 re-reads the key and is not retried; the next attempt uses the new key', async () => {

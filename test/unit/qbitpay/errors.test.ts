@@ -36,7 +36,7 @@ test.each([
       name: ErrorClass.name,
       operation: 'createPayout',
       status,
-      message: 'no',
+      words: 'no',
       hasErrorObject: true,
     });
   }
@@ -73,14 +73,14 @@ test('429 is a rate limit whatever its error object says', () => {
   expect(error.hasErrorObject).toBe(true);
 });
 
-test('detail is kept as text, whatever it is', () => {
+test('K46: what the provider says is kept apart from the message, which may be logged', () => {
   const type = 'invalid_request_error';
-  expect(asError(400, { type, message: 'no', detail: 'amount' }).detail).toBe('amount');
-  expect(asError(400, { type, message: 'no', detail: { field: 'amount' } }).detail).toBe(
-    '{"field":"amount"}',
-  );
-  expect(asError(400, { type, message: 'no', detail: null }).detail).toBeUndefined();
-  expect(asError(400, { type, message: 'no' }).detail).toBeUndefined();
+  const wordsOf = (detail?: unknown) => asError(400, { type, message: 'LI (4929\u0000)', detail }).words;
+  expect(wordsOf('amount')).toBe('LI (4929 ); amount');
+  expect(wordsOf({ field: 'amount' })).toBe('LI (4929 ); {"field":"amount"}');
+  expect(wordsOf(null)).toBe('LI (4929 )');
+  expect(wordsOf()).toBe('LI (4929 )');
+  expect(asError(400, { type, message: 'LI' }).message).toBe('createPayout was refused with HTTP 400');
 });
 
 test('a key that the provider quotes is taken out, and long text is cut', () => {
@@ -89,9 +89,9 @@ test('a key that the provider quotes is taken out, and long text is cut', () => 
     message: `no such key: ${KEY}`,
     detail: `${KEY} ${'x'.repeat(10_000)}`,
   });
-  expect(error.message).toBe('no such key: [secret]');
-  expect(error.detail).not.toContain(KEY);
-  expect(error.detail?.length).toBeLessThan(600);
+  expect(error.words).toMatch(/^no such key: \[secret\]; \[secret\] x/);
+  expect(error.words).not.toContain(KEY);
+  expect(error.words.length).toBeLessThan(600);
 });
 
 test('Retry-After is read from the headers of any error', () => {
