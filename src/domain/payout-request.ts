@@ -50,6 +50,8 @@ export interface PayoutOrigin {
   readonly request: PayoutRequest;
   /** Name of the API key that asked, or `unknown`. */
   readonly maker: string;
+  /** Whose payout it is: a stable id, which outlives keys and their names. */
+  readonly owner: string;
   readonly policy: PayoutPolicy;
 }
 

@@ -286,6 +286,8 @@ interface PayoutTable {
   request_hash: string;
   /** Name of the API key that asked for the payout, or `unknown`. */
   maker: string;
+  /** Whose payout it is. */
+  owner: string;
   /** By which waits it is carried out, whatever the settings are by then. */
   policy: JSONColumnType<PayoutPolicy>;
   /** The workflow runs that claimed it: the last one carries it, and none of the others sends anything any more. */

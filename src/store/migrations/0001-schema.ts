@@ -61,6 +61,7 @@ create table payouts (
   sequence bigint generated always as identity unique,
   request_hash text not null,
   maker text not null,
+  owner text not null,
   policy jsonb not null,
   -- The workflow runs that claimed it, the one that carries it last; the epoch is how many there were.
   run_ids text[] not null default '{}',
@@ -99,6 +100,7 @@ create table payouts (
   check (status <> 'held' or hold_reason is not null));
 create index payouts_by_deposit_address on payouts (deposit_address);
 create index payouts_by_status on payouts (status, sequence desc);
+create index payouts_by_owner on payouts (owner, sequence desc);
 create index payouts_open on payouts (sequence)
   where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned');
 create index payouts_awaiting_balance on payouts (sequence) where status = 'awaiting_balance';

@@ -17,6 +17,7 @@ export type TimelineEntry = Awaited<ReturnType<typeof readTimeline>>[number];
 
 export interface PayoutListRequest extends PageRequest {
   readonly status?: PayoutStatus | undefined;
+  readonly owner?: string | undefined;
 }
 
 export async function findPayout(db: StoreDatabase, payoutId: string): Promise<PayoutRecord | undefined> {
@@ -34,10 +35,14 @@ export async function getPayout(db: StoreDatabase, payoutId: string): Promise<Pa
 /** @throws UnknownCursorError when a cursor names no payout */
 export async function listPayouts(
   db: StoreDatabase,
-  { status, ...request }: PayoutListRequest,
+  { status, owner, ...request }: PayoutListRequest,
 ): Promise<Page<PayoutRecord>> {
-  const all = db.selectFrom('payouts').selectAll();
-  const payouts = status === undefined ? all : all.where('status', '=', status);
+  const payouts = db
+    .selectFrom('payouts')
+    .selectAll()
+    .where((eb) =>
+      eb.and({ ...(status === undefined ? {} : { status }), ...(owner === undefined ? {} : { owner }) }),
+    );
   const listed = { table: 'payouts', id: 'payout_id', sequence: 'sequence' } as const;
   const { items, hasMore } = await readPage(db, listed, payouts, request);
   return { items: await toRecords(db, items), hasMore };
@@ -85,6 +90,7 @@ function toRecord(
     payoutId: row.payout_id,
     requestHash: row.request_hash,
     maker: row.maker,
+    owner: row.owner,
     policy: row.policy,
     request: toRequest(row),
     amount: row.amount,

@@ -52,6 +52,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({
       payoutId: ID,
+      owner: 'shop-owner',
       status: 'held',
       amount: '5000.00',
       currency: 'CNY',
@@ -202,10 +203,10 @@ describe('GET /v1/payouts', () => {
   it('passes limit, cursor and filter on', async () => {
     const fakes = createFakes();
     const { app } = await openApi(fakes);
-    await app.inject(asShop('GET', '/v1/payouts?limit=100&starting_after=a&status=held'));
+    await app.inject(asShop('GET', '/v1/payouts?limit=100&starting_after=a&status=held&owner=shop-owner'));
     await app.inject(asShop('GET', '/v1/payouts?limit=1&ending_before=b'));
     expect(fakes.calls).toEqual([
-      { limit: 100, startingAfter: 'a', status: 'held' },
+      { limit: 100, startingAfter: 'a', status: 'held', owner: 'shop-owner' },
       { limit: 1, endingBefore: 'b' },
     ]);
   });
@@ -216,6 +217,7 @@ describe('GET /v1/payouts', () => {
     ['limit=1e1', 'limit'],
     ['limit=1&limit=2', 'limit'],
     ['status=lost', 'status'],
+    ['owner=a%20b', 'owner'],
     ['starting_after=%2F', 'starting_after'],
     ['starting_after=a&ending_before=b', 'ending_before'],
     ['state=paid', 'state'],
