@@ -102,7 +102,11 @@ const assignDepositBody = z
   .meta({ id: 'AssignDeposit' });
 
 const depositAllocation = namedObject('DepositAllocation', {
-  payoutId: z.string().nullable().describe('Null: to the available balance.'),
+  payoutId: z.string().nullable().describe('Null: what no payout needs.'),
+  owner: z
+    .string()
+    .nullable()
+    .describe('Who is owed what his payout did not need. Null, like payoutId: available.'),
   amount: decimal,
   matchedBy: z.enum(['declaredTransaction', 'exactAmount', 'person']),
 });

@@ -62,8 +62,9 @@ export interface StoreSchema {
   deposits: DepositTable;
   deposit_allocations: {
     deposit_id: string;
-    /** Null: to the available balance. */
+    /** Null: what no payout needs; its owner is owed it, and where there is none it is available. */
     payout_id: string | null;
+    owner: string | null;
     amount: string;
     matched_by: 'declaredTransaction' | 'exactAmount' | 'person';
     allocated_at: Timestamp;
@@ -75,6 +76,8 @@ export interface StoreSchema {
     currency: string;
     kind: AccountKind;
     payout_id: string | null;
+    /** Of what is owed to somebody: to whom. */
+    owner: string | null;
     debits: Generated<string>;
     credits: Generated<string>;
     /** Computed by the database, by the account's normal side. */

@@ -195,6 +195,13 @@ export async function availableBalance(store: Store, currency: string): Promise<
   return balances.find((balance) => balance.currency === currency)?.available ?? '0';
 }
 
+/** What an owner is owed in a currency. */
+export async function owedBalance(store: Store, currency: string, owner = DEFAULT_OWNER): Promise<string> {
+  const balances = await store.ledger.readBalances();
+  const owedTo = balances.find((balance) => balance.currency === currency)?.owedTo ?? [];
+  return owedTo.find((one) => one.owner === owner)?.amount ?? '0';
+}
+
 /**
  * As many as the store has connections. More at once wait for one, and are told after 5 s that there is none: on a busy
  * machine that is soon.

@@ -1,6 +1,6 @@
 import { FAILURE_TYPE, FAILURES } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, leastAmount, subtractAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import {
   isFailedOrCancelled,
@@ -138,7 +138,7 @@ export async function reverseFailure(trx: StoreTransaction, attempt: AttemptRow)
   if (!(await isCovered(trx, currency, returned))) {
     return refuse(`payout ${attempt.provider_payout_id} took more ${currency} than the ledger knows of`);
   }
-  const ofAmount = compareAmounts(returned, amount) < 0 ? returned : amount;
+  const ofAmount = leastAmount(returned, amount);
   await bookFailureReversed(trx, {
     ...{ causeId: failureCauseId(attempt), payoutId, currency, pending },
     returned: ofAmount,
@@ -287,7 +287,7 @@ async function bookReturned(
 ): Promise<void> {
   await lockLedger(trx);
   const { currency, payout_id: payoutId, return_pending: pending } = attempt;
-  const amount = compareAmounts(net, pending) < 0 ? net : pending;
+  const amount = leastAmount(net, pending);
   const fee = subtractAmounts(net, amount);
   await bookReturn(trx, { balanceTransactionId, payoutId, currency, amount, fee });
   const rest = subtractAmounts(pending, amount);

@@ -114,8 +114,8 @@ export function entryOf(changes: Partial<LedgerEntry> = {}): LedgerEntry {
     details: { expected: '732.150013' },
     at: new Date('2026-01-01T04:00:00Z'),
     postings: [
-      { account: 'unallocated', payoutId: null, currency: 'USDT', amount: '732.150013' },
-      { account: 'payout', payoutId: REQUEST.payoutId, currency: 'USDT', amount: '-732.150013' },
+      { account: 'unallocated', payoutId: null, owner: null, currency: 'USDT', amount: '732.150013' },
+      { account: 'payout', payoutId: REQUEST.payoutId, owner: null, currency: 'USDT', amount: '-732.150013' },
     ],
     ...changes,
   };

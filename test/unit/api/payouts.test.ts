@@ -44,7 +44,9 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '9',
           cause: 'release',
           at: new Date('2026-01-01T05:00:00Z'),
-          postings: [{ account: 'available', payoutId: null, currency: 'USDT', amount: '-12.05' }],
+          postings: [
+            { account: 'owed', payoutId: null, owner: 'shop-owner', currency: 'USDT', amount: '-12.05' },
+          ],
         }),
       ]);
     const { app } = await openApi(fakes);
@@ -117,7 +119,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '9',
           cause: 'release',
           at: '2026-01-01T05:00:00.000Z',
-          account: 'available',
+          account: 'owed',
           currency: 'USDT',
           amount: '-12.050000',
         },
