@@ -39,7 +39,7 @@ const depositParams = z.strictObject({ depositId });
 const depositStatus = z
   .enum(DEPOSIT_STATUS)
   .describe(
-    "allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
+    "allocated: given to payouts, owed to their owners, or available. unallocated: nobody's, waits for a person.",
   );
 
 const statedAmount = z.string('must be a decimal string, such as "732.150013"').regex(AMOUNT_PATTERN, {

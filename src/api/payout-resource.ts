@@ -34,7 +34,9 @@ export const amountMode = z
   );
 export const funding = z
   .enum(FUNDING)
-  .describe('deposit: a deposit is made for the payout. balance: it is paid from the available balance.');
+  .describe(
+    'deposit: a deposit is made for the payout. balance: it is paid from what is owed to its owner, then from the available balance.',
+  );
 export const owner = z
   .string()
   .regex(NAME_PATTERN, NAME_RULE)

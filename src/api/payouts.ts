@@ -58,7 +58,7 @@ const documentedCreatePayout = z
     currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
     amountMode,
     fundingCurrency: currency.meta({
-      description: 'What is deposited, or sold of the available balance.',
+      description: 'What is deposited, or sold of the balance.',
       examples: ['USDT'],
     }),
     funding: funding.optional().describe('Where the money comes from; deposit when left out.'),

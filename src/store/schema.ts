@@ -372,7 +372,7 @@ interface DepositNoticeTable {
 }
 
 export const DEPOSIT_STATUS = {
-  /** Given to payouts or to the available balance. */
+  /** Given to payouts, owed to their owners, or available. */
   ALLOCATED: 'allocated',
   /** Nobody's: waits for a person. */
   UNALLOCATED: 'unallocated',

@@ -93,6 +93,8 @@ export class LedgerModel {
           this.store,
           {
             payoutId: `${this.run}-${index}`,
+            // The parts of one deposit go to both.
+            owner: index % 2 === 0 ? 'anna' : 'boris',
             funding: plan.funding,
             amountMode: plan.amountMode,
             currency: currencyOf(plan),

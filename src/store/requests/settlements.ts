@@ -187,7 +187,7 @@ export interface ReturnReading {
 
 /**
  * Money of a failed attempt is there again: it is booked, once. Of a payout that was paid it says by itself that the bank
- * sent it back. When all is back, what the payout then has becomes available.
+ * sent it back. When all is back, what the payout then has is freed.
  */
 export async function recordReturn(
   db: StoreDatabase,
@@ -231,7 +231,7 @@ async function applyOutcome(
   const status = await transitionPayout(trx, row, outcome.status, outcome);
   const isNews = status !== row.status || (await changeHold(trx, row, outcome));
   if (!isNews) return;
-  // What is left is available.
+  // What is left is freed.
   if (status === PAYOUT_STATUS.PAID) await freeFunds(trx, row);
   else if (isGivenUp) await bookGivenUp(trx, { ...row, status }, attempt);
 }
@@ -299,7 +299,7 @@ async function bookReturned(
   if (isAll) await endReturned(trx, row);
 }
 
-/** All is back: one that was paid is returned, and what an ended one has is available. */
+/** All is back: one that was paid is returned, and what an ended one has is freed. */
 async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void> {
   const type = FAILURE_TYPE.PAYOUT_RETURNED;
   await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {
