@@ -85,7 +85,7 @@ export const ADJUSTMENT_KIND = {
   ACCOUNT_FEE: 'account_fee',
   /** QbitPay holds more, or less, than the ledger knows of: the difference is the house's. */
   CORRECTION: 'correction',
-  /** Money that does not come: the rest of a return, which its payout bears, or a shortfall, which the house makes good. */
+  /** Money that does not come: the rest of a return, which its payout bears; what an owner owes, or a shortfall, which the house makes good. */
   WRITE_OFF: 'write_off',
 } as const;
 export type AdjustmentKind = (typeof ADJUSTMENT_KIND)[keyof typeof ADJUSTMENT_KIND];

@@ -28,6 +28,7 @@ const RULES: Readonly<Record<string, string>> = {
     join ledger_accounts as account using (account_id) join ledger_entries as entry using (entry_id)
     left join payouts on payouts.payout_id = entry.payout_id
     where kind = 'owed' and case when cause in ('release', 'reclaim', 'reservation') then payouts.owner is distinct from account.owner
+      when cause = 'adjustment' then ledger_postings.amount > 0
       else not exists (select from deposit_allocations as part where part.deposit_id = cause_id and part.owner = account.owner) end`,
   'a payout that a deposit funds leaves nothing to the house but what the house has borne for it': `
     select entry.payout_id, ledger_accounts.currency, sum(ledger_postings.amount) from ledger_postings

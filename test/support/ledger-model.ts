@@ -372,6 +372,7 @@ export class LedgerModel {
       amount,
       reason: 'a test',
       payoutId: null,
+      owner: null,
       actor: 'test',
       idempotencyKey,
     });
