@@ -139,7 +139,7 @@ async function openWithNotice(store: Store, payoutId: string): Promise<void> {
     fundingCurrency: 'USDT',
     destination: { type: 'bankAccount', payerName: 'Example', bankAccountNum: '1', bankName: 'Example' },
   };
-  await store.payouts.accept({ request, maker: 'bench', policy: DEFAULT_PAYOUT_POLICY });
+  await store.payouts.accept({ request, maker: 'bench', owner: 'bench', policy: DEFAULT_PAYOUT_POLICY });
   const opened = await store.payouts.openForDeposit(payoutId, {
     network: 'TRC20',
     address: '0xA',

@@ -1,6 +1,7 @@
 import { findPayoutRequestProblems, type PayoutOrigin } from '../../src/domain/payout-request.js';
 import { FAILURES } from '../../src/domain/failure-type.js';
 import { isText } from '../../src/domain/field-problems.js';
+import { DEFAULT_OWNER } from '../../src/domain/identifiers.js';
 import { DEFAULT_PAYOUT_POLICY, type PayoutPolicy } from '../../src/domain/policy.js';
 import { ACCEPTANCE, type ClaimedPayout } from '../../src/store/payouts/acceptance.js';
 import { currentRunId } from '../current-run.js';
@@ -9,7 +10,8 @@ import type { ActivityDependencies } from '../dependencies.js';
 export interface ClaimPayoutInput {
   readonly payoutId: string;
   /** What a run brings that was started without the API; null where the payout has to be in the store. */
-  readonly asked: (Omit<PayoutOrigin, 'policy'> & { readonly policy: Partial<PayoutPolicy> }) | null;
+  readonly asked:
+    (Pick<PayoutOrigin, 'request' | 'maker'> & { readonly policy: Partial<PayoutPolicy> }) | null;
 }
 
 export type ClaimPayoutResult =
@@ -29,7 +31,7 @@ export function createClaimPayout({ store }: ActivityDependencies) {
       if (!isText(asked.maker)) problems.push('maker');
       if (problems.length > 0) return invalid(problems.join(', '));
       const policy = { ...DEFAULT_PAYOUT_POLICY, ...asked.policy };
-      const acceptance = await store.payouts.accept({ ...asked, policy });
+      const acceptance = await store.payouts.accept({ ...asked, owner: DEFAULT_OWNER, policy });
       if (acceptance === ACCEPTANCE.CONFLICT) return { kind: 'conflict' };
     }
     const claimed = await store.payouts.claim(payoutId, currentRunId());

@@ -7,6 +7,7 @@ import type { ApiServer, RouteDependencies } from './api-server.js';
 import { entryCursor } from './ledger.js';
 import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
 import { decisionHeaders, reason } from './payout-decisions.js';
+import { owner } from './payout-resource.js';
 import { problemAnswer, ProblemError } from './problem.js';
 import { answer, currency, decimal, namedObject, payoutId, time, withScaledAmount } from './schemas.js';
 
@@ -17,20 +18,25 @@ const body = z
     kind: z
       .enum(ADJUSTMENT_KIND)
       .describe(
-        'account_fee: QbitPay took a fee that no transaction shows. correction: QbitPay holds more (or, with a negative amount, less) than the ledger knows of. write_off: the rest of the return of payoutId does not come; without one, a shortfall is made good out of the available balance.',
+        'account_fee: QbitPay took a fee that no transaction shows. correction: QbitPay holds more (or, with a negative amount, less) than the ledger knows of. write_off: the rest of the return of payoutId does not come; with an owner, what he owes; without either, a shortfall is made good: both out of the available balance.',
       ),
     currency,
     amount: z.string('must be a string').describe('Decimal string; negative only in a correction.'),
     payoutId: payoutId.optional(),
+    owner: owner.describe('Who owes what is written off.').optional(),
     reason,
   })
-  .superRefine(({ kind, currency, amount, payoutId }, context) => {
+  .superRefine(({ kind, currency, amount, payoutId, owner }, context) => {
     const size = kind === ADJUSTMENT_KIND.CORRECTION ? amount.replace(/^-/, '') : amount;
     if (!isPayableAmount(size, currency)) {
       context.addIssue({ code: 'custom', path: ['amount'], message: amountRule(currency) });
     }
-    if (payoutId !== undefined && kind !== ADJUSTMENT_KIND.WRITE_OFF) {
-      context.addIssue({ code: 'custom', path: ['payoutId'], message: 'is for a write_off only' });
+    for (const [field, value] of Object.entries({ payoutId, owner })) {
+      if (value === undefined || kind === ADJUSTMENT_KIND.WRITE_OFF) continue;
+      context.addIssue({ code: 'custom', path: [field], message: 'is for a write_off only' });
+    }
+    if (payoutId !== undefined && owner !== undefined) {
+      context.addIssue({ code: 'custom', path: ['owner'], message: 'cannot be combined with payoutId' });
     }
   })
   .meta({ id: 'AdjustmentRequest' });
@@ -42,6 +48,7 @@ const adjustment = namedObject('Adjustment', {
   currency: z.string(),
   amount: decimal,
   payoutId: z.string().nullable(),
+  owner: z.string().nullable(),
   reason: z.string(),
   actor: z.string().nullable().describe('Name of the key.'),
   at: time,
@@ -75,9 +82,9 @@ export function addAdjustmentRoutes(app: ApiServer, { store, authentication }: R
   app.post(
     '/v1/ledger/adjustments',
     { onRequest: authentication('operate'), schema: ADJUST },
-    async ({ body: { payoutId = null, ...asked }, headers, actor }, reply) => {
+    async ({ body: { payoutId = null, owner = null, ...asked }, headers, actor }, reply) => {
       const idempotencyKey = headers['idempotency-key'];
-      const outcome = await store.ledger.adjustLedger({ ...asked, payoutId, actor, idempotencyKey });
+      const outcome = await store.ledger.adjustLedger({ ...asked, payoutId, owner, actor, idempotencyKey });
       switch (outcome.kind) {
         case 'booked':
           return reply.code(201).send(toAnswer(outcome.entry));

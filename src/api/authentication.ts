@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Name of the key that the request came with; `local` where no keys are set; empty before authentication. */
     actor: string;
+    /** Whose the payouts are that it asks for. */
+    owner: string;
   }
 }
 
@@ -28,6 +30,7 @@ export function createAuthentication(apiKeys: readonly ApiKeyEntry[]): Authentic
     } else {
       const entry = findEntry(known, request.headers.authorization);
       request.actor = entry.name;
+      request.owner = entry.owner;
       assertScope(entry, scope);
     }
     done();

@@ -39,7 +39,7 @@ const depositParams = z.strictObject({ depositId });
 const depositStatus = z
   .enum(DEPOSIT_STATUS)
   .describe(
-    "allocated: given to payouts or to the available balance. unallocated: nobody's, waits for a person.",
+    "allocated: given to payouts, owed to their owners, or available. unallocated: nobody's, waits for a person.",
   );
 
 const statedAmount = z.string('must be a decimal string, such as "732.150013"').regex(AMOUNT_PATTERN, {
@@ -102,7 +102,11 @@ const assignDepositBody = z
   .meta({ id: 'AssignDeposit' });
 
 const depositAllocation = namedObject('DepositAllocation', {
-  payoutId: z.string().nullable().describe('Null: to the available balance.'),
+  payoutId: z.string().nullable().describe('Null: what no payout needs.'),
+  owner: z
+    .string()
+    .nullable()
+    .describe('Who is owed what his payout did not need. Null, like payoutId: available.'),
   amount: decimal,
   matchedBy: z.enum(['declaredTransaction', 'exactAmount', 'person']),
 });

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { PAYOUT_ID_PATTERN } from '../domain/identifiers.js';
+import { DEFAULT_OWNER, PAYOUT_ID_PATTERN } from '../domain/identifiers.js';
 import type { ApiServer } from './api-server.js';
 import { ProblemError } from './problem.js';
 
@@ -25,6 +25,7 @@ export function createRequestId({ headers }: Pick<IncomingMessage, 'headers'>): 
 /** What holds for every request, whoever answers it: the id, the headers, one log line, the end of keep-alive. */
 export function addRequestHooks(app: FastifyInstance, isDraining: () => boolean): void {
   app.decorateRequest('actor', '');
+  app.decorateRequest('owner', DEFAULT_OWNER);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
     done();

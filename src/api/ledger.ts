@@ -44,6 +44,7 @@ const ledgerQuery = pageQuery(entryCursor, 'entries', {
 const ledgerPosting = namedObject('LedgerPosting', {
   account: z.enum(ACCOUNT_KIND),
   payoutId: z.string().nullable().describe("Whose funds the account is, if a payout's."),
+  owner: z.string().nullable().describe('Who is owed it, if somebody is.'),
   currency: z.string(),
   amount: signedPosting,
 });
@@ -70,12 +71,21 @@ const providerBalance = namedObject('ProviderBalance', {
   readAt: time,
 });
 
+const owedTo = namedObject('OwedTo', {
+  owner: z.string(),
+  amount: decimal.describe('Negative: the owner owes it.'),
+});
+
 const balance = namedObject('Balance', {
   fundingAccount: z.string(),
   currency: z.string(),
   available: decimal.describe("Nobody's but the house's."),
-  reserved: decimal.describe('Funds of open payouts, taken from the available balance.'),
+  reserved: decimal.describe(
+    'Funds of open payouts, taken from what is owed to their owners and from the available balance.',
+  ),
   inPayouts: decimal.describe('Funds of open payouts, deposited for them.'),
+  owed: decimal.describe('What owners of payouts are owed, in sum.'),
+  owedTo: z.array(owedTo).describe('The same for each owner; those who are owed nothing are left out.'),
   unallocated: decimal.describe('Deposits that belong to no payout.'),
   returnPending: decimal.describe('On its way back from payouts that failed or were cancelled.'),
   missing: decimal.describe('Deposits that the provider does not show any more.'),
@@ -92,11 +102,12 @@ function toLedgerEntry(entry: LedgerEntry): z.output<typeof ledgerEntry> {
   return { ...entry, details: { ...entry.details }, postings: entry.postings.map(withScaledAmount) };
 }
 
-function toBalance({ fundingAccount, currency, reading, provider, ...amounts }: CurrencyBalance) {
+function toBalance({ fundingAccount, currency, reading, provider, owedTo, ...amounts }: CurrencyBalance) {
   return {
     fundingAccount,
     currency,
     ...scaledAmounts(currency, { ...amounts, ledger: provider }),
+    owedTo: owedTo.map(({ owner, amount }) => ({ owner, ...scaledAmounts(currency, { amount }) })),
     provider: reading && {
       ...scaledAmounts(currency, { available: reading.available, pending: reading.pending }),
       readAt: reading.readAt,

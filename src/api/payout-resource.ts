@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { accountEndingOf, DESTINATION_TYPES } from '../domain/destination.js';
 import { FAILURES, OPERATOR_ACTION, type FailureType } from '../domain/failure-type.js';
+import { NAME_PATTERN, NAME_RULE } from '../domain/identifiers.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../domain/ledger.js';
 import { atCurrencyScale, compareAmounts, subtractAmounts } from '../domain/money.js';
 import { AMOUNT_MODE, DEPOSIT_MATCH, FUNDING } from '../domain/payout-request.js';
@@ -33,7 +34,13 @@ export const amountMode = z
   );
 export const funding = z
   .enum(FUNDING)
-  .describe('deposit: a deposit is made for the payout. balance: it is paid from the available balance.');
+  .describe(
+    'deposit: a deposit is made for the payout. balance: it is paid from what is owed to its owner, then from the available balance.',
+  );
+export const owner = z
+  .string()
+  .regex(NAME_PATTERN, NAME_RULE)
+  .describe('Whose the payout is: the owner of the key that asked for it.');
 export const payoutStatus = z.enum(PAYOUT_STATUSES);
 
 const deposit = namedObject('Deposit', {
@@ -108,6 +115,7 @@ const payoutPosting = namedObject('PayoutPosting', {
 
 export const payout = namedObject('Payout', {
   payoutId,
+  owner,
   status: payoutStatus,
   amount: decimal,
   currency: z.string(),

@@ -17,6 +17,7 @@ import { answerPage, listOf, pageQuery, toListRequest } from './paging.js';
 import {
   amountMode,
   funding,
+  owner,
   payout,
   payoutStatus,
   payoutWithTimeline,
@@ -57,7 +58,7 @@ const documentedCreatePayout = z
     currency: currency.meta({ description: 'What the recipient gets.', examples: ['CNY'] }),
     amountMode,
     fundingCurrency: currency.meta({
-      description: 'What is deposited, or sold of the available balance.',
+      description: 'What is deposited, or sold of the balance.',
       examples: ['USDT'],
     }),
     funding: funding.optional().describe('Where the money comes from; deposit when left out.'),
@@ -97,7 +98,7 @@ const CREATE = {
       'Accepted, and not open yet: read it, or repeat the request, after Retry-After seconds.',
       payout,
     ),
-    409: problemAnswer('The payoutId belongs to a payout with other content.'),
+    409: problemAnswer('The payoutId belongs to a payout with other content, or of another owner.'),
     422: problemAnswer(
       'The payout cannot be carried out; code is its failure type. A new payoutId is needed.',
     ),
@@ -107,7 +108,10 @@ const CREATE = {
 const LIST = {
   operationId: 'listPayouts',
   summary: 'List payouts, newest first',
-  querystring: pageQuery(payoutId, 'payouts', { status: payoutStatus.optional() }),
+  querystring: pageQuery(payoutId, 'payouts', {
+    status: payoutStatus.optional(),
+    owner: owner.optional(),
+  }),
   response: { 200: answer('A page of payouts.', listOf('PayoutList', payout)) },
 };
 
@@ -172,20 +176,21 @@ const OPENING_RETRY_AFTER_SECONDS = 1;
 interface CreateRequest {
   readonly body: PayoutRequest;
   readonly actor: string;
+  readonly owner: string;
   readonly log: FastifyBaseLogger;
 }
 
 /** With its row in the store the payout is accepted: what becomes of its workflow now can only make it later. */
 async function createPayout(
   { store, payouts, payoutPolicy: policy }: RouteDependencies,
-  { body: request, actor: maker, log }: CreateRequest,
+  { body: request, actor: maker, owner, log }: CreateRequest,
   reply: FastifyReply,
 ) {
   const { payoutId } = request;
-  const acceptance = await store.payouts.accept({ request, maker, policy });
+  const acceptance = await store.payouts.accept({ request, maker, owner, policy });
   if (acceptance === ACCEPTANCE.CONFLICT) {
     const detail =
-      'A payout with this payoutId and other content exists. Use a new payoutId for another payout.';
+      'A payout with this payoutId and other content, or of another owner, exists. Use a new payoutId for another payout.';
     throw new ProblemError('PAYOUT_ID_TAKEN', detail);
   }
   const accepted = await readPayout(store, payoutId);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { pino } from 'pino';
 import { readConfig, type Config } from '../config/config.js';
 import { createLogger } from '../config/logger.js';
+import { DEFAULT_OWNER } from '../domain/identifiers.js';
 import { openStateDirectory } from '../embedded/state-directory.js';
 import { runDemoPayout } from './demo-payout.js';
 import { startEngine, stopStarted, type Endpoints, type Engine, type Started } from './engine.js';
@@ -112,6 +113,7 @@ async function provideApiKey(
     name: 'local',
     scopes: ['create', 'read', 'operate'] as const,
     sha256: createHash('sha256').update(apiKey).digest('hex'),
+    owner: DEFAULT_OWNER,
   };
   return { config: { ...config, apiKeys: [entry] }, apiKey };
 }

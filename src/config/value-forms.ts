@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { API_SCOPE, type ApiKeyEntry } from '../domain/api-key-entry.js';
+import { DEFAULT_OWNER, NAME_PATTERN, NAME_RULE } from '../domain/identifiers.js';
 import { AMOUNT_PATTERN, CURRENCY_PATTERN } from '../domain/money.js';
 
 /** How the text of a variable is read: strictly, and with words for whoever got it wrong. */
@@ -94,13 +95,14 @@ export function amountsByCurrency(): ValueForm<ByCurrency> {
 
 const API_SCOPES = Object.values(API_SCOPE);
 
-const NAME_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
 const SHA256_PATTERN = /^[0-9a-f]{64}$/i;
 
-/** `name:scope+scope:sha256-hex-of-the-key`, separated by commas. Messages name entries by position and name only. */
+const ENTRY_FORM = 'name:scope+scope:sha256-hex-of-the-key or name:scope+scope:sha256-hex-of-the-key:owner';
+
+/** `name:scope+scope:sha256-hex-of-the-key:owner`, separated by commas; the owner may be left out. Messages name entries by position and name only. */
 export function apiKeyEntries(): ValueForm<readonly ApiKeyEntry[]> {
   return {
-    form: 'a comma-separated list of name:scope+scope:sha256-hex-of-the-key, scopes create, read, operate',
+    form: `a comma-separated list of ${ENTRY_FORM}, scopes create, read, operate`,
     schema: z.string().transform((text, context) => {
       const entries: ApiKeyEntry[] = [];
       for (const [index, entryText] of text.split(',').entries()) {
@@ -123,18 +125,19 @@ function refuse(context: z.RefinementCtx, message: string): never {
 /** The entry, or what is wrong with it. */
 function parseEntry(text: string): ApiKeyEntry | string {
   const parts = text.split(':');
-  const [name = '', scopeList = '', sha256 = ''] = parts;
-  if (parts.length !== 3) return 'it must be name:scope+scope:sha256-hex-of-the-key';
-  if (!NAME_PATTERN.test(name)) return 'the name must be 1 to 64 letters, digits, ".", "_" or "-"';
+  const [name = '', scopeList = '', sha256 = '', owner = DEFAULT_OWNER] = parts;
+  if (parts.length < 3 || parts.length > 4) return `it must be ${ENTRY_FORM}`;
+  if (!NAME_PATTERN.test(name)) return `the name ${NAME_RULE}`;
   const words = scopeList.split('+');
   const scopes = API_SCOPES.filter((scope) => words.includes(scope));
   if (scopes.length !== words.length) {
     return `the scopes must be ${API_SCOPES.join(', ')}, each at most once, joined by "+"`;
   }
   if (!SHA256_PATTERN.test(sha256)) {
-    return 'the last part must be the SHA-256 of the key, 64 hexadecimal digits (printf %s "$KEY" | sha256sum)';
+    return 'the third part must be the SHA-256 of the key, 64 hexadecimal digits (printf %s "$KEY" | sha256sum)';
   }
-  return { name, scopes, sha256: sha256.toLowerCase() };
+  if (!NAME_PATTERN.test(owner)) return `the owner ${NAME_RULE}`;
+  return { name, scopes, sha256: sha256.toLowerCase(), owner };
 }
 
 function findRepetition(entries: readonly ApiKeyEntry[], { name, sha256 }: ApiKeyEntry): string | undefined {

@@ -14,6 +14,8 @@ export interface ApiKeyEntry {
   /** The actor in every record of what was done with this key. */
   readonly name: string;
   readonly scopes: readonly ApiScope[];
+  /** Whose the payouts are that are asked for with this key. */
+  readonly owner: string;
   /** SHA-256 of the key, lower-case hexadecimal. */
   readonly sha256: string;
 }

@@ -29,7 +29,7 @@ export const OPERATOR_ACTION = {
   RESOLVE: 'resolve',
   /** Make a new attempt, with another destination if need be. */
   RETRY: 'retry',
-  /** End it; its money goes to the available balance. */
+  /** End it; its money is freed. */
   CANCEL: 'cancel',
 } as const;
 export type OperatorAction = (typeof OPERATOR_ACTION)[keyof typeof OPERATOR_ACTION];
@@ -61,7 +61,7 @@ const NEW_ID = 'Correct the request and send it under a new payoutId.';
 const NOTHING_TO_DO = 'Nothing: the payout goes on by itself.';
 const ASSIGN =
   'Find out whose money it is, then assign the deposit (POST /v1/deposits/{id}/assign) to payouts or to the available balance.';
-const FREED = 'Nothing has to be done: the money is in the available balance.';
+const FREED = 'Nothing has to be done: its money is freed.';
 
 const TABLE = {
   INVALID_REQUEST: rejected('The request is not a valid payout.', NEW_ID),
@@ -90,15 +90,15 @@ const TABLE = {
   PAYOUT_REFUSED: failed('QbitPay refused the payout for good; nothing was converted.', FREED),
   PAYOUT_FAILED: failed(
     'QbitPay accepted the payout and then reported it as failed.',
-    'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
+    'The money is freed as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
   CANCELLED_BY_PROVIDER: failed(
     'QbitPay accepted the payout and then cancelled it.',
-    'The money is available as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
+    'The money is freed as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
   PAYOUT_RETURNED: failed(
     'QbitPay reported the payout as paid, and the bank then sent all of it back.',
-    'Its money is in the available balance. Ask the recipient for a destination that works, and pay again under a new payoutId.',
+    'Its money is freed. Ask the recipient for a destination that works, and pay again under a new payoutId.',
   ),
   ANSWER_CONTRADICTS: held(
     'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',
@@ -112,47 +112,47 @@ const TABLE = {
   ),
   PRICE_MOVED: held(
     'The price moved too far from the estimate, until the time for converting ran out.',
-    'priceOffer shows what it comes to now. Resume with acceptPrice to go on at that price or a better one (what is missing then has to be deposited), resume to look for the old price again, or cancel the payout (its money goes to the available balance).',
+    'priceOffer shows what it comes to now. Resume with acceptPrice to go on at that price or a better one (what is missing then has to be deposited), resume to look for the old price again, or cancel the payout (its money is freed).',
     [RESUME, CANCEL],
   ),
   NO_USABLE_PRICE: held(
     'QbitPay named no price in time that it accepted: all were too old, refused, or the market is gone.',
-    'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money goes to the available balance).',
+    'Compare the clocks of this machine and QbitPay and ask about the market; then resume, or cancel the payout (its money is freed).',
     [RESUME, CANCEL],
   ),
   ORDER_NOT_FILLED: held(
     'QbitPay accepted the order and ended it unfilled, or filled in part; what it moved is booked.',
-    'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money goes to the available balance, in both currencies).',
+    'The timeline says what was sold. Retry to place another order for the rest, or cancel the payout (its money is freed, in both currencies).',
     [RETRY, CANCEL],
   ),
   ORDER_UNCLEAR: held(
     'QbitPay does not show what the order moved: it ended before all of it was filled, or is not shown itself any more.',
-    'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money goes to the available balance, in both currencies).',
+    'Ask QbitPay for the balance transactions of the order, then resume: it is read again. Where they say that what shows is all, resolve: close (its money is freed, in both currencies).',
     [RESUME, RESOLVE],
   ),
   ORDER_OVERDUE: held(
     'QbitPay has had the order for four times as long as converting may take, and calls it pending.',
-    'Ask QbitPay. Resume to wait on: it goes on once the order is filled. Where QbitPay says that the order is over and moved nothing, or no more than it shows, resolve: close (its money goes to the available balance).',
+    'Ask QbitPay. Resume to wait on: it goes on once the order is filled. Where QbitPay says that the order is over and moved nothing, or no more than it shows, resolve: close (its money is freed).',
     [RESUME, RESOLVE],
   ),
   ORDER_SHORT: held(
     'The order brought in less than the payout and its fee need; what is left of its money is enough to sell the rest.',
-    'Ask QbitPay why it brought in less. Retry to sell the rest, or cancel the payout (its money goes to the available balance, in both currencies).',
+    'Ask QbitPay why it brought in less. Retry to sell the rest, or cancel the payout (its money is freed, in both currencies).',
     [RETRY, CANCEL],
   ),
   SHORT_AFTER_ORDER: held(
     'The order brought in less than the payout and its fee need, and what is left of its money does not make up for it.',
-    'Cancel the payout: what was converted goes to the available balance, and a new payout can be paid from there.',
+    'Cancel the payout: what was converted is freed, and a new payout can be paid from it.',
     [CANCEL],
   ),
   DESTINATION_REFUSED: held(
     'QbitPay refused the payout as invalid; its money is there, in the payout currency.',
-    'Retry, with another destination where that was wrong; or cancel the payout (the converted money goes to the available balance).',
+    'Retry, with another destination where that was wrong; or cancel the payout (the converted money is freed).',
     [RETRY, CANCEL],
   ),
   PROVIDER_REFUSED: held(
     'QbitPay understood the request and refused it (402), or refused the order for the rest of one that was filled in part.',
-    'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money goes to the available balance).',
+    'Ask QbitPay for the reason and compare the balances. Then retry, or cancel the payout (its money is freed).',
     [RETRY, CANCEL],
   ),
   PROVIDER_UNAVAILABLE: waiting('QbitPay does not answer or reports a fault of its own.', NOTHING_TO_DO),
@@ -212,8 +212,8 @@ const TABLE = {
     ASSIGN,
   ),
   EXCESS_DEPOSIT: flagged(
-    'More was deposited for the payout than it needs; the rest went to the available balance.',
-    'Give it back, if it is owed, by a payout from the available balance, or fund another payout with it.',
+    'More was deposited for the payout than it needs; the rest is owed to its owner.',
+    'Give it back by a payout of the same owner with "funding": "balance", or fund another one of his with it.',
   ),
   LATE_DEPOSIT: unallocated('The payout had already ended when the deposit came.', ASSIGN),
   PAYOUT_CLOSED: unallocated('The payout that this deposit funded was cancelled or failed.', ASSIGN),
@@ -223,7 +223,7 @@ const TABLE = {
   ),
   UNDERFUNDED: held(
     'Less than the expected deposit had come in at the deadline, or than it takes at the price that was accepted.',
-    'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money goes to the available balance).',
+    'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money is freed).',
     [CANCEL],
   ),
   DEPOSIT_MISSING: held(
@@ -258,7 +258,7 @@ const TABLE = {
   ),
   ATTEMPT_FAILED: held(
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money goes to the available balance). Where QbitPay has another one under the same id, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money is freed). Where QbitPay has another one under the same id, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: held(

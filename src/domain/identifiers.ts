@@ -14,6 +14,14 @@ export const PROVIDER_ID_PATTERN = /^(?!\.{1,2}$)[\x21-\x7e]{1,200}$/;
 // `~` is outside the alphabet of payout ids, so that a suffix can never be taken for a part of one.
 const SUFFIX_SEPARATOR = '~';
 
+/** Whose a payout is where nobody says so. */
+export const DEFAULT_OWNER = 'default';
+
+/** Of API keys and of owners. */
+export const NAME_PATTERN = /^[A-Za-z0-9._-]{1,64}$/;
+
+export const NAME_RULE = 'must be 1 to 64 letters, digits, ".", "_" or "-"';
+
 const PAYOUT_WORKFLOW_PREFIX = 'payout/';
 
 export function payoutWorkflowId(payoutId: string): string {

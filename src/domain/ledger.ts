@@ -1,6 +1,6 @@
 /**
  * The words of the double-entry ledger. Per currency and funding account there is one account of each kind, and one
- * of kind `payout` for every payout. A posting is signed: positive debits its account, negative credits it, and the
+ * of kind `payout` for every payout, and one of kind `owed` for every owner. A posting is signed: positive debits its account, negative credits it, and the
  * postings of an entry sum to zero per currency. `provider`, `return_pending` and `missing` say where the money is: debits
  * less credits. All others say whose it is: credits less debits.
  */
@@ -13,6 +13,11 @@ export const ACCOUNT_KIND = {
   MISSING: 'missing',
   /** Nobody's but the house's: what payouts funded from the balance are paid from. */
   AVAILABLE: 'available',
+  /**
+   * What one owner of payouts is owed: what his deposits brought, and his payouts did not need or could not pay. Below zero
+   * where one of these is carried out after all, and it is spent: then he owes it.
+   */
+  OWED: 'owed',
   /** Deposits that are there and belong to no payout. */
   UNALLOCATED: 'unallocated',
   /** The funds of one payout. */
@@ -25,7 +30,7 @@ export const ACCOUNT_KIND = {
   FEES: 'fees',
   /** Passed through: what orders sold and brought in. */
   CONVERSION: 'conversion',
-  /** What was taken beyond the money of whoever it was taken for; the only account that may be below zero. */
+  /** What was taken beyond the money of whoever it was taken for; never above zero. */
   SHORTFALL: 'shortfall',
 } as const;
 export type AccountKind = (typeof ACCOUNT_KIND)[keyof typeof ACCOUNT_KIND];
@@ -41,9 +46,9 @@ export const ENTRY_CAUSE = {
    * and a number.
    */
   DEPOSIT_MISSING: 'deposit_missing',
-  /** A deposit was given to payouts or to the available balance; the id is the deposit's key. */
+  /** A deposit was given to payouts, to their owners what they do not need, or to the available balance; the id is the deposit's key. */
   ALLOCATION: 'allocation',
-  /** A payout was given money of the available balance; the id is the payout's. */
+  /** A payout was given what its owner is owed, and money of the available balance; the id is the payout's. */
   RESERVATION: 'reservation',
   /** An order was filled; the id is its `externalOrderId`. */
   ORDER: 'order',
@@ -65,7 +70,7 @@ export const ENTRY_CAUSE = {
   RETURN: 'return',
   /** A payout that had ended is carried out after all, with the money that it had left; the id is the payout's and a number. */
   RECLAIM: 'reclaim',
-  /** A payout ended and what it had left became available; the id is the payout's and a number. */
+  /** A payout ended, and what it had left is its owner's again, or the house's; the id is the payout's and a number. */
   RELEASE: 'release',
   /** Money moved outside of the engine; the id is the balance transaction's. */
   OUTSIDE: 'outside_activity',
@@ -80,7 +85,7 @@ export const ADJUSTMENT_KIND = {
   ACCOUNT_FEE: 'account_fee',
   /** QbitPay holds more, or less, than the ledger knows of: the difference is the house's. */
   CORRECTION: 'correction',
-  /** Money that does not come: the rest of a return, which its payout bears, or a shortfall, which the house makes good. */
+  /** Money that does not come: the rest of a return, which its payout bears; what an owner owes, or a shortfall, which the house makes good. */
   WRITE_OFF: 'write_off',
 } as const;
 export type AdjustmentKind = (typeof ADJUSTMENT_KIND)[keyof typeof ADJUSTMENT_KIND];

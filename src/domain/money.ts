@@ -68,6 +68,10 @@ export function subtractAmounts(from: string, amount: string): string {
   return new Exact(from).minus(amount).toFixed();
 }
 
+export function leastAmount(...amounts: readonly [string, ...string[]]): string {
+  return amounts.reduce((left, right) => (compareAmounts(right, left) < 0 ? right : left));
+}
+
 /** The exact product; round it to a currency before it is used as an amount. */
 export function multiply(amount: string, factor: string | number): string {
   return new Exact(amount).times(factor).toFixed();

@@ -24,7 +24,7 @@ export type AmountMode = (typeof AMOUNT_MODE)[keyof typeof AMOUNT_MODE];
 export const FUNDING = {
   /** A deposit made for it. */
   DEPOSIT: 'deposit',
-  /** The available balance, in the payout currency where that suffices, else in the funding currency by an order. */
+  /** What is owed to its owner, then the available balance, in the payout currency where that suffices, else in the funding currency by an order. */
   BALANCE: 'balance',
 } as const;
 export type Funding = (typeof FUNDING)[keyof typeof FUNDING];
@@ -37,7 +37,7 @@ export interface PayoutRequest {
   /** The currency the recipient gets. */
   readonly currency: string;
   readonly amountMode: AmountMode;
-  /** The currency of the deposit, or of the part of the available balance that is sold. */
+  /** The currency of the deposit, or of what is sold of the balance. */
   readonly fundingCurrency: string;
   /** @default deposit */
   readonly funding?: Funding | undefined;
@@ -50,6 +50,8 @@ export interface PayoutOrigin {
   readonly request: PayoutRequest;
   /** Name of the API key that asked, or `unknown`. */
   readonly maker: string;
+  /** Whose payout it is: a stable id, which outlives keys and their names. */
+  readonly owner: string;
   readonly policy: PayoutPolicy;
 }
 

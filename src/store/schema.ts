@@ -63,8 +63,9 @@ export interface StoreSchema {
   deposits: DepositTable;
   deposit_allocations: {
     deposit_id: string;
-    /** Null: to the available balance. */
+    /** Null: what no payout needs; its owner is owed it, and where there is none it is available. */
     payout_id: string | null;
+    owner: string | null;
     amount: string;
     matched_by: 'declaredTransaction' | 'exactAmount' | 'person';
     allocated_at: Timestamp;
@@ -76,6 +77,8 @@ export interface StoreSchema {
     currency: string;
     kind: AccountKind;
     payout_id: string | null;
+    /** Of what is owed to somebody: to whom. */
+    owner: string | null;
     debits: Generated<string>;
     credits: Generated<string>;
     /** Computed by the database, by the account's normal side. */
@@ -297,6 +300,8 @@ interface PayoutTable {
   request_hash: string;
   /** Name of the API key that asked for the payout, or `unknown`. */
   maker: string;
+  /** Whose payout it is. */
+  owner: string;
   /** By which waits it is carried out, whatever the settings are by then. */
   policy: JSONColumnType<PayoutPolicy>;
   /** The workflow runs that claimed it: the last one carries it, and none of the others sends anything any more. */
@@ -383,7 +388,7 @@ interface DepositNoticeTable {
 }
 
 export const DEPOSIT_STATUS = {
-  /** Given to payouts or to the available balance. */
+  /** Given to payouts, owed to their owners, or available. */
   ALLOCATED: 'allocated',
   /** Nobody's: waits for a person. */
   UNALLOCATED: 'unallocated',

@@ -30,12 +30,14 @@ function* compareBalances({ provider, store }: Money): Iterable<Finding> {
 const WHERE_KINDS: readonly string[] = ['provider', 'return_pending', 'missing'];
 
 function* compareLedger({ store }: Money): Iterable<Finding> {
-  for (const { kind, currency, payoutId, balance, posted } of store.accounts) {
-    const name = `${kind} ${payoutId ?? ''} ${currency}`;
+  for (const { kind, currency, payoutId, owner, balance, posted } of store.accounts) {
+    const name = `${kind} ${payoutId ?? owner ?? ''} ${currency}`;
     if (!isSame(balance, posted)) yield [name, `shows ${balance}, its postings add up to ${posted}`];
     const payout = store.payouts.find((one) => one.payoutId === payoutId);
     const isOver = payout !== undefined && isEnd(payout.status);
     if (isOver && !isSame(balance, '0')) yield [name, `${payout.status}, and still has ${balance}`];
+    if (kind === 'owed' && compareAmounts(balance, '0') < 0 && !isReopened(store))
+      yield [name, `${balance} is owed by an owner, and no payout was carried out after its end`];
     if (kind === 'return_pending' && !isSame(balance, '0')) yield [name, `${balance} never came back`];
   }
   for (const currency of new Set(store.accounts.map((one) => one.currency))) {
@@ -44,6 +46,13 @@ function* compareLedger({ store }: Money): Iterable<Finding> {
     const whose = sum(own.filter(({ kind }) => !WHERE_KINDS.includes(kind)));
     if (!isSame(where, whose)) yield [currency, `${where} is somewhere, ${whose} is somebody's`];
   }
+}
+
+/** QbitPay carried a payout out that had ended. */
+function isReopened({ payouts, transitions }: Money['store']): boolean {
+  return payouts.some(({ payoutId, status }) =>
+    transitions.some((one) => one.payoutId === payoutId && isEnd(one.status) && one.status !== status),
+  );
 }
 
 function* compareAttempts({ provider, store }: Money): Iterable<Finding> {

@@ -36,7 +36,11 @@ const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable
       provider.balances.push({ currency: 'USDC', amount: '1' }),
     'an account that is not the sum of its postings': ({ store }) => (store.accounts[1].posted = '1019'),
     'money that is nobody’s': ({ store }) =>
-      Object.assign(store.accounts[1], { balance: '1000', posted: '1000' }),
+      Object.assign(store.accounts[1], { balance: '980', posted: '980' }),
+    'an owner who owes something without cause': ({ store }) => {
+      Object.assign(store.accounts[1], { balance: '1021', posted: '1021' });
+      Object.assign(store.accounts[7], { balance: '-1', posted: '-1' });
+    },
     'a payout that has ended and still has money': ({ store }) => {
       Object.assign(store.accounts[3], { balance: '75', posted: '75' });
       Object.assign(store.accounts[5], { balance: '1', posted: '1' });

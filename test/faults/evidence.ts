@@ -162,7 +162,7 @@ const STORE_QUERIES: Readonly<Record<keyof StoreWorld, string>> = {
       where cause = 'return'`,
   requests: `select operation, external_order_id as "externalOrderId", payout_id as "payoutId", state, sends
       from provider_requests`,
-  accounts: `select a.kind, a.currency, a.payout_id as "payoutId", a.balance,
+  accounts: `select a.kind, a.currency, a.payout_id as "payoutId", a.owner, a.balance,
       coalesce((select sum(amount) from ledger_postings p where p.account_id = a.account_id), 0)
         * case when a.kind in ('provider', 'return_pending', 'missing') then 1 else -1 end as posted from ledger_accounts a`,
 };

@@ -58,7 +58,8 @@ function soundMoney(): Pick<World, 'provider' | 'store'> {
 
 function soundStore(): World['store'] {
   const account = (kind: string, currency: string, balance: string, payoutId: string | null = null) => {
-    return { kind, currency, payoutId, balance, posted: balance };
+    const owner = kind === 'owed' ? 'default' : null;
+    return { kind, currency, payoutId, owner, balance, posted: balance };
   };
   const statuses = ['opening', 'awaiting_deposit', 'converting', 'paying', 'in_transit', 'paid'];
   return {
@@ -112,12 +113,13 @@ function soundStore(): World['store'] {
     requests: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 }],
     accounts: [
       account('provider', 'USDT', '1020'),
-      account('available', 'USDT', '1020'),
+      account('available', 'USDT', '1000'),
       account('provider', 'CNY', '76'),
       account('available', 'CNY', '76'),
       account('payout', 'USDT', '0', 'p1'),
       account('payout', 'CNY', '0', 'p1'),
       account('return_pending', 'CNY', '0'),
+      account('owed', 'USDT', '20'),
     ],
   };
 }

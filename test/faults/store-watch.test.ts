@@ -20,6 +20,7 @@ test.each([
 const row = (payoutId: string, currency: string) =>
   ({
     payout_id: payoutId,
+    owner: 'anna',
     amount: currency === 'USDT' ? '100' : '690',
     currency,
     amount_mode: 'receive',
@@ -31,14 +32,22 @@ const row = (payoutId: string, currency: string) =>
     trade_fee_rate: '0',
     description: null,
   }) as PayoutRow;
-const available = (currency: string, balance: string): Account => ({ kind: 'available', currency, balance });
-const shortfall = (currency: string, balance: string): Account => ({ kind: 'shortfall', currency, balance });
+const account = (kind: string, currency: string, balance: string, owner: string | null = null): Account => ({
+  ...{ kind, currency, balance, owner },
+});
+const available = (currency: string, balance: string): Account => account('available', currency, balance);
+const shortfall = (currency: string, balance: string): Account => account('shortfall', currency, balance);
+const owed = (owner: string, balance: string): Account => account('owed', 'USDT', balance, owner);
 
 test.each([
   ['enough of the funding currency', [available('USDT', '101')], []],
   ['the last digit too little for one', [available('USDT', '100.999999')], ['same']],
   ['enough of the payout currency for the other', [available('CNY', '5000')], ['same']],
   ['nothing', [], ['same', 'sold']],
+  ['enough that is owed to its owner', [owed('anna', '101'), shortfall('USDT', '-1')], []],
+  ['enough together with that', [owed('anna', '1'), available('USDT', '100')], []],
+  ["enough that is another owner's", [owed('boris', '500')], ['same', 'sold']],
+  ['enough, and he owes something', [owed('anna', '-50'), available('USDT', '101')], []],
   [
     'enough, and a shortfall before it',
     [available('USDT', '500'), shortfall('USDT', '-1')],

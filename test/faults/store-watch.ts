@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { toFeeTerms, toRequest } from '../../src/store/payouts/payout-reading.js';
-import { compareAmounts } from '../../src/domain/money.js';
+import { addAmounts, compareAmounts } from '../../src/domain/money.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { balanceNeeds } from '../../src/domain/quote.js';
 import { DISCREPANCY_KIND, type ReconciliationReport } from '../../src/domain/reconciliation.js';
@@ -72,7 +72,7 @@ async function readUnaffordable(database: Client): Promise<ReadonlySet<string>> 
     PAYOUT_STATUS.AWAITING_BALANCE,
   ]);
   const { rows: accounts } = await database.query<Account>(
-    `select kind, currency, balance from ledger_accounts where kind in ('available', 'shortfall')`,
+    `select kind, currency, owner, balance from ledger_accounts where kind in ('available', 'owed', 'shortfall')`,
   );
   return new Set(findUnaffordable(waiting, accounts));
 }
@@ -83,13 +83,17 @@ export function findUnaffordable(
   accounts: readonly Account[],
 ): readonly string[] {
   return waiting
-    .filter((row) => !needsOf(row).some((need) => isCovered(accounts, need)))
+    .filter((row) => {
+      const own = accounts.filter(({ owner }) => owner === null || owner === row.owner);
+      return !needsOf(row).some((need) => isCovered(own, need));
+    })
     .map((row) => row.payout_id);
 }
 
 export interface Account {
   readonly kind: string;
   readonly currency: string;
+  readonly owner: string | null;
   readonly balance: string;
 }
 
@@ -105,7 +109,8 @@ function needsOf(row: PayoutRow): readonly Need[] {
 function isCovered(accounts: readonly Account[], { currency, amount }: Need): boolean {
   const balanceOf = (kind: string): string =>
     accounts.find((one) => one.kind === kind && one.currency === currency)?.balance ?? '0';
-  return (
-    compareAmounts(balanceOf('available'), amount) >= 0 && compareAmounts(balanceOf('shortfall'), '0') >= 0
-  );
+  const owed = balanceOf('owed');
+  if (compareAmounts(owed, amount) >= 0) return true;
+  const all = addAmounts(balanceOf('available'), compareAmounts(owed, '0') > 0 ? owed : '0');
+  return compareAmounts(all, amount) >= 0 && compareAmounts(balanceOf('shortfall'), '0') >= 0;
 }

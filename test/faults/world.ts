@@ -191,6 +191,8 @@ export interface StoreAccount {
   readonly kind: string;
   readonly currency: string;
   readonly payoutId: string | null;
+  /** Of what is owed to somebody: to whom. */
+  readonly owner: string | null;
   readonly balance: string;
   /** The sum of its postings, on its normal side. */
   readonly posted: string;

@@ -6,9 +6,8 @@ import {
   bookOutsideActivity,
   bookPayout,
   bookReservation,
-  releaseFunds,
 } from '../../src/store/ledger/bookings.js';
-import { subtractAmounts } from '../../src/domain/money.js';
+import { releaseFunds } from '../../src/store/ledger/releases.js';
 import type { StoreSchema } from '../../src/store/schema.js';
 import { auditLedger } from '../support/ledger-audit.js';
 import { addAvailable, deposit, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
@@ -38,7 +37,13 @@ test('charges are borne by the money of the payout as far as it goes, and what i
   await addAvailable(store.store, 'USDT', '100');
   await addAvailable(store.store, 'CNY', '1000');
   await db.transaction().execute(async (trx) => {
-    await bookReservation(trx, payoutId, { currency: 'USDT', amount: '100' });
+    await bookReservation(trx, {
+      payoutId,
+      owner: 'default',
+      currency: 'USDT',
+      amount: '100',
+      fromOwed: '0',
+    });
     await bookOrder(trx, {
       externalOrderId: payoutId,
       payoutId,
@@ -69,7 +74,7 @@ test('charges are borne by the money of the payout as far as it goes, and what i
   });
 
   await db.transaction().execute((trx) => releaseFunds(trx, payoutId));
-  expect(await balances('CNY')).toEqual({ available: '1004.55', provider: '1004.55' });
+  expect(await balances('CNY')).toEqual({ available: '1000', owed: '4.55', provider: '1004.55' });
 });
 
 test('K31: what is taken outside of the engine is of what came in so, then of what is available', async () => {
@@ -87,7 +92,7 @@ test('K31: what is taken outside of the engine is of what came in so, then of wh
   expect(await balances('EUR')).toEqual({ available: '94', provider: '94' });
 });
 
-test('a deposit that is missing stays whose it is, and what a payout that ended has borne of it is available once it shows', async () => {
+test('a deposit that is missing stays whose it is, and what a payout that ended has borne of it its owner is owed once it shows', async () => {
   const { payoutId, amount } = await openPayout(store.store);
   const depositId = await deposit(store.store, amount);
   const before = await balances('USDT');
@@ -108,8 +113,7 @@ test('a deposit that is missing stays whose it is, and what a payout that ended 
   const ended = await balances('USDT');
   expect(ended).not.toHaveProperty('missing');
   expect(ended['available']).toBe(before['available']);
+  expect(ended).not.toHaveProperty('owed');
   await store.store.deposits.markFound(depositId);
-  expect(subtractAmounts((await balances('USDT'))['available'] ?? '0', before['available'] ?? '0')).toBe(
-    amount,
-  );
+  expect(await balances('USDT')).toMatchObject({ ...ended, owed: amount });
 });

@@ -208,9 +208,7 @@ test('the payout currency is taken where there is enough of it, else the funding
   expect(await statusOf(direct)).toBe('paying');
   expect(await store.store.ledger.fundsOf(direct.payoutId)).toEqual([{ currency: 'CNY', amount: '100.5' }]);
   expect(await statusOf(selling)).toBe('converting');
-  expect(await store.store.ledger.fundsOf(selling.payoutId)).toEqual([
-    { currency: 'USDT', amount: '15.000000' },
-  ]);
+  expect(await store.store.ledger.fundsOf(selling.payoutId)).toEqual([{ currency: 'USDT', amount: '15' }]);
   expect(await statusOf(nobody)).toBe('awaiting_balance');
 });
 

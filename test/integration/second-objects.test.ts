@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { addAvailable, availableBalance } from '../support/test-store.js';
+import { addAvailable, owedBalance } from '../support/test-store.js';
 import type { ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import {
   store,
@@ -122,7 +122,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     await store().requests.accept(payoutId, second);
     expect((await read(payoutId)).status).toBe('in_transit');
 
-    const available = await availableBalance(store(), 'USDT');
+    const owed = await owedBalance(store(), 'USDT');
     expect(await settle(payoutId, secondId, 'paid', PAID)).toMatchObject({
       status: 'paid',
       isReturnPending: false,
@@ -130,9 +130,7 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     const taken = ['payout', 'payout_failure', 'return', 'payout'];
     expect(await causesOf(payoutId)).toEqual(['allocation', ...taken, 'release']);
     expect(await fundsOf(payoutId)).toEqual([]);
-    expect(addAmounts(await availableBalance(store(), 'USDT'), `-${available}`)).toBe(
-      addAmounts(...before, '-703.5'),
-    );
+    expect(addAmounts(await owedBalance(store(), 'USDT'), `-${owed}`)).toBe(addAmounts(...before, '-703.5'));
   });
 
   test('adopted and failed as well, it can be tried again once its own money is back', async () => {
@@ -215,7 +213,7 @@ describe('what was taken beyond what the ledger knows of', () => {
     expect(await causesOf(payoutId)).toEqual(['allocation', 'payout']);
   });
 
-  test('and given back before it was ever booked: all that the payout has is available', async () => {
+  test('and given back before it was ever booked: all that the payout has is owed', async () => {
     const sent = await sendUnknown();
     const { payoutId } = sent;
     const id = await accept(sent, { currency: newCurrency() });

@@ -79,7 +79,12 @@ test('the database itself refuses an illegal transition, and any change of the t
 });
 
 describe('accepting', () => {
-  const asked = (request: PayoutRequest) => ({ request, maker: 'test', policy: DEFAULT_PAYOUT_POLICY });
+  const asked = (request: PayoutRequest) => ({
+    request,
+    maker: 'test',
+    owner: 'default',
+    policy: DEFAULT_PAYOUT_POLICY,
+  });
 
   test('of many who ask for the same at once one has created it', async () => {
     const request = payoutRequest();
@@ -91,15 +96,24 @@ describe('accepting', () => {
       status: 'opening',
       request,
       maker: 'test',
+      owner: 'default',
       policy: DEFAULT_PAYOUT_POLICY,
     });
     expect(await store.payouts.readTimeline(request.payoutId)).toMatchObject([{ detail: 'requested' }]);
   });
 
-  test('the same id with other content is a conflict for ever, also after the end', async () => {
+  test('lists are of one owner where that is asked for', async () => {
+    const { payoutId } = await acceptPayout(store, { owner: 'lists' });
+    const { items } = await store.payouts.listPayouts({ limit: 10, owner: 'lists' });
+    expect(items).toMatchObject([{ payoutId, owner: 'lists' }]);
+    expect(await store.payouts.listPayouts({ limit: 10, owner: 'nobody' })).toMatchObject({ items: [] });
+  });
+
+  test('the same id with other content, or of another owner, is a conflict for ever, also after the end', async () => {
     const request = await acceptPayout(store);
     const other = { ...request, amount: '5000.01' };
     expect(await store.payouts.accept(asked(other))).toBe('conflict');
+    expect(await store.payouts.accept({ ...asked(request), owner: 'other' })).toBe('conflict');
     expect(await store.payouts.accept(asked({ ...request, amount: '5000', funding: 'deposit' }))).toBe(
       'known',
     );

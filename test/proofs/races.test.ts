@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { expectAvailableOrUnallocated, expectMoneyInOrder, untilAllocated } from '../support/deposits.js';
+import { expectOwedOrUnallocated, expectMoneyInOrder, untilAllocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
@@ -73,7 +73,7 @@ describe('at the deadline', () => {
       await expectConvertedAndPaidOnce(engine, payout.payoutId);
       await untilAllocated(engine, deposit.id);
     } else {
-      await expectAvailableOrUnallocated(engine, payout, deposit);
+      await expectOwedOrUnallocated(engine, payout, deposit);
     }
   }
 });
@@ -113,7 +113,7 @@ describe('before the deadline', () => {
         if (answer?.status === 200) {
           await engine.untilStatus(payout.payoutId, 'cancelled');
           expect(await resultOf(payout)).toMatchObject({ status: 'cancelled' });
-          await expectAvailableOrUnallocated(engine, payout, deposit);
+          await expectOwedOrUnallocated(engine, payout, deposit);
         } else {
           expect(answer?.status).toBe(409);
           await engine.untilStatus(payout.payoutId, 'paid');

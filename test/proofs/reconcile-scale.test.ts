@@ -34,9 +34,9 @@ async function fill(): Promise<void> {
   const then = `clock_timestamp() - interval '2 days'`;
   await sql.query(`
     update provider_sync set opened_at = clock_timestamp() - interval '3 days', began_at = clock_timestamp(), sync_no = 1;
-    insert into payouts (payout_id, request_hash, maker, policy, amount, currency, amount_mode, funding_currency, destination,
+    insert into payouts (payout_id, request_hash, maker, owner, policy, amount, currency, amount_mode, funding_currency, destination,
         status, updated_at)
-      select 'p' || n, '', 'test', '{}', 10, 'USDT', 'receive', 'USDT', '{}', 'paid', ${then} from ${numbers};
+      select 'p' || n, '', 'test', 'default', '{}', 10, 'USDT', 'receive', 'USDT', '{}', 'paid', ${then} from ${numbers};
     insert into provider_requests (operation, external_order_id, payout_id, state, sends, updated_at)
       select 'payout', 'p' || n, 'p' || n, 'accepted', 1, ${then} from ${numbers};
     insert into provider_payouts (external_order_id, payout_id, provider_payout_id, currency, post_amount, recipient_amount, fee,

@@ -60,10 +60,10 @@ export async function untilSynced(engine: TestEngine): Promise<void> {
 }
 
 /**
- * The deposit of a payout that ended unpaid: its own first and then available, if it came before the end, or nobody's.
+ * The deposit of a payout that ended unpaid: its own first and then owed to its owner, if it came before the end, or nobody's.
  * In neither case was any of it spent.
  */
-export async function expectAvailableOrUnallocated(
+export async function expectOwedOrUnallocated(
   engine: TestEngine,
   payout: Json,
   deposit: Json,

@@ -112,11 +112,11 @@ export function withoutOrderMovements(body: Json): Json {
   return { ...body, data: body.data.filter((one: Json) => !isOrderMovement(one)) };
 }
 
-/** What never left is closed: its money is available. */
+/** What never left is closed: its money is owed to its owner. */
 export async function closeUnsent(payout: ScenarioPayout): Promise<void> {
   await payout.decide('resolve', { action: 'close' });
   const failed = await payout.isClosed();
-  expect(failed.postings.at(-1)).toMatchObject({ cause: 'release', account: 'available' });
+  expect(failed.postings.at(-1)).toMatchObject({ cause: 'release', account: 'owed' });
 }
 
 /** A person says that it is over, as QbitPay's answers are changed now; they are as they were afterwards. */

@@ -17,9 +17,25 @@ const RULES: Readonly<Record<string, string>> = {
         coalesce(sum(case when account.kind in ('provider', 'return_pending', 'missing') then amount else -amount end), 0) as balance
       from ledger_postings where ledger_postings.account_id = account.account_id) as moved on true
     where account.balance <> moved.balance or account.debits - account.credits <> moved.net`,
-  'no account but shortfall is below zero, and shortfall never above': `
+  'no account but shortfall and owed is below zero, and shortfall never above': `
     select currency, kind, payout_id, balance from ledger_accounts
-    where case when kind = 'shortfall' then balance > 0 else balance < 0 end`,
+    where case kind when 'shortfall' then balance > 0 when 'owed' then false else balance < 0 end`,
+  'nobody is owed less than nothing but by a payout that was carried out after all': `
+    select currency, owner, balance from ledger_accounts where kind = 'owed' and balance < 0
+      and not exists (select from payouts where payouts.owner = ledger_accounts.owner and 'REOPENED' = any(flags))`,
+  'what an owner is owed moves for his own payouts, and by what they do not need': `
+    select entry_id, cause, account.owner, entry.payout_id from ledger_postings
+    join ledger_accounts as account using (account_id) join ledger_entries as entry using (entry_id)
+    left join payouts on payouts.payout_id = entry.payout_id
+    where kind = 'owed' and case when cause in ('release', 'reclaim', 'reservation') then payouts.owner is distinct from account.owner
+      when cause = 'adjustment' then ledger_postings.amount > 0
+      else not exists (select from deposit_allocations as part where part.deposit_id = cause_id and part.owner = account.owner) end`,
+  'a payout that a deposit funds leaves nothing to the house but what the house has borne for it': `
+    select entry.payout_id, ledger_accounts.currency, sum(ledger_postings.amount) from ledger_postings
+    join ledger_accounts using (account_id) join ledger_entries as entry using (entry_id)
+    join payouts on payouts.payout_id = entry.payout_id
+    where funding = 'deposit' and kind in ('available', 'shortfall') and cause <> 'reservation'
+    group by entry.payout_id, ledger_accounts.currency having sum(ledger_postings.amount) < 0`,
   'one entry per cause': `
     select cause, cause_id from ledger_entries group by cause, cause_id having count(*) > 1`,
   'every deposit is booked once, with its amount': `
@@ -56,9 +72,9 @@ const RULES: Readonly<Record<string, string>> = {
       from ledger_postings join ledger_accounts as account using (account_id) join ledger_entries as entry using (entry_id)
       where account.kind = 'payout' and amount < 0) as credit
     group by payout_id, cause, of_payout
-    having cause not in ('allocation', 'reservation', 'order', 'payout_adjustment', 'payout_failure', 'return', 'reclaim')
-      or (cause <> 'allocation' and of_payout is distinct from payout_id)
-      or (cause = 'reservation' and count(*) > 1)`,
+    having cause not in ('allocation', 'reservation', 'order', 'payout_adjustment', 'payout_failure', 'return', 'reclaim', 'deposit_missing')
+      or (cause not in ('allocation', 'deposit_missing') and of_payout is distinct from payout_id)
+      or (cause = 'reservation' and count(distinct cause_id) > 1)`,
   'payouts in transit and beyond took from the provider what their attempts say': `
     select external_order_id, booked_amount + booked_fee + retaken_amount as expected, taken.amount from provider_payouts
     left join lateral (select -sum(amount) as amount from ledger_postings

@@ -65,6 +65,9 @@ interface Party {
   readonly opened: OpenedPayout;
   /** What the provider accepted. */
   accepted?: { readonly postAmount: string; readonly amount: string; readonly fee: string };
+  /** QbitPay's readings of one payout come one after the other, and none from before its end after it. */
+  readings?: Promise<void>;
+  hasEnded?: boolean;
 }
 
 interface Money {
@@ -93,6 +96,8 @@ export class LedgerModel {
           this.store,
           {
             payoutId: `${this.run}-${index}`,
+            // The parts of one deposit go to both.
+            owner: index % 2 === 0 ? 'anna' : 'boris',
             funding: plan.funding,
             amountMode: plan.amountMode,
             currency: currencyOf(plan),
@@ -299,11 +304,17 @@ export class LedgerModel {
   }
 
   /** A reading of the accepted payout: still under way, or as it ended. */
-  private async settle(party: Party, ended: boolean): Promise<void> {
+  private settle(party: Party, ended: boolean): Promise<void> {
+    party.readings = (party.readings ?? Promise.resolve()).then(() => this.readSettlement(party, ended));
+    return party.readings;
+  }
+
+  private async readSettlement(party: Party, isEnd: boolean): Promise<void> {
     const { plan, opened } = party;
     const { providerPayout } = await this.store.payouts.getPayout(opened.payoutId);
     if (party.accepted === undefined || providerPayout === null) return;
     const { amount, fee } = party.accepted;
+    const ended = (party.hasEnded = isEnd || party.hasEnded === true);
     await this.store.requests.recordSettlement(opened.payoutId, {
       providerPayoutId: providerPayout.providerPayoutId,
       currency: currencyOf(plan),
@@ -361,6 +372,7 @@ export class LedgerModel {
       amount,
       reason: 'a test',
       payoutId: null,
+      owner: null,
       actor: 'test',
       idempotencyKey,
     });

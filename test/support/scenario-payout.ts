@@ -3,7 +3,7 @@ import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
-import { availableIn } from './balances.js';
+import { owedIn } from './balances.js';
 import type { Answer, Json } from './engine-client.js';
 import { untilCaughtUp } from './mirror-readings.js';
 import { advancePayout, currentDetailsOf, startDirectly, untilHoldReasonShown } from './payout-workflows.js';
@@ -244,16 +244,16 @@ export class ScenarioPayout {
     return failed;
   }
 
-  /** Cancelled: what it had in this currency is available, and QbitPay has nothing of it. */
+  /** Cancelled: what it had in this currency is owed to its owner, and QbitPay has nothing of it. */
   async cancelReleasing(currency: string): Promise<void> {
     const { engine } = this.#scenario;
-    const before = await availableIn(engine, currency);
+    const before = await owedIn(engine, currency);
     expect((await this.cancel()).status).toBe(200);
     await this.becomes('cancelled');
     await untilAnswer(
-      () => availableIn(engine, currency),
-      (available) => compareAmounts(available, before) > 0,
-      `money of ${this.id} available in ${currency}`,
+      () => owedIn(engine, currency),
+      (owed) => compareAmounts(owed, before) > 0,
+      `money of ${this.id} owed in ${currency}`,
     );
     expect(await this.living()).toEqual([]);
   }

@@ -6,6 +6,7 @@ import { createStoreDatabase } from '../../src/store/database.js';
 import { hintPayouts } from '../../src/store/mirror/workflow-hints.js';
 import type { Sender } from '../../src/store/requests/send-guard.js';
 import { openStore, type Store } from '../../src/store/store.js';
+import { DEFAULT_OWNER } from '../../src/domain/identifiers.js';
 import { FUNDING, type PayoutRequest } from '../../src/domain/payout-request.js';
 import { DEFAULT_PAYOUT_POLICY } from '../../src/domain/policy.js';
 import { FEE_SIDE, type FeeTerms } from '../../src/domain/quote.js';
@@ -77,13 +78,19 @@ export interface OpenedPayout {
   readonly amount: string;
 }
 
+/** What a test wants of a payout. */
+export interface PayoutOf extends Partial<PayoutRequest> {
+  /** @default default */
+  readonly owner?: string;
+}
+
 /** Accepts a payout, and has a run claim it. */
 export async function acceptPayout(
   store: Pick<Store, 'payouts'>,
-  changes: Partial<PayoutRequest> = {},
+  { owner = DEFAULT_OWNER, ...changes }: PayoutOf = {},
 ): Promise<PayoutRequest> {
   const request: PayoutRequest = payoutRequest(changes);
-  const asked = { request, maker: 'test', policy: DEFAULT_PAYOUT_POLICY };
+  const asked = { request, maker: 'test', owner, policy: DEFAULT_PAYOUT_POLICY };
   expect(await store.payouts.accept(asked)).toBe('created');
   await store.payouts.claim(request.payoutId, RUN_ID);
   return request;
@@ -92,7 +99,7 @@ export async function acceptPayout(
 /** Opens a payout as its workflow would, for its deposit or from the balance, as the request says. */
 export async function openPayout(
   store: Store,
-  changes: Partial<PayoutRequest> = {},
+  changes: PayoutOf = {},
   { baseAmount = '728.000000', feeTerms = FEE_TERMS }: OpeningTerms = {},
 ): Promise<OpenedPayout> {
   const request = await acceptPayout(store, changes);
@@ -186,6 +193,13 @@ export async function assign(store: Store, depositId: string, to: Assignment): P
 export async function availableBalance(store: Store, currency: string): Promise<string> {
   const balances = await store.ledger.readBalances();
   return balances.find((balance) => balance.currency === currency)?.available ?? '0';
+}
+
+/** What an owner is owed in a currency. */
+export async function owedBalance(store: Store, currency: string, owner = DEFAULT_OWNER): Promise<string> {
+  const balances = await store.ledger.readBalances();
+  const owedTo = balances.find((balance) => balance.currency === currency)?.owedTo ?? [];
+  return owedTo.find((one) => one.owner === owner)?.amount ?? '0';
 }
 
 /**

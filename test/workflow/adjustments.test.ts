@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { availableIn, balanceIn, makeAvailable } from '../support/balances.js';
+import { availableIn, balanceIn, makeAvailable, owedIn } from '../support/balances.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { useScenario } from '../support/scenario.js';
 import { untilAnswer } from '../support/until-answer.js';
@@ -74,13 +74,13 @@ test('a return that does not come is written off, and ends: nothing is pending f
   await payout.until(({ returnPending }) => returnPending === '1000.00', 'a part of it back');
   const writeOff = { kind: 'write_off', currency: 'CNY', payoutId: payout.id };
   expect(await adjust({ ...writeOff, amount: '1000.01' })).toMatchObject({ status: 422 });
-  const before = await availableIn(engine, 'CNY');
+  const before = await owedIn(engine, 'CNY');
   expect((await adjust({ ...writeOff, amount: '1000' })).status).toBe(201);
   expect(await payout.hasEnded('failed')).toMatchObject({ returnPending: null });
   await untilAnswer(
-    () => availableIn(engine, 'CNY'),
+    () => owedIn(engine, 'CNY'),
     (now) => subtractAmounts(now, before) === '4000',
-    'the rest available',
+    'the rest owed',
   );
   expect(await adjust({ ...writeOff, amount: '1' })).toMatchObject({ status: 422 });
 });

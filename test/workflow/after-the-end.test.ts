@@ -1,5 +1,5 @@
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { availableIn, balanceIn, causesOf, entriesOf, expectPostingsToBalance } from '../support/balances.js';
+import { owedIn, balanceIn, causesOf, entriesOf, expectPostingsToBalance } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
 import { useScenario } from '../support/scenario.js';
@@ -12,10 +12,10 @@ const scenario = useScenario({ variations: { supervision: { minimumAgeSeconds: 1
 const giveBack = async (payout: ScenarioPayout, more: Json = {}): Promise<Json> =>
   scenario.engine.control('POST', `/payouts/${(await payout.shown()).providerPayoutId}/return`, more);
 
-const available = async (): Promise<string> => addAmounts(await availableIn(scenario.engine, 'CNY'));
+const owed = async (): Promise<string> => addAmounts(await owedIn(scenario.engine, 'CNY'));
 
-const untilAvailable = (amount: string): Promise<string> =>
-  untilAnswer(available, (now) => now === amount, `${amount} CNY available`);
+const untilOwed = (amount: string): Promise<string> =>
+  untilAnswer(owed, (now) => now === amount, `${amount} CNY owed`);
 
 const causes = async ({ id }: ScenarioPayout): Promise<string[]> =>
   causesOf(await entriesOf(scenario.engine, id));
@@ -43,12 +43,12 @@ describe('K29: paid, and the bank sends it back', () => {
     '%s: paid with its return pending until all of it is there, then returned',
     async (_how, parts, came) => {
       const payout = await paid();
-      const before = await available();
+      const before = await owed();
       await payout.advance('failed');
       const pending = await payout.until(({ returnPending }) => returnPending !== null, 'its return pending');
       expect(pending).toMatchObject({ status: 'paid', returnPending: '5000.00' });
       expect(await balanceIn(scenario.engine, 'CNY')).toMatchObject({ returnPending: '5000.00' });
-      expect(await available()).toBe(before);
+      expect(await owed()).toBe(before);
 
       for (const part of parts.slice(0, -1)) {
         await giveBack(payout, part);
@@ -58,7 +58,7 @@ describe('K29: paid, and the bank sends it back', () => {
       await giveBack(payout, parts.at(-1));
       const returned = await payout.becomes('returned');
       expect(returned).toMatchObject({ returnPending: null, failure: { type: 'PAYOUT_RETURNED' } });
-      expect(subtractAmounts(await available(), before)).toBe(came);
+      expect(subtractAmounts(await owed(), before)).toBe(came);
       expectPostingsToBalance(returned);
     },
   );
@@ -95,11 +95,11 @@ describe('K30: ended without paying, and carried out after all', () => {
   test.each(['failed', 'cancelled'])(
     '%s, its money back, then paid: paid, reversed, flagged',
     async (end) => {
-      const before = await available();
+      const before = await owed();
       const payout = await (await scenario.payout().endsAs(end)).funded();
       await payout.hasEnded(end);
       await payout.untilMoneyBack();
-      await untilAvailable(subtractAmounts(before, '-5025'));
+      await untilOwed(subtractAmounts(before, '-5025'));
       await payout.advance('paid');
       const after = await payout.becomes('paid');
       expect(after).toMatchObject({ failure: null, returnPending: null, flags: ['REOPENED'] });
@@ -108,7 +108,7 @@ describe('K30: ended without paying, and carried out after all', () => {
         ['return', 'release', 'reclaim', 'payout_failure_reversed', 'release'].slice(-5),
       );
       expectPostingsToBalance(after);
-      expect(await available()).toBe(before);
+      expect(await owed()).toBe(before);
     },
   );
 
@@ -141,12 +141,12 @@ describe('K30: ended without paying, and carried out after all', () => {
 
   test('paid, sent back, then paid again after all', async () => {
     const payout = await paid();
-    const before = await available();
+    const before = await owed();
     await payout.advance('failed');
     await payout.becomes('returned');
     await payout.advance('paid');
     expect(await payout.becomes('paid')).toMatchObject({ failure: null, flags: ['REOPENED'] });
-    expect(await available()).toBe(before);
+    expect(await owed()).toBe(before);
   });
 
   test('cancelled at once, and then under its id at QbitPay: in transit, and paid', async () => {

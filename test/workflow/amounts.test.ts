@@ -1,5 +1,5 @@
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { availableIn } from '../support/balances.js';
+import { owedIn } from '../support/balances.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { historyOf } from '../support/histories.js';
@@ -145,9 +145,9 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
   beforeEach(() => engine.control('POST', '/reset'));
   afterAll(() => engine.stop());
 
-  /** Free in the currencies that something is left in, in their order. */
-  const availableOf = ({ left }: Expected): Promise<string[]> =>
-    Promise.all(Object.keys(left).map((currency) => availableIn(engine, currency)));
+  /** Owed in the currencies that something is left in, in their order. */
+  const owedOf = ({ left }: Expected): Promise<string[]> =>
+    Promise.all(Object.keys(left).map((currency) => owedIn(engine, currency)));
 
   test.each(cases)('%s', async (_name, request, expected) => {
     const opened = await engine.open(request);
@@ -156,7 +156,7 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
     expect(Number(added)).toBeGreaterThan(0);
     expect(Number(added)).toBeLessThan(0.2);
     const left = { ...expected.left, USDT: addAmounts(expected.left['USDT'] ?? '0', added) };
-    const availableBefore = await availableOf(expected);
+    const owedBefore = await owedOf(expected);
     await engine.fund(opened);
     const paid = await engine.untilStatus(opened.payoutId, 'paid');
 
@@ -166,10 +166,10 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
       expect.objectContaining({ amount: expected.posted, externalOrderId: opened.payoutId }),
     ]);
     expect(await availableBalances(engine)).toMatchObject(left);
-    const availableAfter = await availableOf(expected);
-    expect(
-      availableAfter.map((available, index) => subtractAmounts(available, availableBefore[index] ?? '0')),
-    ).toEqual(Object.values(left));
+    const owedAfter = await owedOf(expected);
+    expect(owedAfter.map((owed, index) => subtractAmounts(owed, owedBefore[index] ?? '0'))).toEqual(
+      Object.values(left),
+    );
   });
 
   test('the digits that make a deposit unique are not spent', async () => {

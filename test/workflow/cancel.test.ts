@@ -84,7 +84,7 @@ describe('cancelling a payout', () => {
     expect(await bodiesSentTo(engine, ORDERS, payout.payoutId)).toEqual([]);
   });
 
-  test('the money of a funded payout is available', async () => {
+  test('the money of a funded payout is owed to its owner', async () => {
     const before = await balanceIn(engine, 'USDT');
     const { payout, deposit } = await openFunded();
     const { amount } = payout.deposit;
@@ -92,9 +92,10 @@ describe('cancelling a payout', () => {
     await untilAllocated(engine, deposit.id);
     const { timeline, postings } = await engine.untilStatus(payout.payoutId, 'cancelled');
     expect(timeline.at(-1)).toMatchObject({ status: 'cancelled', detail: 'cancelled by local' });
-    expect(postings.at(-1)).toMatchObject({ cause: 'release', account: 'available', amount: `-${amount}` });
+    expect(postings.at(-1)).toMatchObject({ cause: 'release', account: 'owed', amount: `-${amount}` });
     expect(await balanceIn(engine, 'USDT')).toMatchObject({
-      available: atCurrencyScale(addAmounts(before.available, amount), 'USDT'),
+      available: before.available,
+      owed: atCurrencyScale(addAmounts(before.owed, amount), 'USDT'),
       inPayouts: '0.000000',
       unallocated: before.unallocated,
     });
@@ -106,7 +107,7 @@ describe('cancelling a payout', () => {
     ['converting', ORDERS, 'USDT'],
     ['paying', PAYOUTS, 'CNY'],
   ])(
-    'while it is %s and nothing has left: its money is available, where it is',
+    'while it is %s and nothing has left: its money is owed to its owner, where it is',
     async (status, endpoint, currency) => {
       const payout = await engine.open();
       // Long enough that no request is on its way when it is cancelled.

@@ -326,7 +326,7 @@ describe('assigning a unallocated deposit', () => {
     }
   });
 
-  test('a surplus goes to the available balance, and the payout is marked', async () => {
+  test('a surplus is owed to the owner, and the payout is marked', async () => {
     const payout = await engine.open();
     const amount = addAmounts(payout.deposit.amount, '9.875');
     const depositId = await leaveUnallocated(engine, 'USDT', amount);
@@ -336,7 +336,7 @@ describe('assigning a unallocated deposit', () => {
       body: {
         allocations: [
           { payoutId: payout.payoutId, amount: payout.deposit.amount },
-          { payoutId: null, amount: '9.875000' },
+          { payoutId: null, owner: 'default', amount: '9.875000' },
         ],
       },
     });
@@ -352,7 +352,7 @@ describe('assigning a unallocated deposit', () => {
     const before = await balanceIn(engine, 'USDT');
     expect(await assign(depositId, 'available')).toMatchObject({
       status: 200,
-      body: { allocations: [{ payoutId: null, amount: at(amount), matchedBy: 'person' }] },
+      body: { allocations: [{ payoutId: null, owner: null, amount: at(amount), matchedBy: 'person' }] },
     });
     await untilAllocated(engine, depositId);
     const after = await balanceIn(engine, 'USDT');

@@ -7,7 +7,7 @@ import {
   entriesOf,
   expectBooksToBalance,
   expectPostingsToBalance,
-  availableIn,
+  owedIn,
   makeAvailable,
   untilAvailable,
 } from '../support/balances.js';
@@ -121,19 +121,19 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     expect(await countPayoutsMade(engine, payout.payoutId)).toBe(1);
   });
 
-  test('after a conversion: what comes back is available in the payout currency', async () => {
+  test('after a conversion: what comes back is owed in the payout currency', async () => {
     const payoutId = `after-conversion-${randomBytes(4).toString('hex')}`;
     await end(payoutId, 'failed');
     await openAndFund(engine, { payoutId });
     const failed = await engine.untilStatus(payoutId, 'failed');
     const before = await balanceIn(engine, 'CNY');
-    expect(before).toMatchObject({ returnPending: '5000.00', available: '0.00' });
+    expect(before).toMatchObject({ returnPending: '5000.00', owed: '0.00' });
     await giveBack(failed.providerPayoutId, true);
     await untilWorkflow(payoutId, 'COMPLETED');
     const after = await balanceIn(engine, 'CNY');
-    expect(after).toMatchObject({ returnPending: '0.00', inPayouts: '0.00', available: after.ledger });
+    expect(after).toMatchObject({ returnPending: '0.00', inPayouts: '0.00', owed: after.ledger });
     const usdt = await balanceIn(engine, 'USDT');
-    expect(usdt).toMatchObject({ inPayouts: '0.000000', available: usdt.ledger });
+    expect(usdt).toMatchObject({ inPayouts: '0.000000', owed: usdt.ledger });
   });
 
   test('what came back pays the next one, which is told', async () => {
@@ -189,17 +189,17 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
 });
 
 describe('what was deposited beyond the need', () => {
-  test('is available, leaves as a wallet payout, and funds another payout', async () => {
+  test('is owed to the owner, leaves as a wallet payout, and funds another payout', async () => {
     const payout = await engine.open();
     const txHash = randomBytes(32).toString('hex');
     await engine.api('POST', `/v1/payouts/${payout.payoutId}/deposit`, { txHash });
-    const before = await availableIn(engine, 'USDT');
+    const before = await owedIn(engine, 'USDT');
     const { id } = await engine.control('POST', '/deposits', { currency: 'USDT', amount: '2000', txHash });
     const settled = await engine.untilStatus(payout.payoutId, 'paid');
     expect(settled.flags).toEqual(['EXCESS_DEPOSIT']);
     await untilAllocated(engine, id);
     // 2000 less what was sold: nothing of it is kept back.
-    expect(subtractAmounts(await availableIn(engine, 'USDT'), before)).toBe(
+    expect(subtractAmounts(await owedIn(engine, 'USDT'), before)).toBe(
       subtractAmounts('2000', settled.order.amount),
     );
 
@@ -209,6 +209,6 @@ describe('what was deposited beyond the need', () => {
     const paid = await engine.untilStatus(other.payoutId, 'paid');
     expect(paid).toMatchObject({ deposit: null, recipientAmount: '2000.00' });
     const after = await balanceIn(engine, 'USDT');
-    expect(after).toMatchObject({ available: after.ledger, unallocated: '0.000000', reserved: '0.000000' });
+    expect(after).toMatchObject({ owed: after.ledger, unallocated: '0.000000', reserved: '0.000000' });
   });
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
-import { availableIn, makeAvailable } from '../support/balances.js';
+import { owedIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import { closeUnsent, STEPS, timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
 import { currentDetailsOf, resetToFirstUpdate } from '../support/payout-workflows.js';
@@ -54,14 +54,14 @@ describe('on hold by an operator', () => {
     ['converting', ORDERS, 'USDT'],
     ['paying', PAYOUTS, 'CNY'],
   ])(
-    'while it is %s: cancelled, its money is available in the currency that it is in',
+    'while it is %s: cancelled, its money is owed in the currency that it is in',
     async (status, endpoint, currency) => {
       const payout = scenario.payout();
       await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
       await payout.funded();
       await payout.becomes(status);
       await payout.decide('hold');
-      const before = await availableIn(scenario.engine, currency);
+      const before = await owedIn(scenario.engine, currency);
       // Not before readings have shown that the refusal had no effect.
       await untilAnswer(
         () => payout.cancel(),
@@ -69,7 +69,7 @@ describe('on hold by an operator', () => {
         'the refusal borne out',
       );
       await payout.becomes('cancelled');
-      expect(Number(await availableIn(scenario.engine, currency))).toBeGreaterThan(Number(before));
+      expect(Number(await owedIn(scenario.engine, currency))).toBeGreaterThan(Number(before));
     },
   );
 

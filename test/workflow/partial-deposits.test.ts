@@ -89,7 +89,7 @@ describe('deposits of declared transactions add up', () => {
     expect(causes.filter((cause) => cause === 'allocation')).toHaveLength(3);
   });
 
-  test('what is more than the rest goes to the available balance, and the payout is marked', async () => {
+  test('what is more than the rest is owed to the owner, and the payout is marked', async () => {
     const { payoutId, deposit } = await engine.open();
     await depositDeclared(payoutId, '600');
     await untilReceived(payoutId, '600.000000');
@@ -101,7 +101,7 @@ describe('deposits of declared transactions add up', () => {
       status: 'allocated',
       allocations: [
         { payoutId, amount: subtractAmounts(deposit.amount, '600'), matchedBy: 'declaredTransaction' },
-        { payoutId: null, amount: '600.000000', matchedBy: 'declaredTransaction' },
+        { payoutId: null, owner: 'default', amount: '600.000000', matchedBy: 'declaredTransaction' },
       ],
     });
   });
@@ -109,16 +109,16 @@ describe('deposits of declared transactions add up', () => {
   test('one that is larger than the whole deposit', async () => {
     const { payoutId, deposit } = await engine.open();
     const before = await balanceIn(engine, 'USDT');
-    // Held back in the funding currency: what the sale leaves over would be available as well.
+    // Held back in the funding currency: what the sale leaves over would be owed as well.
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const { id } = await depositDeclared(payoutId, '1000');
     const paying = await engine.untilStatus(payoutId, 'in_transit');
     expect(paying).toMatchObject({ deposit: { received: deposit.amount }, flags: ['EXCESS_DEPOSIT'] });
     const excess = subtractAmounts('1000', deposit.amount);
     expect(paying.timeline.map(({ detail }: Json) => detail)).toContain(
-      `${excess} USDT more than needed was deposited; it is in the available balance`,
+      `${excess} USDT more than needed was deposited; it is owed to the payout's owner`,
     );
-    expect(subtractAmounts((await balanceIn(engine, 'USDT')).available, before.available)).toBe(excess);
+    expect(subtractAmounts((await balanceIn(engine, 'USDT')).owed, before.owed)).toBe(excess);
     await untilAllocated(engine, id);
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
     await engine.untilStatus(payoutId, 'paid');
@@ -203,7 +203,7 @@ describe('a deposit that is short at the deadline', () => {
     await expectConvertedAndPaidOnce(engine, payoutId);
   });
 
-  test('is available money when the payout is cancelled', async () => {
+  test('is owed to its owner when the payout is cancelled', async () => {
     const { payoutId } = takeShort();
     const before = await balanceIn(engine, 'USDT');
     expect(await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).toMatchObject({
@@ -211,7 +211,7 @@ describe('a deposit that is short at the deadline', () => {
       body: { status: 'cancelled', holdReason: null },
     });
     const after = await balanceIn(engine, 'USDT');
-    expect(subtractAmounts(after.available, before.available)).toBe('700');
+    expect(subtractAmounts(after.owed, before.owed)).toBe('700');
     expect(subtractAmounts(before.inPayouts, after.inPayouts)).toBe('700');
     expect(causesOf(await entriesOf(engine, payoutId))).toEqual(['allocation', 'release']);
     expect(await requestsTo(engine, PAYOUTS, payoutId)).toEqual([]);

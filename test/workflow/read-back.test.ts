@@ -257,10 +257,10 @@ describe.each([
     expect(causesOf(entries)).toEqual(['allocation', 'order', 'payout', 'release']);
     expectPostingsToBalance(paid);
     const [usdt, cny] = [await balanceIn(engine, 'USDT'), await balanceIn(engine, 'CNY')];
-    expect(usdt.available).toBe(usdt.ledger);
-    expect(addAmounts(usdt.available, sale)).toBe(addAmounts(opened.deposit.amount));
-    expect(cny.available).toBe(cny.ledger);
-    expect(addAmounts(cny.available, expected.recipientAmount, expected.fee)).toBe(
+    expect(usdt.owed).toBe(usdt.ledger);
+    expect(addAmounts(usdt.owed, sale)).toBe(addAmounts(opened.deposit.amount));
+    expect(cny.owed).toBe(cny.ledger);
+    expect(addAmounts(cny.owed, expected.recipientAmount, expected.fee)).toBe(
       addAmounts(paid.order.quoteAmount),
     );
   });

@@ -22,7 +22,7 @@ describe('the supervisor', () => {
     const { engine } = scenario;
     const request = payoutRequest();
     const { store, close } = attachTestStore(engine.databaseUrl);
-    await store.payouts.accept({ request, maker: 'test', policy: DEFAULT_PAYOUT_POLICY });
+    await store.payouts.accept({ request, maker: 'test', owner: 'default', policy: DEFAULT_PAYOUT_POLICY });
     await close();
     const opened = await engine.untilStatus(request.payoutId, 'awaiting_deposit');
     await engine.fund(opened);

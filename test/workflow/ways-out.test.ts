@@ -7,7 +7,7 @@ import {
   type OperatorAction,
 } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { balanceIn, availableIn, makeAvailable } from '../support/balances.js';
+import { balanceIn, owedIn, makeAvailable } from '../support/balances.js';
 import { releaseBrakes } from '../support/brakes.js';
 import type { Json } from '../support/engine-client.js';
 import {
@@ -28,7 +28,7 @@ import { untilAnswer } from '../support/until-answer.js';
 const { scenario, held } = useScenarioThatHolds();
 const { provider } = scenario;
 
-const available = (currency: string): Promise<string> => availableIn(scenario.engine, currency);
+const owed = (currency: string): Promise<string> => owedIn(scenario.engine, currency);
 const OTHER_DESTINATION = { type: 'Alipay', payerName: 'Another Trading Ltd', bankAccountNum: '13800000000' };
 
 /** QbitPay ends the order with as much of it sold. */
@@ -44,11 +44,11 @@ const holdUnfilled =
 
 async function releasedInBoth(payout: ScenarioPayout): Promise<void> {
   const { deposit, order } = await payout.shown();
-  const before = { USDT: await available('USDT'), CNY: await available('CNY') };
+  const before = { USDT: await owed('USDT'), CNY: await owed('CNY') };
   await payout.cancelReleasing('USDT');
-  const freed = subtractAmounts(await available('USDT'), before.USDT);
+  const freed = subtractAmounts(await owed('USDT'), before.USDT);
   expect(freed).toBe(subtractAmounts(deposit.amount, order.amount));
-  expect(subtractAmounts(await available('CNY'), before.CNY)).toBe(addAmounts(order.quoteAmount));
+  expect(subtractAmounts(await owed('CNY'), before.CNY)).toBe(addAmounts(order.quoteAmount));
 }
 
 async function holdShort(): Promise<ScenarioPayout> {
@@ -258,20 +258,14 @@ const WAYS_OUT: readonly WayOut[] = [
   way('DUPLICATE_AT_PROVIDER', 'resolve', 'adoption of one', held.duplicated, adoptOneOfTwo),
   way('DUPLICATE_AT_PROVIDER', 'resolve', 'both were paid', held.duplicated, adoptOneOfTwoPaid),
   way('PRICE_MOVED', 'resume', 'the price is back', holdMoved, paidAfter('resume')),
-  way('PRICE_MOVED', 'cancel', 'deposit available', holdMoved, freed('USDT')),
+  way('PRICE_MOVED', 'cancel', 'deposit owed', holdMoved, freed('USDT')),
   way('NO_USABLE_PRICE', 'resume', 'prices are fresh', holdUnpriced, paidAfter('resume')),
-  way('NO_USABLE_PRICE', 'cancel', 'deposit available', holdUnpriced, freed('USDT')),
+  way('NO_USABLE_PRICE', 'cancel', 'deposit owed', holdUnpriced, freed('USDT')),
   way('ORDER_NOT_FILLED', 'retry', 'after a cancelled order', holdUnfilled('cancelled'), retryOrder),
   way('ORDER_NOT_FILLED', 'retry', 'after a failed order', holdUnfilled('failed'), retryOrder),
   way('ORDER_NOT_FILLED', 'retry', 'filled in part', holdUnfilled('cancelled', '300'), retryOrder),
-  way('ORDER_NOT_FILLED', 'cancel', 'deposit available', holdUnfilled('cancelled'), freed('USDT')),
-  way(
-    'ORDER_NOT_FILLED',
-    'cancel',
-    'both currencies available',
-    holdUnfilled('failed', '300'),
-    releasedInBoth,
-  ),
+  way('ORDER_NOT_FILLED', 'cancel', 'deposit owed', holdUnfilled('cancelled'), freed('USDT')),
+  way('ORDER_NOT_FILLED', 'cancel', 'both currencies owed', holdUnfilled('failed', '300'), releasedInBoth),
   way('ORDER_UNCLEAR', 'resume', 'it shows what was sold', held.unclear, async (payout) => {
     provider.rewrite(undefined);
     await payout.decide('resume');
@@ -279,10 +273,10 @@ const WAYS_OUT: readonly WayOut[] = [
     await retryOrder(payout);
   }),
   way('ORDER_UNCLEAR', 'resolve', 'what shows is all', held.unclear, async (payout) => {
-    const before = await available('CNY');
+    const before = await owed('CNY');
     provider.rewrite(undefined);
     await closeAsOver(scenario, payout);
-    expect(addAmounts(await available('CNY'), `-${before}`)).toBe('2091');
+    expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
   }),
   way('ORDER_UNCLEAR', 'resume', 'it is shown again', holdUnshownOrder, async (payout) => {
     await payout.decide('resume');
@@ -293,7 +287,7 @@ const WAYS_OUT: readonly WayOut[] = [
     await retryOrder(payout);
   }),
   way('ORDER_UNCLEAR', 'resolve', 'it is not shown', holdUnshownOrder, async (payout) => {
-    const before = await available('CNY');
+    const before = await owed('CNY');
     const close = { action: 'close' };
     provider.rewrite((_request, body) => withoutOrderMovements(body));
     await payout.isRefused('resolve', /has the order as \S+: resume/, close);
@@ -301,7 +295,7 @@ const WAYS_OUT: readonly WayOut[] = [
     await payout.isRefused('resolve', /does not show all that the order moved/, close);
     await payout.hideFromLists();
     await closeAsOver(scenario, payout);
-    expect(addAmounts(await available('CNY'), `-${before}`)).toBe('2091');
+    expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
   }),
   way('ORDER_SHORT', 'retry', 'K20: the rest is sold', holdSlightlyShort, async (payout) => {
     await payout.decide('retry');
@@ -311,16 +305,16 @@ const WAYS_OUT: readonly WayOut[] = [
       '1.802009',
     ]);
   }),
-  way('ORDER_SHORT', 'cancel', 'both currencies available', holdSlightlyShort, releasedInBoth),
-  way('SHORT_AFTER_ORDER', 'cancel', 'converted money available', holdShort, freed('CNY')),
+  way('ORDER_SHORT', 'cancel', 'both currencies owed', holdSlightlyShort, releasedInBoth),
+  way('SHORT_AFTER_ORDER', 'cancel', 'converted money owed', holdShort, freed('CNY')),
   way('DESTINATION_REFUSED', 'retry', 'the same again', held.refusedDestination, retryPayout()),
   way('DESTINATION_REFUSED', 'retry', 'elsewhere', held.refusedDestination, retryPayout(OTHER_DESTINATION)),
-  way('DESTINATION_REFUSED', 'cancel', 'converted money available', held.refusedDestination, freed('CNY')),
+  way('DESTINATION_REFUSED', 'cancel', 'converted money owed', held.refusedDestination, freed('CNY')),
   way('PROVIDER_REFUSED', 'retry', 'of the order', () => held.refused(ORDERS), retryOrder),
   way('PROVIDER_REFUSED', 'retry', 'of the payout', () => held.refused(PAYOUTS), retryPayout()),
   way('PROVIDER_REFUSED', 'cancel', 'at the order', () => held.refused(ORDERS), freed('USDT')),
   way('PROVIDER_REFUSED', 'cancel', 'at the payout', () => held.refused(PAYOUTS), freed('CNY')),
-  way('UNDERFUNDED', 'cancel', 'deposit available', holdUnderfunded, freed('USDT')),
+  way('UNDERFUNDED', 'cancel', 'deposit owed', holdUnderfunded, freed('USDT')),
   way('CONVERTED_BY_PROVIDER', 'resume', 'paid', holdConvertedByProvider, paidInTransit),
   way('STATUS_NOT_KNOWN', 'resume', 'the word is known', holdWithUnknownStatus, paidAfter('resume')),
   way('STATUS_NOT_KNOWN', 'resume', 'it is shown again', holdUnshown('paid'), async (payout) => {
@@ -331,16 +325,16 @@ const WAYS_OUT: readonly WayOut[] = [
   }),
   way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', holdEndedInOtherWords, closeReturned),
   way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', holdOrderEndedInOtherWords, async (payout) => {
-    const before = await available('CNY');
+    const before = await owed('CNY');
     await closeAsOver(scenario, payout);
-    expect(addAmounts(await available('CNY'), `-${before}`)).toBe('2091');
+    expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
   }),
   way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', () => held.failed(), retryPayout()),
   way('ATTEMPT_FAILED', 'retry', 'elsewhere', () => held.failed('cancelled'), retryPayout(OTHER_DESTINATION)),
   way(
     'ATTEMPT_FAILED',
     'cancel',
-    'money available',
+    'money owed',
     () => held.failed(),
     async (payout) => {
       // Its money is back.
@@ -428,12 +422,12 @@ function holdEndedInOtherWords(): Promise<ScenarioPayout> {
 
 async function closeReturned(payout: ScenarioPayout): Promise<void> {
   await payout.isRefused('resolve', /does not show its money/, { action: 'close' });
-  const before = await available('CNY');
+  const before = await owed('CNY');
   const { providerPayoutId } = await payout.shown();
   await untilTaken(scenario.engine, `/payouts/${providerPayoutId}/return`, {}, 'its money back');
   await payout.isReadAgain();
   await closeAsOver(scenario, payout);
-  expect(compareAmounts(await available('CNY'), before)).toBe(1);
+  expect(compareAmounts(await owed('CNY'), before)).toBe(1);
 }
 
 function holdOrderEndedInOtherWords(): Promise<ScenarioPayout> {
@@ -495,10 +489,10 @@ async function resumeMissing(payout: ScenarioPayout): Promise<void> {
 }
 
 async function cancelMissing(payout: ScenarioPayout): Promise<void> {
-  const before = await available('USDT');
+  const before = await owed('USDT');
   expect((await payout.cancel()).status).toBe(200);
   await payout.becomes('cancelled');
-  expect(await available('USDT')).toBe(before);
+  expect(await owed('USDT')).toBe(before);
 }
 
 function holdOtherOrder(): Promise<ScenarioPayout> {

@@ -162,7 +162,7 @@ async function readUnsent(
 
 /**
  * Ends a payout whose object has ended in words that the engine does not know: QbitPay shows that the payout's money is
- * back, or what its order moved. Either is the payout's, and available.
+ * back, or what its order moved. Either is the payout's, and freed.
  */
 async function closeMoved(
   db: StoreDatabase,
@@ -189,7 +189,7 @@ async function endByEvidence(
   );
 }
 
-/** What the payout has is available. */
+/** What the payout has is freed. */
 async function closeAs(trx: StoreTransaction, row: PayoutRow, decision: Decision): Promise<DecisionOutcome> {
   const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
   await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {

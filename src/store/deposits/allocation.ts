@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, leastAmount, subtractAmounts } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { bookAllocations, type AllocationPart } from '../ledger/bookings.js';
@@ -116,8 +116,8 @@ export interface Decision {
 }
 
 /**
- * Gives each payout up to what it lacks. What is beyond that becomes available, and the payout gets a flag. True when
- * something became available.
+ * Gives each payout up to what it lacks. What is beyond that its owner is owed, and the payout gets a flag. True when
+ * somebody is owed something by that.
  */
 export async function give(
   trx: StoreTransaction,
@@ -126,25 +126,24 @@ export async function give(
   decision: Decision,
 ): Promise<boolean> {
   const booked: AllocationPart[] = [];
-  let excess = '0';
+  const excess = new Map<string, string>();
   for (const { payout, amount } of parts) {
     const missing = canStillBeFunded(payout) ? missingDeposit(payout) : '0';
-    const given = compareAmounts(amount, missing) < 0 ? amount : missing;
+    const given = leastAmount(amount, missing);
     const beyond = subtractAmounts(amount, given);
-    excess = addAmounts(excess, beyond);
     if (compareAmounts(given, '0') > 0) {
-      booked.push({ payoutId: payout.payout_id, amount: given });
+      booked.push({ payoutId: payout.payout_id, owner: null, amount: given });
       await fundPayout(trx, payout, given, `deposit of ${amount} ${deposit.currency} ${decision.detail}`);
     }
     if (compareAmounts(beyond, '0') > 0) {
-      const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is in the available balance`;
+      excess.set(payout.owner, addAmounts(excess.get(payout.owner) ?? '0', beyond));
+      const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is owed to the payout's owner`;
       await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
     }
   }
-  const isReleased = compareAmounts(excess, '0') > 0;
-  if (isReleased) booked.push({ payoutId: null, amount: excess });
+  for (const [owner, amount] of excess) booked.push({ payoutId: null, owner, amount });
   await writeAllocations(trx, [{ deposit, parts: booked }], decision);
-  return isReleased;
+  return excess.size > 0;
 }
 
 /** A payout that has come further does not use more money. */
@@ -193,9 +192,10 @@ export async function writeAllocations(
     .insertInto('deposit_allocations')
     .values(
       allocated.flatMap(({ deposit, parts }) =>
-        parts.map(({ payoutId, amount }) => ({
+        parts.map(({ payoutId, owner, amount }) => ({
           deposit_id: deposit.deposit_id,
           payout_id: payoutId,
+          owner,
           amount,
           matched_by: by,
         })),

@@ -86,7 +86,7 @@ async function assignTogether(
   }
   const wholes = released.map((deposit) => ({
     deposit,
-    parts: [{ payoutId: null, amount: deposit.amount }],
+    parts: [{ payoutId: null, owner: null, amount: deposit.amount }],
   }));
   await writeAllocations(trx, wholes, decision);
   await hintWaiting(trx, [...currencies]);
@@ -94,8 +94,8 @@ async function assignTogether(
 }
 
 /**
- * Whether the deposit went where the assignment wants it. The available balance gets what a payout was given and did
- * not need. So a payout may have less than its part, as long as no other payout has the rest.
+ * Whether the deposit went where the assignment wants it. The owner of a payout is owed what it was given and did not
+ * need. So a payout may have less than its part, as long as no other payout has the rest.
  */
 async function compare(trx: StoreTransaction, deposit: DepositRow, to: Assignment): Promise<AssignOutcome> {
   const allocations = await trx
@@ -112,7 +112,7 @@ async function compare(trx: StoreTransaction, deposit: DepositRow, to: Assignmen
   return { kind: isSame ? 'assigned' : 'assignedElsewhere' };
 }
 
-/** To payouts; notes in which currency something of it became available. */
+/** To payouts; notes in which currency somebody is owed something by that. */
 async function assign(
   trx: StoreTransaction,
   deposit: DepositRow,

@@ -55,12 +55,14 @@ function selectDeposits(db: StoreDatabase) {
         .selectFrom('deposit_allocations as part')
         .select([
           'part.payout_id as payoutId',
+          'part.owner',
           // A number of JSON would lose digits.
           sql<string>`part.amount::text`.as('amount'),
           'part.matched_by as matchedBy',
         ])
         .whereRef('part.deposit_id', '=', 'deposits.deposit_id')
-        .orderBy('part.payout_id'),
+        .orderBy('part.payout_id')
+        .orderBy('part.owner'),
     ).as('allocations'),
     jsonArrayFrom(
       eb

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
-import { UNSENT_STATUSES } from '../../domain/payout-status.js';
+import { isFinalStatus, UNSENT_STATUSES } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { bookFound, bookMissing } from '../ledger/bookings.js';
+import { bookFound, bookMissing } from '../ledger/missing-money.js';
 import { findObject } from '../mirror/provider-objects.js';
 import { readClock, readSync, wishForSync } from '../mirror/sync-state.js';
 import { addFlag, holdFor, lockExistingPayout, lockPayouts } from '../payouts/payout-transitions.js';
+import { freeFunds } from '../payouts/reservations.js';
 import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
 import { lockDeposits } from './allocation.js';
 
@@ -96,7 +97,10 @@ export async function markFound(db: StoreDatabase, depositId: string): Promise<v
     if (found?.deposit.status !== DEPOSIT_STATUS.MISSING) return;
     const isAllocated = found.isAllocated;
     await setStatus(trx, found.deposit, isAllocated ? DEPOSIT_STATUS.ALLOCATED : DEPOSIT_STATUS.UNALLOCATED);
-    await bookFound(trx, depositId, found.deposit);
+    for (const payoutId of await bookFound(trx, depositId, found.deposit)) {
+      const row = await lockExistingPayout(trx, payoutId);
+      if (isFinalStatus(row.status)) await freeFunds(trx, row);
+    }
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { ADJUSTMENT_KIND, ENTRY_CAUSE, type AdjustmentKind } from '../../domain/ledger.js';
-import { compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { compareAmounts } from '../../domain/money.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { lockPayout } from '../payouts/payout-transitions.js';
 import { hintWaiting } from '../payouts/reservations.js';
@@ -9,7 +9,15 @@ import { DONE, refuse, type Outcome } from '../outcome.js';
 import { writeOffReturn } from '../requests/settlements.js';
 import { balanceOf, isCovered, lockLedger } from './journal.js';
 import { findEntry, type LedgerEntry } from './ledger-reading.js';
-import { AVAILABLE, book, negativePart, positivePart, PROVIDER, SHORTFALL } from './movements.js';
+import {
+  AVAILABLE,
+  book,
+  negativePart,
+  owedAccount,
+  positivePart,
+  PROVIDER,
+  SHORTFALL,
+} from './movements.js';
 
 /** Persons put the books right: each adjustment is an entry of its own, with who made it and why. */
 
@@ -19,8 +27,10 @@ export interface Adjustment {
   /** Positive; of a correction negative where QbitPay holds less. */
   readonly amount: string;
   readonly reason: string;
-  /** Whose return is written off; null for a shortfall, and where the kind has none. */
+  /** Whose return is written off; null for another write-off, and where the kind has none. */
   readonly payoutId: string | null;
+  /** Who owes what is written off; null where nobody does. */
+  readonly owner: string | null;
 }
 
 export interface AdjustmentRequest extends Adjustment {
@@ -61,8 +71,8 @@ export async function adjustLedger(
 
 /** What an entry of the ledger says of the adjustment that it is. */
 export function toAdjustment({ details, payoutId }: LedgerEntry): Adjustment {
-  const { kind, currency = '', amount = '', reason = '' } = details;
-  return { kind: kind as AdjustmentKind, currency, amount, reason, payoutId };
+  const { kind, currency = '', amount = '', reason = '', owner = null } = details;
+  return { kind: kind as AdjustmentKind, currency, amount, reason, payoutId, owner };
 }
 
 interface Author {
@@ -76,7 +86,7 @@ async function carryOut(trx: StoreTransaction, adjustment: Adjustment, author: A
   if (kind === ADJUSTMENT_KIND.WRITE_OFF) {
     const draft = toDraft(adjustment, author);
     return payoutId === null
-      ? writeOffShortfall(trx, adjustment, draft)
+      ? writeOffDebt(trx, adjustment, draft)
       : writeOffReturn(trx, { ...draft, payoutId }, adjustment);
   }
   if (!(await isCovered(trx, currency, taken))) {
@@ -91,21 +101,24 @@ async function carryOut(trx: StoreTransaction, adjustment: Adjustment, author: A
 }
 
 function toDraft(adjustment: Adjustment, { adjustmentId, actor }: Author) {
-  const { kind, currency, amount, reason } = adjustment;
-  const details = { kind, currency, amount, reason };
+  const { kind, currency, amount, reason, owner } = adjustment;
+  const details = { kind, currency, amount, reason, ...(owner === null ? {} : { owner }) };
   return { cause: ENTRY_CAUSE.ADJUSTMENT, causeId: adjustmentId, actor, details } as const;
 }
 
-/** The house makes a shortfall good, before money that comes in does. */
-async function writeOffShortfall(
+/** The house makes good what an owner owes, or a shortfall, before money that comes in does. */
+async function writeOffDebt(
   trx: StoreTransaction,
-  { currency, amount }: Adjustment,
+  { currency, amount, owner }: Adjustment,
   draft: ReturnType<typeof toDraft>,
 ): Promise<Outcome> {
-  const shortfall = subtractAmounts('0', await balanceOf(trx, SHORTFALL, currency));
+  const account = owner === null ? SHORTFALL : owedAccount(owner);
+  const debt = negativePart(await balanceOf(trx, account, currency));
   const available = await balanceOf(trx, AVAILABLE, currency);
-  if (compareAmounts(amount, shortfall) > 0) return refuse(`the shortfall is ${shortfall} ${currency}`);
+  if (compareAmounts(amount, debt) > 0) {
+    return refuse(`${owner === null ? 'the shortfall is' : 'the owner owes'} ${debt} ${currency}`);
+  }
   if (compareAmounts(amount, available) > 0) return refuse(`available are ${available} ${currency}`);
-  await book(trx, draft, (entry) => entry.move(AVAILABLE, SHORTFALL, { currency, amount }));
+  await book(trx, draft, (entry) => entry.move(AVAILABLE, account, { currency, amount }));
   return DONE;
 }

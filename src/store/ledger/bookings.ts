@@ -1,9 +1,7 @@
-import { sql } from 'kysely';
-import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind, type EntryCause } from '../../domain/ledger.js';
-import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.js';
+import { ENTRY_CAUSE } from '../../domain/ledger.js';
+import { subtractAmounts, type Money } from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
-import { DEPOSIT_STATUS } from '../schema.js';
-import { balanceOf, fundsOf, lockLedger, postEntries, type EntryDraft } from './journal.js';
+import { postEntries, type EntryDraft } from './journal.js';
 import {
   AVAILABLE,
   book,
@@ -11,9 +9,9 @@ import {
   EXTERNAL,
   FEES,
   fundsAccount,
-  MISSING,
   Movements,
   negativePart,
+  owedAccount,
   positivePart,
   PROVIDER,
   RETURN_PENDING,
@@ -37,8 +35,9 @@ export async function bookDeposit(trx: StoreTransaction, depositKey: string, mon
 }
 
 export interface AllocationPart {
-  /** Null: to the available balance. */
   readonly payoutId: string | null;
+  /** Of what a payout does not need: whose it is. Null, like the payout: nobody's, it becomes available. */
+  readonly owner: string | null;
   readonly amount: string;
 }
 
@@ -59,9 +58,11 @@ export async function bookAllocations(
   const movements = new Movements(trx);
   const drafts: EntryDraft[] = [];
   for (const { depositKey, currency, parts } of allocations) {
-    for (const { payoutId, amount } of parts) {
-      if (payoutId === null) await movements.makeAvailable(UNALLOCATED, { currency, amount });
-      else movements.move(UNALLOCATED, fundsAccount(payoutId), { currency, amount });
+    for (const { payoutId, owner, amount } of parts) {
+      const money = { currency, amount };
+      if (payoutId !== null) movements.move(UNALLOCATED, fundsAccount(payoutId), money);
+      else if (owner !== null) movements.free(UNALLOCATED, owedAccount(owner), money);
+      else await movements.makeAvailable(UNALLOCATED, money);
     }
     const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
     drafts.push({
@@ -76,11 +77,21 @@ export async function bookAllocations(
   await postEntries(trx, drafts);
 }
 
-/** Available money becomes a payout's own. */
-export async function bookReservation(trx: StoreTransaction, payoutId: string, money: Money): Promise<void> {
-  await book(trx, { cause: ENTRY_CAUSE.RESERVATION, causeId: payoutId, payoutId }, (entry) =>
-    entry.move(AVAILABLE, fundsAccount(payoutId), money),
-  );
+export interface Reservation extends Money {
+  readonly payoutId: string;
+  readonly owner: string;
+  /** How much of it is taken out of what the owner is owed; the rest is of the available balance. */
+  readonly fromOwed: string;
+}
+
+/** What its owner is owed, and available money, become a payout's own. */
+export async function bookReservation(trx: StoreTransaction, reservation: Reservation): Promise<void> {
+  const { payoutId, owner, currency, amount, fromOwed } = reservation;
+  const funds = fundsAccount(payoutId);
+  await book(trx, { cause: ENTRY_CAUSE.RESERVATION, causeId: payoutId, payoutId }, (entry) => {
+    entry.move(owedAccount(owner), funds, { currency, amount: fromOwed });
+    entry.move(AVAILABLE, funds, { currency, amount: subtractAmounts(amount, fromOwed) });
+  });
 }
 
 export interface FilledOrder {
@@ -226,140 +237,6 @@ export async function bookReturn(trx: StoreTransaction, returned: ReturnedMoney)
     entry.move(PROVIDER, FEES, { currency, amount: fee });
     entry.move(FEES, fundsAccount(payoutId), { currency, amount: fee });
   });
-}
-
-/** The payout has ended: what it has left is available, but for what is missing of its deposits. */
-export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
-  await lockLedger(trx);
-  await bearMissing(trx, payoutId);
-  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, { payoutId });
-  await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
-    for (const money of await fundsOf(trx, payoutId)) {
-      await entry.makeAvailable(fundsAccount(payoutId), money);
-    }
-  });
-}
-
-/** A payout that had ended goes on: it gets back what it had left to the available balance, as far as that is there. */
-export async function reclaimFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
-  await lockLedger(trx);
-  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RECLAIM, { payoutId });
-  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId }, async (entry) => {
-    for (const { currency, amount } of await releasedBy(trx, payoutId)) {
-      const available = await balanceOf(trx, AVAILABLE, currency);
-      const reclaimed = compareAmounts(amount, available) < 0 ? amount : available;
-      entry.move(AVAILABLE, fundsAccount(payoutId), { currency, amount: reclaimed });
-    }
-  });
-}
-
-/** What a payout has left to the available balance, and has not got back. */
-function releasedBy(trx: StoreTransaction, payoutId: string): Promise<readonly Money[]> {
-  return trx
-    .selectFrom('ledger_postings')
-    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
-    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
-    .select(['currency', sql<string>`-sum(amount)`.as('amount')])
-    .where('ledger_entries.payout_id', '=', payoutId)
-    .where('cause', 'in', [ENTRY_CAUSE.RELEASE, ENTRY_CAUSE.RECLAIM])
-    .where('kind', '=', ACCOUNT_KIND.AVAILABLE)
-    .groupBy('currency')
-    .having(sql<boolean>`sum(amount) < 0`)
-    .execute();
-}
-
-/** QbitPay does not show a deposit any more: whose it is stays, and where it is is not known. */
-export async function bookMissing(
-  trx: StoreTransaction,
-  depositKey: string,
-  { currency, amount }: Money,
-): Promise<void> {
-  await lockLedger(trx);
-  // What was sold or paid out of it is not there to be missed.
-  const held = await balanceOf(trx, PROVIDER, currency);
-  const missing = compareAmounts(amount, held) < 0 ? amount : held;
-  await bookOfMissing(trx, { depositKey }, (entry) =>
-    entry.move(MISSING, PROVIDER, { currency, amount: missing }),
-  );
-}
-
-/** QbitPay shows a deposit again that was missing: what somebody has borne of it meanwhile is available. */
-export async function bookFound(
-  trx: StoreTransaction,
-  depositKey: string,
-  { currency }: Pick<Money, 'currency'>,
-): Promise<void> {
-  await lockLedger(trx);
-  const missing = await postedForMissing(trx, depositKey, ACCOUNT_KIND.MISSING);
-  const away = subtractAmounts('0', await postedForMissing(trx, depositKey, ACCOUNT_KIND.PROVIDER));
-  await bookOfMissing(trx, { depositKey }, async (entry) => {
-    entry.move(PROVIDER, MISSING, { currency, amount: missing });
-    await entry.makeAvailable(PROVIDER, { currency, amount: subtractAmounts(away, missing) });
-  });
-}
-
-/** A payout ends that lives on deposits which are missing: what it has of them is nobody's. */
-async function bearMissing(trx: StoreTransaction, payoutId: string): Promise<void> {
-  const parts = await trx
-    .selectFrom('deposit_allocations as part')
-    .innerJoin('deposits', 'deposits.deposit_id', 'part.deposit_id')
-    .select(['part.deposit_id as depositKey', 'part.amount', 'deposits.currency'])
-    .where('part.payout_id', '=', payoutId)
-    .where('deposits.status', '=', DEPOSIT_STATUS.MISSING)
-    .execute();
-  for (const { depositKey, amount, currency } of parts) {
-    const funds = fundsAccount(payoutId);
-    const missing = await postedForMissing(trx, depositKey, ACCOUNT_KIND.MISSING);
-    const most = [amount, missing, await balanceOf(trx, funds, currency)];
-    const borne = most.reduce((left, right) => (compareAmounts(left, right) < 0 ? left : right));
-    await bookOfMissing(trx, { depositKey, payoutId }, (entry) =>
-      entry.move(funds, MISSING, { currency, amount: borne }),
-    );
-  }
-}
-
-async function bookOfMissing(
-  trx: StoreTransaction,
-  about: { readonly depositKey: string; readonly payoutId?: string },
-  write: (entry: Movements) => void | Promise<void>,
-): Promise<void> {
-  const cause = ENTRY_CAUSE.DEPOSIT_MISSING;
-  const causeId = await nextCauseId(trx, cause, { depositKey: about.depositKey });
-  await book(trx, { cause, causeId, ...about }, write);
-}
-
-/** What the entries about a deposit that is missing have debited an account of this kind with. */
-async function postedForMissing(
-  trx: StoreTransaction,
-  depositKey: string,
-  kind: AccountKind,
-): Promise<string> {
-  const { posted } = await trx
-    .selectFrom('ledger_postings')
-    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
-    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
-    .select(sql<string>`coalesce(sum(amount), 0)`.as('posted'))
-    .where('deposit_id', '=', depositKey)
-    .where('cause', '=', ENTRY_CAUSE.DEPOSIT_MISSING)
-    .where('kind', '=', kind)
-    .executeTakeFirstOrThrow();
-  return posted;
-}
-
-/** For what a payout, or a deposit, does more than once. */
-async function nextCauseId(
-  trx: StoreTransaction,
-  cause: EntryCause,
-  { payoutId, depositKey }: { readonly payoutId?: string; readonly depositKey?: string },
-): Promise<string> {
-  const { count } = await trx
-    .selectFrom('ledger_entries')
-    .select(({ fn }) => fn.countAll<string>().as('count'))
-    .where('cause', '=', cause)
-    .$if(payoutId !== undefined, (query) => query.where('payout_id', '=', payoutId ?? ''))
-    .$if(depositKey !== undefined, (query) => query.where('deposit_id', '=', depositKey ?? ''))
-    .executeTakeFirstOrThrow();
-  return `${payoutId ?? depositKey ?? ''}#${Number(count) + 1}`;
 }
 
 /**

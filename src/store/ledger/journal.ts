@@ -6,14 +6,15 @@ import type { StoreDatabase, StoreTransaction } from '../database.js';
 /**
  * The journal of the double-entry ledger. The database holds its rules: an entry is unique per cause, its postings
  * sum to zero per currency, nothing is changed later, running balances move with postings only, and no account but
- * `shortfall` falls below zero. Which entries there are, bookings.ts says.
+ * `shortfall` and `owed` falls below zero. Which entries there are, bookings.ts says.
  */
 
 /** Whose money it is. Every row carries it, so that more owners need no other schema. */
 export const MAIN_FUNDING_ACCOUNT = 'main';
 
 export type AccountRef =
-  | { readonly kind: Exclude<AccountKind, 'payout'> }
+  | { readonly kind: Exclude<AccountKind, 'payout' | 'owed'> }
+  | { readonly kind: typeof ACCOUNT_KIND.OWED; readonly owner: string }
   | { readonly kind: typeof ACCOUNT_KIND.PAYOUT; readonly payoutId: string };
 
 /** What the engine knows to be in the account at QbitPay. */
@@ -55,6 +56,30 @@ export async function isBooked(db: StoreDatabase, cause: EntryCause, causeId: st
     .where('cause_id', '=', causeId)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** Every posting, with its entry and its account. */
+export function selectPostings(db: StoreDatabase) {
+  return db
+    .selectFrom('ledger_postings')
+    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
+    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id');
+}
+
+/** For what a payout, or a deposit, does more than once. */
+export async function nextCauseId(
+  trx: StoreTransaction,
+  cause: EntryCause,
+  { payoutId, depositKey }: { readonly payoutId?: string; readonly depositKey?: string },
+): Promise<string> {
+  const { count } = await trx
+    .selectFrom('ledger_entries')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('cause', '=', cause)
+    .$if(payoutId !== undefined, (query) => query.where('payout_id', '=', payoutId ?? ''))
+    .$if(depositKey !== undefined, (query) => query.where('deposit_id', '=', depositKey ?? ''))
+    .executeTakeFirstOrThrow();
+  return `${payoutId ?? depositKey ?? ''}#${Number(count) + 1}`;
 }
 
 /**
@@ -128,7 +153,7 @@ async function findOrCreateAccounts(
     .execute();
   const found = await trx
     .selectFrom('ledger_accounts')
-    .select(['account_id', 'currency', 'kind', 'payout_id'])
+    .select(['account_id', 'currency', 'kind', 'payout_id', 'owner'])
     .where((eb) => eb.or(rows.map((row) => eb.and(row))))
     .execute();
   const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
@@ -145,16 +170,17 @@ function toRow(ref: AccountRef, currency: string) {
     currency,
     kind: ref.kind,
     payout_id: ref.kind === ACCOUNT_KIND.PAYOUT ? ref.payoutId : null,
+    owner: ref.kind === ACCOUNT_KIND.OWED ? ref.owner : null,
   };
 }
 
-/** Names an account among those of this owner. */
+/** Names an account among those of this funding account. */
 export function accountKey(ref: AccountRef, currency: string): string {
   return keyOf(toRow(ref, currency));
 }
 
-function keyOf(row: { readonly currency: string; readonly kind: string; readonly payout_id: string | null }) {
-  return `${row.currency} ${row.kind} ${row.payout_id ?? ''}`;
+function keyOf(row: ReturnType<typeof toRow> | Omit<ReturnType<typeof toRow>, 'funding_account'>) {
+  return `${row.currency} ${row.kind} ${row.payout_id ?? row.owner ?? ''}`;
 }
 
 /** What an account holds, on its normal side; zero where nothing was ever booked. */

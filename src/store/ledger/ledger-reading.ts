@@ -3,6 +3,7 @@ import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import { ACCOUNT_KIND, ENTRY_CAUSE, type AccountKind, type EntryCause } from '../../domain/ledger.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreDatabase } from '../database.js';
+import { selectPostings } from './journal.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
 import type { StoreSchema } from '../schema.js';
 
@@ -10,6 +11,12 @@ import type { StoreSchema } from '../schema.js';
 export type LedgerEntry = InferResult<ReturnType<typeof selectEntries>>[number];
 /** One currency's money in one funding account. */
 export type CurrencyBalance = Awaited<ReturnType<typeof readBalances>>[number];
+
+export interface OwedTo {
+  readonly owner: string;
+  /** Negative where the owner owes it. */
+  readonly amount: string;
+}
 
 export interface LedgerListRequest extends PageRequest {
   readonly payoutId?: string | undefined;
@@ -99,6 +106,7 @@ function selectEntries(db: StoreDatabase) {
         .select([
           'account.kind as account',
           'account.payout_id as payoutId',
+          'account.owner',
           'account.currency',
           // A number of JSON would lose digits.
           sql<string>`posting.amount::text`.as('amount'),
@@ -121,6 +129,7 @@ export async function readBalances(db: StoreDatabase) {
         .selectFrom('ledger_accounts')
         .leftJoin('payouts', 'payouts.payout_id', 'ledger_accounts.payout_id')
         .select(['ledger_accounts.funding_account', 'ledger_accounts.currency', 'kind', 'balance'])
+        .select('ledger_accounts.owner')
         .select(sql<boolean>`payouts.funding is not distinct from ${FUNDING.BALANCE}`.as('is_reserved'))
         .as('account'),
     )
@@ -136,6 +145,11 @@ export async function readBalances(db: StoreDatabase) {
       // Funds of open payouts: from the available balance, and deposited for them.
       total(ACCOUNT_KIND.PAYOUT, true).as('reserved'),
       total(ACCOUNT_KIND.PAYOUT).as('inPayouts'),
+      total(ACCOUNT_KIND.OWED).as('owed'),
+      sql<
+        OwedTo[]
+      >`coalesce(jsonb_agg(jsonb_build_object('owner', owner, 'amount', trim_scale(balance)::text) order by owner)
+        filter (where kind = ${ACCOUNT_KIND.OWED} and balance <> 0), '[]')`.as('owedTo'),
       total(ACCOUNT_KIND.UNALLOCATED).as('unallocated'),
       total(ACCOUNT_KIND.RETURN_PENDING).as('returnPending'),
       total(ACCOUNT_KIND.MISSING).as('missing'),
@@ -162,10 +176,7 @@ export async function readBalances(db: StoreDatabase) {
 
 /** How much of a currency a payout's orders have sold, as far as it is booked: all of it once they have ended. */
 export async function soldByOrders(db: StoreDatabase, payoutId: string, currency: string): Promise<string> {
-  const row = await db
-    .selectFrom('ledger_postings')
-    .innerJoin('ledger_entries', 'ledger_entries.entry_id', 'ledger_postings.entry_id')
-    .innerJoin('ledger_accounts', 'ledger_accounts.account_id', 'ledger_postings.account_id')
+  const row = await selectPostings(db)
     .select(sql<string>`coalesce(-sum(amount), 0)`.as('sold'))
     .where('ledger_entries.payout_id', '=', payoutId)
     .where('cause', '=', ENTRY_CAUSE.ORDER)

@@ -2,6 +2,7 @@ import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import {
   addAmounts,
   compareAmounts,
+  leastAmount,
   roundDownToCurrency,
   subtractAmounts,
   type Money,
@@ -30,6 +31,7 @@ export const CONVERSION = { kind: ACCOUNT_KIND.CONVERSION } as const;
 const ROUNDING = { kind: ACCOUNT_KIND.ROUNDING } as const;
 export const SHORTFALL = { kind: ACCOUNT_KIND.SHORTFALL } as const;
 export const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
+export const owedAccount = (owner: string): AccountRef => ({ kind: ACCOUNT_KIND.OWED, owner });
 export const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
 
 /** The transfers of entries as they are made, each in the knowledge of what those before have left. */
@@ -63,7 +65,7 @@ export class Movements {
   /** What the house bears: what came in from outside goes first, then what is available. */
   async chargeHouse(credit: AccountRef, { currency, amount }: Money): Promise<void> {
     const external = await this.#left(EXTERNAL, currency);
-    const first = compareAmounts(amount, external) < 0 ? amount : external;
+    const first = leastAmount(amount, external);
     this.move(EXTERNAL, credit, { currency, amount: first });
     await this.charge(AVAILABLE, credit, { currency, amount: subtractAmounts(amount, first) });
   }
@@ -77,16 +79,20 @@ export class Movements {
   /** Money that comes in makes good a shortfall first. Answers what is left of it. */
   async repayShortfall(debit: AccountRef, { currency, amount }: Money): Promise<Money> {
     const missing = negativePart(await this.#left(SHORTFALL, currency));
-    const repaid = compareAmounts(amount, missing) < 0 ? amount : missing;
+    const repaid = leastAmount(amount, missing);
     this.move(debit, SHORTFALL, { currency, amount: repaid });
     return { currency, amount: subtractAmounts(amount, repaid) };
   }
 
-  /** Money becomes available. Parts below the smallest unit cannot be paid out: they are kept apart. */
+  /** Money becomes the house's. */
   async makeAvailable(debit: AccountRef, money: Money): Promise<void> {
-    const { currency, amount } = await this.repayShortfall(debit, money);
+    this.free(debit, AVAILABLE, await this.repayShortfall(debit, money));
+  }
+
+  /** Money can be used again. Parts below the smallest unit cannot be paid out: they are kept apart. */
+  free(debit: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
     const payable = roundDownToCurrency(amount, currency);
-    this.move(debit, AVAILABLE, { currency, amount: payable });
+    this.move(debit, credit, { currency, amount: payable });
     this.move(debit, ROUNDING, { currency, amount: subtractAmounts(amount, payable) });
   }
 

@@ -61,6 +61,7 @@ create table payouts (
   sequence bigint generated always as identity unique,
   request_hash text not null,
   maker text not null,
+  owner text not null,
   policy jsonb not null,
   -- The workflow runs that claimed it, the one that carries it last; the epoch is how many there were.
   run_ids text[] not null default '{}',
@@ -101,9 +102,11 @@ create table payouts (
   check (status <> 'held' or hold_reason is not null));
 create index payouts_by_deposit_address on payouts (deposit_address);
 create index payouts_by_status on payouts (status, sequence desc);
+create index payouts_by_owner on payouts (owner, sequence desc);
 create index payouts_open on payouts (sequence)
   where status not in ('paid', 'failed', 'cancelled', 'expired', 'rejected', 'returned');
 create index payouts_awaiting_balance on payouts (sequence) where status = 'awaiting_balance';
+create index payouts_awaiting_owed on payouts (owner, sequence) where status = 'awaiting_balance';
 
 -- Written by every migration from the table in the domain: a bug, or a person with psql, cannot revive an ended payout.
 create table legal_payout_transitions (
@@ -201,10 +204,12 @@ create index deposits_without_transaction on deposits (currency, amount) where t
 create table deposit_allocations (
   deposit_id text not null references deposits,
   payout_id text references payouts,
+  owner text,
   amount numeric not null check (amount > 0),
   matched_by text not null check (matched_by in ('declaredTransaction', 'exactAmount', 'person')),
   allocated_at timestamptz not null default clock_timestamp(),
-  unique nulls not distinct (deposit_id, payout_id));
+  check (payout_id is null or owner is null),
+  unique nulls not distinct (deposit_id, payout_id, owner));
 create index deposit_allocations_by_payout on deposit_allocations (payout_id);
 
 -- What a webhook or a person said of a deposit: it names its transaction and address, and proves nothing.
@@ -448,18 +453,21 @@ create table ledger_accounts (
   account_id bigint generated always as identity primary key,
   funding_account text not null,
   currency text not null,
-  kind text not null check (kind in ('provider', 'return_pending', 'missing', 'available', 'unallocated', 'payout', 'external',
-    'rounding', 'fees', 'conversion', 'shortfall')),
+  kind text not null check (kind in ('provider', 'return_pending', 'missing', 'available', 'owed', 'unallocated', 'payout',
+    'external', 'rounding', 'fees', 'conversion', 'shortfall')),
   payout_id text references payouts,
+  owner text,
   debits numeric not null default 0 check (debits >= 0),
   credits numeric not null default 0 check (credits >= 0),
   balance numeric generated always as
     (case when kind in ('provider', 'return_pending', 'missing') then debits - credits else credits - debits end) stored,
   check ((kind = 'payout') = (payout_id is not null)),
-  -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account.
-  constraint ledger_accounts_never_below_zero check (kind = 'shortfall' or balance >= 0),
+  check ((kind = 'owed') = (owner is not null)),
+  -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account, or is owed by an
+  -- owner.
+  constraint ledger_accounts_never_below_zero check (kind in ('shortfall', 'owed') or balance >= 0),
   constraint ledger_accounts_shortfall_never_above_zero check (kind <> 'shortfall' or balance <= 0),
-  unique nulls not distinct (payout_id, funding_account, currency, kind));
+  unique nulls not distinct (payout_id, owner, funding_account, currency, kind));
 
 create table ledger_entries (
   entry_id bigint generated always as identity primary key,

@@ -23,7 +23,7 @@ export const ACCEPTANCE = {
   CREATED: 'created',
   /** The same request was accepted before. */
   KNOWN: 'known',
-  /** The id belongs, for ever, to a payout with other content. */
+  /** The id belongs, for ever, to a payout with other content, or of another owner. */
   CONFLICT: 'conflict',
 } as const;
 export type Acceptance = (typeof ACCEPTANCE)[keyof typeof ACCEPTANCE];
@@ -31,7 +31,7 @@ export type Acceptance = (typeof ACCEPTANCE)[keyof typeof ACCEPTANCE];
 /** Takes a payout on, as `opening`. The request must be a valid one. */
 export async function accept(
   db: StoreDatabase,
-  { request, maker, policy }: PayoutOrigin,
+  { request, maker, owner, policy }: PayoutOrigin,
 ): Promise<Acceptance> {
   return inTransaction(db, async (trx) => {
     const requestHash = await hashRequest(trx, request);
@@ -41,6 +41,7 @@ export async function accept(
         payout_id: request.payoutId,
         request_hash: requestHash,
         maker,
+        owner,
         policy: JSON.stringify(policy),
         amount: request.amount,
         currency: request.currency,
@@ -60,10 +61,11 @@ export async function accept(
     }
     const existing = await trx
       .selectFrom('payouts')
-      .select('request_hash')
+      .select(['request_hash', 'owner'])
       .where('payout_id', '=', request.payoutId)
       .executeTakeFirstOrThrow();
-    return existing.request_hash === requestHash ? ACCEPTANCE.KNOWN : ACCEPTANCE.CONFLICT;
+    const isSame = existing.request_hash === requestHash && existing.owner === owner;
+    return isSame ? ACCEPTANCE.KNOWN : ACCEPTANCE.CONFLICT;
   });
 }
 

@@ -72,7 +72,7 @@ export async function openForDeposit(
   });
 }
 
-/** Opens a payout that the available balance funds, and reserves its money if there is enough and it is first in line. */
+/** Opens a payout that the balance funds, and reserves its money if there is enough and it is first in line. */
 export async function openFromBalance(
   db: StoreDatabase,
   payoutId: string,
@@ -158,7 +158,7 @@ export interface FundingClosing {
 }
 
 /**
- * Ends a payout before its money has left; what it has becomes available. Locks the row that allocation locks, so that
+ * Ends a payout before its money has left; what it has is freed. Locks the row that allocation locks, so that
  * a deposit is either in before the end or late. Repeating it answers with what the store has.
  */
 export async function closeFunding(db: StoreDatabase, closing: FundingClosing): Promise<Outcome> {

@@ -26,6 +26,7 @@ interface PayoutDestination {
 
 export interface PayoutListRequest extends PageRequest {
   readonly status?: PayoutStatus | undefined;
+  readonly owner?: string | undefined;
 }
 
 export async function findPayout(db: StoreDatabase, payoutId: string): Promise<PayoutRecord | undefined> {
@@ -43,10 +44,14 @@ export async function getPayout(db: StoreDatabase, payoutId: string): Promise<Pa
 /** @throws UnknownCursorError when a cursor names no payout */
 export async function listPayouts(
   db: StoreDatabase,
-  { status, ...request }: PayoutListRequest,
+  { status, owner, ...request }: PayoutListRequest,
 ): Promise<Page<PayoutRecord>> {
-  const all = db.selectFrom('payouts').selectAll();
-  const payouts = status === undefined ? all : all.where('status', '=', status);
+  const payouts = db
+    .selectFrom('payouts')
+    .selectAll()
+    .where((eb) =>
+      eb.and({ ...(status === undefined ? {} : { status }), ...(owner === undefined ? {} : { owner }) }),
+    );
   const listed = { table: 'payouts', id: 'payout_id', sequence: 'sequence' } as const;
   const { items, hasMore } = await readPage(db, listed, payouts, request);
   return { items: await toRecords(db, items), hasMore };
@@ -115,6 +120,7 @@ function toRecord(
     payoutId: row.payout_id,
     requestHash: row.request_hash,
     maker: row.maker,
+    owner: row.owner,
     policy: row.policy,
     request: { ...toRequest(row), destination: destinations.at(-1)?.destination ?? row.destination },
     /** Where it was to go, and goes since a person changed that; the last one counts. */

@@ -1,7 +1,7 @@
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { StoreTransaction } from '../database.js';
-import { reclaimFunds } from '../ledger/bookings.js';
+import { reclaimFunds } from '../ledger/releases.js';
 import { addFlag, lockExistingPayout, transitionPayout } from './payout-transitions.js';
 import type { PayoutRow } from '../schema.js';
 

@@ -1,6 +1,6 @@
 import { FAILURE_TYPE, FAILURES } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, leastAmount, subtractAmounts } from '../../domain/money.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import {
   isFailedOrCancelled,
@@ -138,7 +138,7 @@ export async function reverseFailure(trx: StoreTransaction, attempt: AttemptRow)
   if (!(await isCovered(trx, currency, returned))) {
     return refuse(`payout ${attempt.provider_payout_id} took more ${currency} than the ledger knows of`);
   }
-  const ofAmount = compareAmounts(returned, amount) < 0 ? returned : amount;
+  const ofAmount = leastAmount(returned, amount);
   await bookFailureReversed(trx, {
     ...{ causeId: failureCauseId(attempt), payoutId, currency, pending },
     returned: ofAmount,
@@ -187,7 +187,7 @@ export interface ReturnReading {
 
 /**
  * Money of a failed attempt is there again: it is booked, once. Of a payout that was paid it says by itself that the bank
- * sent it back. When all is back, what the payout then has becomes available.
+ * sent it back. When all is back, what the payout then has is freed.
  */
 export async function recordReturn(
   db: StoreDatabase,
@@ -231,7 +231,7 @@ async function applyOutcome(
   const status = await transitionPayout(trx, row, outcome.status, outcome);
   const isNews = status !== row.status || (await changeHold(trx, row, outcome));
   if (!isNews) return;
-  // What is left is available.
+  // What is left is freed.
   if (status === PAYOUT_STATUS.PAID) await freeFunds(trx, row);
   else if (isGivenUp) await bookGivenUp(trx, { ...row, status }, attempt);
 }
@@ -287,7 +287,7 @@ async function bookReturned(
 ): Promise<void> {
   await lockLedger(trx);
   const { currency, payout_id: payoutId, return_pending: pending } = attempt;
-  const amount = compareAmounts(net, pending) < 0 ? net : pending;
+  const amount = leastAmount(net, pending);
   const fee = subtractAmounts(net, amount);
   await bookReturn(trx, { balanceTransactionId, payoutId, currency, amount, fee });
   const rest = subtractAmounts(pending, amount);
@@ -299,7 +299,7 @@ async function bookReturned(
   if (isAll) await endReturned(trx, row);
 }
 
-/** All is back: one that was paid is returned, and what an ended one has is available. */
+/** All is back: one that was paid is returned, and what an ended one has is freed. */
 async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void> {
   const type = FAILURE_TYPE.PAYOUT_RETURNED;
   await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {

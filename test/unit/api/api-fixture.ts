@@ -15,6 +15,7 @@ export const KEYS = { shop: 'key-of-the-shop', viewer: 'key-of-the-viewer', ops:
 const entry = (name: keyof typeof KEYS, scopes: ApiKeyEntry['scopes']): ApiKeyEntry => ({
   name,
   scopes,
+  owner: name === 'shop' ? 'shop-owner' : 'default',
   sha256: createHash('sha256').update(KEYS[name]).digest('hex'),
 });
 const API_KEYS = [entry('shop', ['create', 'read']), entry('viewer', ['read']), entry('ops', ['operate'])];
@@ -43,6 +44,7 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     payoutId,
     requestHash: hashOf(REQUEST),
     maker: 'shop',
+    owner: 'shop-owner',
     policy: DEFAULT_PAYOUT_POLICY,
     request: REQUEST,
     destinations: [
@@ -117,8 +119,8 @@ export function entryOf(changes: Partial<LedgerEntry> = {}): LedgerEntry {
     details: { expected: '732.150013' },
     at: new Date('2026-01-01T04:00:00Z'),
     postings: [
-      { account: 'unallocated', payoutId: null, currency: 'USDT', amount: '732.150013' },
-      { account: 'payout', payoutId: REQUEST.payoutId, currency: 'USDT', amount: '-732.150013' },
+      { account: 'unallocated', payoutId: null, owner: null, currency: 'USDT', amount: '732.150013' },
+      { account: 'payout', payoutId: REQUEST.payoutId, owner: null, currency: 'USDT', amount: '-732.150013' },
     ],
     ...changes,
   };

@@ -77,7 +77,7 @@ function createComplete() {
     depositOf({
       depositId: 'dep_1',
       status: 'allocated',
-      allocations: [{ payoutId: null, amount: '100.50', matchedBy: 'person' }],
+      allocations: [{ payoutId: null, owner: null, amount: '100.50', matchedBy: 'person' }],
     }),
   );
   fakes.store.deposits.assignDeposits = () => Promise.resolve([{ kind: 'assigned' }]);

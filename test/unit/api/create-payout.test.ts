@@ -70,7 +70,10 @@ describe('POST /v1/payouts', () => {
     };
     const { app } = await openApi(fakes);
     await app.inject(create(REQUEST));
-    expect(calls).toEqual([{ request: REQUEST, maker: 'shop', policy: DEFAULT_PAYOUT_POLICY }, 'open']);
+    expect(calls).toEqual([
+      { request: REQUEST, maker: 'shop', owner: 'shop-owner', policy: DEFAULT_PAYOUT_POLICY },
+      'open',
+    ]);
   });
 
   it('tells "created" to the call that wrote the payout, and to no other', async () => {

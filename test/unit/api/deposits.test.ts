@@ -67,8 +67,8 @@ describe('GET /v1/deposits/{depositId}', () => {
     const record = depositOf({
       status: 'allocated',
       allocations: [
-        { payoutId: 'a', amount: '100', matchedBy: 'person' },
-        { payoutId: null, amount: '0.5', matchedBy: 'person' },
+        { payoutId: 'a', owner: null, amount: '100', matchedBy: 'person' },
+        { payoutId: null, owner: 'shop-owner', amount: '0.5', matchedBy: 'person' },
       ],
     });
     const { app } = await openApi(createDepositFakes(record));
@@ -84,8 +84,8 @@ describe('GET /v1/deposits/{depositId}', () => {
       status: 'allocated',
       unallocatedReason: 'UNMATCHED_DEPOSIT',
       allocations: [
-        { payoutId: 'a', amount: '100.000000', matchedBy: 'person' },
-        { payoutId: null, amount: '0.500000', matchedBy: 'person' },
+        { payoutId: 'a', owner: null, amount: '100.000000', matchedBy: 'person' },
+        { payoutId: null, owner: 'shop-owner', amount: '0.500000', matchedBy: 'person' },
       ],
       suggestions: [],
       verifiedAt: '2026-01-01T03:04:05.678Z',
@@ -265,7 +265,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
     asOps('POST', `/v1/deposits/${ID}/assign`, { to, ...more });
   const given = (...parts: [payoutId: string | null, amount: string][]): Partial<DepositRecord> => ({
     status: 'allocated',
-    allocations: parts.map(([payoutId, amount]) => ({ payoutId, amount, matchedBy: 'person' })),
+    allocations: parts.map(([payoutId, amount]) => ({ payoutId, owner: null, amount, matchedBy: 'person' })),
   });
 
   /** Fakes whose store answers with `outcome`, and has the deposit `after` from then on. */

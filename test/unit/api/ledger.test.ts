@@ -29,8 +29,14 @@ describe('GET /v1/ledger', () => {
           details: { expected: '732.150013' },
           at: '2026-01-01T04:00:00.000Z',
           postings: [
-            { account: 'unallocated', payoutId: null, currency: 'USDT', amount: '732.150013' },
-            { account: 'payout', payoutId: 'inv-2026-0001', currency: 'USDT', amount: '-732.150013' },
+            { account: 'unallocated', payoutId: null, owner: null, currency: 'USDT', amount: '732.150013' },
+            {
+              account: 'payout',
+              payoutId: 'inv-2026-0001',
+              owner: null,
+              currency: 'USDT',
+              amount: '-732.150013',
+            },
           ],
         },
         expect.objectContaining({ entryId: '6', payoutId: null, depositId: null, actor: null }),
@@ -41,7 +47,9 @@ describe('GET /v1/ledger', () => {
 
   it('shows amounts with the decimals of their currency', async () => {
     const fakes = createFakes();
-    const postings = [{ account: 'provider', payoutId: null, currency: 'CNY', amount: '-5' } as const];
+    const postings = [
+      { account: 'provider', payoutId: null, owner: null, currency: 'CNY', amount: '-5' } as const,
+    ];
     fakes.store.ledger.listLedgerEntries = () =>
       Promise.resolve({ items: [entryOf({ postings })], hasMore: false });
     const { app } = await openApi(fakes);
@@ -122,6 +130,11 @@ describe('GET /v1/balances', () => {
     available: '1',
     reserved: '2',
     inPayouts: '3',
+    owed: '-0.5',
+    owedTo: [
+      { owner: 'a', amount: '-2' },
+      { owner: 'b', amount: '1.5' },
+    ],
     unallocated: '4',
     returnPending: '5',
     missing: '0',
@@ -148,6 +161,11 @@ describe('GET /v1/balances', () => {
           available: '1.000000',
           reserved: '2.000000',
           inPayouts: '3.000000',
+          owed: '-0.500000',
+          owedTo: [
+            { owner: 'a', amount: '-2.000000' },
+            { owner: 'b', amount: '1.500000' },
+          ],
           unallocated: '4.000000',
           returnPending: '5.000000',
           missing: '0.000000',

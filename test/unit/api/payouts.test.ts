@@ -44,7 +44,9 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '9',
           cause: 'release',
           at: new Date('2026-01-01T05:00:00Z'),
-          postings: [{ account: 'available', payoutId: null, currency: 'USDT', amount: '-12.05' }],
+          postings: [
+            { account: 'owed', payoutId: null, owner: 'shop-owner', currency: 'USDT', amount: '-12.05' },
+          ],
         }),
       ]);
     const { app } = await openApi(fakes);
@@ -52,6 +54,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({
       payoutId: ID,
+      owner: 'shop-owner',
       status: 'held',
       amount: '5000.00',
       currency: 'CNY',
@@ -126,7 +129,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
           entryId: '9',
           cause: 'release',
           at: '2026-01-01T05:00:00.000Z',
-          account: 'available',
+          account: 'owed',
           currency: 'USDT',
           amount: '-12.050000',
         },
@@ -212,10 +215,10 @@ describe('GET /v1/payouts', () => {
   it('passes limit, cursor and filter on', async () => {
     const fakes = createFakes();
     const { app } = await openApi(fakes);
-    await app.inject(asShop('GET', '/v1/payouts?limit=100&starting_after=a&status=held'));
+    await app.inject(asShop('GET', '/v1/payouts?limit=100&starting_after=a&status=held&owner=shop-owner'));
     await app.inject(asShop('GET', '/v1/payouts?limit=1&ending_before=b'));
     expect(fakes.calls).toEqual([
-      { limit: 100, startingAfter: 'a', status: 'held' },
+      { limit: 100, startingAfter: 'a', status: 'held', owner: 'shop-owner' },
       { limit: 1, endingBefore: 'b' },
     ]);
   });
@@ -226,6 +229,7 @@ describe('GET /v1/payouts', () => {
     ['limit=1e1', 'limit'],
     ['limit=1&limit=2', 'limit'],
     ['status=lost', 'status'],
+    ['owner=a%20b', 'owner'],
     ['starting_after=%2F', 'starting_after'],
     ['starting_after=a&ending_before=b', 'ending_before'],
     ['state=paid', 'state'],

@@ -20,7 +20,7 @@ const COMPLETE: Environment = {
   QBITPAY_WEBHOOK_EXTRA_KEYS: `old-${CANARY},older-${CANARY}`,
   TEMPORAL_API_KEY: `temporal-${CANARY}`,
   DATABASE_URL,
-  PAYOUTS_API_KEYS: `shop:create+read:${sha256('shop')},ops:operate:${sha256('ops').toUpperCase()}`,
+  PAYOUTS_API_KEYS: `shop:create+read:${sha256('shop')}:shop-gmbh,ops:operate:${sha256('ops').toUpperCase()}`,
 };
 
 function failureOf(env: Environment, processName: ProcessName = 'start'): ConfigError {
@@ -94,8 +94,8 @@ describe('readConfig', () => {
     expect(config.depositPatienceSeconds).toBe(7);
     expect(config.resendLimits).toEqual({ EUR: '500', USDT: '0.5' });
     expect(config.apiKeys).toEqual([
-      { name: 'shop', scopes: ['create', 'read'], sha256: sha256('shop') },
-      { name: 'ops', scopes: ['operate'], sha256: sha256('ops') },
+      { name: 'shop', scopes: ['create', 'read'], sha256: sha256('shop'), owner: 'shop-gmbh' },
+      { name: 'ops', scopes: ['operate'], sha256: sha256('ops'), owner: 'default' },
     ]);
   });
 
@@ -226,7 +226,9 @@ describe('PAYOUTS_API_KEYS', () => {
   it.each([
     ['shop', 'entry 1'],
     [`shop:create:${hash},`, 'entry 2'],
-    [`shop:create:${hash}:x`, 'entry 1'],
+    [`shop:create:${hash}:x:y`, 'entry 1'],
+    [`shop:create:${hash}:`, 'owner'],
+    [`shop:create:${hash}:my shop`, 'owner'],
     [`my shop:create:${hash}`, 'name'],
     [`:create:${hash}`, 'name'],
     [`shop::${hash}`, 'scopes'],

@@ -1,0 +1,112 @@
+import { sql } from 'kysely';
+import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
+import {
+  addAmounts,
+  compareAmounts,
+  divide,
+  leastAmount,
+  multiply,
+  roundDownToCurrency,
+  subtractAmounts,
+  type Money,
+} from '../../domain/money.js';
+import { FUNDING } from '../../domain/payout-request.js';
+import type { StoreTransaction } from '../database.js';
+import { balanceOf, fundsOf, lockLedger, nextCauseId, selectPostings } from './journal.js';
+import { bearMissing } from './missing-money.js';
+import { AVAILABLE, book, fundsAccount, owedAccount, positivePart } from './movements.js';
+
+/** Whose the money is that a payout has at its end, and where it gets it back from when it goes on after all. */
+
+/**
+ * The payout has ended: what it has left goes back to whose it was, but for what is missing of its deposits. What its owner
+ * had deposited he is owed. What was reserved goes back to what the owner is owed and to the available balance, in the
+ * proportion in which it was taken. What the house has borne for the payout comes before both.
+ */
+export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await lockLedger(trx);
+  await bearMissing(trx, payoutId);
+  const { owner, fromOwed, reserved } = await readSource(trx, payoutId);
+  const funds = fundsAccount(payoutId);
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, { payoutId });
+  await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
+    for (const { currency, amount } of await fundsOf(trx, payoutId)) {
+      const borne = leastAmount(amount, await borneByHouse(trx, payoutId, currency));
+      const rest = subtractAmounts(amount, borne);
+      const owed =
+        compareAmounts(fromOwed, reserved) === 0
+          ? rest
+          : roundDownToCurrency(divide(multiply(rest, fromOwed), reserved), currency);
+      entry.free(funds, owedAccount(owner), { currency, amount: owed });
+      await entry.makeAvailable(funds, { currency, amount: subtractAmounts(amount, owed) });
+    }
+  });
+}
+
+/** How a payout came by its money. */
+interface Source {
+  readonly owner: string;
+  /** Of what was reserved for it, what its owner was owed; a deposit is his altogether. */
+  readonly fromOwed: string;
+  readonly reserved: string;
+}
+
+async function readSource(trx: StoreTransaction, payoutId: string): Promise<Source> {
+  const { owner, funding } = await trx
+    .selectFrom('payouts')
+    .select(['owner', 'funding'])
+    .where('payout_id', '=', payoutId)
+    .executeTakeFirstOrThrow();
+  if (funding === FUNDING.DEPOSIT) return { owner, fromOwed: '0', reserved: '0' };
+  const taken = await selectPostings(trx)
+    .select(['kind', 'amount'])
+    .where('cause', '=', ENTRY_CAUSE.RESERVATION)
+    .where('cause_id', '=', payoutId)
+    .where('kind', 'in', [ACCOUNT_KIND.OWED, ACCOUNT_KIND.AVAILABLE])
+    .execute();
+  const fromOwed = taken.find(({ kind }) => kind === ACCOUNT_KIND.OWED)?.amount ?? '0';
+  return { owner, fromOwed, reserved: addAmounts(...taken.map(({ amount }) => amount)) };
+}
+
+/** What QbitPay took beyond the money of the payout, less what the house got back of it. */
+async function borneByHouse(trx: StoreTransaction, payoutId: string, currency: string): Promise<string> {
+  const { borne } = await selectPostings(trx)
+    .select(sql<string>`coalesce(sum(amount), 0)`.as('borne'))
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', '<>', ENTRY_CAUSE.RESERVATION)
+    .where('kind', 'in', [ACCOUNT_KIND.SHORTFALL, ACCOUNT_KIND.AVAILABLE])
+    .where('currency', '=', currency)
+    .executeTakeFirstOrThrow();
+  return positivePart(borne);
+}
+
+/**
+ * A payout that had ended goes on: it gets back what it had left. What its owner is owed may fall below zero by that, and
+ * is nobody else's loss; of the available balance it gets what is there.
+ */
+export async function reclaimFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
+  await lockLedger(trx);
+  const causeId = await nextCauseId(trx, ENTRY_CAUSE.RECLAIM, { payoutId });
+  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId }, async (entry) => {
+    for (const { owner, currency, amount } of await releasedBy(trx, payoutId)) {
+      const account = owner === null ? AVAILABLE : owedAccount(owner);
+      const most = owner === null ? await balanceOf(trx, account, currency) : amount;
+      entry.move(account, fundsAccount(payoutId), { currency, amount: leastAmount(amount, most) });
+    }
+  });
+}
+
+/** What a payout has left, to whom, and has not got back. */
+function releasedBy(
+  trx: StoreTransaction,
+  payoutId: string,
+): Promise<readonly (Money & { readonly owner: string | null })[]> {
+  return selectPostings(trx)
+    .select(['owner', 'currency', sql<string>`-sum(amount)`.as('amount')])
+    .where('ledger_entries.payout_id', '=', payoutId)
+    .where('cause', 'in', [ENTRY_CAUSE.RELEASE, ENTRY_CAUSE.RECLAIM])
+    .where('kind', 'in', [ACCOUNT_KIND.OWED, ACCOUNT_KIND.AVAILABLE])
+    .groupBy(['owner', 'currency'])
+    .having(sql<boolean>`sum(amount) < 0`)
+    .execute();
+}
