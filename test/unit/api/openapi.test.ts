@@ -113,7 +113,7 @@ describe('/openapi.json', () => {
     const bodyOf = (operation: string): string =>
       JSON.stringify(paths[`/v1/payouts/{payoutId}/${operation}`]?.['post']?.requestBody);
     expect(bodyOf('hold')).toContain('#/components/schemas/DecisionInput');
-    expect(bodyOf('resume')).toContain('#/components/schemas/DecisionInput');
+    expect(bodyOf('resume')).toContain('#/components/schemas/ResumptionInput');
     expect(bodyOf('resolve')).toContain('#/components/schemas/ResolutionInput');
     expect(bodyOf('retry')).toContain('#/components/schemas/RetryInput');
     expect(components.schemas['DecisionInput']).toMatchObject({
