@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, isSameInCurrency, subtractAmounts } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { bookAllocations, type AllocationPart } from '../ledger/bookings.js';
@@ -116,8 +116,8 @@ export interface Decision {
 }
 
 /**
- * Gives each payout up to what it lacks. What is beyond that becomes available, and the payout gets a flag. True when
- * something became available.
+ * Gives each payout up to what it lacks. What is beyond that, or below the smallest unit, becomes available; of more than
+ * that the payout gets a flag. True when something became available.
  */
 export async function give(
   trx: StoreTransaction,
@@ -126,7 +126,7 @@ export async function give(
   decision: Decision,
 ): Promise<boolean> {
   const booked: AllocationPart[] = [];
-  let excess = '0';
+  let excess = subtractAmounts(deposit.amount, addAmounts(...parts.map(({ amount }) => amount)));
   for (const { payout, amount } of parts) {
     const missing = canStillBeFunded(payout) ? missingDeposit(payout) : '0';
     const given = compareAmounts(amount, missing) < 0 ? amount : missing;
@@ -136,7 +136,7 @@ export async function give(
       booked.push({ payoutId: payout.payout_id, amount: given });
       await fundPayout(trx, payout, given, `deposit of ${amount} ${deposit.currency} ${decision.detail}`);
     }
-    if (compareAmounts(beyond, '0') > 0) {
+    if (!isSameInCurrency(beyond, '0', deposit.currency)) {
       const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is in the available balance`;
       await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
     }

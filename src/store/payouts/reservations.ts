@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
-import { compareAmounts, type Money } from '../../domain/money.js';
+import { compareAmounts, isSameInCurrency, type Money } from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { balanceNeeds } from '../../domain/quote.js';
@@ -82,7 +82,7 @@ async function findServable(trx: StoreTransaction, row: PayoutRow): Promise<Mone
 async function hasShortfall(trx: StoreTransaction, needs: readonly Money[]): Promise<boolean> {
   for (const { currency } of needs) {
     const shortfall = await balanceOf(trx, { kind: ACCOUNT_KIND.SHORTFALL }, currency);
-    if (compareAmounts(shortfall, '0') < 0) return true;
+    if (!isSameInCurrency(shortfall, '0', currency)) return true;
   }
   return false;
 }
