@@ -389,6 +389,8 @@ create table provider_objects (
   is_unread boolean not null default false,
   -- Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet.
   is_unexplained boolean,
+  -- Whether a brake has named it as a second one of its request. Null: it was not seen beside another one.
+  is_duplicate_named boolean,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
   read_at timestamptz not null,
@@ -412,6 +414,7 @@ create index provider_objects_unread on provider_objects (read_at) where is_unre
 create index provider_objects_not_judged on provider_objects (first_seen_at)
   where is_unexplained is null and kind <> 'transaction';
 create index provider_objects_unexplained on provider_objects (external_order_id) where is_unexplained;
+create index provider_objects_duplicates on provider_objects (provider_id) where not is_duplicate_named;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.
@@ -549,6 +552,11 @@ create table provider_balance_readings (
   available numeric not null,
   pending numeric not null,
   read_at timestamptz not null,
+  -- By how much it was below the ledger when nothing moved last, and how much of that a brake has named.
+  short numeric not null default 0,
+  short_named numeric not null default 0,
+  -- Of the transactions that showed before, the ledger has all.
+  posted_until timestamptz,
   primary key (funding_account, currency));
 
 create table reconciliation_reports (
