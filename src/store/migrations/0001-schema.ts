@@ -371,6 +371,8 @@ create table provider_objects (
   kind text not null references provider_lists,
   provider_id text not null,
   external_order_id text,
+  -- Without its form: as it is compared where a system on the way may have altered it.
+  plain_id text generated always as (regexp_replace(lower(external_order_id), '[^a-z0-9]', '', 'g')) stored,
   -- Of a transaction: the object that moved the balance.
   source text,
   type text,
@@ -401,7 +403,8 @@ create table provider_objects (
   disowned_by text,
   primary key (kind, provider_id)) with (fillfactor = 70);
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
-create index provider_objects_by_lower_id on provider_objects (lower(external_order_id));
+create index provider_objects_by_plain_id on provider_objects (plain_id);
+create index provider_objects_by_plain_end on provider_objects (reverse(plain_id) text_pattern_ops);
 create index provider_objects_by_first_seen on provider_objects (kind, currency, first_seen_at);
 create index provider_objects_newest_payout on provider_objects (first_seen_at)
   where kind = 'payout' and not is_open and problem is null and missing_since is null;
