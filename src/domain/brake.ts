@@ -17,6 +17,16 @@ const TABLE = {
     action:
       'Compare QBITPAY_FEE_SIDE and the rate with what QbitPay has taken (the payouts are flagged). Correct the setting and restart the workers, or settle it with QbitPay; then release the brake.',
   },
+  DUPLICATE_AT_PROVIDER: {
+    meaning: 'QbitPay has two payouts, or two orders, for one request: somebody may be paid twice.',
+    action:
+      'Have QbitPay cancel one of them, and find out whether others were doubled as well (the payouts are held as DUPLICATE_AT_PROVIDER, or flagged as SURPLUS_AT_PROVIDER). Find out with QbitPay how that came about; then release the brake.',
+  },
+  SHORTFALL: {
+    meaning: 'QbitPay holds less than the ledger says, and nothing that is known or under way explains it.',
+    action:
+      'Ask QbitPay where the money went. Book what is lost, or was an account fee, as an adjustment (POST /v1/ledger/adjustments); then release the brake.',
+  },
   DEPOSIT_GONE: {
     meaning: 'A deposit that QbitPay had shown is not there any more: its money is missing in the account.',
     action:

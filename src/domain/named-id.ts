@@ -27,12 +27,14 @@ function withoutForm(id: string): string {
   return id.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
-/** What an id may have become by being cut, or by being written in small letters: to be looked for by equality. */
-export function cutForms(ours: string): readonly string[] {
-  const small = ours.toLowerCase();
-  const lengths = Array.from(
-    { length: Math.max(small.length - SHORTEST_REST, 0) },
-    (_, index) => SHORTEST_REST + index,
+/**
+ * What an id may have become, without its form: to be looked for by equality, cut to any length, and, where it is long
+ * enough, as the end of one with a prefix.
+ */
+export function alteredForms(ours: string): { readonly cut: readonly string[]; readonly end: string | null } {
+  const own = withoutForm(ours);
+  const cut = Array.from({ length: Math.max(own.length - SHORTEST_REST, 0) }, (_, index) =>
+    own.slice(0, SHORTEST_REST + index),
   );
-  return [small, ...lengths.map((length) => small.slice(0, length))];
+  return { cut: [own, ...cut], end: own.length >= SHORTEST_REST ? own : null };
 }

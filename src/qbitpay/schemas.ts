@@ -15,7 +15,8 @@ import {
  * another word are ISO 8601. A `status` is one of our words; `statusText` is QbitPay's, for messages.
  */
 
-const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
+/** A decimal of the wire, whatever its digits. */
+export const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
 const id = z.string().min(1);
 const text = z.string();
 /** ISO 8601 in UTC. [I] A time without a zone is UTC: JavaScript would take it for local time. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { AMOUNT_PATTERN, compareAmounts, CURRENCY_PATTERN } from '../domain/money.js';
+import { CURRENCY_PATTERN } from '../domain/money.js';
 import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../domain/provider-status.js';
 import { decodeUtf8, parseDecimalJson } from './decimal-json.js';
 import { QbitPayWebhookFormatError } from './errors.js';
+import { decimal } from './schemas.js';
 
 export interface PayoutNotice {
   readonly providerPayoutId: string;
@@ -49,7 +50,7 @@ const depositDataSchema = z
   .object({
     id: optionalText,
     currency: z.string().regex(CURRENCY_PATTERN),
-    amount: z.string().refine((amount) => AMOUNT_PATTERN.test(amount) && compareAmounts(amount, '0') > 0),
+    amount: decimal.refine((amount) => !amount.startsWith('-') && /[1-9]/.test(amount), 'must be positive'),
     addr: optionalText,
     txHash: optionalText,
   })

@@ -103,7 +103,11 @@ function settingsEndpoints(store: Store, delivery: WebhookDelivery, apiNames: re
 }
 
 function moneyEndpoints(store: Store): Endpoint[] {
-  const adjustmentFields = { ...records.moneyFields, amount: fields.signedAmount };
+  const adjustmentFields = {
+    ...records.moneyFields,
+    amount: fields.signedAmount,
+    type: optional(text),
+  };
   const seedFields = {
     ...records.chargeFields,
     count: withDefault(integer(1, 10_000), 1),
@@ -132,8 +136,12 @@ function moneyEndpoints(store: Store): Endpoint[] {
       });
       return { data };
     }),
-    control('POST /balances/adjust', adjustmentFields, ({ currency, amount }) => {
+    control('POST /balances/adjust', adjustmentFields, ({ currency, amount, type }) => {
       assertScale(amount.replace('-', ''), currency);
+      if (type !== undefined) {
+        const movement = { type, currency, amount: addAmounts(amount), fee: '0', source: records.newId() };
+        return views.balanceTransactionView(book(store, movement));
+      }
       return views.balanceView(adjustBalance(store, currency, addAmounts(amount)));
     }),
   ];

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { addAmounts } from '../domain/money.js';
-import { assertScale, type Fields } from './fields.js';
+import type { Fields } from './fields.js';
 import { book, makeAvailable } from './ledger.js';
 import { badRequest } from './provider-error.js';
 import { type depositFields, type DepositRecord, newId } from './records.js';
@@ -13,7 +13,6 @@ const CONFIRMATIONS = 12;
 /** Deposits happen on a chain, so only the control surface makes them; the API shows what they do to the balance. */
 export function receiveDeposit(store: Store, order: Fields<typeof depositFields>): DepositRecord {
   const { currency, pendingMs, confirm = pendingMs === undefined } = order;
-  assertScale(order.amount, currency);
   if (confirm && pendingMs !== undefined) {
     throw badRequest('confirm and pendingMs exclude each other', 'pendingMs');
   }

@@ -13,6 +13,7 @@ export type Fields<S extends Shape> = z.output<z.ZodObject<S, z.core.$strict>>;
 const TEXT_RULE = 'must be a text of 1 to 1000 characters';
 const CURRENCY_RULE = 'is not a currency code';
 const DECIMAL_RULE = 'must be a number of at most 18 digits before and 8 after the point';
+const EXACT_RULE = 'must be a number of at most 18 digits before and 18 after the point';
 const URL_RULE = 'must be an http or https URL';
 const OBJECT_RULE = 'must be a JSON object';
 
@@ -43,10 +44,17 @@ export const signedAmount = looseDigits
   .refine((value) => AMOUNT_PATTERN.test(value.replace(/^-/, '')), { error: DECIMAL_RULE, abort: true })
   .refine((value) => compareAmounts(value, '0') !== 0, 'must not be zero');
 
+/** As precise as a chain is: more decimals than any currency has here. */
+export const exactDecimal = looseDigits.refine((value) => /^\d{1,18}(?:\.\d{1,18})?$/.test(value), {
+  error: EXACT_RULE,
+  abort: true,
+});
+export const exactAmount = exactDecimal.refine(isPositive, 'must be positive');
+
 /** An integer in a body or, as text, in a query. */
 export function integer(min: number, max: number) {
   const isInRange = (value: string): boolean =>
-    /^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
+    /^-?\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max;
   return looseDigits.refine(isInRange, `must be an integer from ${min} to ${max}`).transform(Number);
 }
 

@@ -40,7 +40,7 @@ export function createPayout(store: Store, request: PayoutRequest): PayoutRecord
   }
   // By the fee side in force (contract, "Whose is the fee?").
   const due = feeSide === 'added' ? requested : subtractAmounts(requested, fee);
-  const amount = subtractAmounts(due, roundUpToCurrency(deliverLess ?? '0', currency));
+  const amount = subtractAmounts(due, deliverLess ?? '0');
   if (compareAmounts(amount, '0') <= 0) throw badRequest('amount leaves nothing to deliver', 'amount');
   assertAvailable(store, currency, addAmounts(amount, fee));
   return makePayout(store, { ...request, amount }, fee, decideOutcome(store, request));
@@ -91,8 +91,8 @@ function makePayout(store: Store, request: PayoutRequest, fee: string, outcome: 
 
 function payoutFee({ settings }: Store, requested: string, currency: string): string {
   assertScale(requested, currency);
-  const fee = settings.payoutFee ?? multiply(requested, settings.feeRates.payout);
-  return addAmounts(roundUpToCurrency(fee, currency));
+  const estimate = multiply(requested, settings.feeRates.payout);
+  return addAmounts(settings.payoutFee ?? roundUpToCurrency(estimate, currency));
 }
 
 /** Where the payout will end: as a matching rule says, else by the payer's name, else it is paid. */

@@ -36,7 +36,8 @@ export interface BalanceTransactionRecord extends StoredRecord {
   /** Positive when money comes in; `net` is `amount` minus `fee`. */
   readonly amount: string;
   readonly availableOn: string;
-  readonly type: 'charge' | 'payout' | 'payout_cancel' | 'payout_failure' | 'deposit' | 'order';
+  /** `charge`, `payout`, `payout_cancel`, `payout_failure`, `deposit`, `order`, or what a control call says. */
+  readonly type: string;
   readonly source: string;
   readonly status: 'pending' | 'available';
   readonly description: string;
@@ -84,7 +85,8 @@ export interface PayoutRecord extends Created<typeof payoutFields> {
 }
 
 export const depositFields = {
-  ...moneyFields,
+  currency: fields.currencyCode,
+  amount: fields.exactAmount,
   txHash: optional(text),
   pendingMs: optional(fields.integer(0, 86_400_000)),
   confirm: optional(flag),

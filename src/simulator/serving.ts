@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { byItsClock } from './clock.js';
 import { parseExactJson, parseLeniently } from './exact-json.js';
 import { type Answer, answerFault, effectOf, type FaultRecord, sendJson, statusSeen } from './faults.js';
 import { type Fields, readFields, type Shape } from './fields.js';
@@ -38,7 +39,8 @@ export function serveApi(app: FastifyInstance, store: Store, endpoints: readonly
   register(app, endpoints, async (api, request, reply) => {
     const at = new Date().toISOString();
     if (!isAuthorised(store, request)) throw UNAUTHORISED;
-    const { latencyMs, latencyByEndpoint } = store.settings;
+    const { latencyMs, latencyByEndpoint, clockOffsetMs } = store.settings;
+    if (clockOffsetMs !== 0) reply.header('date', new Date(Date.now() + clockOffsetMs).toUTCString());
     await pause(store, latencyByEndpoint[api.name] ?? latencyMs);
     const fault = takeRequestFault(store, api.name, request);
     const strikes = fault === undefined ? undefined : effectOf(fault).strikes;
@@ -46,7 +48,7 @@ export function serveApi(app: FastifyInstance, store: Store, endpoints: readonly
     // What the endpoint changes and its journal entry are one transaction.
     const planned = store.transaction(() => {
       const effects: string[] = [];
-      const answer = strikes === 'instead' ? NO_ANSWER : attempt(api, request, effects);
+      const answer = strikes === 'instead' ? NO_ANSWER : attempt(store, api, request, effects);
       const status = fault === undefined ? answer.status : statusSeen(fault, answer);
       journal(store, request, { at, status, fault: fault?.kind ?? null, effects });
       return answer;
@@ -98,9 +100,9 @@ function register(app: FastifyInstance, endpoints: readonly Endpoint[], serve: S
   }
 }
 
-function attempt(api: Endpoint, request: FastifyRequest, effects: string[]): Answer {
+function attempt(store: Store, api: Endpoint, request: FastifyRequest, effects: string[]): Answer {
   try {
-    return { status: 200, body: api.serve(request, effects) };
+    return { status: 200, body: byItsClock(store.settings, api.serve(request, effects)) };
   } catch (error) {
     if (error instanceof ProviderError) return error;
     throw error;

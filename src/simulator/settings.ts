@@ -31,9 +31,11 @@ const SETTINGS = {
   webhookRetries: setting(integer(0, 100), 5),
   quoteValidityMs: setting(integer(0, MAX_MS), 30_000),
   visibleAfterMs: setting(integer(0, MAX_MS), 0),
+  clockOffsetMs: setting(integer(-MAX_MS, MAX_MS), 0),
+  timeFormat: setting(choice(['utc', 'localWithoutZone']), 'utc'),
   depositTransactions: setting(choice(['shown', 'hidden']), 'shown'),
-  payoutFee: setting(looseDecimal.nullable(), null),
-  deliverLess: setting(looseDecimal.nullable(), null),
+  payoutFee: setting(fields.exactDecimal.nullable(), null),
+  deliverLess: setting(fields.exactDecimal.nullable(), null),
   externalOrderIds: setting(
     choice(['kept', 'dropped', 'cut', 'lowerCase', 'prefixed', 'underscored']),
     'kept',

@@ -227,6 +227,12 @@ export interface StoreSchema {
     available: string;
     pending: string;
     read_at: Date;
+    /** By how much it was below the ledger when nothing moved last. */
+    short: Generated<string>;
+    /** How much of that a brake has named. */
+    short_named: Generated<string>;
+    /** Of the transactions that showed before, the ledger has all. */
+    posted_until: Date | null;
   };
   reconciliation_reports: {
     report_id: Generated<string>;
@@ -284,6 +290,8 @@ interface ProviderObjectTable {
   is_unread: Generated<boolean>;
   /** Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet. */
   is_unexplained: boolean | null;
+  /** Null: it was not seen beside another one of its request. */
+  is_duplicate_named: boolean | null;
   first_seen_at: Timestamp;
   read_at: Date;
   changed_at: Date;

@@ -121,3 +121,26 @@ describe("an object of QbitPay's under the id", () => {
     expect(await store().requests.get(id)).toMatchObject({ state: 'unknown', sends: 1, mayBeResent: false });
   });
 });
+
+test.each([
+  ['in another case', (id: string) => id.toUpperCase()],
+  ['cut', (id: string) => id.slice(0, 20)],
+  ['with a prefix', (id: string) => `qp-${id}`],
+  ['with other punctuation', (id: string) => id.replaceAll('-', '_')],
+])('an object of its amount under its id, %s, keeps a request from being sent', async (_how, alter) => {
+  const { id } = await preparePayout();
+  await showAndRelease('payout', { ...id, externalOrderId: alter(id.externalOrderId) });
+  expect(await store().requests.claim(id, SENDER, { ...ASKED, amount: '690' })).toBe(1);
+  const other = await preparePayout();
+  await showAndRelease('payout', { ...other.id, externalOrderId: alter(other.id.externalOrderId) });
+  expect(await store().requests.claim(other.id, SENDER, ASKED)).toBeUndefined();
+  expect(await store().requests.get(other.id)).toMatchObject({ state: 'unknown', sends: 0 });
+});
+
+test('an id that only begins or ends like it by chance does not', async () => {
+  const { id } = await preparePayout();
+  for (const other of [`${id.externalOrderId}-2`, id.externalOrderId.slice(0, 5)]) {
+    await showAndRelease('payout', { ...id, externalOrderId: other });
+  }
+  expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
+});

@@ -1,6 +1,7 @@
 import { payoutRequest, type Json } from './engine-client.js';
 import { CANARY_API_KEY, type TestEngine, type TestEngineOptions } from './engine.js';
 import { expectBooksToBalance } from './balances.js';
+import { releaseBrakes } from './brakes.js';
 import { startEngineBehindProxy, type ProviderProxy } from './provider-proxy.js';
 import { ScenarioPayout } from './scenario-payout.js';
 
@@ -31,7 +32,10 @@ export interface ScenarioProvider {
   heal(): Promise<void>;
 }
 
-/** The engine of all tests of a file, or of a block; after each test QbitPay is as it was, and the books balance. */
+/**
+ * The engine of all tests of a file, or of a block; after each test QbitPay is as it was, the books balance, and brakes are
+ * released.
+ */
 export function useScenario(options: TestEngineOptions | (() => Promise<TestEngineOptions>) = {}): Scenario {
   let engine: TestEngine;
   let proxy: ProviderProxy;
@@ -47,6 +51,7 @@ export function useScenario(options: TestEngineOptions | (() => Promise<TestEngi
     await scenario.provider.set({ returns: 'immediate', returnFees: true, payoutFee: null });
     await engine.control('POST', '/price', { symbol: 'USDT/CNY', bid: '6.97', ask: '7.5' });
     await expectBooksToBalance(engine);
+    await releaseBrakes(engine);
   });
   const scenario: Scenario = {
     get engine() {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { availableIn, balanceIn, makeAvailable, owedIn } from '../support/balances.js';
+import { untilSynced } from '../support/deposits.js';
 import type { Answer, Json } from '../support/engine-client.js';
 import { useScenario } from '../support/scenario.js';
 import { untilAnswer } from '../support/until-answer.js';
@@ -19,12 +20,21 @@ const adjust = (body: Json, key?: string): Promise<Answer> =>
 
 const fromBalance = (amount: string) => scenario.payout({ funding: 'balance', amount });
 
-test('K31: an account fee of 10 is booked, once, and payouts from the balance go on before and after', async () => {
-  const { engine, provider } = scenario;
+test('K31: an account fee of 10 that a transaction shows brakes nothing: payouts from the balance go on', async () => {
+  const { engine } = scenario;
   await makeAvailable(engine, 'CNY', '99005');
-  await provider.adjust('CNY', '-10');
+  await engine.control('POST', '/balances/adjust', { currency: 'CNY', amount: '-10', type: 'account_fee' });
+  await untilSynced(engine);
   await (await fromBalance('5000').open()).isPaidOnce();
+  await engine.api('GET', '/v1/reconciliation');
+  await untilSynced(engine);
+  expect((await engine.api('GET', '/v1/brakes')).body.data).toEqual([]);
+});
+
+test('K31: one that nothing shows is booked by a person, once, and payouts go on', async () => {
+  const { engine, provider } = scenario;
   const before = await availableIn(engine, 'CNY');
+  await provider.adjust('CNY', '-10');
   const fee = { kind: 'account_fee', currency: 'CNY', amount: '10' };
   const key = randomUUID();
   for (let times = 0; times < 2; times += 1) {

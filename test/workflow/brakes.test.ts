@@ -1,10 +1,12 @@
+import { makeAvailable } from '../support/balances.js';
 import { currentDetailsOf, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { ORDERS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
-import type { Json } from '../support/engine-client.js';
+import { payoutRequest, type Json } from '../support/engine-client.js';
+import { untilAnswer } from '../support/until-answer.js';
 
-/** Brakes by hand: nothing leaves, everything else goes on, and a release is noticed at once. */
+/** Brakes, by hand and by themselves: nothing leaves, everything else goes on, and a release is noticed at once. */
 
 const scenario = useScenario();
 
@@ -58,4 +60,48 @@ test('what waits for one can be cancelled, and a brake of another currency stops
   expect((await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data).toHaveLength(2);
   await release(brake);
   await release(euro);
+});
+
+const engagedBrakes = async (): Promise<Json[]> =>
+  (await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data;
+
+const untilEngaged = (): Promise<Json[]> =>
+  untilAnswer(engagedBrakes, (brakes) => brakes.length > 0, 'a brake engaged');
+
+test('money is gone at QbitPay that nothing explains: its currency stops, and says how much', async () => {
+  const { engine, provider } = scenario;
+  await makeAvailable(engine, 'CNY', '100');
+  await provider.adjust('CNY', '-42');
+  const [brake] = await untilEngaged();
+  expect(brake).toMatchObject({ kind: 'SHORTFALL', currency: 'CNY' });
+  expect(brake.detail).toContain('holds 42 CNY less');
+  const lost = { kind: 'correction', currency: 'CNY', amount: '-42', reason: 'QbitPay lost it' };
+  expect((await engine.api('POST', '/v1/ledger/adjustments', lost)).status).toBe(201);
+  await release(brake);
+  await (await scenario.payout().funded()).isPaidOnce();
+  expect(await engagedBrakes()).toEqual([]);
+});
+
+test('somebody sends again what was sent: both are named, nothing else leaves until a person has seen it', async () => {
+  const { engine, provider } = scenario;
+  await makeAvailable(engine, 'CNY', '6000');
+  const payout = await scenario.payout().inTransit();
+  const { destination } = payoutRequest();
+  const again = { amount: 5000, currency: 'CNY', externalOrderId: payout.id, destination };
+  await payout.endsAs('stuck');
+  const { id } = await provider.call('POST', '/api/v1/payouts', again);
+  const [brake] = await untilEngaged();
+  expect(brake).toMatchObject({ kind: 'DUPLICATE_AT_PROVIDER', currency: null });
+  expect(brake.detail).toContain(id);
+  const other = await scenario.payout().funded();
+  await other.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
+  await release(brake);
+  await other.isPaidOnce();
+  await payout.isHeld('DUPLICATE_AT_PROVIDER');
+  expect(await engagedBrakes()).toEqual([]);
+  await payout.advance('cancelled', id);
+  const [own] = await payout.living();
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId: own?.id });
+  await payout.advance('paid', own?.id);
+  await payout.isPaidOnce();
 });

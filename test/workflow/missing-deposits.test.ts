@@ -59,7 +59,8 @@ test.each([
     expect(await payout.requests(PAYOUTS)).toEqual([]);
 
     const brakes = (await engine.api('GET', '/v1/brakes?engaged=true')).body.data;
-    expect(brakes).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
+    // The balance alone says so as well.
+    expect(brakes).toContainEqual(expect.objectContaining({ kind: 'DEPOSIT_GONE', currency: 'USDT' }));
 
     const before = await availableIn(engine, 'USDT');
     expect((await payout.cancel()).status).toBe(200);

@@ -83,8 +83,8 @@ export async function findNewestPayout(db: StoreDatabase): Promise<string | unde
 
 /** QbitPay does not show this payout to the key that is in use: it belongs to another account. */
 export async function noteUnreadable(db: StoreDatabase, providerId: string): Promise<void> {
-  await inTransaction(db, (trx) => {
+  await inTransaction(db, async (trx) => {
     const detail = `QbitPay does not show the payout ${providerId} any more, the newest that it has shown`;
-    return engage(trx, { kind: BRAKE_KIND.ACCOUNT_CHANGED, currency: null, detail });
+    await engage(trx, { kind: BRAKE_KIND.ACCOUNT_CHANGED, currency: null, detail });
   });
 }

@@ -27,22 +27,24 @@ export interface BrakeCause {
 }
 
 /**
- * Engages a brake, unless one of its kind and currency is engaged already. Whoever was about to send when this was called
- * has either committed that before this returns, or is stopped by it.
+ * Engages a brake, unless one of its kind and currency is engaged already: false then. Whoever was about to send when this
+ * was called has either committed that before this returns, or is stopped by it.
  */
 export async function engage(
   trx: StoreTransaction,
   { kind, currency, detail, engagedBy = 'engine' }: BrakeCause,
-): Promise<void> {
-  await trx
+): Promise<boolean> {
+  const engaged = await trx
     .insertInto('brakes')
     .values({ kind, currency, detail, engaged_by: engagedBy })
     .onConflict((conflict) =>
       conflict.columns(['kind', 'currency']).where('released_at', 'is', null).doNothing(),
     )
-    .execute();
+    .returning('brake_id')
+    .executeTakeFirst();
   // After the row, as a release takes its locks: two who wait for each other would both fail.
   await sql`select from brake_gate for update`.execute(trx);
+  return engaged !== undefined;
 }
 
 /**

@@ -1,6 +1,12 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
-import { addAmounts, compareAmounts, leastAmount, subtractAmounts } from '../../domain/money.js';
+import {
+  addAmounts,
+  compareAmounts,
+  isSameInCurrency,
+  leastAmount,
+  subtractAmounts,
+} from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { bookAllocations, type AllocationPart } from '../ledger/bookings.js';
@@ -116,8 +122,8 @@ export interface Decision {
 }
 
 /**
- * Gives each payout up to what it lacks. What is beyond that its owner is owed, and the payout gets a flag. True when
- * somebody is owed something by that.
+ * Gives each payout up to what it lacks. What is beyond that its owner is owed, and of more than the smallest unit the
+ * payout gets a flag; what is in no part becomes available. True when money was freed by that.
  */
 export async function give(
   trx: StoreTransaction,
@@ -126,7 +132,8 @@ export async function give(
   decision: Decision,
 ): Promise<boolean> {
   const booked: AllocationPart[] = [];
-  const excess = new Map<string, string>();
+  const rest = subtractAmounts(deposit.amount, addAmounts(...parts.map(({ amount }) => amount)));
+  const excess = new Map<string | null, string>(compareAmounts(rest, '0') > 0 ? [[null, rest]] : []);
   for (const { payout, amount } of parts) {
     const missing = canStillBeFunded(payout) ? missingDeposit(payout) : '0';
     const given = leastAmount(amount, missing);
@@ -137,6 +144,8 @@ export async function give(
     }
     if (compareAmounts(beyond, '0') > 0) {
       excess.set(payout.owner, addAmounts(excess.get(payout.owner) ?? '0', beyond));
+    }
+    if (!isSameInCurrency(beyond, '0', deposit.currency)) {
       const detail = `${beyond} ${deposit.currency} more than needed was deposited; it is owed to the payout's owner`;
       await addFlag(trx, payout, FAILURE_TYPE.EXCESS_DEPOSIT, detail);
     }

@@ -4,6 +4,7 @@ import {
   atCurrencyScale,
   compareAmounts,
   isPayableAmount,
+  roundDownToCurrency,
 } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
@@ -135,14 +136,14 @@ async function assign(
   return { kind: 'assigned' };
 }
 
-/** Undefined where the parts are all of the deposit. */
+/** Undefined where the parts are all of the deposit that can be paid: what is below the smallest unit is nobody's. */
 function whyNotAll(
   { amount, currency }: DepositRow,
   to: Exclude<Assignment, 'available'>,
 ): string | undefined {
   if (!to.every((part) => isPayableAmount(part.amount, currency))) return `an amount ${amountRule(currency)}`;
   const sum = addAmounts(...to.map((part) => part.amount));
-  if (compareAmounts(sum, amount) === 0) return undefined;
+  if (compareAmounts(sum, roundDownToCurrency(amount, currency)) === 0) return undefined;
   return `The parts add up to ${atCurrencyScale(sum, currency)} ${currency}, and the deposit is ${atCurrencyScale(amount, currency)} ${currency}.`;
 }
 

@@ -376,6 +376,8 @@ create table provider_objects (
   kind text not null references provider_lists,
   provider_id text not null,
   external_order_id text,
+  -- Without its form: as it is compared where a system on the way may have altered it.
+  plain_id text generated always as (regexp_replace(lower(external_order_id), '[^a-z0-9]', '', 'g')) stored,
   -- Of a transaction: the object that moved the balance.
   source text,
   type text,
@@ -394,6 +396,8 @@ create table provider_objects (
   is_unread boolean not null default false,
   -- Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet.
   is_unexplained boolean,
+  -- Whether a brake has named it as a second one of its request. Null: it was not seen beside another one.
+  is_duplicate_named boolean,
   first_seen_at timestamptz not null default clock_timestamp(),
   -- Before the request to QbitPay left that read it last.
   read_at timestamptz not null,
@@ -404,7 +408,8 @@ create table provider_objects (
   disowned_by text,
   primary key (kind, provider_id)) with (fillfactor = 70);
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
-create index provider_objects_by_lower_id on provider_objects (lower(external_order_id));
+create index provider_objects_by_plain_id on provider_objects (plain_id);
+create index provider_objects_by_plain_end on provider_objects (reverse(plain_id) text_pattern_ops);
 create index provider_objects_by_first_seen on provider_objects (kind, currency, first_seen_at);
 create index provider_objects_newest_payout on provider_objects (first_seen_at)
   where kind = 'payout' and not is_open and problem is null and missing_since is null;
@@ -417,6 +422,7 @@ create index provider_objects_unread on provider_objects (read_at) where is_unre
 create index provider_objects_not_judged on provider_objects (first_seen_at)
   where is_unexplained is null and kind <> 'transaction';
 create index provider_objects_unexplained on provider_objects (external_order_id) where is_unexplained;
+create index provider_objects_duplicates on provider_objects (provider_id) where not is_duplicate_named;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;
 
 -- Wishes for a sync, or for the reading of one object, until they are granted.
@@ -557,6 +563,11 @@ create table provider_balance_readings (
   available numeric not null,
   pending numeric not null,
   read_at timestamptz not null,
+  -- By how much it was below the ledger when nothing moved last, and how much of that a brake has named.
+  short numeric not null default 0,
+  short_named numeric not null default 0,
+  -- Of the transactions that showed before, the ledger has all.
+  posted_until timestamptz,
   primary key (funding_account, currency));
 
 create table reconciliation_reports (

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { isAmountOf } from '../../domain/quote.js';
-import { compareNamedId, cutForms, NAMED_ID } from '../../domain/named-id.js';
+import { alteredForms, compareNamedId, NAMED_ID } from '../../domain/named-id.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import {
   OBJECT_KIND,
@@ -63,10 +63,17 @@ export async function isShown(
     .executeTakeFirst();
   if (row !== undefined) return true;
   const altered = await selectUnexplained(trx, operation, externalOrderId)
-    .where(sql<boolean>`lower(external_order_id) = any(${cutForms(externalOrderId)}::text[])`)
+    .where(isAlteredFormOf(externalOrderId))
     .where('currency', '=', asked.currency)
     .execute();
   return altered.some((one) => fitsAmount(one, asked));
+}
+
+/** Cut, prefixed, or with other punctuation or case, as {@link compareNamedId} knows it; both sides have their index. */
+function isAlteredFormOf(externalOrderId: string) {
+  const { cut, end } = alteredForms(externalOrderId);
+  const prefixed = end === null ? sql`false` : sql`reverse(plain_id) like reverse(${end}::text) || '%'`;
+  return sql<boolean>`(plain_id = any(${[...cut]}::text[]) or ${prefixed})`;
 }
 
 /** Objects of QbitPay that no request of ours explains, and of which nobody said that they are somebody else's. */
@@ -107,7 +114,7 @@ export async function findCandidates(
     .where((eb) =>
       eb.or([
         eb('first_seen_at', '>=', firstSentAt ?? new Date(8.64e15)),
-        sql<boolean>`lower(external_order_id) = any(${cutForms(externalOrderId)}::text[])`,
+        isAlteredFormOf(externalOrderId),
       ]),
     )
     .where((eb) => eb.or([eb('problem', 'is not', null), eb('currency', '=', asked?.currency ?? '')]))

@@ -13,6 +13,7 @@ import { hintWaiting } from '../payouts/reservations.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
 import { findByExternalId, findCandidates, findSearchedSince, noteAbsenceChecks } from './absence.js';
+import { brakeForDuplicates, noteDuplicates } from './duplicate-objects.js';
 import {
   countObjects,
   countStaleOpen,
@@ -28,6 +29,7 @@ import {
   type ObservedObject,
   type ObjectNews,
 } from './provider-objects.js';
+import { brakeForShortfalls } from './shortfalls.js';
 import {
   asReader,
   countRequests,
@@ -152,7 +154,15 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
         await hintOwners(trx, kind, changed);
         if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, changed);
         if (list !== undefined) await noteList(trx, kind, list);
-        if (kind !== OBJECT_KIND.TRANSACTION) await judgeObjects(trx, isAccountShared);
+        if (kind !== OBJECT_KIND.TRANSACTION) {
+          await judgeObjects(trx, isAccountShared);
+          await noteDuplicates(
+            trx,
+            kind,
+            objects.map(({ providerId }) => providerId),
+          );
+          await brakeForDuplicates(trx);
+        }
         return news;
       }),
     /** QbitPay has it, as far as is known, and it cannot be read: it is tried again with every sync. */
@@ -198,7 +208,10 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
         await endSync(trx, end);
         // What was not to be judged before may be now.
         await judgeObjects(trx, isAccountShared);
-        if (end.problem === null) await grantWishes(trx, granted);
+        await brakeForDuplicates(trx);
+        if (end.problem !== null) return;
+        await brakeForShortfalls(trx, end.beganAt);
+        await grantWishes(trx, granted);
       }),
   };
 }

@@ -1,6 +1,12 @@
 import { sql, type RawBuilder } from 'kysely';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
-import { compareAmounts, leastAmount, subtractAmounts, type Money } from '../../domain/money.js';
+import {
+  compareAmounts,
+  isSameInCurrency,
+  leastAmount,
+  subtractAmounts,
+  type Money,
+} from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { balanceNeeds } from '../../domain/quote.js';
@@ -128,7 +134,7 @@ async function findServable(
 
 async function hasShortfall(trx: StoreTransaction, draws: readonly Draw[]): Promise<boolean> {
   for (const { currency } of draws) {
-    if (compareAmounts(await balanceOf(trx, SHORTFALL, currency), '0') < 0) return true;
+    if (!isSameInCurrency(await balanceOf(trx, SHORTFALL, currency), '0', currency)) return true;
   }
   return false;
 }

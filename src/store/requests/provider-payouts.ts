@@ -1,7 +1,7 @@
 import type { Selectable, UpdateObject } from 'kysely';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
-import { addAmounts, compareAmounts, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, isSameInCurrency, subtractAmounts } from '../../domain/money.js';
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { isFailedOrCancelled } from '../../domain/provider-status.js';
 import { expectedDebit } from '../../domain/quote.js';
@@ -183,7 +183,8 @@ async function adjust(
     booked_fee: after.fee,
     adjustments,
   });
-  if (isFeeDifferent) {
+  // Booked to the last digit; what nobody could pay is no finding.
+  if (!isSameInCurrency(after.fee, before.fee, before.currency)) {
     const detail = `QbitPay took a fee of ${after.fee} ${before.currency}, expected were ${before.fee}`;
     await addFlag(trx, row, FAILURE_TYPE.FEE_DIFFERS, detail);
   }
@@ -199,8 +200,8 @@ async function flagAmount(
   { amount }: ProviderDebit,
 ): Promise<void> {
   const due = row.amount_mode === AMOUNT_MODE.RECEIVE ? row.amount : before.amount;
+  if (isSameInCurrency(amount, due, before.currency)) return;
   const order = compareAmounts(amount, due);
-  if (order === 0) return;
   const detail = `the recipient gets ${amount} ${before.currency}, ${due} are due`;
   await addFlag(trx, row, order < 0 ? FAILURE_TYPE.AMOUNT_SHORT : FAILURE_TYPE.AMOUNT_EXCEEDED, detail);
 }

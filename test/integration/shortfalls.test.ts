@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { subtractAmounts } from '../../src/domain/money.js';
+import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
+import {
+  accept,
+  ASKED,
+  prepareOrder,
+  preparePayout,
+  sendUnknown,
+  store,
+  useStore,
+} from '../support/request-store.js';
+import { addAvailable, deposit, readerOf, SENDER } from '../support/test-store.js';
+
+/** When QbitPay holds less than the ledger says, and when it only looks so. */
+
+useStore();
+
+/** What a sync reads, and what happens while it does. */
+interface Sync {
+  readonly holds: string;
+  readonly currency?: string;
+  readonly problem?: string;
+  readonly meanwhile?: () => Promise<unknown>;
+}
+
+async function sync({ holds, currency = 'EUR', problem, meanwhile }: Sync): Promise<void> {
+  const reader = await readerOf(store());
+  const beganAt = await store().mirror.readClock();
+  await reader.recordBalances({
+    balances: [{ currency, available: holds, pending: '0' }],
+    claims: new Map(),
+    readAt: await store().mirror.readClock(),
+  });
+  await meanwhile?.();
+  const end = { problem: problem ?? null, clockSkewMs: null, maxRequestsPerSecond: null };
+  await reader.endSync({ ...end, beganAt }, []);
+}
+
+const engaged = () => store().brakes.listBrakes({ engaged: true, limit: 10 });
+
+async function release(): Promise<void> {
+  for (const { brakeId } of await engaged()) {
+    await store().brakes.release({ brakeId, reason: 'seen', actor: 'tester' });
+  }
+}
+
+/** What the ledger says of the currency. */
+const inLedger = async (currency = 'EUR'): Promise<string> =>
+  (await store().ledger.readBalances()).find((one) => one.currency === currency)!.provider;
+
+const less = async (by: number, currency = 'EUR'): Promise<string> =>
+  subtractAmounts(await inLedger(currency), String(by));
+
+beforeAll(() => addAvailable(store(), 'EUR', '1000'));
+afterEach(async () => {
+  await release();
+  await sync({ holds: await inLedger() });
+});
+
+test('in two syncs, one after the other: the currency stops, and the brake says how much', async () => {
+  const holds = await less(10);
+  await sync({ holds });
+  expect(await engaged()).toEqual([]);
+  await sync({ holds });
+  expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'EUR', engagedBy: 'engine' }]);
+  expect((await engaged())[0]?.detail).toContain('holds 10 EUR less');
+});
+
+test('what stands in both counts: the smaller of two', async () => {
+  await sync({ holds: await less(10) });
+  await sync({ holds: await less(4) });
+  expect((await engaged())[0]?.detail).toContain('holds 4 EUR less');
+});
+
+test('released, it engages none any more, until it has grown; gone, it begins anew', async () => {
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(10) });
+  await release();
+  for (let times = 0; times < 3; times += 1) await sync({ holds: await less(10) });
+  expect(await engaged()).toEqual([]);
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(11) });
+  expect((await engaged())[0]?.detail).toContain('holds 11 EUR less');
+  await release();
+  await sync({ holds: await inLedger() });
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(10) });
+  expect(await engaged()).toHaveLength(1);
+});
+
+test('what it has grown to while the brake is engaged was not seen: it engages it again', async () => {
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(10) });
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(30) });
+  await release();
+  await sync({ holds: await less(30) });
+  expect((await engaged())[0]?.detail).toContain('holds 30 EUR less');
+});
+
+test('an account fee that a person has booked is none', async () => {
+  const holds = await less(10);
+  await sync({ holds });
+  const fee = { kind: 'account_fee', currency: 'EUR', amount: '10', payoutId: null, owner: null } as const;
+  await store().ledger.adjustLedger({ ...fee, reason: 'as on the statement', actor: 'tester' });
+  await sync({ holds });
+  await sync({ holds });
+  expect(await engaged()).toEqual([]);
+});
+
+test('less than the smallest unit is none', async () => {
+  const holds = subtractAmounts(await inLedger(), '0.009999999999999999');
+  for (let times = 0; times < 3; times += 1) await sync({ holds });
+  expect(await engaged()).toEqual([]);
+});
+
+test.each([
+  [
+    'once between two in which all is there',
+    async (holds: string) => {
+      await sync({ holds });
+      await sync({ holds: await inLedger() });
+      await sync({ holds });
+    },
+  ],
+  [
+    'in syncs that did not read everything',
+    async (holds: string) => {
+      for (let times = 0; times < 3; times += 1) await sync({ holds, problem: 'LIST_LOST' });
+    },
+  ],
+  [
+    'in an old reading: the later syncs were shown no balance',
+    async (holds: string) => {
+      await sync({ holds });
+      for (let times = 0; times < 2; times += 1) await sync({ holds: '7', currency: 'JPY' });
+    },
+  ],
+])('%s: none', async (_how, run) => {
+  await run(await less(10));
+  expect(await engaged()).toEqual([]);
+});
+
+test('money that came in since the balances were read is not in them', async () => {
+  for (let times = 0; times < 3; times += 1) {
+    const holds = await inLedger();
+    await sync({ holds, meanwhile: () => deposit(store(), '5', { currency: 'EUR' }) });
+  }
+  expect(await engaged()).toEqual([]);
+});
+
+test('a transaction that the ledger does not have explains what it will: nothing is said before it is booked', async () => {
+  const holds = await less(40);
+  const content = { createdAt: new Date().toISOString() };
+  const fee: ObservedObject = {
+    ...{
+      kind: 'transaction' as const,
+      providerId: `bt-${randomUUID()}`,
+      externalOrderId: null,
+      source: 'dashboard',
+    },
+    ...{ type: 'payout', status: 'available', currency: 'EUR', amount: '-40' },
+    ...{ content, problem: null, isOpen: false },
+  };
+  const readAt = await store().mirror.readClock();
+  await (await readerOf(store())).recordPage('transaction', { objects: [fee], readAt });
+  for (let times = 0; times < 3; times += 1) await sync({ holds });
+  expect(await engaged()).toEqual([]);
+  const booked = { balanceTransactionId: fee.providerId, type: 'payout', currency: 'EUR', net: '-40' };
+  await store().reconciliation.recordOutsideActivity([{ ...booked, createdAtMs: 0 }]);
+  for (let times = 0; times < 3; times += 1) await sync({ holds });
+  expect(await engaged()).toEqual([]);
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(1) });
+  expect((await engaged())[0]?.detail).toContain('holds 1 EUR less');
+});
+
+describe('while a request is under way in the currency', () => {
+  beforeEach(() => addAvailable(store(), 'USDT', '500'));
+
+  const twice = async (currency: string): Promise<void> => {
+    for (let times = 0; times < 2; times += 1) await sync({ holds: '1', currency });
+  };
+
+  test.each([
+    [
+      'that is being sent',
+      async () => {
+        const prepared = await preparePayout();
+        expect(await store().requests.claim(prepared.id, SENDER, ASKED)).toBe(1);
+        return prepared;
+      },
+    ],
+    ['that nobody knows the outcome of', sendUnknown],
+  ])('%s: none, until it is answered', async (_which, send) => {
+    const sent = await send();
+    await twice('USDT');
+    expect(await engaged()).toEqual([]);
+    await accept(sent);
+    await twice('USDT');
+    expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
+    await release();
+    await sync({ holds: await inLedger('USDT'), currency: 'USDT' });
+  });
+
+  test('while one is converted: none in either currency', async () => {
+    await addAvailable(store(), 'CNY', '500');
+    await prepareOrder();
+    await twice('USDT');
+    await twice('CNY');
+    expect(await engaged()).toEqual([]);
+  });
+});
