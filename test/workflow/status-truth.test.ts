@@ -152,7 +152,7 @@ test('another one under its id, of which no event tells: held, until a person sa
 });
 
 describe('a word that nobody knows', () => {
-  const WORD = 'in_review 6222020200112233445';
+  const WORD = 'in_review_6222020200112233445';
 
   async function holdUnknown(): Promise<ScenarioPayout> {
     const payout = await inTransit();
@@ -165,7 +165,7 @@ describe('a word that nobody knows', () => {
     const payout = await holdUnknown();
     const held = await payout.shown();
     expect(held.failure).toBeNull();
-    expect(detailsOf(held).at(-1)).toBe('QbitPay says "in_review ***"');
+    expect(detailsOf(held).at(-1)).toBe('QbitPay says "in_review_***"');
     provider.rewrite(undefined);
     await payout.advance('paid');
     await hasEndedOnce(payout, 'paid');
