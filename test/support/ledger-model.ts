@@ -385,7 +385,7 @@ export class LedgerModel {
     if ((await this.store.deposits.findDeposit(name)) === undefined) return;
     if (!isGone) return this.store.deposits.markFound(name);
     await this.store.deposits.markMissing(name);
-    for (const { brakeId } of await await this.store.brakes.listBrakes({ engaged: true, limit: 10 })) {
+    for (const { brakeId } of await this.store.brakes.listBrakes({ engaged: true, limit: 10 })) {
       await this.store.brakes.release({ brakeId, reason: 'a test', actor: 'test' });
     }
   }
