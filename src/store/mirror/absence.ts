@@ -112,10 +112,7 @@ export async function findCandidates(
 ) {
   const rows = await selectUnexplained(db, operation, externalOrderId)
     .where((eb) =>
-      eb.or([
-        eb('first_seen_at', '>=', firstSentAt ?? new Date(8.64e15)),
-        isAlteredFormOf(externalOrderId),
-      ]),
+      eb.or([eb('first_seen_at', '>=', firstSentAt ?? new Date(8.64e15)), isAlteredFormOf(externalOrderId)]),
     )
     .where((eb) => eb.or([eb('problem', 'is not', null), eb('currency', '=', asked?.currency ?? '')]))
     .execute();
