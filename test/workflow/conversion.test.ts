@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { availableIn } from '../support/balances.js';
+import { owedIn } from '../support/balances.js';
 import { untilAllocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
@@ -75,7 +75,7 @@ describe('the price', () => {
     await expectConvertedAndPaidOnce(engine, payout.payoutId);
   });
 
-  test('still moved when the time for converting is over: held, and cancelled its money is available', async () => {
+  test('still moved when the time for converting is over: held, and cancelled its money is owed to its owner', async () => {
     const request = payoutRequest();
     const { payoutId } = request;
     await startDirectly(engine, request, { convertTimeoutSeconds: 1 });
@@ -84,13 +84,11 @@ describe('the price', () => {
     const { id } = await engine.fund(payout);
     expect(await engine.untilStatus(payoutId, 'held')).toMatchObject({ holdReason: 'PRICE_MOVED' });
     expect(await requestsTo(engine, ORDERS, payoutId)).toHaveLength(0);
-    const before = await availableIn(engine, 'USDT');
+    const before = await owedIn(engine, 'USDT');
     expect((await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).status).toBe(200);
     await engine.untilStatus(payoutId, 'cancelled');
     await untilAllocated(engine, id);
-    expect(subtractAmounts(await availableIn(engine, 'USDT'), before)).toBe(
-      addAmounts(payout.deposit.amount),
-    );
+    expect(subtractAmounts(await owedIn(engine, 'USDT'), before)).toBe(addAmounts(payout.deposit.amount));
   });
 });
 

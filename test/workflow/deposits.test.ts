@@ -149,7 +149,7 @@ describe('whose a deposit is', () => {
     await expectStillAwaiting(payout);
   });
 
-  test('a second deposit is available money while the payout runs, and late when it has ended', async () => {
+  test('a second deposit is owed to the owner while the payout runs, and late when it has ended', async () => {
     await engine.control('PATCH', '/settings', { settlement: 'manual' });
     const payout = await engine.open();
     await engine.fund(payout);
@@ -160,11 +160,11 @@ describe('whose a deposit is', () => {
     const { amount } = payout.deposit;
     expect((await engine.api('GET', `/v1/deposits/${excess.id}`)).body).toMatchObject({
       status: 'allocated',
-      allocations: [{ payoutId: null, amount }],
+      allocations: [{ payoutId: null, owner: 'default', amount }],
     });
     expect(await read(payout)).toMatchObject({ status: 'in_transit', flags: ['EXCESS_DEPOSIT'] });
-    expect((await balanceIn(engine, 'USDT')).available).toBe(
-      atCurrencyScale(addAmounts(before.available, amount), 'USDT'),
+    expect((await balanceIn(engine, 'USDT')).owed).toBe(
+      atCurrencyScale(addAmounts(before.owed, amount), 'USDT'),
     );
 
     await engine.control('PATCH', '/settings', { settlement: 'automatic' });
@@ -179,7 +179,7 @@ describe('whose a deposit is', () => {
     });
     expect(await details(payout)).toEqual(
       expect.arrayContaining([
-        `${addAmounts(amount)} USDT more than needed was deposited; it is in the available balance`,
+        `${addAmounts(amount)} USDT more than needed was deposited; it is owed to the payout's owner`,
         `deposit of ${addAmounts(amount)} USDT unallocated: LATE_DEPOSIT`,
       ]),
     );

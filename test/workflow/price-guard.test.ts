@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Pool } from 'pg';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { expectBooksToBalance, availableIn } from '../support/balances.js';
+import { expectBooksToBalance, owedIn } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { auditLedger } from '../support/ledger-audit.js';
@@ -45,9 +45,9 @@ afterEach(async () => {
 const newId = (): string => `p-${randomUUID()}`;
 const setPrice = (bid: string): Promise<Json> =>
   engine.control('POST', '/price', { symbol: 'USDT/CNY', bid, ask: '7.5' });
-const availableInBoth = async () => ({
-  USDT: addAmounts(await availableIn(engine, 'USDT')),
-  CNY: addAmounts(await availableIn(engine, 'CNY')),
+const owedInBoth = async () => ({
+  USDT: addAmounts(await owedIn(engine, 'USDT')),
+  CNY: addAmounts(await owedIn(engine, 'CNY')),
 });
 const setTradeFee = (trade: string): Promise<Json> =>
   engine.control('PATCH', '/settings', { feeRates: { payout: '0.005', trade } });
@@ -401,12 +401,12 @@ describe('an order that is filled in part', () => {
     await expectPaidByOrders(payoutId, ['720.946916']);
   });
 
-  test('cancelled then, both currencies are available', async () => {
+  test('cancelled then, both currencies are owed', async () => {
     const { payoutId, deposit } = await openPartlyFilled({}, '300');
-    const before = await availableInBoth();
+    const before = await owedInBoth();
     expect((await engine.api('POST', `/v1/payouts/${payoutId}/cancel`)).status).toBe(200);
     await engine.untilStatus(payoutId, 'cancelled');
-    expect(await availableInBoth()).toEqual({
+    expect(await owedInBoth()).toEqual({
       USDT: addAmounts(before.USDT, deposit.amount, '-300'),
       CNY: addAmounts(before.CNY, '2091'),
     });

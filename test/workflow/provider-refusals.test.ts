@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { FAILURES, type FailureType } from '../../src/domain/failure-type.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { expectBooksToBalance, availableIn } from '../support/balances.js';
+import { expectBooksToBalance, owedIn } from '../support/balances.js';
 import { untilAllocated } from '../support/deposits.js';
 import { type Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
@@ -30,12 +30,10 @@ afterEach(async () => {
 const fault = (kind: string, endpoint: string, more?: Json) => orderFault(engine, kind, endpoint, more);
 const newId = (): string => `p-${randomUUID()}`;
 
-/** All of the payout's deposit is in the available balance, and nobody has to decide about it. */
-async function expectReleased(payout: Json, depositId: string, availableBefore: string): Promise<void> {
+/** All of the payout's deposit is owed to its owner, and nobody has to decide about it. */
+async function expectReleased(payout: Json, depositId: string, owedBefore: string): Promise<void> {
   await untilAllocated(engine, depositId);
-  expect(subtractAmounts(await availableIn(engine, 'USDT'), availableBefore)).toBe(
-    addAmounts(payout.deposit.amount),
-  );
+  expect(subtractAmounts(await owedIn(engine, 'USDT'), owedBefore)).toBe(addAmounts(payout.deposit.amount));
 }
 
 /** A code, and our own words. */
@@ -48,14 +46,14 @@ describe('refused for good', () => {
   const REASON = `account ${ACCOUNT} of Example Trading Ltd is closed`;
   const PERSONAL = new RegExp(`${ACCOUNT}|Example Trading Ltd`);
 
-  test('the order: nothing was converted, the payout fails and its deposit is available', async () => {
+  test('the order: nothing was converted, the payout fails and its deposit is owed to its owner', async () => {
     const payoutId = newId();
     await fault('invalid_request_error', ORDERS, {
       externalOrderId: payoutId,
       message: 'limit 777777 passed',
     });
     const payout = await engine.open({ payoutId });
-    const before = await availableIn(engine, 'USDT');
+    const before = await owedIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual(refusedAs('ORDER_REFUSED'));
@@ -86,7 +84,7 @@ describe('refused for good', () => {
       amount: '500',
       destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet-of-recipient' },
     });
-    const before = await availableIn(engine, 'USDT');
+    const before = await owedIn(engine, 'USDT');
     const { id } = await engine.fund(payout);
     const failed = await engine.untilStatus(payoutId, 'failed');
     expect(failed.failure).toEqual(refusedAs('PAYOUT_REFUSED'));

@@ -1,4 +1,4 @@
-import { availableIn } from '../support/balances.js';
+import { owedIn } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
@@ -56,21 +56,21 @@ test('until readings have borne it out, a refusal is shown as provisional, and i
   await payout.fund();
   const { status, hold } = await payout.until(({ holdReason }) => holdReason === 'REFUSAL_PROVISIONAL');
   expect({ status, actions: hold.actions }).toEqual({ status: 'paying', actions: [] });
-  const before = await availableIn(scenario.engine, 'USDT');
+  const before = await owedIn(scenario.engine, 'USDT');
   await payout.isReadAgain();
-  expect(await availableIn(scenario.engine, 'USDT')).toBe(before);
+  expect(await owedIn(scenario.engine, 'USDT')).toBe(before);
   const cancelled = await payout.cancel();
   expect(cancelled).toMatchObject({ status: 409 });
   expect(cancelled.body.detail).toMatch(/what became of it has to be known first/);
 });
 
-test('a refusal that readings bear out ends the payout, and its money is available', async () => {
+test('a refusal that readings bear out ends the payout, and its money is owed to its owner', async () => {
   const payout = scenario.payout(OWN_CURRENCY);
   await payout.strike('invalid_request_error', PAYOUTS);
   await payout.funded();
   expect((await payout.becomes('failed')).failure.type).toBe('PAYOUT_REFUSED');
   expect(await payout.requests(PAYOUTS)).toHaveLength(1);
-  expect(Number(await availableIn(scenario.engine, 'USDT'))).toBeGreaterThan(300);
+  expect(Number(await owedIn(scenario.engine, 'USDT'))).toBeGreaterThan(300);
 });
 
 test('K2: held for a refusal, and shown by QbitPay later: it goes on by itself', async () => {
