@@ -28,11 +28,15 @@ import {
   ORDERS,
   PAYOUTS,
   requestsTo,
+  TICKER,
 } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 const TIMEOUT_MS = 180_000;
 const ALWAYS = 100_000;
+
+/** What a payout may wait for while QbitPay is away: a request that was refused, or cut off, is looked for by the sync. */
+const WHILE_AWAY: readonly string[] = ['PROVIDER_UNAVAILABLE', 'REFUSAL_PROVISIONAL', 'OUTCOME_LOOKED_UP'];
 
 /** The longest pause between two questions whether QbitPay is back: the shortest is a quarter of it. */
 const LONGEST_PAUSE_MS = 1_600;
@@ -126,16 +130,15 @@ describe('QbitPay is away', () => {
       await engine.control('DELETE', '/faults');
       for (const payout of payouts.slice(0, 2)) await engine.fund(payout);
       for (const { payoutId } of payouts.slice(2, 6)) {
-        const isShown = ({ holdReason }: Json): boolean => holdReason === 'PROVIDER_UNAVAILABLE';
-        const waiting = await engine.until(payoutId, isShown, 'shown as waiting');
-        expect(waiting.hold.action).not.toBe('');
-        // Temporal goes on showing what the payout began to wait for.
-        await untilAnswer(
-          () => shownHoldReason(engine, payoutId),
-          (shown) => shown === 'PROVIDER_UNAVAILABLE' || shown === 'RATE_LIMITED',
-          'a reason in the Temporal UI',
+        const isWaiting = (reason: string | undefined): boolean =>
+          reason !== undefined && WHILE_AWAY.includes(reason);
+        const waiting = await engine.until(
+          payoutId,
+          ({ holdReason }) => isWaiting(holdReason),
+          'shown as waiting',
         );
-        await isAskingOftenEnough(payoutId);
+        expect(waiting.hold.action).not.toBe('');
+        await untilAnswer(() => shownHoldReason(engine, payoutId), isWaiting, 'a reason in the Temporal UI');
       }
       // Whoever waits for what QbitPay does asks nothing: that it is away shows where its readings do.
       await untilAnswer(
@@ -159,10 +162,10 @@ describe('QbitPay is away', () => {
     'those who waited do not come back all at once',
     async () => {
       const payouts = await Promise.all(Array.from({ length: 16 }, () => engine.open()));
-      for (const { payoutId } of payouts)
-        await orderFault(engine, 'rate_limit_error', ORDERS, { externalOrderId: payoutId, times: ALWAYS });
+      await orderFault(engine, 'api_error', TICKER, { times: ALWAYS });
       for (const payout of payouts) await engine.fund(payout);
-      for (const { payoutId } of payouts) await engine.untilStatus(payoutId, 'converting');
+      const isShown = ({ holdReason }: Json): boolean => holdReason === 'PROVIDER_UNAVAILABLE';
+      for (const { payoutId } of payouts) await engine.until(payoutId, isShown, 'shown as waiting');
       proxy.cutOff();
       await engine.control('DELETE', '/faults');
       const asking: Json[] = [];
@@ -316,10 +319,14 @@ const DECISION = { reason: 'to see' };
 const asksTemporal = ({ payoutId }: Targets): (readonly [string, string, Json?])[] => [
   ['POST', `/v1/payouts/${payoutId}/cancel`],
   ['POST', `/v1/payouts/${payoutId}/hold`, DECISION],
+  ['GET', '/v1/reconciliation'],
+];
+
+/** What the store refuses by itself, of a payout that waits for its deposit. */
+const isRefused = ({ payoutId }: Targets): (readonly [string, string, Json?])[] => [
   ['POST', `/v1/payouts/${payoutId}/resume`, DECISION],
   ['POST', `/v1/payouts/${payoutId}/resolve`, { ...DECISION, action: 'close' }],
   ['POST', `/v1/payouts/${payoutId}/retry`, DECISION],
-  ['GET', '/v1/reconciliation'],
 ];
 
 /** What is written in the store alone. */
@@ -343,6 +350,7 @@ async function expectNothingPromised(engine: TestEngine, targets: Targets): Prom
   await expectAllUnavailable(engine, [
     creation,
     ...asksTemporal(targets),
+    ...isRefused(targets),
     ...writesStore(targets),
     ...asksStore(targets),
   ]);
@@ -408,6 +416,7 @@ describe('Temporal is away', () => {
       for (const payout of waiting) await engine.fund(payout);
       for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
       await expectAllUnavailable(engine, asksTemporal(targets));
+      for (const call of isRefused(targets)) expect(await engine.api(...call)).toMatchObject({ status: 409 });
       for (let repetition = 0; repetition < 2; repetition += 1) {
         const accepted = await engine.api('POST', '/v1/payouts', request);
         expect(accepted).toMatchObject({ status: 202, body: { status: 'opening' } });

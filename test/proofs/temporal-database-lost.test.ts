@@ -64,7 +64,10 @@ const delayed = async (endpoint: string, status: string): Promise<ScenarioPayout
   const payout = scenario.payout();
   await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
   await payout.funded();
-  await payout.until((shown) => shown.status === status && shown.holdReason === 'RATE_LIMITED');
+  // Refused, looked for, and sent again, for ever.
+  const isDelayed = ({ holdReason }: Json): boolean =>
+    holdReason === 'RATE_LIMITED' || holdReason === 'REFUSAL_PROVISIONAL';
+  await payout.until((shown) => shown.status === status && isDelayed(shown), 'delayed');
   return payout;
 };
 /** What QbitPay's lists do not show, until it is adopted. */
