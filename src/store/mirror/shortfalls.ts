@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
-import { compareAmounts, smallestUnit, subtractAmounts } from '../../domain/money.js';
+import { addAmounts, compareAmounts, smallestUnit, subtractAmounts } from '../../domain/money.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import type { StoreTransaction } from '../database.js';
@@ -26,7 +26,8 @@ interface Measured {
 export async function brakeForShortfalls(trx: StoreTransaction, beganAt: Date): Promise<void> {
   for (const { currency, standing, named } of await measure(trx, beganAt)) {
     if (compareAmounts(subtractAmounts(standing, named), smallestUnit(currency)) < 0) continue;
-    const detail = `QbitPay holds ${standing} ${currency} less than the ledger says, and nothing under way explains it`;
+    // PostgreSQL keeps the zeros of whatever was subtracted.
+    const detail = `QbitPay holds ${addAmounts(standing)} ${currency} less than the ledger says, and nothing under way explains it`;
     if (!(await engage(trx, { kind: BRAKE_KIND.SHORTFALL, currency, detail }))) continue;
     await trx
       .updateTable('provider_balance_readings')
