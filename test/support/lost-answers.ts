@@ -1,5 +1,6 @@
 import { Client as PostgresClient } from 'pg';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
+import { releaseBrakes } from './brakes.js';
 import { payoutRequest, type Json } from './engine-client.js';
 import { CANARY_API_KEY, type TestEngine } from './engine.js';
 import { hideRequest, type HiddenRequest, type Operation } from './hidden-requests.js';
@@ -38,6 +39,7 @@ export function useLostAnswers(): void {
     await world.engine.control('DELETE', '/faults');
     const usual = { deliverLess: null, payoutFee: null, settlement: 'automatic' };
     await world.engine.control('PATCH', '/settings', usual);
+    await releaseBrakes(world.engine);
   });
 }
 

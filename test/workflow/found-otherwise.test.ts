@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { makeAvailable } from '../support/balances.js';
+import { releaseBrakes } from '../support/brakes.js';
 import { type Json } from '../support/engine-client.js';
 import { untilRead, type Operation } from '../support/hidden-requests.js';
 import { advancePayout, untilHoldReasonShown } from '../support/payout-workflows.js';
@@ -37,6 +38,8 @@ describe('two of them at QbitPay', () => {
     expect(held.timeline.at(-1).detail).toContain(first);
     expect(held.timeline.at(-1).detail).toContain(second);
     await untilHoldReasonShown(world.engine, payoutId, 'DUPLICATE_AT_PROVIDER');
+    // A person has seen both: the one that is adopted can go on.
+    expect(await releaseBrakes(world.engine)).toMatchObject([{ kind: 'DUPLICATE_AT_PROVIDER' }]);
     return { first, second };
   }
   const resolve = (payoutId: string, decision: Json) =>
