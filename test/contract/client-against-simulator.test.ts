@@ -269,7 +269,7 @@ describe('against the simulator', () => {
         await fault(type, { wrapped, message: 'because', retryAfterSeconds: 7 });
         await expect(read()).rejects.toMatchObject({
           ...expected,
-          message: 'because',
+          words: 'because',
           hasErrorObject: true,
           retryAfterMs: 7_000,
           operation: 'getAccount',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { installTestRuntime } from '../support/engine.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { BUGS, type Bug } from '../faults/bugs/index.js';
 import { writeCampaignBundles, type CampaignBundles } from '../faults/campaign-bundle.js';
@@ -27,10 +27,7 @@ let bundles: CampaignBundles;
 let servers: Servers;
 
 beforeAll(async () => {
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
-  });
+  await installTestRuntime();
   bundles = await writeCampaignBundles();
   servers = {
     postgresUrl: sharedServer('TEST_POSTGRES_URL'),

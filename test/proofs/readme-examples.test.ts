@@ -1,4 +1,3 @@
-import { transformSync } from '@swc/core';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
+import ts from 'typescript';
 import { choosePort } from '../../src/embedded/choose-port.js';
 import { sharedServer } from '../support/shared-servers.js';
 import { createDatabase } from '../support/test-database.js';
@@ -134,7 +134,9 @@ test('the blocks of "Try it" work as pasted, also a second time', async () => {
 
 test('a payout is started as the snippet for Temporal clients does', async () => {
   const [snippet = ''] = blocksOf('Trigger payouts from a backend', 'ts');
-  await writeFile(join(folder, 'trigger.mjs'), withoutTypes(snippet));
+  // As a reader's own compiler would make it.
+  const compiled = ts.transpile(snippet, { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext });
+  await writeFile(join(folder, 'trigger.mjs'), compiled);
   const { code, stdout, stderr } = await run(process.execPath, ['trigger.mjs']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^inv-\d+ awaiting_deposit {[^}]*amount: '500.\d{6}'[^}]*}\n$/);
@@ -151,9 +153,3 @@ test('the engine ends in order, and takes its endpoints back', async () => {
   expect({ code: engine.exitCode, output }).toMatchObject({ code: 0 });
   expect(existsSync(join(folder, '.payouts', 'endpoints.json'))).toBe(false);
 });
-
-/** As a reader's own compiler would make it. */
-function withoutTypes(code: string): string {
-  const typescript = { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } } as const;
-  return transformSync(code, { ...typescript, module: { type: 'es6' } }).code;
-}

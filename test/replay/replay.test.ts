@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
+import { installTestRuntime } from '../support/engine.js';
 import type { Json } from '../support/engine-client.js';
 import { pathOf, recordMissingHistories, SCENARIO_NAMES } from './record-histories.js';
 
@@ -9,14 +10,8 @@ const BUNDLE = join(process.cwd(), 'dist', 'workflow-bundle.js');
 const RECORDING = process.env['RECORD_HISTORIES'] !== undefined;
 
 beforeAll(async () => {
-  // An engine, which recording needs, installs its own.
+  await installTestRuntime();
   if (RECORDING) await recordMissingHistories();
-  else {
-    Runtime.install({
-      logger: new DefaultLogger('ERROR'),
-      telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' } } },
-    });
-  }
 }, 600_000);
 
 const replay = (history: Json): Promise<void> =>

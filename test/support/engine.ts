@@ -120,7 +120,7 @@ async function assemble(
   },
 ): Promise<TestEngine> {
   const temporal = createTemporalAccess(env);
-  const logger = await testLogger();
+  const logger = await installTestRuntime();
   let worker: RunningWorker | undefined;
   const stopWatching = await watchStore(setting.databaseUrl);
   const api: RunningPart = await startApi(readConfig(env, 'api'), createTemporalAccess(env), logger);
@@ -150,6 +150,8 @@ async function assemble(
         () => deleteBackgroundWork(temporal, env['TEMPORAL_TASK_QUEUE'] ?? ''),
         () => temporal.client.connection.close(),
         () => stopWatching(),
+        // The next file's engine begins with none.
+        () => void logLines.splice(0),
       ]),
   };
   try {
@@ -177,8 +179,11 @@ async function inTurn(steps: readonly (() => Promise<void> | undefined)[]): Prom
 const logLines: string[] = [];
 let logger: Logger | undefined;
 
-/** One for all engines of a test file: the SDK's runtime, which logs through it, is one per process. */
-async function testLogger(): Promise<Logger> {
+/**
+ * One for all that runs in a test process: the SDK's runtime, which logs through it, is one per process, and goes on with
+ * the first settings.
+ */
+export async function installTestRuntime(): Promise<Logger> {
   if (logger === undefined) {
     logger = createLogger({ level: 'debug', name: 'test' }, { write: (line) => void logLines.push(line) });
     installTemporalRuntime(logger);

@@ -8,7 +8,7 @@ import { runConcurrently, type TestStore } from './test-store.js';
 /** What a run is measured with: the environment says otherwise than the small scale. */
 export const scale = (variable: string, small: number): number => Number(process.env[variable] ?? small);
 
-/** One line, whatever Jest makes of the rest. */
+/** One line, whatever Vitest makes of the rest. */
 export function sayFigure(text: string): void {
   process.stdout.write(`figure: ${text}\n`);
 }

@@ -41,7 +41,7 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
   });
 
-  test('makes the money of a funded payout available', async () => {
+  test('leaves the money of a funded payout owed to its owner', async () => {
     const payout = await engine.open();
     // Funded, and kept from being converted: the provider gives no price.
     await failAlways('api_error', TICKER);
@@ -56,7 +56,7 @@ describe('"cancel" in the Temporal UI', () => {
     expect(await workflowOf(payout).result()).toMatchObject({ status: 'cancelled' });
     await untilAllocated(engine, deposit.id);
     expect(await balanceIn(engine, 'USDT')).toMatchObject({
-      available: payout.deposit.amount,
+      owed: payout.deposit.amount,
       inPayouts: '0.000000',
       unallocated: '0.000000',
     });

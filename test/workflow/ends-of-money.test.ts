@@ -155,7 +155,7 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     expect(await statusOf(payout.payoutId)).toBe('failed');
   });
 
-  test('a terminated workflow: the one after it books the return', async () => {
+  test('a terminated workflow: the return is booked all the same', async () => {
     const { currency, payout } = await endedWithoutItsMoney('failed');
     await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payout.payoutId)).terminate();
     const { body: before } = await engine.api('GET', '/v1/reconciliation');
@@ -164,7 +164,6 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
 
     await giveBack(payout.providerPayoutId, false);
     await untilAvailable(engine, currency, '998.00');
-    await untilWorkflow(payout.payoutId, 'COMPLETED');
     const { status, body } = await engine.api('GET', '/v1/reconciliation');
     expect({ status, clean: body.clean, outside: body.outside }).toEqual({
       status: 200,

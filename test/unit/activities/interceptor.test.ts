@@ -128,15 +128,15 @@ describe('what the payout waits for', () => {
 });
 
 describe('a process that lives', () => {
-  beforeAll(() => void import.meta.jest.useFakeTimers());
-  afterAll(() => void import.meta.jest.useRealTimers());
+  beforeAll(() => void vi.useFakeTimers());
+  afterAll(() => void vi.useRealTimers());
 
   const beatsOf = async (activityType: string): Promise<number> => {
     const interceptors = [createActivityInterceptor({} as Store)];
     const environment = new MockActivityEnvironment({ activityType }, { interceptors });
     let beats = 0;
     environment.on('heartbeat', () => (beats += 1));
-    const work = (): Promise<unknown> => import.meta.jest.advanceTimersByTimeAsync(60_000);
+    const work = (): Promise<unknown> => vi.advanceTimersByTimeAsync(60_000);
     await environment.run<[unknown], unknown, () => Promise<unknown>>(work, { payoutId: null });
     return beats;
   };

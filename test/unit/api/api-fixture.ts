@@ -285,8 +285,6 @@ export async function closeApis(): Promise<void> {
   await Promise.all(opened.splice(0).map((app) => app.close()));
 }
 
-afterAll(() => shared?.close());
-
 /** A request as the shop's backend sends it. */
 export function asShop(method: 'GET' | 'POST', url: string, payload?: object): InjectOptions {
   return withKey('shop', method, url, payload);
