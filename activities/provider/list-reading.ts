@@ -57,7 +57,7 @@ export async function walkList(parts: ReadingParts, list: ProviderList, options:
   let isWhole = true;
   let cursor = startingAfter ?? undefined;
   for (let pages = 1; pages <= maxPages; pages += 1) {
-    const read = await readPage(parts, list, options, cursor, seen);
+    const read = await readPage(parts, list, options, { cursor, seen, hadObjects });
     if (read.isEmpty) return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, isWhole, pages };
     isWhole &&= read.isWhole;
     const last = read.objects.at(-1);
@@ -75,16 +75,21 @@ async function readPage(
   { store, reader, onPage }: ReadingParts,
   list: ProviderList,
   { status, isResumable = false }: WalkOptions,
-  cursor: string | undefined,
-  seen: Set<string>,
+  walk: {
+    readonly cursor: string | undefined;
+    readonly seen: Set<string>;
+    readonly hadObjects: boolean;
+  },
 ): Promise<Omit<ListPage, 'objects'> & { readonly objects: readonly WalkedObject[] }> {
+  const { cursor, seen, hadObjects } = walk;
   const readAt = await store.mirror.readClock();
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
   const last = objects.at(-1);
-  const progress = isResumable ? { backfillCursor: last?.providerId ?? null } : {};
-  const shown = status !== undefined || last === undefined ? {} : { list: { hasShown: true, ...progress } };
-  const news = await reader.recordPage(list.kind, { objects, readAt, ...shown });
+  const progress = isResumable && last !== undefined ? { backfillCursor: last.providerId } : {};
+  const isFirstShown = status === undefined && last !== undefined && !hadObjects;
+  const known = isFirstShown || isResumable ? { list: { ...progress, hasShown: true } } : {};
+  const news = await reader.recordPage(list.kind, { objects, readAt, ...known });
   onPage();
   return {
     isEmpty: page.isEmpty,

@@ -1,5 +1,5 @@
 import type { BalanceReading } from '../../src/store/mirror/mirror.js';
-import type { SyncWish } from '../../src/store/mirror/sync-state.js';
+import type { ListState, SyncWish } from '../../src/store/mirror/sync-state.js';
 import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
   QbitPayApiError,
@@ -87,12 +87,15 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
   ];
   // What comes in sets the pace: a late object is met within about as long as the overlap is.
   const overlapBudget = { pages: 1 };
-  const { lists, reader, store, settings } = parts;
+  const { lists, reader, store } = parts;
   const isTransactions = ({ kind }: ProviderList): boolean => kind === OBJECT_KIND.TRANSACTION;
-  const read = (list: ProviderList) => () => syncList(parts, list, beganAt, overlapBudget);
+  const states: ListState[] = [];
+  const read = (list: ProviderList) => () =>
+    syncList(parts, list, { state: stateOf(states, list), beganAt, overlapBudget });
   const balances: BalanceReading[] = [];
   return [
     () => openAccount(parts),
+    withoutProblem(async () => void states.push(...(await store.mirror.readLists()))),
     ...lists.filter((list) => !isTransactions(list)).map(read),
     // Before the transactions: whatever is in them had moved by then, or the list shows it beside what came after.
     () => readBalances(parts, balances),
@@ -104,16 +107,21 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
     withoutProblem(() => postPaid(parts)),
     // After the deposits, which payouts wait for: what may change can be hundreds of pages.
     ...lists.flatMap((list): Step[] => [
-      () => rereadList(parts, list),
-      () => sweepOpen(parts, list, beganAt),
+      () => rereadList(parts, list, stateOf(states, list)),
       async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
-      async () =>
-        readByIds(parts, list, await store.mirror.listStaleOpen(list.kind, beganAt, settings, READ_BY_ID)),
+      () => readStale(parts, list, beganAt),
     ]),
     withoutProblem(() => postPaid(parts)),
     () => readOverlaps(parts, beganAt, overlapBudget),
     ...lists.filter(({ kind }) => kind === OBJECT_KIND.PAYOUT).map((list) => () => postEnded(parts, list)),
   ];
+}
+
+/** As it was when the sync began to read. */
+function stateOf(states: readonly ListState[], list: ProviderList): ListState {
+  const state = states.find(({ kind }) => kind === list.kind);
+  if (state === undefined) throw new Error(`the store has no list of kind ${list.kind}`);
+  return state;
 }
 
 async function openAccount(parts: SyncParts): Promise<string | null> {
@@ -148,11 +156,10 @@ async function readBalances(
 async function syncList(
   parts: SyncParts,
   list: ProviderList,
-  beganAt: Date,
-  overlapBudget: { pages: number },
+  sync: { readonly state: ListState; readonly beganAt: Date; readonly overlapBudget: { pages: number } },
 ): Promise<string | null> {
   const { store, reader } = parts;
-  const state = await store.mirror.readList(list.kind);
+  const { state, beganAt, overlapBudget } = sync;
   const isFirst = state.backfilledAt === null;
   // Its first reading is that of the opening balance.
   if (isFirst && list.kind === OBJECT_KIND.TRANSACTION) return null;
@@ -263,9 +270,9 @@ function untilKnownFor(ms: number): IsEnough {
  * Goes on reading all of a list anew, where that is wished for. What it does not show any more is read by its id: it may
  * be gone.
  */
-async function rereadList(parts: SyncParts, list: ProviderList): Promise<string | null> {
+async function rereadList(parts: SyncParts, list: ProviderList, state: ListState): Promise<string | null> {
   const { store, reader } = parts;
-  const { rereadFrom, rereadCursor: startingAfter, isOffered } = await store.mirror.readList(list.kind);
+  const { rereadFrom, rereadCursor: startingAfter, isOffered } = state;
   if (rereadFrom === null) return null;
   if (isOffered) {
     const isEnough = await whenLongBefore(parts, list);
@@ -282,10 +289,22 @@ async function rereadList(parts: SyncParts, list: ProviderList): Promise<string 
   return null;
 }
 
-/** Reads what may change and was not read for too long by its status, newest first, until nothing of that kind is left. */
-async function sweepOpen(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
-  const { store, settings } = parts;
-  const countStale = () => store.mirror.countStaleOpen(list.kind, beganAt, settings);
+/** Reads what may change and was not read for too long: by its list, and what that does not show by its id. */
+async function readStale(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+  const { mirror } = parts.store;
+  const countStale = () => mirror.countStaleOpen(list.kind, beganAt, parts.settings);
+  if ((await countStale()) === 0) return null;
+  const problem = await sweepOpen(parts, list, countStale);
+  await readByIds(parts, list, await mirror.listStaleOpen(list.kind, beganAt, parts.settings, READ_BY_ID));
+  return problem;
+}
+
+/** By its status, newest first, until nothing of that kind is left. */
+async function sweepOpen(
+  parts: SyncParts,
+  list: ProviderList,
+  countStale: () => Promise<number>,
+): Promise<string | null> {
   for (const status of list.openStatuses) {
     if ((await countStale()) === 0) return null;
     const filter = { isIgnored: false };

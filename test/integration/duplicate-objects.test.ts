@@ -106,7 +106,8 @@ test.each([
   expect(kinds).not.toContain('DUPLICATE_AT_PROVIDER');
   if (other.kind !== 'payout') return;
   const readAt = await store().mirror.readClock();
-  await reader.recordPage('payout', { objects: [{ ...other, status: 'paid' }], readAt });
+  const lives = { ...other, status: 'paid', content: { status: 'paid' } };
+  await reader.recordPage('payout', { objects: [lives], readAt });
   expect((await engaged())[0]?.detail).toContain(other.providerId);
 });
 

@@ -154,13 +154,12 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
         await hintOwners(trx, kind, changed);
         if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, changed);
         if (list !== undefined) await noteList(trx, kind, list);
-        if (kind !== OBJECT_KIND.TRANSACTION) {
+        if (kind === OBJECT_KIND.TRANSACTION) return news;
+        const shown = objects.map(({ providerId }) => providerId);
+        await noteDuplicates(trx, kind, shown);
+        // What follows from anything else is seen at the end of the sync.
+        if (changed.length > 0) {
           await judgeObjects(trx, isAccountShared);
-          await noteDuplicates(
-            trx,
-            kind,
-            objects.map(({ providerId }) => providerId),
-          );
           await brakeForDuplicates(trx);
         }
         return news;
@@ -202,7 +201,7 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
     noteAbsenceChecks: (kind: ObjectKind, beganAt: Date): Promise<void> =>
       write((trx) => noteAbsenceChecks(trx, kind, beganAt)),
     noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
-      write((trx) => noteList(trx, kind, changes)),
+      noteList(db, kind, changes, generation),
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
       write(async (trx) => {
         await endSync(trx, end);

@@ -33,15 +33,15 @@ export async function asReader<T>(
   work: (trx: StoreTransaction) => Promise<T>,
 ): Promise<T> {
   return inTransaction(db, async (trx) => {
-    const row = await trx
-      .selectFrom('provider_sync')
-      .select('generation')
-      .where('generation', '=', generation)
-      .forShare()
-      .executeTakeFirst();
+    const row = await isReader(trx, generation).executeTakeFirst();
     if (row === undefined) throw new SyncReplacedError();
     return work(trx);
   });
+}
+
+/** A row where the reader of this generation is the last one; whoever takes over waits for the end of the transaction. */
+function isReader(db: StoreDatabase, generation: string) {
+  return db.selectFrom('provider_sync').select('generation').where('generation', '=', generation).forShare();
 }
 
 /** The database's clock: what is read from now on is read after this. */
@@ -93,11 +93,15 @@ export function readList(db: StoreDatabase, kind: ObjectKind): Promise<ListState
   return selectLists(db).where('kind', '=', kind).executeTakeFirstOrThrow();
 }
 
-/** Writes what is known of a list by now; what is left out stays. */
+/**
+ * Writes what is known of a list by now; what is left out stays. With a generation, only for the reader that has it.
+ * @throws SyncReplacedError
+ */
 export async function noteList(
-  trx: StoreTransaction,
+  db: StoreDatabase,
   kind: ObjectKind,
   changes: Partial<Omit<ListState, 'kind'>>,
+  generation?: string,
 ): Promise<void> {
   const {
     isOffered,
@@ -110,7 +114,7 @@ export async function noteList(
     ...reread
   } = changes;
   const { rereadFrom, rereadCursor } = reread;
-  await trx
+  const update = db
     .updateTable('provider_lists')
     .set({
       ...(isOffered === undefined ? {} : { is_offered: isOffered }),
@@ -123,8 +127,11 @@ export async function noteList(
       ...(rereadFrom === undefined ? {} : { reread_from: rereadFrom }),
       ...(rereadCursor === undefined ? {} : { reread_cursor: rereadCursor }),
     })
-    .where('kind', '=', kind)
-    .execute();
+    .where('kind', '=', kind);
+  const fenced =
+    generation === undefined ? update : update.where((eb) => eb.exists(isReader(db, generation)));
+  const { numUpdatedRows } = await fenced.executeTakeFirst();
+  if (numUpdatedRows === 0n) throw new SyncReplacedError();
 }
 
 export interface SyncWish {
