@@ -28,7 +28,7 @@ interface Expected {
   readonly posted: string;
   readonly fee: string;
   readonly received: string;
-  /** What is left in the account, of an account that held nothing before, beside rounding and tail of the deposit. */
+  /** What is left of it in the account, beside rounding and tail of the deposit. */
   readonly left: Record<string, string>;
 }
 
@@ -141,13 +141,16 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
       symbols: [{ symbol: 'USDT/CNY', bid: 6.9731, ask: 6.99 }],
     });
   });
-  // The account is empty again: what is left in it afterwards is this payout's.
-  beforeEach(() => engine.control('POST', '/reset'));
   afterAll(() => engine.stop());
 
-  /** Owed in the currencies that something is left in, in their order. */
-  const owedOf = ({ left }: Expected): Promise<string[]> =>
-    Promise.all(Object.keys(left).map((currency) => owedIn(engine, currency)));
+  /** What QbitPay holds, and what is owed, in the currencies that something is left in, in their order. */
+  async function holdingsIn(currencies: readonly string[]): Promise<{ held: string[]; owed: string[] }> {
+    const available = await availableBalances(engine);
+    return {
+      held: currencies.map((currency) => available[currency] ?? '0'),
+      owed: await Promise.all(currencies.map((currency) => owedIn(engine, currency))),
+    };
+  }
 
   test.each(cases)('%s', async (_name, request, expected) => {
     const opened = await engine.open(request);
@@ -156,33 +159,40 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
     expect(Number(added)).toBeGreaterThan(0);
     expect(Number(added)).toBeLessThan(0.2);
     const left = { ...expected.left, USDT: addAmounts(expected.left['USDT'] ?? '0', added) };
-    const owedBefore = await owedOf(expected);
+    const currencies = Object.keys(left);
+    const before = await holdingsIn(currencies);
     await engine.fund(opened);
     const paid = await engine.untilStatus(opened.payoutId, 'paid');
 
     expect(paid).toMatchObject({ fee: expected.fee, recipientAmount: expected.received, holdReason: null });
-    expect(await ordersOf(engine)).toEqual(expected.sale === undefined ? [] : [expected.sale]);
-    expect(await bodiesSentTo(engine, PAYOUTS)).toEqual([
+    const orders = await bodiesSentTo(engine, ORDERS, opened.payoutId);
+    expect(orders.map(({ amount }) => amount)).toEqual(expected.sale === undefined ? [] : [expected.sale]);
+    expect(await bodiesSentTo(engine, PAYOUTS, opened.payoutId)).toEqual([
       expect.objectContaining({ amount: expected.posted, externalOrderId: opened.payoutId }),
     ]);
-    expect(await availableBalances(engine)).toMatchObject(left);
-    const owedAfter = await owedOf(expected);
-    expect(owedAfter.map((owed, index) => subtractAmounts(owed, owedBefore[index] ?? '0'))).toEqual(
-      Object.values(left),
-    );
+    const after = await holdingsIn(currencies);
+    for (const kind of ['held', 'owed'] as const) {
+      const gained = after[kind].map((now, index) => subtractAmounts(now, before[kind][index] ?? '0'));
+      expect(gained.map((amount) => addAmounts(amount))).toEqual(Object.values(left));
+    }
   });
 
   test('the digits that make a deposit unique are not spent', async () => {
     const twice = { ...SAME_CURRENCY, amountMode: 'send', amount: '411.5' };
+    const { USDT: before = '0' } = await availableBalances(engine);
     const [first, second] = [await engine.open(twice), await engine.open(twice)];
     for (const payout of [second, first]) await engine.fund(payout);
     await engine.untilStatus(first.payoutId, 'paid');
     await engine.untilStatus(second.payoutId, 'paid');
 
-    const [one, other] = await bodiesSentTo(engine, PAYOUTS);
+    const [[one], [other]] = [
+      await bodiesSentTo(engine, PAYOUTS, first.payoutId),
+      await bodiesSentTo(engine, PAYOUTS, second.payoutId),
+    ];
     expect(one.amount).toBe(other.amount);
+    const deposited = addAmounts(first.deposit.amount, second.deposit.amount);
     expect(await availableBalances(engine)).toMatchObject({
-      USDT: subtractAmounts(addAmounts(first.deposit.amount, second.deposit.amount), '823'),
+      USDT: addAmounts(before, subtractAmounts(deposited, '823')),
     });
   });
 
@@ -198,7 +208,3 @@ describe.each(Object.entries(FEE_SIDES))('amounts with the fee %s', (feeSide, ca
     expect(activities).not.toContain('placeOrder');
   });
 });
-
-async function ordersOf(engine: TestEngine): Promise<string[]> {
-  return (await bodiesSentTo(engine, ORDERS)).map(({ amount }) => amount);
-}

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRequestRate } from '../../../src/qbitpay/request-rate.js';
 
-const RATE = 50;
+const RATE = 10;
 /** Between two turns, less what a timer may come early. */
 const LEAST_GAP_MS = 1_000 / RATE - 1.5;
 
