@@ -244,7 +244,8 @@ export class LedgerModel {
     const sends = isPrepared
       ? await this.store.requests.claim(id, SENDER, { amount: '1', currency: 'CNY' })
       : undefined;
-    if (sends === undefined) return;
+    // Not, for one, where a brake is engaged because of a deposit that has vanished.
+    if (typeof sends !== 'number') return;
     const sold = overspends ? addAmounts(funds, '0.5') : subtractAmounts(funds, '3.000001');
     const bought = roundUpToCurrency(
       multiply(multiply(sold, PRICE), String(party.plan.pricePerMille / 1_000)),
@@ -286,7 +287,7 @@ export class LedgerModel {
     const sends = isPrepared
       ? await this.store.requests.claim(id, SENDER, { amount: '1', currency: 'CNY' })
       : undefined;
-    if (sends === undefined) return;
+    if (typeof sends !== 'number') return;
     const expected = expectedDebit(postAmount, currency, termsOf(plan));
     const fee = addAmounts(expected.fee, cents(plan.feeDiscrepancy));
     party.accepted = { postAmount, amount: expected.amount, fee };
