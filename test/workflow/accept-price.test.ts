@@ -1,4 +1,5 @@
-import { subtractAmounts } from '../../src/domain/money.js';
+import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
+import { makeAvailable } from '../support/balances.js';
 import { untilUnallocated } from '../support/deposits.js';
 import type { Json } from '../support/engine-client.js';
 import { timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
@@ -62,13 +63,27 @@ test('its deposit does not suffice at that price: what is missing is awaited, an
   expect(Number(priceOffer.missing)).toBeGreaterThan(44);
   await payout.decide('resume', { acceptPrice: '6.5' });
   const short = await payout.isHeld('UNDERFUNDED');
-  expect(short.deposit).toMatchObject({ amount: '773.076924', missing: priceOffer.missing });
+  expect(short.deposit.amount).toBe('773.076924');
+  expect(addAmounts(short.deposit.missing)).toBe(priceOffer.missing);
   const more = { currency: 'USDT', amount: priceOffer.missing };
   const { id } = await scenario.engine.control('POST', '/deposits', more);
   await untilUnallocated(scenario.engine, id, 'UNMATCHED_DEPOSIT');
   const to = [{ payoutId: payout.id, amount: priceOffer.missing }];
   expect((await scenario.engine.api('POST', `/v1/deposits/${id}/assign`, { to })).status).toBe(200);
   expect((await payout.isPaidOnce()).order).toMatchObject({ price: '6.5', amount: '773.076924' });
+});
+
+test('from the available balance it goes on as well, where what was reserved suffices; nobody deposits for it', async () => {
+  const balance = { funding: 'balance' };
+  const [enough, short] = [scenario.payout({ ...balance, ...SEND }), scenario.payout(balance)];
+  for (const payout of [enough, short]) await (await payout.open()).becomes('awaiting_balance');
+  await setPrice('6.50');
+  await makeAvailable(scenario.engine, 'USDT', '1600');
+  for (const payout of [enough, short]) await payout.isHeld('PRICE_MOVED');
+  await enough.decide('resume', { acceptPrice: '6.5' });
+  expect((await enough.isPaidOnce()).order).toMatchObject({ price: '6.5' });
+  await short.isRefused('resume', /it lacks [0-9.]+ USDT at that price/, { acceptPrice: '6.5' });
+  expect((await short.cancel()).status).toBe(200);
 });
 
 test('of a payout that is held for something else there is none to accept', async () => {

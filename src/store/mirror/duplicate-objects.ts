@@ -3,6 +3,7 @@ import { BRAKE_KIND } from '../../domain/brake.js';
 import { engage } from '../controls/brakes.js';
 import type { StoreTransaction } from '../database.js';
 import type { ObjectKind } from '../schema.js';
+import { markObjects } from './provider-objects.js';
 
 /**
  * Two living objects of QbitPay's for one request that was sent: whatever doubled one may double the next. The payout is
@@ -47,25 +48,17 @@ const MOST_NAMED = 6;
 export async function brakeForDuplicates(trx: StoreTransaction): Promise<void> {
   const found = await trx
     .selectFrom('provider_objects')
-    .select(['kind', 'provider_id', 'external_order_id'])
+    .select(['kind', 'provider_id as providerId', 'external_order_id as externalOrderId'])
     .where('is_duplicate_named', '=', false)
     .orderBy('external_order_id')
     .orderBy('first_seen_at')
     .limit(MOST_NAMED)
     .execute();
   if (found.length === 0) return;
-  const named = found.map((one) => `${one.kind} ${one.provider_id} (${one.external_order_id ?? ''})`);
+  const named = found.map((one) => `${one.kind} ${one.providerId} (${one.externalOrderId ?? ''})`);
   const detail = `QbitPay has more than one object for one request: ${named.join(', ')}`;
   const kind = BRAKE_KIND.DUPLICATE_AT_PROVIDER;
-  if (!(await engage(trx, { kind, currency: null, detail }))) return;
-  await trx
-    .updateTable('provider_objects')
-    .set({ is_duplicate_named: true })
-    .where('is_duplicate_named', '=', false)
-    .where(
-      'provider_id',
-      'in',
-      found.map((one) => one.provider_id),
-    )
-    .execute();
+  if (await engage(trx, { kind, currency: null, detail })) {
+    await markObjects(trx, found, { is_duplicate_named: true });
+  }
 }

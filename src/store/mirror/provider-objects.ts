@@ -92,6 +92,23 @@ export async function recordObjects(
   );
 }
 
+/** Notes of objects what a brake has made of them. */
+export async function markObjects(
+  trx: StoreTransaction,
+  objects: readonly Pick<ObservedObject, 'kind' | 'providerId'>[],
+  mark: { readonly is_unexplained: boolean } | { readonly is_duplicate_named: boolean },
+): Promise<void> {
+  for (const kind of new Set(objects.map((one) => one.kind))) {
+    const ids = objects.filter((one) => one.kind === kind).map(({ providerId }) => providerId);
+    await trx
+      .updateTable('provider_objects')
+      .set(mark)
+      .where('kind', '=', kind)
+      .where('provider_id', 'in', ids)
+      .execute();
+  }
+}
+
 /** QbitPay, asked for the object, does not show it. True when that is news. */
 export async function recordMissing(
   db: StoreDatabase,

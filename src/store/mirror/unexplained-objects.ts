@@ -4,6 +4,7 @@ import { payoutIdOfExternalId } from '../../domain/identifiers.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { ObjectKind } from '../schema.js';
+import { markObjects } from './provider-objects.js';
 import { hintPayouts } from './workflow-hints.js';
 
 /**
@@ -33,8 +34,8 @@ export async function judgeObjects(trx: StoreTransaction, isAccountShared: boole
   const unexplained = candidates.filter((one) => isUnexplained(one, isAccountShared));
   // What may be explained yet is judged when that is known.
   const explained = candidates.filter((one) => !unexplained.includes(one) && !one.isAwaited);
-  await note(trx, explained, false);
-  await note(trx, unexplained, true);
+  await markObjects(trx, explained, { is_unexplained: false });
+  await markObjects(trx, unexplained, { is_unexplained: true });
   if (unexplained.length > 0) {
     const kind = BRAKE_KIND.STORE_BEHIND_PROVIDER;
     await engage(trx, { kind, currency: null, detail: describe(unexplained) });
@@ -71,25 +72,6 @@ async function readCandidates(trx: StoreTransaction): Promise<readonly Candidate
     from provider_objects object where is_unexplained is null and kind <> 'transaction'
     order by object.first_seen_at, object.provider_id`.execute(trx);
   return rows;
-}
-
-async function note(
-  trx: StoreTransaction,
-  objects: readonly Candidate[],
-  isUnexplained: boolean,
-): Promise<void> {
-  for (const kind of new Set(objects.map((one) => one.kind))) {
-    await trx
-      .updateTable('provider_objects')
-      .set({ is_unexplained: isUnexplained })
-      .where('kind', '=', kind)
-      .where(
-        'provider_id',
-        'in',
-        objects.filter((one) => one.kind === kind).map((one) => one.providerId),
-      )
-      .execute();
-  }
 }
 
 /** As many as fit on a line; the others are listed by `npm run recover`. */
