@@ -7,6 +7,7 @@ import {
   preparePayout,
   store,
   useStore,
+  WAITING_SESSIONS,
 } from '../support/request-store.js';
 import { SENDER } from '../support/test-store.js';
 
@@ -79,7 +80,7 @@ describe('at the same moment', () => {
 
   const untilWaiting = () =>
     untilAnswer(
-      () => connections().query('select from pg_locks where not granted'),
+      () => connections().query(WAITING_SESSIONS),
       ({ rowCount }) => rowCount === 1,
       'somebody waits',
     );

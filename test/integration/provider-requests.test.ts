@@ -29,6 +29,7 @@ import {
   decision,
   checkAbsence,
   letTimePass,
+  WAITING_SESSIONS,
 } from '../support/request-store.js';
 import { endSending } from '../support/end-sending.js';
 
@@ -254,7 +255,7 @@ test("a payout's state is of one moment, whatever is written while it is read", 
   await other.query('lock table provider_payouts in access exclusive mode');
   const reading = store().payouts.readPayoutState(payoutId);
   await untilAnswer(
-    () => connections().query('select 1 from pg_locks where not granted'),
+    () => connections().query(WAITING_SESSIONS),
     ({ rowCount }) => rowCount === 1,
     'the reading behind the lock',
   );

@@ -203,8 +203,8 @@ const untilLockFree = (providerRequest: ProviderRequestId): Promise<string | und
 /** As a restart of the database does, for the connections that hold such a lock. */
 async function cutLockConnections(): Promise<void> {
   const { rows } = await second.sql.query(
-    `select pg_terminate_backend(pid) from pg_locks
-     where locktype = 'advisory' and classid = hashtext('sending')::oid`,
+    `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+     where datname = current_database() and locktype = 'advisory' and classid = hashtext('sending')::oid`,
   );
   expect(rows).toHaveLength(1);
 }

@@ -81,13 +81,15 @@ afterAll(async () => {
   await simulator.close();
 });
 
-let syncs = Promise.resolve();
-/** One after the other. */
+let last = Promise.resolve();
+let next: Promise<void> | undefined;
+/** One after the other: who asks while one runs shares the next. */
 function sync(): Promise<void> {
-  syncs = syncs.then(async () => {
+  next ??= last.then(async () => {
+    next = undefined;
     expect(await runSync(parts)).toMatchObject({ isComplete: true });
   });
-  return syncs;
+  return (last = next);
 }
 
 async function carryThrough(): Promise<string[]> {

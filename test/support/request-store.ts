@@ -23,6 +23,10 @@ let testStore: TestStore;
 export const store = (): TestStore['store'] => testStore.store;
 export const connections = (): TestStore['sql'] => testStore.sql;
 
+/** A row for each session of this database that waits for a lock: the server has other databases' as well. */
+export const WAITING_SESSIONS =
+  'select from pg_locks join pg_stat_activity using (pid) where datname = current_database() and not granted';
+
 /** The store of all tests of a file. */
 export function useStore(): void {
   beforeAll(async () => {
