@@ -28,10 +28,9 @@ export async function recordAccepted(
   accepted: Accepted,
 ): Promise<PayoutState> {
   const { object, discrepancy } = toAcceptedObject(payout, accepted);
-  await persistWithRetry(() => store.requests.accept(payout.payoutId, object, discrepancy));
-  if (!('symbol' in accepted.answer)) {
-    await store.requests.judgeAnswers(accepted.answer.currency, settings.brakeAfterDifferences);
-  }
+  await persistWithRetry(() =>
+    store.requests.accept(payout.payoutId, object, discrepancy, settings.brakeAfterDifferences),
+  );
   const { firstSentAt } = await store.requests.get(accepted.id);
   // The mirror misses it from now on, should QbitPay not show it. An answer to a request ends nothing.
   const pending = { ...accepted.answer, status: 'pending', statusText: 'pending' } as const;

@@ -1,4 +1,12 @@
-import { accept, ASKED, connections, preparePayout, store, useStore } from '../support/request-store.js';
+import {
+  accept,
+  accepted,
+  ASKED,
+  connections,
+  preparePayout,
+  store,
+  useStore,
+} from '../support/request-store.js';
 import { SENDER } from '../support/test-store.js';
 
 /** When answers that are not as expected stop a currency, and what leaves before one was. */
@@ -28,8 +36,7 @@ const claim = async () => {
 async function answered(changes: { recipientAmount?: string; fee?: string } = {}): Promise<void> {
   const { prepared, sends } = await claim();
   expect(sends).toBe(1);
-  await accept(prepared, changes);
-  await store().requests.judgeAnswers('USDT', 3);
+  await store().requests.accept(prepared.payoutId, accepted(prepared, changes), undefined, 3);
 }
 
 test('before an answer was as expected payouts leave one at a time, and then as they come', async () => {

@@ -14,6 +14,7 @@ import {
 } from '../payouts/payout-transitions.js';
 import { reopenPayout } from '../payouts/reopening.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
+import { judgeAnswers } from './answer-checks.js';
 import { readOrderEnd, toOrderObject } from './orders.js';
 import { readPayoutEnd, toPayoutObject } from './provider-payouts.js';
 import {
@@ -44,6 +45,7 @@ export async function accept(
   payoutId: string,
   accepted: AcceptedObject,
   discrepancy?: Discrepancy,
+  mostDifferences?: number,
 ): Promise<PayoutStatus> {
   return inTransaction(db, async (trx) => {
     // First, as everywhere: whoever else writes the same object at this moment would wait for us in a circle.
@@ -54,7 +56,11 @@ export async function accept(
     const isAboutRequest = row.hold_reason !== null && ABOUT_REQUEST.includes(row.hold_reason);
     const isAwaited = isAboutRequest && row.held_from === REQUEST_KIND[operation].sentIn;
     const detail = `${operation} accepted by QbitPay as ${providerId}`;
-    return takeOver(trx, row, object, { detail, discrepancy, resumes: isAwaited });
+    const status = await takeOver(trx, row, object, { detail, discrepancy, resumes: isAwaited });
+    if (mostDifferences !== undefined && 'providerPayoutId' in accepted) {
+      await judgeAnswers(trx, accepted.currency, mostDifferences);
+    }
+    return status;
   });
 }
 

@@ -44,10 +44,12 @@ export async function checkAnswer(
     .execute();
 }
 
-/** Engages the brake of the currency where too many of its last answers were not as expected. */
-export async function judgeAnswers(db: StoreDatabase, currency: string, most: number): Promise<void> {
-  await inTransaction(db, async (trx) => {
-    const { rows } = await sql<{ id: string }>`
+/**
+ * Engages the brake of the currency where too many of its last answers were not as expected. In the transaction that
+ * records the answer: the payout after it may leave as soon as that is committed.
+ */
+export async function judgeAnswers(trx: StoreTransaction, currency: string, most: number): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
       select provider_payout_id as id from (
         select provider_payout_id, is_expected, recorded_at from provider_payouts
         where currency = ${currency} and is_expected is not null
@@ -56,11 +58,10 @@ export async function judgeAnswers(db: StoreDatabase, currency: string, most: nu
             where kind = ${BRAKE_KIND.AMOUNTS_DIFFER} and currency = ${currency}), '-infinity')
         order by recorded_at desc limit ${LOOKED_AT}) as last
       where not is_expected order by recorded_at desc`.execute(trx);
-    if (rows.length < most) return;
-    const ids = rows.map(({ id }) => id).join(', ');
-    const detail = `of the last ${LOOKED_AT} payouts in ${currency}, QbitPay took or paid something else than expected for ${ids}`;
-    await engage(trx, { kind: BRAKE_KIND.AMOUNTS_DIFFER, currency, detail });
-  });
+  if (rows.length < most) return;
+  const ids = rows.map(({ id }) => id).join(', ');
+  const detail = `of the last ${LOOKED_AT} payouts in ${currency}, QbitPay took or paid something else than expected for ${ids}`;
+  await engage(trx, { kind: BRAKE_KIND.AMOUNTS_DIFFER, currency, detail });
 }
 
 /**

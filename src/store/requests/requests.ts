@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
 import { accept, reportEarlier } from './accepted-requests.js';
-import { judgeAnswers, mayBeSent } from './answer-checks.js';
+import { mayBeSent } from './answer-checks.js';
 import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
 import { recordExecution } from './orders.js';
 import {
@@ -36,7 +36,6 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     get: get.bind(null, db),
     find: find.bind(null, db),
     whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) => whileSending(sessions, id, send),
-    judgeAnswers: judgeAnswers.bind(null, db),
     mayBeSent: mayBeSent.bind(null, db),
     listAnswers: listAnswers.bind(null, db),
     recordAnswer: recordAnswer.bind(null, db),
