@@ -86,10 +86,11 @@ async function readPage(
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
   const last = objects.at(-1);
-  const progress = isResumable && last !== undefined ? { backfillCursor: last.providerId } : {};
-  const isFirstShown = status === undefined && last !== undefined && !hadObjects;
-  const known = isFirstShown || isResumable ? { list: { ...progress, hasShown: true } } : {};
-  const news = await reader.recordPage(list.kind, { objects, readAt, ...known });
+  // A list that has shown nothing yet cannot lose anything.
+  const isNews = status === undefined && last !== undefined && (isResumable || !hadObjects);
+  const progress = isResumable ? { backfillCursor: last?.providerId ?? null } : {};
+  const shown = isNews ? { list: { hasShown: true, ...progress } } : {};
+  const news = await reader.recordPage(list.kind, { objects, readAt, ...shown });
   onPage();
   return {
     isEmpty: page.isEmpty,

@@ -50,14 +50,14 @@ export async function checkAnswer(
  */
 export async function judgeAnswers(trx: StoreTransaction, currency: string, most: number): Promise<void> {
   const { rows } = await sql<{ id: string }>`
-      select provider_payout_id as id from (
-        select provider_payout_id, is_expected, recorded_at from provider_payouts
-        where currency = ${currency} and is_expected is not null
-          -- What a person has seen counts no more.
-          and recorded_at > coalesce((select max(released_at) from brakes
-            where kind = ${BRAKE_KIND.AMOUNTS_DIFFER} and currency = ${currency}), '-infinity')
-        order by recorded_at desc limit ${LOOKED_AT}) as last
-      where not is_expected order by recorded_at desc`.execute(trx);
+    select provider_payout_id as id from (
+      select provider_payout_id, is_expected, recorded_at from provider_payouts
+      where currency = ${currency} and is_expected is not null
+        -- What a person has seen counts no more.
+        and recorded_at > coalesce((select max(released_at) from brakes
+          where kind = ${BRAKE_KIND.AMOUNTS_DIFFER} and currency = ${currency}), '-infinity')
+      order by recorded_at desc limit ${LOOKED_AT}) as last
+    where not is_expected order by recorded_at desc`.execute(trx);
   if (rows.length < most) return;
   const ids = rows.map(({ id }) => id).join(', ');
   const detail = `of the last ${LOOKED_AT} payouts in ${currency}, QbitPay took or paid something else than expected for ${ids}`;

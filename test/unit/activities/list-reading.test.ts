@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { walkList, type Walk, type WalkOptions } from '../../../activities/provider/list-reading.js';
 import type { ListPage } from '../../../activities/provider/provider-list.js';
+import type { PageReading } from '../../../src/store/mirror/mirror.js';
 import type { ObservedObject } from '../../../src/store/mirror/provider-objects.js';
 
 /** How the provider finds the next page: by the item that the cursor names, or by counting from the top. */
@@ -67,6 +68,8 @@ function observed(providerId: string): ObservedObject {
 interface Reading {
   readonly walk: Walk;
   readonly recorded: readonly string[];
+  /** What was written about the list itself. */
+  readonly noted: readonly unknown[];
 }
 
 /** Reads the list to its end, into a mirror that knows these objects. */
@@ -75,6 +78,7 @@ async function read(
   { known = [], ...options }: Partial<WalkOptions> & { readonly known?: readonly string[] } = {},
 ): Promise<Reading> {
   const recorded: string[] = [];
+  const noted: unknown[] = [];
   const parts = {
     store: {
       mirror: {
@@ -83,7 +87,8 @@ async function read(
       },
     },
     reader: {
-      recordPage: (_kind: unknown, { objects }: { readonly objects: readonly ObservedObject[] }) => {
+      recordPage: (_kind: unknown, { objects, list }: Pick<PageReading, 'objects' | 'list'>) => {
+        if (list !== undefined) noted.push(list);
         recorded.push(...objects.map(({ providerId }) => providerId));
         return Promise.resolve(
           objects.map(({ providerId }) => ({
@@ -99,7 +104,7 @@ async function read(
   };
   const list = { kind: 'payout', readPage, readOne: () => Promise.reject(new Error('no')), openStatuses: [] };
   const walk = await walkList(parts as never, list as never, { isEnough: () => false, ...options });
-  return { walk, recorded };
+  return { walk, recorded, noted };
 }
 
 const plans = fc.record<Plan>({
@@ -149,3 +154,14 @@ test('a page with something that has no id is no proof that anything else is not
   const { walk } = await read(() => Promise.resolve(pages.shift() ?? pageOf([])));
   expect(walk).toMatchObject({ problem: null, isWhole: false });
 });
+
+test.each([true, false])(
+  'what is read of a list is noted once it has shown something (resumable: %s)',
+  async (isResumable) => {
+    const readAll = (pages: ListPage[]) =>
+      read(() => Promise.resolve(pages.shift() ?? pageOf([])), { isResumable });
+    expect((await readAll([])).noted).toEqual([]);
+    const progress = isResumable ? { backfillCursor: 'a' } : {};
+    expect((await readAll([pageOf(['a'])])).noted).toEqual([{ hasShown: true, ...progress }]);
+  },
+);
