@@ -200,6 +200,7 @@ async function concludeAbsent(
   const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
   const waitSeconds = isRefused ? input.refusalWaitSeconds : input.unknownOutcomeWaitSeconds;
   const wanted = { sends, waitSeconds, absenceChecks };
+  if (providerRequest.isUnsearchable) return holdUnsearchable(deps, payoutId, search);
   if (providerRequest.absenceChecks < absenceChecks) {
     await store.requests.wantAbsence(id, wanted);
     return undefined;
@@ -228,6 +229,20 @@ async function concludeAbsent(
   if (granted === undefined) await store.requests.withdrawResend(id);
   await store.requests.wantAbsence(id, wanted);
   return undefined;
+}
+
+/** Only a person, who asks QbitPay, can tell. */
+async function holdUnsearchable(
+  { store }: ActivityDependencies,
+  payoutId: string,
+  { id, providerRequest, input }: Search,
+): Promise<PayoutState | undefined> {
+  if (input.isHeld === true) return undefined;
+  return putOnHold(store, payoutId, {
+    reason: FAILURE_TYPE.UNKNOWN_OUTCOME,
+    detail: `QbitPay offers no list in which ${id.operation} ${id.externalOrderId} could be found`,
+    about: { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends },
+  });
 }
 
 /** A second time a person decides: what keeps it from arriving is not a passing fault. */

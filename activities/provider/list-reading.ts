@@ -13,6 +13,8 @@ export interface ReadingParts {
 }
 
 export interface WalkOptions {
+  /** The list has shown objects, as a list without a filter shows them all: where it ends without one, it is lost. */
+  readonly hadObjects: boolean;
   /** Where an earlier walk stopped. */
   readonly startingAfter?: string | null;
   /** Of a list that can be filtered. */
@@ -50,14 +52,13 @@ export interface Walk {
 const MAX_PAGES = 100_000;
 
 export async function walkList(parts: ReadingParts, list: ProviderList, options: WalkOptions): Promise<Walk> {
-  const { maxPages = MAX_PAGES, startingAfter, status, isEnough } = options;
+  const { maxPages = MAX_PAGES, startingAfter, hadObjects, isEnough } = options;
   const seen = new Set<string>();
-  const hadObjects = status === undefined && (await parts.store.mirror.hasListed(list.kind));
   let hasKnown = startingAfter != null;
   let isWhole = true;
   let cursor = startingAfter ?? undefined;
   for (let pages = 1; pages <= maxPages; pages += 1) {
-    const read = await readPage(parts, list, options, { cursor, seen, hadObjects });
+    const read = await readPage(parts, list, options, { cursor, seen });
     if (read.isEmpty) return { problem: hadObjects && !hasKnown ? LIST_PROBLEM.LOST : null, isWhole, pages };
     isWhole &&= read.isWhole;
     const last = read.objects.at(-1);
@@ -72,17 +73,12 @@ export async function walkList(parts: ReadingParts, list: ProviderList, options:
 
 /** One page without what this walk has shown before: pages shift while they are read. */
 async function readPage(
-  { store, reader, onPage }: ReadingParts,
+  { reader, onPage }: ReadingParts,
   list: ProviderList,
-  { status, isResumable = false }: WalkOptions,
-  walk: {
-    readonly cursor: string | undefined;
-    readonly seen: Set<string>;
-    readonly hadObjects: boolean;
-  },
+  { status, hadObjects, isResumable = false }: WalkOptions,
+  { cursor, seen }: { readonly cursor: string | undefined; readonly seen: Set<string> },
 ): Promise<Omit<ListPage, 'objects'> & { readonly objects: readonly WalkedObject[] }> {
-  const { cursor, seen, hadObjects } = walk;
-  const readAt = await store.mirror.readClock();
+  const readAt = reader.clock();
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
   const last = objects.at(-1);

@@ -17,18 +17,15 @@ export async function readUnlessFailing<T>(read: () => Promise<T>): Promise<T | 
   }
 }
 
-/**
- * QbitPay has no such object, or shows it to somebody else: what a webhook names may be no id of it at all. Its own words
- * for that, and no proxy's.
- */
-export function isNotShown(error: unknown): boolean {
-  if (isUnknownId(error)) return true;
-  return error instanceof QbitPayProviderError && error.hasErrorObject && [400, 403].includes(error.status);
+/** QbitPay has no such object: it says so itself, not a proxy on the way. */
+export function isUnknownId(error: unknown): boolean {
+  if (error instanceof QbitPayIdError) return true;
+  return error instanceof QbitPayInvalidRequestError && error.hasErrorObject && error.status === 404;
 }
 
-function isUnknownId(error: unknown): boolean {
-  if (error instanceof QbitPayIdError) return true;
-  return error instanceof QbitPayInvalidRequestError && error.status === 404;
+/** QbitPay shows the object to somebody else, if it has it: what a webhook names may be no id of ours at all. */
+export function isKeptFromUs(error: unknown): boolean {
+  return error instanceof QbitPayProviderError && error.hasErrorObject && [400, 403].includes(error.status);
 }
 
 /** Undefined where the provider has no such object. */

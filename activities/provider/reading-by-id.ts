@@ -1,6 +1,6 @@
 import { QbitPayApiError, QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { ReadingParts } from './list-reading.js';
-import { isNotShown } from './missing-object.js';
+import { isKeptFromUs, isUnknownId } from './missing-object.js';
 import type { ProviderList } from './provider-list.js';
 
 /** Reads these objects, one by one, into the mirror. */
@@ -10,11 +10,13 @@ export async function readByIds(
   ids: readonly string[],
 ): Promise<null> {
   for (const id of ids) {
-    const readAt = await store.mirror.readClock();
+    const readAt = reader.clock();
     try {
       await reader.recordPage(list.kind, { objects: [await list.readOne(id)], readAt });
     } catch (error) {
-      if (isNotShown(error)) await reader.recordMissing(list.kind, id, readAt);
+      // Of an object that it has shown, only 404 says that it is gone.
+      const isStranger = isKeptFromUs(error) && (await store.mirror.findObject(list.kind, id)) === undefined;
+      if (isStranger || isUnknownId(error)) await reader.recordMissing(list.kind, id, readAt);
       else if (isOfThisObject(error)) await reader.recordUnreadable(list.kind, id, readAt);
       else throw error;
     }
@@ -25,5 +27,5 @@ export async function readByIds(
 
 /** A single object that cannot be read must not stand in the way of everything else. */
 function isOfThisObject(error: unknown): boolean {
-  return error instanceof QbitPayResponseError || error instanceof QbitPayApiError;
+  return error instanceof QbitPayResponseError || error instanceof QbitPayApiError || isKeptFromUs(error);
 }

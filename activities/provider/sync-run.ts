@@ -1,5 +1,6 @@
 import type { BalanceReading } from '../../src/store/mirror/mirror.js';
-import type { ListState, SyncWish } from '../../src/store/mirror/sync-state.js';
+import type { ListStart, SyncStart } from '../../src/store/mirror/sync-start.js';
+import type { SyncWish } from '../../src/store/mirror/sync-state.js';
 import { OBJECT_KIND, type ObjectKind } from '../../src/store/schema.js';
 import {
   QbitPayApiError,
@@ -50,15 +51,23 @@ export interface SyncResult {
   readonly retryAfterMs: number;
 }
 
+/** A sync that runs. */
+interface Sync {
+  start: SyncStart;
+  /** What comes in sets the pace: a late object is met within about as long as the overlap is. */
+  readonly overlapBudget: { pages: number };
+  readonly completed: ObjectKind[];
+}
+
 /** Reads every list. A list that cannot be read does not keep the others from being read. */
 export async function runSync(parts: SyncParts): Promise<SyncResult> {
-  const { store, reader, qbitpay } = parts;
-  // The clock first: whoever wished before a sync began is served by it.
-  const beganAt = await store.mirror.readClock();
+  const { store, reader, qbitpay, settings } = parts;
+  const start = await reader.startSync(settings);
   const wishes = await store.mirror.readWishes(WISHES_AT_ONCE);
+  const sync: Sync = { start, overlapBudget: { pages: 1 }, completed: [] };
   const problems: string[] = [];
   let retryAfterMs = 0;
-  for (const step of stepsOf(parts, wishes, beganAt)) {
+  for (const step of stepsOf(parts, wishes, sync)) {
     try {
       const problem = await step();
       if (problem !== null) problems.push(problem);
@@ -72,30 +81,32 @@ export async function runSync(parts: SyncParts): Promise<SyncResult> {
   }
   const problem = problems.length === 0 ? null : problems.join('; ');
   const { clockSkewMs } = qbitpay.observed;
-  const { maxRequestsPerSecond } = parts.settings;
-  await reader.endSync({ beganAt, problem, clockSkewMs, maxRequestsPerSecond }, wishes);
+  const { maxRequestsPerSecond } = settings;
+  const { completed } = sync;
+  await reader.endSync(
+    { beganAt: start.beganAt, problem, clockSkewMs, maxRequestsPerSecond, completed },
+    wishes,
+  );
   return { isComplete: problem === null, retryAfterMs };
 }
 
 type Step = () => Promise<string | null>;
 
-function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): Step[] {
+function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], sync: Sync): Step[] {
   const wished = (kind: ObjectKind): string[] => [
     ...new Set(
       wishes.flatMap((wish) => (wish.kind === kind && wish.providerId !== null ? wish.providerId : [])),
     ),
   ];
-  // What comes in sets the pace: a late object is met within about as long as the overlap is.
-  const overlapBudget = { pages: 1 };
-  const { lists, reader, store } = parts;
+  const { lists, reader } = parts;
   const isTransactions = ({ kind }: ProviderList): boolean => kind === OBJECT_KIND.TRANSACTION;
-  const states: ListState[] = [];
-  const read = (list: ProviderList) => () =>
-    syncList(parts, list, { state: stateOf(states, list), beganAt, overlapBudget });
+  const read = (list: ProviderList) => () => syncList(parts, list, sync);
   const balances: BalanceReading[] = [];
+  const post = withoutProblem(async () => {
+    if (reader.hasWork()) await postPaid(parts);
+  });
   return [
-    () => openAccount(parts),
-    withoutProblem(async () => void states.push(...(await store.mirror.readLists()))),
+    () => openAccount(parts, sync),
     ...lists.filter((list) => !isTransactions(list)).map(read),
     // Before the transactions: whatever is in them had moved by then, or the list shows it beside what came after.
     () => readBalances(parts, balances),
@@ -104,29 +115,34 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], beganAt: Date): 
     withoutProblem(async () => {
       for (const reading of balances) await reader.recordBalances(reading);
     }),
-    withoutProblem(() => postPaid(parts)),
+    post,
     // After the deposits, which payouts wait for: what may change can be hundreds of pages.
     ...lists.flatMap((list): Step[] => [
-      () => rereadList(parts, list, stateOf(states, list)),
-      async () => readByIds(parts, list, await leaveOutShown(parts, list, beganAt, wished(list.kind))),
-      () => readStale(parts, list, beganAt),
+      () => rereadList(parts, list, sync),
+      async () => readByIds(parts, list, await leaveOutShown(parts, list, sync, wished(list.kind))),
+      () => readStale(parts, list, sync),
     ]),
-    withoutProblem(() => postPaid(parts)),
-    () => readOverlaps(parts, beganAt, overlapBudget),
-    ...lists.filter(({ kind }) => kind === OBJECT_KIND.PAYOUT).map((list) => () => postEnded(parts, list)),
+    post,
+    () => readOverlaps(parts, sync),
+    ...lists
+      .filter(({ kind }) => kind === OBJECT_KIND.PAYOUT)
+      .map((list) => async () => (reader.hasWork() ? postEnded(parts, list) : null)),
   ];
 }
 
 /** As it was when the sync began to read. */
-function stateOf(states: readonly ListState[], list: ProviderList): ListState {
-  const state = states.find(({ kind }) => kind === list.kind);
-  if (state === undefined) throw new Error(`the store has no list of kind ${list.kind}`);
+function stateOf({ start }: Sync, { kind }: Pick<ProviderList, 'kind'>): ListStart {
+  const state = start.lists.find((one) => one.kind === kind);
+  if (state === undefined) throw new Error(`the store has no list of kind ${kind}`);
   return state;
 }
 
-async function openAccount(parts: SyncParts): Promise<string | null> {
+async function openAccount(parts: SyncParts, sync: Sync): Promise<string | null> {
+  const { beganAt, openedAt } = sync.start;
+  if (openedAt !== null) return null;
   try {
     await ensureAccountOpened(parts);
+    sync.start = { ...(await parts.reader.startSync(parts.settings)), beganAt };
     return null;
   } catch (error) {
     if (error instanceof BalancesMovingError) return error.message;
@@ -137,12 +153,9 @@ async function openAccount(parts: SyncParts): Promise<string | null> {
 const withoutProblem = (work: () => Promise<void>) => (): Promise<null> => work().then(() => null);
 
 /** Without the balances the lists say what they say. */
-async function readBalances(
-  { store, qbitpay, reader }: SyncParts,
-  found: BalanceReading[],
-): Promise<string | null> {
+async function readBalances({ qbitpay, reader }: SyncParts, found: BalanceReading[]): Promise<string | null> {
   const claims = await reader.readClaims();
-  const readAt = await store.mirror.readClock();
+  const readAt = reader.clock();
   try {
     found.push({ balances: await qbitpay.background.listBalances(), claims, readAt });
     return null;
@@ -153,72 +166,78 @@ async function readBalances(
 }
 
 /** Null, or why the list was not read to where it is known. */
-async function syncList(
-  parts: SyncParts,
-  list: ProviderList,
-  sync: { readonly state: ListState; readonly beganAt: Date; readonly overlapBudget: { pages: number } },
-): Promise<string | null> {
-  const { store, reader } = parts;
-  const { state, beganAt, overlapBudget } = sync;
+async function syncList(parts: SyncParts, list: ProviderList, sync: Sync): Promise<string | null> {
+  const { reader } = parts;
+  const { kind } = list;
+  const { beganAt } = sync.start;
+  const state = stateOf(sync, list);
+  const { hasListed: hadObjects, searchedSince: since } = state;
   const isFirst = state.backfilledAt === null;
   // Its first reading is that of the opening balance.
-  if (isFirst && list.kind === OBJECT_KIND.TRANSACTION) return null;
-  const searchedSince = await store.mirror.findSearchedSince(list.kind, beganAt);
-  const beyondMs = searchedSince === undefined ? 0 : beganAt.getTime() - searchedSince.getTime();
+  if (isFirst && kind === OBJECT_KIND.TRANSACTION) return null;
+  const beyondMs = since === null ? 0 : beganAt.getTime() - since.getTime();
   let walk: Walk;
   try {
-    walk = await walkList(
-      parts,
-      list,
-      isFirst
+    walk = await walkList(parts, list, {
+      hadObjects,
+      ...(isFirst
         ? { isResumable: true, isEnough: () => false, startingAfter: state.backfillCursor }
-        : { isEnough: await whenEnough(parts, list, beyondMs) },
-    );
+        : { isEnough: whenEnough(list, sync, beyondMs) }),
+    });
   } catch (error) {
-    if (!isNotOffered(error)) throw error;
-    await reader.noteList(list.kind, { isOffered: false, problem: null });
+    // One that has shown something is there: whoever answers so now is not it.
+    if (state.hasShown || !isNotOffered(list, error)) throw error;
+    await reader.noteList(kind, { isOffered: false, problem: null });
+    if (since !== null) await reader.giveUpSearch({ kind, beganAt });
     return null;
   }
   const { problem, pages } = walk;
   if (problem !== null) {
-    await reader.noteList(list.kind, { problem });
-    return `${list.kind}: ${problem}`;
+    await reader.noteList(kind, { problem });
+    return `${kind}: ${problem}`;
   }
-  if (!isFirst) overlapBudget.pages += pages - 1;
-  await reader.noteList(list.kind, {
+  if (!isFirst) sync.overlapBudget.pages += pages - 1;
+  await noteCompleted(parts, state, sync);
+  if (since !== null && walk.isWhole) await reader.noteAbsenceChecks({ kind, beganAt, since });
+  return null;
+}
+
+async function noteCompleted({ reader }: SyncParts, state: ListStart, sync: Sync): Promise<void> {
+  const { kind, backfilledAt, isOffered, problem } = state;
+  const { beganAt } = sync.start;
+  const isFirst = backfilledAt === null;
+  if (!isFirst && isOffered && problem === null) return void sync.completed.push(kind);
+  await reader.noteList(kind, {
     isOffered: true,
     problem: null,
     completedAt: beganAt,
     ...(isFirst ? { backfilledAt: beganAt, backfillCursor: null, overlapReadAt: beganAt } : {}),
   });
-  if (searchedSince !== undefined && walk.isWhole) await reader.noteAbsenceChecks(list.kind, beganAt);
-  return null;
 }
 
 /**
  * Objects may show late, below newer ones: each list is read on, beyond what is known, within the budget of this sync.
  * The next sync goes on where this one stops.
  */
-async function readOverlaps(
-  parts: SyncParts,
-  beganAt: Date,
-  overlapBudget: { pages: number },
-): Promise<string | null> {
-  const { store, reader, overlaps } = parts;
-  for (const { kind, isOffered, overlapReadAt } of await store.mirror.readLists()) {
+async function readOverlaps(parts: SyncParts, sync: Sync): Promise<string | null> {
+  const { reader, overlaps } = parts;
+  const { start, overlapBudget } = sync;
+  const { beganAt } = start;
+  for (const { kind, isOffered, overlapReadAt, hasListed: hadObjects } of start.lists) {
     const list = parts.lists.find((one) => one.kind === kind);
     if (list === undefined || !isOffered || overlapReadAt === null) continue;
     const isDue = beganAt.getTime() - overlapReadAt.getTime() >= OVERLAP_EVERY_MS;
     if (!isDue && !overlaps.has(kind)) continue;
     if (overlapBudget.pages <= 0) break;
     const { isEnough, startingAfter } = overlaps.get(kind) ?? {
-      isEnough: await whenEnough(parts, list, parts.settings.overlapSeconds * 1_000),
+      isEnough: whenEnough(list, sync, parts.settings.overlapSeconds * 1_000),
       startingAfter: null,
     };
     // Where it fails, it begins anew.
     overlaps.delete(kind);
     const maxPages = overlapBudget.pages;
     const { problem, pages, stoppedAfter } = await walkList(parts, list, {
+      hadObjects,
       startingAfter,
       isEnough,
       maxPages,
@@ -231,18 +250,18 @@ async function readOverlaps(
   return null;
 }
 
-/** The list of orders is inferred: QbitPay may have none. */
-function isNotOffered(error: unknown): boolean {
+/** The list of orders is inferred: QbitPay may have none. The others are documented. */
+function isNotOffered({ kind }: ProviderList, error: unknown): boolean {
   const isAnswer = error instanceof QbitPayInvalidRequestError || error instanceof QbitPayApiError;
-  return isAnswer && error.status === 404 && error.operation.startsWith('list');
+  return kind === OBJECT_KIND.ORDER && isAnswer && error.hasErrorObject && error.status === 404;
 }
 
 type IsEnough = (page: readonly WalkedObject[]) => boolean;
 
 /** How far a reading goes: to what is known, or beyond it to what is known for so long. */
-async function whenEnough(parts: SyncParts, list: ProviderList, beyondMs: number): Promise<IsEnough> {
+function whenEnough(list: ProviderList, sync: Sync, beyondMs: number): IsEnough {
   const isKnown = beyondMs > 0 ? untilKnownFor(beyondMs) : untilKnown;
-  const isLongEnough = await whenLongBefore(parts, list);
+  const isLongEnough = whenLongBefore(list, sync);
   return (page) => isKnown(page) || isLongEnough(page);
 }
 
@@ -250,9 +269,9 @@ async function whenEnough(parts: SyncParts, list: ProviderList, beyondMs: number
  * What moved the balances long before the account was opened is part of the opening balance: transactions older than that
  * are not read.
  */
-async function whenLongBefore({ store }: SyncParts, { kind }: ProviderList): Promise<IsEnough> {
-  const openedAt = kind === OBJECT_KIND.TRANSACTION ? await store.mirror.readOpening() : undefined;
-  return (page) => openedAt !== undefined && page.every((object) => isLongBefore(object, openedAt));
+function whenLongBefore({ kind }: ProviderList, { start }: Sync): IsEnough {
+  const openedAt = kind === OBJECT_KIND.TRANSACTION ? start.openedAt : null;
+  return (page) => openedAt !== null && page.every((object) => isLongBefore(object, openedAt));
 }
 
 const untilKnown: IsEnough = (page) => page.every(({ isChanged }) => !isChanged);
@@ -270,13 +289,13 @@ function untilKnownFor(ms: number): IsEnough {
  * Goes on reading all of a list anew, where that is wished for. What it does not show any more is read by its id: it may
  * be gone.
  */
-async function rereadList(parts: SyncParts, list: ProviderList, state: ListState): Promise<string | null> {
+async function rereadList(parts: SyncParts, list: ProviderList, sync: Sync): Promise<string | null> {
   const { store, reader } = parts;
-  const { rereadFrom, rereadCursor: startingAfter, isOffered } = state;
+  const { rereadFrom, rereadCursor: startingAfter, isOffered, hasListed: hadObjects } = stateOf(sync, list);
   if (rereadFrom === null) return null;
   if (isOffered) {
-    const isEnough = await whenLongBefore(parts, list);
-    const walk = await walkList(parts, list, { startingAfter, isEnough, maxPages: REREAD_PAGES });
+    const isEnough = whenLongBefore(list, sync);
+    const walk = await walkList(parts, list, { hadObjects, startingAfter, isEnough, maxPages: REREAD_PAGES });
     if (walk.problem !== null) return `${list.kind}: ${walk.problem}`;
     if (walk.stoppedAfter !== undefined) {
       await reader.noteList(list.kind, { rereadCursor: walk.stoppedAfter });
@@ -290,11 +309,13 @@ async function rereadList(parts: SyncParts, list: ProviderList, state: ListState
 }
 
 /** Reads what may change and was not read for too long: by its list, and what that does not show by its id. */
-async function readStale(parts: SyncParts, list: ProviderList, beganAt: Date): Promise<string | null> {
+async function readStale(parts: SyncParts, list: ProviderList, sync: Sync): Promise<string | null> {
   const { mirror } = parts.store;
+  const { beganAt } = sync.start;
+  const { hasStale, hasListed } = stateOf(sync, list);
+  if (!hasStale) return null;
   const countStale = () => mirror.countStaleOpen(list.kind, beganAt, parts.settings);
-  if ((await countStale()) === 0) return null;
-  const problem = await sweepOpen(parts, list, countStale);
+  const problem = await sweepOpen(parts, list, { hasListed, countStale });
   await readByIds(parts, list, await mirror.listStaleOpen(list.kind, beganAt, parts.settings, READ_BY_ID));
   return problem;
 }
@@ -303,12 +324,14 @@ async function readStale(parts: SyncParts, list: ProviderList, beganAt: Date): P
 async function sweepOpen(
   parts: SyncParts,
   list: ProviderList,
-  countStale: () => Promise<number>,
+  { hasListed, countStale }: { readonly hasListed: boolean; readonly countStale: () => Promise<number> },
 ): Promise<string | null> {
   for (const status of list.openStatuses) {
     if ((await countStale()) === 0) return null;
     const filter = { isIgnored: false };
     const { problem } = await walkList(parts, list, {
+      // A filter may show nothing.
+      hadObjects: false,
       status,
       isEnough: async (page) => {
         // A filter that is ignored shows all there is.
@@ -323,6 +346,7 @@ async function sweepOpen(
   // A few are read one by one. More than that are looked for in the whole list, which must not cost more than that would.
   if (left <= READ_BY_ID) return null;
   await walkList(parts, list, {
+    hadObjects: hasListed,
     isEnough: async () => (await countStale()) === 0,
     maxPages: Math.min(left, SWEEP_PAGES),
   });
@@ -333,7 +357,7 @@ async function sweepOpen(
 async function leaveOutShown(
   { store }: SyncParts,
   { kind }: ProviderList,
-  beganAt: Date,
+  { start: { beganAt } }: Sync,
   ids: readonly string[],
 ): Promise<readonly string[]> {
   const left: string[] = [];

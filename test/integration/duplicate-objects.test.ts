@@ -28,7 +28,7 @@ async function show(...objects: readonly ObservedObject[]): Promise<void> {
 }
 
 async function endSync(): Promise<void> {
-  const end = { problem: null, clockSkewMs: null, maxRequestsPerSecond: null };
+  const end = { problem: null, clockSkewMs: null, maxRequestsPerSecond: null, completed: [] };
   const beganAt = await store().mirror.readClock();
   await (await readerOf(store())).endSync({ ...end, beganAt }, []);
 }

@@ -1,86 +1,26 @@
-import { runSync, type SyncParts } from '../../activities/provider/sync-run.js';
-import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
-import { createQbitPayClient, type QbitPayClient } from '../../src/qbitpay/client.js';
-import { startSimulator, type Simulator } from '../../src/simulator/server.js';
-import { CANARY_API_KEY } from '../support/engine.js';
-import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
-import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
-import { hintPayout, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
-import { takeSync } from '../support/sync-parts.js';
+import { runSync } from '../../activities/provider/sync-run.js';
+import { hintPayout, openPayout } from '../support/test-store.js';
+import {
+  control,
+  fund,
+  forgetRequests,
+  inMirror,
+  isComplete,
+  ofList,
+  payAtProvider,
+  payMany,
+  problemOf,
+  qbitpay,
+  reader,
+  requests,
+  show,
+  testStore,
+  useMirror,
+} from '../support/mirror-world.js';
 
 /** How the mirror is kept, whatever QbitPay's lists do: by real HTTP, into a real database, sync by sync. */
 
-let simulator: Simulator;
-let control: EngineClient['control'];
-let proxy: ProviderProxy;
-let closeProxy: () => void;
-let qbitpay: QbitPayClient;
-let testStore: TestStore;
-/** Every request that reached QbitPay, as `GET /path?query`. */
-let requests: string[];
-
-beforeEach(async () => {
-  simulator = await startSimulator({ apiKey: CANARY_API_KEY });
-  ({ control } = createEngineClient('http://127.0.0.1:1', simulator.url));
-  await control('PATCH', '/settings', { settlement: 'manual', payoutLimit: { currency: 'USDT', min: '1' } });
-  const started = await startProviderProxy(Number(new URL(simulator.url).port));
-  ({ proxy, close: closeProxy } = started);
-  requests = [];
-  show((_request, body) => body);
-  qbitpay = createQbitPayClient({ baseUrl: started.url, apiKey: createStaticApiKey(CANARY_API_KEY) });
-  testStore = await openTestStore();
-});
-afterEach(async () => {
-  await testStore.close();
-  qbitpay.close();
-  closeProxy();
-  await simulator.close();
-});
-
-/** QbitPay's answers are changed like this. */
-function show(change: (request: string, body: Json) => Json): void {
-  proxy.rewrite((request, body) => {
-    requests.push(request);
-    return change(request, body);
-  });
-}
-
-const ofList = (path: string, change: (data: Json[], query: URLSearchParams) => Json[]) =>
-  show((request, body) => {
-    const url = new URL(request.slice(4), 'http://provider');
-    if (url.pathname !== path || body?.object !== 'list') return body;
-    return { ...body, data: change(body.data, url.searchParams) };
-  });
-
-async function reader({ overlapSeconds = 0, intervalMs = 0 } = {}): Promise<SyncParts> {
-  return takeSync(testStore.store, qbitpay, { intervalMs, overlapSeconds });
-}
-
-async function fund(amount: string): Promise<void> {
-  await control('POST', '/balances/adjust', { currency: 'USDT', amount });
-}
-
-async function payAtProvider(externalOrderId?: string): Promise<string> {
-  const destination = {
-    type: 'wallet',
-    payerName: 'Example Ltd',
-    addr: 'TExampleWalletAddress12345',
-  } as const;
-  const { id } = await qbitpay.createPayout({ amount: '10', currency: 'USDT', destination, externalOrderId });
-  return id;
-}
-
-async function payMany(count: number): Promise<string[]> {
-  const ids: string[] = [];
-  for (let index = 0; index < count; index += 1) ids.push(await payAtProvider(`many-${index}`));
-  return ids;
-}
-
-const inMirror = async (kind = 'payout'): Promise<Json[]> =>
-  (await testStore.sql.query('select * from provider_objects where kind = $1', [kind])).rows;
-const problemOf = async (kind: string): Promise<string | null> =>
-  (await testStore.sql.query('select problem from provider_lists where kind = $1', [kind])).rows[0].problem;
-const isComplete = async (parts: SyncParts): Promise<boolean> => (await runSync(parts)).isComplete;
+useMirror();
 
 test('K10: a list is read to its empty page, however short its pages are', async () => {
   await fund('10000');
@@ -97,7 +37,7 @@ test('later it is read no further than to where nothing is news', async () => {
   await runSync(parts);
   ofList('/api/v1/payouts', (data) => data.slice(0, 3));
   const id = await payAtProvider();
-  requests = [];
+  forgetRequests();
   expect(await isComplete(parts)).toBe(true);
   expect((await inMirror()).map((one) => one.provider_id)).toContain(id);
   // Its own page, the next one, which is known, and the open ones by both of their statuses.
@@ -140,7 +80,7 @@ test('far below newer ones it is met page by page, one more with each sync', asy
   );
   ofPages(true);
   for (let syncs = 1; syncs <= 3; syncs += 1) {
-    requests = [];
+    forgetRequests();
     await runSync(parts);
     // Its head, and one page further down than the sync before.
     expect(
@@ -158,7 +98,7 @@ test('what is open is read with each regular sync, and not with those that are h
   ofList('/api/v1/payouts', (data) => data.slice(0, 1));
   const parts = await reader({ intervalMs: 60_000 });
   const pagesByStatus = async (): Promise<number> => {
-    requests = [];
+    forgetRequests();
     await runSync(parts);
     return requests.filter((one) => one.includes('status=')).length;
   };
@@ -293,7 +233,7 @@ test('K63: a first reading that is cut goes on where it was', async () => {
     if (pages === 3) throw new Error('killed');
   };
   await expect(runSync({ ...cut, onPage: stop })).rejects.toThrow('killed');
-  requests = [];
+  forgetRequests();
   expect(await isComplete(await reader())).toBe(true);
   expect(await inMirror()).toHaveLength(9);
   const pagesAfter = requests.filter(

@@ -23,7 +23,13 @@ async function sync(wishIds: readonly string[], problem: string | null = null): 
   const wishes = (await mirror.readWishes(100)).filter(({ wishId }) => wishIds.includes(wishId));
   const reader = await readerOf(store());
   await reader.endSync(
-    { beganAt: await mirror.readClock(), problem, clockSkewMs: null, maxRequestsPerSecond: null },
+    {
+      beganAt: await mirror.readClock(),
+      problem,
+      clockSkewMs: null,
+      maxRequestsPerSecond: null,
+      completed: [],
+    },
     wishes,
   );
 }

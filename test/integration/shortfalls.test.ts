@@ -33,7 +33,7 @@ async function sync({ holds, currency = 'EUR', problem, meanwhile }: Sync): Prom
     readAt: await store().mirror.readClock(),
   });
   await meanwhile?.();
-  const end = { problem: problem ?? null, clockSkewMs: null, maxRequestsPerSecond: null };
+  const end = { problem: problem ?? null, clockSkewMs: null, maxRequestsPerSecond: null, completed: [] };
   await reader.endSync({ ...end, beganAt }, []);
 }
 

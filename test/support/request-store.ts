@@ -187,7 +187,7 @@ export const decision = (payoutId: string): Decision => ({
 export async function checkAbsence(id: ProviderRequestId): Promise<number> {
   const { mirror, requests } = store();
   const reader = await readerOf(store());
-  await reader.noteAbsenceChecks('payout', await mirror.readClock());
+  await reader.noteAbsenceChecks({ kind: 'payout', beganAt: await mirror.readClock(), since: new Date(0) });
   return (await requests.get(id)).absenceChecks;
 }
 

@@ -45,18 +45,26 @@ export async function inSeenStore<T>(
   });
   // Not before it is committed what follows from it.
   if (newWish !== undefined) seen.startWish = newWish;
-  // Of two looks at the same time the later one stays.
-  const isNewer = seen.place === undefined || describeLoss(seen.place, place) === undefined;
-  if (isNewer || newWish !== undefined) seen.place = place;
+  if (newWish === undefined) notePlace(seen, place);
+  else seen.place = place;
   return answer;
+}
+
+/** Of two looks at the same time the later one stays. */
+function notePlace(seen: SeenStore, place: StorePlace): void {
+  if (seen.place === undefined || describeLoss(seen.place, place) === undefined) seen.place = place;
 }
 
 /** As a look before a request leaves, also when none does. */
 export async function watchStore(db: StoreDatabase, seen: SeenStore): Promise<void> {
-  await inSeenStore(db, seen, () => Promise.resolve());
+  const { place: before } = seen;
+  const place = await readPlace(db);
+  const isLost = before !== undefined && describeLoss(before, place) !== undefined;
+  if (isLost) await inSeenStore(db, seen, () => Promise.resolve());
+  else notePlace(seen, place);
 }
 
-async function readPlace(trx: StoreTransaction): Promise<StorePlace> {
+async function readPlace(trx: StoreDatabase): Promise<StorePlace> {
   const { rows } = await sql<{ identity: string; sync_no: string; written_bytes: string }>`
     select concat_ws('/', (pg_control_system()).system_identifier, (pg_control_checkpoint()).timeline_id,
         (select oid from pg_database where datname = current_database())) as identity,

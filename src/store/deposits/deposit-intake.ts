@@ -53,17 +53,14 @@ export async function bookShownDeposits(
 const BOOKED_AGAIN = 100;
 
 /** Tries what could not be booked, and what an announcement since says is a deposit. */
-export async function bookAgain(trx: StoreTransaction): Promise<void> {
+export async function findUnbookedAgain(db: StoreDatabase): Promise<readonly string[]> {
   const { rows } = await sql<{ provider_id: string }>`
     select provider_id from provider_objects where booking_problem is not null
     union select provider_id from deposit_notices notice join provider_objects object
       on object.kind = ${OBJECT_KIND.TRANSACTION} and object.source = notice.provider_deposit_id
     where notice.deposit_id is null
-    limit ${BOOKED_AGAIN}`.execute(trx);
-  await bookShownDeposits(
-    trx,
-    rows.map((row) => row.provider_id),
-  );
+    limit ${BOOKED_AGAIN}`.execute(db);
+  return rows.map((row) => row.provider_id);
 }
 
 /** Its source is a deposit that was announced, whatever its type is called; not where it was booked as outside activity. */

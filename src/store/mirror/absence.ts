@@ -153,39 +153,35 @@ export async function disown(
   return true;
 }
 
-/**
- * When the oldest of the requests was sent first that this list is searched for in vain; undefined where it is searched
- * for none. Only a sync that begins after the wait for an unknown outcome says that a request is not there.
- */
-export async function findSearchedSince(
-  db: StoreDatabase,
-  kind: ObjectKind,
+/** A request that the lists are searched for, in a sync that began after the wait for its outcome. */
+const isSearchedFor = (beganAt: Date) => sql<boolean>`state = ${REQUEST_STATE.UNKNOWN}
+  and absence_from <= ${beganAt} and absence_checks < absence_wanted`;
+
+/** When the oldest of the requests was sent first that a row of `provider_lists` is searched for; null where there is none. */
+export const searchedSince = (
   beganAt: Date,
-): Promise<Date | undefined> {
-  const row = await db
-    .selectFrom('provider_requests')
-    .select((eb) => eb.fn.min('first_sent_at').as('since'))
-    .where('state', '=', REQUEST_STATE.UNKNOWN)
-    .where('operation', '=', operationOf(kind))
-    .where('absence_from', '<=', beganAt)
-    .whereRef('absence_checks', '<', 'absence_wanted')
-    .executeTakeFirst();
-  return row?.since ?? undefined;
+) => sql<Date | null>`(select min(first_sent_at) from provider_requests
+  where operation = provider_lists.kind and ${isSearchedFor(beganAt)})`;
+
+/** A list that was read to what was there before `since`, in a sync that began then. */
+export interface SearchedList {
+  readonly kind: ObjectKind;
+  readonly beganAt: Date;
+  readonly since: Date;
 }
 
 /** Counts an absence check for every request that this list was searched for and does not show. */
 export async function noteAbsenceChecks(
   trx: StoreTransaction,
-  kind: ObjectKind,
-  beganAt: Date,
+  { kind, beganAt, since }: SearchedList,
 ): Promise<void> {
   const rows = await trx
     .updateTable('provider_requests')
     .set({ absence_checks: sql<number>`absence_checks + 1` })
-    .where('state', '=', REQUEST_STATE.UNKNOWN)
-    .where('operation', '=', operationOf(kind))
-    .where('absence_from', '<=', beganAt)
-    .whereRef('absence_checks', '<', 'absence_wanted')
+    .where(isSearchedFor(beganAt))
+    .where(sql<boolean>`operation = ${kind}`)
+    // Of what was sent before the list was read for, and is searched for since, it says nothing yet.
+    .where('first_sent_at', '>=', since)
     .where((eb) =>
       eb.not(
         eb.exists(
@@ -203,7 +199,21 @@ export async function noteAbsenceChecks(
   await hintPayouts(trx, proven, 'payoutEvent');
 }
 
-/** Transactions are nobody's request. */
-function operationOf(kind: ObjectKind): RequestOperation | null {
-  return Object.values(REQUEST_OPERATION).find((operation) => KIND_OF[operation] === kind) ?? null;
+/** QbitPay offers no such list: whoever waits for it to be searched is told that it never is, and is not waited for again. */
+export async function giveUpSearch(
+  trx: StoreTransaction,
+  { kind, beganAt }: Pick<SearchedList, 'kind' | 'beganAt'>,
+): Promise<void> {
+  const rows = await trx
+    .updateTable('provider_requests')
+    .set({ absence_wanted: 0 })
+    .where(isSearchedFor(beganAt))
+    .where(sql<boolean>`operation = ${kind}`)
+    .returning('payout_id')
+    .execute();
+  await hintPayouts(
+    trx,
+    rows.map((row) => row.payout_id),
+    'payoutEvent',
+  );
 }

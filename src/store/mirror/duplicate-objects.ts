@@ -10,14 +10,17 @@ import { markObjects } from './provider-objects.js';
  * held by whoever takes the second one over; here the brake is engaged as soon as the mirror shows both.
  */
 
-/** Marks these objects, and what lives beside them for the same request. What a brake has named stays named. */
+/**
+ * Marks these objects, and what lives beside them for the same request; true where there is such a one. What a brake has
+ * named stays named.
+ */
 export async function noteDuplicates(
   trx: StoreTransaction,
   kind: ObjectKind,
   providerIds: readonly string[],
-): Promise<void> {
-  if (providerIds.length === 0) return;
-  await sql`
+): Promise<boolean> {
+  if (providerIds.length === 0) return false;
+  const { numAffectedRows = 0n } = await sql`
     update provider_objects object set is_duplicate_named = false
     from provider_requests request
     where object.kind = ${kind} and object.external_order_id in (select external_order_id from provider_objects
@@ -33,6 +36,7 @@ export async function noteDuplicates(
             and known.provider_payout_id <> object.provider_id and known.status not in ('failed', 'cancelled')))`.execute(
     trx,
   );
+  return numAffectedRows > 0n;
 }
 
 const isLiving = (object: 'object' | 'other') => {

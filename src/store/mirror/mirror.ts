@@ -1,9 +1,10 @@
+import { sql } from 'kysely';
 import type { Pool } from 'pg';
 import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import {
-  bookAgain,
   bookCoveredDeposit,
   bookShownDeposits,
+  findUnbookedAgain,
   readClaims,
   type DepositProof,
 } from '../deposits/deposit-intake.js';
@@ -12,7 +13,13 @@ import { readAvailable, recordBalanceReading, type ProviderBalances } from '../l
 import { hintWaiting } from '../payouts/reservations.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
-import { findByExternalId, findCandidates, findSearchedSince, noteAbsenceChecks } from './absence.js';
+import {
+  findByExternalId,
+  findCandidates,
+  giveUpSearch,
+  noteAbsenceChecks,
+  type SearchedList,
+} from './absence.js';
 import { brakeForDuplicates, noteDuplicates } from './duplicate-objects.js';
 import {
   countObjects,
@@ -20,14 +27,15 @@ import {
   findNotReadSince,
   findObject,
   findTransactionsOf,
-  hasListed,
   listProblems,
   listStaleOpen,
   recordMissing,
   recordUnreadable,
   recordObjects,
+  refreshObjects,
   type ObservedObject,
   type ObjectNews,
+  type SyncInterval,
 } from './provider-objects.js';
 import { brakeForShortfalls } from './shortfalls.js';
 import {
@@ -36,6 +44,7 @@ import {
   endSync,
   grantWishes,
   isGranted,
+  isReader,
   noteList,
   readClock,
   readList,
@@ -50,6 +59,7 @@ import {
   type SyncEnd,
   type SyncWish,
 } from './sync-state.js';
+import { readSyncStart, type SyncStart } from './sync-start.js';
 import { adoptUnexplained, judgeObjects, listUnexplained } from './unexplained-objects.js';
 import { findUnread, hintOwners, listPostable, markRead } from './unread-objects.js';
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
@@ -71,7 +81,6 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     findObject: findObject.bind(null, db),
     findByExternalId: findByExternalId.bind(null, db),
     findCandidates: findCandidates.bind(null, db),
-    findSearchedSince: findSearchedSince.bind(null, db),
     findTransactionsOf: findTransactionsOf.bind(null, db),
     findUnread: findUnread.bind(null, db),
     listPostable: listPostable.bind(null, db),
@@ -90,7 +99,6 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     recordMissing: recordMissing.bind(null, db),
     listStaleOpen: listStaleOpen.bind(null, db),
     countStaleOpen: countStaleOpen.bind(null, db),
-    hasListed: hasListed.bind(null, db),
     wishForSync: wishForSync.bind(null, db),
     isGranted: isGranted.bind(null, db),
     wishForReread: wishForReread.bind(null, db),
@@ -140,30 +148,42 @@ export interface ReaderRules {
   readonly isAccountShared: boolean;
 }
 
-function createReader(db: StoreDatabase, generation: string, { depositProof, isAccountShared }: ReaderRules) {
-  const hasTransactions = depositProof === 'balance_transaction';
+function createReader(db: StoreDatabase, generation: string, rules: ReaderRules) {
+  const hasTransactions = hasDepositTransactions(rules);
   const write = <T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T> =>
     asReader(db, generation, work);
+  // Of the sync that runs.
+  const sync = { now: new Date(0), hasWork: true, unchangedPayouts: new Array<string>() };
   return {
+    /** A sync begins: everything below belongs to it, until it ends. */
+    startSync: async (interval: SyncInterval): Promise<SyncStart> => {
+      const start = await readSyncStart(db, interval);
+      Object.assign(sync, { now: start.beganAt, hasWork: start.isWorkLeft, unchangedPayouts: [] });
+      return start;
+    },
+    /** The database's clock, as it was told last in this sync: what is asked for from now on is read after that. */
+    clock: (): Date => sync.now,
+    /** True where there is anything to be posted, or judged: from an earlier sync, or from this one. */
+    hasWork: (): boolean => sync.hasWork,
     /** One page, what is known of its list by now, and what follows from what was new: together, or not at all. */
-    recordPage: (kind: ObjectKind, page: PageReading): Promise<readonly ObjectNews[]> =>
-      write(async (trx) => {
-        const { objects, readAt, list } = page;
-        const news = await recordObjects(trx, objects, readAt);
-        const changed = news.filter(({ isChanged }) => isChanged).map(({ providerId }) => providerId);
-        await hintOwners(trx, kind, changed);
-        if (hasTransactions && kind === OBJECT_KIND.TRANSACTION) await bookShownDeposits(trx, changed);
-        if (list !== undefined) await noteList(trx, kind, list);
-        if (kind === OBJECT_KIND.TRANSACTION) return news;
-        const shown = objects.map(({ providerId }) => providerId);
-        await noteDuplicates(trx, kind, shown);
-        // What follows from anything else is seen at the end of the sync.
-        if (changed.length > 0) {
-          await judgeObjects(trx, isAccountShared);
-          await brakeForDuplicates(trx);
+    recordPage: async (kind: ObjectKind, page: PageReading): Promise<readonly ObjectNews[]> => {
+      const { objects, readAt, list } = page;
+      if (list === undefined) {
+        if (objects.length === 0) return [];
+        const known = await refreshObjects(db, objects, readAt, sql`exists (${isReader(db, generation)})`);
+        if (known !== undefined) {
+          sync.now = known.now;
+          if (kind === OBJECT_KIND.PAYOUT) sync.unchangedPayouts.push(...objects.map(idOf));
+          return known.news;
         }
+      }
+      return write(async (trx) => {
+        const news = await recordNews(trx, kind, page, rules);
+        sync.now = await readClock(trx);
+        sync.hasWork ||= news.some(({ isChanged }) => isChanged);
         return news;
-      }),
+      });
+    },
     /** QbitPay has it, as far as is known, and it cannot be read: it is tried again with every sync. */
     recordUnreadable: (kind: ObjectKind, providerId: string, readAt: Date): Promise<void> =>
       write((trx) => recordUnreadable(trx, kind, providerId, readAt)),
@@ -171,11 +191,14 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
     recordMissing: (kind: ObjectKind, providerId: string, readAt: Date): Promise<void> =>
       write(async (trx) => {
         const isNews = await recordMissing(trx, kind, providerId, readAt);
-        if (isNews) await hintOwners(trx, kind, [providerId]);
+        if (!isNews) return;
+        sync.hasWork = true;
+        await hintOwners(trx, kind, [providerId]);
       }),
     /** Tries again what could not be booked, and takes over the notices whose deposit is there. */
     settleDeposits: async (): Promise<void> => {
-      await write(bookAgain);
+      const unbooked = await findUnbookedAgain(db);
+      if (unbooked.length > 0) await write((trx) => bookShownDeposits(trx, unbooked));
       const matches = await findNoticeMatches(db, { byAmount: hasTransactions });
       for (const match of matches) await write((trx) => learnFromNotice(trx, match));
     },
@@ -197,23 +220,54 @@ function createReader(db: StoreDatabase, generation: string, { depositProof, isA
         while (await write((trx) => bookCoveredDeposit(trx, { currency, amount }, claimed)));
       }
     },
-    /** The list was read to before these requests were sent, and this sync began after the wait for their outcome. */
-    noteAbsenceChecks: (kind: ObjectKind, beganAt: Date): Promise<void> =>
-      write((trx) => noteAbsenceChecks(trx, kind, beganAt)),
+    noteAbsenceChecks: (list: SearchedList): Promise<void> => write((trx) => noteAbsenceChecks(trx, list)),
+    giveUpSearch: (list: Pick<SearchedList, 'kind' | 'beganAt'>): Promise<void> =>
+      write((trx) => giveUpSearch(trx, list)),
     noteList: (kind: ObjectKind, changes: Partial<Omit<ListState, 'kind'>>): Promise<void> =>
       noteList(db, kind, changes, generation),
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
-      write(async (trx) => {
-        await endSync(trx, end);
+      inTransaction(db, async (trx) => {
+        await endSync(trx, end, generation);
+        // An attempt that was accepted meanwhile makes a second one of what was known before.
+        const areDuplicate = await noteDuplicates(trx, OBJECT_KIND.PAYOUT, sync.unchangedPayouts);
         // What was not to be judged before may be now.
-        await judgeObjects(trx, isAccountShared);
-        await brakeForDuplicates(trx);
+        if (areDuplicate || sync.hasWork) await judge(trx, rules);
         if (end.problem !== null) return;
         await brakeForShortfalls(trx, end.beganAt);
         await grantWishes(trx, granted);
       }),
   };
 }
+
+const hasDepositTransactions = ({ depositProof }: ReaderRules): boolean =>
+  depositProof === 'balance_transaction';
+
+async function recordNews(
+  trx: StoreTransaction,
+  kind: ObjectKind,
+  { objects, readAt, list }: PageReading,
+  rules: ReaderRules,
+): Promise<readonly ObjectNews[]> {
+  const news = await recordObjects(trx, objects, readAt);
+  const changed = news.filter(({ isChanged }) => isChanged).map(idOf);
+  await hintOwners(trx, kind, changed);
+  if (list !== undefined) await noteList(trx, kind, list);
+  if (kind === OBJECT_KIND.TRANSACTION) {
+    if (hasDepositTransactions(rules)) await bookShownDeposits(trx, changed);
+    return news;
+  }
+  await noteDuplicates(trx, kind, objects.map(idOf));
+  // What follows from anything else is seen at the end of the sync.
+  if (changed.length > 0) await judge(trx, rules);
+  return news;
+}
+
+async function judge(trx: StoreTransaction, { isAccountShared }: ReaderRules): Promise<void> {
+  await judgeObjects(trx, isAccountShared);
+  await brakeForDuplicates(trx);
+}
+
+const idOf = ({ providerId }: Pick<ObservedObject, 'providerId'>): string => providerId;
 
 export interface BalanceReading {
   readonly balances: Parameters<typeof recordBalanceReading>[1];

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
 import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 
@@ -41,17 +41,8 @@ export async function recordObjects(
     .insertInto('provider_objects')
     .values(
       objects.map((one) => ({
-        kind: one.kind,
-        provider_id: one.providerId,
-        external_order_id: one.externalOrderId,
-        source: one.source,
-        type: one.type,
-        status: one.status,
-        currency: one.currency,
-        amount: one.amount,
+        ...toRow(one),
         content: JSON.stringify(one.content),
-        problem: one.problem,
-        is_open: one.isOpen,
         read_at: readAt,
         changed_at: readAt,
       })),
@@ -81,7 +72,7 @@ export async function recordObjects(
       'provider_id as providerId',
       sql<boolean>`changed_at = ${readAt}`.as('isChanged'),
       sql<boolean>`first_seen_at < ${readAt}`.as('isKnown'),
-      sql<number>`extract(epoch from clock_timestamp() - first_seen_at)::float8 * 1000`.as('knownForMs'),
+      knownForMs(sql.ref('first_seen_at')).as('knownForMs'),
     ])
     .execute();
   const byId = new Map(rows.map((row) => [row.providerId, row]));
@@ -90,6 +81,51 @@ export async function recordObjects(
     ({ providerId }) =>
       byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, knownForMs: 0 },
   );
+}
+
+/**
+ * A reading that shows nothing new, in one statement that only the reader of this generation carries out. Undefined where
+ * it shows anything else than is known, or another reader has taken over: nothing but times of reading is written then.
+ */
+export async function refreshObjects(
+  db: StoreDatabase,
+  objects: readonly ObservedObject[],
+  readAt: Date,
+  isReader: Expression<SqlBool>,
+): Promise<{ readonly news: readonly ObjectNews[]; readonly now: Date } | undefined> {
+  const shown = JSON.stringify(objects.map((one) => ({ ...toRow(one), content: one.content })));
+  const { rows } = await sql<ObjectNews & { now: Date }>`
+    update provider_objects known set read_at = ${readAt}
+    from jsonb_populate_recordset(null::provider_objects, ${shown}::jsonb) as shown
+    where known.kind = shown.kind and known.provider_id = shown.provider_id and known.content = shown.content
+      and (known.external_order_id, known.source, known.type, known.status, known.currency, known.amount, known.problem, known.is_open)
+        is not distinct from (shown.external_order_id, shown.source, shown.type, shown.status, shown.currency, shown.amount, shown.problem, shown.is_open)
+      and known.missing_since is null and known.read_at <= ${readAt} and ${isReader}
+    returning known.provider_id as "providerId", false as "isChanged", known.first_seen_at < ${readAt} as "isKnown",
+      ${knownForMs(sql`known.first_seen_at`)} as "knownForMs", ${NOW} as now`.execute(db);
+  const byId = new Map(rows.map((row) => [row.providerId, row]));
+  const news = objects.flatMap(({ providerId }) => byId.get(providerId) ?? []);
+  const [first] = rows;
+  return first === undefined || news.length < objects.length ? undefined : { news, now: first.now };
+}
+
+/** Since an object was seen first. */
+const knownForMs = (firstSeenAt: RawBuilder<unknown>) =>
+  sql<number>`extract(epoch from ${NOW} - ${firstSeenAt})::float8 * 1000`;
+
+function toRow(one: ObservedObject) {
+  return {
+    kind: one.kind,
+    provider_id: one.providerId,
+    external_order_id: one.externalOrderId,
+    source: one.source,
+    type: one.type,
+    status: one.status,
+    currency: one.currency,
+    amount: one.amount,
+    problem: one.problem,
+    is_open: one.isOpen,
+  };
 }
 
 /** Notes of objects what a brake has made of them. */
@@ -128,8 +164,8 @@ export async function recordMissing(
         .doUpdateSet({
           missing_since: sql<Date>`coalesce(provider_objects.missing_since, excluded.missing_since)`,
           read_at: readAt,
-          // One that could not be read does not wait to be read any more.
-          is_open: sql<boolean>`provider_objects.is_open and provider_objects.problem is null`,
+          // One that could never be read does not wait to be read any more.
+          is_open: sql<boolean>`provider_objects.is_open and provider_objects.content <> '{}'`,
           problem: null,
         })
         .whereRef('provider_objects.read_at', '<=', 'excluded.read_at'),
@@ -139,6 +175,7 @@ export async function recordMissing(
   return row?.isNews ?? false;
 }
 
+/** What was known of it stays, and says nothing of how it is now. */
 export async function recordUnreadable(
   trx: StoreTransaction,
   kind: ObjectKind,
@@ -151,7 +188,12 @@ export async function recordUnreadable(
       ...{ kind, provider_id: providerId, content: '{}', problem: 'body', is_open: true },
       ...{ read_at: readAt, changed_at: readAt },
     })
-    .onConflict((conflict) => conflict.columns(['kind', 'provider_id']).doUpdateSet({ read_at: readAt }))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['kind', 'provider_id'])
+        .doUpdateSet({ problem: 'body', is_open: true, read_at: readAt })
+        .whereRef('provider_objects.read_at', '<=', 'excluded.read_at'),
+    )
     .execute();
 }
 
@@ -211,12 +253,12 @@ const openObjectAges = (intervalMs: number) => [
   { fromMs: 86_400_000, goodForMs: 600_000 },
 ];
 
-interface SyncInterval {
+export interface SyncInterval {
   readonly intervalMs: number;
 }
 
-/** Objects that may change and whose last reading is not good any more. */
-function selectStaleOpen(db: StoreDatabase, kind: ObjectKind, before: Date, { intervalMs }: SyncInterval) {
+/** Of an object that may change and whose last reading is not good any more. */
+export function isStaleOpen(before: Date, { intervalMs }: SyncInterval) {
   const ages = openObjectAges(intervalMs);
   const isStale = ages.map(({ fromMs, goodForMs }, index) => {
     const untilMs = ages[index + 1]?.fromMs ?? null;
@@ -224,11 +266,11 @@ function selectStaleOpen(db: StoreDatabase, kind: ObjectKind, before: Date, { in
       and (${untilMs}::float8 is null or first_seen_at > clock_timestamp() - ${untilMs}::float8 * interval '1 millisecond')
       and read_at < ${before}::timestamptz - ${goodForMs} * interval '1 millisecond')`;
   });
-  return db
-    .selectFrom('provider_objects')
-    .where('kind', '=', kind)
-    .where('is_open', '=', true)
-    .where(sql<boolean>`(${sql.join(isStale, sql` or `)})`);
+  return sql<boolean>`(is_open and (${sql.join(isStale, sql` or `)}))`;
+}
+
+function selectStaleOpen(db: StoreDatabase, kind: ObjectKind, before: Date, interval: SyncInterval) {
+  return db.selectFrom('provider_objects').where('kind', '=', kind).where(isStaleOpen(before, interval));
 }
 
 /** Those that were read longest ago. */
@@ -272,20 +314,6 @@ export async function findNotReadSince(
     .limit(limit)
     .execute();
   return rows.map((row) => row.provider_id);
-}
-
-/** True where the list has shown something that QbitPay still has, as far as is known. */
-export async function hasListed(db: StoreDatabase, kind: ObjectKind): Promise<boolean> {
-  const row = await db
-    .selectFrom('provider_objects')
-    .innerJoin('provider_lists', 'provider_lists.kind', 'provider_objects.kind')
-    .select('provider_id')
-    .where('provider_lists.kind', '=', kind)
-    .where('has_shown', '=', true)
-    .where('missing_since', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
 }
 
 export async function countObjects(db: StoreDatabase, kind: ObjectKind): Promise<number> {

@@ -40,7 +40,7 @@ export async function asReader<T>(
 }
 
 /** A row where the reader of this generation is the last one; whoever takes over waits for the end of the transaction. */
-function isReader(db: StoreDatabase, generation: string) {
+export function isReader(db: StoreDatabase, generation: string) {
   return db.selectFrom('provider_sync').select('generation').where('generation', '=', generation).forShare();
 }
 
@@ -67,7 +67,7 @@ export interface ListState {
   readonly rereadCursor: string | null;
 }
 
-function selectLists(db: StoreDatabase) {
+export function selectLists(db: StoreDatabase) {
   return db
     .selectFrom('provider_lists')
     .select([
@@ -84,9 +84,8 @@ function selectLists(db: StoreDatabase) {
     ]);
 }
 
-/** The one first whose overlap was read longest ago. */
 export function readLists(db: StoreDatabase): Promise<readonly ListState[]> {
-  return selectLists(db).orderBy('overlap_read_at').orderBy('kind').execute();
+  return selectLists(db).orderBy('kind').execute();
 }
 
 export function readList(db: StoreDatabase, kind: ObjectKind): Promise<ListState> {
@@ -202,12 +201,23 @@ export interface SyncEnd {
   readonly maxRequestsPerSecond: number | null;
   /** Null: every list was read to its end. */
   readonly problem: string | null;
+  /** Lists that were read to where they are known, and of which nothing else is new. */
+  readonly completed: readonly ObjectKind[];
 }
 
-/** A sync is over; one that is complete gets the next number. */
-export async function endSync(trx: StoreTransaction, end: SyncEnd): Promise<void> {
-  const { beganAt, clockSkewMs, maxRequestsPerSecond, problem } = end;
-  await trx
+/**
+ * A sync is over; one that is complete gets the next number.
+ * @throws SyncReplacedError
+ */
+export async function endSync(trx: StoreTransaction, end: SyncEnd, generation: string): Promise<void> {
+  const { beganAt, clockSkewMs, maxRequestsPerSecond, problem, completed } = end;
+  const { numUpdatedRows } = await trx
+    .with('lists', (cte) =>
+      cte
+        .updateTable('provider_lists')
+        .set({ completed_at: beganAt })
+        .where(sql<boolean>`kind = any(${[...completed]}::text[])`),
+    )
     .updateTable('provider_sync')
     .set((eb) => ({
       problem,
@@ -216,7 +226,9 @@ export async function endSync(trx: StoreTransaction, end: SyncEnd): Promise<void
       clock_skew_ms: clockSkewMs === null ? null : Math.round(clockSkewMs),
       ...(problem === null ? { began_at: beganAt, completed_at: NOW, sync_no: eb('sync_no', '+', '1') } : {}),
     }))
-    .execute();
+    .where('generation', '=', generation)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw new SyncReplacedError();
 }
 
 export interface SyncState {

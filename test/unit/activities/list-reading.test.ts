@@ -80,13 +80,8 @@ async function read(
   const recorded: string[] = [];
   const noted: unknown[] = [];
   const parts = {
-    store: {
-      mirror: {
-        hasListed: () => Promise.resolve(known.length > 0),
-        readClock: () => Promise.resolve(new Date()),
-      },
-    },
     reader: {
+      clock: () => new Date(),
       recordPage: (_kind: unknown, { objects, list }: Pick<PageReading, 'objects' | 'list'>) => {
         if (list !== undefined) noted.push(list);
         recorded.push(...objects.map(({ providerId }) => providerId));
@@ -103,7 +98,11 @@ async function read(
     onPage: () => undefined,
   };
   const list = { kind: 'payout', readPage, readOne: () => Promise.reject(new Error('no')), openStatuses: [] };
-  const walk = await walkList(parts as never, list as never, { isEnough: () => false, ...options });
+  const walk = await walkList(parts as never, list as never, {
+    hadObjects: known.length > 0 && options.status === undefined,
+    isEnough: () => false,
+    ...options,
+  });
   return { walk, recorded, noted };
 }
 
