@@ -11,7 +11,7 @@ import type { ProviderRequestId, SentAmount } from '../../src/store/requests/sen
 import { OBJECT_KIND, REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 
-/** What the mirror shows of a request: found by its `externalOrderId`, which alone is identity. */
+/** What the mirror shows of a request: found by its `externalOrderId`, and by the id of what was accepted as it. */
 
 type Parts = Pick<ActivityDependencies, 'store'>;
 
@@ -140,13 +140,13 @@ export async function awaitFreshSync(
   for (const { kind, provider_id: providerId } of known ?? []) {
     await store.mirror.wishForSync(reason, { kind, providerId });
   }
-  await store.mirror.wishForSync(reason);
-  // A sync that begins after this knows of the wishes.
+  const lastWish = await store.mirror.wishForSync(reason);
+  // A sync that begins after this knows of the wishes, the oldest first: where there are many, of some of them only.
   const wishedAt = await store.mirror.readClock();
   let why = 'no reading of it ended in time';
   for (const endMs = performance.now() + timeoutMs; performance.now() < endMs;) {
     const { beganAt, triedAt, problem } = await store.mirror.readSync();
-    if (beganAt !== null && beganAt > wishedAt) return;
+    if (beganAt !== null && beganAt > wishedAt && (await store.mirror.isGranted(lastWish))) return;
     if (problem !== null && triedAt !== null && triedAt > wishedAt) {
       why = problem;
       break;

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { awaitFreshSync } from '../../activities/provider/at-provider.js';
 import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
 import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE, type ObjectKind } from '../../src/store/schema.js';
@@ -12,6 +13,7 @@ import {
 } from '../support/request-store.js';
 import { readerOf, SENDER } from '../support/test-store.js';
 import { endSending } from '../support/end-sending.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** What a sender's compare-and-set has to find, beside the state of its own request. */
 
@@ -75,6 +77,29 @@ test('nothing is claimed before a complete sync that knows that the process has 
   await expectNotSynced();
   await sync([startWish]);
   expect(await store().requests.claim(id, sender, ASKED)).toBe(1);
+});
+
+test('a fresh reading is over with a sync that knows of all that was wished for', async () => {
+  const { mirror } = store();
+  const others = await mirror.wishForSync('somebody else');
+  let fresh = Promise.resolve();
+  const looked = new Promise<string>((resolve) => {
+    const isGranted = async (wishId: string): Promise<boolean> => {
+      resolve('not granted');
+      return mirror.isGranted(wishId);
+    };
+    fresh = awaitFreshSync({ store: { ...store(), mirror: { ...mirror, isGranted } } }, 'a test');
+  });
+  const wishes = await untilAnswer(
+    () => mirror.readWishes(100),
+    (now) => now.at(-2)?.wishId === others,
+    'its own wish',
+  );
+  // Of many wishes it knew of the oldest ones only.
+  await sync([others]);
+  expect(await Promise.race([looked, fresh])).toBe('not granted');
+  await sync(wishes.map(({ wishId }) => wishId));
+  await fresh;
 });
 
 describe("an object of QbitPay's under the id", () => {
