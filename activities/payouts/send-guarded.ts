@@ -155,9 +155,10 @@ async function holdContradicted(
 ): Promise<PayoutState<RequestNext>> {
   const { store } = deps;
   await persistWithRetry(() => store.requests.endUnknown(id, sends));
-  await persistWithRetry(async () =>
-    store.mirror.recordReading(observeObject(answer), await store.mirror.readClock()),
-  );
+  const observed = observeObject(answer);
+  await persistWithRetry(async () => store.mirror.recordReading(observed, await store.mirror.readClock()));
+  // Where it is another payout's, it is news of that one.
+  await persistWithRetry(() => store.mirror.tellOwner(observed));
   return putOnHold(store, payoutId, {
     reason: FAILURE_TYPE.ANSWER_CONTRADICTS,
     detail: wordsOf(answer),
@@ -237,7 +238,8 @@ async function settleRefusal<Answer extends Order | Payout, Next>(
 
 /**
  * A price is refused often, and another one is taken at once where a fresh reading shows no order, and the balance that it
- * would have taken from is not less. Elsewhere the refusal is as provisional as any other.
+ * would have taken from is the same: more says nothing, as others may have deposited what the order took. Elsewhere the
+ * refusal is as provisional as any other.
  */
 async function settlePriceRefusal<Answer extends Order | Payout, Next>(
   deps: ActivityDependencies,
@@ -261,7 +263,7 @@ async function settlePriceRefusal<Answer extends Order | Payout, Next>(
     before !== undefined &&
     after !== undefined &&
     compareAmounts(before, asked.amount) >= 0 &&
-    compareAmounts(after, before) >= 0;
+    compareAmounts(after, before) === 0;
   const isAbsent = isUnchanged && isNothing(await findAtProvider(deps, payoutId, id));
   if (!isAbsent || !(await store.requests.confirmRefusal(id, sends))) return unknown;
   return readState(store, payoutId, { next: post.priceRefused });

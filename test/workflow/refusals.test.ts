@@ -1,4 +1,4 @@
-import { owedIn } from '../support/balances.js';
+import { makeAvailable, owedIn } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
@@ -47,6 +47,27 @@ test.each([
     expect(await payout.requests(ORDERS)).toHaveLength(1);
   },
 );
+
+test('an order whose price was refused after the effect, while somebody else deposits what it took: no second one', async () => {
+  await makeAvailable(scenario.engine, 'USDT', '2000');
+  const payout = scenario.payout();
+  await refusedAfterEffect(payout, ORDERS, { status: 402 });
+  let isSent = false;
+  const withMore = (one: Json): Json =>
+    one.object === 'balance' && isSent ? { ...one, available: Number(one.available) + 1_000 } : one;
+  provider.rewrite((request, body) => {
+    isSent ||= request === ORDERS;
+    if (body?.object !== 'list') return withMore(body);
+    return { ...body, data: body.data.filter((one: Json) => !payout.isOwn('order', one)).map(withMore) };
+  });
+  await payout.startedDirectly({ refusalWaitSeconds: 3_600 });
+  await payout.fund();
+  await payout.until(({ holdReason }) => holdReason === 'REFUSAL_PROVISIONAL');
+  await payout.isReadAgain();
+  await provider.heal();
+  await payout.isPaidOnce();
+  expect(await payout.requests(ORDERS)).toHaveLength(1);
+});
 
 test('until readings have borne it out, a refusal is shown as provisional, and its money is not available', async () => {
   const patient = { refusalWaitSeconds: 3_600 };
