@@ -115,8 +115,9 @@ async function adopt(
   await awaitFreshSync(deps, 'a decision', id);
   const { found, candidates } = await findAtProvider(deps, payout.payoutId, id);
   const isSame = answer.externalOrderId === id.externalOrderId;
+  const isFound = found.some((one) => one.id === providerId);
   const isNamed = await store.requests.isNamedInAnswer(id, providerId);
-  if (!isSame && !isNamed && !candidates.includes(providerId)) {
+  if (!isSame && !isFound && !isNamed && !candidates.includes(providerId)) {
     return refuse(
       `${providerId} carries another externalOrderId than ${id.externalOrderId}, and might not be it`,
     );

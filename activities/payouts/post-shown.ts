@@ -1,6 +1,6 @@
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, FAILURES } from '../../src/domain/failure-type.js';
-import { payoutExternalId, payoutIdOfExternalId } from '../../src/domain/identifiers.js';
+import { payoutExternalId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS, type PayoutStatus } from '../../src/domain/payout-status.js';
 import type { PayoutPolicy } from '../../src/domain/policy.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/provider-status.js';
@@ -22,10 +22,10 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
   const { providerPayoutId: current } = await store.payouts.readPayoutState(payoutId);
   const payout = await store.payouts.getPayout(payoutId);
   // First: of two payouts neither ends anything before a person has said which one it is.
-  for (const { kind, providerId } of unread) {
+  for (const { kind, providerId, externalOrderId } of unread) {
     if (kind !== OBJECT_KIND.PAYOUT || providerId === current) continue;
     const other = await readMirror({ store }, providerId);
-    if (other !== undefined) await postOther({ store }, payout, other);
+    if (other !== undefined) await postOther({ store }, payout, externalOrderId, other);
   }
   // What was posted just now may have become the payout's own.
   const { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
@@ -61,11 +61,17 @@ async function postOwn(
   });
 }
 
-/** Another one of QbitPay's under an id of this payout: there may be two, or the payout had ended before it was seen. */
-async function postOther({ store }: Parts, payout: PayoutRecord, answer: Payout): Promise<void> {
+/** Another one of QbitPay's of this payout: there may be two, or the payout had ended before it was seen. */
+async function postOther(
+  { store }: Parts,
+  payout: PayoutRecord,
+  externalOrderId: string,
+  answer: Payout,
+): Promise<void> {
   const { payoutId, payoutAttempt } = payout;
-  const externalOrderId = payoutExternalId(payoutId, payoutAttempt);
-  if (answer.externalOrderId !== externalOrderId) return reportIfEarlier({ store }, payoutId, answer);
+  if (externalOrderId !== payoutExternalId(payoutId, payoutAttempt)) {
+    return reportIfLiving({ store }, payoutId, externalOrderId, answer);
+  }
   const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
   const request = await store.requests.find(id);
   const { object, discrepancy } = toAcceptedObject(payout, { id, answer, asked: request?.asked ?? null });
@@ -73,12 +79,13 @@ async function postOther({ store }: Parts, payout: PayoutRecord, answer: Payout)
 }
 
 /** Another attempt was made because this one was over: that it lives is told even if nobody could stop the other. */
-async function reportIfEarlier(
+async function reportIfLiving(
   { store }: Parts,
   payoutId: string,
-  { id, externalOrderId = '', status, statusText }: Payout,
+  externalOrderId: string,
+  { id, status, statusText }: Payout,
 ): Promise<void> {
-  if (payoutIdOfExternalId(externalOrderId) !== payoutId || isFailedOrCancelled(status)) return;
+  if (isFailedOrCancelled(status)) return;
   const which = `payout ${id} as ${statusText}`;
   await store.requests.reportEarlier(payoutId, { externalOrderId, which });
 }

@@ -11,7 +11,7 @@ import { isAskedFor } from '../provider/at-provider.js';
 type Parts = Pick<ActivityDependencies, 'store'>;
 
 export type AnswerVerdict =
-  /** It carries the request's `externalOrderId`. */
+  /** It carries the request's `externalOrderId`, and was not accepted as another request. */
   | 'ours'
   /** It carries that id altered, or none, and can be nothing else than what was asked for. */
   | 'altered'
@@ -36,8 +36,7 @@ export async function judgeAnswer(
   const { id: providerId, externalOrderId = null, amount } = answer;
   return persistWithRetry(async () => {
     const named = compareNamedId(externalOrderId, id.externalOrderId);
-    const isKnown =
-      named !== NAMED_ID.SAME && (await store.requests.isKnownElsewhere(id, { providerId, externalOrderId }));
+    const isKnown = await store.requests.isKnownElsewhere(id, { providerId, externalOrderId });
     const verdict = verdictOf(named, isKnown, answer, asked);
     await store.requests.recordAnswer(id, {
       sends,
@@ -59,7 +58,7 @@ function verdictOf(
   answer: Order | Payout,
   asked: SentAmount,
 ): AnswerVerdict {
-  if (named === NAMED_ID.SAME) return 'ours';
+  if (named === NAMED_ID.SAME) return isKnownElsewhere ? 'contradicts' : 'ours';
   if (named === NAMED_ID.OTHER) return 'another';
   const isConverted = 'trade' in answer && answer.trade !== undefined && answer.trade !== null;
   const isPlausible = isAskedFor(answer, asked) && !isConverted && !isKnownElsewhere;

@@ -296,8 +296,8 @@ interface ProviderObjectTable {
   read_at: Date;
   changed_at: Date;
   missing_since: Date | null;
-  /** Who said that it is none of ours. */
-  disowned_by: string | null;
+  /** The requests that a person said it is none of, by their `external_order_id`. */
+  disowned_for: Generated<string[]>;
 }
 
 interface PayoutTable {

@@ -3,6 +3,8 @@ import type { ObservedObject } from '../../src/store/mirror/provider-objects.js'
 import {
   accept,
   ASKED,
+  orderOf,
+  prepareOrder,
   preparePayout,
   sendUnknown,
   store,
@@ -91,6 +93,15 @@ test('beside one that was accepted under an altered id', async () => {
   await accept(sent, { providerPayoutId: altered.providerId });
   await show(objectOf(sent.id.externalOrderId));
   expect(await engaged()).toHaveLength(1);
+});
+
+test('beside an order that was accepted although it names no id', async () => {
+  const { payoutId, ...sent } = await sendUnknown(prepareOrder);
+  await store().requests.accept(payoutId, orderOf({ payoutId, ...sent }));
+  const reader = await readerOf(store());
+  const objects = [objectOf(sent.id.externalOrderId, { kind: 'order' })];
+  await reader.recordPage('order', { objects, readAt: await store().mirror.readClock() });
+  expect((await engaged())[0]?.detail).toContain(objects[0]?.providerId);
 });
 
 test.each([

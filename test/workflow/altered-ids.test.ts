@@ -1,4 +1,5 @@
 import { Client as PostgresClient } from 'pg';
+import { makeAvailable } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
@@ -15,7 +16,7 @@ const scenario = useScenario({
 });
 const { provider } = scenario;
 
-afterEach(() => provider.set({ externalOrderIds: 'kept' }));
+afterEach(() => provider.set({ externalOrderIds: 'kept', settlement: 'automatic' }));
 
 /** All that QbitPay has, whatever it is called. */
 const atProvider = async (): Promise<Json[]> =>
@@ -63,6 +64,25 @@ test.each([
   await payout.decide('resolve', { action: 'adopt', providerPayoutId: id });
   const paid = await isPaidUnder(payout, known);
   expect(paid).toMatchObject({ providerPayoutId: id, flags: ['ID_ALTERED'] });
+});
+
+test('what was adopted without its id is the payout still, beside a second one that is cancelled', async () => {
+  await makeAvailable(scenario.engine, 'CNY', '6000');
+  await provider.set({ externalOrderIds: 'dropped', settlement: 'manual' });
+  const payout = await named().strike('resetAfterEffect', PAYOUTS);
+  await payout.funded();
+  await payout.isHeld('UNKNOWN_OUTCOME');
+  const [{ id }] = await atProvider();
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId: id });
+  await payout.becomes('in_transit');
+  await provider.set({ externalOrderIds: 'kept' });
+  const another = { amount: 5000, currency: 'CNY', destination: payoutRequest().destination };
+  const second = await provider.call('POST', '/api/v1/payouts', { ...another, externalOrderId: payout.id });
+  await payout.isHeld('DUPLICATE_AT_PROVIDER');
+  await payout.advance('cancelled', second.id);
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId: id });
+  await payout.advance('paid', id);
+  expect(await payout.becomes('paid')).toMatchObject({ providerPayoutId: id });
 });
 
 /** As if the request had been sent an hour earlier. */

@@ -233,7 +233,7 @@ async function disown(db: StoreDatabase, decision: Decision, providerId: string)
       return refuse('its hold is not about what might be its request');
     }
     const request = await readCurrent(trx, row);
-    if (!(await disownObject(trx, request.id, providerId, decision.actor))) {
+    if (!(await disownObject(trx, request.id, providerId))) {
       return refuse(`${providerId} is nothing that might be its request`);
     }
     await continuePayout(

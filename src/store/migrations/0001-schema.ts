@@ -404,8 +404,8 @@ create table provider_objects (
   changed_at timestamptz not null,
   -- Since when QbitPay, asked for it by its id, does not show it.
   missing_since timestamptz,
-  -- Who said that it is none of ours.
-  disowned_by text,
+  -- The requests that a person said it is none of, by their external_order_id.
+  disowned_for text[] not null default '{}',
   primary key (kind, provider_id)) with (fillfactor = 70);
 create index provider_objects_by_external_order_id on provider_objects (external_order_id);
 create index provider_objects_by_plain_id on provider_objects (plain_id);

@@ -18,14 +18,30 @@ const KIND_OF = {
   [REQUEST_OPERATION.PAYOUT]: OBJECT_KIND.PAYOUT,
 } as const;
 
+/** An object that was accepted is of that request alone, by its own id: that it carries the id of another one says nothing. */
+const isNotAccepted = sql<boolean>`not exists (select from provider_payouts known
+    where provider_objects.kind = ${OBJECT_KIND.PAYOUT} and known.provider_payout_id = provider_objects.provider_id)
+  and not exists (select from provider_orders known
+    where provider_objects.kind = ${OBJECT_KIND.ORDER} and known.provider_order_id = provider_objects.provider_id)`;
+
 function selectObjects(db: StoreDatabase, operation: RequestOperation) {
   return db.selectFrom('provider_objects').selectAll().where('kind', '=', KIND_OF[operation]);
 }
 
-/** What QbitPay shows, or has shown, under an `externalOrderId` of ours, oldest first. */
+/**
+ * What QbitPay shows, or has shown, of a request of ours, oldest first: what was accepted as it, whatever
+ * `externalOrderId` that carries, and what carries its id and was not accepted as another one.
+ */
 export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
+  const { table, providerId } = KNOWN_IN[operation];
+  const acceptedId = sql<string>`(select known.${sql.ref(providerId)} from ${sql.table(table)} known where known.external_order_id = ${externalOrderId})`;
   return selectObjects(db, operation)
-    .where('external_order_id', '=', externalOrderId)
+    .where((eb) =>
+      eb.or([
+        eb('provider_id', '=', acceptedId),
+        eb.and([eb('external_order_id', '=', externalOrderId), isNotAccepted]),
+      ]),
+    )
     .orderBy('first_seen_at')
     .execute();
 }
@@ -49,16 +65,19 @@ export async function isShown(
   isBraked: boolean,
 ): Promise<boolean> {
   const row = await trx
-    .selectFrom('provider_objects as object')
-    .innerJoin('provider_requests as request', 'request.external_order_id', 'object.external_order_id')
-    .select('object.provider_id')
-    .where('object.kind', '=', KIND_OF[operation])
-    .where('request.operation', '=', operation)
-    .where('request.external_order_id', '=', externalOrderId)
-    .$if(isBraked, (query) => query.where('object.is_unexplained', 'is not', true))
-    .where((eb) =>
-      eb.or([eb('object.missing_since', 'is', null), eb('request.state', '<>', REQUEST_STATE.UNKNOWN)]),
+    .selectFrom('provider_objects')
+    .innerJoin(
+      'provider_requests as request',
+      'request.external_order_id',
+      'provider_objects.external_order_id',
     )
+    .select('provider_id')
+    .where('kind', '=', KIND_OF[operation])
+    .where('operation', '=', operation)
+    .where('request.external_order_id', '=', externalOrderId)
+    .where(isNotAccepted)
+    .$if(isBraked, (query) => query.where('is_unexplained', 'is not', true))
+    .where((eb) => eb.or([eb('missing_since', 'is', null), eb('state', '<>', REQUEST_STATE.UNKNOWN)]))
     .limit(1)
     .executeTakeFirst();
   if (row !== undefined) return true;
@@ -76,20 +95,21 @@ function isAlteredFormOf(externalOrderId: string) {
   return sql<boolean>`(plain_id = any(${[...cut]}::text[]) or ${prefixed})`;
 }
 
-/** Objects of QbitPay that no request of ours explains, and of which nobody said that they are somebody else's. */
+/**
+ * Objects of QbitPay that no request of ours explains, and of which nobody said that they are none of this one. One that
+ * carries the id of another request explains it only until that was accepted as something else.
+ */
 function selectUnexplained(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
-  const { table, providerId } = KNOWN_IN[operation];
   return selectObjects(db, operation)
     .where('missing_since', 'is', null)
-    .where('disowned_by', 'is', null)
+    .where(sql<boolean>`not ${externalOrderId} = any(disowned_for)`)
     .where((eb) =>
       eb.or([eb('external_order_id', 'is', null), eb('external_order_id', '<>', externalOrderId)]),
     )
+    .where(isNotAccepted)
     .where(
-      sql<boolean>`not exists (select from ${sql.table(table)} known where known.${sql.ref(providerId)} = provider_objects.provider_id)`,
-    )
-    .where(
-      sql<boolean>`not exists (select from provider_requests other where other.external_order_id = provider_objects.external_order_id)`,
+      sql<boolean>`not exists (select from provider_requests other where other.operation = ${operation}
+        and other.external_order_id = provider_objects.external_order_id and other.state <> ${REQUEST_STATE.ACCEPTED})`,
     );
 }
 
@@ -133,24 +153,24 @@ function fitsAmount(
   return isAmountOf({ amount, fee }, asked);
 }
 
-/** Somebody says that an object of QbitPay's is none of ours. False where it is not known, or is ours. */
+/**
+ * Somebody says that an object of QbitPay's is none of this request: of another one of the same amount it may be all the
+ * same. False where it is not known, or is the request's own.
+ */
 export async function disown(
   trx: StoreTransaction,
   { operation, externalOrderId }: AskedFor,
   providerId: string,
-  by: string,
 ): Promise<boolean> {
-  const unexplained = await selectUnexplained(trx, operation, externalOrderId)
-    .where('provider_id', '=', providerId)
-    .executeTakeFirst();
-  if (unexplained === undefined) return false;
-  await trx
+  const own = await findByExternalId(trx, operation, externalOrderId);
+  if (own.some((object) => object.provider_id === providerId)) return false;
+  const { numUpdatedRows } = await trx
     .updateTable('provider_objects')
-    .set({ disowned_by: by })
+    .set({ disowned_for: sql<string[]>`array_append(disowned_for, ${externalOrderId})` })
     .where('kind', '=', KIND_OF[operation])
     .where('provider_id', '=', providerId)
-    .execute();
-  return true;
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 /** A request that the lists are searched for, in a sync that began after the wait for its outcome. */
@@ -189,7 +209,8 @@ export async function noteAbsenceChecks(
             .selectFrom('provider_objects')
             .select('provider_id')
             .where('kind', '=', kind)
-            .whereRef('provider_objects.external_order_id', '=', 'provider_requests.external_order_id'),
+            .whereRef('provider_objects.external_order_id', '=', 'provider_requests.external_order_id')
+            .where(isNotAccepted),
         ),
       ),
     )

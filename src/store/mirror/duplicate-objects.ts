@@ -31,9 +31,11 @@ export async function noteDuplicates(
           where other.external_order_id = object.external_order_id and other.kind = object.kind
             and other.provider_id <> object.provider_id and ${isLiving('other')})
         -- It was accepted under an id that QbitPay has altered.
-        or exists (select from provider_payouts known
-          where object.kind = 'payout' and known.external_order_id = object.external_order_id
-            and known.provider_payout_id <> object.provider_id and known.status not in ('failed', 'cancelled')))`.execute(
+        or exists (select from (
+            select 'payout' as kind, external_order_id, provider_payout_id as id, status from provider_payouts
+            union all select 'order', external_order_id, provider_order_id, status from provider_orders) known
+          where known.kind = object.kind and known.external_order_id = object.external_order_id
+            and known.id <> object.provider_id and known.status not in ('failed', 'cancelled')))`.execute(
     trx,
   );
   return numAffectedRows > 0n;
@@ -41,8 +43,7 @@ export async function noteDuplicates(
 
 const isLiving = (object: 'object' | 'other') => {
   const of = (column: string) => sql.ref(`${object}.${column}`);
-  return sql`(${of('missing_since')} is null and ${of('disowned_by')} is null
-    and coalesce(${of('status')}, '') not in ('failed', 'cancelled'))`;
+  return sql`(${of('missing_since')} is null and coalesce(${of('status')}, '') not in ('failed', 'cancelled'))`;
 };
 
 /** As many as fit on a line. */

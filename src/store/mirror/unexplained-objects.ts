@@ -61,7 +61,7 @@ async function readCandidates(trx: StoreTransaction): Promise<readonly Candidate
             and (request.state = 'accepted' or (request.sends > 0 and request.first_sent_at <= object.first_seen_at)))
         or exists (select from provider_answers answer
           where answer.operation = object.kind and answer.provider_id = object.provider_id)
-        or object.disowned_by is not null as "isSent",
+        or object.disowned_for <> '{}' as "isSent",
       exists (select from payouts where payouts.payout_id = split_part(object.external_order_id, '~', 1)) as "isOfPayout",
       exists (select from provider_requests request
         where request.operation = object.kind and request.state in ('sending', 'unknown')

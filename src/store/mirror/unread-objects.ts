@@ -63,10 +63,13 @@ export async function hintOwners(
  */
 export async function findUnread(db: StoreDatabase, payoutId: string): Promise<readonly UnreadObject[]> {
   const { rows } = await sql<UnreadObject>`
-    select kind, provider_id as "providerId", changed_at as "changedAt" from provider_objects
-    where is_unread and (kind = ${OBJECT_KIND.PAYOUT} and (external_order_id = ${payoutId}
-        or external_order_id in (select external_order_id from provider_requests where payout_id = ${payoutId})
-        or provider_id in (select provider_payout_id from provider_payouts where payout_id = ${payoutId}))
+    select kind, provider_id as "providerId", changed_at as "changedAt",
+      coalesce(known.external_order_id, object.external_order_id, '') as "externalOrderId"
+    from provider_objects object
+    left join provider_payouts known on object.kind = ${OBJECT_KIND.PAYOUT} and known.provider_payout_id = object.provider_id
+    where is_unread and (known.payout_id = ${payoutId}
+      or kind = ${OBJECT_KIND.PAYOUT} and known.payout_id is null and (object.external_order_id = ${payoutId}
+        or object.external_order_id in (select external_order_id from provider_requests where payout_id = ${payoutId}))
       or source in (select provider_payout_id from provider_payouts where payout_id = ${payoutId}))
     order by first_seen_at`.execute(db);
   return rows;
@@ -76,6 +79,8 @@ interface UnreadObject {
   readonly kind: ObjectKind;
   readonly providerId: string;
   readonly changedAt: Date;
+  /** Of the request that it was accepted as; of any other one, what it carries. */
+  readonly externalOrderId: string;
 }
 
 /**
@@ -89,14 +94,13 @@ export async function listPostable(db: StoreDatabase, { isEnded, limit }: Postab
     readonly providerId: string;
   }>`
     select payout_id as "payoutId", kind, provider_id as "providerId" from (
-      select payout_id, object.* from provider_objects object join provider_payouts known
-        on known.provider_payout_id = case object.kind when 'payout' then object.provider_id when 'transaction' then object.source end
-        where is_unread
-      union select payout_id, object.* from provider_objects object
-        join provider_requests request on request.operation = 'payout' and request.external_order_id = object.external_order_id
-        where is_unread and object.kind = 'payout'
-      union select object.external_order_id, object.* from provider_objects object
-        where is_unread and object.kind = 'payout' and object.external_order_id is not null) as news
+      select coalesce(known.payout_id, request.payout_id, object.external_order_id) as payout_id, object.*
+        from provider_objects object
+        left join provider_payouts known on known.provider_payout_id =
+          case object.kind when 'payout' then object.provider_id when 'transaction' then object.source end
+        left join provider_requests request on object.kind = 'payout' and request.operation = 'payout'
+          and request.external_order_id = object.external_order_id
+        where is_unread) as news
     join payouts using (payout_id)
     where case when ${isEnded} then payouts.status = any(${[...FINAL_STATUSES]}::text[])
       else payouts.status = ${PAYOUT_STATUS.IN_TRANSIT} and kind = 'payout' and news.status = ${PROVIDER_PAYOUT_STATUS.PAID} end

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { StoreDatabase } from '../database.js';
+import { REQUEST_STATE } from '../schema.js';
 import { isOf, REQUEST_KIND, type ProviderRequestId } from './send-guard.js';
 
 /** Every answer to a request that moves money, ours or not: what it named is never thrown away. */
@@ -59,7 +60,10 @@ export async function listAnswers(db: StoreDatabase, payoutId: string, limit: nu
     .execute();
 }
 
-/** True where QbitPay named the object in an answer to this request. */
+/**
+ * True where QbitPay named the object in an answer to this request; not, however, where it carries the id of another payout's
+ * request that was not accepted yet: it may be that one's.
+ */
 export async function isNamedInAnswer(
   db: StoreDatabase,
   { operation, externalOrderId }: ProviderRequestId,
@@ -71,14 +75,19 @@ export async function isNamedInAnswer(
     .where('operation', '=', operation)
     .where('external_order_id', '=', externalOrderId)
     .where('provider_id', '=', providerId)
+    .where(
+      sql<boolean>`not exists (select from provider_requests own join provider_requests other on other.payout_id <> own.payout_id
+        where own.operation = ${operation} and own.external_order_id = ${externalOrderId} and other.operation = own.operation
+          and other.external_order_id = named_external_order_id and other.state <> ${REQUEST_STATE.ACCEPTED})`,
+    )
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
 }
 
 /**
- * True where what an answer names cannot have come from this sending: its `externalOrderId` is another request's, or its
- * object is another request's, or was there before the request left.
+ * True where what an answer names cannot have come from this sending: its object is another request's; or, where it does not
+ * carry the id of this one, that id is another request's, or the object was there before the request left.
  */
 export async function isKnownElsewhere(
   db: StoreDatabase,
@@ -86,18 +95,21 @@ export async function isKnownElsewhere(
   { providerId, externalOrderId }: { readonly providerId: string; readonly externalOrderId: string | null },
 ): Promise<boolean> {
   const { table, providerId: column } = REQUEST_KIND[id.operation];
+  const isOthers = sql<boolean>`exists (select from ${sql.table(table)} known where known.${sql.ref(column)} = ${providerId}
+    and known.external_order_id <> ${id.externalOrderId})`;
   const row = await db
     .selectFrom('provider_requests')
     .select('external_order_id')
     .where(isOf(id))
     .where((eb) =>
-      eb.or([
-        sql<boolean>`exists (select from provider_requests other where other.external_order_id = ${externalOrderId}::text)`,
-        sql<boolean>`exists (select from ${sql.table(table)} known where known.${sql.ref(column)} = ${providerId}
-          and known.external_order_id <> ${id.externalOrderId})`,
-        sql<boolean>`exists (select from provider_objects shown where shown.kind = ${id.operation}
-          and shown.provider_id = ${providerId} and shown.first_seen_at < provider_requests.last_sent_at)`,
-      ]),
+      externalOrderId === id.externalOrderId
+        ? isOthers
+        : eb.or([
+            isOthers,
+            sql<boolean>`exists (select from provider_requests other where other.external_order_id = ${externalOrderId}::text)`,
+            sql<boolean>`exists (select from provider_objects shown where shown.kind = ${id.operation}
+              and shown.provider_id = ${providerId} and shown.first_seen_at < provider_requests.last_sent_at)`,
+          ]),
     )
     .executeTakeFirst();
   return row !== undefined;

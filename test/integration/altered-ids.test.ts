@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { postShown } from '../../activities/payouts/post-shown.js';
+import { judgeAnswer } from '../../activities/payouts/provider-answer.js';
+import { findAtProvider } from '../../activities/provider/at-provider.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
+import {
+  accept,
+  ASKED,
+  checkAbsence,
+  decision,
+  giveBack,
+  HELD_AS_FAILED,
+  holdUnknown,
+  HOUR_SECONDS,
+  letTimePass,
+  preparePayout,
+  read,
+  sendUnknown,
+  settle,
+  store,
+  useStore,
+  type Prepared,
+} from '../support/request-store.js';
+import { readerOf, SENDER } from '../support/test-store.js';
+
+/** QbitPay's objects under other ids than they were given: whose each is, and what they are to other requests. */
+
+useStore();
+
+function objectOf(externalOrderId: string | null, changes: Partial<Payout> = {}): ObservedObject {
+  const providerId = `po-${randomUUID()}`;
+  const content = {
+    ...{ id: providerId, currency: 'USDT', amount: '700', fee: '3.5' },
+    ...{ status: 'in_transit', statusText: 'inTransit', ...changes },
+    ...(externalOrderId === null ? {} : { externalOrderId }),
+  };
+  return {
+    ...{ kind: 'payout', providerId, externalOrderId, source: null, type: null },
+    ...{ status: content.status, currency: content.currency, amount: content.amount },
+    ...{ content, problem: null, isOpen: true },
+  };
+}
+
+async function show(object: ObservedObject): Promise<string> {
+  const readAt = await store().mirror.readClock();
+  await (await readerOf(store())).recordPage('payout', { objects: [object], readAt });
+  return object.providerId;
+}
+
+/** The same one, later. */
+async function showAs(object: ObservedObject, status: string): Promise<void> {
+  await show({ ...object, status, content: { ...object.content, status, statusText: status } });
+}
+
+const altered = ({ id }: Prepared): string => id.externalOrderId.toUpperCase().slice(0, 20);
+
+/** Accepted under an altered id. */
+async function acceptAltered(
+  externalOrderId?: string,
+): Promise<Prepared & { readonly object: ObservedObject }> {
+  const sent = await sendUnknown();
+  const object = objectOf(externalOrderId ?? altered(sent));
+  await accept(sent, { providerPayoutId: object.providerId });
+  await show(object);
+  return { ...sent, object };
+}
+
+const atProvider = async ({ payoutId, id }: Prepared) => {
+  const { found, candidates } = await findAtProvider({ store: store() }, payoutId, id);
+  return { found: found.map((one) => one.id), candidates };
+};
+
+afterEach(async () => {
+  for (const { brakeId } of await store().brakes.listBrakes({ engaged: true, limit: 10 })) {
+    await store().brakes.release({ brakeId, reason: 'seen', actor: 'tester' });
+  }
+});
+
+describe('what was accepted under an altered id', () => {
+  test('is what QbitPay has of its request, and of no other one', async () => {
+    const other = await sendUnknown();
+    const { object, ...sent } = await acceptAltered(other.id.externalOrderId);
+    expect(await atProvider(sent)).toEqual({ found: [object.providerId], candidates: [] });
+    expect(await atProvider(other)).toEqual({ found: [], candidates: [] });
+  });
+
+  test('keeps no other request from being sent, or proven absent, whose id it carries', async () => {
+    const other = await preparePayout();
+    await acceptAltered(other.id.externalOrderId);
+    expect(await store().requests.claim(other.id, SENDER, ASKED)).toBe(1);
+    await store().requests.endUnknown(other.id, 1);
+    await letTimePass(other.id);
+    await store().requests.wantAbsence(other.id, { sends: 1, waitSeconds: HOUR_SECONDS, absenceChecks: 1 });
+    expect(await checkAbsence(other.id)).toBe(1);
+  });
+
+  test('and lives after all beside the attempt after it: held', async () => {
+    const { object, payoutId } = await acceptAltered();
+    await showAs(object, 'failed');
+    await settle(payoutId, object.providerId, 'failed', HELD_AS_FAILED);
+    await giveBack(payoutId, object.providerId);
+    expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({ ok: true });
+    const next = { operation: 'payout', externalOrderId: `${payoutId}~2` } as const;
+    await store().requests.prepare(payoutId, next, 'sending');
+    expect(await store().requests.claim(next, SENDER, ASKED)).toBe(1);
+    await accept({ payoutId, id: next });
+    await showAs(object, 'paid');
+    await postShown({ store: store() }, payoutId);
+    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
+  });
+
+  test('is not posted for the payout whose id it carries', async () => {
+    const other = await sendUnknown();
+    await accept(other);
+    const { object, payoutId } = await acceptAltered(other.id.externalOrderId);
+    await showAs(object, 'paid');
+    const news = await store().mirror.listPostable({ isEnded: false, limit: 100 });
+    expect(news.map((one) => one.payoutId)).toContain(payoutId);
+    expect(news.map((one) => one.payoutId)).not.toContain(other.payoutId);
+    expect(await store().mirror.findUnread(other.payoutId)).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  const judge = ({ id }: Prepared, { content }: ObservedObject) =>
+    judgeAnswer({ store: store() }, id, { answer: content as Payout, asked: ASKED, sends: 1 });
+
+  test('that carries the id of its request is not that one where it was accepted as another one', async () => {
+    const sent = await sendUnknown();
+    const { object } = await acceptAltered(sent.id.externalOrderId);
+    expect(await judge(sent, object)).toBe('contradicts');
+    expect(await judge(sent, objectOf(sent.id.externalOrderId))).toBe('ours');
+  });
+
+  test('names nothing to adopt while it may be of the request whose id it carries', async () => {
+    const [sent, other] = [await sendUnknown(), await sendUnknown()];
+    const object = objectOf(other.id.externalOrderId);
+    await judge(sent, object);
+    expect(await store().requests.isNamedInAnswer(sent.id, object.providerId)).toBe(false);
+    await accept(other);
+    expect(await store().requests.isNamedInAnswer(sent.id, object.providerId)).toBe(true);
+  });
+
+  test('that is of another request can be disowned, so that the payout goes on', async () => {
+    const sent = await holdUnknown();
+    const { object } = await acceptAltered();
+    expect(await store().decisions.disown(decision(sent.payoutId), object.providerId)).toEqual({ ok: true });
+    expect((await read(sent.payoutId)).status).toBe('paying');
+  });
+});
+
+describe('an object that may be of two requests', () => {
+  test('is a candidate of the other one still, where a person says that it is not of the one', async () => {
+    const [one, other] = [await holdUnknown(), await holdUnknown()];
+    const providerId = await show(objectOf(null));
+    for (const sent of [one, other]) expect((await atProvider(sent)).candidates).toContain(providerId);
+    expect(await store().decisions.disown(decision(one.payoutId), providerId)).toEqual({ ok: true });
+    expect((await atProvider(one)).candidates).not.toContain(providerId);
+    expect((await atProvider(other)).candidates).toContain(providerId);
+  });
+
+  test('is a candidate although it carries the id of another request, once that was accepted as something else', async () => {
+    const [sent, other] = [await sendUnknown(), await sendUnknown()];
+    const object = objectOf(other.id.externalOrderId);
+    await show(object);
+    expect((await atProvider(sent)).candidates).not.toContain(object.providerId);
+    await accept(other);
+    expect((await atProvider(sent)).candidates).toContain(object.providerId);
+  });
+});
