@@ -34,14 +34,13 @@ export type CreatePayoutResult = PayoutState<RequestNext>;
 export function createCreatePayout(deps: ActivityDependencies) {
   return async function createPayout({ payoutId }: CreatePayoutInput): Promise<CreatePayoutResult> {
     const { store } = deps;
-    const decidedAt = takeMoment();
     const payout = await store.payouts.getPayout(payoutId);
     if (!UNSENT_STATUSES.includes(payout.status)) return readState(store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
     const isDeposited = payout.order === null && (await store.requests.find(id)) === undefined;
     if (isDeposited && !(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
-    return sendGuarded(deps, describePost(deps, payout, id, decidedAt));
+    return sendGuarded(deps, describePost(deps, payout, id, takeMoment()));
   };
 }
 

@@ -61,7 +61,6 @@ export type PlaceOrderResult = PayoutState<PlaceOrderNext>;
 export function createPlaceOrder(deps: ActivityDependencies) {
   return async function placeOrder(input: PlaceOrderInput): Promise<PlaceOrderResult> {
     const { payoutId, price, maxSlippageBps } = input;
-    const decidedAt = takeMoment();
     const { store } = deps;
     const payout = await store.payouts.getPayout(payoutId);
     const externalOrderId = orderExternalId(payoutId, payout.orderAttempt);
@@ -78,7 +77,9 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(tooLow(price.bid));
     if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(tooLow(price.bid));
     if (!(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
+    // The proofs may have taken long.
     if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
+    const decidedAt = takeMoment();
     return sendGuarded(deps, describePost(deps, payout, { id, price, done, decidedAt, maxSlippageBps }));
   };
 }

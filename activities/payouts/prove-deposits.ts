@@ -1,25 +1,44 @@
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { BALANCE_TRANSACTION_STATUS } from '../../src/domain/provider-status.js';
+import type { ProvenDeposit } from '../../src/store/deposits/missing-deposits.js';
 import { OBJECT_KIND } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { orNone } from '../provider/missing-object.js';
 import { observeTransaction } from '../provider/provider-list.js';
 
+/** So many are asked for together: how much of it QbitPay is asked at a time, the request rate limits. */
+const AT_ONCE = 10;
+
 /**
  * Asks QbitPay for the deposits that a payout lives on, right before their money is used: what other payers deposited must
- * not leave in their place. False where one is gone; the payout is held then.
+ * not leave in their place. False where one is gone; the payout is held then. What was shown is noted as it goes: a step
+ * whose price grew too old meanwhile does not ask for it again.
  */
 export async function proveDeposits(deps: ActivityDependencies, payoutId: string): Promise<boolean> {
-  const { deposits } = deps.store;
+  const { deposits, payouts } = deps.store;
+  const unproven = await deposits.listUnprovenDeposits(payoutId);
   let areAllThere = true;
-  for (const { depositId, proof, isMissing } of await deposits.listProvenDeposits(payoutId)) {
-    // One answer proves nothing, unless it repeats what is known.
-    const isThere = (await isShown(deps, proof)) || (!isMissing && (await isShown(deps, proof)));
-    areAllThere &&= isThere;
-    if (!isThere) await deposits.markMissing(depositId);
-    else if (isMissing) await deposits.markFound(depositId);
+  for (let from = 0; from < unproven.length; from += AT_ONCE) {
+    const some = unproven.slice(from, from + AT_ONCE);
+    const shown = await Promise.all(some.map((deposit) => isProven(deps, deposit)));
+    await deposits.noteProven(some.filter((_, index) => shown[index]).map(({ depositId }) => depositId));
+    for (const [index, { depositId, isMissing }] of some.entries()) {
+      const isThere = shown[index] === true;
+      areAllThere &&= isThere;
+      if (!isThere) await deposits.markMissing(depositId);
+      else if (isMissing) await deposits.markFound(depositId);
+    }
   }
+  // Also where an order of it was sent before: its step would find the same again, at once.
+  const detail = 'QbitPay does not show a deposit any more that it lives on';
+  if (!areAllThere) await payouts.holdPayout(payoutId, { reason: FAILURE_TYPE.DEPOSIT_MISSING, detail });
   return areAllThere;
+}
+
+/** One answer that it is gone proves nothing, unless it repeats what is known. */
+async function isProven(deps: ActivityDependencies, { proof, isMissing }: ProvenDeposit): Promise<boolean> {
+  return (await isShown(deps, proof)) || (!isMissing && (await isShown(deps, proof)));
 }
 
 async function isShown({ store, qbitpay }: ActivityDependencies, id: string): Promise<boolean> {

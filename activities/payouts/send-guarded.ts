@@ -44,7 +44,9 @@ export interface GuardedPost<Answer extends Order | Payout, Next> {
   readonly id: ProviderRequestId;
   /** One line for the timeline. */
   readonly detail: string;
-  /** All that the request is decided on was read after it: a process that was frozen since must not send. */
+  /**
+   * It is sized and claimed after this moment, and both ask the store again: a process that was frozen since must not send.
+   */
   readonly decidedAt: Moment;
   /** What is asked for; undefined when the payout's own money does not cover it: `uncovered` answers then. */
   readonly size: () => Promise<SentAmount | undefined>;

@@ -379,6 +379,8 @@ interface DepositTable {
   unallocated_reason: FailureType | null;
   verified_at: Timestamp;
   decided_at: Timestamp;
+  /** When it was last read again, for its money to be used. */
+  proven_at: Date | null;
 }
 
 interface DepositNoticeTable {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Pool } from 'pg';
 import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { balanceIn, causesOf, entriesOf, leaveUnallocated } from '../support/balances.js';
 import { expectMoneyInOrder, untilAllocated, untilUnallocated } from '../support/deposits.js';
@@ -87,6 +88,38 @@ describe('deposits of declared transactions add up', () => {
     await expectConvertedAndPaidOnce(engine, payoutId);
     const causes = causesOf(await entriesOf(engine, payoutId));
     expect(causes.filter((cause) => cause === 'allocation')).toHaveLength(3);
+  });
+
+  test('also where to read each again takes longer than a request may wait until it leaves', async () => {
+    await engine.control('POST', '/latency', {
+      ms: 11_000,
+      endpoint: 'GET /api/v1/balanceTransactions/{id}',
+    });
+    const wallet = {
+      type: 'wallet',
+      payerName: 'Example Trading Ltd',
+      addr: 'TExampleRecipientAddress12345',
+    };
+    const opened = await Promise.all([
+      engine.open(),
+      engine.open({ currency: 'USDT', amount: '700', destination: wallet }),
+    ]);
+    for (const { payoutId, deposit } of opened) {
+      const rest = subtractAmounts(deposit.amount, '300.000001');
+      for (const amount of ['100', '200.000001', rest]) await depositDeclared(payoutId, amount);
+    }
+    for (const { payoutId } of opened) await engine.untilStatus(payoutId, 'paid');
+    await engine.control('POST', '/latency', {});
+    const database = new Pool({ connectionString: engine.databaseUrl, max: 1 });
+    const sent = 'select operation, sends from provider_requests where payout_id = any($1) order by 1';
+    const { rows } = await database.query(sent, [opened.map(({ payoutId }) => payoutId)]);
+    await database.end();
+    // None was given up on the way because it had waited too long.
+    expect(rows.map(({ operation, sends }) => [operation, sends])).toEqual([
+      ['order', 1],
+      ['payout', 1],
+      ['payout', 1],
+    ]);
   });
 
   test('what is more than the rest is owed to the owner, and the payout is marked', async () => {

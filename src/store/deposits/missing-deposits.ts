@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { isFinalStatus, UNSENT_STATUSES } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
-import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFound, bookMissing } from '../ledger/missing-money.js';
 import { findObject } from '../mirror/provider-objects.js';
 import { readClock, readSync, wishForSync } from '../mirror/sync-state.js';
@@ -21,8 +22,14 @@ export interface ProvenDeposit {
   readonly isMissing: boolean;
 }
 
-/** The deposits that a payout lives on. */
-export async function listProvenDeposits(
+/**
+ * So long a deposit that was read need not be read again. Reading many takes longer than the price lives that they are sold
+ * at: the next price finds those read before still proven.
+ */
+const PROOF_LIFETIME_SECONDS = 300;
+
+/** The deposits that a payout lives on, and that QbitPay was not asked for just now. */
+export async function listUnprovenDeposits(
   db: StoreDatabase,
   payoutId: string,
 ): Promise<readonly ProvenDeposit[]> {
@@ -32,6 +39,10 @@ export async function listProvenDeposits(
     .select(['deposits.deposit_id', 'proof', 'status'])
     .where('part.payout_id', '=', payoutId)
     .where('proof', 'not like', 'available %')
+    .where(
+      sql<boolean>`(status = ${DEPOSIT_STATUS.MISSING} or proven_at is null
+        or proven_at < ${NOW} - make_interval(secs => ${PROOF_LIFETIME_SECONDS}))`,
+    )
     .orderBy('sequence')
     .execute();
   return rows.map((row) => ({
@@ -39,6 +50,12 @@ export async function listProvenDeposits(
     proof: row.proof,
     isMissing: row.status === DEPOSIT_STATUS.MISSING,
   }));
+}
+
+/** QbitPay has just shown them again. */
+export async function noteProven(db: StoreDatabase, depositIds: readonly string[]): Promise<void> {
+  const isShown = sql<boolean>`deposit_id = any(${depositIds})`;
+  await db.updateTable('deposits').set({ proven_at: NOW }).where(isShown).execute();
 }
 
 /**

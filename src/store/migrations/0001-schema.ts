@@ -193,6 +193,7 @@ create table deposits (
   unallocated_reason text,
   verified_at timestamptz not null default clock_timestamp(),
   decided_at timestamptz not null default clock_timestamp(),
+  proven_at timestamptz,
   check (status <> 'unallocated' or unallocated_reason is not null));
 create unique index deposits_by_transaction on deposits (tx_hash, tx_index);
 create index deposits_by_payout on deposits (payout_id);
