@@ -157,7 +157,7 @@ const assignmentAnswer = namedObject('DepositAssignmentAnswer', {
   depositId: z.string(),
   assigned: z.boolean(),
   code: z
-    .enum(['DEPOSIT_NOT_FOUND', 'DEPOSIT_ASSIGNED', 'DEPOSIT_MISSING', 'ASSIGNMENT_REFUSED'])
+    .enum(['DEPOSIT_NOT_FOUND', 'DEPOSIT_ASSIGNED', 'DEPOSIT_MISSING', 'ASSIGNMENT_REFUSED', 'UNAVAILABLE'])
     .nullable()
     .describe('Why it was not assigned, as a problem of its own call would say it.'),
   detail: z.string().nullable(),
@@ -288,12 +288,12 @@ export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies
     '/v1/deposits/assign',
     { onRequest: authentication('operate'), schema: ASSIGN_MANY, bodyLimit: MAX_ASSIGNMENTS_BYTES },
     async ({ body: { assignments }, actor }) => {
-      const outcomes = await store.deposits.assignDeposits(assignments, actor);
+      const outcomes = await assignDeposits(store, assignments, actor);
       return {
         data: outcomes.map((outcome, index) => ({
           depositId: assignments[index]?.depositId ?? '',
-          assigned: outcome.kind === 'assigned',
-          ...explain(outcome),
+          assigned: outcome.code === null,
+          ...outcome,
         })),
       };
     },
@@ -304,7 +304,7 @@ export function addDepositRoutes(app: ApiServer, dependencies: RouteDependencies
 async function readDeposit(store: ApiStore, depositId: string): Promise<DepositRecord> {
   const deposit = await store.deposits.findDeposit(depositId);
   if (deposit !== undefined) return deposit;
-  throw new ProblemError('DEPOSIT_NOT_FOUND', NO_DEPOSIT);
+  throw new ProblemError('DEPOSIT_NOT_FOUND', 'There is no deposit with this depositId.');
 }
 
 async function assignDeposit(
@@ -316,15 +316,40 @@ async function assignDeposit(
   const { currency } = await readDeposit(store, depositId);
   const errors = findAssignmentProblems(to, currency);
   if (errors.length > 0) throw new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', { errors });
-  if ((await store.deposits.readAgain(depositId)) === 'unread') {
-    const detail = 'QbitPay could not be read, to see whether the deposit is there still: try again later.';
-    throw new ProblemError('UNAVAILABLE', detail, retryAfter(READ_RETRY_AFTER_SECONDS));
-  }
-  const [outcome] = await store.deposits.assignDeposits([assignment], actor);
-  if (outcome === undefined) throw new Error('an assignment was not answered');
-  const { code, detail } = explain(outcome);
+  const [outcome = UNREAD] = await assignDeposits(store, [assignment], actor);
+  const { code, detail } = outcome;
+  if (code === 'UNAVAILABLE') throw new ProblemError(code, detail, retryAfter(READ_RETRY_AFTER_SECONDS));
   if (code !== null) throw new ProblemError(code, detail);
   return readDeposit(store, depositId);
+}
+
+const UNREAD = {
+  code: 'UNAVAILABLE',
+  detail: 'QbitPay could not be read, to see whether the deposit is there still: try again later.',
+} as const;
+
+/** So many are read again together, and then assigned: the sync must not be kept from payouts for long. */
+const READ_AT_ONCE = 100;
+
+/** Answers for each, in their order. Where QbitPay cannot be read, the rest does not wait for it. */
+async function assignDeposits(
+  store: ApiStore,
+  assignments: readonly DepositAssignment[],
+  actor: string,
+): Promise<readonly (AssignOutcome | typeof UNREAD)[]> {
+  const outcomes: (AssignOutcome | typeof UNREAD)[] = [];
+  let unread: ReadonlySet<string> = new Set();
+  for (let from = 0; from < assignments.length; from += READ_AT_ONCE) {
+    const some = assignments.slice(from, from + READ_AT_ONCE);
+    const depositIds = some.map(({ depositId }) => depositId);
+    unread = new Set(unread.size > 0 ? depositIds : await store.deposits.readAgain(depositIds));
+    const read = some.filter(({ depositId }) => !unread.has(depositId));
+    const answers = (await store.deposits.assignDeposits(read, actor)).values();
+    outcomes.push(
+      ...some.map(({ depositId }) => (unread.has(depositId) ? UNREAD : (answers.next().value ?? UNREAD))),
+    );
+  }
+  return outcomes;
 }
 
 /** The parts whose amount cannot be paid in the deposit's currency. */
@@ -336,27 +361,3 @@ function findAssignmentProblems(to: Assignment, currency: string): FieldProblem[
 }
 
 const READ_RETRY_AFTER_SECONDS = 10;
-
-const NO_DEPOSIT = 'There is no deposit with this depositId.';
-
-/** Why a deposit was not assigned; nulls where it was. */
-function explain(outcome: AssignOutcome) {
-  switch (outcome.kind) {
-    case 'assigned':
-      return { code: null, detail: null };
-    case 'assignedElsewhere':
-      return {
-        code: 'DEPOSIT_ASSIGNED',
-        detail: 'The deposit was given elsewhere already; read it again.',
-      } as const;
-    case 'refused':
-      return { code: 'ASSIGNMENT_REFUSED', detail: outcome.message } as const;
-    case 'missing':
-      return {
-        code: 'DEPOSIT_MISSING',
-        detail: 'QbitPay does not show the deposit any more.',
-      } as const;
-    case 'unknownDeposit':
-      return { code: 'DEPOSIT_NOT_FOUND', detail: NO_DEPOSIT } as const;
-  }
-}

@@ -24,9 +24,9 @@ import {
   toPayout,
   toPayoutWithTimeline,
 } from './payout-resource.js';
-import { problemAnswer, ProblemError, retryAfter, type ProblemName } from './problem.js';
+import { problemAnswer, ProblemError, retryAfter } from './problem.js';
 import { answer, currency, payoutId, payoutParams, txHash } from './schemas.js';
-import { DECLARATION_OUTCOME, type DeclarationOutcome } from '../store/deposits/declarations.js';
+import type { DeclarationOutcome } from '../store/deposits/declarations.js';
 import { ACCEPTANCE, type Acceptance } from '../store/payouts/acceptance.js';
 import type { PayoutRecord } from '../store/payouts/payout-reading.js';
 
@@ -231,11 +231,11 @@ const NO_PAYOUT = 'There is no payout with this payoutId.';
 
 /** Why a transaction was not declared. */
 const DECLARATION_PROBLEMS = {
-  declaredElsewhere: ['TRANSACTION_DECLARED_ELSEWHERE', 'A transaction belongs to one payout only.'],
-  payoutEnded: ['PAYOUT_ENDED', 'The payout has ended; money for it would be unallocated.'],
-  fundedFromBalance: ['NO_DEPOSIT_EXPECTED', 'The payout is paid from the available balance.'],
-  unknownPayout: ['PAYOUT_NOT_FOUND', NO_PAYOUT],
-} as const satisfies Record<Exclude<DeclarationOutcome, 'declared'>, readonly [ProblemName, string]>;
+  TRANSACTION_DECLARED_ELSEWHERE: 'A transaction belongs to one payout only.',
+  PAYOUT_ENDED: 'The payout has ended; money for it would be unallocated.',
+  NO_DEPOSIT_EXPECTED: 'The payout is paid from the available balance.',
+  PAYOUT_NOT_FOUND: NO_PAYOUT,
+} as const satisfies Record<Exclude<DeclarationOutcome, 'DECLARED'>, string>;
 
 async function declareDeposit(
   { store }: RouteDependencies,
@@ -244,10 +244,7 @@ async function declareDeposit(
   const { payoutId } = declaration;
   assertExpectsDeposit(await readPayout(store, payoutId));
   const outcome = await store.deposits.declareTransaction(declaration);
-  if (outcome !== DECLARATION_OUTCOME.DECLARED) {
-    const [code, detail] = DECLARATION_PROBLEMS[outcome];
-    throw new ProblemError(code, detail);
-  }
+  if (outcome !== 'DECLARED') throw new ProblemError(outcome, DECLARATION_PROBLEMS[outcome]);
   return toPayout(await readPayout(store, payoutId));
 }
 

@@ -287,12 +287,12 @@ describe('a deposit that a person assigns', () => {
     ];
     for (const time of ['first', 'again']) {
       const outcomes = await testStore.store.deposits.assignDeposits(wanted, 'test');
-      expect([time, ...outcomes.map(({ kind }) => kind)]).toEqual([
+      expect([time, ...outcomes.map(({ code }) => code)]).toEqual([
         time,
-        'assigned',
-        'assigned',
-        'assignedElsewhere',
-        'unknownDeposit',
+        null,
+        null,
+        'DEPOSIT_ASSIGNED',
+        'DEPOSIT_NOT_FOUND',
       ]);
     }
     expect(await entriesAbout(dust!)).toEqual(['deposit', 'allocation']);
@@ -314,7 +314,7 @@ describe('a deposit that a person assigns', () => {
       ],
       'test',
     );
-    expect(outcomes).toEqual([{ kind: 'assigned' }, { kind: 'assigned' }]);
+    expect(outcomes).toMatchObject([{ code: null }, { code: null }]);
     expect(await testStore.store.payouts.readMissingDeposit(payoutId)).toBe('0');
   });
 
@@ -325,9 +325,9 @@ describe('a deposit that a person assigns', () => {
     ];
     const id = await deposit(testStore.store, '100.5');
     const to = [part(a, '60.5'), part(b, '40')];
-    expect(await assign(testStore.store, id, to)).toEqual({ kind: 'assigned' });
-    expect(await assign(testStore.store, id, [part(b, '40.00'), part(a, '60.50')])).toEqual({
-      kind: 'assigned',
+    expect(await assign(testStore.store, id, to)).toMatchObject({ code: null });
+    expect(await assign(testStore.store, id, [part(b, '40.00'), part(a, '60.50')])).toMatchObject({
+      code: null,
     });
     const others = [
       'available' as const,
@@ -337,7 +337,7 @@ describe('a deposit that a person assigns', () => {
       [part(a, '60.5'), part('c', '40')],
     ];
     for (const other of others) {
-      expect(await assign(testStore.store, id, other)).toEqual({ kind: 'assignedElsewhere' });
+      expect(await assign(testStore.store, id, other)).toMatchObject({ code: 'DEPOSIT_ASSIGNED' });
     }
   });
 
@@ -346,11 +346,11 @@ describe('a deposit that a person assigns', () => {
     const more = addAmounts(amount, '9.875');
     const id = await deposit(testStore.store, more);
     for (let time = 0; time < 2; time += 1) {
-      expect(await assign(testStore.store, id, [part(payoutId, more)])).toEqual({ kind: 'assigned' });
+      expect(await assign(testStore.store, id, [part(payoutId, more)])).toMatchObject({ code: null });
     }
-    expect(await assign(testStore.store, id, 'available')).toEqual({ kind: 'assignedElsewhere' });
-    expect(await assign(testStore.store, id, [part(payoutId, amount)])).toEqual({
-      kind: 'assignedElsewhere',
+    expect(await assign(testStore.store, id, 'available')).toMatchObject({ code: 'DEPOSIT_ASSIGNED' });
+    expect(await assign(testStore.store, id, [part(payoutId, amount)])).toMatchObject({
+      code: 'DEPOSIT_ASSIGNED',
     });
   });
 
@@ -362,8 +362,8 @@ describe('a deposit that a person assigns', () => {
     const { payoutId } = await openPayout(testStore.store);
     const id = await deposit(testStore.store, '100.5');
     expect(await assign(testStore.store, id, [part(payoutId, amount)])).toEqual({
-      kind: 'refused',
-      message: expect.stringMatching(message),
+      code: 'ASSIGNMENT_REFUSED',
+      detail: expect.stringMatching(message),
     });
     expect(await entriesAbout(id)).toEqual(['deposit']);
   });

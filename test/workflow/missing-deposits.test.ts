@@ -1,3 +1,4 @@
+import { subtractAmounts } from '../../src/domain/money.js';
 import { availableIn, balanceIn, leaveUnallocated } from '../support/balances.js';
 import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
@@ -21,15 +22,31 @@ test('K24: an unallocated deposit that was taken back goes to nobody', async () 
     const answer = await engine.api('POST', `/v1/deposits/${depositId}/assign`, { to });
     expect(answer).toMatchObject({ status: 422, body: { code: 'DEPOSIT_MISSING' } });
   }
-  const many = { assignments: [{ depositId, to: 'available' }] };
-  const { body } = await engine.api('POST', '/v1/deposits/assign', many);
-  expect(body.data).toMatchObject([{ assigned: false, code: 'DEPOSIT_MISSING' }]);
   expect((await engine.api('GET', `/v1/deposits/${depositId}`)).body.status).toBe('missing');
   expect(await balanceIn(engine, 'USDT')).toMatchObject({
     available: before,
     missing: '300.500000',
     unallocated: '300.500000',
   });
+});
+
+test('K24: nor does one that was taken back when many are assigned together', async () => {
+  const { engine } = scenario;
+  const depositIds = [];
+  for (const amount of ['310.5', '311.5', '312.5'])
+    depositIds.push(await leaveUnallocated(engine, 'USDT', amount));
+  const before = await balanceIn(engine, 'USDT');
+  await takeBack(depositIds[1] ?? '', '311.5');
+  const assignments = depositIds.map((depositId) => ({ depositId, to: 'available' }));
+  const { body } = await engine.api('POST', '/v1/deposits/assign', { assignments });
+  expect(body.data).toMatchObject([
+    { assigned: true, code: null },
+    { assigned: false, code: 'DEPOSIT_MISSING' },
+    { assigned: true, code: null },
+  ]);
+  const after = await balanceIn(engine, 'USDT');
+  expect(subtractAmounts(after.available, before.available)).toBe('623');
+  expect(subtractAmounts(after.missing, before.missing)).toBe('311.5');
 });
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };

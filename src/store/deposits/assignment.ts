@@ -31,14 +31,28 @@ export interface DepositAssignment {
   readonly to: Assignment;
 }
 
+/** Why a deposit was not assigned, as the API says it; nulls where it was, now or before in the same way. */
 export type AssignOutcome =
-  /** Now, or before in the same way. */
-  | { readonly kind: 'assigned' }
-  | { readonly kind: 'assignedElsewhere' }
-  | { readonly kind: 'unknownDeposit' }
-  /** QbitPay does not show it any more. */
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'refused'; readonly message: string };
+  | { readonly code: null; readonly detail: null }
+  | {
+      readonly code: 'DEPOSIT_NOT_FOUND' | 'DEPOSIT_ASSIGNED' | 'DEPOSIT_MISSING' | 'ASSIGNMENT_REFUSED';
+      readonly detail: string;
+    };
+
+const ASSIGNED: AssignOutcome = { code: null, detail: null };
+const NOT_FOUND: AssignOutcome = {
+  code: 'DEPOSIT_NOT_FOUND',
+  detail: 'There is no deposit with this depositId.',
+};
+const ASSIGNED_ELSEWHERE: AssignOutcome = {
+  code: 'DEPOSIT_ASSIGNED',
+  detail: 'The deposit was given elsewhere already; read it again.',
+};
+const MISSING: AssignOutcome = {
+  code: 'DEPOSIT_MISSING',
+  detail: 'QbitPay does not show the deposit any more.',
+};
+const notSo = (detail: string): AssignOutcome => ({ code: 'ASSIGNMENT_REFUSED', detail });
 
 /** So many are decided about together: others that book wait for them. */
 const AT_ONCE = 100;
@@ -75,14 +89,14 @@ async function assignTogether(
   const outcomes: AssignOutcome[] = [];
   for (const { depositId, to } of assignments) {
     const deposit = deposits.get(depositId);
-    if (deposit === undefined) outcomes.push({ kind: 'unknownDeposit' });
-    else if (deposit.status === DEPOSIT_STATUS.MISSING) outcomes.push({ kind: 'missing' });
+    if (deposit === undefined) outcomes.push(NOT_FOUND);
+    else if (deposit.status === DEPOSIT_STATUS.MISSING) outcomes.push(MISSING);
     else if (deposit.status === DEPOSIT_STATUS.ALLOCATED) outcomes.push(await compare(trx, deposit, to));
     else if (to !== 'available') outcomes.push(await assign(trx, deposit, to, decision, currencies));
     else {
       released.push(deposit);
       currencies.add(deposit.currency);
-      outcomes.push({ kind: 'assigned' });
+      outcomes.push(ASSIGNED);
     }
   }
   const wholes = released.map((deposit) => ({
@@ -110,7 +124,7 @@ async function compare(trx: StoreTransaction, deposit: DepositRow, to: Assignmen
     allocations.length === wanted.size &&
     (to === 'available' || whyNotAll(deposit, to) === undefined) &&
     allocations.every((part) => compareAmounts(part.amount, wanted.get(part.payout_id ?? '') ?? '0') <= 0);
-  return { kind: isSame ? 'assigned' : 'assignedElsewhere' };
+  return isSame ? ASSIGNED : ASSIGNED_ELSEWHERE;
 }
 
 /** To payouts; notes in which currency somebody is owed something by that. */
@@ -122,18 +136,18 @@ async function assign(
   released: Set<string>,
 ): Promise<AssignOutcome> {
   const message = whyNotAll(deposit, to);
-  if (message !== undefined) return { kind: 'refused', message };
+  if (message !== undefined) return notSo(message);
   const parts: Part[] = [];
   for (const { payoutId, amount } of to) {
     const payout = await lockPayout(trx, payoutId);
     const refusal = refuse(deposit, payout);
     if (payout === undefined || refusal !== undefined) {
-      return { kind: 'refused', message: `payout ${payoutId} ${refusal ?? ''}` };
+      return notSo(`payout ${payoutId} ${refusal ?? ''}`);
     }
     parts.push({ payout, amount });
   }
   if (await give(trx, deposit, parts, decision)) released.add(deposit.currency);
-  return { kind: 'assigned' };
+  return ASSIGNED;
 }
 
 /** Undefined where the parts are all of the deposit that can be paid: what is below the smallest unit is nobody's. */

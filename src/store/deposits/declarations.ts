@@ -6,17 +6,9 @@ import type { DepositRow } from '../schema.js';
 import { lockDeposits, matchAgain } from './allocation.js';
 import { lockDepositNames } from './deposit-notices.js';
 
-export const DECLARATION_OUTCOME = {
-  DECLARED: 'declared',
-  /** Another payout declared the same transaction. */
-  DECLARED_ELSEWHERE: 'declaredElsewhere',
-  /** The payout has ended; money for it would be unallocated. */
-  PAYOUT_ENDED: 'payoutEnded',
-  /** The payout expects no deposit. */
-  FUNDED_FROM_BALANCE: 'fundedFromBalance',
-  UNKNOWN_PAYOUT: 'unknownPayout',
-} as const;
-export type DeclarationOutcome = (typeof DECLARATION_OUTCOME)[keyof typeof DECLARATION_OUTCOME];
+/** As the API says it, where it was not declared. */
+export type DeclarationOutcome =
+  'DECLARED' | 'TRANSACTION_DECLARED_ELSEWHERE' | 'PAYOUT_ENDED' | 'NO_DEPOSIT_EXPECTED' | 'PAYOUT_NOT_FOUND';
 
 export interface TransactionDeclaration {
   readonly payoutId: string;
@@ -37,23 +29,23 @@ export async function declareTransaction(
     await lockDepositNames(trx);
     const deposits = await lockDepositsOf(trx, txHash);
     const payout = await lockPayout(trx, payoutId);
-    if (payout === undefined) return DECLARATION_OUTCOME.UNKNOWN_PAYOUT;
+    if (payout === undefined) return 'PAYOUT_NOT_FOUND';
     const existing = await trx
       .selectFrom('declared_transactions')
       .select('payout_id')
       .where('tx_hash', '=', txHash)
       .executeTakeFirst();
-    if (existing?.payout_id === payoutId) return DECLARATION_OUTCOME.DECLARED;
-    if (existing !== undefined) return DECLARATION_OUTCOME.DECLARED_ELSEWHERE;
-    if (isFinalStatus(payout.status)) return DECLARATION_OUTCOME.PAYOUT_ENDED;
-    if (payout.funding !== FUNDING.DEPOSIT) return DECLARATION_OUTCOME.FUNDED_FROM_BALANCE;
+    if (existing?.payout_id === payoutId) return 'DECLARED';
+    if (existing !== undefined) return 'TRANSACTION_DECLARED_ELSEWHERE';
+    if (isFinalStatus(payout.status)) return 'PAYOUT_ENDED';
+    if (payout.funding !== FUNDING.DEPOSIT) return 'NO_DEPOSIT_EXPECTED';
     await trx
       .insertInto('declared_transactions')
       .values({ tx_hash: txHash, payout_id: payoutId, declared_by: actor })
       .execute();
     await addTimelineEntry(trx, payoutId, payout.status, 'transaction of the deposit declared');
     for (const deposit of deposits) await matchAgain(trx, deposit);
-    return DECLARATION_OUTCOME.DECLARED;
+    return 'DECLARED';
   });
 }
 

@@ -6,8 +6,7 @@ import { isFinalStatus, UNSENT_STATUSES } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFound, bookMissing } from '../ledger/missing-money.js';
-import { findObject } from '../mirror/provider-objects.js';
-import { readClock, readSync, wishForSync } from '../mirror/sync-state.js';
+import { readClock, wishForSync } from '../mirror/sync-state.js';
 import { addFlag, holdFor, lockExistingPayout, lockPayouts } from '../payouts/payout-transitions.js';
 import { freeFunds } from '../payouts/reservations.js';
 import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
@@ -142,43 +141,65 @@ async function setStatus(
   await trx.updateTable('deposits').set({ status }).where('deposit_id', '=', depositId).execute();
 }
 
-/** How long a reading may take that somebody waits for, and the pause between two looks at whether it is over. */
+/** How long nothing may be read while somebody waits for it, and the pause between two looks. */
 const READ_TIMEOUT_MS = 10_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
- * Has the sync read an unallocated deposit again before a person gives it to somebody. What QbitPay does not show twice is
- * missing. `unread`: no sync came to its end in time.
+ * Has the sync read deposits again before a person gives them to somebody, where they can still be given. What QbitPay does
+ * not show twice is missing. Answers with those that were not read in time.
  */
-export async function readAgain(db: StoreDatabase, depositId: string): Promise<'shown' | 'gone' | 'unread'> {
-  const deposit = await db
+export async function readAgain(
+  db: StoreDatabase,
+  depositIds: readonly string[],
+): Promise<readonly string[]> {
+  let asked: readonly GivableDeposit[] = await db
     .selectFrom('deposits')
-    .select(['proof', 'status'])
-    .where('deposit_id', '=', depositId)
-    .executeTakeFirst();
-  const isProven = deposit !== undefined && !deposit.proof.startsWith('available ');
-  if (!isProven || deposit.status === DEPOSIT_STATUS.ALLOCATED) return 'shown';
-  for (let readings = 1; ; readings += 1) {
-    if (!(await awaitReading(db, deposit.proof))) return 'unread';
-    const seen = await findObject(db, OBJECT_KIND.TRANSACTION, deposit.proof);
-    if (seen?.missing_since == null) {
-      await markFound(db, depositId);
-      return 'shown';
+    .select(['deposit_id', 'proof', 'status'])
+    .where(sql<boolean>`deposit_id = any(${depositIds})`)
+    .where('status', '<>', DEPOSIT_STATUS.ALLOCATED)
+    .where('proof', 'not like', 'available %')
+    .execute();
+  const unread: string[] = [];
+  for (let readings = 1; readings <= 2 && asked.length > 0; readings += 1) {
+    const { shown, gone, left } = await readDeposits(db, asked);
+    for (const { deposit_id: id, status } of shown) {
+      if (status === DEPOSIT_STATUS.MISSING) await markFound(db, id);
     }
-    if (readings === 2) break;
+    unread.push(...left.map((one) => one.deposit_id));
+    asked = gone;
   }
-  await markMissing(db, depositId);
-  return 'gone';
+  for (const { deposit_id: id } of asked) await markMissing(db, id);
+  return unread;
 }
 
-/** False where no complete sync began and ended after the wish in time. */
-async function awaitReading(db: StoreDatabase, providerId: string): Promise<boolean> {
-  await wishForSync(db, 'a deposit is assigned', { kind: OBJECT_KIND.TRANSACTION, providerId });
+type GivableDeposit = Pick<DepositRow, 'deposit_id' | 'proof' | 'status'>;
+
+/** Waits for a reading of each that began after now, as long as others of them are being read. */
+async function readDeposits(db: StoreDatabase, deposits: readonly GivableDeposit[]) {
   const wishedAt = await readClock(db);
-  for (const endMs = performance.now() + READ_TIMEOUT_MS; performance.now() < endMs;) {
-    const { beganAt } = await readSync(db);
-    if (beganAt !== null && beganAt > wishedAt) return true;
+  await inTransaction(db, async (trx) => {
+    for (const { proof: providerId } of deposits) {
+      await wishForSync(trx, 'a deposit is assigned', { kind: OBJECT_KIND.TRANSACTION, providerId });
+    }
+  });
+  let left = deposits.length;
+  for (let endMs = performance.now() + READ_TIMEOUT_MS; ;) {
+    const objects = await db
+      .selectFrom('provider_objects')
+      .select(['provider_id', 'missing_since'])
+      .where('kind', '=', OBJECT_KIND.TRANSACTION)
+      .where(sql<boolean>`provider_id = any(${deposits.map(({ proof }) => proof)})`)
+      .where('read_at', '>', wishedAt)
+      .execute();
+    const isMissing = new Map(objects.map((one) => [one.provider_id, one.missing_since !== null]));
+    if (isMissing.size === deposits.length || performance.now() > endMs) {
+      const are = (state: boolean | undefined) =>
+        deposits.filter(({ proof }) => isMissing.get(proof) === state);
+      return { shown: are(false), gone: are(true), left: are(undefined) };
+    }
+    if (deposits.length - isMissing.size < left) endMs = performance.now() + READ_TIMEOUT_MS;
+    left = deposits.length - isMissing.size;
     await sleep(LOOK_AGAIN_MS);
   }
-  return false;
 }

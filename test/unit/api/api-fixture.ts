@@ -155,7 +155,7 @@ export function createFakes(...records: PayoutRecord[]) {
       readTimeline: () => Promise.resolve([{ status: 'opening', at: new Date(0), detail: 'requested' }]),
     },
     deposits: {
-      readAgain: () => Promise.resolve('shown'),
+      readAgain: () => Promise.resolve([]),
       assignDeposits: () => Promise.reject(new Error('assignDeposits is not expected')),
       noteDeposit: () => Promise.reject(new Error('noteDeposit is not expected')),
       listOpenNotices: (request) => {
@@ -164,7 +164,7 @@ export function createFakes(...records: PayoutRecord[]) {
       },
       declareTransaction: (declaration) => {
         calls.push(declaration);
-        return Promise.resolve('declared');
+        return Promise.resolve('DECLARED');
       },
       findDeposit: (depositId) => Promise.resolve(keptDeposits.get(depositId)),
       findDepositsOfTransaction: (txHash) =>

@@ -80,7 +80,7 @@ function createComplete() {
       allocations: [{ payoutId: null, owner: null, amount: '100.50', matchedBy: 'person' }],
     }),
   );
-  fakes.store.deposits.assignDeposits = () => Promise.resolve([{ kind: 'assigned' }]);
+  fakes.store.deposits.assignDeposits = () => Promise.resolve([{ code: null, detail: null }]);
   fakes.payouts.decide = () => Promise.resolve({ kind: 'done' });
   fakes.payouts.cancel = ({ payoutId }) => {
     fakes.kept.set(payoutId, recordOf({ status: 'cancelled' }));

@@ -6,6 +6,7 @@ import { UnknownCursorError } from '../../../src/store/paging.js';
 afterEach(closeApis);
 
 const ID = `tx:${TRANSACTION}`;
+const ASSIGNED: AssignOutcome = { code: null, detail: null };
 
 function createDepositFakes(...deposits: DepositRecord[]) {
   const fakes = createFakes();
@@ -200,20 +201,20 @@ describe('GET /v1/deposits/notices', () => {
 describe('POST /v1/deposits/assign', () => {
   it('answers for each, in the order asked for', async () => {
     const fakes = createFakes();
+    fakes.store.deposits.readAgain = () => Promise.resolve(['d2']);
     fakes.store.deposits.assignDeposits = (assignments, actor) => {
       fakes.calls.push({ assignments, actor });
       return Promise.resolve<AssignOutcome[]>([
-        { kind: 'assigned' },
-        { kind: 'refused', message: 'payout a is paid' },
-        { kind: 'assignedElsewhere' },
-        { kind: 'unknownDeposit' },
+        ASSIGNED,
+        { code: 'ASSIGNMENT_REFUSED', detail: 'payout a is paid' },
+        { code: 'DEPOSIT_ASSIGNED', detail: 'elsewhere' },
       ]);
     };
     const { app } = await openApi(fakes);
     const assignments = [
       { depositId: 'd1', to: 'available' },
-      { depositId: 'd2', to: [{ payoutId: 'a', amount: '1' }] },
-      { depositId: 'd3', to: 'available' },
+      { depositId: 'd2', to: 'available' },
+      { depositId: 'd3', to: [{ payoutId: 'a', amount: '1' }] },
       { depositId: 'd4', to: 'available' },
     ];
     const answer = await app.inject(asOps('POST', '/v1/deposits/assign', { assignments }));
@@ -221,12 +222,13 @@ describe('POST /v1/deposits/assign', () => {
     expect(answer.json()).toEqual({
       data: [
         { depositId: 'd1', assigned: true, code: null, detail: null },
-        { depositId: 'd2', assigned: false, code: 'ASSIGNMENT_REFUSED', detail: 'payout a is paid' },
-        { depositId: 'd3', assigned: false, code: 'DEPOSIT_ASSIGNED', detail: expect.any(String) },
-        { depositId: 'd4', assigned: false, code: 'DEPOSIT_NOT_FOUND', detail: expect.any(String) },
+        { depositId: 'd2', assigned: false, code: 'UNAVAILABLE', detail: expect.any(String) },
+        { depositId: 'd3', assigned: false, code: 'ASSIGNMENT_REFUSED', detail: 'payout a is paid' },
+        { depositId: 'd4', assigned: false, code: 'DEPOSIT_ASSIGNED', detail: 'elsewhere' },
       ],
     });
-    expect(fakes.calls).toEqual([{ assignments, actor: 'ops' }]);
+    const read = assignments.filter(({ depositId }) => depositId !== 'd2');
+    expect(fakes.calls).toEqual([{ assignments: read, actor: 'ops' }]);
   });
 
   const TO_AVAILABLE = { depositId: 'd1', to: 'available' };
@@ -247,8 +249,7 @@ describe('POST /v1/deposits/assign', () => {
 
   it('takes 10,000', async () => {
     const fakes = createFakes();
-    fakes.store.deposits.assignDeposits = (assignments) =>
-      Promise.resolve(assignments.map(() => ({ kind: 'assigned' })));
+    fakes.store.deposits.assignDeposits = (assignments) => Promise.resolve(assignments.map(() => ASSIGNED));
     const { app } = await openApi(fakes);
     const to = [{ payoutId: 'p'.repeat(64), amount: '123456789.123456' }];
     const assignments = Array.from({ length: 10_000 }, (_, n) => ({
@@ -280,7 +281,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   }
 
   it('gives all of it to the available balance, as the actor that the key names', async () => {
-    const fakes = createAssignFakes({ kind: 'assigned' }, given([null, '100.5']));
+    const fakes = createAssignFakes(ASSIGNED, given([null, '100.5']));
     const { app } = await openApi(fakes);
     const answer = await app.inject(assign('available'));
     expect(answer.statusCode).toBe(200);
@@ -293,7 +294,7 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   });
 
   it('gives it to payouts in parts, and answers with what became of them', async () => {
-    const fakes = createAssignFakes({ kind: 'assigned' }, given(['a', '60.5'], ['b', '30'], [null, '10']));
+    const fakes = createAssignFakes(ASSIGNED, given(['a', '60.5'], ['b', '30'], [null, '10']));
     const { app } = await openApi(fakes);
     const to = [
       { payoutId: 'a', amount: '60.5' },
@@ -306,9 +307,12 @@ describe('POST /v1/deposits/{depositId}/assign', () => {
   });
 
   it.each<[AssignOutcome, object]>([
-    [{ kind: 'assignedElsewhere' }, { status: 409, code: 'DEPOSIT_ASSIGNED' }],
     [
-      { kind: 'refused', message: 'The payout a has ended.' },
+      { code: 'DEPOSIT_ASSIGNED', detail: 'elsewhere' },
+      { status: 409, code: 'DEPOSIT_ASSIGNED' },
+    ],
+    [
+      { code: 'ASSIGNMENT_REFUSED', detail: 'The payout a has ended.' },
       { status: 422, code: 'ASSIGNMENT_REFUSED', detail: 'The payout a has ended.' },
     ],
   ])('answers %j as a problem', async (outcome, problem) => {

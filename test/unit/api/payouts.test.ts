@@ -367,14 +367,14 @@ describe('POST /v1/payouts/{payoutId}/deposit', () => {
     expect(fakes.calls).toEqual([{ payoutId: ID, txHash: 'ab'.repeat(32), actor: 'shop' }]);
   });
 
-  it.each<[DeclarationOutcome, number, string]>([
-    ['declaredElsewhere', 409, 'TRANSACTION_DECLARED_ELSEWHERE'],
-    ['payoutEnded', 409, 'PAYOUT_ENDED'],
-    ['fundedFromBalance', 409, 'NO_DEPOSIT_EXPECTED'],
-    ['unknownPayout', 404, 'PAYOUT_NOT_FOUND'],
-  ])('%s is answered with %d %s', async (outcome, status, code) => {
+  it.each<[DeclarationOutcome, number]>([
+    ['TRANSACTION_DECLARED_ELSEWHERE', 409],
+    ['PAYOUT_ENDED', 409],
+    ['NO_DEPOSIT_EXPECTED', 409],
+    ['PAYOUT_NOT_FOUND', 404],
+  ])('%s is answered with %d', async (code, status) => {
     const fakes = createFakes(recordOf());
-    fakes.store.deposits.declareTransaction = () => Promise.resolve(outcome);
+    fakes.store.deposits.declareTransaction = () => Promise.resolve(code);
     const { app } = await openApi(fakes);
     expect((await app.inject(declare({ txHash: HASH }))).json()).toMatchObject({ status, code });
   });
