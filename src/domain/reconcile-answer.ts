@@ -146,6 +146,8 @@ class AnswerComparison {
       this.#compareUnbookedReturn(returns);
       return;
     }
+    // Nothing was taken, or a person has given up what was: nothing is awaited.
+    if (returns.length === 0 && compareAmounts(returned, '0') === 0) return;
     const booked = sumNets([{ currency, net: returned }]);
     if (returns.length > 0) this.#compareNets(booked, returns, returnedAtMs);
     else {

@@ -246,7 +246,12 @@ async function bookGivenUp(trx: StoreTransaction, row: PayoutRow, attempt: Attem
 async function bookFailed(trx: StoreTransaction, attempt: AttemptRow): Promise<void> {
   const failures = attempt.failures + 1;
   await bookFailure(trx, toProviderDebit(attempt), failureCauseId({ ...attempt, failures }));
-  await updateAttempt(trx, attempt, { failures, return_pending: attempt.booked_amount });
+  const returned = attempt.returned_amount ?? '0';
+  await updateAttempt(trx, attempt, {
+    ...{ failures, return_pending: attempt.booked_amount },
+    // That nothing was to come back is true no more.
+    returned_amount: compareAmounts(returned, '0') === 0 ? null : returned,
+  });
 }
 
 /** What the API said of the attempt, and that it was read. */
@@ -353,10 +358,13 @@ export async function writeOffReturn(
   const row = await lockExistingPayout(trx, payoutId);
   await book(trx, draft, (entry) => entry.move(fundsAccount(payoutId), RETURN_PENDING, { currency, amount }));
   const rest = subtractAmounts(pending, amount);
-  await updateAttempt(trx, attempt, { return_pending: rest, returned_at: NOW });
+  const isAll = !isReturnPending({ return_pending: rest });
+  // Then what has come back is all that was to come.
+  const returned = attempt.returned_amount ?? (isAll ? '0' : null);
+  await updateAttempt(trx, attempt, { return_pending: rest, returned_amount: returned, returned_at: NOW });
   const detail = `${amount} ${currency} written off by ${draft.actor ?? ''}: ${reason}`;
   await addTimelineEntry(trx, payoutId, row.status, detail);
   await hintPayouts(trx, [payoutId], 'payoutEvent');
-  if (!isReturnPending({ return_pending: rest })) await endReturned(trx, row);
+  if (isAll) await endReturned(trx, row);
   return DONE;
 }

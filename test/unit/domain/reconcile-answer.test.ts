@@ -246,6 +246,13 @@ describe('RETURN_OVERDUE', () => {
     expectInFlight(world);
   });
 
+  test('is not said of one that is given up, and of one that took nothing', () => {
+    unbookReturn();
+    world.loseTransactions('po_b', 'payout_failure');
+    Object.assign(world.store.attempts[2]!.answer!, { returned: '0', returnedAtMs: THEN });
+    expectClean(world);
+  });
+
   test('is not said of a payout for which nothing was booked', () => {
     world.loseTransactions('po_b');
     const { answer } = world.store.attempts[2]!;
