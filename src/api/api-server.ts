@@ -33,7 +33,7 @@ export interface ApiStore extends Pick<Store, 'ping'> {
     | 'listOpenNotices'
     | 'noteDeposit'
   >;
-  readonly decisions: Pick<Store['decisions'], 'answerEarly'>;
+  readonly decisions: Pick<Store['decisions'], 'answerEarly' | 'nameOperation'>;
   readonly requests: Pick<Store['requests'], 'listAnswers'>;
   readonly brakes: Store['brakes'];
   readonly mirror: Pick<Store['mirror'], 'readStatus'>;

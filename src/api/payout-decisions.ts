@@ -16,7 +16,7 @@ export const reason = z
   .trim()
   .min(1, 'must say why')
   .max(MAX_TEXT_LENGTH)
-  .regex(PRINTABLE, 'must have no control characters')
+  .regex(PRINTABLE, 'must have no control or invisible characters')
   .describe('Why; kept beside the name of the key.');
 
 /** Cancelling needs no body: whoever asks for a payout may take it back. */
@@ -108,6 +108,7 @@ function describeDecision({ operation, summary, body }: (typeof DECISIONS)[numbe
       200: answer('Done; the payout as it is now.', payout),
       404: NO_SUCH_PAYOUT,
       409: problemAnswer('It makes no sense for this payout now; the detail says why.'),
+      422: problemAnswer('Another decision was made under the Idempotency-Key.'),
     },
   };
 }
@@ -172,9 +173,12 @@ async function decidePayout(
   const { status, holdReason } = before;
   const key = headers['idempotency-key'];
   // Not the id of the update: under that, Temporal would answer a first refusal for ever.
-  const operationId = key && `${'action' in decided ? decided.action : decided.operation}:${key}`;
+  const operationId = key && (await store.decisions.nameOperation(`${decided.operation}:${key}`, decided));
   const early = await store.decisions.answerEarly({ payoutId, operationId }, decided.operation);
   if (early?.ok === true) return toPayout(before);
+  if (early !== undefined && 'isKeyTaken' in early) {
+    throw new ProblemError('IDEMPOTENCY_KEY_REUSED', 'Another decision was made under this key.');
+  }
   if (early !== undefined) throw decisionRefused(`Refused: ${early.message}.`);
   const seen = { status, holdReason };
   const outcome = await payouts.decide(before, { ...decided, actor, operationId, seen });

@@ -7,7 +7,9 @@ import {
   sendUnknown,
   holdUnknown,
   accept,
+  FAILED,
   HELD_AS_FAILED,
+  PAID,
   settle,
   giveBack,
   decision,
@@ -30,6 +32,21 @@ describe('what a person decides', () => {
     }
     const operations = await rowsOf('select action from payout_decisions where payout_id = $1', payoutId);
     expect(operations.map(({ action }) => action)).toEqual(['hold', 'resume']);
+  });
+
+  test('under one key it is this one, said in any order, and no other', async () => {
+    const { payoutId } = await openPayout(store());
+    const { decisions } = store();
+    const idOf = (content: object, key = 'hold:night-1') => decisions.nameOperation(key, content);
+    const hold = async (content: object, key?: string) =>
+      decisions.hold({ ...decision(payoutId), operationId: await idOf(content, key) });
+    expect(await hold({ reason: 'a', price: '1' })).toEqual({ ok: true });
+    expect(await hold({ price: '1', reason: 'a' })).toEqual({ ok: true, isRepetition: true });
+    const another = { operationId: await idOf({ reason: 'a', price: '2' }), payoutId };
+    const taken = { ok: false, message: 'another decision was made under this key', isKeyTaken: true };
+    expect(await decisions.answerEarly(another, 'hold')).toEqual(taken);
+    expect(await decisions.hold({ ...decision(payoutId), ...another })).toEqual(taken);
+    expect(await hold({}, 'hold:night-2')).toMatchObject({ message: /held already/ });
   });
 
   test('at once by many who repeat it: once', async () => {
@@ -94,6 +111,28 @@ describe('what a person decides', () => {
     });
     expect(await store().decisions.retry(retry)).toEqual({ ok: true });
   });
+});
+
+test('all that an attempt took is written off: nothing is awaited, unless it fails once more', async () => {
+  const sent = await sendUnknown();
+  const { payoutId } = sent;
+  const providerPayoutId = await accept(sent);
+  const returned = async () =>
+    (await rowsOf('select returned_amount from provider_payouts where payout_id = $1', payoutId))[0];
+  await settle(payoutId, providerPayoutId, 'failed', FAILED);
+  const writeOff = { kind: 'write_off', currency: 'USDT', payoutId, owner: null, reason: 'lost' } as const;
+  for (const [amount, all] of [
+    ['600', null],
+    ['100', '0'],
+  ]) {
+    const asked = { ...writeOff, amount: amount ?? '', actor: 'tester' };
+    expect(await store().ledger.adjustLedger(asked)).toMatchObject({ kind: 'booked' });
+    expect(await returned()).toEqual({ returned_amount: all });
+  }
+  await settle(payoutId, providerPayoutId, 'paid', PAID);
+  expect(await returned()).toEqual({ returned_amount: '0' });
+  await settle(payoutId, providerPayoutId, 'failed', FAILED);
+  expect(await returned()).toEqual({ returned_amount: null });
 });
 
 const STILL_SENDING = {

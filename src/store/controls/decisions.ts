@@ -25,6 +25,7 @@ import { freeFunds } from '../payouts/reservations.js';
 import { readEnd, type AcceptedObject } from '../requests/accepted-requests.js';
 import { adoptObject } from './adoptions.js';
 import { redirect, takePrice } from './changed-terms.js';
+import { isCarriedOut, nameOperation, type KeyTaken } from './operation-ids.js';
 import { writeExecution } from '../requests/orders.js';
 import {
   authoriseResend,
@@ -58,6 +59,7 @@ export function createDecisions(db: StoreDatabase) {
     disown: disown.bind(null, db),
     retry: retry.bind(null, db),
     answerEarly: answerEarly.bind(null, db),
+    nameOperation: nameOperation.bind(null, db),
   };
 }
 
@@ -75,7 +77,7 @@ type NamedDecision = Pick<Decision, 'payoutId'> & { readonly operationId?: strin
 
 export type DecisionOutcome =
   /** `isRepetition`: it was carried out before, and its answer was lost. @default false */
-  { readonly ok: true; readonly isRepetition?: true } | Refusal;
+  { readonly ok: true; readonly isRepetition?: true } | Refusal | KeyTaken;
 
 /** Puts a payout that has not ended on hold; a request that is on its way is not stopped by it. */
 async function hold(db: StoreDatabase, decision: Decision): Promise<DecisionOutcome> {
@@ -315,9 +317,8 @@ async function lockOrAnswer(
   action: OperatorAction | 'hold',
 ): Promise<PayoutRow | DecisionOutcome> {
   const row = await lockExistingPayout(trx, payoutId);
-  if (operationId !== undefined && (await isCarriedOut(trx, payoutId, operationId))) {
-    return { ok: true, isRepetition: true };
-  }
+  const before = operationId !== undefined && (await isCarriedOut(trx, payoutId, operationId));
+  if (before !== false) return before === true ? { ok: true, isRepetition: true } : before;
   const { status, hold_reason: holdReason } = row;
   if (action !== 'hold') {
     const refusal = refuseAction(status, holdReason, action);
@@ -325,17 +326,6 @@ async function lockOrAnswer(
   }
   if (status === PAYOUT_STATUS.HELD) return refuse(`the payout is held already: ${holdReason ?? ''}`);
   return canTransition(status, PAYOUT_STATUS.HELD) ? row : refuse(`the payout is ${status}`);
-}
-
-/** True when this decision was carried out before: its answer was lost. */
-async function isCarriedOut(db: StoreDatabase, payoutId: string, operationId: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('payout_decisions')
-    .select('operation_id')
-    .where('payout_id', '=', payoutId)
-    .where('operation_id', '=', operationId)
-    .executeTakeFirst();
-  return row !== undefined;
 }
 
 /**

@@ -174,7 +174,10 @@ export function createFakes(...records: PayoutRecord[]) {
         return Promise.resolve({ items: [...keptDeposits.values()], hasMore: false });
       },
     },
-    decisions: { answerEarly: () => Promise.resolve(undefined) },
+    decisions: {
+      answerEarly: () => Promise.resolve(undefined),
+      nameOperation: (key) => Promise.resolve(`${key}#hash`),
+    },
     requests: { listAnswers: () => Promise.resolve([]) },
     brakes: {
       listBrakes: () => Promise.resolve([]),

@@ -70,9 +70,18 @@ describe('a decision', () => {
     const { app } = await openApi(fakes);
     const named = (key: string) => ({ ...decide, headers: { ...decide.headers, 'idempotency-key': key } });
     expect((await app.inject(named('night-1'))).statusCode).toBe(200);
-    expect(fakes.calls).toMatchObject([{ operationId: 'hold:night-1' }]);
+    expect(fakes.calls).toMatchObject([{ operationId: 'hold:night-1#hash' }]);
     const refused = await app.inject(named('night 1'));
     expect(refused.json()).toMatchObject({ status: 400, errors: [{ field: 'idempotency-key' }] });
+  });
+
+  it('is 422 under a key that another one was made under', async () => {
+    const fakes = createDecisionFakes(HELD);
+    fakes.store.decisions.answerEarly = () => Promise.resolve({ ...refuse('taken'), isKeyTaken: true });
+    const { app } = await openApi(fakes);
+    const named = { ...decide, headers: { ...decide.headers, 'idempotency-key': 'night-1' } };
+    expect((await app.inject(named)).json()).toMatchObject({ status: 422, code: 'IDEMPOTENCY_KEY_REUSED' });
+    expect(fakes.calls).toEqual([]);
   });
 
   it('is answered with the reason where it makes no sense', async () => {
@@ -118,7 +127,7 @@ describe('a decision', () => {
     expect((await app.inject(repeated)).json()).toMatchObject({ status: 'failed' });
     expect(asked).toEqual([
       [{ payoutId: ID }, 'hold'],
-      [{ payoutId: ID, operationId: 'hold:night-1' }, 'hold'],
+      [{ payoutId: ID, operationId: 'hold:night-1#hash' }, 'hold'],
     ]);
     fakes.store.payouts.whyNotCancelled = () => Promise.resolve('QbitPay has it');
     fakes.kept.set(ID, recordOf({ status: 'in_transit' }));
