@@ -61,7 +61,7 @@ function payoutIdOf({ params, body }: FastifyRequest): string | undefined {
 /**
  * JSON is the only body the API reads. An empty one counts as none, because clients send the header with a
  * POST that has nothing to say; bytes that are not UTF-8 are refused, because replacing them would change a
- * beneficiary's name.
+ * beneficiary's name; and so is a member that is named twice: readers differ in which of the two they take.
  */
 export function readJsonBodiesOnly(app: ApiServer): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
@@ -72,9 +72,34 @@ export function readJsonBodiesOnly(app: ApiServer): void {
     (request: FastifyRequest, body: Buffer, done: (error: Error | null, body?: unknown) => void) => {
       if (!isUtf8(body)) done(new ProblemError('BAD_REQUEST', 'The body is not UTF-8.'));
       else if (body.length === 0) done(null, undefined);
-      else void parseJson(request, body.toString('utf8'), done);
+      else {
+        const json = body.toString('utf8');
+        void parseJson(request, json, (error, parsed) => {
+          const twice = error === null ? findMemberNamedTwice(json) : undefined;
+          if (twice === undefined) return done(error, parsed);
+          const errors = [{ field: twice.slice(0, MAX_SHOWN_NAME), message: 'is named twice' }];
+          done(new ProblemError('VALIDATION_FAILED', 'Nothing was changed.', { errors }));
+        });
+      }
     },
   );
+}
+
+const MAX_SHOWN_NAME = 64;
+
+/** The first member, at any depth, that its object names twice, however it is escaped. The text is JSON. */
+function findMemberNamedTwice(json: string): string | undefined {
+  const objects: Set<string>[] = [];
+  for (const [token, string, colon] of json.matchAll(/("(?:[^"\\]+|\\.)*")(\s*:)?|[{}]/g)) {
+    if (token === '{') objects.push(new Set());
+    else if (token === '}') objects.pop();
+    else if (string !== undefined && colon !== undefined) {
+      const name = JSON.parse(string) as string;
+      if (objects.at(-1)?.has(name) === true) return name;
+      objects.at(-1)?.add(name);
+    }
+  }
+  return undefined;
 }
 
 /** Answers 404 for paths that do not exist and 405 for methods that a path does not know; before any route is added. */

@@ -8,8 +8,9 @@ export interface FieldProblem {
 /** The longest text of a destination field or description, in UTF-16 units. */
 export const MAX_TEXT_LENGTH = 256;
 
-// Control characters break terminals and logs, NUL and lone surrogates break PostgreSQL and JSON.
-export const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+// Control characters break terminals and logs, NUL and lone surrogates break PostgreSQL and JSON. Characters that nobody
+// sees, or that turn the direction, make one name look like another.
+export const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u;
 
 export function isText(text: unknown): boolean {
   return (

@@ -108,6 +108,18 @@ describe('errors are problem+json', () => {
     if (status < 500) expect(logLines.join('')).not.toContain('canary');
   });
 
+  it.each([
+    String.raw`{"payoutId":"a","destination":[{"addr":"x","payerName":"x","payer\u004eame" : "x"}]}`,
+    '{"payerName":{"payerName":"a{"},"list":["payerName"],"payerName":null}',
+  ])('refuses a member that is named twice, at any depth: %s', async (payload) => {
+    const { app } = await openApi(createFakes());
+    const answer = await app.inject({ method: 'POST', url: '/v1/payouts', headers: JSON_HEADERS, payload });
+    expect(answer.json()).toMatchObject({
+      ...{ status: 400, code: 'VALIDATION_FAILED' },
+      errors: [{ field: 'payerName', message: 'is named twice' }],
+    });
+  });
+
   it('names the methods that a path knows', async () => {
     const { app } = await openApi(createFakes());
     const answer = await app.inject({ method: 'PUT', url: '/v1/payouts?limit=1' });

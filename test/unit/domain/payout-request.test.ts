@@ -10,7 +10,7 @@ describe('the rules of a payout request', () => {
     expect(findPayoutRequestProblems(payoutRequest())).toEqual([]);
   });
 
-  test.each([
+  test.each<[object, string]>([
     [{ payoutId: '' }, 'payoutId'],
     [{ payoutId: '..' }, 'payoutId'],
     [{ payoutId: 'a/b' }, 'payoutId'],
@@ -28,9 +28,18 @@ describe('the rules of a payout request', () => {
     [{ description: '' }, 'description'],
     [{ description: 'a\u0000b' }, 'description'],
     [{ description: '\ud800' }, 'description'],
+    ...['\u0085', '\u200b', '\u202e', '\u2028', '\u2029', '\ufeff'].map((invisible): [object, string] => [
+      { description: `a${invisible}b` },
+      'description',
+    ]),
     [{ policy: { maxSlippageBps: 5000 } }, 'policy'],
   ])('%j is refused, naming the field', (changes, field) => {
     expect(fieldsOf(payoutRequest(changes))).toContain(field);
+  });
+
+  test('no part of a destination has what nobody sees', () => {
+    const destination = { ...payoutRequest().destination, payerName: 'Li\u200b Wei', bankName: 'Bank' };
+    expect(fieldsOf(payoutRequest({ destination }))).toEqual(['destination.payerName']);
   });
 
   test('every destination needs its fields', () => {
