@@ -198,10 +198,6 @@ const TABLE = {
     'Nothing: every sync looks for it. If it stays so, ask QbitPay: an announcement without money changes nothing.',
   ),
   UNMATCHED_DEPOSIT: unallocated('No payout declared this transaction or expects this amount.', ASSIGN),
-  WRONG_AMOUNT: unallocated(
-    'The declared transaction brought another amount than the payout expects.',
-    ASSIGN,
-  ),
   WRONG_ADDRESS: unallocated('The deposit came in at another address than the payout names.', ASSIGN),
   WRONG_CURRENCY: unallocated(
     'The declared transaction brought another currency than the payout expects.',
@@ -216,7 +212,6 @@ const TABLE = {
     'Give it back by a payout of the same owner with "funding": "balance", or fund another one of his with it.',
   ),
   LATE_DEPOSIT: unallocated('The payout had already ended when the deposit came.', ASSIGN),
-  PAYOUT_CLOSED: unallocated('The payout that this deposit funded was cancelled or failed.', ASSIGN),
   NO_FREE_AMOUNT: rejected(
     'So many payouts wait for this amount that no deposit amount near it is free.',
     'Ask for a slightly different amount, or later, under a new payoutId.',
