@@ -6,6 +6,7 @@ import {
   ASKED,
   prepareOrder,
   preparePayout,
+  rowsOf,
   sendUnknown,
   store,
   useStore,
@@ -145,29 +146,47 @@ test('money that came in since the balances were read is not in them', async () 
   expect(await engaged()).toEqual([]);
 });
 
-test('a transaction that the ledger does not have explains what it will: nothing is said before it is booked', async () => {
-  const holds = await less(40);
+/** A transaction that others made, and that is not booked yet. */
+async function showForeign(amount: string, changes: Partial<ObservedObject> = {}): Promise<string> {
+  const providerId = `bt-${randomUUID()}`;
   const content = { createdAt: new Date().toISOString() };
-  const fee: ObservedObject = {
-    ...{
-      kind: 'transaction' as const,
-      providerId: `bt-${randomUUID()}`,
-      externalOrderId: null,
-      source: 'dashboard',
-    },
-    ...{ type: 'payout', status: 'available', currency: 'EUR', amount: '-40' },
-    ...{ content, problem: null, isOpen: false },
+  const object: ObservedObject = {
+    ...{ kind: 'transaction' as const, providerId, externalOrderId: null, source: 'dashboard' },
+    ...{ type: 'payout', status: 'available', currency: 'EUR', amount },
+    ...{ content, problem: null, isOpen: false, ...changes },
   };
   const readAt = await store().mirror.readClock();
-  await (await readerOf(store())).recordPage('transaction', { objects: [fee], readAt });
+  await (await readerOf(store())).recordPage('transaction', { objects: [object], readAt });
+  return providerId;
+}
+
+test('a transaction that the ledger does not have explains what it took, and nothing beyond that', async () => {
+  const holds = await less(40);
+  const balanceTransactionId = await showForeign('-40');
   for (let times = 0; times < 3; times += 1) await sync({ holds });
   expect(await engaged()).toEqual([]);
-  const booked = { balanceTransactionId: fee.providerId, type: 'payout', currency: 'EUR', net: '-40' };
+  // What came in for others may have come after the balances were read.
+  const charge = await showForeign('5', { type: 'charge' });
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(43) });
+  expect((await engaged())[0]?.detail).toContain('holds 3 EUR less');
+  await release();
+  await sync({ holds });
+  const booked = { balanceTransactionId, type: 'payout', currency: 'EUR', net: '-40' };
+  await store().reconciliation.recordOutsideActivity([
+    { ...booked, balanceTransactionId: charge, net: '0', createdAtMs: 0 },
+  ]);
   await store().reconciliation.recordOutsideActivity([{ ...booked, createdAtMs: 0 }]);
   for (let times = 0; times < 3; times += 1) await sync({ holds });
   expect(await engaged()).toEqual([]);
   for (let times = 0; times < 2; times += 1) await sync({ holds: await less(1) });
   expect((await engaged())[0]?.detail).toContain('holds 1 EUR less');
+});
+
+test('a transaction that cannot be read may explain all of it: nothing is said before it is', async () => {
+  const unreadable = await showForeign('-1', { problem: 'amount', amount: null });
+  for (let times = 0; times < 3; times += 1) await sync({ holds: await less(9) });
+  expect(await engaged()).toEqual([]);
+  await rowsOf('delete from provider_objects where provider_id = $1', unreadable);
 });
 
 describe('while a request is under way in the currency', () => {

@@ -41,12 +41,15 @@ export async function brakeForShortfalls(trx: StoreTransaction, beganAt: Date): 
 async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly Measured[]> {
   const { rows } = await sql<Measured>`
     with measured as (
-      select reading.currency, least(reading.short, found.short) as standing, found.short
+      select reading.currency, least(reading.short, found.short) as standing, found.short, outside.unposted
       from provider_balance_readings reading
       join ledger_accounts ledger on ledger.kind = ${ACCOUNT_KIND.PROVIDER}
         and ledger.currency = reading.currency and ledger.funding_account = reading.funding_account
+      -- What others took is no money of ours that is gone; what they brought in may be younger than the balances.
+      cross join lateral (select count(*) as unposted, bool_or(net is null) as is_unclear,
+        coalesce(sum(least(net, 0)), 0) as taken from (${unposted}) as transactions) as outside
       cross join lateral (
-        select greatest(ledger.balance - reading.available - reading.pending, 0) as short) as found
+        select greatest(ledger.balance + outside.taken - reading.available - reading.pending, 0) as short) as found
       where reading.read_at >= ${beganAt}
         and not exists (select from provider_requests request join payouts using (payout_id)
           where request.state in ('sending', 'unknown')
@@ -57,17 +60,20 @@ async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly M
         -- What was booked since the balances were read is not in them.
         and not exists (select from ledger_entries entry where entry.at >= reading.read_at and entry.entry_id =
           (select max(entry_id) from ledger_postings where account_id = ledger.account_id))
-        and not exists (${unposted}))
+        and outside.is_unclear is not true)
     update provider_balance_readings reading set short = measured.short,
-      short_named = least(short_named, measured.short), posted_until = reading.read_at
+      short_named = least(short_named, measured.short),
+      -- Before that everything is booked.
+      posted_until = case when measured.unposted = 0 then reading.read_at else posted_until end
     from measured where measured.currency = reading.currency
     returning reading.currency, measured.standing, reading.short_named as named`.execute(trx);
   return rows;
 }
 
-/** A transaction in the currency that the ledger does not have, whatever it moved. */
+/** Transactions in the currency that the ledger does not have; null is what one moved that cannot be read. */
 const unposted = sql`
-  select from provider_objects object
+  select case when problem is null then coalesce((content->>'net')::numeric, object.amount) end as net
+  from provider_objects object
   where kind = ${OBJECT_KIND.TRANSACTION} and missing_since is null
     and (object.currency = reading.currency or object.currency is null)
     and first_seen_at >= coalesce(reading.posted_until, (select opened_at from provider_sync))
