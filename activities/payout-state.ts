@@ -1,5 +1,5 @@
 import type { Hold } from '../src/store/payouts/holds.js';
-import type { StoredPayoutState } from '../src/store/payouts/payout-state.js';
+import type { StoredPayoutState } from '../src/store/payouts/payout-reading.js';
 import type { Store } from '../src/store/store.js';
 
 /**

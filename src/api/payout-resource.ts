@@ -157,13 +157,9 @@ export const payoutWithTimeline = payout
   .meta({ id: 'PayoutWithTimeline' });
 
 /** The request stays behind: its destination is personal data. */
-export function toPayout({
-  request,
-  returnPending,
-  destinations,
-  ...record
-}: PayoutRecord): z.output<typeof payout> {
+export function toPayout({ request, destinations, ...record }: PayoutRecord): z.output<typeof payout> {
   const { currency, providerPayout } = record;
+  const returnPending = providerPayout?.returnPending ?? '0';
   return {
     ...record,
     description: request.description,

@@ -259,11 +259,13 @@ test("a payout's state is of one moment, whatever is written while it is read", 
     ({ rowCount }) => rowCount === 1,
     'the reading behind the lock',
   );
+  const later = randomUUID();
   const change = 'update provider_payouts set provider_payout_id = $1 where provider_payout_id = $2';
-  await other.query(change, [randomUUID(), id]);
+  await other.query(change, [later, id]);
+  await other.query("update payouts set hold_reason = 'SETTLEMENT_OVERDUE' where payout_id = $1", [payoutId]);
   await other.query('commit');
   other.release();
-  expect(await reading).toMatchObject({ status: 'in_transit', providerPayoutId: id });
+  expect(await reading).toMatchObject({ holdReason: 'SETTLEMENT_OVERDUE', providerPayoutId: later });
 });
 
 test('what QbitPay accepts after a person closed the payout: in transit again, flagged, with the money that it had left', async () => {

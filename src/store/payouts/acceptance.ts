@@ -11,7 +11,7 @@ import type { PayoutPolicy } from '../../domain/policy.js';
 import { inTransaction, type StoreDatabase } from '../database.js';
 import { tellAnew } from '../mirror/workflow-hints.js';
 import { missingDeposit, toInstructions } from './funding.js';
-import { readPayoutState, type StoredPayoutState } from './payout-state.js';
+import { readPayoutState, type StoredPayoutState } from './payout-reading.js';
 import { addTimelineEntry, isCarriedBy, lockPayout } from './payout-transitions.js';
 import { hashRequest } from './request-hash.js';
 import type { PayoutRow } from '../schema.js';

@@ -1,27 +1,36 @@
-import type { Selectable } from 'kysely';
-import type { Destination } from '../../domain/destination.js';
-import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { sql, type InferResult } from 'kysely';
+import { jsonArrayFrom, jsonObjectFrom } from 'kysely/helpers/postgres';
+import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { payoutExternalId } from '../../domain/identifiers.js';
+import { compareAmounts } from '../../domain/money.js';
 import { FUNDING, type PayoutRequest } from '../../domain/payout-request.js';
 import type { PayoutStatus } from '../../domain/payout-status.js';
 import type { FeeTerms } from '../../domain/quote.js';
 import type { StoreDatabase } from '../database.js';
 import { readPage, type Page, type PageRequest } from '../paging.js';
-import type { PayoutRow, StoreSchema } from '../schema.js';
+import type { PayoutRow } from '../schema.js';
 
 /** What the store knows of a payout. Amounts are decimal strings, times are Dates. */
 export type PayoutRecord = Readonly<ReturnType<typeof toRecord>>;
 export type PayoutDepositRecord = NonNullable<ReturnType<typeof toDeposit>>;
+type SelectedPayout = InferResult<ReturnType<typeof selectRecords>>[number];
 /** An order as the provider's answer states it. */
-export type OrderRecord = Readonly<ReturnType<typeof toOrder>>;
+export type OrderRecord = Readonly<NonNullable<SelectedPayout['order']>>;
 /** A payout attempt as the provider's answer states it. */
-export type ProviderPayoutRecord = Readonly<ReturnType<typeof toProviderPayout>>;
+export type ProviderPayoutRecord = Readonly<
+  Omit<NonNullable<SelectedPayout['providerPayout']>, 'returnPending'>
+>;
 export type TimelineEntry = Awaited<ReturnType<typeof readTimeline>>[number];
 
-/** Where a payout goes, from an attempt on. */
-interface PayoutDestination {
-  readonly attempt: number;
-  readonly destination: Destination;
-  readonly since: Date;
+/** Where a payout is: what its workflow goes on from. */
+export interface StoredPayoutState {
+  readonly status: PayoutStatus;
+  /** Why it is held, or what it waits for; null when all is well. */
+  readonly holdReason: FailureType | null;
+  /** QbitPay's payout of the attempt that is being made; null while there is none. */
+  readonly providerPayoutId: string | null;
+  /** QbitPay failed or cancelled that attempt, and its money is not back yet. */
+  readonly isReturnPending: boolean;
 }
 
 export interface PayoutListRequest extends PageRequest {
@@ -30,8 +39,8 @@ export interface PayoutListRequest extends PageRequest {
 }
 
 export async function findPayout(db: StoreDatabase, payoutId: string): Promise<PayoutRecord | undefined> {
-  const rows = await db.selectFrom('payouts').selectAll().where('payout_id', '=', payoutId).execute();
-  return (await toRecords(db, rows))[0];
+  const row = await selectRecords(db).where('payout_id', '=', payoutId).executeTakeFirst();
+  return row && toRecord(row);
 }
 
 /** As {@link findPayout}, for payouts that must be there. */
@@ -41,20 +50,38 @@ export async function getPayout(db: StoreDatabase, payoutId: string): Promise<Pa
   return payout;
 }
 
+export async function readPayoutState(db: StoreDatabase, payoutId: string): Promise<StoredPayoutState> {
+  const rows = await db
+    .selectFrom('payouts')
+    .leftJoin('provider_payouts as attempt', 'attempt.payout_id', 'payouts.payout_id')
+    .select(['payouts.status', 'hold_reason', 'payout_attempt'])
+    .select(['external_order_id', 'provider_payout_id', 'return_pending'])
+    .where('payouts.payout_id', '=', payoutId)
+    .execute();
+  const [payout] = rows;
+  if (payout === undefined) throw new Error(`payout ${payoutId} is not in the store`);
+  // An earlier attempt is over: nothing more is to be expected of it.
+  const current = payoutExternalId(payoutId, payout.payout_attempt);
+  const attempt = rows.find((row) => row.external_order_id === current);
+  return {
+    status: payout.status,
+    holdReason: payout.hold_reason,
+    providerPayoutId: attempt?.provider_payout_id ?? null,
+    isReturnPending: compareAmounts(attempt?.return_pending ?? '0', '0') > 0,
+  };
+}
+
 /** @throws UnknownCursorError when a cursor names no payout */
 export async function listPayouts(
   db: StoreDatabase,
   { status, owner, ...request }: PayoutListRequest,
 ): Promise<Page<PayoutRecord>> {
-  const payouts = db
-    .selectFrom('payouts')
-    .selectAll()
-    .where((eb) =>
-      eb.and({ ...(status === undefined ? {} : { status }), ...(owner === undefined ? {} : { owner }) }),
-    );
+  const payouts = selectRecords(db).where((eb) =>
+    eb.and({ ...(status === undefined ? {} : { status }), ...(owner === undefined ? {} : { owner }) }),
+  );
   const listed = { table: 'payouts', id: 'payout_id', sequence: 'sequence' } as const;
   const { items, hasMore } = await readPage(db, listed, payouts, request);
-  return { items: await toRecords(db, items), hasMore };
+  return { items: items.map(toRecord), hasMore };
 }
 
 export async function readTimeline(db: StoreDatabase, payoutId: string) {
@@ -66,54 +93,52 @@ export async function readTimeline(db: StoreDatabase, payoutId: string) {
     .execute();
 }
 
-async function toRecords(db: StoreDatabase, rows: readonly PayoutRow[]): Promise<PayoutRecord[]> {
-  if (rows.length === 0) return [];
-  const ids = rows.map((row) => row.payout_id);
-  // Sorted, so that the latest order and attempt of a payout win.
-  const orders = await db
-    .selectFrom('provider_orders')
+/** A payout with its latest order, its latest attempt, and where a person has changed it to go to. */
+function selectRecords(db: StoreDatabase) {
+  return db
+    .selectFrom('payouts')
     .selectAll()
-    .where('payout_id', 'in', ids)
-    .orderBy('recorded_at')
-    .execute();
-  const attempts = await db
-    .selectFrom('provider_payouts')
-    .selectAll()
-    .where('payout_id', 'in', ids)
-    .orderBy('recorded_at')
-    .execute();
-  const changes = await db
-    .selectFrom('payout_destinations')
-    .select(['payout_id', 'payout_attempt as attempt', 'destination', 'decided_at as since'])
-    .where('payout_id', 'in', ids)
-    .orderBy('destination_id')
-    .execute();
-  const orderOf = new Map(orders.map((order) => [order.payout_id, toOrder(order)]));
-  const attemptOf = new Map(attempts.map((attempt) => [attempt.payout_id, attempt]));
-  return rows.map((row) =>
-    toRecord(row, {
-      order: orderOf.get(row.payout_id) ?? null,
-      attempt: attemptOf.get(row.payout_id) ?? null,
-      changes: changes.filter((change) => change.payout_id === row.payout_id),
-    }),
-  );
+    .select((eb) => [
+      jsonObjectFrom(
+        eb
+          .selectFrom('provider_orders')
+          .select(['external_order_id as externalOrderId', 'provider_order_id as providerOrderId', 'symbol'])
+          .select([asText('amount'), asText('price'), asText('quoteAmount', 'quote_amount'), asText('fee')])
+          .select('provider_orders.status')
+          .whereRef('provider_orders.payout_id', '=', 'payouts.payout_id')
+          .orderBy('recorded_at', 'desc')
+          .limit(1),
+      ).as('order'),
+      jsonObjectFrom(
+        eb
+          .selectFrom('provider_payouts')
+          .select(['external_order_id as externalOrderId', 'provider_payout_id as providerPayoutId'])
+          .select(['currency', asText('postAmount', 'post_amount'), asText('fee'), 'provider_payouts.status'])
+          .select([asText('recipientAmount', 'recipient_amount'), asText('returnPending', 'return_pending')])
+          .whereRef('provider_payouts.payout_id', '=', 'payouts.payout_id')
+          .orderBy('recorded_at', 'desc')
+          .limit(1),
+      ).as('providerPayout'),
+      jsonArrayFrom(
+        eb
+          .selectFrom('payout_destinations')
+          .select(['payout_attempt as attempt', 'destination', 'decided_at as since'])
+          .whereRef('payout_destinations.payout_id', '=', 'payouts.payout_id')
+          .orderBy('destination_id'),
+      ).as('changes'),
+    ]);
 }
 
-function toRecord(
-  row: PayoutRow,
-  {
-    order,
-    attempt,
-    changes,
-  }: {
-    readonly order: OrderRecord | null;
-    readonly attempt: Selectable<StoreSchema['provider_payouts']> | null;
-    readonly changes: readonly PayoutDestination[];
-  },
-) {
-  const destinations: readonly PayoutDestination[] = [
+/** A number of JSON would lose digits. */
+function asText<Name extends string>(name: Name, column: string = name) {
+  return sql<string>`${sql.ref(column)}::text`.as(name);
+}
+
+function toRecord(row: SelectedPayout) {
+  // Where it was to go, and goes since a person changed that; the last one counts.
+  const destinations = [
     { attempt: 1, destination: row.destination, since: row.created_at },
-    ...changes,
+    ...row.changes.map((change) => ({ ...change, since: new Date(change.since) })),
   ];
   const { failure_type: failureType, minimum_amount: amount, minimum_currency: currency } = row;
   return {
@@ -123,7 +148,6 @@ function toRecord(
     owner: row.owner,
     policy: row.policy,
     request: { ...toRequest(row), destination: destinations.at(-1)?.destination ?? row.destination },
-    /** Where it was to go, and goes since a person changed that; the last one counts. */
     destinations,
     amount: row.amount,
     currency: row.currency,
@@ -145,10 +169,8 @@ function toRecord(
     minimum: amount === null || currency === null ? null : { amount, currency },
     orderAttempt: row.order_attempt,
     payoutAttempt: row.payout_attempt,
-    order,
-    providerPayout: attempt && toProviderPayout(attempt),
-    /** What is on its way back from QbitPay, in the payout currency; "0" where nothing is. */
-    returnPending: attempt?.return_pending ?? '0',
+    order: row.order,
+    providerPayout: row.providerPayout,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -181,29 +203,4 @@ export function toRequest(row: PayoutRow): PayoutRequest {
 export function toFeeTerms(row: PayoutRow): FeeTerms | null {
   const { fee_side: side, payout_fee_rate: payoutRate, trade_fee_rate: tradeRate } = row;
   return side === null || payoutRate === null || tradeRate === null ? null : { side, payoutRate, tradeRate };
-}
-
-function toOrder(row: Selectable<StoreSchema['provider_orders']>) {
-  return {
-    externalOrderId: row.external_order_id,
-    providerOrderId: row.provider_order_id,
-    symbol: row.symbol,
-    amount: row.amount,
-    price: row.price,
-    quoteAmount: row.quote_amount,
-    fee: row.fee,
-    status: row.status,
-  };
-}
-
-function toProviderPayout(row: Selectable<StoreSchema['provider_payouts']>) {
-  return {
-    externalOrderId: row.external_order_id,
-    providerPayoutId: row.provider_payout_id,
-    currency: row.currency,
-    postAmount: row.post_amount,
-    recipientAmount: row.recipient_amount,
-    fee: row.fee,
-    status: row.status,
-  };
 }

@@ -10,8 +10,7 @@ import {
 } from './funding.js';
 import { holdPayout, releaseKnown } from './holds.js';
 import { readOpenPayouts, readReturningPayouts } from './open-payouts.js';
-import { findPayout, getPayout, listPayouts, readTimeline } from './payout-reading.js';
-import { readPayoutState } from './payout-state.js';
+import { findPayout, getPayout, listPayouts, readPayoutState, readTimeline } from './payout-reading.js';
 import { clearWaiting, noteWaiting } from './payout-transitions.js';
 import { reserveFunds } from './reservations.js';
 

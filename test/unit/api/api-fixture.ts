@@ -78,7 +78,6 @@ export function recordOf(changes: Partial<PayoutRecord> = {}): PayoutRecord {
     heldFrom: null,
     order: null,
     providerPayout: null,
-    returnPending: '0',
     createdAt: new Date('2026-01-01T03:04:05.678Z'),
     updatedAt: new Date('2026-01-01T03:04:06.000Z'),
     ...changes,

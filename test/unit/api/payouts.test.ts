@@ -34,6 +34,7 @@ describe('GET /v1/payouts/{payoutId}', () => {
         recipientAmount: '5000.00',
         fee: '25.00',
         status: 'pending',
+        returnPending: '0',
       },
     });
     const fakes = createFakes(record);
