@@ -15,6 +15,7 @@ import {
   toWaitingFailure,
 } from './failure-mapping.js';
 import type { Activities } from './index.js';
+import type { PayoutState } from './payout-state.js';
 import { RetryLaterError } from './retry-later.js';
 
 /** What holds for all calls of an activity, whatever it does. */
@@ -78,7 +79,7 @@ export function createActivityInterceptor(store: Store) {
         const beat = rule.heartbeats ? setInterval(() => context.heartbeat(), BEAT_MS) : undefined;
         try {
           const answer = await next(call);
-          if (rule.outage === 'untilAnswered') await show(store, payoutId, reasonToWait(answer));
+          if (rule.outage === 'untilAnswered') await showAnswered(store, payoutId, answer);
           return answer;
         } catch (error) {
           throw await handleFailure(store, payoutId, rule, error);
@@ -120,10 +121,11 @@ function reasonOf(error: unknown): FailureType | undefined {
   return isReason ? type : undefined;
 }
 
-/** Nothing goes on for now: the answer says why. */
-function reasonToWait(answer: unknown): FailureType | undefined {
-  const { next } = (answer ?? {}) as { readonly next?: { readonly reason?: FailureType | null } };
-  return next?.reason ?? undefined;
+/** What nothing goes on for now, as the answer says; its own reading of the store says whether that is shown already. */
+async function showAnswered(store: Store, payoutId: string | null, answer: unknown): Promise<void> {
+  const { holdReason, next } = (answer ?? {}) as Partial<PayoutState<{ reason?: FailureType | null }>>;
+  const reason = next?.reason ?? null;
+  if (reason !== holdReason) await show(store, payoutId, reason ?? undefined);
 }
 
 /** Shows what the payout waits for; nothing, where there is no reason. A store that is away must not hide the answer. */

@@ -33,58 +33,56 @@ export interface Judgement {
 
 export async function judgePayout(trx: StoreTransaction, announced: AnnouncedPayout): Promise<Judgement> {
   const { providerPayoutId, externalOrderId = '', outcome } = announced;
-  const accepted = await findAccepted(trx, providerPayoutId);
-  const payoutId = accepted?.payout_id ?? payoutIdOfExternalId(externalOrderId) ?? null;
+  const named = payoutIdOfExternalId(externalOrderId) ?? null;
+  const rows = await readAnnounced(trx, providerPayoutId, named);
+  const [payout] = rows;
+  const payoutId = payout?.payout_id ?? named;
   const judged = (state: WebhookState, detail: string | null, follow?: () => Promise<void>): Judgement => ({
     ...{ state, detail, providerObjectId: providerPayoutId, payoutId },
     ...(follow && { follow }),
   });
-  const payout = payoutId === null ? undefined : await findPayout(trx, payoutId);
   if (payout === undefined) return judged(WEBHOOK_STATE.KEPT, 'names no payout of this engine');
-  const { payout_id: id, status } = payout;
+  const { payout_id: id, status, accepted_status: acceptedStatus } = payout;
   const readById = () => wishToRead(trx, id, providerPayoutId);
-  const requests = await findRequests(trx, id);
   // Also what announces no end may name what is searched for, and the lists show late.
-  if (requests.some(({ state }) => state === REQUEST_STATE.UNKNOWN)) {
+  if (rows.some(({ state }) => state === REQUEST_STATE.UNKNOWN)) {
     return judged(WEBHOOK_STATE.TAKEN, null, readById);
   }
   if (outcome === undefined) return judged(WEBHOOK_STATE.IGNORED, 'announces no end');
-  if (accepted?.status === outcome) return judged(WEBHOOK_STATE.IGNORED, 'announces what is known');
-  if (requests.every((request) => request.first_sent_at === null)) {
+  if (acceptedStatus === outcome) return judged(WEBHOOK_STATE.IGNORED, 'announces what is known');
+  if (rows.every(({ first_sent_at: firstSentAt }) => firstSentAt === null)) {
     return judged(WEBHOOK_STATE.KEPT, 'nothing was sent for the payout yet');
   }
   if (isFinalStatus(status)) return judged(WEBHOOK_STATE.KEPT, 'the payout has ended', readById);
   const isCarriedOut =
-    status === PAYOUT_STATUS.IN_TRANSIT &&
-    accepted?.external_order_id === payoutExternalId(id, payout.payout_attempt);
+    status === PAYOUT_STATUS.IN_TRANSIT && payout.accepted_as === payoutExternalId(id, payout.payout_attempt);
   return judged(WEBHOOK_STATE.TAKEN, null, async () => {
     if (isCarriedOut && (await awaitEnd(trx, providerPayoutId))) await hintPayouts(trx, [id], 'payoutEvent');
     else await readById();
   });
 }
 
-function findAccepted(trx: StoreTransaction, providerPayoutId: string) {
-  return trx
+/** The payout whose attempt was accepted under this id, else the named one: a row for each request of it to pay out. */
+function readAnnounced(trx: StoreTransaction, providerPayoutId: string, named: string | null) {
+  const accepted = trx
     .selectFrom('provider_payouts')
-    .select(['payout_id', 'external_order_id', 'status'])
-    .where('provider_payout_id', '=', providerPayoutId)
-    .executeTakeFirst();
-}
-
-function findPayout(trx: StoreTransaction, payoutId: string) {
+    .select('payout_id')
+    .where('provider_payout_id', '=', providerPayoutId);
   return trx
     .selectFrom('payouts')
-    .select(['payout_id', 'status', 'payout_attempt'])
-    .where('payout_id', '=', payoutId)
-    .executeTakeFirst();
-}
-
-function findRequests(trx: StoreTransaction, payoutId: string) {
-  return trx
-    .selectFrom('provider_requests')
-    .select(['state', 'first_sent_at'])
-    .where('payout_id', '=', payoutId)
-    .where('operation', '=', REQUEST_OPERATION.PAYOUT)
+    .leftJoin('provider_payouts as accepted', (join) =>
+      join
+        .onRef('accepted.payout_id', '=', 'payouts.payout_id')
+        .on('accepted.provider_payout_id', '=', providerPayoutId),
+    )
+    .leftJoin('provider_requests as request', (join) =>
+      join
+        .onRef('request.payout_id', '=', 'payouts.payout_id')
+        .on('request.operation', '=', REQUEST_OPERATION.PAYOUT),
+    )
+    .select(['payouts.payout_id', 'payouts.status', 'payout_attempt', 'state', 'first_sent_at'])
+    .select(['accepted.status as accepted_status', 'accepted.external_order_id as accepted_as'])
+    .where('payouts.payout_id', '=', (eb) => eb.fn.coalesce(accepted, eb.val(named)))
     .execute();
 }
 

@@ -47,16 +47,18 @@ async function storeWebhook(
         state_detail: detail,
       })
       .onConflict((conflict) => conflict.columns(['webhook_event_id', 'body_sha256']).doNothing())
-      .returning('webhook_event_id')
+      // What was there before: an insertion does not show itself.
+      .returning((eb) =>
+        eb
+          .exists(
+            eb.selectFrom('webhook_inbox as other').where('other.webhook_event_id', '=', webhookEventId),
+          )
+          .as('is_conflict'),
+      )
       .executeTakeFirst();
     if (inserted === undefined) return undefined;
     await follow?.();
-    const { contents } = await trx
-      .selectFrom('webhook_inbox')
-      .select((eb) => eb.fn.countAll<string>().as('contents'))
-      .where('webhook_event_id', '=', webhookEventId)
-      .executeTakeFirstOrThrow();
-    return { state, isConflict: Number(contents) > 1 };
+    return { state, isConflict: inserted.is_conflict === true };
   });
 }
 

@@ -53,6 +53,15 @@ describe('what the payout waits for', () => {
     });
   });
 
+  test.each([
+    ['an outage that is over', { holdReason: 'PROVIDER_UNAVAILABLE' }, [undefined]],
+    ['nothing, as the store shows already', { holdReason: null }, []],
+    ['what it waits for now', { holdReason: null, next: { reason: 'FIRST_SYNC' } }, ['FIRST_SYNC']],
+    ['what the store shows already', { holdReason: 'FIRST_SYNC', next: { reason: 'FIRST_SYNC' } }, []],
+  ])('an answer that read %s writes what is news', async (_name, answer, shown) => {
+    expect((await runAs('createPayout', () => Promise.resolve(answer))).shown).toEqual(shown);
+  });
+
   test('a step that the engine cannot finish shows, with its error as it was', async () => {
     const error = new TypeError('x is not a function');
     const outcome = await runAs('createPayout', failing(error));
