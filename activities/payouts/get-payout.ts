@@ -20,8 +20,9 @@ export function createGetPayout(deps: ActivityDependencies) {
     const { store } = deps;
     const { payoutId } = input;
     await store.mirror.takeHint(payoutId, 'payoutEvent');
-    const { providerPayoutId } = await readState(store, payoutId);
-    if (providerPayoutId === null) return readState(store, payoutId);
+    const state = await readState(store, payoutId);
+    const { providerPayoutId } = state;
+    if (providerPayoutId === null) return state;
     const others = (await store.mirror.findUnread(payoutId)).filter(
       ({ kind, providerId }) => kind === OBJECT_KIND.PAYOUT && providerId !== providerPayoutId,
     );

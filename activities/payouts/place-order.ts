@@ -75,7 +75,7 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (isConverted(payout.request, feeTermsOf(payout), done)) return answer({ kind: 'pay' });
     if (price === null) return answer(TOO_OLD);
     if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(tooLow(price.bid));
-    if ((await sizeOrder(deps, payout, price.bid)) === undefined) return answer(tooLow(price.bid));
+    if (sizeOrder(payout, price.bid, done) === undefined) return answer(tooLow(price.bid));
     if (!(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
     // The proofs may have taken long.
     if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
@@ -105,7 +105,7 @@ function describePost(
     id,
     detail: `selling at ${price.bid}`,
     decidedAt,
-    size: () => sizeOrder(deps, payout, price.bid),
+    size: async () => sizeOrder(payout, price.bid, await readConverted(deps, payout)),
     uncovered: () => readState<PlaceOrderNext>(store, payoutId, { next: tooLow(price.bid) }),
     send: ({ amount }, since) =>
       qbitpay.createOrder({
@@ -141,13 +141,12 @@ function isPriceAcceptable(payout: PayoutRecord, bid: string, maxSlippageBps: nu
 }
 
 /** How much to sell; undefined when the payout's own money does not cover it or it would be below the minimum. */
-async function sizeOrder(
-  deps: ActivityDependencies,
+function sizeOrder(
   payout: PayoutRecord,
   bid: string,
-): Promise<SentAmount | undefined> {
+  done: Awaited<ReturnType<typeof readConverted>>,
+): SentAmount | undefined {
   const { request } = payout;
-  const done = await readConverted(deps, payout);
   const amount = saleFor(request, bid, feeTermsOf(payout), done);
   if (compareAmounts(amount, done.funds) > 0 || isBelowMinimum(payout, bid, done)) return undefined;
   return { amount, currency: request.fundingCurrency, price: bid };

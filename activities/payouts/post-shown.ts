@@ -19,16 +19,16 @@ type Parts = Pick<ActivityDependencies, 'store'>;
  */
 export async function postShown({ store }: Parts, payoutId: string): Promise<void> {
   const unread = await store.mirror.findUnread(payoutId);
-  const { providerPayoutId: current } = await store.payouts.readPayoutState(payoutId);
+  let { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
   const payout = await store.payouts.getPayout(payoutId);
+  const others = unread.filter(({ kind, providerId }) => kind === OBJECT_KIND.PAYOUT && providerId !== own);
   // First: of two payouts neither ends anything before a person has said which one it is.
-  for (const { kind, providerId, externalOrderId } of unread) {
-    if (kind !== OBJECT_KIND.PAYOUT || providerId === current) continue;
+  for (const { providerId, externalOrderId } of others) {
     const other = await readMirror({ store }, providerId);
     if (other !== undefined) await postOther({ store }, payout, externalOrderId, other);
+    // It may have become the payout's own.
+    ({ providerPayoutId: own } = await store.payouts.readPayoutState(payoutId));
   }
-  // What was posted just now may have become the payout's own.
-  const { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
   if (own !== null) {
     const shown = await readMirror({ store }, own);
     if (shown !== undefined) await postOwn({ store }, payout, shown);

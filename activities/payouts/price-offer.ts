@@ -19,10 +19,10 @@ type Parts = Pick<ActivityDependencies, 'store'>;
 /** What earlier orders of this payout moved before they ended: the one that is placed now is for the rest. */
 export async function readConverted(
   { store }: Parts,
-  { payoutId, request }: PayoutRecord,
+  { payoutId, request, order }: PayoutRecord,
 ): Promise<Converted & { readonly funds: string }> {
   const [sold, own] = await Promise.all([
-    store.ledger.soldByOrders(payoutId, request.fundingCurrency),
+    order === null ? '0' : store.ledger.soldByOrders(payoutId, request.fundingCurrency),
     store.ledger.fundsOf(payoutId),
   ]);
   return {

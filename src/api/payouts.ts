@@ -193,7 +193,8 @@ async function createPayout(
       'A payout with this payoutId and other content, or of another owner, exists. Use a new payoutId for another payout.';
     throw new ProblemError('PAYOUT_ID_TAKEN', detail);
   }
-  const accepted = await readPayout(store, payoutId);
+  const isNew = acceptance === ACCEPTANCE.CREATED;
+  const accepted = isNew ? { ...request, status: PAYOUT_STATUS.OPENING } : await readPayout(store, payoutId);
   if (accepted.status === PAYOUT_STATUS.OPENING) {
     await payouts.open(accepted).catch((error: unknown) => {
       log.warn({ err: error, payoutId }, 'the payout is accepted, and its workflow was not started now');

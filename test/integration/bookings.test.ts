@@ -73,7 +73,8 @@ test('charges are borne by the money of the payout as far as it goes, and what i
     shortfall: '-0.45',
   });
 
-  await db.transaction().execute((trx) => releaseFunds(trx, payoutId));
+  const payout = await db.selectFrom('payouts').selectAll().executeTakeFirstOrThrow();
+  await db.transaction().execute((trx) => releaseFunds(trx, payout));
   expect(await balances('CNY')).toEqual({ available: '1000', owed: '4.55', provider: '1004.55' });
 });
 

@@ -55,7 +55,7 @@ export async function bookAllocations(
   actor?: string,
 ): Promise<void> {
   // One for all: a shortfall that a deposit makes good, those after it need not.
-  const movements = new Movements(trx);
+  const movements = await Movements.begin(trx);
   const drafts: EntryDraft[] = [];
   for (const { depositKey, currency, parts } of allocations) {
     for (const { payoutId, owner, amount } of parts) {

@@ -83,7 +83,8 @@ export async function nextCauseId(
 }
 
 /**
- * Books entries of different causes, in the caller's transaction. One that moves nothing is left out.
+ * Books entries of different causes, in the caller's transaction, which has locked the ledger. One that moves nothing is
+ * left out.
  * @throws when a cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
  */
 export async function postEntries(trx: StoreTransaction, drafts: readonly EntryDraft[]): Promise<void> {
@@ -94,7 +95,6 @@ export async function postEntries(trx: StoreTransaction, drafts: readonly EntryD
     }))
     .filter(({ transfers }) => transfers.length > 0);
   if (entries.length === 0) return;
-  await lockLedger(trx);
   const inserted = await trx
     .insertInto('ledger_entries')
     .values(
@@ -146,15 +146,24 @@ async function findOrCreateAccounts(
       .map((row) => [keyOf(row), row]),
   );
   const rows = [...wanted.values()];
-  await trx
-    .insertInto('ledger_accounts')
-    .values(rows)
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  const columns = ['account_id', 'currency', 'kind', 'payout_id', 'owner'] as const;
   const found = await trx
-    .selectFrom('ledger_accounts')
-    .select(['account_id', 'currency', 'kind', 'payout_id', 'owner'])
-    .where((eb) => eb.or(rows.map((row) => eb.and(row))))
+    .with('created', (cte) =>
+      cte
+        .insertInto('ledger_accounts')
+        .values(rows)
+        .onConflict((conflict) => conflict.doNothing())
+        .returning(columns),
+    )
+    .selectFrom('created')
+    .select(columns)
+    // What was there before: under the ledger's lock nobody else creates any.
+    .unionAll((eb) =>
+      eb
+        .selectFrom('ledger_accounts')
+        .select(columns)
+        .where((account) => account.or(rows.map((row) => account.and(row)))),
+    )
     .execute();
   const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
   return (ref, currency) => {

@@ -34,15 +34,20 @@ export const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
 export const owedAccount = (owner: string): AccountRef => ({ kind: ACCOUNT_KIND.OWED, owner });
 export const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
 
-/** The transfers of entries as they are made, each in the knowledge of what those before have left. */
+/** The transfers of entries as they are made, each in the knowledge of what those before have left: the ledger is locked. */
 export class Movements {
   readonly #trx: StoreTransaction;
   readonly #stored = new Map<string, string>();
   readonly #moved = new Map<string, string>();
   #transfers: Transfer[] = [];
 
-  constructor(trx: StoreTransaction) {
+  private constructor(trx: StoreTransaction) {
     this.#trx = trx;
+  }
+
+  static async begin(trx: StoreTransaction): Promise<Movements> {
+    await lockLedger(trx);
+    return new Movements(trx);
   }
 
   move(debit: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
@@ -101,12 +106,11 @@ export class Movements {
     return this.#transfers.splice(0);
   }
 
-  /** By credits less debits: nothing else is charged here. The ledger is locked from the first look on. */
+  /** By credits less debits: nothing else is charged here. */
   async #left(account: AccountRef, currency: string): Promise<string> {
     const key = accountKey(account, currency);
     let stored = this.#stored.get(key);
     if (stored === undefined) {
-      await lockLedger(this.#trx);
       stored = await balanceOf(this.#trx, account, currency);
       this.#stored.set(key, stored);
     }
@@ -120,7 +124,7 @@ export async function book(
   entry: Omit<EntryDraft, 'transfers'>,
   write: (entry: Movements) => void | Promise<void>,
 ): Promise<void> {
-  const movements = new Movements(trx);
+  const movements = await Movements.begin(trx);
   await write(movements);
   await postEntries(trx, [{ ...entry, transfers: movements.take() }]);
 }

@@ -12,6 +12,7 @@ import {
 } from '../../domain/money.js';
 import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreTransaction } from '../database.js';
+import type { PayoutRow } from '../schema.js';
 import { balanceOf, fundsOf, lockLedger, nextCauseId, selectPostings } from './journal.js';
 import { bearMissing } from './missing-money.js';
 import { AVAILABLE, book, fundsAccount, owedAccount, positivePart } from './movements.js';
@@ -23,10 +24,11 @@ import { AVAILABLE, book, fundsAccount, owedAccount, positivePart } from './move
  * had deposited he is owed. What was reserved goes back to what the owner is owed and to the available balance, in the
  * proportion in which it was taken. What the house has borne for the payout comes before both.
  */
-export async function releaseFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
+export async function releaseFunds(trx: StoreTransaction, payout: FundedPayout): Promise<void> {
+  const { payout_id: payoutId, owner } = payout;
   await lockLedger(trx);
   await bearMissing(trx, payoutId);
-  const { owner, fromOwed, reserved } = await readSource(trx, payoutId);
+  const { fromOwed, reserved } = await readSource(trx, payout);
   const funds = fundsAccount(payoutId);
   const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, { payoutId });
   await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
@@ -43,21 +45,20 @@ export async function releaseFunds(trx: StoreTransaction, payoutId: string): Pro
   });
 }
 
+type FundedPayout = Pick<PayoutRow, 'payout_id' | 'owner' | 'funding'>;
+
 /** How a payout came by its money. */
 interface Source {
-  readonly owner: string;
   /** Of what was reserved for it, what its owner was owed; a deposit is his altogether. */
   readonly fromOwed: string;
   readonly reserved: string;
 }
 
-async function readSource(trx: StoreTransaction, payoutId: string): Promise<Source> {
-  const { owner, funding } = await trx
-    .selectFrom('payouts')
-    .select(['owner', 'funding'])
-    .where('payout_id', '=', payoutId)
-    .executeTakeFirstOrThrow();
-  if (funding === FUNDING.DEPOSIT) return { owner, fromOwed: '0', reserved: '0' };
+async function readSource(
+  trx: StoreTransaction,
+  { payout_id: payoutId, funding }: FundedPayout,
+): Promise<Source> {
+  if (funding === FUNDING.DEPOSIT) return { fromOwed: '0', reserved: '0' };
   const taken = await selectPostings(trx)
     .select(['kind', 'amount'])
     .where('cause', '=', ENTRY_CAUSE.RESERVATION)
@@ -65,7 +66,7 @@ async function readSource(trx: StoreTransaction, payoutId: string): Promise<Sour
     .where('kind', 'in', [ACCOUNT_KIND.OWED, ACCOUNT_KIND.AVAILABLE])
     .execute();
   const fromOwed = taken.find(({ kind }) => kind === ACCOUNT_KIND.OWED)?.amount ?? '0';
-  return { owner, fromOwed, reserved: addAmounts(...taken.map(({ amount }) => amount)) };
+  return { fromOwed, reserved: addAmounts(...taken.map(({ amount }) => amount)) };
 }
 
 /** What QbitPay took beyond the money of the payout, less what the house got back of it. */

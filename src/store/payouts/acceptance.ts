@@ -12,7 +12,7 @@ import { inTransaction, type StoreDatabase } from '../database.js';
 import { tellAnew } from '../mirror/workflow-hints.js';
 import { missingDeposit, toInstructions } from './funding.js';
 import { readPayoutState, type StoredPayoutState } from './payout-reading.js';
-import { addTimelineEntry, isCarriedBy, lockPayout } from './payout-transitions.js';
+import { isCarriedBy, lockPayout, selectPayout } from './payout-transitions.js';
 import { hashRequest } from './request-hash.js';
 import type { PayoutRow } from '../schema.js';
 
@@ -33,40 +33,38 @@ export async function accept(
   db: StoreDatabase,
   { request, maker, owner, policy }: PayoutOrigin,
 ): Promise<Acceptance> {
-  return inTransaction(db, async (trx) => {
-    const requestHash = await hashRequest(trx, request);
-    const inserted = await trx
-      .insertInto('payouts')
-      .values({
-        payout_id: request.payoutId,
-        request_hash: requestHash,
-        maker,
-        owner,
-        policy: JSON.stringify(policy),
-        amount: request.amount,
-        currency: request.currency,
-        amount_mode: request.amountMode,
-        funding_currency: request.fundingCurrency,
-        funding: fundingOf(request),
-        destination: JSON.stringify(request.destination),
-        description: request.description ?? null,
-        status: PAYOUT_STATUS.OPENING,
-      })
-      .onConflict((conflict) => conflict.column('payout_id').doNothing())
-      .returning('payout_id')
-      .executeTakeFirst();
-    if (inserted !== undefined) {
-      await addTimelineEntry(trx, request.payoutId, PAYOUT_STATUS.OPENING, 'requested');
-      return ACCEPTANCE.CREATED;
-    }
-    const existing = await trx
-      .selectFrom('payouts')
-      .select(['request_hash', 'owner'])
-      .where('payout_id', '=', request.payoutId)
-      .executeTakeFirstOrThrow();
-    const isSame = existing.request_hash === requestHash && existing.owner === owner;
-    return isSame ? ACCEPTANCE.KNOWN : ACCEPTANCE.CONFLICT;
-  });
+  const requestHash = await hashRequest(db, request);
+  const inserted = await db
+    .with('created', (cte) =>
+      cte
+        .insertInto('payouts')
+        .values({
+          payout_id: request.payoutId,
+          request_hash: requestHash,
+          maker,
+          owner,
+          policy: JSON.stringify(policy),
+          amount: request.amount,
+          currency: request.currency,
+          amount_mode: request.amountMode,
+          funding_currency: request.fundingCurrency,
+          funding: fundingOf(request),
+          destination: JSON.stringify(request.destination),
+          description: request.description ?? null,
+          status: PAYOUT_STATUS.OPENING,
+        })
+        .onConflict((conflict) => conflict.column('payout_id').doNothing())
+        .returning(['payout_id', 'status', sql<string>`'requested'`.as('detail')]),
+    )
+    .insertInto('payout_timeline')
+    .columns(['payout_id', 'status', 'detail'])
+    .expression((eb) => eb.selectFrom('created').select(['payout_id', 'status', 'detail']))
+    .returning('payout_id')
+    .executeTakeFirst();
+  if (inserted !== undefined) return ACCEPTANCE.CREATED;
+  const existing = await selectPayout(db, request.payoutId).executeTakeFirstOrThrow();
+  const isSame = existing.request_hash === requestHash && existing.owner === owner;
+  return isSame ? ACCEPTANCE.KNOWN : ACCEPTANCE.CONFLICT;
 }
 
 /** What a run has to know of a payout to carry it; the destination is not among it: Temporal never sees it. */

@@ -12,7 +12,7 @@ import { whyUnexplained } from '../mirror/unexplained-objects.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
 import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
-import { lockExistingPayout, selectPayout, transitionPayout } from './payout-transitions.js';
+import { lockExistingPayout, movePayout, selectPayout, transitionPayout } from './payout-transitions.js';
 import { freeFunds, reserve } from './reservations.js';
 import type { PayoutRow } from '../schema.js';
 
@@ -57,7 +57,7 @@ export async function openForDeposit(
     const expected = await expectAmount(trx, row, terms);
     if (expected === undefined) return undefined;
     const { amount, matchedBy } = expected;
-    await transitionPayout(trx, row, PAYOUT_STATUS.AWAITING_DEPOSIT, {
+    const opened = await movePayout(trx, row, PAYOUT_STATUS.AWAITING_DEPOSIT, {
       detail: `waiting for ${amount} ${row.funding_currency}`,
       columns: {
         ...toColumns(terms),
@@ -68,7 +68,7 @@ export async function openForDeposit(
         deposit_expires_at: sql<Date>`clock_timestamp() + make_interval(secs => ${terms.deadlineSeconds})`,
       },
     });
-    return toOpened(await lockExistingPayout(trx, payoutId));
+    return toOpened(opened);
   });
 }
 
@@ -83,11 +83,11 @@ export async function openFromBalance(
     if (row.status === PAYOUT_STATUS.OPENING) {
       // First come, first served: who opens first gets what is there; who has to wait does so in the order of acceptance.
       await lockLedger(trx);
-      await transitionPayout(trx, row, PAYOUT_STATUS.AWAITING_BALANCE, {
+      const opened = await movePayout(trx, row, PAYOUT_STATUS.AWAITING_BALANCE, {
         detail: 'paid from the available balance',
         columns: { ...toColumns(terms), deposit_amount: terms.baseAmount },
       });
-      await reserve(trx, await lockExistingPayout(trx, payoutId));
+      await reserve(trx, opened);
     }
     return { kind: 'opened', deposit: null };
   });

@@ -80,22 +80,39 @@ export async function transitionPayout(
   trx: StoreTransaction,
   row: PayoutRow,
   to: PayoutStatus,
-  { detail, holdReason, failure, resumes, columns }: TransitionDetail,
+  detail: TransitionDetail,
 ): Promise<PayoutStatus> {
-  if (row.status === to || !canTransition(row.status, to)) return row.status;
+  return (await movePayout(trx, row, to, detail)).status;
+}
+
+/** As {@link transitionPayout}; answers with the row as it then is, or as it was given where nothing changes. */
+export async function movePayout(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  to: PayoutStatus,
+  { detail, holdReason, failure, resumes, columns }: TransitionDetail,
+): Promise<PayoutRow> {
+  if (row.status === to || !canTransition(row.status, to)) return row;
   // A step does not take a payout out of a person's hands. An end that QbitPay shows does.
-  if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row.status;
-  await updatePayout(trx, row.payout_id, {
-    ...columns,
-    status: to,
-    hold_reason: holdReason ?? null,
-    held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
-    failure_type: failure?.type ?? null,
-    failure_message: failure?.message ?? null,
-  });
-  await addTimelineEntry(trx, row.payout_id, to, detail);
+  if (row.status === PAYOUT_STATUS.HELD && !isFinalStatus(to) && resumes !== true) return row;
+  const entry = { payout_id: row.payout_id, status: to, detail };
+  const moved = await trx
+    .with('entry', (cte) => cte.insertInto('payout_timeline').values(entry))
+    .updateTable('payouts')
+    .set({
+      ...columns,
+      updated_at: NOW,
+      status: to,
+      hold_reason: holdReason ?? null,
+      held_from: to === PAYOUT_STATUS.HELD ? row.status : null,
+      failure_type: failure?.type ?? null,
+      failure_message: failure?.message ?? null,
+    })
+    .where('payout_id', '=', row.payout_id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
   if (isFinalStatus(to)) await restExpectedAmount(trx, row.payout_id);
-  return to;
+  return moved;
 }
 
 export async function addTimelineEntry(

@@ -58,7 +58,7 @@ export async function reserve(trx: StoreTransaction, row: PayoutRow): Promise<vo
 
 /** What the payout has left goes back to whose it was. */
 export async function freeFunds(trx: StoreTransaction, row: PayoutRow): Promise<void> {
-  await releaseFunds(trx, row.payout_id);
+  await releaseFunds(trx, row);
   await hintWaiting(trx, [row.currency, row.funding_currency]);
 }
 

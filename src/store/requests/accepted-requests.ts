@@ -9,7 +9,7 @@ import {
   addTimelineEntry,
   holdFor,
   lockExistingPayout,
-  transitionPayout,
+  movePayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
 import { reopenPayout } from '../payouts/reopening.js';
@@ -100,15 +100,14 @@ export async function takeOver(
   if (isFinalStatus(row.status)) return takeAfterEnd(trx, row, object, detail);
   const booked = await object.record(trx, row);
   const { acceptedIn } = REQUEST_KIND[object.operation];
-  const status = await transitionPayout(trx, row, acceptedIn, { detail, resumes });
-  if (status !== acceptedIn && row.held_from !== acceptedIn) {
+  const current = await movePayout(trx, row, acceptedIn, { detail, resumes });
+  if (current.status !== acceptedIn && row.held_from !== acceptedIn) {
     // Held meanwhile: whoever decides has to know of it, and what the payout goes on with.
-    await addTimelineEntry(trx, row.payout_id, status, `${detail}, late`);
+    await addTimelineEntry(trx, row.payout_id, current.status, `${detail}, late`);
     await updatePayout(trx, row.payout_id, { held_from: acceptedIn });
   }
-  const current = await lockExistingPayout(trx, row.payout_id);
   if (discrepancy !== undefined) return markDiscrepancy(trx, current, discrepancy);
-  return booked.ok ? status : holdUncovered(trx, current, booked);
+  return booked.ok ? current.status : holdUncovered(trx, current, booked);
 }
 
 /**

@@ -126,9 +126,9 @@ async function bookAccepted(
   if (!(await isCovered(trx, attempt.currency, most))) return refuseDebit(attempt);
   await bookPayout(trx, { ...toProviderDebit(attempt), ...expected });
   const columns = { booked_amount: expected.amount, booked_fee: expected.fee };
-  if (!isGivenUp) return adjust(trx, row, { ...attempt, ...columns }, answer);
-  await updateAttempt(trx, attempt, columns);
-  return DONE;
+  const shown = { recipient_amount: answer.recipientAmount, fee: answer.fee };
+  await updateAttempt(trx, attempt, isGivenUp ? columns : { ...columns, ...shown });
+  return isGivenUp ? DONE : adjust(trx, row, { ...attempt, ...columns }, answer);
 }
 
 function refuseDebit({ provider_payout_id: providerId, currency }: AttemptRow): Refusal {
@@ -169,13 +169,11 @@ async function adjust(
   const after = { ...before, amount: answer.recipientAmount, fee: answer.fee };
   const isFeeDifferent = compareAmounts(after.fee, before.fee) !== 0;
   const isAmountDifferent = compareAmounts(after.amount, before.amount) !== 0;
-  let { adjustments } = attempt;
-  if (isFeeDifferent || isAmountDifferent) {
-    const more = subtractAmounts(addAmounts(after.amount, after.fee), addAmounts(before.amount, before.fee));
-    if (!(await isCovered(trx, before.currency, more))) return refuseDebit(attempt);
-    adjustments += 1;
-    await bookAdjustment(trx, before, after, adjustments);
-  }
+  if (!isFeeDifferent && !isAmountDifferent) return DONE;
+  const more = subtractAmounts(addAmounts(after.amount, after.fee), addAmounts(before.amount, before.fee));
+  if (!(await isCovered(trx, before.currency, more))) return refuseDebit(attempt);
+  const adjustments = attempt.adjustments + 1;
+  await bookAdjustment(trx, before, after, adjustments);
   await updateAttempt(trx, attempt, {
     recipient_amount: after.amount,
     fee: after.fee,
