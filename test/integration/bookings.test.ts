@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { createStoreDatabase } from '../../src/store/database.js';
+import { createStoreDatabase, type StoreTransaction } from '../../src/store/database.js';
 import {
   bookAdjustment,
   bookOrder,
@@ -10,7 +10,9 @@ import {
 import { releaseFunds } from '../../src/store/ledger/releases.js';
 import type { StoreSchema } from '../../src/store/schema.js';
 import { auditLedger } from '../support/ledger-audit.js';
+import { WAITING_SESSIONS } from '../support/request-store.js';
 import { addAvailable, deposit, openPayout, openTestStore, type TestStore } from '../support/test-store.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 let store: TestStore;
 let db: Kysely<StoreSchema>;
@@ -91,6 +93,22 @@ test('K31: what is taken outside of the engine is of what came in so, then of wh
   await move('bt_2', '10');
   await move('bt_3', '-12');
   expect(await balances('EUR')).toEqual({ available: '94', provider: '94' });
+});
+
+test('who books while another does waits for him, and finds the accounts that he made', async () => {
+  const come = (trx: StoreTransaction, balanceTransactionId: string) =>
+    bookOutsideActivity(trx, { balanceTransactionId, type: 'credit', currency: 'SEK', amount: '10' });
+  const first = await db.startTransaction().execute();
+  await come(first, 'bt_sek_1');
+  const second = db.transaction().execute((trx) => come(trx, 'bt_sek_2'));
+  await untilAnswer(
+    () => store.sql.query(WAITING_SESSIONS),
+    ({ rowCount }) => rowCount === 1,
+    'the second one behind the lock',
+  );
+  await first.commit().execute();
+  await second;
+  expect(await balances('SEK')).toEqual({ external: '20', provider: '20' });
 });
 
 test('a deposit that is missing stays whose it is, and what a payout that ended has borne of it its owner is owed once it shows', async () => {
