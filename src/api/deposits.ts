@@ -330,19 +330,23 @@ const UNREAD = {
 
 /** So many are read again together, and then assigned: the sync must not be kept from payouts for long. */
 const READ_AT_ONCE = 100;
+/** Well below the time after which a silent connection is closed: the caller asks again for the rest. */
+const READ_FOR_MS = 30_000;
 
-/** Answers for each, in their order. Where QbitPay cannot be read, the rest does not wait for it. */
+/** Answers for each, in their order. Where QbitPay cannot be read, or takes long, the rest does not wait for it. */
 async function assignDeposits(
   store: ApiStore,
   assignments: readonly DepositAssignment[],
   actor: string,
 ): Promise<readonly (AssignOutcome | typeof UNREAD)[]> {
   const outcomes: (AssignOutcome | typeof UNREAD)[] = [];
+  const endMs = performance.now() + READ_FOR_MS;
   let unread: ReadonlySet<string> = new Set();
   for (let from = 0; from < assignments.length; from += READ_AT_ONCE) {
     const some = assignments.slice(from, from + READ_AT_ONCE);
     const depositIds = some.map(({ depositId }) => depositId);
-    unread = new Set(unread.size > 0 ? depositIds : await store.deposits.readAgain(depositIds));
+    const isOver = unread.size > 0 || performance.now() > endMs;
+    unread = new Set(isOver ? depositIds : await store.deposits.readAgain(depositIds));
     const read = some.filter(({ depositId }) => !unread.has(depositId));
     const answers = (await store.deposits.assignDeposits(read, actor)).values();
     outcomes.push(
