@@ -341,6 +341,17 @@ describe('a deposit that a person assigns', () => {
     }
   });
 
+  test('by several at once: one decision wins, and is booked once', async () => {
+    const { payoutId } = await openPayout(testStore.store);
+    const id = await deposit(testStore.store, '50.5');
+    const wishes = [[part(payoutId, '50.5')], 'available' as const];
+    const outcomes = await Promise.all([...wishes, ...wishes].map((to) => assign(testStore.store, id, to)));
+    const kinds = outcomes.map(({ kind }) => kind);
+    expect(kinds.slice(2)).toEqual(kinds.slice(0, 2));
+    expect(kinds.slice(2).toSorted()).toEqual(['assigned', 'assignedElsewhere']);
+    expect(await entriesAbout(id)).toEqual(['deposit', 'allocation']);
+  });
+
   test('what a payout did not need of its part is available, and the same when it is said again', async () => {
     const { payoutId, amount } = await openPayout(testStore.store);
     const more = addAmounts(amount, '9.875');

@@ -5,6 +5,7 @@ import { REQUEST_OPERATION, REQUEST_STATE, type RequestState } from '../../src/s
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { SettlementReading } from '../../src/store/requests/settlements.js';
 import { FAILURE_TYPE, type FailureType } from '../../src/domain/failure-type.js';
+import type { PayoutRequest } from '../../src/domain/payout-request.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { ProviderPayoutStatus } from '../../src/domain/provider-status.js';
 import { deposit, openPayout, openTestStore, readerOf, type TestStore, SENDER } from './test-store.js';
@@ -49,13 +50,14 @@ export interface Prepared {
 }
 
 /** Funded in the payout currency, and about to be sent. */
-export async function preparePayout(): Promise<Prepared> {
+export async function preparePayout(changes: Partial<PayoutRequest> = {}): Promise<Prepared> {
   const { payoutId, amount } = await openPayout(
     store(),
     {
       amount: '700',
       currency: 'USDT',
       destination: { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'T-wallet' },
+      ...changes,
     },
     { baseAmount: '703.5' },
   );
