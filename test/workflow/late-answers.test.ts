@@ -6,13 +6,7 @@ import { expectBooksToBalance } from '../support/balances.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import type { TestEngine } from '../support/engine.js';
 import { untilCaughtUp } from '../support/mirror-readings.js';
-import {
-  hideRequest,
-  OPERATIONS,
-  untilRead,
-  type HiddenRequest,
-  type Operation,
-} from '../support/hidden-requests.js';
+import { hideRequest, untilRead, type HiddenRequest, type Operation } from '../support/hidden-requests.js';
 import { resetToFirstTask, startDirectly, untilHoldReasonShown } from '../support/payout-workflows.js';
 import { startEngineBehindProxy, type ProviderProxy } from '../support/provider-proxy.js';
 import {
@@ -51,7 +45,6 @@ afterEach(async () => {
 });
 
 const ALWAYS = 100_000;
-const ENDPOINTS = { order: ORDERS, payout: PAYOUTS } as const;
 /** Believed absent at once, and looked for again only when there is a reason to. */
 const ONCE: Partial<PayoutPolicy> = { unknownOutcomeWaitSeconds: 0, absenceChecks: 1, retryMaxMs: 3_600_000 };
 /** Believed absent by nobody who lives to see it. */
@@ -87,8 +80,8 @@ async function untilHeldAsUnknown(payoutId: string): Promise<Json> {
 }
 
 /** It took effect, nobody heard of it, and neither lists nor events show it. */
-async function holdHidden(operation: Operation, payoutId: string, events?: 'webhookHeld') {
-  await orderFault(engine, 'resetAfterEffect', ENDPOINTS[operation], { externalOrderId: payoutId });
+async function holdHidden(payoutId: string, events?: 'webhookHeld') {
+  await orderFault(engine, 'resetAfterEffect', PAYOUTS, { externalOrderId: payoutId });
   const hidden = await hide(payoutId, events);
   await startDirectly(engine, payoutRequest({ payoutId }), ONCE);
   await engine.fund(await engine.untilStatus(payoutId, 'awaiting_deposit'));
@@ -98,9 +91,9 @@ async function holdHidden(operation: Operation, payoutId: string, events?: 'webh
   return hidden;
 }
 
-test.each(OPERATIONS)('the %s that a list shows after all is adopted without a person', async (operation) => {
+test('an order that a list shows after all is adopted without a person', async () => {
   const payoutId = newId();
-  await orderFault(engine, 'resetAfterEffect', ENDPOINTS[operation], { externalOrderId: payoutId });
+  await orderFault(engine, 'resetAfterEffect', ORDERS, { externalOrderId: payoutId });
   const hidden = await hide(payoutId);
   await openAndFund(engine, { payoutId });
   await untilHeldAsUnknown(payoutId);
@@ -108,40 +101,15 @@ test.each(OPERATIONS)('the %s that a list shows after all is adopted without a p
   hidden.show();
   await engine.untilStatus(payoutId, 'paid');
   await expectConvertedAndPaidOnce(engine, payoutId);
-  expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 1 });
+  expect(await providerRequestOf('order', payoutId)).toMatchObject({ state: 'accepted', sends: 1 });
 });
 
-describe('an event about a payout that is looked for on hold', () => {
-  test('is followed at once, and what it names is adopted', async () => {
-    const payoutId = newId();
-    await holdHidden('payout', payoutId, 'webhookHeld');
-    await engine.control('POST', '/events/release', { order: 'oldestFirst' });
-    await engine.untilStatus(payoutId, 'paid');
-    await expectConvertedAndPaidOnce(engine, payoutId);
-  });
-
-  test('is no answer when the API does not have what it names', async () => {
-    const payoutId = newId();
-    const hidden = await holdHidden('payout', payoutId);
-    const data = {
-      id: randomUUID(),
-      object: 'payout',
-      amount: 5_000,
-      fee: 25,
-      currency: 'CNY',
-      status: 'paid',
-    };
-    await engine.control('POST', '/events/forge', {
-      type: 'payout.paid',
-      data: { ...data, externalOrderId: payoutId },
-    });
-    await untilAskedFor(data.id);
-    await untilCaughtUp(engine, payoutId);
-    expect((await read(payoutId)).status).toBe('held');
-    hidden.show();
-    // The sync sees it, and no person has to say which one it is.
-    await engine.untilStatus(payoutId, 'paid');
-  });
+test('an event about a payout that is looked for on hold is followed at once, and what it names is adopted', async () => {
+  const payoutId = newId();
+  await holdHidden(payoutId, 'webhookHeld');
+  await engine.control('POST', '/events/release', { order: 'oldestFirst' });
+  await engine.untilStatus(payoutId, 'paid');
+  await expectConvertedAndPaidOnce(engine, payoutId);
 });
 
 test('a refusal of what was sent again says nothing of the first one: it is looked for on', async () => {
@@ -171,7 +139,7 @@ test('a refusal of what was sent again says nothing of the first one: it is look
 
 test('what appears before the decision to send it again is adopted, not paid twice', async () => {
   const payoutId = newId();
-  const hidden = await holdHidden('payout', payoutId);
+  const hidden = await holdHidden(payoutId);
   hidden.show();
   const answer = await engine.api('POST', `/v1/payouts/${payoutId}/resolve`, {
     action: 'resend',
@@ -246,41 +214,25 @@ test('an order of which nobody knows is looked for although its market is gone',
   await expectConvertedAndPaidOnce(engine, payoutId);
 });
 
-test('an event about what QbitPay does not show: it is asked for, and nothing follows', async () => {
+test('events about what QbitPay does not show, or that cannot be read, do not keep a payout from its end', async () => {
   const payoutId = newId();
   await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
   await openAndFund(engine, { payoutId });
   const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
-  const unseenId = randomUUID().replaceAll('-', '').slice(0, 24);
-  const data = { id: unseenId, object: 'payout', status: 'paid', externalOrderId: payoutId };
-  await engine.control('POST', '/events/forge', { type: 'payout.paid', data, signature: 'valid' });
-  await untilAskedFor(unseenId);
-  await untilCaughtUp(engine, payoutId);
-  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'cancelled' });
-  await engine.untilStatus(payoutId, 'cancelled');
-});
-
-test('events about what cannot be read do not keep a payout from its end', async () => {
-  const payoutId = newId();
-  await engine.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
-  await openAndFund(engine, { payoutId });
-  const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
-  const unreadableId = randomUUID();
+  const [unseenId, unreadableId] = [randomUUID(), randomUUID()];
   proxy.rewrite((request) =>
     request.endsWith(unreadableId) ? { type: 'api_error', message: 'out of order' } : undefined,
   );
-  for (const id of [unreadableId, '.', '..']) {
+  for (const id of [unreadableId, '.', '..', unseenId]) {
     const data = { id, object: 'payout', status: 'paid', externalOrderId: payoutId };
     await engine.control('POST', '/events/forge', { type: 'payout.paid', data, signature: 'valid' });
   }
-  await untilAskedFor(unreadableId);
+  for (const id of [unreadableId, unseenId]) await untilAskedFor(id);
+  await untilCaughtUp(engine, payoutId);
+  expect((await read(payoutId)).status).toBe('in_transit');
   await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
   expect(await engine.untilStatus(payoutId, 'paid')).toMatchObject({ providerPayoutId, flags: [] });
-});
-
-test('a look for the outcome that a reset brings back, of a payout that has ended: answered by the store', async () => {
-  const { payoutId } = await openAndFund(engine, {});
-  await engine.untilStatus(payoutId, 'paid');
+  // A look for the outcome that a reset brings back is answered by the store.
   const worker = openAnotherWorker(engine);
   const found = await worker.resolveOutcome({
     payoutId,
