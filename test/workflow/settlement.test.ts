@@ -2,12 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Json } from '../support/engine-client.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
 import { untilCaughtUp } from '../support/mirror-readings.js';
-import {
-  advancePayout,
-  describePayout,
-  resetToFirstTask,
-  shownHoldReason,
-} from '../support/payout-workflows.js';
+import { describePayout, resetToFirstTask, shownHoldReason } from '../support/payout-workflows.js';
 import {
   expectConvertedAndPaidOnce,
   openAndFund,
@@ -24,7 +19,6 @@ beforeAll(async () => {
 afterAll(() => engine.stop());
 
 const newId = (): string => `p-${randomUUID()}`;
-const statusesOf = (payout: Json): string[] => payout.timeline.map(({ status }: Json) => status);
 
 /** The payout does not move at the provider but by control calls; in transit, and known there by the second id. */
 async function inTransit(): Promise<{ payoutId: string; providerPayoutId: string }> {
@@ -54,13 +48,6 @@ describe('without any webhook of the payout', () => {
     expect(data.flatMap(({ attempts }: Json) => attempts ?? [])).toEqual([]);
   };
 
-  test('paid', async () => {
-    const { payoutId } = await openAndFund(engine);
-    const paid = await engine.untilStatus(payoutId, 'paid');
-    await expectNoDelivery(paid.providerPayoutId);
-    await expectConvertedAndPaidOnce(engine, payoutId);
-  });
-
   test.each([
     ['failed', 'failed', 'PAYOUT_FAILED', /reported it as failed/],
     ['cancelled', 'cancelled', 'CANCELLED_BY_PROVIDER', /cancelled it/],
@@ -76,24 +63,6 @@ describe('without any webhook of the payout', () => {
   });
 });
 
-test('without any webhook settlement is seen within two syncs', async () => {
-  const intervalMs = 2_000;
-  const other = await startTestEngine({ env: { PROVIDER_SYNC_INTERVAL_MS: String(intervalMs) } });
-  try {
-    const payoutId = newId();
-    await other.control('POST', '/faults', { kind: 'webhookLost', eventType: 'payout.paid', times: 1 });
-    await other.control('POST', '/outcomes', { outcome: 'stuck', externalOrderId: payoutId });
-    await openAndFund(other, { payoutId });
-    const { providerPayoutId } = await other.untilStatus(payoutId, 'in_transit');
-    await advancePayout(other, providerPayoutId, 'paid');
-    const paidAtMs = performance.now();
-    await other.untilStatus(payoutId, 'paid');
-    expect(performance.now() - paidAtMs).toBeLessThan(2 * intervalMs);
-  } finally {
-    await other.stop();
-  }
-});
-
 test('paid is posted by the sync, without a workflow', async () => {
   const { payoutId, providerPayoutId } = await inTransit();
   const workflow = engine.temporal.client.workflow.getHandle(`payout/${payoutId}`);
@@ -101,40 +70,6 @@ test('paid is posted by the sync, without a workflow', async () => {
   await advance(providerPayoutId, 'paid');
   await engine.untilStatus(payoutId, 'paid');
   expect((await workflow.describe()).status.name).toBe('TERMINATED');
-});
-
-describe('with webhooks', () => {
-  test.each(['failed', 'cancelled'])('%s at the provider', async (outcome) => {
-    const { payoutId, providerPayoutId } = await inTransit();
-    await advance(providerPayoutId, outcome);
-    const ended = await engine.untilStatus(payoutId, outcome);
-    expect(ended.failure.type).toBe(outcome === 'failed' ? 'PAYOUT_FAILED' : 'CANCELLED_BY_PROVIDER');
-  });
-
-  test('one that says paid while the API does not: believed is the API', async () => {
-    const { payoutId, providerPayoutId } = await inTransit();
-    const data = { id: providerPayoutId, object: 'payout', status: 'paid', externalOrderId: payoutId };
-    const { attempt } = await engine.control('POST', '/events/forge', { type: 'payout.paid', data });
-    expect(attempt.status).toBe(200);
-    await untilCaughtUp(engine, payoutId);
-    expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status).toBe('in_transit');
-    await advance(providerPayoutId, 'paid');
-    await engine.untilStatus(payoutId, 'paid');
-  });
-
-  test('in any number and order, racing with the sync: each payout is settled once', async () => {
-    await engine.control('POST', '/faults', { kind: 'webhookHeld', eventType: 'payout.pending', times: 2 });
-    await engine.control('POST', '/faults', { kind: 'webhookDoubled', eventType: 'payout.paid', times: 4 });
-    const payoutIds = Array.from({ length: 4 }, newId);
-    await Promise.all(payoutIds.map((payoutId) => openAndFund(engine, { payoutId })));
-    for (const payoutId of payoutIds) {
-      const paid = await engine.untilStatus(payoutId, 'paid');
-      expect(statusesOf(paid).filter((status) => status === 'paid')).toHaveLength(1);
-      await expectConvertedAndPaidOnce(engine, payoutId);
-    }
-    await engine.control('POST', '/events/release', { order: 'newestFirst' });
-    await engine.control('DELETE', '/faults');
-  });
 });
 
 describe('a workflow that is reset to its first task goes on from the store', () => {
