@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   FAILURE_KIND,
   FAILURES,
@@ -7,43 +6,56 @@ import {
   type OperatorAction,
 } from '../../src/domain/failure-type.js';
 import { addAmounts, compareAmounts, subtractAmounts } from '../../src/domain/money.js';
-import { balanceIn, owedIn, makeAvailable } from '../support/balances.js';
-import { releaseBrakes } from '../support/brakes.js';
+import { balanceIn, owedIn } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
 import {
   closeAsOver,
   closeUnsent,
   isOrderMovement,
+  timesHeld,
   useScenarioThatHolds,
   withoutOrderMovements,
 } from '../support/held-payouts.js';
-import { endDepositTime, untilTaken } from '../support/payout-workflows.js';
-import { detailsOf, ORDERS, PAYOUTS, TICKER } from '../support/provider-requests.js';
-import { ALWAYS } from '../support/scenario.js';
+import { untilTaken } from '../support/payout-workflows.js';
+import { detailsOf, ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
-import { untilAnswer } from '../support/until-answer.js';
+import {
+  aged,
+  bringsInLess,
+  changeTickerAfter,
+  holdContradicted,
+  holdConvertedByProvider,
+  holdEndedInOtherWords,
+  holdHiddenOrder,
+  holdInOtherCurrency,
+  holdMissing,
+  holdMoved,
+  holdOverdueOrder,
+  holdSlightlyShort,
+  holdTwiceRefused,
+  holdUnderfunded,
+  holdUnfilled,
+  holdUnpriced,
+  holdUnsentOrder,
+  holdUnshown,
+  holdUnshownOrder,
+  holdVanished,
+  moved,
+  strikeAsRefused,
+  type Holds,
+} from '../support/ways-into-holds.js';
 
 /** Every reason to be held, and every way out of it, on a whole engine. */
 
-const { scenario, held } = useScenarioThatHolds();
+const holds = useScenarioThatHolds();
+const { scenario, held } = holds;
 const { provider } = scenario;
 
 const owed = (currency: string): Promise<string> => owedIn(scenario.engine, currency);
-const OTHER_DESTINATION = { type: 'Alipay', payerName: 'Another Trading Ltd', bankAccountNum: '13800000000' };
-
-/** QbitPay ends the order with as much of it sold. */
-const holdUnfilled =
-  (status: 'cancelled' | 'failed', filled = '0') =>
-  async (): Promise<ScenarioPayout> => {
-    const payout = await held.as('ORDER_NOT_FILLED', (one) => one.orderEndsAs(status, filled));
-    const { order } = await payout.shown();
-    expect(order.status).toBe(status);
-    expect(compareAmounts(order.amount, filled)).toBe(0);
-    return payout;
-  };
-
-async function releasedInBoth(payout: ScenarioPayout): Promise<void> {
-  const { deposit, order } = await payout.shown();
+/** Cancelled, it leaves what was sold in the one currency, and the rest in the other. */
+async function releasedInBoth(payout: ScenarioPayout, moved?: Json): Promise<void> {
+  const { deposit, order: last } = await payout.shown();
+  const order = moved ?? last;
   const before = { USDT: await owed('USDT'), CNY: await owed('CNY') };
   await payout.cancelReleasing('USDT');
   const freed = subtractAmounts(await owed('USDT'), before.USDT);
@@ -51,80 +63,42 @@ async function releasedInBoth(payout: ScenarioPayout): Promise<void> {
   expect(subtractAmounts(await owed('CNY'), before.CNY)).toBe(addAmounts(order.quoteAmount));
 }
 
-async function holdShort(): Promise<ScenarioPayout> {
-  const payout = await held.as('ORDER_DIFFERS', (one) => one.isShownAs('order', { quoteAmount: 4_900 }));
+/** Held once more for the same reason. */
+async function isHeldAgain(payout: ScenarioPayout, reason: FailureType): Promise<void> {
+  await payout.until(({ status, timeline }) => status === 'held' && timesHeld(timeline) === 2, 'held again');
+  await payout.isHeld(reason);
+}
+
+/** The next order is ended as well. */
+async function retryThenCancel(payout: ScenarioPayout): Promise<void> {
+  const { order } = await payout.shown();
+  const ended = { status: 'cancelled', filled: '0', externalOrderId: `${payout.id}~o2` };
+  await scenario.engine.control('POST', '/orders/outcomes', ended);
+  await payout.decide('retry');
+  await isHeldAgain(payout, 'ORDER_NOT_FILLED');
+  expect((await payout.requests(ORDERS, '~o2')).map(({ body }) => String(body.amount))).toEqual([
+    '420.946916',
+  ]);
+  await releasedInBoth(payout, order);
+}
+
+async function shortThenCancelled(payout: ScenarioPayout): Promise<void> {
   await payout.decide('resume');
   await payout.isHeld('SHORT_AFTER_ORDER');
-  await bringsInLess('4900');
-  return payout;
+  await bringsInLess(scenario, '4900');
+  await payout.cancelReleasing('CNY');
 }
 
-/** The last order has really brought in what QbitPay shows of it. */
-async function bringsInLess(shown: string): Promise<void> {
-  const order = (await provider.call('GET', '/api/v1/orders?limit=1')).data[0];
-  provider.rewrite(undefined);
-  const { quoteAmount } = await provider.call('GET', `/api/v1/orders/${order.id}`);
-  await provider.adjust('CNY', subtractAmounts(shown, String(quoteAmount)));
-}
-
-/** K20: 0.25 % less than it was sold for. */
-async function holdSlightlyShort(): Promise<ScenarioPayout> {
-  const payout = await held.as('ORDER_SHORT', (one) => one.isShownAs('order', { quoteAmount: 5_012.44 }));
-  await bringsInLess('5012.44');
-  return payout;
-}
-
-const holdMoved = () => held.as('PRICE_MOVED', movePriceAfterOpening);
-
-/** The estimate is made at the opening; the price moves when it is asked for again. */
-function movePriceAfterOpening(): void {
-  let readings = 0;
-  provider.rewrite((request, body) =>
-    request.startsWith(TICKER) && (readings += 1) > 1 ? { ...body, bid: 6.5 } : undefined,
-  );
-}
-
-function agePriceAfterOpening(): void {
-  let readings = 0;
-  provider.rewrite((request, body) =>
-    request.startsWith(TICKER) && (readings += 1) > 1
-      ? { ...body, timestamp: body.timestamp - 26_000 }
-      : undefined,
-  );
-}
-
-const holdUnpriced = () => held.as('NO_USABLE_PRICE', () => agePriceAfterOpening());
-
-async function holdUnderfunded(): Promise<ScenarioPayout> {
-  const payout = await scenario.payout().open();
-  const txHash = randomUUID().replaceAll('-', '').repeat(2);
-  await scenario.engine.api('POST', `/v1/payouts/${payout.id}/deposit`, { txHash });
-  await scenario.engine.control('POST', '/deposits', { currency: 'USDT', amount: '700', txHash });
-  await payout.until(({ deposit }) => deposit.received === '700.000000', 'part of its deposit');
-  await endDepositTime(scenario.engine, payout.id);
-  await payout.isHeld('UNDERFUNDED');
-  return payout;
-}
-
-const holdConvertedByProvider = () =>
-  held.as('CONVERTED_BY_PROVIDER', async (payout) => {
-    await payout.endsAs('stuck');
-    payout.isShownAs('payout', { trade: { id: 'tr_1', status: 'done' } });
-  });
-
-const holdWithUnknownStatus = () =>
-  held.as('STATUS_NOT_KNOWN', (payout) =>
-    payout.isShownAs('payout', { status: 'inReview 6222020200112233445' }),
-  );
-
-/** QbitPay keeps another id, and answers with another amount. */
-const holdContradicted = () =>
-  held.as('ANSWER_CONTRADICTS', async () => {
-    await provider.set({ externalOrderIds: 'prefixed' });
-    provider.rewrite((request, body) =>
-      request.startsWith('POST') && body?.object === 'payout' ? { ...body, amount: 4000 } : undefined,
-    );
-  });
+const resumedInto =
+  (reason: FailureType, change: (ticker: Json) => Json) =>
+  async (payout: ScenarioPayout): Promise<void> => {
+    await provider.heal();
+    changeTickerAfter(scenario, 0, change);
+    await payout.decide('resume');
+    await payout.isHeld(reason);
+    expect((await payout.requests(ORDERS)).flatMap(({ effects }) => effects)).toEqual([]);
+    await payout.cancelReleasing('USDT');
+  };
 
 async function adoptContradicting(payout: ScenarioPayout): Promise<void> {
   const [{ id }] = (await provider.call('GET', '/api/v1/payouts?limit=1')).data;
@@ -133,22 +107,6 @@ async function adoptContradicting(payout: ScenarioPayout): Promise<void> {
   await provider.set({ externalOrderIds: 'kept' });
 }
 
-interface WayOut {
-  readonly reason: FailureType;
-  readonly action: OperatorAction;
-  readonly how: string;
-  readonly make: () => Promise<ScenarioPayout>;
-  readonly leave: (payout: ScenarioPayout) => Promise<void>;
-}
-
-const paidAfter =
-  (operation: string, more?: Json) =>
-  async (payout: ScenarioPayout): Promise<void> => {
-    provider.rewrite(undefined);
-    await payout.decide(operation, more);
-    await payout.isPaidOnce();
-  };
-
 async function paidInTransit(payout: ScenarioPayout): Promise<void> {
   await payout.decide('resume');
   await payout.becomes('in_transit');
@@ -156,49 +114,50 @@ async function paidInTransit(payout: ScenarioPayout): Promise<void> {
   await payout.isPaidOnce();
 }
 
-const freed =
-  (currency: string) =>
-  (payout: ScenarioPayout): Promise<void> =>
-    payout.cancelReleasing(currency);
-
+/** What is tried is each a reason and the action that is taken for it, in turn. */
 const way = (
-  reason: FailureType,
-  action: OperatorAction,
+  tried: readonly `${FailureType} ${OperatorAction}`[],
   how: string,
-  make: WayOut['make'],
-  leave: WayOut['leave'],
-): WayOut => ({ reason, action, how, make, leave });
+  make: (holds: Holds) => Promise<ScenarioPayout>,
+  leave: (payout: ScenarioPayout) => Promise<void>,
+) => ({ tried, how, make, leave });
 
-async function adoptHidden(payout: ScenarioPayout): Promise<void> {
-  const { order } = await payout.shown();
-  const [sent] = await payout.requests(order === null ? ORDERS : PAYOUTS);
-  await payout.decide('resolve', { action: 'adopt', providerPayoutId: sent.effects[0] });
+/** What neither an answer nor a list nor an event tells of took effect. */
+async function adoptHidden(payout: ScenarioPayout, endpoint: string): Promise<void> {
+  const sent = (await payout.requests(endpoint)).flatMap(({ effects }) => effects);
+  expect(sent).toHaveLength(1);
+  await payout.decide('resolve', { action: 'adopt', providerPayoutId: sent[0] });
+}
+
+/** The order is adopted, and then nobody knows of the payout. */
+async function adoptThenClose(payout: ScenarioPayout): Promise<void> {
+  await adoptHidden(payout, ORDERS);
+  await isHeldAgain(payout, 'UNKNOWN_OUTCOME');
+  expect(await payout.requests(ORDERS)).toHaveLength(1);
+  await closeUnsent(payout);
+}
+
+/** The order is sent again, and then nobody knows of the payout. */
+async function resendThenAdopt(payout: ScenarioPayout): Promise<void> {
+  await payout.decide('resolve', { action: 'resend' });
+  await isHeldAgain(payout, 'UNKNOWN_OUTCOME');
+  await adoptHidden(payout, PAYOUTS);
   await payout.becomes('paid');
   provider.rewrite(undefined);
   await payout.isPaidOnce();
-  expect(await payout.requests(ORDERS)).toHaveLength(1);
   expect(await payout.requests(PAYOUTS)).toHaveLength(1);
 }
 
+/** Nobody cancelled one of them in time: the recipient has got the money twice, and that is seen. */
 async function adoptOneOfTwo(payout: ScenarioPayout): Promise<void> {
   const [own, other] = await payout.living();
-  await payout.isRefused('resolve', /has .* as .*: have it cancelled first/, {
-    action: 'adopt',
-    providerPayoutId: own.id,
-  });
-  await scenario.engine.control('POST', `/payouts/${other.id}/advance`, { status: 'cancelled' });
-  await payout.isRefused('resolve', /neither be sent again/, { action: 'resend' });
-  await payout.isRefused('resolve', /neither be sent again/, { action: 'close' });
-  await payout.decide('resolve', { action: 'adopt', providerPayoutId: own.id });
-  await payout.advance('paid', own.id);
-  await payout.isPaidOnce();
-}
-
-/** Nobody cancelled one of them in time: the recipient has got the money twice, and that is seen. */
-async function adoptOneOfTwoPaid(payout: ScenarioPayout): Promise<void> {
-  const [own, other] = await payout.living();
+  const adoption = { action: 'adopt', providerPayoutId: own.id };
+  await payout.isRefused('resolve', /has .* as .*: have it cancelled first/, adoption);
+  for (const action of ['resend', 'close']) {
+    await payout.isRefused('resolve', /neither be sent again/, { action });
+  }
   for (const { id } of [own, other]) await payout.advance('paid', id);
-  await payout.decide('resolve', { action: 'adopt', providerPayoutId: own.id });
+  await payout.decide('resolve', adoption);
   const paid = await payout.becomes('paid');
   expect(paid).toMatchObject({ providerPayoutId: own.id, flags: ['SURPLUS_AT_PROVIDER'] });
   expect(detailsOf(paid).join('\n')).toContain(`QbitPay paid ${other.id} as well`);
@@ -213,80 +172,47 @@ async function retryOrder(payout: ScenarioPayout): Promise<void> {
   expect(await payout.requests(PAYOUTS)).toHaveLength(1);
 }
 
-const retryPayout =
-  (destination?: Json) =>
-  async (payout: ScenarioPayout): Promise<void> => {
-    if (destination !== undefined) await payout.endsAs('stuck', '~2');
-    await payout.retryWhenMoneyIsBack(destination === undefined ? {} : { destination });
-    const [sent] = await untilAnswer(
-      () => payout.requests(PAYOUTS, '~2'),
-      (requests) => requests.length === 1,
-      'a second attempt',
-    );
-    if (destination !== undefined) {
-      expect(sent.body.destination).toEqual(destination);
-      await payout.becomes('in_transit');
-      await payout.advance('paid');
-    }
-    await payout.isPaidOnce();
-    // The event of the second attempt carries its number and is the payout's all the same.
-    const [{ id }] = await payout.living();
-    const { data } = await scenario.engine.control('GET', `/events?type=payout.paid&subject=${id}`);
-    expect(data[0].body.data.externalOrderId).toBe(`${payout.id}~2`);
-    expect(await payout.requests(ORDERS)).toHaveLength(1);
-  };
+async function retryBoth(payout: ScenarioPayout): Promise<void> {
+  await payout.decide('retry');
+  await isHeldAgain(payout, 'PROVIDER_REFUSED');
+  await payout.decide('retry');
+  await payout.isPaidOnce();
+  expect(await payout.requests(ORDERS, '~o2')).toHaveLength(1);
+  expect(await payout.requests(PAYOUTS, '~2')).toHaveLength(1);
+}
 
-const WAYS_OUT: readonly WayOut[] = [
+const WAYS_OUT = [
+  way(['UNKNOWN_OUTCOME resolve'], 'order adopted, payout closed', holdHiddenOrder, adoptThenClose),
+  way(['UNKNOWN_OUTCOME resolve'], 'order sent again, payout adopted', holdUnsentOrder, resendThenAdopt),
+  way(['UNKNOWN_OUTCOME resolve'], 'close at the order', () => held.unsent(ORDERS), closeUnsent),
+  way(['DUPLICATE_AT_PROVIDER resolve'], 'both were paid', held.duplicated, adoptOneOfTwo),
   way(
-    'UNKNOWN_OUTCOME',
-    'resolve',
-    'resend of the order',
-    () => held.unsent(ORDERS),
-    paidAfter('resolve', { action: 'resend' }),
+    ['PRICE_MOVED resume', 'NO_USABLE_PRICE cancel'],
+    'there is none by then',
+    holdMoved,
+    resumedInto('NO_USABLE_PRICE', aged),
   ),
   way(
-    'UNKNOWN_OUTCOME',
-    'resolve',
-    'resend of the payout',
-    () => held.unsent(PAYOUTS),
-    paidAfter('resolve', { action: 'resend' }),
+    ['NO_USABLE_PRICE resume', 'PRICE_MOVED cancel'],
+    'it has moved by then',
+    holdUnpriced,
+    resumedInto('PRICE_MOVED', moved),
   ),
-  way('UNKNOWN_OUTCOME', 'resolve', 'close at the order', () => held.unsent(ORDERS), closeUnsent),
-  way('UNKNOWN_OUTCOME', 'resolve', 'close at the payout', () => held.unsent(PAYOUTS), closeUnsent),
-  way('UNKNOWN_OUTCOME', 'resolve', 'adoption of the order', () => held.hidden(ORDERS), adoptHidden),
-  way('UNKNOWN_OUTCOME', 'resolve', 'adoption of the payout', () => held.hidden(PAYOUTS), adoptHidden),
-  way('DUPLICATE_AT_PROVIDER', 'resolve', 'adoption of one', held.duplicated, adoptOneOfTwo),
-  way('DUPLICATE_AT_PROVIDER', 'resolve', 'both were paid', held.duplicated, adoptOneOfTwoPaid),
-  way('PRICE_MOVED', 'resume', 'the price is back', holdMoved, paidAfter('resume')),
-  way('PRICE_MOVED', 'cancel', 'deposit owed', holdMoved, freed('USDT')),
-  way('NO_USABLE_PRICE', 'resume', 'prices are fresh', holdUnpriced, paidAfter('resume')),
-  way('NO_USABLE_PRICE', 'cancel', 'deposit owed', holdUnpriced, freed('USDT')),
-  way('ORDER_NOT_FILLED', 'retry', 'after a cancelled order', holdUnfilled('cancelled'), retryOrder),
-  way('ORDER_NOT_FILLED', 'retry', 'after a failed order', holdUnfilled('failed'), retryOrder),
-  way('ORDER_NOT_FILLED', 'retry', 'filled in part', holdUnfilled('cancelled', '300'), retryOrder),
-  way('ORDER_NOT_FILLED', 'cancel', 'deposit owed', holdUnfilled('cancelled'), freed('USDT')),
-  way('ORDER_NOT_FILLED', 'cancel', 'both currencies owed', holdUnfilled('failed', '300'), releasedInBoth),
-  way('ORDER_UNCLEAR', 'resume', 'it shows what was sold', held.unclear, async (payout) => {
+  way(
+    ['ORDER_NOT_FILLED retry', 'ORDER_NOT_FILLED cancel'],
+    'both currencies owed',
+    holdUnfilled,
+    retryThenCancel,
+  ),
+  way(['ORDER_UNCLEAR resume'], 'it shows what was sold', held.unclear, async (payout) => {
     provider.rewrite(undefined);
     await payout.decide('resume');
     await payout.isHeld('ORDER_NOT_FILLED');
     await retryOrder(payout);
   }),
-  way('ORDER_UNCLEAR', 'resolve', 'what shows is all', held.unclear, async (payout) => {
-    const before = await owed('CNY');
-    provider.rewrite(undefined);
-    await closeAsOver(scenario, payout);
-    expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
-  }),
-  way('ORDER_UNCLEAR', 'resume', 'it is shown again', holdUnshownOrder, async (payout) => {
+  way(['ORDER_UNCLEAR resolve'], 'it is not shown', holdUnshownOrder, async (payout) => {
     await payout.decide('resume');
-    await payout.isHeld('ORDER_UNCLEAR');
-    await provider.heal();
-    await payout.decide('resume');
-    await payout.isHeld('ORDER_NOT_FILLED');
-    await retryOrder(payout);
-  }),
-  way('ORDER_UNCLEAR', 'resolve', 'it is not shown', holdUnshownOrder, async (payout) => {
+    await isHeldAgain(payout, 'ORDER_UNCLEAR');
     const before = await owed('CNY');
     const close = { action: 'close' };
     provider.rewrite((_request, body) => withoutOrderMovements(body));
@@ -297,7 +223,7 @@ const WAYS_OUT: readonly WayOut[] = [
     await closeAsOver(scenario, payout);
     expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
   }),
-  way('ORDER_SHORT', 'retry', 'K20: the rest is sold', holdSlightlyShort, async (payout) => {
+  way(['ORDER_SHORT retry'], 'K20: the rest is sold', holdSlightlyShort, async (payout) => {
     await payout.decide('retry');
     await payout.isPaidOnce();
     // What is missing of 5,025.00 CNY, at 6.97.
@@ -305,58 +231,76 @@ const WAYS_OUT: readonly WayOut[] = [
       '1.802009',
     ]);
   }),
-  way('ORDER_SHORT', 'cancel', 'both currencies owed', holdSlightlyShort, releasedInBoth),
-  way('SHORT_AFTER_ORDER', 'cancel', 'converted money owed', holdShort, freed('CNY')),
-  way('DESTINATION_REFUSED', 'retry', 'the same again', held.refusedDestination, retryPayout()),
-  way('DESTINATION_REFUSED', 'retry', 'elsewhere', held.refusedDestination, retryPayout(OTHER_DESTINATION)),
-  way('DESTINATION_REFUSED', 'cancel', 'converted money owed', held.refusedDestination, freed('CNY')),
-  way('PROVIDER_REFUSED', 'retry', 'of the order', () => held.refused(ORDERS), retryOrder),
-  way('PROVIDER_REFUSED', 'retry', 'of the payout', () => held.refused(PAYOUTS), retryPayout()),
-  way('PROVIDER_REFUSED', 'cancel', 'at the order', () => held.refused(ORDERS), freed('USDT')),
-  way('PROVIDER_REFUSED', 'cancel', 'at the payout', () => held.refused(PAYOUTS), freed('CNY')),
-  way('UNDERFUNDED', 'cancel', 'deposit owed', holdUnderfunded, freed('USDT')),
-  way('CONVERTED_BY_PROVIDER', 'resume', 'paid', holdConvertedByProvider, paidInTransit),
-  way('STATUS_NOT_KNOWN', 'resume', 'the word is known', holdWithUnknownStatus, paidAfter('resume')),
-  way('STATUS_NOT_KNOWN', 'resume', 'it is shown again', holdUnshown('paid'), async (payout) => {
+  way(['ORDER_SHORT cancel'], 'both currencies owed', holdSlightlyShort, (payout) => releasedInBoth(payout)),
+  way(
+    ['ORDER_DIFFERS resume', 'SHORT_AFTER_ORDER cancel'],
+    'converted money owed',
+    () => held.as('ORDER_DIFFERS', (payout) => payout.isShownAs('order', { quoteAmount: 4_900 })),
+    shortThenCancelled,
+  ),
+  way(
+    ['DESTINATION_REFUSED retry', 'DESTINATION_REFUSED cancel'],
+    'converted money owed',
+    held.refusedDestination,
+    async (payout) => {
+      const again = { externalOrderId: `${payout.id}~2` };
+      await provider.strike('invalid_request_error', PAYOUTS, again);
+      await payout.decide('retry');
+      await isHeldAgain(payout, 'DESTINATION_REFUSED');
+      await payout.cancelReleasing('CNY');
+    },
+  ),
+  way(['PROVIDER_REFUSED retry'], 'of the order, then of the payout', holdTwiceRefused, retryBoth),
+  way(
+    ['PROVIDER_REFUSED cancel'],
+    'deposit owed',
+    () => held.as('PROVIDER_REFUSED', strikeAsRefused(ORDERS)),
+    (payout) => payout.cancelReleasing('USDT'),
+  ),
+  way(['UNDERFUNDED cancel'], 'deposit owed', holdUnderfunded, (payout) => payout.cancelReleasing('USDT')),
+  way(['CONVERTED_BY_PROVIDER resume'], 'paid', holdConvertedByProvider, paidInTransit),
+  way(['STATUS_NOT_KNOWN resume'], 'it is shown again', holdUnshown, async (payout) => {
     await payout.decide('resume');
-    await payout.isHeld('STATUS_NOT_KNOWN');
+    await isHeldAgain(payout, 'STATUS_NOT_KNOWN');
     await provider.heal();
     await payout.isPaidOnce();
   }),
-  way('STATUS_NOT_KNOWN', 'resolve', 'the word is an end', holdEndedInOtherWords, closeReturned),
-  way('STATUS_NOT_KNOWN', 'resolve', 'the order has ended', holdOrderEndedInOtherWords, async (payout) => {
-    const before = await owed('CNY');
-    await closeAsOver(scenario, payout);
-    expect(addAmounts(await owed('CNY'), `-${before}`)).toBe('2091');
-  }),
-  way('ATTEMPT_FAILED', 'retry', 'after a failed attempt', () => held.failed(), retryPayout()),
-  way('ATTEMPT_FAILED', 'retry', 'elsewhere', () => held.failed('cancelled'), retryPayout(OTHER_DESTINATION)),
+  way(['STATUS_NOT_KNOWN resolve'], 'the word is an end', holdEndedInOtherWords, closeReturned),
   way(
-    'ATTEMPT_FAILED',
-    'cancel',
-    'money owed',
-    () => held.failed(),
+    ['ATTEMPT_FAILED retry', 'ATTEMPT_FAILED cancel'],
+    'elsewhere, and money owed',
+    () => held.failed('cancelled'),
     async (payout) => {
-      // Its money is back.
-      await payout.isReadAgain();
-      await freed('CNY')(payout);
+      const destination = {
+        type: 'Alipay',
+        payerName: 'Another Trading Ltd',
+        bankAccountNum: '13800000000',
+      };
+      await payout.endsAs('failed', '~2');
+      await payout.retryWhenMoneyIsBack({ destination });
+      const returned = (shown: Json): number =>
+        detailsOf(shown).filter((detail) => detail.includes('came back from QbitPay')).length;
+      await payout.until((shown) => returned(shown) === 2, 'the money of both attempts back');
+      await payout.isHeld('ATTEMPT_FAILED');
+      const sent = await payout.requests(PAYOUTS, '~2');
+      expect(sent.map(({ body }) => body.destination)).toEqual([destination]);
+      await payout.cancelReleasing('CNY');
+      expect(await payout.requests(ORDERS)).toHaveLength(1);
     },
   ),
-  way('ATTEMPT_FAILED', 'resolve', 'paid after all', held.failedForNow, adoptPaid),
-  way('ORDER_OVERDUE', 'resume', 'K33: filled meanwhile', holdOverdueOrder, async (payout) => {
+  way(['ATTEMPT_FAILED resolve'], 'paid after all', held.failedForNow, adoptPaid),
+  way(['ORDER_OVERDUE resume'], 'K33: filled meanwhile', holdOverdueOrder, async (payout) => {
     provider.rewrite(undefined);
     await payout.decide('resume');
     await payout.isPaidOnce();
   }),
-  way('ORDER_OVERDUE', 'resolve', 'K33: closed', holdOverdueOrder, async (payout) => {
-    await closeAsOver(scenario, payout);
-  }),
-  way('STATUS_NOT_KNOWN', 'resolve', 'K32: not shown any more, and paid', holdVanished, async (payout) => {
+  way(['ORDER_OVERDUE resolve'], 'K33: closed', holdOverdueOrder, (payout) => closeAsOver(scenario, payout)),
+  way(['STATUS_NOT_KNOWN resolve'], 'K32: not shown any more, and paid', holdVanished, async (payout) => {
     await payout.isRefused('resolve', /neither be sent again/, { action: 'resend' });
     await payout.decide('resolve', { action: 'paid' });
     await payout.hasEnded('paid');
   }),
-  way('STATUS_NOT_KNOWN', 'resolve', 'K32: not shown any more, and lost', holdVanished, async (payout) => {
+  way(['STATUS_NOT_KNOWN resolve'], 'K32: not shown any more, and lost', holdVanished, async (payout) => {
     await payout.decide('resolve', { action: 'close' });
     expect(await payout.becomes('failed')).toMatchObject({ returnPending: '5000.00' });
     const writeOff = { kind: 'write_off', currency: 'CNY', amount: '5000', payoutId: payout.id };
@@ -364,61 +308,39 @@ const WAYS_OUT: readonly WayOut[] = [
     expect((await scenario.engine.api('POST', '/v1/ledger/adjustments', body)).status).toBe(201);
     expect(await payout.hasEnded('failed')).toMatchObject({ returnPending: null });
   }),
-  way('ANSWER_CONTRADICTS', 'resolve', 'adopted with its difference', holdContradicted, adoptContradicting),
-  way('DEPOSIT_MISSING', 'resume', 'missing still', holdMissing, resumeMissing),
-  way('DEPOSIT_MISSING', 'cancel', "its money is nobody's", holdMissing, cancelMissing),
-  way('HELD_BY_OPERATOR', 'resume', 'still unfunded', held.byOperator, async (payout) => {
-    await payout.decide('resume');
-    await payout.becomes('awaiting_deposit');
-    await payout.fund();
-    await payout.isPaidOnce();
-  }),
-  way('HELD_BY_OPERATOR', 'cancel', 'before the deposit', held.byOperator, async (payout) => {
-    expect((await payout.cancel()).status).toBe(200);
-    await payout.becomes('cancelled');
-  }),
-  way('ORDER_DIFFERS', 'resume', 'it was an error', holdOtherOrder, paidAfter('resume')),
+  way(
+    ['ANSWER_CONTRADICTS resolve'],
+    'K7: adopted with its difference',
+    holdContradicted,
+    adoptContradicting,
+  ),
+  way(
+    ['DEPOSIT_MISSING resume', 'DEPOSIT_MISSING cancel'],
+    "its money is nobody's",
+    holdMissing,
+    resumeThenCancelMissing,
+  ),
+  way(
+    ['HELD_BY_OPERATOR resume', 'HELD_BY_OPERATOR cancel'],
+    'before the deposit',
+    held.byOperator,
+    async (payout) => {
+      await payout.decide('resume');
+      await payout.becomes('awaiting_deposit');
+      await payout.decide('hold');
+      expect((await payout.cancel()).status).toBe(200);
+      await payout.becomes('cancelled');
+    },
+  ),
   // Last: what QbitPay took in the other currency is a shortfall there from then on.
-  way('CURRENCY_DIFFERS', 'resume', 'paid as it is', holdInOtherCurrency, async (payout) => {
+  way(['CURRENCY_DIFFERS resume'], 'paid as it is', holdInOtherCurrency, async (payout) => {
     await payout.decide('resume');
     await payout.becomes('in_transit');
     await payout.advance('paid');
     await payout.becomes('paid');
   }),
-  way('DEBIT_EXCEEDS_LEDGER', 'resume', 'not before it is booked', holdDebitBeyond, payWhenCovered),
+  way(['DEBIT_EXCEEDS_LEDGER resume'], 'not before it is booked', holdDebitBeyond, payWhenCovered),
 ];
-
-const hideSingle = (endpoint: string): Promise<Json> =>
-  provider.strike('invalid_request_error', endpoint, { status: 404, times: ALWAYS });
-
-/** QbitPay accepted the payout, and does not show it any more. */
-function holdUnshown(outcome: string): () => Promise<ScenarioPayout> {
-  return () =>
-    held.as('STATUS_NOT_KNOWN', async (payout) => {
-      await provider.set({ returns: 'manual' });
-      await payout.endsAs(outcome);
-      await payout.hideFromLists();
-      await hideSingle('GET /api/v1/payouts/{id}');
-    });
-}
-
-/** QbitPay ended the order filled in part, and does not show it any more. */
-function holdUnshownOrder(): Promise<ScenarioPayout> {
-  return held.as('ORDER_UNCLEAR', async (payout) => {
-    await payout.orderEndsAs('cancelled', '300');
-    await payout.hideFromLists(isOrderMovement);
-    await hideSingle('GET /api/v1/orders/{id}');
-  });
-}
-
-/** QbitPay sends the money back, and calls that something else. */
-function holdEndedInOtherWords(): Promise<ScenarioPayout> {
-  return held.as('STATUS_NOT_KNOWN', async (payout) => {
-    await provider.set({ returns: 'manual' });
-    await payout.endsAs('failed');
-    payout.isShownAs('payout', { status: 'bounced' });
-  });
-}
 
 async function closeReturned(payout: ScenarioPayout): Promise<void> {
   await payout.isRefused('resolve', /does not show its money/, { action: 'close' });
@@ -428,13 +350,6 @@ async function closeReturned(payout: ScenarioPayout): Promise<void> {
   await payout.isReadAgain();
   await closeAsOver(scenario, payout);
   expect(compareAmounts(await owed('CNY'), before)).toBe(1);
-}
-
-function holdOrderEndedInOtherWords(): Promise<ScenarioPayout> {
-  return held.as('STATUS_NOT_KNOWN', async (payout) => {
-    await payout.orderEndsAs('cancelled', '300');
-    payout.isShownAs('order', { status: 'expired' });
-  });
 }
 
 async function adoptPaid(payout: ScenarioPayout): Promise<void> {
@@ -453,62 +368,16 @@ async function adoptPaid(payout: ScenarioPayout): Promise<void> {
   await payout.workflow.result();
 }
 
-/** QbitPay goes on to call its order pending. */
-async function holdOverdueOrder(): Promise<ScenarioPayout> {
-  return held.as('ORDER_OVERDUE', (payout) => payout.isShownAs('order', { status: 'pending' }));
-}
-
-/** QbitPay does not show it any more, and no event tells. */
-async function holdVanished(): Promise<ScenarioPayout> {
-  const payout = await scenario.payout().inTransit();
-  const { providerPayoutId } = await payout.shown();
-  await scenario.engine.control('POST', `/payouts/${providerPayoutId}/forget`, {});
-  await payout.isHeld('STATUS_NOT_KNOWN');
-  return payout;
-}
-
-/** Its deposit is taken back by QbitPay before it is used. */
-async function holdMissing(): Promise<ScenarioPayout> {
-  const payout = await scenario.payout().open();
-  await payout.decide('hold');
-  const opened = await payout.shown();
-  const { id } = await scenario.engine.fund(opened);
-  await payout.until(({ deposit }) => deposit.missing === '0.000000', 'funded');
-  await scenario.engine.control('POST', `/deposits/${id}/forget`, {});
-  await provider.adjust('USDT', `-${opened.deposit.amount}`);
+async function resumeThenCancelMissing(payout: ScenarioPayout): Promise<void> {
   await payout.decide('resume');
+  const gone = (shown: Json): number =>
+    detailsOf(shown).filter((detail) => detail.startsWith('QbitPay does not show deposit')).length;
+  await payout.until((shown) => gone(shown) === 2, 'missing still');
   await payout.isHeld('DEPOSIT_MISSING');
-  // Others need not wait for the deposit that is gone.
-  expect(await releaseBrakes(scenario.engine)).toMatchObject([{ kind: 'DEPOSIT_GONE', currency: 'USDT' }]);
-  return payout;
-}
-
-async function resumeMissing(payout: ScenarioPayout): Promise<void> {
-  await payout.decide('resume');
-  await payout.isHeld('DEPOSIT_MISSING');
-}
-
-async function cancelMissing(payout: ScenarioPayout): Promise<void> {
   const before = await owed('USDT');
   expect((await payout.cancel()).status).toBe(200);
   await payout.becomes('cancelled');
   expect(await owed('USDT')).toBe(before);
-}
-
-function holdOtherOrder(): Promise<ScenarioPayout> {
-  return held.as('ORDER_DIFFERS', (payout) => payout.isShownAs('order', { side: 'buy' }));
-}
-
-/** QbitPay took the payout out of another currency than the one asked for. */
-async function holdInOtherCurrency(): Promise<ScenarioPayout> {
-  await makeAvailable(scenario.engine, 'USDT', '6001');
-  const payout = await held.as('CURRENCY_DIFFERS', async (one) => {
-    await one.endsAs('stuck');
-    one.isShownAs('payout', { currency: 'USDT' });
-  });
-  await provider.adjust('USDT', '-5025');
-  await provider.adjust('CNY', '5025');
-  return payout;
 }
 
 /** What is there without the ledger's knowing: as much as it knows of, and more. */
@@ -539,10 +408,13 @@ test('every hold, and every action that is offered for it, is tried below', () =
   const offered = failureTypesOfKind(FAILURE_KIND.HELD).flatMap((reason) =>
     FAILURES[reason].actions.map((action) => `${reason} ${action}`),
   );
-  const tried = new Set(WAYS_OUT.map(({ reason, action }) => `${reason} ${action}`));
+  const tried = new Set<string>(WAYS_OUT.flatMap((one) => one.tried));
   expect([...tried].sort()).toEqual(offered.sort());
 });
 
 describe('the ways out', () => {
-  test.each(WAYS_OUT)('$reason: $action ($how)', async ({ make, leave }) => leave(await make()));
+  test.each(WAYS_OUT.map((one) => ({ ...one, name: one.tried.join(', ') })))(
+    '$name: $how',
+    async ({ make, leave }) => leave(await make(holds)),
+  );
 });
