@@ -269,6 +269,12 @@ export class ScenarioPayout {
     return this.#scenario.engine.temporal.client.workflow.getHandle(payoutWorkflowId(this.id));
   }
 
+  /** How many decisions its workflow has let in; one that it refuses at once leaves nothing. */
+  async updates(): Promise<number> {
+    const { events } = await this.workflow.fetchHistory();
+    return (events ?? []).filter((one) => Boolean(one.workflowExecutionUpdateAcceptedEventAttributes)).length;
+  }
+
   async #idAtProvider(): Promise<string> {
     return (await this.shown()).providerPayoutId ?? this.#sentAs;
   }

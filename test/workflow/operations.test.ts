@@ -3,7 +3,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { owedIn, makeAvailable } from '../support/balances.js';
 import type { Json } from '../support/engine-client.js';
-import { closeUnsent, STEPS, timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
+import { timesHeld, useScenarioThatHolds } from '../support/held-payouts.js';
 import { currentDetailsOf, resetToFirstUpdate } from '../support/payout-workflows.js';
 import { detailsOf, ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { ALWAYS } from '../support/scenario.js';
@@ -37,66 +37,39 @@ describe('on hold by an operator', () => {
     await payout.isPaidOnce();
   });
 
-  test.each(STEPS)('while it is %s: nothing is sent until it goes on', async (status, endpoint) => {
+  test('while it is converting: nothing is sent until it goes on; while it is paying: cancelled, its money is owed', async () => {
     const payout = scenario.payout();
-    await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
+    await payout.strike('rate_limit_error', ORDERS, { times: ALWAYS });
     await payout.funded();
-    await payout.becomes(status);
+    await payout.becomes('converting');
     await payout.decide('hold');
     await payout.isHeld('HELD_BY_OPERATOR');
     await provider.heal();
-    expect((await payout.requests(endpoint)).flatMap(({ effects }) => effects)).toEqual([]);
+    expect((await payout.requests(ORDERS)).flatMap(({ effects }) => effects)).toEqual([]);
+    await payout.strike('rate_limit_error', PAYOUTS, { times: ALWAYS });
     await payout.decide('resume');
-    await payout.isPaidOnce();
+    await payout.becomes('paying');
+    await payout.decide('hold');
+    const before = await owedIn(scenario.engine, 'CNY');
+    // Not before readings have shown that the refusal had no effect.
+    await untilAnswer(
+      () => payout.cancel(),
+      (answer) => answer.status === 200,
+      'the refusal borne out',
+    );
+    await payout.becomes('cancelled');
+    expect(Number(await owedIn(scenario.engine, 'CNY'))).toBeGreaterThan(Number(before));
+    expect((await payout.requests(PAYOUTS)).flatMap(({ effects }) => effects)).toEqual([]);
   });
 
-  test.each([
-    ['converting', ORDERS, 'USDT'],
-    ['paying', PAYOUTS, 'CNY'],
-  ])(
-    'while it is %s: cancelled, its money is owed in the currency that it is in',
-    async (status, endpoint, currency) => {
-      const payout = scenario.payout();
-      await payout.strike('rate_limit_error', endpoint, { times: ALWAYS });
-      await payout.funded();
-      await payout.becomes(status);
-      await payout.decide('hold');
-      const before = await owedIn(scenario.engine, currency);
-      // Not before readings have shown that the refusal had no effect.
-      await untilAnswer(
-        () => payout.cancel(),
-        (answer) => answer.status === 200,
-        'the refusal borne out',
-      );
-      await payout.becomes('cancelled');
-      expect(Number(await owedIn(scenario.engine, currency))).toBeGreaterThan(Number(before));
-    },
-  );
-
-  async function holdInTransit(): Promise<ScenarioPayout> {
+  test('in transit: it cannot be cancelled, and goes on where it was; that the attempt fails is then what it is held for', async () => {
     const payout = await scenario.payout().inTransit();
     await payout.decide('hold');
     await payout.isHeld('HELD_BY_OPERATOR');
-    return payout;
-  }
-
-  test('in transit: paid wins', async () => {
-    const payout = await holdInTransit();
-    await payout.advance('paid');
-    await payout.isPaidOnce();
-  });
-
-  test('in transit: it cannot be cancelled, and goes on where it was', async () => {
-    const payout = await holdInTransit();
     expect(await payout.cancel()).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
     await payout.decide('resume');
     await payout.becomes('in_transit');
-    await payout.advance('paid');
-    await payout.isPaidOnce();
-  });
-
-  test('in transit, and the attempt fails: that is then what it is held for', async () => {
-    const payout = await holdInTransit();
+    await payout.decide('hold');
     await payout.advance('failed');
     await payout.isHeld('ATTEMPT_FAILED');
     await payout.retryWhenMoneyIsBack();
@@ -155,7 +128,7 @@ describe('sent again, because its answer was lost', () => {
     await payout.cancelReleasing('CNY');
   });
 
-  test('of a payout that is not open yet: it is held, opens when it is resumed, and is paid', async () => {
+  test('of a payout that is not open yet: it is held, and opens when it is resumed', async () => {
     const endpoint = 'GET /api/v1/accounts/show';
     await provider.strike('api_error', endpoint, { times: ALWAYS });
     const payout = await scenario.payout().startedDirectly();
@@ -167,24 +140,15 @@ describe('sent again, because its answer was lost', () => {
     }
     await provider.heal();
     expect(await named(payout, 'resume', 'night-4')).toMatchObject({ status: 200 });
-    await payout.fund();
-    await payout.isPaidOnce();
-  });
-
-  test('what was refused is decided anew', async () => {
-    const payout = await scenario.payout().open();
-    expect(await named(payout, 'resume', 'night-2')).toMatchObject({ status: 409 });
-    await payout.decide('hold');
-    expect(await named(payout, 'resume', 'night-2')).toMatchObject({ status: 200 });
-    await payout.fund();
-    await payout.isPaidOnce();
+    await payout.becomes('awaiting_deposit');
+    await payout.cancel();
   });
 });
 
 test('K45: what the store refuses, and what it has carried out before, uses up no update', async () => {
   const payout = await scenario.payout().inTransit();
   await named(payout, 'hold', 'night-5');
-  const before = await updatesOf(payout);
+  const before = await payout.updates();
   for (const times of [1, 1]) {
     expect(await payout.cancel()).toMatchObject({ status: 409, body: { code: 'CANCEL_REFUSED' } });
     expect(await named(payout, 'hold', 'night-5')).toMatchObject({ status: 200, body: { status: 'held' } });
@@ -192,8 +156,8 @@ test('K45: what the store refuses, and what it has carried out before, uses up n
     expect(await named(payout, 'retry', 'night-6')).toMatchObject({ status: 409 });
     expect(timesHeld((await payout.shown()).timeline)).toBe(times);
   }
-  expect(await updatesOf(payout)).toBe(before);
-  await payout.decide('resume');
+  expect(await payout.updates()).toBe(before);
+  // Held or not, paid wins.
   await payout.advance('paid');
   await payout.isPaidOnce();
 });
@@ -205,38 +169,28 @@ test('K47: another attempt elsewhere: both destinations are kept, and whoever as
   const destination = { type: 'Alipay', payerName: 'Another Trading Ltd', bankAccountNum: '13800000000' };
   const elsewhere = { attempt: 2, type: 'Alipay', accountEnding: '0000' };
   const changed = { destinationChanged: true, destinations: [asked, elsewhere] };
+  const before = await payout.updates();
+  for (const impossible of [{}, { type: 'Alipay' }, 'nowhere']) {
+    const decision = { actor: 'night shift', reason: REASON, destination: impossible };
+    await expect(payout.workflow.executeUpdate('retryPayout', { args: [decision] })).rejects.toMatchObject({
+      cause: { type: 'OPERATION_REFUSED' },
+    });
+  }
+  expect(await payout.updates()).toBe(before);
   expect(await payout.decide('retry', { destination })).toMatchObject(changed);
   const paid = await payout.isPaidOnce();
   expect(detailsOf(paid)).toContain(
     `another attempt to Alipay …0000 instead of bankAccount …3445, says local: ${REASON}`,
   );
   expect((await payout.requests(PAYOUTS, '~2')).map(({ body }) => body.destination)).toEqual([destination]);
+  // The event of the second attempt carries its number and is the payout's all the same.
+  const [{ id }] = await payout.living();
+  const { data } = await scenario.engine.control('GET', `/events?type=payout.paid&subject=${id}`);
+  expect(data[0].body.data.externalOrderId).toBe(`${payout.id}~2`);
   // The first request is the same one for ever, and the second content another.
   expect(await payout.request()).toMatchObject({ status: 200, body: { status: 'paid', ...changed } });
   expect(await payout.request({ destination })).toMatchObject({ status: 409 });
   expect(JSON.stringify(await payout.shown())).not.toMatch(/13800000000|Another Trading|6222020200112233445/);
-});
-
-describe('the wait for an unknown outcome of a request whose outcome is not known', () => {
-  test('begins anew with its last sending: before that is over no person sends it again or closes it', async () => {
-    const payout = await scenario.payout().strike('resetBeforeEffect', PAYOUTS);
-    await payout.startedDirectly({ unknownOutcomeWaitSeconds: 3, absenceChecks: 1 });
-    await payout.fund();
-    await payout.isHeld('UNKNOWN_OUTCOME');
-    const { store, close } = attachTestStore(scenario.engine.databaseUrl);
-    const id = { operation: 'payout', externalOrderId: payout.id } as const;
-    await store.requests.endUnknown(id, 1).finally(close);
-    for (const action of ['resend', 'close']) {
-      await payout.isRefused('resolve', /QbitPay may show it late: not before 2\d/, { action });
-    }
-    expect(await payout.requests(PAYOUTS)).toHaveLength(1);
-    await untilAnswer(
-      () => payout.operate('resolve', { action: 'resend' }),
-      ({ status }) => status === 200,
-      'to be sent again',
-    );
-    await payout.isPaidOnce();
-  });
 });
 
 describe('a workflow that the store is ahead of', () => {
@@ -248,75 +202,30 @@ describe('a workflow that the store is ahead of', () => {
     return payout;
   }
 
-  test('takes what the store makes possible: whoever decides has read it there', async () => {
+  test('takes what the store makes possible, and refuses what it makes senseless: whoever decides has read it there', async () => {
     const payout = await heldInStore();
     const { status, hold } = await payout.shown();
     expect({ status, actions: hold.actions }).toEqual({ status: 'held', actions: ['resume', 'cancel'] });
+    await payout.isRefused('hold', /the payout is held/);
+    await payout.isRefused('retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
     expect(await payout.workflow.query('getStatus')).toBe('awaiting_deposit');
     expect(await payout.decide('resume')).toMatchObject({ status: 'awaiting_deposit' });
     await payout.cancel();
   });
-
-  test('refuses what the store makes senseless', async () => {
-    const payout = await heldInStore();
-    await payout.isRefused('hold', /the payout is held/);
-    await payout.isRefused('retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
-    await payout.cancel();
-  });
 });
 
-describe('without sense', () => {
-  const AFTER_HOLD: readonly [string, Json?][] = [['resume'], ['resolve', { action: 'resend' }], ['retry']];
-
-  async function isNotHeld(payout: ScenarioPayout, status: string): Promise<void> {
-    for (const [operation, more] of AFTER_HOLD) {
-      await payout.isRefused(operation, /the payout is [a-z_]+, not held/, more);
-    }
-    expect(await payout.shown()).toMatchObject({ status });
+// Which action is taken in which status, and of which hold, is a unit's test.
+test('without sense are resume, resolve and retry as long as nobody has to decide, and everything once it has ended', async () => {
+  const decisions: readonly [string, Json?][] = [['resume'], ['resolve', { action: 'resend' }], ['retry']];
+  const payout = await scenario.payout().open();
+  for (const [operation, more] of decisions) {
+    await payout.isRefused(operation, /the payout is awaiting_deposit, not held/, more);
   }
-
-  test('are resume, resolve and retry as long as nobody has to decide', async () => {
-    const waiting = await scenario.payout().open();
-    await isNotHeld(waiting, 'awaiting_deposit');
-    const poor = await scenario.payout({ funding: 'balance', amount: '6000000.00' }).open();
-    await isNotHeld(poor, 'awaiting_balance');
-    for (const [status, endpoint] of STEPS) {
-      const limited = await scenario.payout().strike('rate_limit_error', endpoint, { times: ALWAYS });
-      await limited.funded();
-      await limited.becomes(status);
-      await isNotHeld(limited, status);
-      await provider.heal();
-      await limited.isPaidOnce();
-    }
-    const sent = await scenario.payout().inTransit();
-    await isNotHeld(sent, 'in_transit');
-    for (const idle of [waiting, poor]) await idle.cancel();
-  });
-
-  test('is everything for a payout that has ended', async () => {
-    const paid = await scenario.payout().funded();
-    await paid.becomes('paid');
-    const cancelled = await scenario.payout().open();
-    await cancelled.cancel();
-    for (const [payout, status] of [
-      [paid, 'paid'],
-      [cancelled, 'cancelled'],
-    ] as const) {
-      for (const [operation, more] of [['hold'] as const, ...AFTER_HOLD]) {
-        await payout.isRefused(operation, new RegExp(status), more);
-      }
-    }
-  });
-
-  test('are actions that another hold needs', async () => {
-    const payout = await held.byOperator();
-    await payout.isRefused('hold', /held/);
-    await payout.isRefused('retry', /held as HELD_BY_OPERATOR: possible are resume, cancel/);
-    for (const action of ['resend', 'close'] as const) {
-      await payout.isRefused('resolve', /possible are resume, cancel/, { action });
-    }
-    await payout.cancel();
-  });
+  expect(await payout.shown()).toMatchObject({ status: 'awaiting_deposit' });
+  await payout.cancel();
+  for (const [operation, more] of [['hold'] as const, ...decisions]) {
+    await payout.isRefused(operation, /cancelled/, more);
+  }
 });
 
 /** The workflow has taken over what the store says. */
@@ -340,19 +249,14 @@ describe('carried out again', () => {
       await payout.workflow.executeUpdate(update, { args: [{ actor: 'night shift', reason: REASON }] });
     }
     await resetToFirstUpdate(scenario.engine, payout.id);
-    await payout.fund();
-    await payout.isPaidOnce();
+    await payout.cancel();
+    expect(await payout.workflow.result()).toMatchObject({ status: 'cancelled' });
     expect(decidedBy(await payout.shown())).toEqual([
       `held by night shift: ${REASON}`,
       `resumed by night shift: ${REASON}`,
     ]);
   });
 });
-
-const updatesOf = async ({ workflow }: ScenarioPayout): Promise<number> =>
-  ((await workflow.fetchHistory()).events ?? []).filter(
-    ({ workflowExecutionUpdateAcceptedEventAttributes: accepted }) => Boolean(accepted),
-  ).length;
 
 describe('by a Temporal client', () => {
   const DECISION = { actor: 'night shift', reason: REASON };
@@ -370,7 +274,7 @@ describe('by a Temporal client', () => {
 
   test('what makes no sense is refused at once and leaves no event', async () => {
     const payout = await held.byOperator();
-    const before = await updatesOf(payout);
+    const before = await payout.updates();
     for (const [update, argument] of [
       ['holdPayout', DECISION],
       ['retryPayout', DECISION],
@@ -386,33 +290,7 @@ describe('by a Temporal client', () => {
       await expect(refused).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
       await expect(refused).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
     }
-    expect(await updatesOf(payout)).toBe(before);
+    expect(await payout.updates()).toBe(before);
     await payout.cancel();
-  });
-
-  test.each<[string, Json]>([
-    ['an action that there is not', { action: 'pay' }],
-    ['an adoption of nothing', { action: 'adopt' }],
-    ['an adoption of what cannot be an id', { action: 'adopt', providerPayoutId: '..' }],
-  ])('%s is refused at once and leaves no event', async (_name, resolution) => {
-    const payout = await held.unsent(PAYOUTS);
-    const before = await updatesOf(payout);
-    await expect(
-      payout.workflow.executeUpdate('resolvePayout', { args: [{ ...DECISION, ...resolution }] }),
-    ).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
-    expect(await updatesOf(payout)).toBe(before);
-    await closeUnsent(payout);
-  });
-
-  test('so is another attempt to a destination that cannot be one', async () => {
-    const payout = await held.refusedDestination();
-    const before = await updatesOf(payout);
-    for (const destination of [{}, { type: 'Alipay' }, 'nowhere']) {
-      await expect(
-        payout.workflow.executeUpdate('retryPayout', { args: [{ ...DECISION, destination }] }),
-      ).rejects.toMatchObject({ cause: { type: 'OPERATION_REFUSED' } });
-    }
-    expect(await updatesOf(payout)).toBe(before);
-    await payout.cancelReleasing('CNY');
   });
 });
