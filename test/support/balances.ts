@@ -10,7 +10,12 @@ import { untilAnswer } from './until-answer.js';
 /** Deposits money that belongs to nobody and gives it to the available balance; answers with the deposit's id. */
 export async function makeAvailable(engine: TestEngine, currency: string, amount: string): Promise<string> {
   const depositId = await leaveUnallocated(engine, currency, amount);
-  const assigned = await engine.api('POST', `/v1/deposits/${depositId}/assign`, { to: 'available' });
+  // On a busy machine QbitPay is not read in time, and the caller is to try again.
+  const assigned = await untilAnswer(
+    () => engine.api('POST', `/v1/deposits/${depositId}/assign`, { to: 'available' }),
+    ({ status }) => status !== 503,
+    `deposit ${depositId} assigned`,
+  );
   expect(assigned).toMatchObject({ status: 200, body: { status: 'allocated' } });
   return depositId;
 }

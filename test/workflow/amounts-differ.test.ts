@@ -5,7 +5,7 @@ import { untilAnswer } from '../support/until-answer.js';
 
 /** What a wrong fee side costs, and that many payouts at once cost nothing. */
 
-const WAITING = 8;
+const WAITING = 5;
 const CNY = { currency: 'CNY', reason: 'they are to leave together' };
 
 describe.each([

@@ -50,16 +50,13 @@ test('while one is engaged nothing leaves; payouts open and are funded; after th
   expect((await engine.api('GET', '/readyz')).body.brakes).toEqual([]);
 });
 
-test('what waits for one can be cancelled, and a brake of another currency stops nothing', async () => {
-  const euro = await engage({ currency: 'EUR' });
-  await (await scenario.payout().funded()).isPaidOnce();
+test('what waits for one can be cancelled', async () => {
   const brake = await engage({ currency: 'USDT' });
   const payout = await scenario.payout().funded();
   await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
   await payout.cancelReleasing('USDT');
-  expect((await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data).toHaveLength(2);
+  expect((await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data).toHaveLength(1);
   await release(brake);
-  await release(euro);
 });
 
 const engagedBrakes = async (): Promise<Json[]> =>

@@ -52,14 +52,25 @@ describe('two of them at QbitPay', () => {
     expect(await requestsTo(world.engine, ENDPOINTS[operation], payoutId)).toHaveLength(2);
   }
 
-  test('orders: both were filled; the one that is adopted goes on, and the other is named', async () => {
+  test('orders: neither is adopted before QbitPay has ended the other one; the one that is adopted goes on, and the other is named', async () => {
     const payoutId = newId();
     const { first, second } = await openTwo('order', payoutId);
+    const change = (one: Json): Json => (one?.id === second ? { ...one, status: 'pending' } : one);
+    world.proxy.rewrite((_request, body) =>
+      Array.isArray(body?.data) ? { ...body, data: body.data.map(change) } : change(body),
+    );
     expect(await resolve(payoutId, { action: 'resend' })).toMatchObject({ status: 409 });
-    for (const foreign of [randomUUID(), payoutId]) {
-      const adoption = { action: 'adopt', providerPayoutId: foreign };
-      expect(await resolve(payoutId, adoption)).toMatchObject({ status: 409 });
+    for (const [one, why] of [
+      [first, `has ${second} as pending: have it cancelled first`],
+      [second, `has ${first} as filled: adopt that`],
+      [randomUUID(), ''],
+    ] as const) {
+      const answer = await resolve(payoutId, { action: 'adopt', providerPayoutId: one });
+      expect(answer).toMatchObject({ status: 409, body: { code: 'OPERATION_REFUSED' } });
+      expect(answer.body.detail).toContain(why);
     }
+    expect((await world.engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({ order: null });
+    world.proxy.rewrite(undefined);
     expect(await resolve(payoutId, { action: 'adopt', providerPayoutId: first })).toMatchObject({
       status: 200,
     });
@@ -67,31 +78,6 @@ describe('two of them at QbitPay', () => {
     expect(paid).toMatchObject({ order: { providerOrderId: first }, flags: ['SURPLUS_AT_PROVIDER'] });
     const details = paid.timeline.map(({ detail }: Json) => detail);
     expect(details).toContain(`QbitPay filled ${second} as well: what that moved is not booked`);
-    await expectSentBesideIt('order', payoutId);
-  });
-
-  test('orders: neither is adopted before QbitPay has ended the other one', async () => {
-    const payoutId = newId();
-    const { first, second } = await openTwo('order', payoutId);
-    let secondIs = 'pending';
-    const change = (one: Json): Json => (one?.id === second ? { ...one, status: secondIs } : one);
-    world.proxy.rewrite((_request, body) =>
-      Array.isArray(body?.data) ? { ...body, data: body.data.map(change) } : change(body),
-    );
-    for (const [one, why] of [
-      [first, `has ${second} as pending: have it cancelled first`],
-      [second, `has ${first} as filled: adopt that`],
-    ] as const) {
-      const answer = await resolve(payoutId, { action: 'adopt', providerPayoutId: one });
-      expect(answer).toMatchObject({ status: 409, body: { code: 'OPERATION_REFUSED' } });
-      expect(answer.body.detail).toContain(why);
-    }
-    expect((await world.engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({ order: null });
-    secondIs = 'cancelled';
-    expect(await resolve(payoutId, { action: 'adopt', providerPayoutId: first })).toMatchObject({
-      status: 200,
-    });
-    expect(await world.engine.untilStatus(payoutId, 'paid')).toMatchObject({ flags: [] });
     await expectSentBesideIt('order', payoutId);
   });
 
@@ -141,25 +127,6 @@ describe('what is found is not what was asked for', () => {
     expect(paid.flags).toEqual(expect.arrayContaining(['AMOUNT_SHORT', 'FEE_DIFFERS']));
   });
 
-  test('converted by QbitPay itself: held, and read on to its end', async () => {
-    const payoutId = newId();
-    const trade = {
-      id: randomUUID(),
-      ...{ baseCurrency: 'USDT', quoteCurrency: 'CNY', baseAmount: 728, price: 6.97 },
-      ...{ totalCost: 5_000, fee: 0, status: 'filled' },
-    };
-    await world.engine.control('PATCH', '/settings', { settlement: 'manual' });
-    showAs(payoutId, { trade });
-    await loseAnswer('payout', payoutId);
-    expect(await world.engine.untilStatus(payoutId, 'held')).toMatchObject({
-      holdReason: 'CONVERTED_BY_PROVIDER',
-      providerPayoutId: await idAtProvider('payout', payoutId),
-    });
-    await world.engine.control('PATCH', '/settings', { settlement: 'automatic' });
-    await world.engine.control('POST', '/settle');
-    await expectPaidOnce(payoutId);
-  });
-
   test('another currency: held, and not taken for absent', async () => {
     const payoutId = newId();
     await world.engine.control('PATCH', '/settings', { settlement: 'manual' });
@@ -182,41 +149,32 @@ describe('the order is not what was asked for', () => {
       return Array.isArray(body?.data) ? { ...body, data: body.data.map(changed) } : changed(body);
     });
 
-  test.each<[string, (order: Json) => Json, RegExp]>([
-    ['another side', () => ({ side: 'buy' }), /as buy [\d.]+ USDT\/CNY, asked for was sell/],
-    ['another pair', () => ({ symbol: 'USDT/USD' }), /as sell [\d.]+ USDT\/USD, asked for was sell/],
-    [
-      'another amount',
-      ({ amount }) => ({ amount: Number(amount) + 0.5 }),
-      /as sell [\d.]+ USDT\/CNY, asked for/,
-    ],
-  ])('%s: adopted, and held before anything is paid', async (_name, change, words) => {
-    for (const isAnswered of [false, true]) {
-      const payoutId = newId();
-      showOrderAs(payoutId, change);
-      if (isAnswered) await openAndFund(world.engine, { payoutId });
-      else await loseAnswer('order', payoutId);
-      const held = await world.engine.untilStatus(payoutId, 'held');
-      expect(held).toMatchObject({ holdReason: 'ORDER_DIFFERS', flags: ['ORDER_DIFFERS'] });
-      expect(held.timeline.at(-1).detail).toMatch(words);
-      expect(held.order.providerOrderId).toBe(await idAtProvider('order', payoutId));
-      expect(await requestsTo(world.engine, PAYOUTS, payoutId)).toHaveLength(0);
-      world.proxy.rewrite(undefined);
-      const resumed = await world.engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'settled' });
-      expect(resumed.status).toBe(200);
-      await expectPaidOnce(payoutId);
-    }
+  test('found, it is adopted, and held before anything is paid', async () => {
+    const payoutId = newId();
+    showOrderAs(payoutId, () => ({ side: 'buy', symbol: 'USDT/USD' }));
+    await loseAnswer('order', payoutId);
+    const held = await world.engine.untilStatus(payoutId, 'held');
+    expect(held).toMatchObject({ holdReason: 'ORDER_DIFFERS', flags: ['ORDER_DIFFERS'] });
+    expect(held.timeline.at(-1).detail).toMatch(/as buy [\d.]+ USDT\/USD, asked for was sell/);
+    expect(held.order.providerOrderId).toBe(await idAtProvider('order', payoutId));
+    expect(await requestsTo(world.engine, PAYOUTS, payoutId)).toHaveLength(0);
+    world.proxy.rewrite(undefined);
+    const resumed = await world.engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'settled' });
+    expect(resumed.status).toBe(200);
+    await expectPaidOnce(payoutId);
   });
 
-  test('taken on by a person it is booked as QbitPay states it, and held no more', async () => {
+  test('answered, and taken on by a person, it is booked as QbitPay states it, and held no more', async () => {
     const payoutId = newId();
     showOrderAs(payoutId, ({ amount }) => ({ amount: amount - 0.5 }));
     await openAndFund(world.engine, { payoutId });
-    const { order } = await world.engine.untilStatus(payoutId, 'held');
+    const held = await world.engine.untilStatus(payoutId, 'held');
+    expect(held.holdReason).toBe('ORDER_DIFFERS');
+    expect(held.timeline.at(-1).detail).toMatch(/as sell [\d.]+ USDT\/CNY, asked for was sell/);
     const resumed = await world.engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'settled' });
     expect(resumed.status).toBe(200);
     const paid = await expectPaidOnce(payoutId);
-    expect(paid.order.amount).toBe(order.amount);
+    expect(paid.order.amount).toBe(held.order.amount);
     expect(paid.timeline.filter(({ status }: Json) => status === 'held')).toHaveLength(1);
   });
 });

@@ -183,12 +183,6 @@ describe('every kind of discrepancy, with no grace time', () => {
         await announce(engine, 'payout', payout.providerPayoutId);
         return { ...ofPayout(payout), store: '5000', provider: null };
       },
-      'a payout of another type': async () => {
-        const payout = await paid(engine, { currency: 'USDT', amount: '250.000000', destination: WALLET });
-        await engine.control('POST', `/payouts/${payout.providerPayoutId}/forget`);
-        await announce(engine, 'payout', payout.providerPayoutId);
-        return { ...ofPayout(payout), currency: 'USDT', store: '250', provider: null };
-      },
       'an order that is shown no more': async () => {
         const payout = await paid(engine);
         const { providerOrderId } = payout.order;
@@ -292,10 +286,6 @@ describe('every kind of discrepancy, with no grace time', () => {
         ...(await overwritten({ status: 'failed' })),
         ...{ store: '5025', provider: null },
       }),
-      'failed, and nothing came back': async () => {
-        const payout = await failedWithoutReturn(engine);
-        return { ...ofPayout(payout), store: '5025', provider: null };
-      },
     },
     UNREADABLE_AT_PROVIDER: {
       'K17: a payout of somebody else, whose fee is no amount': async () => {
@@ -403,10 +393,13 @@ describe('no false alarm, with the grace time that is set by default', () => {
   test(
     'again and again while payouts go through',
     async () => {
-      const [last, ...others] = await Promise.all(Array.from({ length: 8 }, () => engine.open()));
+      const [last, ...others] = await Promise.all(Array.from({ length: 3 }, () => engine.open()));
       // The first runs are sure to come before the last end: one deposit is on its way until they are done.
       const onItsWay = await engine.control('POST', '/deposits', { ...asked(last), confirm: false });
-      for (const payout of others) await engine.fund(payout);
+      // One of their notices is lost.
+      for (const [index, payout] of others.entries()) {
+        await engine.control('POST', '/deposits', { ...asked(payout), notify: index > 0 });
+      }
       let areOver = false;
       const ends = Promise.all([last, ...others].map(({ payoutId }) => workflowEnd(engine, payoutId)));
       void ends.finally(() => (areOver = true));
@@ -418,20 +411,10 @@ describe('no false alarm, with the grace time that is set by default', () => {
       while (!areOver) await expectClean();
       await ends;
       const { compared } = await expectClean();
-      expect(compared).toEqual({ payouts: 8, orders: 8, deposits: 8, balanceTransactions: 32 });
+      expect(compared).toEqual({ payouts: 3, orders: 3, deposits: 3, balanceTransactions: 12 });
     },
     TIMEOUT_MS,
   );
-
-  test('a deposit whose notice was lost is found by the sync, and no run reports it', async () => {
-    const payout = await engine.open();
-    const { payoutId } = payout;
-    await engine.control('POST', '/deposits', { ...asked(payout), notify: false });
-    await expectClean();
-    await workflowEnd(engine, payoutId);
-    await engine.untilStatus(payoutId, 'paid');
-    expect((await expectClean()).inFlight).toBe(0);
-  });
 
   test('what happens outside is listed once, booked to external, and no discrepancy', async () => {
     await engine.control('POST', '/charges', { currency: 'USDT', amount: 100.5, credited: true });

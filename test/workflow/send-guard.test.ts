@@ -1,6 +1,5 @@
-import { Client as PostgresClient } from 'pg';
 import { makeAvailable } from '../support/balances.js';
-import { payoutRequest, type Json } from '../support/engine-client.js';
+import { payoutRequest } from '../support/engine-client.js';
 import { ORDERS, PAYOUTS, TICKER } from '../support/provider-requests.js';
 import { ALWAYS, useScenario } from '../support/scenario.js';
 import type { ScenarioPayout } from '../support/scenario-payout.js';
@@ -105,24 +104,5 @@ describe('what QbitPay has under the id already', () => {
     expect(providerPayoutId).toBe(id);
     expect(flags).toContain('AMOUNT_SHORT');
     expect(await payout.requests(PAYOUTS)).toHaveLength(1);
-  });
-
-  test('and does not show any more: held, until a person has it sent', async () => {
-    const payout = scenario.payout();
-    const database = new PostgresClient({ connectionString: scenario.engine.databaseUrl });
-    await database.connect();
-    await database.query(
-      `insert into provider_objects (kind, provider_id, external_order_id, content, is_open, read_at, changed_at, missing_since)
-      values ('payout', 'po-vanished', $1, '{}', false, now(), now(), now())`,
-      [payout.id],
-    );
-    await database.end();
-    await payout.funded();
-    await releasedAfterLook(payout);
-    const { timeline }: Json = await payout.isHeld('UNKNOWN_OUTCOME');
-    expect(timeline.at(-1).detail).toBe('QbitPay has shown po-vanished, and does not show it any more');
-    expect(await payout.requests(PAYOUTS)).toEqual([]);
-    await payout.decide('resolve', { action: 'resend' });
-    await payout.isPaidOnce();
   });
 });

@@ -24,9 +24,8 @@ describe('the supervisor', () => {
     const { store, close } = attachTestStore(engine.databaseUrl);
     await store.payouts.accept({ request, maker: 'test', owner: 'default', policy: DEFAULT_PAYOUT_POLICY });
     await close();
-    const opened = await engine.untilStatus(request.payoutId, 'awaiting_deposit');
-    await engine.fund(opened);
-    await engine.untilStatus(request.payoutId, 'paid');
+    await engine.untilStatus(request.payoutId, 'awaiting_deposit');
+    await engine.api('POST', `/v1/payouts/${request.payoutId}/cancel`);
   });
 
   test('starts the workflows of payouts that lost theirs, in every step, and all go on', async () => {
@@ -46,18 +45,13 @@ describe('the supervisor', () => {
     }
     await inTransit.advance('paid', providerPayoutId);
     await inTransit.isPaidOnce();
+    await held.decide('resume');
+    await held.becomes('awaiting_deposit');
+    await held.cancel();
+    // Funded while it has none.
+    await terminate(waiting.id);
     await waiting.fund();
     await waiting.isPaidOnce();
-    await held.decide('resume');
-    await held.fund();
-    await held.isPaidOnce();
-  });
-
-  test('starts a payout that was funded while it had no workflow', async () => {
-    const payout = await scenario.payout().open();
-    await terminate(payout.id);
-    await payout.fund();
-    await payout.isPaidOnce();
   });
 
   test('tells a workflow that waits what was decided in the store', async () => {
@@ -75,8 +69,7 @@ describe('the supervisor', () => {
     await store.decisions.resume({ ...decision, operationId: randomUUID() });
     await untilAnswer(shown, (status) => status === 'awaiting_deposit', 'shown as waiting');
     await close();
-    await payout.fund();
-    await payout.isPaidOnce();
+    await payout.cancel();
   });
 
   test('does not start what has ended', async () => {
@@ -86,8 +79,12 @@ describe('the supervisor', () => {
     const { runId } = await describePayout(scenario.engine, payout.id);
     const another = await scenario.payout().open();
     await terminate(another.id);
-    await another.fund();
-    await another.isPaidOnce();
+    await untilAnswer(
+      () => describePayout(scenario.engine, another.id),
+      ({ status }) => status.name === 'RUNNING',
+      'a new run',
+    );
+    await another.cancel();
     expect((await describePayout(scenario.engine, payout.id)).runId).toBe(runId);
   });
 });
