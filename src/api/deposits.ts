@@ -325,35 +325,22 @@ async function assignDeposit(
 
 const UNREAD = {
   code: 'UNAVAILABLE',
-  detail: 'QbitPay could not be read, to see whether the deposit is there still: try again later.',
+  detail:
+    'QbitPay could not be read, or does not hold what the ledger says, so that the deposit may be gone: try again later.',
 } as const;
 
-/** So many are read again together, and then assigned: the sync must not be kept from payouts for long. */
-const READ_AT_ONCE = 100;
-/** Well below the time after which a silent connection is closed: the caller asks again for the rest. */
-const READ_FOR_MS = 30_000;
-
-/** Answers for each, in their order. Where QbitPay cannot be read, or takes long, the rest does not wait for it. */
+/** Answers for each, in their order. Where QbitPay cannot be read, those that it was to be read for do not change. */
 async function assignDeposits(
   store: ApiStore,
   assignments: readonly DepositAssignment[],
   actor: string,
 ): Promise<readonly (AssignOutcome | typeof UNREAD)[]> {
-  const outcomes: (AssignOutcome | typeof UNREAD)[] = [];
-  const endMs = performance.now() + READ_FOR_MS;
-  let unread: ReadonlySet<string> = new Set();
-  for (let from = 0; from < assignments.length; from += READ_AT_ONCE) {
-    const some = assignments.slice(from, from + READ_AT_ONCE);
-    const depositIds = some.map(({ depositId }) => depositId);
-    const isOver = unread.size > 0 || performance.now() > endMs;
-    unread = new Set(isOver ? depositIds : await store.deposits.readAgain(depositIds));
-    const read = some.filter(({ depositId }) => !unread.has(depositId));
-    const answers = (await store.deposits.assignDeposits(read, actor)).values();
-    outcomes.push(
-      ...some.map(({ depositId }) => (unread.has(depositId) ? UNREAD : (answers.next().value ?? UNREAD))),
-    );
-  }
-  return outcomes;
+  const unread = new Set(await store.deposits.readAgain(assignments.map(({ depositId }) => depositId)));
+  const read = assignments.filter(({ depositId }) => !unread.has(depositId));
+  const answers = (await store.deposits.assignDeposits(read, actor)).values();
+  return assignments.map(({ depositId }) =>
+    unread.has(depositId) ? UNREAD : (answers.next().value ?? UNREAD),
+  );
 }
 
 /** The parts whose amount cannot be paid in the deposit's currency. */

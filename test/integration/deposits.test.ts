@@ -346,9 +346,9 @@ describe('a deposit that a person assigns', () => {
     const id = await deposit(testStore.store, '50.5');
     const wishes = [[part(payoutId, '50.5')], 'available' as const];
     const outcomes = await Promise.all([...wishes, ...wishes].map((to) => assign(testStore.store, id, to)));
-    const kinds = outcomes.map(({ kind }) => kind);
-    expect(kinds.slice(2)).toEqual(kinds.slice(0, 2));
-    expect(kinds.slice(2).toSorted()).toEqual(['assigned', 'assignedElsewhere']);
+    const codes = outcomes.map(({ code }) => code ?? 'done');
+    expect(codes.slice(2)).toEqual(codes.slice(0, 2));
+    expect(codes.slice(2).toSorted()).toEqual(['DEPOSIT_ASSIGNED', 'done']);
     expect(await entriesAbout(id)).toEqual(['deposit', 'allocation']);
   });
 

@@ -218,7 +218,9 @@ describe('assigning a unallocated deposit', () => {
     const amount = addAmounts(whole.deposit.amount, part.amount);
     const first = await leaveUnallocated(engine, 'USDT', amount);
     const to = [{ payoutId: whole.payoutId, amount: whole.deposit.amount }, part];
-    const allocations = to.map((one) => ({ ...one, amount: at(one.amount), matchedBy: 'person' }));
+    const allocations = to
+      .map((one) => ({ ...one, amount: at(one.amount), matchedBy: 'person' }))
+      .toSorted((a, b) => (a.payoutId < b.payoutId ? -1 : 1));
     expect(await assign(first, to)).toMatchObject({
       status: 200,
       body: { depositId: first, status: 'allocated', unallocatedReason: 'UNMATCHED_DEPOSIT', allocations },

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { isFinalStatus, UNSENT_STATUSES } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFound, bookMissing } from '../ledger/missing-money.js';
-import { readClock, wishForSync } from '../mirror/sync-state.js';
+import { isGranted, readClock, wishForSync } from '../mirror/sync-state.js';
 import { addFlag, holdFor, lockExistingPayout, lockPayouts } from '../payouts/payout-transitions.js';
 import { freeFunds } from '../payouts/reservations.js';
 import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
@@ -145,9 +146,13 @@ async function setStatus(
 const READ_TIMEOUT_MS = 10_000;
 const LOOK_AGAIN_MS = 50;
 
+/** More than that are not read one by one, each by a request. */
+const MOST_READ = 100;
+
 /**
  * Has the sync read deposits again before a person gives them to somebody, where they can still be given. What QbitPay does
- * not show twice is missing. Answers with those that were not read in time.
+ * not show twice is missing. Of many, the balance must show that none is gone. Answers with those that are not proven so in
+ * time.
  */
 export async function readAgain(
   db: StoreDatabase,
@@ -160,6 +165,7 @@ export async function readAgain(
     .where('status', '<>', DEPOSIT_STATUS.ALLOCATED)
     .where('proof', 'not like', 'available %')
     .execute();
+  if (asked.length > MOST_READ) return listUncovered(db, asked);
   const unread: string[] = [];
   for (let readings = 1; readings <= 2 && asked.length > 0; readings += 1) {
     const { shown, gone, left } = await readDeposits(db, asked);
@@ -171,6 +177,23 @@ export async function readAgain(
   }
   for (const { deposit_id: id } of asked) await markMissing(db, id);
   return unread;
+}
+
+/** Those in a currency of which QbitPay holds less than the ledger says, in a sync that begins after now. */
+async function listUncovered(db: StoreDatabase, deposits: readonly GivableDeposit[]): Promise<string[]> {
+  const ids = deposits.map((one) => one.deposit_id);
+  const wishId = await wishForSync(db, 'deposits are assigned');
+  for (const endMs = performance.now() + READ_TIMEOUT_MS; !(await isGranted(db, wishId));) {
+    if (performance.now() > endMs) return ids;
+    await sleep(LOOK_AGAIN_MS);
+  }
+  const { rows } = await sql<{ deposit_id: string }>`
+    select deposit_id from deposits where deposit_id = any(${ids}::text[]) and not exists (
+      select from provider_balance_readings reading join provider_sync on reading.read_at >= provider_sync.began_at
+        join ledger_accounts ledger using (currency, funding_account)
+      where ledger.kind = ${ACCOUNT_KIND.PROVIDER} and reading.currency = deposits.currency
+        and reading.available + reading.pending >= ledger.balance)`.execute(db);
+  return rows.map((row) => row.deposit_id);
 }
 
 type GivableDeposit = Pick<DepositRow, 'deposit_id' | 'proof' | 'status'>;

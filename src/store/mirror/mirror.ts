@@ -153,12 +153,12 @@ function createReader(db: StoreDatabase, generation: string, rules: ReaderRules)
   const write = <T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T> =>
     asReader(db, generation, work);
   // Of the sync that runs.
-  const sync = { now: new Date(0), hasWork: true, unchangedPayouts: new Array<string>() };
+  const sync = { now: new Date(0), hasWork: true, unchanged: new Array<ObservedObject>() };
   return {
     /** A sync begins: everything below belongs to it, until it ends. */
     startSync: async (interval: SyncInterval): Promise<SyncStart> => {
       const start = await readSyncStart(db, interval);
-      Object.assign(sync, { now: start.beganAt, hasWork: start.isWorkLeft, unchangedPayouts: [] });
+      Object.assign(sync, { now: start.beganAt, hasWork: start.isWorkLeft, unchanged: [] });
       return start;
     },
     /** The database's clock, as it was told last in this sync: what is asked for from now on is read after that. */
@@ -173,7 +173,7 @@ function createReader(db: StoreDatabase, generation: string, rules: ReaderRules)
         const known = await refreshObjects(db, objects, readAt, sql`exists (${isReader(db, generation)})`);
         if (known !== undefined) {
           sync.now = known.now;
-          if (kind === OBJECT_KIND.PAYOUT) sync.unchangedPayouts.push(...objects.map(idOf));
+          if (kind !== OBJECT_KIND.TRANSACTION) sync.unchanged.push(...objects);
           return known.news;
         }
       }
@@ -228,10 +228,13 @@ function createReader(db: StoreDatabase, generation: string, rules: ReaderRules)
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
       inTransaction(db, async (trx) => {
         await endSync(trx, end, generation);
-        // An attempt that was accepted meanwhile makes a second one of what was known before.
-        const areDuplicate = await noteDuplicates(trx, OBJECT_KIND.PAYOUT, sync.unchangedPayouts);
+        // What was accepted meanwhile makes a second one of what was known before.
+        for (const kind of [OBJECT_KIND.PAYOUT, OBJECT_KIND.ORDER]) {
+          const ids = sync.unchanged.filter((one) => one.kind === kind).map(idOf);
+          sync.hasWork = (await noteDuplicates(trx, kind, ids)) || sync.hasWork;
+        }
         // What was not to be judged before may be now.
-        if (areDuplicate || sync.hasWork) await judge(trx, rules);
+        if (sync.hasWork) await judge(trx, rules);
         if (end.problem !== null) return;
         await brakeForShortfalls(trx, end.beganAt);
         await grantWishes(trx, granted);

@@ -247,23 +247,6 @@ describe('POST /v1/deposits/assign', () => {
     expect(answer.json()).toMatchObject({ status: 400, errors: [{ field }] });
   });
 
-  it('reads as long as its caller waits, and leaves the rest for another call', async () => {
-    const fakes = createFakes();
-    let nowMs = performance.now();
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
-    fakes.store.deposits.readAgain = () => {
-      nowMs += 20_000;
-      return Promise.resolve([]);
-    };
-    fakes.store.deposits.assignDeposits = (some) => Promise.resolve(some.map(() => ASSIGNED));
-    const { app } = await openApi(fakes);
-    const assignments = Array.from({ length: 400 }, (_, n) => ({ depositId: `d${n}`, to: 'available' }));
-    const answer = await app.inject(asOps('POST', '/v1/deposits/assign', { assignments }));
-    clock.mockRestore();
-    const codes = answer.json<{ data: { code: string | null }[] }>().data.map(({ code }) => code);
-    expect(codes).toEqual([...Array(200).fill(null), ...Array(200).fill('UNAVAILABLE')]);
-  });
-
   it('takes 10,000', async () => {
     const fakes = createFakes();
     fakes.store.deposits.assignDeposits = (assignments) => Promise.resolve(assignments.map(() => ASSIGNED));
