@@ -27,7 +27,7 @@ describe('rightly signed events about a payout that waits for its deposit', () =
   }
 
   test(
-    'do not make it deaf: its deposit is taken, it is paid, and its history stays short',
+    'K37: do not make it deaf: its deposit is taken, it is paid, and its history stays short',
     async () => {
       const payout = await engine.open();
       const { payoutId } = payout;

@@ -174,7 +174,7 @@ async function loseTemporalDatabase(): Promise<void> {
 }
 
 test(
-  'Temporal loses its database: payouts in every step go on by themselves, every operation works, none is paid twice',
+  'K13: Temporal loses its database: payouts in every step go on by themselves, every operation works, none is paid twice',
   async () => {
     const { engine } = scenario;
     const carried: [string, Kind, ScenarioPayout][] = [];
