@@ -1,4 +1,5 @@
 import { refuseEarly, type Decision, type DecisionOutcome } from '../../src/store/controls/decisions.js';
+import { rivalWords } from '../../src/store/mirror/absence.js';
 import { refuse, type Refusal } from '../../src/store/outcome.js';
 import type { PayoutEnd } from '../../src/store/requests/settlements.js';
 import {
@@ -21,12 +22,20 @@ import { findReturns } from './returned-money.js';
 import { acceptPrice, canSellRest } from './price-offer.js';
 import { isPayoutCovered } from './create-payout.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { rivalWords, whyLive } from './preflight-check.js';
+import { whyLive } from './preflight-check.js';
 import { findMovement, toOrderRecord } from './order-movement.js';
-import { awaitFreshSync, findAtProvider, providerRequestIdOf, whyUnclear } from '../provider/at-provider.js';
+import {
+  awaitFreshAttempts,
+  awaitFreshSync,
+  findAtProvider,
+  providerRequestIdOf,
+  whyUnclear,
+} from '../provider/at-provider.js';
 import { observeObject } from '../provider/provider-list.js';
 import { orNone } from '../provider/missing-object.js';
 import { readState, type PayoutState } from '../payout-state.js';
+import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decided about a payout. */
@@ -87,7 +96,7 @@ async function carryOut(
     case 'retry':
       return retry(deps, { ...decision, destination: operation.destination });
     case 'adopt':
-      return adopt(deps, { ...decision, providerId: operation.providerId });
+      return adopt(deps, { ...decision, providerId: operation.providerId }, unknownOutcomeWaitSeconds);
     case 'disown':
       return decisions.disown(decision, operation.providerId);
   }
@@ -100,19 +109,25 @@ async function carryOut(
 async function adopt(
   deps: ActivityDependencies,
   { providerId, ...decision }: Decision & { readonly providerId: string },
+  unknownOutcomeWaitSeconds: number,
 ): Promise<DecisionOutcome> {
   const { store, qbitpay } = deps;
   const payout = await store.payouts.getPayout(decision.payoutId);
   const isOrder = payout.heldFrom === PAYOUT_STATUS.CONVERTING;
-  const adopted = isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING };
-  const id = providerRequestIdOf(adopted);
-  const { asked } = await store.requests.get(id);
+  const current = providerRequestIdOf(isOrder ? payout : { ...payout, heldFrom: PAYOUT_STATUS.PAYING });
   const answer = await orNone<Order | Payout>(() =>
     isOrder ? qbitpay.getOrder(providerId) : qbitpay.getPayout(providerId),
   );
   if (answer === undefined) return refuse(`QbitPay shows no ${providerId}`);
   const readAt = await store.mirror.readClock();
-  await awaitFreshSync(deps, 'a decision', id);
+  await awaitFreshAttempts(deps, payout.payoutId, current);
+  const attempts = isOrder ? [] : await store.mirror.findAttempts(payout.payoutId);
+  const attempt = attempts.find((one) => one.provider_id === providerId);
+  const id = { ...current, externalOrderId: attempt?.request_id ?? current.externalOrderId };
+  const isAnother = id.externalOrderId !== current.externalOrderId;
+  const early = isAnother ? await whyNotLeft(deps, payout, current, unknownOutcomeWaitSeconds) : undefined;
+  if (early !== undefined) return early;
+  const { asked } = await store.requests.get(id);
   const { found, candidates } = await findAtProvider(deps, payout.payoutId, id);
   const isSame = answer.externalOrderId === id.externalOrderId;
   const isFound = found.some((one) => one.id === providerId);
@@ -122,12 +137,23 @@ async function adopt(
       `${providerId} carries another externalOrderId than ${id.externalOrderId}, and might not be it`,
     );
   }
-  const others = findOthers(found, answer);
+  const rivals = attempts
+    .filter(
+      (one) => one.request_id !== id.externalOrderId && one.problem === null && one.missing_since === null,
+    )
+    .map(({ content }) => content as Payout);
+  const others = findOthers([...found, ...rivals], answer);
   if ('message' in others) return others;
   const alsoDone = others.map((one) => one.id);
   const flag = isSame ? undefined : describeAltered(answer, id.externalOrderId);
   const object = toAcceptedObject(payout, { id, answer, asked, flag });
-  const outcome = await store.decisions.adopt(decision, { ...object, alsoDone });
+  const outcome = await store.decisions.adopt(decision, {
+    ...{ ...object, alsoDone },
+    returns:
+      isAnother && payout.providerPayout !== null
+        ? await findReturns(store, payout.providerPayout.providerPayoutId)
+        : [],
+  });
   // Whoever adopts one has seen the others: they are no news to the workflow.
   for (const one of outcome.ok ? others : []) await store.mirror.recordReading(observeObject(one), readAt);
   return outcome;
@@ -144,7 +170,7 @@ function findOthers(
   const done = 'symbol' in adopted ? PROVIDER_ORDER_STATUS.FILLED : PROVIDER_PAYOUT_STATUS.PAID;
   const others = found.filter(({ id, status }) => id !== adopted.id && !isFailedOrCancelled(status));
   const open = others.find(({ status }) => status !== done);
-  if (open !== undefined) return refuse(rivalWords(open));
+  if (open !== undefined) return refuse(rivalWords(open.id, open.statusText));
   if (others[0] !== undefined && adopted.status !== done) {
     return refuse(`QbitPay has ${others[0].id} as ${done}: adopt that`);
   }
@@ -207,12 +233,33 @@ async function whyNotAbsent(
   const id = providerRequestIdOf(payout);
   const early = refuseEarly(await deps.store.requests.get(id), unknownOutcomeWaitSeconds);
   if (early !== undefined) return early;
-  await awaitFreshSync(deps, 'a decision', id);
+  await awaitFreshAttempts(deps, payout.payoutId, id);
+  return whyShown(deps, payout, id);
+}
+
+/** QbitPay shows the request, or what might be it. */
+async function whyShown(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  id: ProviderRequestId,
+): Promise<Refusal | undefined> {
   const atProvider = await findAtProvider(deps, payout.payoutId, id);
   const [found] = atProvider.found;
   if (found !== undefined) return refuse(`QbitPay has it as ${found.id}: adopt that`);
   const unclear = whyUnclear(atProvider);
   return unclear === undefined ? undefined : refuse(unclear);
+}
+
+/** Why the attempt that the payout is at cannot be left for another one: what became of it is not known. */
+async function whyNotLeft(
+  deps: ActivityDependencies,
+  payout: PayoutRecord,
+  current: ProviderRequestId,
+  unknownOutcomeWaitSeconds: number,
+): Promise<Refusal | undefined> {
+  const request = await deps.store.requests.find(current);
+  if (request?.state !== REQUEST_STATE.UNKNOWN) return undefined;
+  return refuseEarly(request, unknownOutcomeWaitSeconds) ?? whyShown(deps, payout, current);
 }
 
 /** A word that the engine does not know is an end by a person's word; what it came to shows in the money. */
@@ -223,6 +270,7 @@ async function closeUnknown(
 ): Promise<DecisionOutcome> {
   const { providerPayout, heldFrom } = payout;
   if (heldFrom === PAYOUT_STATUS.CONVERTING) return closeOrder(deps, decision, payout);
+  await awaitFreshAttempts(deps, payout.payoutId, providerRequestIdOf(payout));
   const returned =
     providerPayout === null ? [] : await findReturns(deps.store, providerPayout.providerPayoutId);
   if (returned.length > 0) return deps.store.decisions.closeMoved(decision, returned);

@@ -32,7 +32,10 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
   if (own !== null) {
     const shown = await readMirror({ store }, own);
     if (shown !== undefined) await postOwn({ store }, payout, shown);
-    for (const returned of await findReturns(store, own))
+  }
+  // Also of an attempt that the payout is not at any more.
+  for (const accepted of await store.requests.listAccepted(payoutId)) {
+    for (const returned of await findReturns(store, accepted))
       await store.requests.recordReturn(payoutId, returned);
   }
   for (const one of unread) await store.mirror.markRead(one, one.changedAt);

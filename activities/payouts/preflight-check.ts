@@ -1,19 +1,24 @@
-import { OPEN_STATES } from '../../src/store/requests/send-guard.js';
+import {
+  OPEN_STATES,
+  type ProviderRequest,
+  type ProviderRequestId,
+} from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
-import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
+import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled } from '../../src/domain/provider-status.js';
-import type { Payout } from '../../src/qbitpay/schemas.js';
+import { rivalWords } from '../../src/store/mirror/absence.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { awaitFreshSync, findAtProvider, providerRequestIdOf, whyUnclear } from '../provider/at-provider.js';
+import {
+  awaitFreshAttempts,
+  findAtProvider,
+  providerRequestIdOf,
+  whyUnclear,
+} from '../provider/at-provider.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 
 /** What a person decides about a request that is believed to be over holds only if QbitPay shows nothing of it. */
 
 type PreflightDependencies = Pick<ActivityDependencies, 'store' | 'qbitpay'>;
-
-export function rivalWords({ id, statusText }: Pick<Payout, 'id' | 'statusText'>): string {
-  return `QbitPay has ${id} as ${statusText}: have it cancelled first`;
-}
 
 /** Why the request that the payout is, or was, at may still be carried out, or was; undefined when it was not. */
 export async function whyLive(
@@ -21,10 +26,10 @@ export async function whyLive(
   payout: PayoutRecord,
 ): Promise<string | undefined> {
   const id = providerRequestIdOf(payout);
-  await awaitFreshSync(deps, 'a decision', id);
+  await awaitFreshAttempts(deps, payout.payoutId, id);
   const atProvider = await findAtProvider(deps, payout.payoutId, id);
   const live = atProvider.found.find(({ status }) => !isFailedOrCancelled(status));
-  return live === undefined ? whyUnclear(atProvider) : rivalWords(live);
+  return live === undefined ? whyUnclear(atProvider) : rivalWords(live.id, live.statusText);
 }
 
 /**
@@ -37,16 +42,20 @@ export async function whyNotReleasable(
   payoutId: string,
 ): Promise<string | undefined> {
   const payout = await deps.store.payouts.findPayout(payoutId);
-  if (payout?.status !== PAYOUT_STATUS.HELD) return undefined;
+  if (payout === undefined || isFinalStatus(payout.status)) return undefined;
   const id = providerRequestIdOf(payout);
-  const providerRequest = await deps.store.requests.find(id);
-  if (
-    providerRequest === undefined ||
-    providerRequest.sends === 0 ||
-    OPEN_STATES.includes(providerRequest.state)
-  )
-    return undefined;
-  if (id.operation === REQUEST_OPERATION.ORDER && providerRequest.state === REQUEST_STATE.ACCEPTED)
-    return undefined;
-  return whyLive(deps, payout);
+  if (payout.status === PAYOUT_STATUS.HELD && isToBeRead(id, await deps.store.requests.find(id))) {
+    return whyLive(deps, payout);
+  }
+  // Earlier attempts are over, as far as the store knows: it is told what QbitPay shows of them by now.
+  const attempts = await deps.store.mirror.findAttempts(payoutId);
+  if (attempts.some((one) => one.request_id !== id.externalOrderId)) {
+    await awaitFreshAttempts(deps, payoutId, id);
+  }
+  return undefined;
+}
+
+function isToBeRead({ operation }: ProviderRequestId, request: ProviderRequest | undefined): boolean {
+  if (request === undefined || request.sends === 0 || OPEN_STATES.includes(request.state)) return false;
+  return operation !== REQUEST_OPERATION.ORDER || request.state !== REQUEST_STATE.ACCEPTED;
 }

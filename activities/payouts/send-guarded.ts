@@ -1,6 +1,11 @@
 import { ApplicationFailure, log } from '@temporalio/activity';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
-import type { ProviderRequestId, Refused, SentAmount } from '../../src/store/requests/send-guard.js';
+import {
+  SENDABLE_STATES,
+  type ProviderRequestId,
+  type Refused,
+  type SentAmount,
+} from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import {
   FAILURE_KIND,
@@ -120,6 +125,7 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   if (sends === 'superseded') {
     return readState<RequestNext>(deps.store, post.payoutId, { next: { kind: 'superseded' } });
   }
+  if (typeof sends === 'object') return holdBeside(deps, post, sends.message);
   const sending = { sends, asked, availableBefore };
   let answer: Answer;
   try {
@@ -146,6 +152,17 @@ interface Sending {
   readonly asked: SentAmount;
   /** What QbitPay had shown before as available in the currency; undefined where it had shown nothing. */
   readonly availableBefore: string | undefined;
+}
+
+/** Another attempt of the payout, which was over, lives after all: both would be carried out. */
+function holdBeside(
+  { store }: ActivityDependencies,
+  { payoutId, id }: Subject,
+  detail: string,
+): Promise<PayoutState<RequestNext>> {
+  const reason = FAILURE_TYPE.DUPLICATE_AT_PROVIDER;
+  const states = [...SENDABLE_STATES, REQUEST_STATE.UNKNOWN];
+  return putOnHold(store, payoutId, { reason, detail, about: { id, states } });
 }
 
 /** It may be the request's after all, or somebody else's: a person says so. Nothing is sent again before. */

@@ -156,3 +156,15 @@ export async function awaitFreshSync(
   const type = FAILURE_TYPE.PROVIDER_UNAVAILABLE;
   throw ApplicationFailure.create({ type, message: `${type}: QbitPay could not be read to the end: ${why}` });
 }
+
+/** As {@link awaitFreshSync}, of all attempts of a payout: one that was over may live after all. */
+export async function awaitFreshAttempts(
+  { store }: Parts,
+  payoutId: string,
+  id: ProviderRequestId,
+): Promise<void> {
+  for (const { kind, provider_id: providerId } of await store.mirror.findAttempts(payoutId)) {
+    await store.mirror.wishForSync('a decision', { kind, providerId });
+  }
+  await awaitFreshSync({ store }, 'a decision', id);
+}

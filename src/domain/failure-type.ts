@@ -228,7 +228,7 @@ const TABLE = {
   ),
   DUPLICATE_AT_PROVIDER: held(
     'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
-    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
+    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, also that of an earlier attempt; or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
     [RESOLVE],
   ),
   CONVERTED_BY_PROVIDER: held(
@@ -253,7 +253,7 @@ const TABLE = {
   ),
   ATTEMPT_FAILED: held(
     'QbitPay accepted the payout and then reported it as failed or cancelled; ON_FAILED_ATTEMPT says to hold it, or a person has adopted it.',
-    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money is freed). Where QbitPay has another one under the same id, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
+    'Wait until its money is back, then retry, with another destination if need be; or cancel the payout (its money is freed). Where QbitPay has another one under the same id, or carries out an earlier attempt after all, resolve: adopt that one. If QbitPay shows that it was paid after all, it ends as paid by itself.',
     [RETRY, RESOLVE, CANCEL],
   ),
   HELD_BY_OPERATOR: held(

@@ -50,6 +50,11 @@ export function payoutExternalId(payoutId: string, attempt: number): string {
   return attempt === 1 ? payoutId : `${payoutId}${SUFFIX_SEPARATOR}${attempt}`;
 }
 
+/** The number of the attempt that {@link payoutExternalId} named so. */
+export function payoutAttemptOf(externalOrderId: string): number {
+  return Number(externalOrderId.split(SUFFIX_SEPARATOR)[1] ?? 1);
+}
+
 /** Whose payout an `externalOrderId` of the provider names; undefined when it cannot be one of ours. */
 export function payoutIdOfExternalId(externalOrderId: string): string | undefined {
   const [payoutId = ''] = externalOrderId.split(SUFFIX_SEPARATOR);

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import type { StoreTransaction } from './database.js';
+import { refuse } from './outcome.js';
 import type { ProviderRequestId } from './requests/send-guard.js';
 
 /**
@@ -57,6 +58,8 @@ export async function whileSending<T>(
 function keyOf({ operation, externalOrderId }: ProviderRequestId): string {
   return `${operation} ${externalOrderId}`;
 }
+
+export const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
 /** True while somebody holds the lock of {@link whileSending}; nobody else takes it until the transaction ends. */
 export async function isBeingSent(trx: StoreTransaction, id: ProviderRequestId): Promise<boolean> {

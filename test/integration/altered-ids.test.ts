@@ -6,6 +6,7 @@ import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
 import {
   accept,
+  accepted,
   ASKED,
   checkAbsence,
   decision,
@@ -95,19 +96,60 @@ describe('what was accepted under an altered id', () => {
     expect(await checkAbsence(other.id)).toBe(1);
   });
 
-  test('and lives after all beside the attempt after it: held', async () => {
+  /** It failed, and another attempt is about to be sent. */
+  async function retryFailed() {
     const { object, payoutId } = await acceptAltered();
     await showAs(object, 'failed');
     await settle(payoutId, object.providerId, 'failed', HELD_AS_FAILED);
     await giveBack(payoutId, object.providerId);
     expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({ ok: true });
-    const next = { operation: 'payout', externalOrderId: `${payoutId}~2` } as const;
-    await store().requests.prepare(payoutId, next, 'sending');
-    expect(await store().requests.claim(next, SENDER, ASKED)).toBe(1);
-    await accept({ payoutId, id: next });
+    const id = { operation: 'payout', externalOrderId: `${payoutId}~2` } as const;
+    await store().requests.prepare(payoutId, id, 'sending');
+    return { object, payoutId, id };
+  }
+
+  test('and lives after all beside the attempt after it: held', async () => {
+    const { object, ...next } = await retryFailed();
+    expect(await store().requests.claim(next.id, SENDER, ASKED)).toBe(1);
+    await accept(next);
     await showAs(object, 'paid');
-    await postShown({ store: store() }, payoutId);
-    expect(await read(payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
+    await postShown({ store: store() }, next.payoutId);
+    expect(await read(next.payoutId)).toMatchObject({ status: 'held', holdReason: 'DUPLICATE_AT_PROVIDER' });
+  });
+
+  test.each(['pending', 'in_transit', 'paid'] as const)(
+    'and is %s after all: another attempt is neither sent nor made, and its money is not freed',
+    async (status) => {
+      const { object, payoutId, id } = await retryFailed();
+      await showAs(object, status);
+      const message = expect.stringContaining(`QbitPay has ${object.providerId} as ${status}: `);
+      expect(await store().requests.claim(id, SENDER, ASKED)).toEqual({ ok: false, message });
+      await store().payouts.holdPayout(payoutId, { reason: 'ATTEMPT_FAILED', detail: 'a test holds it' });
+      const retry = { ...decision(payoutId), isCovered: true };
+      expect(await store().decisions.retry(retry)).toEqual({ ok: false, message });
+      const cancel = { payoutId, to: 'cancelled', detail: 'a test cancels it' } as const;
+      expect(await store().payouts.closeFunding(cancel)).toEqual({ ok: false, message });
+      await store().payouts.holdPayout(payoutId, { reason: 'UNKNOWN_OUTCOME', detail: 'a test holds it' });
+      expect(await store().decisions.resend(decision(payoutId), 0)).toEqual({ ok: false, message });
+      expect(await store().decisions.close(decision(payoutId), 0)).toEqual({ ok: false, message });
+    },
+  );
+
+  test('and lives after all, and fails again, beside one that was never sent: adopted, it can be tried again', async () => {
+    const { object, payoutId, id } = await retryFailed();
+    await store().payouts.holdPayout(payoutId, {
+      reason: 'DUPLICATE_AT_PROVIDER',
+      detail: 'a test holds it',
+    });
+    const own = accepted({ payoutId, id: { ...id, externalOrderId: payoutId } }, { status: 'failed' });
+    const adoption = { object: { ...own, providerPayoutId: object.providerId }, alsoDone: [] };
+    expect(await store().decisions.adopt(decision(payoutId), adoption)).toEqual({ ok: true });
+    expect(await read(payoutId)).toMatchObject({
+      ...{ status: 'held', holdReason: 'ATTEMPT_FAILED', payoutAttempt: 1 },
+      providerPayout: { providerPayoutId: object.providerId },
+    });
+    expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({ ok: true });
+    expect((await read(payoutId)).payoutAttempt).toBe(3);
   });
 
   test('is not posted for the payout whose id it carries', async () => {

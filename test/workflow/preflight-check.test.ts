@@ -60,6 +60,9 @@ describe('an order that is to be closed as over', () => {
   });
 });
 
+const returnsIn = (postings: readonly Json[]): number =>
+  new Set(postings.filter(({ cause }) => cause === 'return').map(({ entryId }) => entryId)).size;
+
 describe('an attempt that failed', () => {
   // Whether a decision or the sync reads it first.
   test('is past a retry and a cancel once QbitPay has paid it after all', async () => {
@@ -101,9 +104,38 @@ describe('an attempt that failed', () => {
       `QbitPay has payout ${providerPayoutId} as paid of the attempt before, beside ${payout.id}~2`,
     );
     expect(second.providerPayoutId).not.toBe(providerPayoutId);
-    await payout.decide('resolve', { action: 'adopt', providerPayoutId: second.providerPayoutId });
+    const adoptSecond = { action: 'adopt', providerPayoutId: second.providerPayoutId };
+    await payout.isRefused('resolve', new RegExp(`has ${providerPayoutId} as paid: adopt that`), adoptSecond);
     await payout.advance('paid', second.providerPayoutId);
-    await payout.becomes('paid');
+    await payout.decide('resolve', adoptSecond);
+    const paid = await payout.becomes('paid');
+    expect(paid).toMatchObject({ providerPayoutId: second.providerPayoutId, flags: ['SURPLUS_AT_PROVIDER'] });
+  });
+
+  test('is paid after all beside the one after it, which fails: adopted, and nothing is paid twice', async () => {
+    await makeAvailable(scenario.engine, 'CNY', '6000');
+    const payout = await held.failed();
+    const { providerPayoutId: first } = await payout.shown();
+    await payout.endsAs('stuck', '~2');
+    await payout.retryWhenMoneyIsBack();
+    const { providerPayoutId: second } = await payout.becomes('in_transit');
+    const [adoptFirst, adoptSecond] = [first, second].map((id) => ({ action: 'adopt', providerPayoutId: id }));
+    await payout.advance('paid', first);
+    await payout.isHeld('DUPLICATE_AT_PROVIDER');
+    await payout.isRefused('resolve', new RegExp(`has ${second} as .*: have it cancelled first`), adoptFirst);
+
+    await provider.set({ returns: 'manual' });
+    await payout.advance('failed', second);
+    await payout.isReadAgain();
+    await payout.isRefused('resolve', new RegExp(`has ${first} as paid: adopt that`), adoptSecond);
+    expect((await payout.cancel()).status).toBe(409);
+    await payout.decide('resolve', adoptFirst);
+    expect(await payout.hasEnded('paid')).toMatchObject({ providerPayoutId: first, flags: ['REOPENED'] });
+    // What the second one took comes back to a payout that is paid, and stays paid.
+    await scenario.engine.control('POST', `/payouts/${second}/return`, {});
+    await payout.until(({ postings }) => returnsIn(postings) === 2, 'both returned');
+    await payout.isPaidOnce();
+    expect(await payout.requests(PAYOUTS, '~3')).toHaveLength(0);
   });
 
   test('is not made again before its money is back, nor when its fee is lost: the rest does not suffice', async () => {

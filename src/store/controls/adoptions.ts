@@ -1,4 +1,5 @@
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
+import { payoutAttemptOf } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
 import type { StoreTransaction } from '../database.js';
@@ -10,6 +11,7 @@ import {
   transitionPayout,
   updatePayout,
 } from '../payouts/payout-transitions.js';
+import { reopenPayout } from '../payouts/reopening.js';
 import { freeFunds } from '../payouts/reservations.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 import {
@@ -26,15 +28,25 @@ import {
   toPayoutObject,
   type AttemptRow,
 } from '../requests/provider-payouts.js';
-import { currentRequest, insertRequest } from '../requests/send-guard.js';
-import { noteStatus, reverseFailure } from '../requests/settlements.js';
+import {
+  currentRequest,
+  find,
+  insertRequest,
+  isCurrentRequest,
+  nextAttempt,
+} from '../requests/send-guard.js';
+import { leaveAttempt, noteStatus, reverseFailure, type ReturnReading } from '../requests/settlements.js';
+import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */
 export async function adoptObject(
   trx: StoreTransaction,
   row: PayoutRow,
   adopted: AcceptedObject,
-  how: Takeover,
+  how: Takeover & {
+    /** What came back of the attempt that the payout is at, where another one is adopted. */
+    readonly returns?: readonly ReturnReading[] | undefined;
+  },
 ): Promise<Outcome> {
   const object = toProviderObject(adopted);
   const { operation, externalOrderId, providerId } = object;
@@ -43,12 +55,37 @@ export async function adoptObject(
     return refuse(`it is the ${operation} of another payout`);
   }
   if ('providerPayoutId' in adopted) {
+    if (!isCurrentRequest(row, object)) return adoptEarlier(trx, row, adopted, how);
     const attempt = await selectAttempt(trx, { external_order_id: externalOrderId }).executeTakeFirst();
     const isFailed = attempt && (attempt.returned_at !== null || isReturnPending(attempt));
     if (isFailed === true) return adoptAfterFailure(trx, row, attempt, adopted, how);
   }
   await takeOver(trx, row, object, { ...how, replaces: true });
   return DONE;
+}
+
+/** Another attempt lives after all: the payout is at that one again, and the one that it was at is over. */
+async function adoptEarlier(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  adopted: ProviderPayoutRecord,
+  { returns = [], ...how }: Parameters<typeof adoptObject>[3],
+): Promise<Outcome> {
+  const left = currentRequest(row, REQUEST_OPERATION.PAYOUT);
+  const state = (await find(trx, left))?.state;
+  if (state === REQUEST_STATE.SENDING || (await isBeingSent(trx, left))) return STILL_SENDING;
+  const isGivenUp = isFailedOrCancelled(adopted.status);
+  if (isGivenUp && state === REQUEST_STATE.ACCEPTED) {
+    return refuse(`it is ${adopted.status}, as the attempt after it: adopt that of ${left.externalOrderId}`);
+  }
+  // It may be carried out yet: beside one that was paid that would be a surplus; another attempt is not made.
+  if (state === REQUEST_STATE.UNKNOWN && adopted.status !== PROVIDER_PAYOUT_STATUS.PAID) {
+    return refuse(`what became of ${left.externalOrderId} has to be known first`);
+  }
+  const isLeft = await leaveAttempt(trx, row, returns);
+  if (!isLeft.ok) return isLeft;
+  await updatePayout(trx, row.payout_id, { payout_attempt: payoutAttemptOf(adopted.externalOrderId) });
+  return adoptObject(trx, await lockExistingPayout(trx, row.payout_id), adopted, how);
 }
 
 /**
@@ -89,7 +126,8 @@ async function adoptAsNext(
       `the money of ${failed.provider_payout_id}, which failed, has not come back from QbitPay yet`,
     );
   }
-  await updatePayout(trx, row.payout_id, { payout_attempt: row.payout_attempt + 1 });
+  const number = await nextAttempt(trx, row, REQUEST_OPERATION.PAYOUT);
+  await updatePayout(trx, row.payout_id, { payout_attempt: number });
   const next = await lockExistingPayout(trx, row.payout_id);
   const request = currentRequest(next, REQUEST_OPERATION.PAYOUT);
   // There is nothing to send under it.
@@ -99,8 +137,8 @@ async function adoptAsNext(
 }
 
 /**
- * A person believes QbitPay that an attempt which it had called failed was paid after all: what was booked as on its way
- * back is the recipient's, and the payout ends as paid.
+ * A person believes QbitPay that an attempt which it had called failed is carried out after all: what was booked as back, or
+ * as on its way back, is the recipient's, and the payout is in transit again, or ends as paid.
  */
 async function settleAfterAll(
   trx: StoreTransaction,
@@ -109,14 +147,19 @@ async function settleAfterAll(
   payout: ProviderPayoutRecord,
   detail: string,
 ): Promise<Outcome> {
-  if (payout.status !== PROVIDER_PAYOUT_STATUS.PAID) return refuse('QbitPay does not say that it was paid');
+  const isPaid = payout.status === PROVIDER_PAYOUT_STATUS.PAID;
+  const isLiving = !isFailedOrCancelled(payout.status) && payout.status !== PROVIDER_PAYOUT_STATUS.UNKNOWN;
+  if (!isLiving) return refuse('QbitPay does not say that it was paid');
+  const current = await reopenPayout(trx, row, detail);
   // First: what was taken on top of what was booked must not be taken out of what is the recipient's.
   const reversed = await reverseFailure(trx, attempt);
   if (!reversed.ok) return reversed;
-  const booked = await bookDebit(trx, row, attempt, payout);
+  const booked = await bookDebit(trx, current, attempt, payout);
   if (!booked.ok) return booked;
-  await transitionPayout(trx, row, PAYOUT_STATUS.PAID, { detail });
-  await freeFunds(trx, row);
+  if (isPaid) {
+    await transitionPayout(trx, current, PAYOUT_STATUS.PAID, { detail });
+    await freeFunds(trx, current);
+  }
   await noteStatus(trx, attempt, payout.status);
   return DONE;
 }

@@ -9,8 +9,9 @@ import {
   type OperatorAction,
 } from '../../domain/failure-type.js';
 import { canTransition, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
+import { PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { disown as disownObject } from '../mirror/absence.js';
+import { disown as disownObject, whyAnotherLives } from '../mirror/absence.js';
 import { waitAnew } from '../mirror/provider-objects.js';
 import { DONE, refuse, type Refusal } from '../outcome.js';
 import type { Discrepancy } from '../payouts/discrepancies.js';
@@ -31,12 +32,13 @@ import {
   authoriseResend,
   currentRequest,
   get,
+  nextAttempt,
   OBJECT_END,
   REQUEST_KIND,
   type ProviderRequest,
   type ProviderRequestId,
 } from '../requests/send-guard.js';
-import { isBeingSent } from '../sending-lock.js';
+import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
 import {
   bookUnannouncedReturns,
   settleByEvidence,
@@ -159,6 +161,8 @@ async function readUnsent(
   }
   const request = await readCurrent(trx, row);
   if (await isBeingSent(trx, request.id)) return STILL_SENDING;
+  const rival = await whyBeside(trx, row);
+  if (rival !== undefined) return refuse(rival);
   return refuseEarly(request, unknownOutcomeWaitSeconds) ?? request;
 }
 
@@ -186,13 +190,23 @@ async function endByEvidence(
   decision: Decision,
   end: PayoutEnd,
 ): Promise<DecisionOutcome> {
-  return decide(db, decision, OPERATOR_ACTION.RESOLVE, (trx, row) =>
-    settleByEvidence(trx, row, end, `${end}, says ${wordsOf(decision)}`),
-  );
+  return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
+    const rival = end === PROVIDER_PAYOUT_STATUS.PAID ? undefined : await whyBeside(trx, row);
+    if (rival !== undefined) return refuse(rival);
+    return settleByEvidence(trx, row, end, `${end}, says ${wordsOf(decision)}`);
+  });
+}
+
+/** Another attempt of the payout lives at QbitPay. */
+function whyBeside(trx: StoreTransaction, row: PayoutRow): Promise<string | undefined> {
+  const { externalOrderId } = currentRequest(row, REQUEST_OPERATION.PAYOUT);
+  return whyAnotherLives(trx, row.payout_id, externalOrderId);
 }
 
 /** What the payout has is freed. */
 async function closeAs(trx: StoreTransaction, row: PayoutRow, decision: Decision): Promise<DecisionOutcome> {
+  const rival = await whyBeside(trx, row);
+  if (rival !== undefined) return refuse(rival);
   const type = FAILURE_TYPE.CLOSED_BY_OPERATOR;
   await transitionPayout(trx, row, PAYOUT_STATUS.FAILED, {
     detail: `closed by ${wordsOf(decision)}`,
@@ -207,13 +221,15 @@ export interface Adoption {
   readonly discrepancy?: Discrepancy | undefined;
   /** Ids of what QbitPay carried out under the same `externalOrderId` as well. */
   readonly alsoDone: readonly string[];
+  /** What came back of the attempt that the payout is at, where another one is adopted. */
+  readonly returns?: readonly ReturnReading[] | undefined;
 }
 
 /** The order or payout that QbitPay has is this payout's. */
 async function adopt(
   db: StoreDatabase,
   decision: Decision,
-  { object, discrepancy, alsoDone }: Adoption,
+  { object, discrepancy, alsoDone, returns }: Adoption,
 ): Promise<DecisionOutcome> {
   return decide(db, decision, OPERATOR_ACTION.RESOLVE, async (trx, row) => {
     const isOrder = 'providerOrderId' in object;
@@ -224,7 +240,7 @@ async function adopt(
     }
     const providerId = isOrder ? object.providerOrderId : object.providerPayoutId;
     const detail = `${providerId} adopted by ${wordsOf(decision)}`;
-    return adoptObject(trx, row, object, { detail, discrepancy, resumes: true });
+    return adoptObject(trx, row, object, { detail, discrepancy, resumes: true, returns });
   });
 }
 
@@ -260,6 +276,8 @@ async function retry(
   },
 ): Promise<DecisionOutcome> {
   return decide(db, decision, OPERATOR_ACTION.RETRY, async (trx, row) => {
+    const rival = await whyBeside(trx, row);
+    if (rival !== undefined) return refuse(rival);
     const { id, state } = await readCurrent(trx, row);
     const end = state === REQUEST_STATE.ACCEPTED ? await readEnd(trx, id) : undefined;
     if (end === OBJECT_END.RETURN_PENDING) return refuse('its money has not come back from QbitPay yet');
@@ -268,14 +286,15 @@ async function retry(
     if (!decision.isCovered) {
       return refuse('its money does not suffice for another attempt and its fee: cancel it, and pay anew');
     }
-    const { attempt, sentIn } = REQUEST_KIND[isShort ? REQUEST_OPERATION.ORDER : id.operation];
+    const operation = isShort ? REQUEST_OPERATION.ORDER : id.operation;
+    const { attempt, sentIn } = REQUEST_KIND[operation];
     // As long as the attempt before may live, another one could pay twice.
     const isOver = isShort || state === REQUEST_STATE.REFUSED || end === OBJECT_END.GIVEN_UP;
     if (!isOver) return refuse(`the attempt before is ${state}: it may still be carried out`);
     // What was accepted may have been sent twice, and only one of the two be over.
     if (state === REQUEST_STATE.ACCEPTED && (await isBeingSent(trx, id))) return STILL_SENDING;
     const { destination } = decision;
-    await updatePayout(trx, row.payout_id, { [attempt]: row[attempt] + 1 });
+    await updatePayout(trx, row.payout_id, { [attempt]: await nextAttempt(trx, row, operation) });
     const how = destination === undefined ? '' : await redirect(trx, row, destination, decision.actor);
     await continuePayout(trx, row, sentIn, `another attempt${how}, says ${wordsOf(decision)}`);
     return DONE;
@@ -353,8 +372,6 @@ async function continuePayout(
   const status = await transitionPayout(trx, row, to, { detail, resumes: true });
   if (status !== to) throw new Error(`payout ${row.payout_id} cannot go from held to ${to}`);
 }
-
-const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
 /** A request may be at QbitPay without being shown, until the wait for an unknown outcome is over. */
 export function refuseEarly(

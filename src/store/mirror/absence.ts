@@ -1,4 +1,9 @@
 import { sql } from 'kysely';
+import {
+  isFailedOrCancelled,
+  PROVIDER_PAYOUT_STATUS,
+  type ProviderPayoutStatus,
+} from '../../domain/provider-status.js';
 import { isAmountOf } from '../../domain/quote.js';
 import { alteredForms, compareNamedId, NAMED_ID } from '../../domain/named-id.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
@@ -44,6 +49,47 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
     )
     .orderBy('first_seen_at')
     .execute();
+}
+
+/** What QbitPay shows, or has shown, of all attempts of a payout, with the request that each is of. */
+export function findAttempts(db: StoreDatabase, payoutId: string) {
+  const requestId = sql<string>`coalesce((select known.external_order_id from provider_payouts known
+    where known.provider_payout_id = provider_objects.provider_id), provider_objects.external_order_id)`;
+  return selectObjects(db, REQUEST_OPERATION.PAYOUT)
+    .select(requestId.as('request_id'))
+    .where(
+      sql<boolean>`provider_id in (select provider_payout_id from provider_payouts where payout_id = ${payoutId}
+        union select provider_id from provider_objects join provider_requests request using (external_order_id)
+          where kind = ${OBJECT_KIND.PAYOUT} and payout_id = ${payoutId} and operation = ${REQUEST_OPERATION.PAYOUT}
+            and ${isNotAccepted})`,
+    )
+    .orderBy('first_seen_at')
+    .execute();
+}
+
+/**
+ * Why a payout can be neither sent again nor freed: QbitPay has another attempt of it than this one, neither failed nor
+ * cancelled. Undefined where it has none.
+ */
+export async function whyAnotherLives(
+  db: StoreDatabase,
+  payoutId: string,
+  externalOrderId: string,
+): Promise<string | undefined> {
+  const attempts = await findAttempts(db, payoutId);
+  const living = attempts.find(
+    (one) =>
+      one.request_id !== externalOrderId &&
+      one.missing_since === null &&
+      (one.status === null || !isFailedOrCancelled(one.status as ProviderPayoutStatus)),
+  );
+  return living && rivalWords(living.provider_id, living.status ?? 'unreadable');
+}
+
+/** What is to be done about an object of QbitPay's beside which nothing else may be carried out. */
+export function rivalWords(providerId: string, status: string): string {
+  const isPaid = status === PROVIDER_PAYOUT_STATUS.PAID;
+  return `QbitPay has ${providerId} as ${status}: ${isPaid ? 'adopt that' : 'have it cancelled first'}`;
 }
 
 /** A request that is to be sent. */

@@ -14,6 +14,7 @@ import { hintWaiting } from '../payouts/reservations.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import { openAccount, readOpening } from './account-opening.js';
 import {
+  findAttempts,
   findByExternalId,
   findCandidates,
   giveUpSearch,
@@ -80,6 +81,7 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     readBalance: readAvailable.bind(null, db),
     findObject: findObject.bind(null, db),
     findByExternalId: findByExternalId.bind(null, db),
+    findAttempts: findAttempts.bind(null, db),
     findCandidates: findCandidates.bind(null, db),
     findTransactionsOf: findTransactionsOf.bind(null, db),
     findUnread: findUnread.bind(null, db),

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { FINAL_STATUSES, PAYOUT_STATUS } from '../../domain/payout-status.js';
-import { PROVIDER_PAYOUT_STATUS } from '../../domain/provider-status.js';
+import { PROVIDER_PAYOUT_STATUS, type ProviderPayoutStatus } from '../../domain/provider-status.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 import type { ObservedObject } from './provider-objects.js';
@@ -118,13 +118,22 @@ export async function isNewest(
   trx: StoreTransaction,
   { providerPayoutId, status }: { readonly providerPayoutId: string; readonly status: string },
 ): Promise<boolean> {
+  const shown = await readStatus(trx, providerPayoutId);
+  return shown === undefined || shown === status;
+}
+
+/** The status that QbitPay showed last of a payout; undefined where the mirror does not have it. */
+export async function readStatus(
+  trx: StoreTransaction,
+  providerPayoutId: string,
+): Promise<ProviderPayoutStatus | null | undefined> {
   const row = await trx
     .selectFrom('provider_objects')
     .select('status')
     .where('kind', '=', OBJECT_KIND.PAYOUT)
     .where('provider_id', '=', providerPayoutId)
     .executeTakeFirst();
-  return row === undefined || row.status === status;
+  return row?.status as ProviderPayoutStatus | null | undefined;
 }
 
 /** Somebody has dealt with the object as a reading of this time shows it; what has changed since stays unread. */

@@ -183,7 +183,7 @@ async function whyNotClosed(
   to: FundingClosing['to'],
 ): Promise<string | undefined> {
   if (isFinalStatus(row.status)) return `it has ended as ${row.status}`;
-  const atProvider = await whyAtProvider(trx, row.payout_id);
+  const atProvider = await whyAtProvider(trx, row);
   if (!canTransition(row.status, to)) return atProvider ?? `it is ${row.status}`;
   // An end by itself would lose nothing: what QbitPay shows of it reopens it.
   const isCancelled = to === PAYOUT_STATUS.CANCELLED;

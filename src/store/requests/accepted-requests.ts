@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { whyAnotherLives } from '../mirror/absence.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import type { OrderRecord, ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import {
@@ -173,7 +174,7 @@ async function reportSecond(
   return row.status;
 }
 
-/** A payout of an earlier attempt, which was over when the one after it was made, lives after all. */
+/** A payout of another attempt, which was believed to be over, lives after all. */
 export async function reportEarlier(
   db: StoreDatabase,
   payoutId: string,
@@ -218,7 +219,8 @@ export function readEnd(
  * Why a payout cannot be cancelled: QbitPay has, or may have, a payout of this one, or an order that has not come to its
  * end or whose proceeds are not booked. Undefined where it can.
  */
-export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Promise<string | undefined> {
+export async function whyAtProvider(trx: StoreTransaction, row: PayoutRow): Promise<string | undefined> {
+  const { payout_id: payoutId } = row;
   const requests = await trx
     .selectFrom('provider_requests')
     .select(['operation', 'external_order_id as externalOrderId', 'state'])
@@ -237,5 +239,6 @@ export async function whyAtProvider(trx: StoreTransaction, payoutId: string): Pr
       ? 'QbitPay has its order, which has not come to its end'
       : 'QbitPay has it';
   }
-  return undefined;
+  // An attempt that the store believes to be over may live after all.
+  return whyAnotherLives(trx, payoutId, currentRequest(row, REQUEST_OPERATION.PAYOUT).externalOrderId);
 }

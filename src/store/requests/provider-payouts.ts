@@ -5,7 +5,7 @@ import { addAmounts, compareAmounts, isSameInCurrency, subtractAmounts } from '.
 import { AMOUNT_MODE } from '../../domain/payout-request.js';
 import { isFailedOrCancelled } from '../../domain/provider-status.js';
 import { expectedDebit } from '../../domain/quote.js';
-import type { StoreTransaction } from '../database.js';
+import type { StoreDatabase, StoreTransaction } from '../database.js';
 import { bookAdjustment, bookPayout, type ProviderDebit } from '../ledger/bookings.js';
 import { isBooked, isCovered } from '../ledger/journal.js';
 import { checkAnswer } from './answer-checks.js';
@@ -61,6 +61,17 @@ export function selectAttempt(
     .selectFrom('provider_payouts')
     .selectAll()
     .where((eb) => eb.and(by));
+}
+
+/** What QbitPay accepted of a payout's attempts, oldest first. */
+export async function listAccepted(db: StoreDatabase, payoutId: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('provider_payouts')
+    .select('provider_payout_id')
+    .where('payout_id', '=', payoutId)
+    .orderBy('recorded_at')
+    .execute();
+  return rows.map((row) => row.provider_payout_id);
 }
 
 export async function updateAttempt(

@@ -3,6 +3,7 @@ import type { StoreDatabase } from '../database.js';
 import { accept, reportEarlier } from './accepted-requests.js';
 import { mayBeSent } from './answer-checks.js';
 import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
+import { listAccepted } from './provider-payouts.js';
 import { recordExecution } from './orders.js';
 import {
   authoriseResend,
@@ -42,6 +43,7 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     isNamedInAnswer: isNamedInAnswer.bind(null, db),
     isKnownElsewhere: isKnownElsewhere.bind(null, db),
     accept: accept.bind(null, db),
+    listAccepted: listAccepted.bind(null, db),
     reportEarlier: reportEarlier.bind(null, db),
     recordExecution: recordExecution.bind(null, db),
     recordSettlement: recordSettlement.bind(null, db),

@@ -3,11 +3,11 @@ import type { Failure } from '../../domain/failure-type.js';
 import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
-import type { Outcome } from '../outcome.js';
+import { refuse, type Outcome, type Refusal } from '../outcome.js';
 import { mayFollow } from './answer-checks.js';
 import { isBraked } from '../controls/brakes.js';
 import { inSeenStore, type SeenStore } from '../controls/seen-store.js';
-import { isShown } from '../mirror/absence.js';
+import { isShown, whyAnotherLives } from '../mirror/absence.js';
 import { isGranted } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
 import { isCarriedBy, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
@@ -93,6 +93,21 @@ export function isCurrentRequest(
   { operation, externalOrderId }: ProviderRequestId,
 ): boolean {
   return currentRequest(row, operation).externalOrderId === externalOrderId;
+}
+
+/** The number of another attempt: also of those after the current one there may be a request, once an earlier one was adopted. */
+export async function nextAttempt(
+  trx: StoreTransaction,
+  row: AttemptNumbers,
+  operation: RequestOperation,
+): Promise<number> {
+  const { made } = await trx
+    .selectFrom('provider_requests')
+    .select(({ fn }) => fn.countAll<number>().as('made'))
+    .where('payout_id', '=', row.payout_id)
+    .where('operation', '=', operation)
+    .executeTakeFirstOrThrow();
+  return Math.max(row[REQUEST_KIND[operation].attempt], Number(made)) + 1;
 }
 
 export type ProviderRequest = NonNullable<Awaited<ReturnType<typeof find>>>;
@@ -192,14 +207,14 @@ export type Sender = { readonly runId: string; readonly seen: SeenStore };
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
  * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
- * unknown then. Told by name are a superseded run, a process that is newer than the mirror, and that a brake is engaged.
+ * unknown then; and where it shows another attempt of the payout that lives. Told by name are a superseded run, a process that is newer than the mirror, and that a brake is engaged.
  */
 export async function claim(
   db: StoreDatabase,
   id: ProviderRequestId,
   { runId, seen }: Sender,
   asked: SentAmount,
-): Promise<number | 'superseded' | 'notSynced' | 'braked' | 'notFirst' | undefined> {
+): Promise<number | 'superseded' | 'notSynced' | 'braked' | 'notFirst' | Refusal | undefined> {
   return inSeenStore(db, seen, async (trx) => {
     // Locked as by those who end the payout: a sender that was frozen while it was cancelled or held must not send.
     const payout = await trx
@@ -220,6 +235,12 @@ export async function claim(
       await awaitOutcome(trx, id, asked);
       return undefined;
     }
+    const rival = await whyAnotherLives(
+      trx,
+      payout.payout_id,
+      currentRequest(payout, REQUEST_OPERATION.PAYOUT).externalOrderId,
+    );
+    if (rival !== undefined) return refuse(rival);
     if (isStopped) return 'braked';
     if (!(await mayFollow(trx, payout, id.operation))) return 'notFirst';
     const row = await updateRequest(trx, id, CLAIMABLE_STATES, {

@@ -11,7 +11,8 @@ import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '.
 import { bookFailure, bookFailureReversed, bookReturn } from '../ledger/bookings.js';
 import { isBooked, isCovered, lockLedger, type EntryDraft } from '../ledger/journal.js';
 import { book, fundsAccount, RETURN_PENDING } from '../ledger/movements.js';
-import { isNewest } from '../mirror/unread-objects.js';
+import { rivalWords } from '../mirror/absence.js';
+import { isNewest, readStatus } from '../mirror/unread-objects.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
@@ -198,13 +199,51 @@ export async function recordReturn(
     if (await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId)) return;
     const isPaid = row.status === PAYOUT_STATUS.PAID && isCurrentRequest(row, requestOf(attempt));
     if (isPaid && !isFailureBooked(attempt)) await bookFailed(trx, attempt);
-    const ids = { external_order_id: attempt.external_order_id };
-    const current = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
-    // Of one that goes on, as far as is known, QbitPay's word comes first. What was not taken does not come back.
-    const taken = addAmounts(current.booked_amount, current.booked_fee);
-    const isOfTaken = compareAmounts(addAmounts(returnedSince(current), reading.net), taken) <= 0;
-    if (isFailureBooked(current) && isOfTaken) await bookReturned(trx, row, current, reading);
+    await takeReturn(trx, row, attempt, reading);
   });
+}
+
+/** Of an attempt that goes on, as far as is known, QbitPay's word comes first. What was not taken does not come back. */
+async function takeReturn(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  attempt: AttemptRow,
+  reading: ReturnReading,
+): Promise<void> {
+  const ids = { external_order_id: attempt.external_order_id };
+  const current = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
+  const taken = addAmounts(current.booked_amount, current.booked_fee);
+  const isOfTaken = compareAmounts(addAmounts(returnedSince(current), reading.net), taken) <= 0;
+  if (isFailureBooked(current) && isOfTaken) await bookReturned(trx, row, current, reading);
+}
+
+/**
+ * The payout goes on with another attempt than this one, whose end nobody has posted while both were disputed: what it took
+ * is on its way back, or is back. Refused where it may have been carried out.
+ */
+export async function leaveAttempt(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  returns: readonly ReturnReading[],
+): Promise<Outcome> {
+  const id = currentRequest(row, REQUEST_OPERATION.PAYOUT);
+  const attempt = await selectAttempt(trx, { external_order_id: id.externalOrderId }).executeTakeFirst();
+  if (attempt === undefined) return DONE;
+  const shown = await readStatus(trx, attempt.provider_payout_id);
+  if (shown == null || !isFailedOrCancelled(shown)) {
+    return refuse(rivalWords(attempt.provider_payout_id, shown ?? 'not shown'));
+  }
+  await lockLedger(trx);
+  if (!isFailedOrCancelled(attempt.status)) {
+    await bookGivenUp(trx, row, attempt);
+    await noteStatus(trx, attempt, shown);
+  }
+  for (const reading of returns) {
+    if (!(await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId))) {
+      await takeReturn(trx, row, attempt, reading);
+    }
+  }
+  return DONE;
 }
 
 /** Does the work with the payout locked. */
@@ -301,16 +340,18 @@ async function bookReturned(
   const isAll = !isReturnPending({ return_pending: rest });
   const missing = isAll ? '' : `; ${rest} ${currency} are still to come`;
   await addTimelineEntry(trx, payoutId, row.status, `${net} ${currency} came back from QbitPay${missing}`);
-  if (isAll) await endReturned(trx, row);
+  if (isAll) await endReturned(trx, row, attempt);
 }
 
-/** All is back: one that was paid is returned, and what an ended one has is freed. */
-async function endReturned(trx: StoreTransaction, row: PayoutRow): Promise<void> {
+/** All is back: one that was paid by this attempt is returned, and what an ended one has is freed. */
+async function endReturned(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
   const type = FAILURE_TYPE.PAYOUT_RETURNED;
-  await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {
-    detail: 'the bank sent all of it back',
-    failure: { type, message: FAILURES[type].meaning },
-  });
+  if (isCurrentRequest(row, requestOf(attempt))) {
+    await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {
+      detail: 'the bank sent all of it back',
+      failure: { type, message: FAILURES[type].meaning },
+    });
+  }
   if (isFinalStatus(row.status)) await freeFunds(trx, row);
 }
 
@@ -365,6 +406,6 @@ export async function writeOffReturn(
   const detail = `${amount} ${currency} written off by ${draft.actor ?? ''}: ${reason}`;
   await addTimelineEntry(trx, payoutId, row.status, detail);
   await hintPayouts(trx, [payoutId], 'payoutEvent');
-  if (isAll) await endReturned(trx, row);
+  if (isAll) await endReturned(trx, row, attempt);
   return DONE;
 }
