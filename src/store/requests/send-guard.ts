@@ -103,7 +103,7 @@ export async function nextAttempt(
 ): Promise<number> {
   const { made } = await trx
     .selectFrom('provider_requests')
-    .select(({ fn }) => fn.countAll<number>().as('made'))
+    .select(({ fn }) => fn.countAll<string>().as('made'))
     .where('payout_id', '=', row.payout_id)
     .where('operation', '=', operation)
     .executeTakeFirstOrThrow();
