@@ -34,8 +34,10 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
     if (shown !== undefined) await postOwn({ store }, payout, shown);
   }
   // Also of an attempt that the payout is not at any more.
-  for (const accepted of await store.requests.listAccepted(payoutId)) {
-    for (const returned of await findReturns(store, accepted))
+  const isOnlyOwn = unread.every(({ kind }) => kind === OBJECT_KIND.PAYOUT);
+  const accepted = isOnlyOwn ? [own ?? []].flat() : await store.requests.listAccepted(payoutId);
+  for (const one of accepted) {
+    for (const returned of await findReturns(store, one))
       await store.requests.recordReturn(payoutId, returned);
   }
   for (const one of unread) await store.mirror.markRead(one, one.changedAt);

@@ -119,7 +119,10 @@ describe('an attempt that failed', () => {
     await payout.endsAs('stuck', '~2');
     await payout.retryWhenMoneyIsBack();
     const { providerPayoutId: second } = await payout.becomes('in_transit');
-    const [adoptFirst, adoptSecond] = [first, second].map((id) => ({ action: 'adopt', providerPayoutId: id }));
+    const [adoptFirst, adoptSecond] = [first, second].map((id) => ({
+      action: 'adopt',
+      providerPayoutId: id,
+    }));
     await payout.advance('paid', first);
     await payout.isHeld('DUPLICATE_AT_PROVIDER');
     await payout.isRefused('resolve', new RegExp(`has ${second} as .*: have it cancelled first`), adoptFirst);

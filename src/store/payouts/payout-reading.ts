@@ -117,7 +117,10 @@ function selectRecords(db: StoreDatabase) {
           .select([asText('recipientAmount', 'recipient_amount'), asText('returnPending', 'return_pending')])
           .whereRef('provider_payouts.payout_id', '=', 'payouts.payout_id')
           // An earlier one may have been adopted since.
-          .orderBy(sql`split_part(external_order_id, '~', 2) = coalesce(nullif(payout_attempt, 1)::text, '')`, 'desc')
+          .orderBy(
+            sql`split_part(external_order_id, '~', 2) = coalesce(nullif(payout_attempt, 1)::text, '')`,
+            'desc',
+          )
           .orderBy('recorded_at', 'desc')
           .limit(1),
       ).as('providerPayout'),

@@ -235,11 +235,9 @@ export async function claim(
       await awaitOutcome(trx, id, asked);
       return undefined;
     }
-    const rival = await whyAnotherLives(
-      trx,
-      payout.payout_id,
-      currentRequest(payout, REQUEST_OPERATION.PAYOUT).externalOrderId,
-    );
+    const { externalOrderId: current } = currentRequest(payout, REQUEST_OPERATION.PAYOUT);
+    const isFirst = payout.payout_attempt === 1;
+    const rival = isFirst ? undefined : await whyAnotherLives(trx, payout.payout_id, current);
     if (rival !== undefined) return refuse(rival);
     if (isStopped) return 'braked';
     if (!(await mayFollow(trx, payout, id.operation))) return 'notFirst';
