@@ -1,6 +1,5 @@
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import { BALANCE_TRANSACTION_STATUS } from '../../src/domain/provider-status.js';
 import type { ProvenDeposit } from '../../src/store/deposits/missing-deposits.js';
 import { OBJECT_KIND } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -37,17 +36,17 @@ export async function proveDeposits(deps: ActivityDependencies, payoutId: string
 }
 
 /** One answer that it is gone proves nothing, unless it repeats what is known. */
-async function isProven(deps: ActivityDependencies, { proof, isMissing }: ProvenDeposit): Promise<boolean> {
-  return (await isShown(deps, proof)) || (!isMissing && (await isShown(deps, proof)));
+async function isProven(deps: ActivityDependencies, deposit: ProvenDeposit): Promise<boolean> {
+  return (await provesNow(deps, deposit)) || (!deposit.isMissing && (await provesNow(deps, deposit)));
 }
 
-async function isShown({ store, qbitpay }: ActivityDependencies, id: string): Promise<boolean> {
+async function provesNow(
+  { store, qbitpay }: ActivityDependencies,
+  { depositId, proof: id }: ProvenDeposit,
+): Promise<boolean> {
   const readAt = await store.mirror.readClock();
   const shown = await orNone<BalanceTransaction>(() => qbitpay.getBalanceTransaction(id));
-  if (shown === undefined) {
-    await store.mirror.recordMissing(OBJECT_KIND.TRANSACTION, id, readAt);
-    return false;
-  }
-  await store.mirror.recordReading(observeTransaction(shown), readAt);
-  return shown.status === BALANCE_TRANSACTION_STATUS.AVAILABLE;
+  if (shown === undefined) await store.mirror.recordMissing(OBJECT_KIND.TRANSACTION, id, readAt);
+  else await store.mirror.recordReading(observeTransaction(shown), readAt);
+  return store.deposits.isProven(depositId);
 }

@@ -68,6 +68,8 @@ export interface Deposit {
   readonly verifiedAtMs: number;
   /** False where the available balance alone proved it: QbitPay shows no transaction for it. */
   readonly hasTransaction: boolean;
+  /** What of it the ledger has as missing: it was taken back. */
+  readonly missing: string;
 }
 
 /** A payout or an order as the mirror has it. */

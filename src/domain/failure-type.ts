@@ -222,7 +222,7 @@ const TABLE = {
     [CANCEL],
   ),
   DEPOSIT_MISSING: held(
-    'QbitPay does not show the deposit any more that the payout lives on; the timeline names it. What other payers deposited is not used for it.',
+    'QbitPay does not show the deposit any more that the payout lives on, or not all of its money; the timeline names it. What other payers deposited is not used for it.',
     'Ask QbitPay what became of the deposit. Resume once it is shown again, or cancel the payout: what is missing of its money is not made available.',
     [RESUME, CANCEL],
   ),

@@ -78,7 +78,7 @@ function reportUnreadable(comparison: Comparison, { attempt, unreadable }: Case)
 
 function compareDeposit(
   comparison: Comparison,
-  { currency, amount, verifiedAtMs, providerDepositId, hasTransaction }: Deposit,
+  { currency, amount, verifiedAtMs, providerDepositId, hasTransaction, missing }: Deposit,
   transactions: readonly Transaction[],
 ): void {
   const isAbsent = transactions.length === 0;
@@ -88,7 +88,10 @@ function compareDeposit(
   const off = subtractNets(shown, booked);
   if ([...off.values()].every(isZero)) return;
   if (isAbsent) comparison.unshown.push({ currency, net: off.get(currency) ?? '0', found: null });
-  else comparison.explain(off);
+  else {
+    comparison.explain(off);
+    comparison.explain(sumNets([{ currency, net: missing }]));
+  }
   if (comparison.isYoung(verifiedAtMs)) {
     comparison.inFlight += 1;
     return;

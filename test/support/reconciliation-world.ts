@@ -112,6 +112,7 @@ export class World {
       amount,
       verifiedAtMs: atMs,
       hasTransaction: true,
+      missing: '0',
     });
     this.ledger(currency, amount);
   }

@@ -72,6 +72,8 @@ const IS_ANNOUNCED = sql`(
     where cause = ${ENTRY_CAUSE.OUTSIDE} and cause_id = object.provider_id))`;
 
 /** `amount` is before the provider's fee, `net` is what arrived (contract, section Balance transactions). */
+export const NET = sql<string>`coalesce((object.content->>'net')::numeric, object.amount)`;
+
 async function findUnbooked(
   trx: StoreTransaction,
   transactionIds: readonly string[],
@@ -79,12 +81,12 @@ async function findUnbooked(
   if (transactionIds.length === 0) return [];
   const { rows } = await sql<ShownDeposit>`
     select coalesce(source, provider_id) as deposit_id, source as provider_deposit_id, object.currency,
-      coalesce((content->>'net')::numeric, object.amount) as amount, provider_id as proof
+      ${NET} as amount, provider_id as proof
     from provider_objects as object
     left join deposits on deposits.deposit_id = coalesce(source, provider_id)
     where kind = ${OBJECT_KIND.TRANSACTION} and provider_id = any(${[...transactionIds]}::text[])
       and (type = ${BALANCE_TRANSACTION_TYPE.DEPOSIT} or ${IS_ANNOUNCED}) and object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE}
-      and coalesce((content->>'net')::numeric, object.amount) > 0 and ${IS_AFTER_OPENING}
+      and ${NET} > 0 and ${IS_AFTER_OPENING}
       and deposits.proof is distinct from provider_id
     order by first_seen_at, provider_id`.execute(trx);
   return rows;

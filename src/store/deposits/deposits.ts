@@ -4,7 +4,14 @@ import { declareTransaction } from './declarations.js';
 import { readClaims } from './deposit-intake.js';
 import { findNoticeMatches, listOpenNotices, noteDeposit } from './deposit-notices.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
-import { listUnprovenDeposits, markFound, markMissing, noteProven, readAgain } from './missing-deposits.js';
+import {
+  isProven,
+  listUnprovenDeposits,
+  markFound,
+  markMissing,
+  noteProven,
+  readAgain,
+} from './missing-deposits.js';
 
 /** Deposits: proven once, given to whom they are certain to be for, else assigned by a person. The mirror brings them in. */
 export function createDeposits(db: StoreDatabase) {
@@ -19,6 +26,7 @@ export function createDeposits(db: StoreDatabase) {
     findDepositsOfTransaction: findDepositsOfTransaction.bind(null, db),
     listDeposits: listDeposits.bind(null, db),
     listUnprovenDeposits: listUnprovenDeposits.bind(null, db),
+    isProven: isProven.bind(null, db),
     noteProven: noteProven.bind(null, db),
     markMissing: markMissing.bind(null, db),
     markFound: markFound.bind(null, db),

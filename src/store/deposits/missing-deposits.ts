@@ -4,6 +4,7 @@ import { BRAKE_KIND } from '../../domain/brake.js';
 import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { isFinalStatus, UNSENT_STATUSES } from '../../domain/payout-status.js';
+import { BALANCE_TRANSACTION_STATUS } from '../../domain/provider-status.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFound, bookMissing } from '../ledger/missing-money.js';
@@ -12,6 +13,7 @@ import { addFlag, holdFor, lockExistingPayout, lockPayouts } from '../payouts/pa
 import { freeFunds } from '../payouts/reservations.js';
 import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
 import { lockDeposits } from './allocation.js';
+import { NET } from './deposit-intake.js';
 
 /** Deposits that QbitPay showed once: it is asked for them again when their money is used. */
 
@@ -28,7 +30,30 @@ export interface ProvenDeposit {
  */
 const PROOF_LIFETIME_SECONDS = 300;
 
-/** The deposits that a payout lives on, and that QbitPay was not asked for just now. */
+/**
+ * QbitPay shows a deposit's own transaction as available in its currency, and what all transactions of the same source moved
+ * covers what was booked. What takes money away counts before it is available.
+ */
+const IS_COVERED = sql<boolean>`(
+  exists (select from provider_objects object where kind = ${OBJECT_KIND.TRANSACTION} and provider_id = deposits.proof
+    and object.currency = deposits.currency and object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE}
+    and problem is null and missing_since is null)
+  and deposits.amount <= (select sum(${NET}) from provider_objects object where kind = ${OBJECT_KIND.TRANSACTION}
+    and (provider_id = deposits.proof or source = deposits.provider_deposit_id) and object.currency = deposits.currency
+    and (object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE} or ${NET} < 0)
+    and problem is null and missing_since is null))`;
+
+/** Whether the mirror, as it is now, proves a deposit. */
+export async function isProven(db: StoreDatabase, depositId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('deposits')
+    .select(IS_COVERED.as('isCovered'))
+    .where('deposit_id', '=', depositId)
+    .executeTakeFirstOrThrow();
+  return row.isCovered;
+}
+
+/** The deposits that a payout lives on, and that QbitPay was not asked for just now, or has taken back since. */
 export async function listUnprovenDeposits(
   db: StoreDatabase,
   payoutId: string,
@@ -41,7 +66,7 @@ export async function listUnprovenDeposits(
     .where('proof', 'not like', 'available %')
     .where(
       sql<boolean>`(status = ${DEPOSIT_STATUS.MISSING} or proven_at is null
-        or proven_at < ${NOW} - make_interval(secs => ${PROOF_LIFETIME_SECONDS}))`,
+        or proven_at < ${NOW} - make_interval(secs => ${PROOF_LIFETIME_SECONDS}) or not ${IS_COVERED})`,
     )
     .orderBy('sequence')
     .execute();
@@ -150,8 +175,8 @@ const LOOK_AGAIN_MS = 50;
 const MOST_READ = 100;
 
 /**
- * Has the sync read deposits again before a person gives them to somebody, where they can still be given. What QbitPay does
- * not show twice is missing. Of many, the balance must show that none is gone. Answers with those that are not proven so in
+ * Has the sync read deposits again before a person gives them to somebody, where they can still be given. What two readings
+ * do not prove is missing. Of many, the balance must show that none is gone. Answers with those that are not proven so in
  * time.
  */
 export async function readAgain(
@@ -188,11 +213,11 @@ async function listUncovered(db: StoreDatabase, deposits: readonly GivableDeposi
     await sleep(LOOK_AGAIN_MS);
   }
   const { rows } = await sql<{ deposit_id: string }>`
-    select deposit_id from deposits where deposit_id = any(${ids}::text[]) and not exists (
+    select deposit_id from deposits where deposit_id = any(${ids}::text[]) and (not ${IS_COVERED} or not exists (
       select from provider_balance_readings reading join provider_sync on reading.read_at >= provider_sync.began_at
         join ledger_accounts ledger using (currency, funding_account)
       where ledger.kind = ${ACCOUNT_KIND.PROVIDER} and reading.currency = deposits.currency
-        and reading.available + reading.pending >= ledger.balance)`.execute(db);
+        and reading.available + reading.pending >= ledger.balance))`.execute(db);
   return rows.map((row) => row.deposit_id);
 }
 
@@ -208,21 +233,24 @@ async function readDeposits(db: StoreDatabase, deposits: readonly GivableDeposit
   });
   let left = deposits.length;
   for (let endMs = performance.now() + READ_TIMEOUT_MS; ;) {
-    const objects = await db
-      .selectFrom('provider_objects')
-      .select(['provider_id', 'missing_since'])
-      .where('kind', '=', OBJECT_KIND.TRANSACTION)
-      .where(sql<boolean>`provider_id = any(${deposits.map(({ proof }) => proof)})`)
-      .where('read_at', '>', wishedAt)
+    const read = await db
+      .selectFrom('deposits')
+      .innerJoin('provider_objects as own', 'own.provider_id', 'proof')
+      .select(['deposit_id', IS_COVERED.as('isCovered')])
+      .where('own.kind', '=', OBJECT_KIND.TRANSACTION)
+      .where(sql<boolean>`deposit_id = any(${deposits.map((one) => one.deposit_id)})`)
+      .where('own.read_at', '>', wishedAt)
+      // One that cannot be read says nothing.
+      .where('own.problem', 'is', null)
       .execute();
-    const isMissing = new Map(objects.map((one) => [one.provider_id, one.missing_since !== null]));
-    if (isMissing.size === deposits.length || performance.now() > endMs) {
+    const isCovered = new Map(read.map((one) => [one.deposit_id, one.isCovered]));
+    if (isCovered.size === deposits.length || performance.now() > endMs) {
       const are = (state: boolean | undefined) =>
-        deposits.filter(({ proof }) => isMissing.get(proof) === state);
-      return { shown: are(false), gone: are(true), left: are(undefined) };
+        deposits.filter((one) => isCovered.get(one.deposit_id) === state);
+      return { shown: are(true), gone: are(false), left: are(undefined) };
     }
-    if (deposits.length - isMissing.size < left) endMs = performance.now() + READ_TIMEOUT_MS;
-    left = deposits.length - isMissing.size;
+    if (deposits.length - isCovered.size < left) endMs = performance.now() + READ_TIMEOUT_MS;
+    left = deposits.length - isCovered.size;
     await sleep(LOOK_AGAIN_MS);
   }
 }

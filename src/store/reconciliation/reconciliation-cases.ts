@@ -58,7 +58,7 @@ function selectBatch(from: string) {
       case when deposit.deposit_id is not null then jsonb_build_object(
         'providerDepositId', deposit.provider_deposit_id, 'currency', deposit.currency,
         'amount', deposit.amount::text, 'verifiedAtMs', ${ms('deposit.verified_at')},
-        'hasTransaction', deposit.proof not like 'available %') end as deposit,
+        'hasTransaction', deposit.proof not like 'available %', 'missing', ${MISSING_OF_DEPOSIT}::text) end as deposit,
       one.name is null and exists (select from provider_objects object join provider_requests sent
         on sent.operation = object.kind and sent.state in ('sending', 'unknown') and sent.first_sent_at <= object.first_seen_at
         where object.kind = one.kind and object.provider_id = one.id) as "mayBeOurs"
@@ -114,6 +114,12 @@ const selectBooked = sql`
     join ledger_accounts account on account.account_id = posting.account_id and account.kind = 'provider'
     where one.kind in (${ENTRY_CAUSE.ORDER}, ${ENTRY_CAUSE.PAYOUT})
     group by account.currency) as nets`;
+
+/** What the provider account has less of a deposit that was taken back. */
+const MISSING_OF_DEPOSIT = sql`(select coalesce(-sum(posting.amount), 0) from ledger_entries
+  join ledger_postings posting using (entry_id)
+  join ledger_accounts account on account.account_id = posting.account_id and account.kind = 'provider'
+  where cause = ${ENTRY_CAUSE.DEPOSIT_MISSING} and ledger_entries.deposit_id = deposit.deposit_id)`;
 
 const objectFields = sql`jsonb_build_object('kind', object.kind, 'id', object.provider_id,
   'externalOrderId', object.external_order_id, 'problem', object.problem, 'content', object.content,
