@@ -189,6 +189,13 @@ test('a transaction that cannot be read may explain all of it: nothing is said b
   await rowsOf('delete from provider_objects where provider_id = $1', unreadable);
 });
 
+test('a deposit that another transaction took back is money that is not there', async () => {
+  const source = await deposit(store(), '40', { currency: 'EUR' });
+  await showForeign('-40', { source, type: 'other' });
+  for (let times = 0; times < 2; times += 1) await sync({ holds: await less(40) });
+  expect((await engaged())[0]?.detail).toContain('holds 40 EUR less');
+});
+
 describe('while a request is under way in the currency', () => {
   beforeEach(() => addAvailable(store(), 'USDT', '500'));
 

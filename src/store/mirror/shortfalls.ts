@@ -81,7 +81,8 @@ const unposted = sql`
     and not exists (select from ledger_entries where cause in (${ENTRY_CAUSE.OUTSIDE}, ${ENTRY_CAUSE.RETURN})
       and cause_id = object.provider_id)
     and not exists (select from deposits where deposit_id = coalesce(object.source, object.provider_id)
-      and proof = object.provider_id)
+      -- What takes a deposit back is never posted.
+      and (proof = object.provider_id or object.amount < 0))
     and (object.type in ('payout_failure', 'payout_cancel') or not exists (
       select from provider_payouts join ledger_entries on cause = ${ENTRY_CAUSE.PAYOUT} and cause_id = external_order_id
         where provider_payout_id = object.source
