@@ -21,5 +21,7 @@ export async function findReturns(
         status === BALANCE_TRANSACTION_STATUS.AVAILABLE &&
         compareAmounts(net, '0') > 0,
     )
-    .map(({ id, amount, net = amount }) => ({ providerPayoutId, balanceTransactionId: id, net }));
+    .map(({ id, currency, amount, net = amount }) => {
+      return { providerPayoutId, balanceTransactionId: id, currency, net };
+    });
 }

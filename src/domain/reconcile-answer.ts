@@ -29,8 +29,9 @@ export function compareAnswer(comparison: Comparison, accepted: AcceptedCase): v
   new AnswerComparison(comparison, accepted).compare();
 }
 
-/** The currency is the answer's where none is said. */
-type Said = Pick<Discrepancy, 'store' | 'provider' | 'sinceMs'> & { readonly currency?: string };
+/** The currency and the id are the answer's where none are said. */
+type Said = Pick<Discrepancy, 'store' | 'provider' | 'sinceMs'> &
+  Partial<Pick<Discrepancy, 'currency' | 'providerIds'>>;
 
 class AnswerComparison {
   readonly #comparison: Comparison;
@@ -55,7 +56,12 @@ class AnswerComparison {
     }
     const isOrder = one.kind === 'order';
     this.#compareDebited(transactions.filter((transaction) => isOrder || !isReturn(transaction)));
-    if (!isOrder) this.#compareReturned(transactions.filter(isReturn));
+    if (!isOrder) {
+      const returns = transactions.filter(isReturn);
+      const isInItsCurrency = ({ currency }: Transaction): boolean => currency === answer.currency;
+      this.#compareReturned(returns.filter(isInItsCurrency));
+      for (const other of returns.filter((one) => !isInItsCurrency(one))) this.#reportForeign(other);
+    }
     if (this.#waits) this.#comparison.inFlight += 1;
   }
 
@@ -172,6 +178,15 @@ class AnswerComparison {
       const said = { store: answer.status, provider: 'returned', sinceMs };
       this.#report(DISCREPANCY_KIND.STATUS_DIFFERS, said, mayChange);
     }
+  }
+
+  /** Nobody books as a return what came back in another currency than was taken. */
+  #reportForeign(transaction: Transaction): void {
+    const { id, currency, net: provider, seenAtMs: sinceMs } = transaction;
+    const { answer, own } = this.#accepted;
+    this.#comparison.explain(sumNets([transaction]));
+    const providerIds = [own?.id ?? answer.providerId, id];
+    this.#report(DISCREPANCY_KIND.AMOUNT_DIFFERS, { currency, store: null, provider, sinceMs, providerIds });
   }
 
   #reportOverdue(said: Said): void {

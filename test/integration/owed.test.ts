@@ -89,7 +89,10 @@ async function send({ payoutId }: OpenedPayout, amount: string, fee = '0'): Prom
         outcome: status === 'paid' ? PAID : FAILED,
       }),
     giveBack: (net) =>
-      requests.recordReturn(payoutId, { providerPayoutId, net, balanceTransactionId: randomUUID() }),
+      requests.recordReturn(payoutId, {
+        ...{ providerPayoutId, currency: 'USDT', net },
+        balanceTransactionId: randomUUID(),
+      }),
   };
 }
 

@@ -191,8 +191,8 @@ async function recordEnds(): Promise<void> {
   await runConcurrently(ends, WORKERS);
   const returns = await shown("type in ('payout_failure', 'payout_cancel')");
   await runConcurrently(
-    returns.map(({ id, source, amount, net = amount }) => () => {
-      const reading = { providerPayoutId: source, balanceTransactionId: id, net };
+    returns.map(({ id, source, currency, amount, net = amount }) => () => {
+      const reading = { providerPayoutId: source, balanceTransactionId: id, currency, net };
       return requests.recordReturn(ownerOf.get(source) ?? '', reading);
     }),
     WORKERS,

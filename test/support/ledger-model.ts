@@ -344,6 +344,7 @@ export class LedgerModel {
       await this.store.requests.recordReturn(opened.payoutId, {
         providerPayoutId: providerPayout.providerPayoutId,
         balanceTransactionId: `bt-return-${opened.payoutId}-${index}`,
+        currency,
         net,
       });
     }

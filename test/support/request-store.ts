@@ -164,6 +164,7 @@ export const giveBack = (payoutId: string, providerPayoutId: string) =>
   store().requests.recordReturn(payoutId, {
     providerPayoutId,
     balanceTransactionId: randomUUID(),
+    currency: 'USDT',
     net: '703.5',
   });
 

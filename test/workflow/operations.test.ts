@@ -106,7 +106,8 @@ describe('sent again, because its answer was lost', () => {
     const { store, close } = attachTestStore(scenario.engine.databaseUrl);
     const path = `/api/v1/balanceTransactions?source=${providerPayoutId}&type=payout_failure`;
     const { data } = await provider.call('GET', path);
-    const returned = { balanceTransactionId: data[0].id, net: String(data[0].net ?? data[0].amount) };
+    const [{ id, currency, amount, net = amount }] = data;
+    const returned = { balanceTransactionId: id, currency, net: String(net) };
     await store.requests.recordReturn(payout.id, { providerPayoutId, ...returned });
     const decision = { operationId: randomUUID(), payoutId: payout.id, actor: 'local', reason: REASON };
     expect(await store.decisions.retry({ ...decision, isCovered: true })).toEqual({ ok: true });

@@ -182,13 +182,15 @@ function isFailureBooked(attempt: AttemptRow): boolean {
 export interface ReturnReading {
   readonly providerPayoutId: string;
   readonly balanceTransactionId: string;
+  readonly currency: string;
   /** What it did to the balance. */
   readonly net: string;
 }
 
 /**
  * Money of a failed attempt is there again: it is booked, once. Of a payout that was paid it says by itself that the bank
- * sent it back. When all is back, what the payout then has is freed.
+ * sent it back. When all is back, what the payout then has is freed. More than was taken does not come back: what is beyond
+ * that is left to the reconciliation, as is money in another currency.
  */
 export async function recordReturn(
   db: StoreDatabase,
@@ -196,6 +198,7 @@ export async function recordReturn(
   reading: ReturnReading,
 ): Promise<void> {
   await aboutAttempt(db, payoutId, reading.providerPayoutId, async (trx, row, attempt) => {
+    if (!isInItsCurrency(attempt, reading)) return;
     if (await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId)) return;
     const isPaid = row.status === PAYOUT_STATUS.PAID && isCurrentRequest(row, requestOf(attempt));
     if (isPaid && !isFailureBooked(attempt)) await bookFailed(trx, attempt);
@@ -203,7 +206,7 @@ export async function recordReturn(
   });
 }
 
-/** Of an attempt that goes on, as far as is known, QbitPay's word comes first. What was not taken does not come back. */
+/** Of an attempt that goes on, as far as is known, QbitPay's word comes first. */
 async function takeReturn(
   trx: StoreTransaction,
   row: PayoutRow,
@@ -212,9 +215,7 @@ async function takeReturn(
 ): Promise<void> {
   const ids = { external_order_id: attempt.external_order_id };
   const current = await selectAttempt(trx, ids).executeTakeFirstOrThrow();
-  const taken = addAmounts(current.booked_amount, current.booked_fee);
-  const isOfTaken = compareAmounts(addAmounts(returnedSince(current), reading.net), taken) <= 0;
-  if (isFailureBooked(current) && isOfTaken) await bookReturned(trx, row, current, reading);
+  if (isFailureBooked(current)) await bookReturned(trx, row, current, reading);
 }
 
 /**
@@ -239,11 +240,14 @@ export async function leaveAttempt(
     await noteStatus(trx, attempt, shown);
   }
   for (const reading of returns) {
-    if (!(await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId))) {
-      await takeReturn(trx, row, attempt, reading);
-    }
+    const isBookedBefore = await isBooked(trx, ENTRY_CAUSE.RETURN, reading.balanceTransactionId);
+    if (!isBookedBefore && isInItsCurrency(attempt, reading)) await takeReturn(trx, row, attempt, reading);
   }
   return DONE;
+}
+
+function isInItsCurrency({ currency }: AttemptRow, reading: ReturnReading): boolean {
+  return reading.currency === currency;
 }
 
 /** Does the work with the payout locked. */
@@ -316,21 +320,26 @@ export async function bookUnannouncedReturns(
   }
   await lockLedger(trx);
   await bookFailed(trx, attempt);
-  for (const reading of readings) await bookReturned(trx, row, await find(), reading);
+  for (const reading of readings.filter((one) => isInItsCurrency(attempt, one)))
+    await bookReturned(trx, row, await find(), reading);
   await noteStatus(trx, attempt, PROVIDER_PAYOUT_STATUS.FAILED);
   const { return_pending: pending, currency } = await find();
   return compareAmounts(pending, '0') === 0 ? DONE : refuse(`${pending} ${currency} of it are not back yet`);
 }
 
-/** The recipient's amount comes first, and what is beyond it is the fee. */
+/** Of what was taken, the recipient's amount comes first, and what is beyond it is the fee. */
 async function bookReturned(
   trx: StoreTransaction,
   row: PayoutRow,
   attempt: AttemptRow,
-  { balanceTransactionId, net }: ReturnReading,
+  reading: ReturnReading,
 ): Promise<void> {
   await lockLedger(trx);
   const { currency, payout_id: payoutId, return_pending: pending } = attempt;
+  const taken = addAmounts(attempt.booked_amount, attempt.booked_fee);
+  const net = leastAmount(reading.net, subtractAmounts(taken, returnedSince(attempt)));
+  if (compareAmounts(net, '0') <= 0) return;
+  const { balanceTransactionId } = reading;
   const amount = leastAmount(net, pending);
   const fee = subtractAmounts(net, amount);
   await bookReturn(trx, { balanceTransactionId, payoutId, currency, amount, fee });

@@ -102,6 +102,22 @@ describe('AMOUNT_DIFFERS', () => {
     expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ payoutId: 'b', store: '100.5', provider: '100' });
   });
 
+  test('a return in another currency names its transaction, unless it came just now', () => {
+    const id = world.move('payout_failure', 'po_b', 'USDT', '2412');
+    const found = { currency: 'USDT', store: null, provider: '2412', providerIds: ['po_b', id] };
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject(found);
+    world.provider.transactions.at(-1)!.createdAtMs = JUST_NOW;
+    expectInFlight(world);
+  });
+
+  test('a deposit that was taken back by another transaction, and is booked as missing', () => {
+    world.move('other', 'dep_1', 'USDT', '-728.156386');
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ providerIds: ['dep_1'], provider: '0' });
+    Object.assign(world.store.deposits[0]!, { missing: '728.156386' });
+    world.ledger('USDT', '-728.156386');
+    expect(only(world, 'AMOUNT_DIFFERS')).toMatchObject({ providerIds: ['dep_1'], provider: '0' });
+  });
+
   test('a deposit of another amount', () => {
     transactionOf(world, 'dep_1', 'deposit').net = '728';
     world.balance('USDT', '-0.156386');
@@ -237,6 +253,17 @@ describe('RETURN_OVERDUE', () => {
     expect(only(world, 'RETURN_OVERDUE')).toMatchObject({ store: '100.5', provider: '100.5' });
     transactionOf(world, 'po_b', 'payout_failure').createdAtMs = JUST_NOW;
     expectInFlight(world);
+  });
+
+  test('a return in another currency is none', () => {
+    unbookReturn();
+    world.loseTransactions('po_b', 'payout_failure');
+    const id = world.move('payout_failure', 'po_b', 'USDT', '2412');
+    const { discrepancies } = world.compare();
+    expect(discrepancies).toMatchObject([
+      { kind: 'RETURN_OVERDUE', currency: 'CNY', store: '100.5', provider: null },
+      { kind: 'AMOUNT_DIFFERS', currency: 'USDT', store: null, provider: '2412', providerIds: ['po_b', id] },
+    ]);
   });
 
   test('a return that was booked and is gone, unless it was booked just now', () => {
