@@ -152,6 +152,22 @@ test('everything read anew shows what QbitPay has taken back long ago', async ()
   expect((await run()).discrepancies).toMatchObject([{ kind: 'DEPOSIT_MISSING', providerIds: [id] }]);
 });
 
+test('a deposit of which a part is left, and that is booked as missing, explains its balance', async () => {
+  const id = await deposit(100);
+  await run();
+  const shrink = (one: Json): Json => {
+    if (one.source === id) return { ...one, amount: 5, net: 5 };
+    return one.object === 'balance' && one.currency === 'USDT' ? { ...one, available: 5 } : one;
+  };
+  proxy.rewrite((_request, body: Json) =>
+    body?.object === 'list' ? { ...body, data: body.data.map(shrink) } : body && shrink(body),
+  );
+  const found = [{ kind: 'AMOUNT_DIFFERS', providerIds: [id], store: '100', provider: '5' }];
+  expect((await run()).discrepancies).toMatchObject(found);
+  await testStore.store.deposits.markMissing(id);
+  expect((await run()).discrepancies).toMatchObject(found);
+});
+
 test('K17: what cannot be read is named, and stops nothing', async () => {
   await deposit(100);
   const id = await pay();
