@@ -54,10 +54,10 @@ test('in another currency is not its return: it stays pending until its own mone
   await giveBack('703.5', 'CNY');
   expect(await returns()).toEqual([]);
   expect(await cameBack()).toEqual([]);
-  expect(await read(payoutId)).toMatchObject({ status: 'failed', returnPending: '700' });
+  expect(await read(payoutId)).toMatchObject({ status: 'failed', providerPayout: { returnPending: '700' } });
   await giveBack('703.5');
   expect(await cameBack()).toEqual(['703.5 USDT came back from QbitPay']);
-  expect(await read(payoutId)).toMatchObject({ returnPending: '0' });
+  expect(await read(payoutId)).toMatchObject({ providerPayout: { returnPending: '0' } });
 });
 
 test('of a paid one, in another currency, does not say that the bank sent it back', async () => {
@@ -66,13 +66,13 @@ test('of a paid one, in another currency, does not say that the bank sent it bac
   providerPayoutId = await accept(sent);
   await settle(payoutId, providerPayoutId, 'paid', { status: 'paid', detail: 'settled' });
   await giveBack('700', 'CNY');
-  expect(await read(payoutId)).toMatchObject({ status: 'paid', returnPending: '0' });
+  expect(await read(payoutId)).toMatchObject({ status: 'paid', providerPayout: { returnPending: '0' } });
 });
 
 test('that is more than was taken: what was taken is back, once', async () => {
   await giveBack('704.5');
   expect(await cameBack()).toEqual(['703.5 USDT came back from QbitPay']);
-  expect(await read(payoutId)).toMatchObject({ returnPending: '0' });
+  expect(await read(payoutId)).toMatchObject({ providerPayout: { returnPending: '0' } });
   await giveBack('1');
   expect(await returns()).toEqual(['return']);
 });
