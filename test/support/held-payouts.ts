@@ -1,7 +1,7 @@
 import type { FailureType } from '../../src/domain/failure-type.js';
 import { makeAvailable } from './balances.js';
 import { payoutRequest, type Json } from './engine-client.js';
-import { ORDERS, PAYOUTS } from './provider-requests.js';
+import { PAYOUTS } from './provider-requests.js';
 import { useScenario, type Scenario } from './scenario.js';
 import type { ScenarioPayout } from './scenario-payout.js';
 
@@ -128,9 +128,3 @@ export async function closeAsOver(scenario: Scenario, payout: ScenarioPayout): P
 
 export const timesHeld = (timeline: readonly Json[]): number =>
   timeline.filter(({ status }) => status === 'held').length;
-
-/** Where a payout can be held up on its way, and in what status it is then. */
-export const STEPS = [
-  ['converting', ORDERS],
-  ['paying', PAYOUTS],
-] as const;
