@@ -230,13 +230,9 @@ function createReader(db: StoreDatabase, generation: string, rules: ReaderRules)
     endSync: (end: SyncEnd, granted: readonly SyncWish[]): Promise<void> =>
       inTransaction(db, async (trx) => {
         await endSync(trx, end, generation);
-        // What was accepted meanwhile makes a second one of what was known before.
-        for (const kind of [OBJECT_KIND.PAYOUT, OBJECT_KIND.ORDER]) {
-          const ids = sync.unchanged.filter((one) => one.kind === kind).map(idOf);
-          sync.hasWork = (await noteDuplicates(trx, kind, ids)) || sync.hasWork;
-        }
+        const areDuplicate = await noteLateDuplicates(trx, sync.unchanged);
         // What was not to be judged before may be now.
-        if (sync.hasWork) await judge(trx, rules);
+        if (areDuplicate || sync.hasWork) await judge(trx, rules);
         if (end.problem !== null) return;
         await brakeForShortfalls(trx, end.beganAt);
         await grantWishes(trx, granted);
@@ -265,6 +261,19 @@ async function recordNews(
   // What follows from anything else is seen at the end of the sync.
   if (changed.length > 0) await judge(trx, rules);
   return news;
+}
+
+/** What was accepted meanwhile makes a second one of what was known before. True where there is such a one. */
+async function noteLateDuplicates(
+  trx: StoreTransaction,
+  unchanged: readonly ObservedObject[],
+): Promise<boolean> {
+  let areThere = false;
+  for (const kind of [OBJECT_KIND.PAYOUT, OBJECT_KIND.ORDER]) {
+    const ids = unchanged.filter((one) => one.kind === kind).map(idOf);
+    if (await noteDuplicates(trx, kind, ids)) areThere = true;
+  }
+  return areThere;
 }
 
 async function judge(trx: StoreTransaction, { isAccountShared }: ReaderRules): Promise<void> {
