@@ -35,7 +35,8 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
   }
   // Also of an attempt that the payout is not at any more.
   const isOnlyOwn = unread.every(({ kind }) => kind === OBJECT_KIND.PAYOUT);
-  const accepted = isOnlyOwn ? [own ?? []].flat() : await store.requests.listAccepted(payoutId);
+  const ofOwn = own === null ? [] : [own];
+  const accepted = isOnlyOwn ? ofOwn : await store.requests.listAccepted(payoutId);
   for (const one of accepted) {
     for (const returned of await findReturns(store, one))
       await store.requests.recordReturn(payoutId, returned);

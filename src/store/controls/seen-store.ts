@@ -44,9 +44,11 @@ export async function inSeenStore<T>(
     return { place, newWish: await wishForSync(trx, 'the store went back'), answer: 'braked' as const };
   });
   // Not before it is committed what follows from it.
-  if (newWish !== undefined) seen.startWish = newWish;
   if (newWish === undefined) notePlace(seen, place);
-  else seen.place = place;
+  else {
+    seen.startWish = newWish;
+    seen.place = place;
+  }
   return answer;
 }
 
@@ -64,12 +66,12 @@ export async function watchStore(db: StoreDatabase, seen: SeenStore): Promise<vo
   else notePlace(seen, place);
 }
 
-async function readPlace(trx: StoreDatabase): Promise<StorePlace> {
+async function readPlace(db: StoreDatabase): Promise<StorePlace> {
   const { rows } = await sql<{ identity: string; sync_no: string; written_bytes: string }>`
     select concat_ws('/', (pg_control_system()).system_identifier, (pg_control_checkpoint()).timeline_id,
         (select oid from pg_database where datname = current_database())) as identity,
       sync_no, (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as written_bytes
-    from provider_sync`.execute(trx);
+    from provider_sync`.execute(db);
   const [row] = rows;
   if (row === undefined) throw new Error('the store does not say how far it is');
   return { identity: row.identity, syncNo: BigInt(row.sync_no), writtenBytes: BigInt(row.written_bytes) };

@@ -52,7 +52,7 @@ export async function bookShownDeposits(
 /** So many are tried again together. */
 const BOOKED_AGAIN = 100;
 
-/** Tries what could not be booked, and what an announcement since says is a deposit. */
+/** What could not be booked, and what an announcement since says is a deposit: it is tried again. */
 export async function findUnbookedAgain(db: StoreDatabase): Promise<readonly string[]> {
   const { rows } = await sql<{ provider_id: string }>`
     select provider_id from provider_objects where booking_problem is not null

@@ -5,6 +5,7 @@ import { addAmounts, compareAmounts, smallestUnit, subtractAmounts } from '../..
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import type { StoreTransaction } from '../database.js';
+import { NET } from '../deposits/deposit-intake.js';
 import { OBJECT_KIND } from '../schema.js';
 import { IS_AFTER_OPENING } from './account-opening.js';
 
@@ -72,7 +73,7 @@ async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly M
 
 /** Transactions in the currency that the ledger does not have; null is what one moved that cannot be read. */
 const unposted = sql`
-  select case when problem is null then coalesce((content->>'net')::numeric, object.amount) end as net
+  select case when problem is null then ${NET} end as net
   from provider_objects object
   where kind = ${OBJECT_KIND.TRANSACTION} and missing_since is null
     and (object.currency = reading.currency or object.currency is null)
