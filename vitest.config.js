@@ -11,8 +11,8 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 4,
     // A bound, not a measure: the servers are shared, and machines are slow at times.
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // What was set up last is not torn down first: the checks after a test come before its engine stops.
     sequence: { hooks: 'list' },
     projects: [
@@ -26,7 +26,17 @@ export default defineConfig({
           ...withServers,
         },
       },
-      { extends: true, test: { name: 'proofs', include: ['test/proofs/**/*.test.ts'], ...withServers } },
+      {
+        extends: true,
+        test: {
+          name: 'proofs',
+          include: ['test/proofs/**/*.test.ts'],
+          // At their full scale some take hours.
+          testTimeout: 14_400_000,
+          hookTimeout: 14_400_000,
+          ...withServers,
+        },
+      },
     ],
   },
 });

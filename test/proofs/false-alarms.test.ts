@@ -4,8 +4,7 @@ import { attachTestStore, runConcurrently, type TestStore } from '../support/tes
 
 /** Ordinary payouts, some of which fail or come back, engage no brake and are not held. */
 
-const PAYOUTS = scale('PAYOUTS', 200);
-const TIMEOUT_MS = 600_000 + PAYOUTS * 3_000;
+const PAYOUTS = scale('PAYOUTS', 40);
 const AT_ONCE = 12;
 
 let engine: TestEngine;
@@ -35,20 +34,16 @@ async function pay(index: number): Promise<void> {
   await engine.untilStatus(payoutId, 'returned');
 }
 
-test(
-  'no brake is engaged and nothing is held',
-  async () => {
-    await runConcurrently(
-      Array.from({ length: PAYOUTS }, (_, index) => () => pay(index)),
-      AT_ONCE,
-    );
-    const count = async (query: string): Promise<number> => (await testStore.sql.query(query)).rows[0].count;
-    const brakes = await count('select count(*)::int as count from brakes');
-    const held = await count(
-      `select count(distinct payout_id)::int as count from payout_timeline where status = 'held'`,
-    );
-    sayFigure(`false alarms in ${PAYOUTS} ordinary payouts: ${brakes} brakes, ${held} held (0 and 0)`);
-    expect([brakes, held]).toEqual([0, 0]);
-  },
-  TIMEOUT_MS,
-);
+test('no brake is engaged and nothing is held', async () => {
+  await runConcurrently(
+    Array.from({ length: PAYOUTS }, (_, index) => () => pay(index)),
+    AT_ONCE,
+  );
+  const count = async (query: string): Promise<number> => (await testStore.sql.query(query)).rows[0].count;
+  const brakes = await count('select count(*)::int as count from brakes');
+  const held = await count(
+    `select count(distinct payout_id)::int as count from payout_timeline where status = 'held'`,
+  );
+  sayFigure(`false alarms in ${PAYOUTS} ordinary payouts: ${brakes} brakes, ${held} held (0 and 0)`);
+  expect([brakes, held]).toEqual([0, 0]);
+});

@@ -24,7 +24,7 @@ beforeAll(async () => {
   // So that there is a middle, at a small scale too.
   await engine.control('POST', '/latency', { ms: 30, endpoint: 'GET /api/v1/payouts' });
   worker = await startWorkerPart();
-}, TIMEOUT_MS);
+});
 afterAll(async () => {
   await worker.kill();
   await engine.stop();
@@ -53,36 +53,32 @@ async function follow(isWanted: (list: Json) => boolean): Promise<{ atStart: num
   return { atStart, most };
 }
 
-test(
-  'an old account: progress shows, two kills cost nothing, memory stays flat, and a payout is paid',
-  async () => {
-    const startedAtMs = performance.now();
-    for (const share of KILLED_AT) {
-      const { objects } = await payoutList();
-      await follow((list) => list.objects !== null && list.objects >= OBJECTS * share);
-      await worker.kill();
-      const { objects: reached, isFirstReading } = await payoutList();
-      sayFigure(`first reading of ${OBJECTS}: killed at ${reached}, from ${objects}`);
-      expect(isFirstReading).toBe(true);
-      expect(reached).toBeLessThan(OBJECTS);
-      worker = await startWorkerPart();
-    }
-    const memory = await follow(({ isFirstReading }) => !isFirstReading);
-    sayFigure(
-      `first reading of ${OBJECTS}: over after ${Math.round((performance.now() - startedAtMs) / 1_000)} s; the worker ` +
-        `that ended it had ${memory.atStart} MB at its start, ${memory.most} MB at most (${MOST_GROWTH_MB} MB more at most)`,
-    );
-    expect(memory.most - memory.atStart).toBeLessThanOrEqual(MOST_GROWTH_MB);
-    const pages = (await requestsTo(engine, 'GET /api/v1/payouts')).length;
-    const fewest = Math.ceil(OBJECTS / 100);
-    sayFigure(`first reading of ${OBJECTS}: ${pages} pages, of ${fewest} at least`);
-    // Started anew after each kill it would be three quarters more; a few regular readings have followed it.
-    expect(pages).toBeLessThan(fewest * 1.2 + 10);
+test('an old account: progress shows, two kills cost nothing, memory stays flat, and a payout is paid', async () => {
+  const startedAtMs = performance.now();
+  for (const share of KILLED_AT) {
+    const { objects } = await payoutList();
+    await follow((list) => list.objects !== null && list.objects >= OBJECTS * share);
+    await worker.kill();
+    const { objects: reached, isFirstReading } = await payoutList();
+    sayFigure(`first reading of ${OBJECTS}: killed at ${reached}, from ${objects}`);
+    expect(isFirstReading).toBe(true);
+    expect(reached).toBeLessThan(OBJECTS);
+    worker = await startWorkerPart();
+  }
+  const memory = await follow(({ isFirstReading }) => !isFirstReading);
+  sayFigure(
+    `first reading of ${OBJECTS}: over after ${Math.round((performance.now() - startedAtMs) / 1_000)} s; the worker ` +
+      `that ended it had ${memory.atStart} MB at its start, ${memory.most} MB at most (${MOST_GROWTH_MB} MB more at most)`,
+  );
+  expect(memory.most - memory.atStart).toBeLessThanOrEqual(MOST_GROWTH_MB);
+  const pages = (await requestsTo(engine, 'GET /api/v1/payouts')).length;
+  const fewest = Math.ceil(OBJECTS / 100);
+  sayFigure(`first reading of ${OBJECTS}: ${pages} pages, of ${fewest} at least`);
+  // Started anew after each kill it would be three quarters more; a few regular readings have followed it.
+  expect(pages).toBeLessThan(fewest * 1.2 + 10);
 
-    await engine.control('POST', '/latency', {});
-    const payout = await engine.open();
-    await engine.fund(payout);
-    await engine.untilStatus(payout.payoutId, 'paid');
-  },
-  TIMEOUT_MS,
-);
+  await engine.control('POST', '/latency', {});
+  const payout = await engine.open();
+  await engine.fund(payout);
+  await engine.untilStatus(payout.payoutId, 'paid');
+});

@@ -25,7 +25,6 @@ import {
 import { startTlsGate, type TlsGate } from '../support/tls-gate.js';
 import { untilAnswer } from '../support/until-answer.js';
 
-const TIMEOUT_MS = 180_000;
 const LONGER_THAN_THE_DEADLINE_MS = POST_DEADLINE_MS + 200;
 const UNKNOWN_OUTCOME_WAIT_MS = 1_000;
 
@@ -59,13 +58,13 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     const withoutGate = { ...engine.env, QBITPAY_BASE_URL: `http://127.0.0.1:${port}` };
     unguarded = { ...engine, env: withoutGate };
     store = openStore({ url: engine.databaseUrl, onIdleError: () => undefined });
-  }, TIMEOUT_MS);
+  });
   afterAll(async () => {
     await store.close();
     await engine.stop();
     await gate?.close();
     await rm(directory, { recursive: true });
-  }, TIMEOUT_MS);
+  });
 
   const providerRequestOf = (operation: RequestOperation, externalOrderId: string) =>
     store.requests.get({ operation, externalOrderId });
@@ -86,7 +85,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
     let worker: StoppableWorker;
     beforeAll(async () => {
       worker = await startStoppableWorker(engine.env);
-    }, TIMEOUT_MS);
+    });
     afterAll(() => worker.kill());
 
     test.each([
@@ -107,71 +106,62 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
         await engine.untilStatus(payoutId, 'paid');
         await expectSentLater(payoutId, [operation]);
       },
-      TIMEOUT_MS,
     );
 
-    test(
-      'sends nothing at all when its payout was put on hold meanwhile',
-      async () => {
-        await worker.stopAt(CRASH_POINT.ORDER_AFTER_GUARD);
-        const { payoutId } = await openAndFund(engine);
-        for (const operation of ['order', 'payout'] as const) {
-          await worker.untilStopped();
-          const hold = await store.decisions.hold({
-            operationId: randomUUID(),
-            payoutId,
-            actor: 'tester',
-            reason: 'a doubt',
-          });
-          expect(hold).toEqual({ ok: true });
-          // Of the second round, which comes once the payout goes on.
-          if (operation === 'order') await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
-          await delay(LONGER_THAN_THE_DEADLINE_MS);
-          worker.continue();
-          await untilAnswer(
-            () => providerRequestOf(operation, payoutId),
-            ({ state }) => state === 'not_sent',
-            'certain not to be sent',
-          );
-          await expectSent(payoutId, operation, 0);
-          await untilAnswer(
-            () => engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'no doubt' }),
-            ({ status }) => status === 200,
-            'resumed, by a workflow that saw the hold',
-          );
-          await untilAnswer(
-            () => requestsTo(engine, ENDPOINTS[operation], payoutId),
-            (requests) => requests.length > 0,
-            'sent, after that only',
-          );
-        }
-        await engine.untilStatus(payoutId, 'paid');
-        await expectSentLater(payoutId, ['order', 'payout']);
-      },
-      TIMEOUT_MS,
-    );
+    test('sends nothing at all when its payout was put on hold meanwhile', async () => {
+      await worker.stopAt(CRASH_POINT.ORDER_AFTER_GUARD);
+      const { payoutId } = await openAndFund(engine);
+      for (const operation of ['order', 'payout'] as const) {
+        await worker.untilStopped();
+        const hold = await store.decisions.hold({
+          operationId: randomUUID(),
+          payoutId,
+          actor: 'tester',
+          reason: 'a doubt',
+        });
+        expect(hold).toEqual({ ok: true });
+        // Of the second round, which comes once the payout goes on.
+        if (operation === 'order') await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
+        await delay(LONGER_THAN_THE_DEADLINE_MS);
+        worker.continue();
+        await untilAnswer(
+          () => providerRequestOf(operation, payoutId),
+          ({ state }) => state === 'not_sent',
+          'certain not to be sent',
+        );
+        await expectSent(payoutId, operation, 0);
+        await untilAnswer(
+          () => engine.api('POST', `/v1/payouts/${payoutId}/resume`, { reason: 'no doubt' }),
+          ({ status }) => status === 200,
+          'resumed, by a workflow that saw the hold',
+        );
+        await untilAnswer(
+          () => requestsTo(engine, ENDPOINTS[operation], payoutId),
+          (requests) => requests.length > 0,
+          'sent, after that only',
+        );
+      }
+      await engine.untilStatus(payoutId, 'paid');
+      await expectSentLater(payoutId, ['order', 'payout']);
+    });
 
     if (scheme === 'https') {
-      test(
-        'sends nothing when it was frozen in the middle of the handshake',
-        async () => {
-          await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
-          const { payoutId } = await openAndFund(engine);
-          await worker.untilStopped();
-          const held = gate?.holdNextHandshake();
-          worker.continue();
-          const letGo = await held;
-          await worker.stop();
-          await delay(LONGER_THAN_THE_DEADLINE_MS);
-          letGo?.();
-          await expectSent(payoutId, 'payout', 0);
-          worker.continue();
-          expect(await worker.outcomeOf('createPayout')).toBe(TOO_LATE);
-          await engine.untilStatus(payoutId, 'paid');
-          await expectSentLater(payoutId, ['payout']);
-        },
-        TIMEOUT_MS,
-      );
+      test('sends nothing when it was frozen in the middle of the handshake', async () => {
+        await worker.stopAt(CRASH_POINT.PAYOUT_AFTER_GUARD);
+        const { payoutId } = await openAndFund(engine);
+        await worker.untilStopped();
+        const held = gate?.holdNextHandshake();
+        worker.continue();
+        const letGo = await held;
+        await worker.stop();
+        await delay(LONGER_THAN_THE_DEADLINE_MS);
+        letGo?.();
+        await expectSent(payoutId, 'payout', 0);
+        worker.continue();
+        expect(await worker.outcomeOf('createPayout')).toBe(TOO_LATE);
+        await engine.untilStatus(payoutId, 'paid');
+        await expectSentLater(payoutId, ['payout']);
+      });
     }
   });
 
@@ -187,7 +177,7 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
       temporalGate = await startConnectionGate(sharedServer('TEST_TEMPORAL_ADDRESS'));
       const env = { ...engine.env, TEMPORAL_ADDRESS: temporalGate.address };
       frozen = await startStoppableWorker(env, bundles.engine);
-    }, TIMEOUT_MS);
+    });
     afterAll(async () => {
       await frozen.kill();
       await second?.kill();
@@ -195,56 +185,52 @@ describe.each(['http', 'https'] as const)('by %s', (scheme) => {
       await bundles.remove();
     });
 
-    test(
-      `sends nothing when it wakes: the ${operation} is what the other one sent`,
-      async () => {
-        // So that QbitPay would take a second one as well.
-        await makeAvailable(engine, 'CNY', '6000');
-        await makeAvailable(engine, 'USDT', '1000');
-        await frozen.stopAt(crashPoint);
-        const { payoutId } = await openAndFund(engine);
-        await frozen.untilStopped();
-        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'sending', sends: 1 });
-        second = await startStoppableWorker(engine.env, bundles.engine);
-        // Else it would be handed tasks, and each of them would have to run out of time.
-        temporalGate.cut();
+    test(`sends nothing when it wakes: the ${operation} is what the other one sent`, async () => {
+      // So that QbitPay would take a second one as well.
+      await makeAvailable(engine, 'CNY', '6000');
+      await makeAvailable(engine, 'USDT', '1000');
+      await frozen.stopAt(crashPoint);
+      const { payoutId } = await openAndFund(engine);
+      await frozen.untilStopped();
+      expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'sending', sends: 1 });
+      second = await startStoppableWorker(engine.env, bundles.engine);
+      // Else it would be handed tasks, and each of them would have to run out of time.
+      temporalGate.cut();
 
-        // Its heartbeat was missed, and the other one looks for what it may have sent.
-        await untilAnswer(
-          () => providerRequestOf(operation, payoutId),
-          ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > UNKNOWN_OUTCOME_WAIT_MS,
-          'an unknown outcome, for longer than the wait for an unknown outcome',
-        );
-        await untilLookedUp(payoutId, second.identity, 3);
-        // It found nothing, several times; but the frozen one holds the lock.
-        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
-        await expectSent(payoutId, operation, 0);
+      // Its heartbeat was missed, and the other one looks for what it may have sent.
+      await untilAnswer(
+        () => providerRequestOf(operation, payoutId),
+        ({ state, sentAgoMs }) => state === 'unknown' && (sentAgoMs ?? 0) > UNKNOWN_OUTCOME_WAIT_MS,
+        'an unknown outcome, for longer than the wait for an unknown outcome',
+      );
+      await untilLookedUp(payoutId, second.identity, 3);
+      // It found nothing, several times; but the frozen one holds the lock.
+      expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'unknown', sends: 1 });
+      await expectSent(payoutId, operation, 0);
 
-        await cutSendingLock(engine.databaseUrl);
-        await engine.untilStatus(payoutId, 'paid');
-        const events = await historyOf(engine, payoutId);
-        const hasHappened = (is: (event: (typeof events)[number]) => unknown) => events.some(is);
-        expect(hasHappened((event) => event.activityTaskTimedOutEventAttributes)).toBe(true);
-        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
-        await expectSent(payoutId, operation, 1);
+      await cutSendingLock(engine.databaseUrl);
+      await engine.untilStatus(payoutId, 'paid');
+      const events = await historyOf(engine, payoutId);
+      const hasHappened = (is: (event: (typeof events)[number]) => unknown) => events.some(is);
+      expect(hasHappened((event) => event.activityTaskTimedOutEventAttributes)).toBe(true);
+      expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+      await expectSent(payoutId, operation, 1);
 
-        frozen.continue();
-        expect(await frozen.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
-        // What it was doing comes to its end.
-        expect(await frozen.terminate()).toBe(0);
-        for (const endpoint of [ORDERS, PAYOUTS]) {
-          const requests = await requestsTo(engine, endpoint, payoutId);
-          expect(requests.map(({ effects }) => effects.length)).toEqual([1]);
-        }
-        expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
-        expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({
-          status: 'paid',
-          flags: [],
-        });
-        await expectBooksToBalance(unguarded);
-      },
-      TIMEOUT_MS,
-    );
+      frozen.continue();
+      expect(await frozen.outcomeOf(POSTS[operation])).toBe(TOO_LATE);
+      // What it was doing comes to its end.
+      expect(await frozen.terminate()).toBe(0);
+      for (const endpoint of [ORDERS, PAYOUTS]) {
+        const requests = await requestsTo(engine, endpoint, payoutId);
+        expect(requests.map(({ effects }) => effects.length)).toEqual([1]);
+      }
+      expect(await providerRequestOf(operation, payoutId)).toMatchObject({ state: 'accepted', sends: 2 });
+      expect((await engine.api('GET', `/v1/payouts/${payoutId}`)).body).toMatchObject({
+        status: 'paid',
+        flags: [],
+      });
+      await expectBooksToBalance(unguarded);
+    });
   });
 
   /** The worker of this identity has looked so many times for what became of the request. */

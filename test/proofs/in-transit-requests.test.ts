@@ -1,5 +1,5 @@
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { bringIntoTransit, median, requestRate, sayFigure, scale } from '../support/figures.js';
+import { bringIntoTransit, isMeasured, median, requestRate, sayFigure, scale } from '../support/figures.js';
 import { attachTestStore, type TestStore } from '../support/test-store.js';
 
 /** What many payouts in transit cost: requests to QbitPay, and the time of the payouts beside them. */
@@ -9,7 +9,6 @@ const IN_TRANSIT = scale('IN_TRANSIT', 25);
 const SYNCS = scale('SYNCS', 1);
 /** Payouts that are timed, one after the other. */
 const TIMED = scale('TIMED', 3);
-const TIMEOUT_MS = 600_000 + IN_TRANSIT * 3_000;
 
 /** Requests per second. */
 const MOST_WHEN_IDLE = 1;
@@ -65,30 +64,27 @@ async function timePayout(one: TestEngine): Promise<Times> {
   return { openMs, paidMs: performance.now() - startedAtMs };
 }
 
-test(
-  'payouts in transit cost few requests, and keep no new payout waiting',
-  async () => {
-    const idle = await requestRate(engine, testStore, SYNCS);
-    sayFigure(`idle: ${idle.toFixed(2)} requests/s (at most ${MOST_WHEN_IDLE})`);
+test('payouts in transit cost few requests, and keep no new payout waiting', async () => {
+  const idle = await requestRate(engine, testStore, SYNCS);
+  sayFigure(`idle: ${idle.toFixed(2)} requests/s (at most ${MOST_WHEN_IDLE})`);
 
-    await engine.stopWorker();
-    await engine.startWorker();
-    await bringIntoTransit(engine, testStore, IN_TRANSIT);
-    await engine.stopWorker();
-    await engine.startWorker(LIMITED);
+  await engine.stopWorker();
+  await engine.startWorker();
+  await bringIntoTransit(engine, testStore, IN_TRANSIT);
+  await engine.stopWorker();
+  await engine.startWorker(LIMITED);
 
-    const inTransit = await requestRate(engine, testStore, SYNCS);
-    sayFigure(`${IN_TRANSIT} in transit: ${inTransit.toFixed(2)} requests/s (at most ${MOST_IN_TRANSIT})`);
-    const [alone, beside] = (await timePayouts([empty, engine])) as [Times, Times];
-    sayFigure(
-      `a new payout at 5 requests/s, alone and beside ${IN_TRANSIT} in transit (median of ${TIMED}): opens in ` +
-        `${alone.openMs} and ${beside.openMs} ms (at most ${OPENS_WITHIN} times), is paid in ` +
-        `${alone.paidMs} and ${beside.paidMs} ms (at most ${PAID_WITHIN} times)`,
-    );
-    expect(idle).toBeLessThanOrEqual(MOST_WHEN_IDLE);
-    expect(inTransit).toBeLessThanOrEqual(MOST_IN_TRANSIT);
-    expect(beside.openMs).toBeLessThanOrEqual(alone.openMs * OPENS_WITHIN);
-    expect(beside.paidMs).toBeLessThanOrEqual(alone.paidMs * PAID_WITHIN);
-  },
-  TIMEOUT_MS,
-);
+  const inTransit = await requestRate(engine, testStore, SYNCS);
+  sayFigure(`${IN_TRANSIT} in transit: ${inTransit.toFixed(2)} requests/s (at most ${MOST_IN_TRANSIT})`);
+  const [alone, beside] = (await timePayouts([empty, engine])) as [Times, Times];
+  sayFigure(
+    `a new payout at 5 requests/s, alone and beside ${IN_TRANSIT} in transit (median of ${TIMED}): opens in ` +
+      `${alone.openMs} and ${beside.openMs} ms (at most ${OPENS_WITHIN} times), is paid in ` +
+      `${alone.paidMs} and ${beside.paidMs} ms (at most ${PAID_WITHIN} times)`,
+  );
+  expect(idle).toBeLessThanOrEqual(MOST_WHEN_IDLE);
+  expect(inTransit).toBeLessThanOrEqual(MOST_IN_TRANSIT);
+  if (!isMeasured('TIMED')) return;
+  expect(beside.openMs).toBeLessThanOrEqual(alone.openMs * OPENS_WITHIN);
+  expect(beside.paidMs).toBeLessThanOrEqual(alone.paidMs * PAID_WITHIN);
+});

@@ -7,8 +7,6 @@ import { createMigratedDatabase } from '../support/test-database.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startPart, type PartProcess } from '../support/processes.js';
 
-const TIMEOUT_MS = 240_000;
-
 const LISTENS = 'Server listening';
 const TAKES_TASKS = 'worker takes tasks';
 
@@ -52,40 +50,32 @@ afterAll(async () => {
   await simulator.close();
 });
 
-test(
-  'a killed worker loses no payout: those that waited for a deposit and for settlement are paid once each',
-  async () => {
-    const inTransit = await openSome(3);
-    for (const payout of inTransit) await engine.fund(payout);
-    for (const { payoutId } of inTransit) await engine.untilStatus(payoutId, 'in_transit');
-    const waiting = await openSome(3);
+test('a killed worker loses no payout: those that waited for a deposit and for settlement are paid once each', async () => {
+  const inTransit = await openSome(3);
+  for (const payout of inTransit) await engine.fund(payout);
+  for (const { payoutId } of inTransit) await engine.untilStatus(payoutId, 'in_transit');
+  const waiting = await openSome(3);
 
-    await worker.kill();
-    for (const payout of waiting) await engine.fund(payout);
-    worker = await startPart('worker', env, TAKES_TASKS);
+  await worker.kill();
+  for (const payout of waiting) await engine.fund(payout);
+  worker = await startPart('worker', env, TAKES_TASKS);
 
-    await expectAllPaidOnce([...inTransit, ...waiting]);
-  },
-  TIMEOUT_MS,
-);
+  await expectAllPaidOnce([...inTransit, ...waiting]);
+});
 
-test(
-  'a killed API loses no payout: what was announced while it was away is delivered again',
-  async () => {
-    const inTransit = await openSome(2);
-    for (const payout of inTransit) await engine.fund(payout);
-    for (const { payoutId } of inTransit) await engine.untilStatus(payoutId, 'in_transit');
-    const waiting = await openSome(2);
+test('a killed API loses no payout: what was announced while it was away is delivered again', async () => {
+  const inTransit = await openSome(2);
+  for (const payout of inTransit) await engine.fund(payout);
+  for (const { payoutId } of inTransit) await engine.untilStatus(payoutId, 'in_transit');
+  const waiting = await openSome(2);
 
-    await api.kill();
-    for (const payout of waiting) await engine.fund(payout);
-    await engine.control('POST', '/settle');
-    api = await startPart('api', env, LISTENS);
+  await api.kill();
+  for (const payout of waiting) await engine.fund(payout);
+  await engine.control('POST', '/settle');
+  api = await startPart('api', env, LISTENS);
 
-    await expectAllPaidOnce([...inTransit, ...waiting]);
-  },
-  TIMEOUT_MS,
-);
+  await expectAllPaidOnce([...inTransit, ...waiting]);
+});
 
 test('SIGTERM ends both in good order', async () => {
   expect(await Promise.all([api.terminate(), worker.terminate()])).toEqual([0, 0]);

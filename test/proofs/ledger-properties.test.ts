@@ -62,7 +62,7 @@ test('random operations, eight at a time, leave the books in order', async () =>
   // Runs that store nothing would find nothing.
   const wanted = Object.values(ENTRY_CAUSE).filter((cause) => !BOOKED_ELSEWHERE.includes(cause));
   expect([...causes].toSorted()).toEqual(wanted.toSorted());
-}, 300_000);
+});
 
 /** At the opening of the account, and where QbitPay carries out what had ended (test/integration/provider-requests, test/workflow/after-the-end). */
 const BOOKED_ELSEWHERE: readonly EntryCause[] = [

@@ -32,7 +32,6 @@ import {
 } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
-const TIMEOUT_MS = 180_000;
 const ALWAYS = 100_000;
 
 /** What a payout may wait for while QbitPay is away: a request that was refused, or cut off, is looked for by the sync. */
@@ -80,8 +79,8 @@ describe('QbitPay is away', () => {
       RESEND_MAX_AMOUNT: 'CNY:1000000,USDT:1000000',
     };
     ({ engine, proxy } = await startEngineBehindProxy({ env }));
-  }, TIMEOUT_MS);
-  afterAll(() => engine.stop(), TIMEOUT_MS);
+  });
+  afterAll(() => engine.stop());
 
   /** Two payouts in each step. */
   async function openTwoInEachStep(): Promise<Json[]> {
@@ -122,78 +121,70 @@ describe('QbitPay is away', () => {
     return isAsking;
   }
 
-  test(
-    'payouts in every step wait, visibly, and all of them finish when it is back, once each',
-    async () => {
-      const payouts = await openTwoInEachStep();
-      proxy.cutOff();
-      await engine.control('DELETE', '/faults');
-      for (const payout of payouts.slice(0, 2)) await engine.fund(payout);
-      for (const { payoutId } of payouts.slice(2, 6)) {
-        const isWaiting = (reason: string | undefined): boolean =>
-          reason !== undefined && WHILE_AWAY.includes(reason);
-        const waiting = await engine.until(
-          payoutId,
-          ({ holdReason }) => isWaiting(holdReason),
-          'shown as waiting',
-        );
-        expect(waiting.hold.action).not.toBe('');
-        await untilAnswer(() => shownHoldReason(engine, payoutId), isWaiting, 'a reason in the Temporal UI');
-      }
-      // Whoever waits for what QbitPay does asks nothing: that it is away shows where its readings do.
-      await untilAnswer(
-        () => engine.api('GET', '/v1/provider'),
-        ({ body }) => body.problem !== null,
-        'a sync that came to nothing',
+  test('payouts in every step wait, visibly, and all of them finish when it is back, once each', async () => {
+    const payouts = await openTwoInEachStep();
+    proxy.cutOff();
+    await engine.control('DELETE', '/faults');
+    for (const payout of payouts.slice(0, 2)) await engine.fund(payout);
+    for (const { payoutId } of payouts.slice(2, 6)) {
+      const isWaiting = (reason: string | undefined): boolean =>
+        reason !== undefined && WHILE_AWAY.includes(reason);
+      const waiting = await engine.until(
+        payoutId,
+        ({ holdReason }) => isWaiting(holdReason),
+        'shown as waiting',
       );
-      await proxy.letThrough();
-      for (const { payoutId } of payouts.slice(6)) {
-        const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
-        await advancePayout(engine, providerPayoutId, 'paid');
-      }
-      await expectPaidOnce(engine, payouts);
-      for (const { payoutId } of payouts) await untilHoldReasonShown(engine, payoutId, undefined);
-      await expectBooksToBalance(engine);
-    },
-    TIMEOUT_MS,
-  );
+      expect(waiting.hold.action).not.toBe('');
+      await untilAnswer(() => shownHoldReason(engine, payoutId), isWaiting, 'a reason in the Temporal UI');
+    }
+    // Whoever waits for what QbitPay does asks nothing: that it is away shows where its readings do.
+    await untilAnswer(
+      () => engine.api('GET', '/v1/provider'),
+      ({ body }) => body.problem !== null,
+      'a sync that came to nothing',
+    );
+    await proxy.letThrough();
+    for (const { payoutId } of payouts.slice(6)) {
+      const { providerPayoutId } = await engine.untilStatus(payoutId, 'in_transit');
+      await advancePayout(engine, providerPayoutId, 'paid');
+    }
+    await expectPaidOnce(engine, payouts);
+    for (const { payoutId } of payouts) await untilHoldReasonShown(engine, payoutId, undefined);
+    await expectBooksToBalance(engine);
+  });
 
-  test(
-    'those who waited do not come back all at once',
-    async () => {
-      const payouts = await Promise.all(Array.from({ length: 16 }, () => engine.open()));
-      await orderFault(engine, 'api_error', TICKER, { times: ALWAYS });
-      for (const payout of payouts) await engine.fund(payout);
-      const isShown = ({ holdReason }: Json): boolean => holdReason === 'PROVIDER_UNAVAILABLE';
-      for (const { payoutId } of payouts) await engine.until(payoutId, isShown, 'shown as waiting');
-      proxy.cutOff();
-      await engine.control('DELETE', '/faults');
-      const asking: Json[] = [];
-      for (const payout of payouts) if (await isAskingOftenEnough(payout.payoutId)) asking.push(payout);
-      const asked = 'GET /api/v1/accounts/show';
-      const before = (await requestsTo(engine, asked)).length;
-      await proxy.letThrough();
-      const requests = await untilAnswer(
-        () => requestsTo(engine, asked),
-        ({ length }) => length >= before + asking.length,
-        'asked by all of them',
-      );
-      await expectPaidOnce(engine, payouts);
+  test('those who waited do not come back all at once', async () => {
+    const payouts = await Promise.all(Array.from({ length: 16 }, () => engine.open()));
+    await orderFault(engine, 'api_error', TICKER, { times: ALWAYS });
+    for (const payout of payouts) await engine.fund(payout);
+    const isShown = ({ holdReason }: Json): boolean => holdReason === 'PROVIDER_UNAVAILABLE';
+    for (const { payoutId } of payouts) await engine.until(payoutId, isShown, 'shown as waiting');
+    proxy.cutOff();
+    await engine.control('DELETE', '/faults');
+    const asking: Json[] = [];
+    for (const payout of payouts) if (await isAskingOftenEnough(payout.payoutId)) asking.push(payout);
+    const asked = 'GET /api/v1/accounts/show';
+    const before = (await requestsTo(engine, asked)).length;
+    await proxy.letThrough();
+    const requests = await untilAnswer(
+      () => requestsTo(engine, asked),
+      ({ length }) => length >= before + asking.length,
+      'asked by all of them',
+    );
+    await expectPaidOnce(engine, payouts);
 
-      const times = requests.slice(before).map(({ at }) => Date.parse(at));
-      expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(SHORTEST_PAUSE_MS);
-      const pauses = await Promise.all(asking.map(({ payoutId }) => pausesOf(payoutId)));
-      for (const { first, longest } of pauses) {
-        expect(first).toBeGreaterThanOrEqual(SHORTEST_PAUSE_MS);
-        expect(first).toBeLessThanOrEqual(2 * SHORTEST_PAUSE_MS);
-        expect(longest).toBe(LONGEST_PAUSE_MS);
-      }
-      for (const pausesOfAll of [pauses.map(({ first }) => first), pauses.map(({ last }) => last)]) {
-        expect(new Set(pausesOfAll).size).toBeGreaterThan(payouts.length / 2);
-      }
-    },
-    TIMEOUT_MS,
-  );
+    const times = requests.slice(before).map(({ at }) => Date.parse(at));
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(SHORTEST_PAUSE_MS);
+    const pauses = await Promise.all(asking.map(({ payoutId }) => pausesOf(payoutId)));
+    for (const { first, longest } of pauses) {
+      expect(first).toBeGreaterThanOrEqual(SHORTEST_PAUSE_MS);
+      expect(first).toBeLessThanOrEqual(2 * SHORTEST_PAUSE_MS);
+      expect(longest).toBe(LONGEST_PAUSE_MS);
+    }
+    for (const pausesOfAll of [pauses.map(({ first }) => first), pauses.map(({ last }) => last)]) {
+      expect(new Set(pausesOfAll).size).toBeGreaterThan(payouts.length / 2);
+    }
+  });
 
   /** How long the payout's workflow had the server wait: between two questions, and after the answer. */
   async function pausesOf(payoutId: string) {
@@ -233,58 +224,50 @@ describe('the database is away', () => {
     await store.migrate();
     await store.close();
     engine = await startTestEngine({ env: { DATABASE_URL: postgres.url } });
-  }, TIMEOUT_MS);
+  });
   afterAll(async () => {
     // What did not start is not there to be stopped.
     await (engine as TestEngine | undefined)?.stop();
     await postgres.stop();
     await stateDirectory.remove();
-  }, TIMEOUT_MS);
+  });
 
-  test(
-    'the API promises nothing, no webhook is taken, and everything finishes when it is back',
-    async () => {
-      const inTransit = await bringIntoTransit(engine, 2);
-      const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
-      const unallocatedId = await leaveUnallocated(engine, 'USDT', '3');
-      const request = payoutRequest();
+  test('the API promises nothing, no webhook is taken, and everything finishes when it is back', async () => {
+    const inTransit = await bringIntoTransit(engine, 2);
+    const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
+    const unallocatedId = await leaveUnallocated(engine, 'USDT', '3');
+    const request = payoutRequest();
 
+    await postgres.stop();
+    await expectNothingPromised(engine, { request, payoutId: waiting[0].payoutId, unallocatedId });
+    for (const payout of waiting) await engine.fund(payout);
+    for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
+    await expectNoWebhookTaken();
+
+    postgres = await start(postgres.port);
+    await expectPaidOnce(engine, [...inTransit, ...waiting]);
+    await untilAnswer(
+      () => engine.api('POST', '/v1/payouts', request),
+      // The one or the other, as the answer that opened it was waited for or not.
+      ({ status }) => status === 201 || status === 200,
+      'the request that was answered with 503, repeated',
+    );
+    await expectBooksToBalance({ ...engine, databaseUrl: postgres.url });
+  });
+
+  test('a process that is in the middle of a transaction lives on, and knows what happened', async () => {
+    const db = createStoreDatabase({ url: postgres.url, onIdleError: () => undefined });
+    const transaction = db.transaction().execute(async (trx) => {
+      await sql`select 1`.execute(trx);
       await postgres.stop();
-      await expectNothingPromised(engine, { request, payoutId: waiting[0].payoutId, unallocatedId });
-      for (const payout of waiting) await engine.fund(payout);
-      for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
-      await expectNoWebhookTaken();
+      await sql`select 1`.execute(trx);
+    });
+    expect(isOutage(await transaction.catch((error: unknown) => error))).toBe(true);
 
-      postgres = await start(postgres.port);
-      await expectPaidOnce(engine, [...inTransit, ...waiting]);
-      await untilAnswer(
-        () => engine.api('POST', '/v1/payouts', request),
-        // The one or the other, as the answer that opened it was waited for or not.
-        ({ status }) => status === 201 || status === 200,
-        'the request that was answered with 503, repeated',
-      );
-      await expectBooksToBalance({ ...engine, databaseUrl: postgres.url });
-    },
-    TIMEOUT_MS,
-  );
-
-  test(
-    'a process that is in the middle of a transaction lives on, and knows what happened',
-    async () => {
-      const db = createStoreDatabase({ url: postgres.url, onIdleError: () => undefined });
-      const transaction = db.transaction().execute(async (trx) => {
-        await sql`select 1`.execute(trx);
-        await postgres.stop();
-        await sql`select 1`.execute(trx);
-      });
-      expect(isOutage(await transaction.catch((error: unknown) => error))).toBe(true);
-
-      postgres = await start(postgres.port);
-      expect((await sql<Json>`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
-      await db.destroy();
-    },
-    TIMEOUT_MS,
-  );
+    postgres = await start(postgres.port);
+    expect((await sql<Json>`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }]);
+    await db.destroy();
+  });
 
   async function expectNoWebhookTaken(): Promise<void> {
     const { id } = await engine.control('POST', '/events/forge', {
@@ -388,64 +371,60 @@ describe('Temporal is away', () => {
     engine = await startTestEngine({
       env: { TEMPORAL_ADDRESS: server.address, WEBHOOK_SWEEP_INTERVAL_SECONDS: '1' },
     });
-  }, TIMEOUT_MS);
+  });
   afterAll(async () => {
     // What did not start is not there to be stopped.
     await (engine as TestEngine | undefined)?.stop();
     await server.stop();
     await stateDirectory.remove();
-  }, TIMEOUT_MS);
+  });
 
-  test(
-    'the API accepts payouts and promises nothing else, and the same processes finish everything when it is back',
-    async () => {
-      const inTransit = await bringIntoTransit(engine, 2);
-      const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
-      const [unallocatedId, declaredId] = [
-        await leaveUnallocated(engine, 'USDT', '3'),
-        await leaveUnallocated(engine, 'USDT', '4'),
-      ];
-      const { txHash } = (await engine.api('GET', `/v1/deposits/${declaredId}`)).body;
-      const declaring = (await engine.open()).payoutId;
-      const declaration = ['POST', `/v1/payouts/${declaring}/deposit`, { txHash }] as const;
-      const request = payoutRequest();
+  test('the API accepts payouts and promises nothing else, and the same processes finish everything when it is back', async () => {
+    const inTransit = await bringIntoTransit(engine, 2);
+    const waiting = await Promise.all(Array.from({ length: 2 }, () => engine.open()));
+    const [unallocatedId, declaredId] = [
+      await leaveUnallocated(engine, 'USDT', '3'),
+      await leaveUnallocated(engine, 'USDT', '4'),
+    ];
+    const { txHash } = (await engine.api('GET', `/v1/deposits/${declaredId}`)).body;
+    const declaring = (await engine.open()).payoutId;
+    const declaration = ['POST', `/v1/payouts/${declaring}/deposit`, { txHash }] as const;
+    const request = payoutRequest();
 
-      await server.stop();
-      const port = Number(server.address.split(':')[1]);
-      const targets = { request, payoutId: waiting[0].payoutId, unallocatedId };
-      for (const payout of waiting) await engine.fund(payout);
-      for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
-      await expectAllUnavailable(engine, asksTemporal(targets));
-      for (const call of isRefused(targets)) expect(await engine.api(...call)).toMatchObject({ status: 409 });
-      for (let repetition = 0; repetition < 2; repetition += 1) {
-        const accepted = await engine.api('POST', '/v1/payouts', request);
-        expect(accepted).toMatchObject({ status: 202, body: { status: 'opening' } });
-      }
-      expect(await engine.api('POST', '/v1/payouts', { ...request, amount: '1.00' })).toMatchObject({
-        status: 409,
-      });
-      for (const [method, path] of asksStore(targets)) {
-        expect(await engine.api(method, path)).toMatchObject({ status: 200 });
-      }
+    await server.stop();
+    const port = Number(server.address.split(':')[1]);
+    const targets = { request, payoutId: waiting[0].payoutId, unallocatedId };
+    for (const payout of waiting) await engine.fund(payout);
+    for (const { providerPayoutId } of inTransit) await advancePayout(engine, providerPayoutId, 'paid');
+    await expectAllUnavailable(engine, asksTemporal(targets));
+    for (const call of isRefused(targets)) expect(await engine.api(...call)).toMatchObject({ status: 409 });
+    for (let repetition = 0; repetition < 2; repetition += 1) {
+      const accepted = await engine.api('POST', '/v1/payouts', request);
+      expect(accepted).toMatchObject({ status: 202, body: { status: 'opening' } });
+    }
+    expect(await engine.api('POST', '/v1/payouts', { ...request, amount: '1.00' })).toMatchObject({
+      status: 409,
+    });
+    for (const [method, path] of asksStore(targets)) {
+      expect(await engine.api(method, path)).toMatchObject({ status: 200 });
+    }
 
-      const declared = await engine.api(...declaration);
-      expect(declared).toMatchObject({ status: 200, body: { payoutId: declaring } });
+    const declared = await engine.api(...declaration);
+    expect(declared).toMatchObject({ status: 200, body: { payoutId: declaring } });
 
-      server = await start(port);
-      await expectPaidOnce(engine, [...inTransit, ...waiting]);
-      await untilAnswer(
-        () => engine.api('GET', `/v1/deposits/${declaredId}`),
-        ({ body }) => body.status === 'allocated',
-        'the deposit whose transaction was declared',
-      );
-      expect(await engine.create(request)).toMatchObject({
-        status: 200,
-        body: { status: 'awaiting_deposit' },
-      });
-      await expectBooksToBalance(engine);
-    },
-    TIMEOUT_MS,
-  );
+    server = await start(port);
+    await expectPaidOnce(engine, [...inTransit, ...waiting]);
+    await untilAnswer(
+      () => engine.api('GET', `/v1/deposits/${declaredId}`),
+      ({ body }) => body.status === 'allocated',
+      'the deposit whose transaction was declared',
+    );
+    expect(await engine.create(request)).toMatchObject({
+      status: 200,
+      body: { status: 'awaiting_deposit' },
+    });
+    await expectBooksToBalance(engine);
+  });
 });
 
 describe('the webhook receiver is away for longer than QbitPay repeats', () => {
@@ -456,24 +435,20 @@ describe('the webhook receiver is away for longer than QbitPay repeats', () => {
       env: { RECONCILIATION_INTERVAL_SECONDS: '10' },
       simulator: { webhookUrl: `http://127.0.0.1:${nobody}/webhooks/qbitpay` },
     });
-  }, TIMEOUT_MS);
-  afterAll(() => engine.stop(), TIMEOUT_MS);
+  });
+  afterAll(() => engine.stop());
 
-  test(
-    'what it would have said is found by reading: deposits by the schedule, settlements by the polls',
-    async () => {
-      const payouts = await Promise.all(Array.from({ length: 3 }, () => engine.open()));
-      for (const payout of payouts) await engine.fund(payout);
-      await expectPaidOnce(engine, payouts);
-      const { data } = await untilAnswer(
-        () => engine.control('GET', '/events?limit=100'),
-        ({ data: events }) => events.every((event: Json) => event.delivery === 'abandoned'),
-        'given up by QbitPay',
-      );
-      const types = data.map(({ type }: Json) => type);
-      expect(types).toEqual(expect.arrayContaining(['deposit.confirmed', 'payout.paid']));
-      await expectBooksToBalance(engine);
-    },
-    TIMEOUT_MS,
-  );
+  test('what it would have said is found by reading: deposits by the schedule, settlements by the polls', async () => {
+    const payouts = await Promise.all(Array.from({ length: 3 }, () => engine.open()));
+    for (const payout of payouts) await engine.fund(payout);
+    await expectPaidOnce(engine, payouts);
+    const { data } = await untilAnswer(
+      () => engine.control('GET', '/events?limit=100'),
+      ({ data: events }) => events.every((event: Json) => event.delivery === 'abandoned'),
+      'given up by QbitPay',
+    );
+    const types = data.map(({ type }: Json) => type);
+    expect(types).toEqual(expect.arrayContaining(['deposit.confirmed', 'payout.paid']));
+    await expectBooksToBalance(engine);
+  });
 });

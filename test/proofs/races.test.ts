@@ -2,11 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { expectOwedOrUnallocated, expectMoneyInOrder, untilAllocated } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
+import { scale } from '../support/figures.js';
 import { payoutRequest, type Answer, type Json } from '../support/engine-client.js';
 import { expectConvertedAndPaidOnce } from '../support/provider-requests.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** A deposit, a cancellation and the deadline that meet: many times, and around every moment. */
+
+const ROUNDS = scale('ROUNDS', 1);
 
 let engine: TestEngine;
 afterEach(async () => {
@@ -51,7 +54,7 @@ describe('at the deadline', () => {
     // Around the deadline, by milliseconds: which side each falls on does not matter.
     const offsetsMs = Array.from({ length: 20 }, (_, index) => (index - 14) * 8);
     const ends: string[] = [];
-    for (let round = 0; round < 2; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const opened = await Promise.all(offsetsMs.map(() => engine.open()));
       await Promise.all(
         opened.map(async (payout, index) => {
@@ -65,7 +68,7 @@ describe('at the deadline', () => {
         }),
       );
     }
-    expect(ends).toHaveLength(40);
+    expect(ends).toHaveLength(20 * ROUNDS);
   });
 
   async function expectOneOwner(payout: Json, status: string, deposit: Json): Promise<void> {

@@ -11,7 +11,6 @@ import { openAndFund } from '../support/provider-requests.js';
 
 /** As `npm run reconcile` starts it. */
 const SCRIPT = resolve('dist', 'src', 'bin', 'reconcile.js');
-const TIMEOUT_MS = 60_000;
 /** Nothing listens there. */
 const CLOSED_PORT = '127.0.0.1:1';
 const CANARY_PASSWORD = 'database-canary-8c41d7';
@@ -23,7 +22,7 @@ beforeAll(async () => {
   engine = await startTestEngine({ env: { RECONCILIATION_GRACE_SECONDS: '0' } });
   // Without a `.env` and without a local engine.
   directory = await mkdtemp(join(tmpdir(), 'reconcile-'));
-}, TIMEOUT_MS);
+});
 afterAll(async () => {
   await engine.stop();
   await rm(directory, { recursive: true });
@@ -55,21 +54,17 @@ function expectRefused(run: Run, line: RegExp): void {
 }
 
 describe('npm run reconcile', () => {
-  test(
-    'code 0 and a table when the books are clean',
-    async () => {
-      const { payoutId } = await openAndFund(engine);
-      await engine.untilStatus(payoutId, 'paid');
-      const { code, stdout, stderr } = await reconcile();
-      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(
-        /^clean\nQbitPay as read at 20.+Z, .+ before; everything\ncompared 1 payout, 1 order, 1 deposit, 4 /,
-      );
-      expect(stdout).toMatch(/^ +currency +ledger +QbitPay +explained +off$/m);
-      expect(stdout).toMatch(/^ +USDT +(7\.\d{6}) +\1 +0\.000000 +0\.000000$/m);
-    },
-    TIMEOUT_MS,
-  );
+  test('code 0 and a table when the books are clean', async () => {
+    const { payoutId } = await openAndFund(engine);
+    await engine.untilStatus(payoutId, 'paid');
+    const { code, stdout, stderr } = await reconcile();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^clean\nQbitPay as read at 20.+Z, .+ before; everything\ncompared 1 payout, 1 order, 1 deposit, 4 /,
+    );
+    expect(stdout).toMatch(/^ +currency +ledger +QbitPay +explained +off$/m);
+    expect(stdout).toMatch(/^ +USDT +(7\.\d{6}) +\1 +0\.000000 +0\.000000$/m);
+  });
 
   test('--json is one document on stdout, with the same report that the store keeps', async () => {
     const { code, stdout, stderr } = await reconcile({}, '--json');
@@ -143,26 +138,22 @@ describe('npm run reconcile', () => {
     expect(await state()).toEqual(before);
   });
 
-  test(
-    'code 1 for a discrepancy that --full finds, with the ids, both amounts and what to do',
-    async () => {
-      const { payoutId } = await openAndFund(engine);
-      const { providerPayoutId } = await engine.untilStatus(payoutId, 'paid');
-      await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: 5000.01 });
-      // Nobody would read it again.
-      const { code, stdout, stderr } = await reconcile({}, '--full');
-      expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
-      expect(stdout).toMatch(/^\d discrepanc(?:y|ies)\n/);
-      const { meaning, action } = DISCREPANCIES.AMOUNT_DIFFERS;
-      for (const said of ['AMOUNT_DIFFERS', payoutId, providerPayoutId, '5000.01', meaning, action]) {
-        expect(stdout).toContain(said);
-      }
-      const json = await reconcile({}, '--json');
-      expect(json).toMatchObject({ code: 1, stderr: '' });
-      expect(JSON.parse(json.stdout).discrepancies).toContainEqual(
-        expect.objectContaining({ kind: 'AMOUNT_DIFFERS', payoutId, store: '5000', provider: '5000.01' }),
-      );
-    },
-    TIMEOUT_MS,
-  );
+  test('code 1 for a discrepancy that --full finds, with the ids, both amounts and what to do', async () => {
+    const { payoutId } = await openAndFund(engine);
+    const { providerPayoutId } = await engine.untilStatus(payoutId, 'paid');
+    await engine.control('POST', `/payouts/${providerPayoutId}/overwrite`, { amount: 5000.01 });
+    // Nobody would read it again.
+    const { code, stdout, stderr } = await reconcile({}, '--full');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout).toMatch(/^\d discrepanc(?:y|ies)\n/);
+    const { meaning, action } = DISCREPANCIES.AMOUNT_DIFFERS;
+    for (const said of ['AMOUNT_DIFFERS', payoutId, providerPayoutId, '5000.01', meaning, action]) {
+      expect(stdout).toContain(said);
+    }
+    const json = await reconcile({}, '--json');
+    expect(json).toMatchObject({ code: 1, stderr: '' });
+    expect(JSON.parse(json.stdout).discrepancies).toContainEqual(
+      expect.objectContaining({ kind: 'AMOUNT_DIFFERS', payoutId, store: '5000', provider: '5000.01' }),
+    );
+  });
 });

@@ -3,14 +3,14 @@ import { runInNewContext } from 'node:vm';
 import { compareWithMirror, recordRun } from '../../activities/reconciliation/reconciliation-run.js';
 import type { ReconciliationReport } from '../../src/domain/reconciliation.js';
 import { multiply, subtractAmounts } from '../../src/domain/money.js';
+import { isMeasured, scale } from '../support/figures.js';
 import { openTestStore, type TestStore } from '../support/test-store.js';
 
 /*
  * What a run costs with many payouts behind it, each paid long ago: store and mirror are filled by SQL. PAYOUTS=100000 is
  * the figure that counts.
  */
-const PAYOUTS = Number(process.env['PAYOUTS'] ?? 3_000);
-const TIMEOUT_MS = 600_000;
+const PAYOUTS = scale('PAYOUTS', 3_000);
 const COST = '10.05';
 const OPENING = '9000000';
 /** Payouts of an hour. */
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const readAt = await store.mirror.readClock();
   await store.mirror.openAccount({ balances: [balance], transactions: [], readAt });
   await fill();
-}, TIMEOUT_MS);
+});
 afterAll(() => testStore.close());
 
 async function fill(): Promise<void> {
@@ -94,28 +94,25 @@ function expectClean(report: ReconciliationReport, payouts: number): void {
   expect(report.balances).toMatchObject([{ currency: 'USDT', explained: '0', off: '0' }]);
 }
 
-test(
-  'a run of everything needs no more memory for more payouts, and a routine run no more time',
-  async () => {
-    const full = await measure(true);
-    console.log(`${PAYOUTS} payouts, full: ${full.tookMs} ms, heap +${full.heapMb} MB`);
-    expectClean(full.run.report, PAYOUTS);
-    expect(full.heapMb).toBeLessThan(50);
-    await recordRun({ store: testStore.store }, full.run);
-    const idle = await measure(false);
-    await testStore.sql.query(
-      `update provider_objects set changed_at = clock_timestamp() where substr(provider_id, 3)::int <= ${CHANGED}`,
-    );
-    // The best of three: what else the machine does is no cost of a run.
-    const runs = [await measure(false), await measure(false), await measure(false)];
-    const [routine = idle] = runs.toSorted((one, other) => one.tookMs - other.tookMs);
-    console.log(
-      `${PAYOUTS} payouts, routine: ${idle.tookMs} ms where nothing changed, ${routine.tookMs} ms with ${CHANGED}`,
-    );
-    expectClean(idle.run.report, 0);
-    expectClean(routine.run.report, CHANGED);
-    expect(idle.tookMs).toBeLessThan(1_000);
-    expect(routine.tookMs).toBeLessThan(1_000);
-  },
-  TIMEOUT_MS,
-);
+test('a run of everything needs no more memory for more payouts, and a routine run no more time', async () => {
+  const full = await measure(true);
+  console.log(`${PAYOUTS} payouts, full: ${full.tookMs} ms, heap +${full.heapMb} MB`);
+  expectClean(full.run.report, PAYOUTS);
+  expect(full.heapMb).toBeLessThan(50);
+  await recordRun({ store: testStore.store }, full.run);
+  const idle = await measure(false);
+  await testStore.sql.query(
+    `update provider_objects set changed_at = clock_timestamp() where substr(provider_id, 3)::int <= ${CHANGED}`,
+  );
+  // The best of three: what else the machine does is no cost of a run.
+  const runs = [await measure(false), await measure(false), await measure(false)];
+  const [routine = idle] = runs.toSorted((one, other) => one.tookMs - other.tookMs);
+  console.log(
+    `${PAYOUTS} payouts, routine: ${idle.tookMs} ms where nothing changed, ${routine.tookMs} ms with ${CHANGED}`,
+  );
+  expectClean(idle.run.report, 0);
+  expectClean(routine.run.report, CHANGED);
+  if (!isMeasured('PAYOUTS')) return;
+  expect(idle.tookMs).toBeLessThan(1_000);
+  expect(routine.tookMs).toBeLessThan(1_000);
+});

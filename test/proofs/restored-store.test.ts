@@ -14,8 +14,6 @@ import { untilAnswer } from '../support/until-answer.js';
 
 /** PostgreSQL is restored, from a physical copy, to a moment before a payout was paid: under the running processes. */
 
-const TIMEOUT_MS = 300_000;
-
 let directory: StateDirectory;
 let server: EmbeddedPostgres;
 
@@ -50,44 +48,40 @@ const scenario = useScenario(async () => {
 afterAll(async () => {
   await server.stop();
   await directory.remove();
-}, TIMEOUT_MS);
+});
 
 const readBrakes = async (): Promise<Json[]> =>
   (await scenario.engine.api('GET', '/v1/brakes?engaged=true')).body.data ?? [];
 
-test(
-  'K11, K57: nothing leaves; what was paid is adopted, and paid once; then everything goes on',
-  async () => {
-    const { engine } = scenario;
-    const paid = await scenario.payout().open();
-    await paid.becomes('awaiting_deposit');
-    await whileStopped((data) => copy(data, `${data}.backup`));
-    await paid.fund();
-    await paid.isPaidOnce();
-    await whileStopped(async (data) => {
-      await rm(data, { recursive: true });
-      await copy(`${data}.backup`, data);
-    });
-    // The store knows nothing of its deposit, its order and its payout, and is shown them again.
-    const [brake] = await untilAnswer(readBrakes, (brakes) => brakes.length > 0, 'the brake engaged');
-    expect(brake).toMatchObject({ kind: 'STORE_BEHIND_PROVIDER', currency: null });
-    const isStopped = ({ holdReason }: Json): boolean => holdReason === 'BRAKE_ENGAGED';
-    await paid.until(isStopped, 'about to be sent again, and stopped');
-    const other = await scenario.payout().funded();
-    await other.until(isStopped, 'stopped by the brake');
-    expect(await other.requests(ORDERS)).toEqual([]);
-    const { store, close } = attachTestStore(server.url);
-    await untilAnswer(
-      () => store.mirror.listUnexplained(10),
-      (objects) => objects.length === 2,
-      'its order and its payout',
-    );
-    expect(await store.mirror.adoptUnexplained()).toBe(2);
-    await close();
-    await paid.isPaidOnce();
-    for (const endpoint of [ORDERS, PAYOUTS]) expect(await paid.requests(endpoint)).toHaveLength(1);
-    await engine.api('POST', `/v1/brakes/${brake.brakeId}/release`, { reason: 'all is adopted' });
-    await other.isPaidOnce();
-  },
-  TIMEOUT_MS,
-);
+test('K11, K57: nothing leaves; what was paid is adopted, and paid once; then everything goes on', async () => {
+  const { engine } = scenario;
+  const paid = await scenario.payout().open();
+  await paid.becomes('awaiting_deposit');
+  await whileStopped((data) => copy(data, `${data}.backup`));
+  await paid.fund();
+  await paid.isPaidOnce();
+  await whileStopped(async (data) => {
+    await rm(data, { recursive: true });
+    await copy(`${data}.backup`, data);
+  });
+  // The store knows nothing of its deposit, its order and its payout, and is shown them again.
+  const [brake] = await untilAnswer(readBrakes, (brakes) => brakes.length > 0, 'the brake engaged');
+  expect(brake).toMatchObject({ kind: 'STORE_BEHIND_PROVIDER', currency: null });
+  const isStopped = ({ holdReason }: Json): boolean => holdReason === 'BRAKE_ENGAGED';
+  await paid.until(isStopped, 'about to be sent again, and stopped');
+  const other = await scenario.payout().funded();
+  await other.until(isStopped, 'stopped by the brake');
+  expect(await other.requests(ORDERS)).toEqual([]);
+  const { store, close } = attachTestStore(server.url);
+  await untilAnswer(
+    () => store.mirror.listUnexplained(10),
+    (objects) => objects.length === 2,
+    'its order and its payout',
+  );
+  expect(await store.mirror.adoptUnexplained()).toBe(2);
+  await close();
+  await paid.isPaidOnce();
+  for (const endpoint of [ORDERS, PAYOUTS]) expect(await paid.requests(endpoint)).toHaveLength(1);
+  await engine.api('POST', `/v1/brakes/${brake.brakeId}/release`, { reason: 'all is adopted' });
+  await other.isPaidOnce();
+});

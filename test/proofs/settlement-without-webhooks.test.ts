@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { bringIntoTransit, percentile, sayFigure, scale, untilMany } from '../support/figures.js';
+import { bringIntoTransit, isMeasured, percentile, sayFigure, scale, untilMany } from '../support/figures.js';
 import { advancePayout } from '../support/payout-workflows.js';
 import { attachTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
 
@@ -10,7 +10,6 @@ const IN_TRANSIT = scale('IN_TRANSIT', 40);
 /** Over which they are paid, where it is one after the other. */
 const SPREAD_SECONDS = scale('SPREAD_SECONDS', 5);
 const INTERVAL_MS = 10_000;
-const TIMEOUT_MS = 600_000 + IN_TRANSIT * 6_000;
 
 let engine: TestEngine;
 let testStore: TestStore;
@@ -82,13 +81,10 @@ async function measure(overSeconds: number, what: string): Promise<void> {
     `webhooks lost, ${IN_TRANSIT} in transit, paid ${what}: p50, p99 and last in the mirror after ${spread(mirror)} ms, ` +
       `settled after ${spread(store)} ms (p99 at most ${2 * INTERVAL_MS})`,
   );
-  expect(percentile(store, 0.99)).toBeLessThanOrEqual(2 * INTERVAL_MS);
+  if (isMeasured('IN_TRANSIT')) expect(percentile(store, 0.99)).toBeLessThanOrEqual(2 * INTERVAL_MS);
 }
 
-test('all paid at one moment: seen within two intervals', () => measure(0, 'at one moment'), TIMEOUT_MS);
+test('all paid at one moment: seen within two intervals', () => measure(0, 'at one moment'));
 
-test(
-  'paid one after the other: each is seen within two intervals',
-  () => measure(SPREAD_SECONDS, `over ${SPREAD_SECONDS} s`),
-  TIMEOUT_MS,
-);
+test('paid one after the other: each is seen within two intervals', () =>
+  measure(SPREAD_SECONDS, `over ${SPREAD_SECONDS} s`));

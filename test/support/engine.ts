@@ -47,7 +47,7 @@ export interface TestEngineOptions {
 }
 
 const SHORT_WAITS: Environment = {
-  PROVIDER_SYNC_INTERVAL_MS: '500',
+  PROVIDER_SYNC_INTERVAL_MS: '1000',
   RETRY_INITIAL_MS: '50',
   REFUSAL_WAIT_SECONDS: '0',
   RETRY_MAX_MS: '500',

@@ -8,6 +8,9 @@ import { runConcurrently, type TestStore } from './test-store.js';
 /** What a run is measured with: the environment says otherwise than the small scale. */
 export const scale = (variable: string, small: number): number => Number(process.env[variable] ?? small);
 
+/** The full scale, which is measured alone. At the small one other files run beside it: no time is a bound there. */
+export const isMeasured = (variable: string): boolean => process.env[variable] !== undefined;
+
 /** One line, whatever Vitest makes of the rest. */
 export function sayFigure(text: string): void {
   process.stdout.write(`figure: ${text}\n`);

@@ -12,7 +12,7 @@ export interface PartProcess {
   terminate(): Promise<number | null>;
 }
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 200_000;
 
 /** Starts the built part and resolves when its log has the line that says it is ready. */
 export async function startPart(

@@ -36,7 +36,7 @@ export const POST_DEADLINE_MS = 3_000;
 export const TOO_LATE = 'failed: ERR_POST_DEADLINE';
 
 /** A bound, not a measure. */
-const SAID_TIMEOUT_MS = 80_000;
+const SAID_TIMEOUT_MS = 200_000;
 const READY = 'worker takes tasks';
 
 export async function startStoppableWorker(

@@ -3,7 +3,7 @@ import type { Change } from './store-changes.js';
 import { nextChange } from './store-changes.js';
 
 /** Bounds, not measures: the servers are shared, and machines are slow at times. */
-const TIMEOUT_MS = 80_000;
+const TIMEOUT_MS = 200_000;
 /** Of what happens outside the stores there is no event. */
 const LONGEST_PAUSE_MS = 150;
 /** Where a change is sure to tell: longer than any test needs. */

@@ -44,7 +44,11 @@ test('a worker that has just started sends nothing before it has read QbitPay to
   await untilAttempt(payout, 4);
   expect((await payout.workflow.describe()).historyLength).toBe(historyLength);
   expect(await payout.requests(ORDERS)).toEqual([]);
-  expect((await engine.api('GET', '/v1/provider')).body.problem).toContain('QbitPay');
+  await untilAnswer(
+    async () => (await engine.api('GET', '/v1/provider')).body.problem,
+    (problem) => problem?.includes('QbitPay'),
+    'the problem of the first sync shown',
+  );
   await provider.heal();
   await payout.isPaidOnce();
   expect(await payout.requests(ORDERS)).toHaveLength(1);
