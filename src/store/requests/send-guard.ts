@@ -8,7 +8,7 @@ import { mayFollow } from './answer-checks.js';
 import { isBraked } from '../controls/brakes.js';
 import { inSeenStore, type SeenStore } from '../controls/seen-store.js';
 import { isShown, whyAnotherLives } from '../mirror/absence.js';
-import { isGranted } from '../mirror/sync-state.js';
+import { isGranted, wishForSync } from '../mirror/sync-state.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
 import { isCarriedBy, lockExistingPayout, transitionPayout } from '../payouts/payout-transitions.js';
 import {
@@ -355,7 +355,10 @@ export async function confirmRefusal(
   return numUpdatedRows > 0n;
 }
 
-/** Where somebody else had declared it unknown, its payout waits for what is learnt of it: it is told. */
+/**
+ * Where somebody else had declared it unknown, its payout waits for what is learnt of it: it is told. What is unknown from
+ * now on is looked for at once.
+ */
 async function endOpen(
   trx: StoreTransaction,
   id: ProviderRequestId,
@@ -373,6 +376,7 @@ async function endOpen(
   if (before === undefined) return undefined;
   const row = await updateRequest(trx, id, from, changes).returning('state').executeTakeFirst();
   if (before.state === REQUEST_STATE.UNKNOWN) await hintPayouts(trx, [before.payout_id], 'payoutEvent');
+  if (row?.state === REQUEST_STATE.UNKNOWN) await wishForSync(trx, 'an outcome is unknown');
   return row?.state;
 }
 
