@@ -2,6 +2,7 @@ import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { AcceptedObject } from '../../src/store/requests/accepted-requests.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import { isOtherAccount } from '../../src/domain/destination.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import { printableId, printableWord } from '../../src/qbitpay/wire-words.js';
@@ -42,7 +43,7 @@ export async function recordAccepted(
 }
 
 export function toAcceptedObject(
-  { request }: PayoutRecord,
+  payout: PayoutRecord,
   { id: { externalOrderId }, answer, asked, flag }: Accepted,
 ): { readonly object: AcceptedObject; readonly discrepancy: Discrepancy | undefined } {
   if ('symbol' in answer) return { object: toOrderRecord(externalOrderId, answer), discrepancy: flag };
@@ -50,19 +51,27 @@ export function toAcceptedObject(
   const postAmount = asked?.amount ?? recipientAmount;
   return {
     object: { externalOrderId, providerPayoutId, currency, postAmount, recipientAmount, fee, status },
-    discrepancy: findDiscrepancy(answer, request.currency) ?? flag,
+    discrepancy: findDiscrepancy(answer, payout) ?? flag,
   };
 }
 
 /** The payout is ours all the same: `externalOrderId` alone says so (contract, section Payouts). */
-export function findDiscrepancy(answer: Payout, currency: string): Discrepancy | undefined {
+export function findDiscrepancy(
+  answer: Payout,
+  { request, destinations }: Pick<PayoutRecord, 'request' | 'destinations'>,
+): Discrepancy | undefined {
   if (answer.trade !== undefined && answer.trade !== null) {
     const detail = `QbitPay converted by itself for payout ${answer.id}`;
     return { reason: FAILURE_TYPE.CONVERTED_BY_PROVIDER, detail };
   }
-  if (answer.currency === currency) return undefined;
-  const detail = `QbitPay has payout ${answer.id} in ${printableWord(answer.currency)}`;
-  return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+  if (answer.currency !== request.currency) {
+    const detail = `QbitPay has payout ${answer.id} in ${printableWord(answer.currency)}`;
+    return { reason: FAILURE_TYPE.CURRENCY_DIFFERS, detail };
+  }
+  const asked = destinations.map(({ destination }) => destination);
+  if (!isOtherAccount(answer.accountEnding, asked)) return undefined;
+  const detail = `QbitPay has payout ${answer.id} for an account that ends with ${answer.accountEnding}`;
+  return { reason: FAILURE_TYPE.DESTINATION_DIFFERS, detail };
 }
 
 /** What it was sent as comes back as it was sent (contract, section Payouts); what else QbitPay names is for people to see. */

@@ -51,11 +51,8 @@ async function readMirror({ store }: Parts, providerPayoutId: string): Promise<P
   return isShown ? (known.content as Payout) : undefined;
 }
 
-async function postOwn(
-  { store }: Parts,
-  { payoutId, request, policy }: PayoutRecord,
-  shown: Payout,
-): Promise<void> {
+async function postOwn({ store }: Parts, payout: PayoutRecord, shown: Payout): Promise<void> {
+  const { payoutId, policy } = payout;
   await store.requests.recordSettlement(payoutId, {
     providerPayoutId: shown.id,
     currency: shown.currency,
@@ -63,7 +60,7 @@ async function postOwn(
     fee: shown.fee,
     status: shown.status,
     outcome: outcomeOf(shown, policy.onFailedAttempt),
-    discrepancy: findDiscrepancy(shown, request.currency),
+    discrepancy: findDiscrepancy(shown, payout),
   });
 }
 

@@ -36,9 +36,20 @@ export type Destination = { readonly type: DestinationType } & {
 };
 
 /** What tells two destinations apart and says nothing else of them: null where that would be most of the account. */
-export function accountEndingOf({ bankAccountNum, addr }: Destination): string | null {
-  const account = bankAccountNum ?? addr ?? '';
+export function accountEndingOf({ bankAccountNum, addr }: Account): string | null {
+  const account = (bankAccountNum ?? addr ?? '').replaceAll(/[\s./-]/g, '');
   return account.length < SHORTEST_SHOWN_ACCOUNT ? null : account.slice(-4);
+}
+
+type Account = Pick<Destination, 'bankAccountNum' | 'addr'>;
+
+/** True where this is the ending of none of the accounts. One that is masked, or not known, says nothing. */
+export function isOtherAccount(ending: string | null, accounts: readonly Account[]): boolean {
+  if (ending === null || !/^[\da-z]{4}$/i.test(ending)) return false;
+  return accounts.every((account) => {
+    const own = accountEndingOf(account);
+    return own !== null && own.toLowerCase() !== ending.toLowerCase();
+  });
 }
 
 const SHORTEST_SHOWN_ACCOUNT = 8;

@@ -241,6 +241,11 @@ const TABLE = {
     'Settle with QbitPay what is to become of it, and compare the balances (npm run reconcile); then resume.',
     [RESUME],
   ),
+  DESTINATION_DIFFERS: held(
+    'The payout that QbitPay has under this externalOrderId goes to another account than was asked for; the timeline says how that one ends.',
+    'Ask QbitPay at once whom it pays, and have it cancelled where that is somebody else; then resume: the payout ends as QbitPay says.',
+    [RESUME],
+  ),
   ORDER_DIFFERS: held(
     'The order that QbitPay has under this externalOrderId is of another side, pair or amount than was asked for, or was executed at a price beyond the slippage; the timeline says which.',
     'Settle with QbitPay what is to become of it; then resume: what it moved is booked as QbitPay states it, and the payout goes on with what that brought in.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accountEndingOf } from '../domain/destination.js';
 import { MAX_DECIMAL_LENGTH, PLAIN_DECIMAL_PATTERN } from './decimal-json.js';
 import { describeIssues } from './errors.js';
 import {
@@ -135,7 +136,7 @@ export type Order = z.infer<typeof orderSchema>;
 /**
  * Contract, section Payouts. `amount` and `fee` are what was really taken; `arrivalDate` is evidence of
  * nothing. `trade` is kept as it came: [I] its presence means that the provider converted by itself.
- * `destination` is personal data.
+ * `destination` is personal data: what tells its account from others is kept apart from it.
  */
 export const payoutSchema = z
   .looseObject({
@@ -148,10 +149,15 @@ export const payoutSchema = z
     description: optional(text),
     externalOrderId: optional(text),
     trade: z.unknown().optional(),
+    destination: z
+      .looseObject({ bankAccountNum: optional(text), addr: optional(text) })
+      .optional()
+      .catch(undefined),
   })
   .transform((payout) => {
     const status = PAYOUT_STATUS_WORDS.fromWire(payout.status);
-    return { ...payout, status, statusText: printableWord(payout.status) };
+    const accountEnding = accountEndingOf(payout.destination ?? {});
+    return { ...payout, status, statusText: printableWord(payout.status), accountEnding };
   });
 export type Payout = z.infer<typeof payoutSchema>;
 

@@ -170,6 +170,13 @@ export async function holdMissing({ scenario }: Holds): Promise<ScenarioPayout> 
   return payout;
 }
 
+/** QbitPay pays the payout to another account than the one asked for. */
+export const holdForOtherAccount = ({ held }: Holds): Promise<ScenarioPayout> =>
+  held.as('DESTINATION_DIFFERS', async (one) => {
+    await one.endsAs('stuck');
+    one.isShownAs('payout', { destination: { type: 'bankAccount', bankAccountNum: '6222020200110000' } });
+  });
+
 /** QbitPay took the payout out of another currency than the one asked for. */
 export async function holdInOtherCurrency({ scenario, held }: Holds): Promise<ScenarioPayout> {
   await makeAvailable(scenario.engine, 'USDT', '6001');

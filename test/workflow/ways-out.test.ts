@@ -26,6 +26,7 @@ import {
   holdContradicted,
   holdConvertedByProvider,
   holdEndedInOtherWords,
+  holdForOtherAccount,
   holdHiddenOrder,
   holdInOtherCurrency,
   holdMissing,
@@ -332,6 +333,14 @@ const WAYS_OUT = [
       await payout.becomes('cancelled');
     },
   ),
+  way(['DESTINATION_DIFFERS resume'], 'cancelled by QbitPay', holdForOtherAccount, async (payout) => {
+    await payout.decide('resume');
+    await payout.becomes('in_transit');
+    await payout.advance('cancelled');
+    await payout.isHeld('ATTEMPT_FAILED');
+    await payout.untilMoneyBack();
+    await payout.cancelReleasing('CNY');
+  }),
   // Last: what QbitPay took in the other currency is a shortfall there from then on.
   way(['CURRENCY_DIFFERS resume'], 'paid as it is', holdInOtherCurrency, async (payout) => {
     await payout.decide('resume');
