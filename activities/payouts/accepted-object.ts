@@ -1,7 +1,8 @@
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { AcceptedObject } from '../../src/store/requests/accepted-requests.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import { isOtherAccount } from '../../src/domain/destination.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';

@@ -1,9 +1,6 @@
 import { log } from '@temporalio/activity';
-import {
-  SENDABLE_STATES,
-  type ProviderRequestId,
-  type SentAmount,
-} from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import { SENDABLE_STATES, type SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';

@@ -34,7 +34,7 @@ import {
 import { observeObject } from '../provider/provider-list.js';
 import { orNone } from '../provider/missing-object.js';
 import { readState, type PayoutState } from '../payout-state.js';
-import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import type { OrderRecord, PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 

@@ -1,5 +1,6 @@
 import { log } from '@temporalio/activity';
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION } from '../../src/store/schema.js';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { orderExternalId } from '../../src/domain/identifiers.js';

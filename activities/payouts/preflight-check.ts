@@ -1,8 +1,5 @@
-import {
-  OPEN_STATES,
-  type ProviderRequest,
-  type ProviderRequestId,
-} from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import { OPEN_STATES, type ProviderRequest } from '../../src/store/requests/send-guard.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { isFinalStatus, PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { isFailedOrCancelled } from '../../src/domain/provider-status.js';

@@ -1,4 +1,5 @@
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import { compareNamedId, NAMED_ID } from '../../src/domain/named-id.js';
 import { QbitPayProviderError, QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';

@@ -1,11 +1,7 @@
 import { ApplicationFailure, log } from '@temporalio/activity';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
-import {
-  SENDABLE_STATES,
-  type ProviderRequestId,
-  type Refused,
-  type SentAmount,
-} from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import { SENDABLE_STATES, type Refused, type SentAmount } from '../../src/store/requests/send-guard.js';
 import { REQUEST_STATE } from '../../src/store/schema.js';
 import {
   FAILURE_KIND,

@@ -7,7 +7,8 @@ import { isAmountOf } from '../../src/domain/quote.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { Order, Payout } from '../../src/qbitpay/schemas.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
-import type { ProviderRequestId, SentAmount } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
+import type { SentAmount } from '../../src/store/requests/send-guard.js';
 import { OBJECT_KIND, REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 

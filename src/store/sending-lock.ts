@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Pool, PoolClient } from 'pg';
 import type { StoreTransaction } from './database.js';
 import { refuse } from './outcome.js';
-import type { ProviderRequestId } from './requests/send-guard.js';
+import type { ProviderRequestId } from './requests/request-kind.js';
 
 /**
  * A host that is lost with its sender tells PostgreSQL nothing, which by itself would keep the lock for two hours. Asked

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { awaitFreshSync } from '../../activities/provider/at-provider.js';
 import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
-import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_STATE, type ObjectKind } from '../../src/store/schema.js';
 import {
   ASKED,

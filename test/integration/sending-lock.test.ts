@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createSessions } from '../../src/store/database.js';
-import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import { whileSending } from '../../src/store/sending-lock.js';
 import {

@@ -1,5 +1,5 @@
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
-import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_STATE, type RequestState } from '../../src/store/schema.js';
 import type { Store } from '../../src/store/store.js';
 

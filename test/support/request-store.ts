@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ProviderRequestId } from '../../src/store/requests/send-guard.js';
+import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import type { Decision } from '../../src/store/controls/decisions.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type RequestState } from '../../src/store/schema.js';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';

@@ -28,13 +28,8 @@ import {
   toPayoutObject,
   type AttemptRow,
 } from '../requests/provider-payouts.js';
-import {
-  currentRequest,
-  find,
-  insertRequest,
-  isCurrentRequest,
-  nextAttempt,
-} from '../requests/send-guard.js';
+import { currentRequest, isCurrentRequest, nextAttempt } from '../requests/request-kind.js';
+import { find, insertRequest } from '../requests/send-guard.js';
 import { leaveAttempt, noteStatus, reverseFailure, type ReturnReading } from '../requests/settlements.js';
 import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
 

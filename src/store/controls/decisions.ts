@@ -29,15 +29,13 @@ import { redirect, takePrice } from './changed-terms.js';
 import { isCarriedOut, nameOperation, type KeyTaken } from './operation-ids.js';
 import { writeExecution } from '../requests/orders.js';
 import {
-  authoriseResend,
   currentRequest,
-  get,
   nextAttempt,
   OBJECT_END,
   REQUEST_KIND,
-  type ProviderRequest,
   type ProviderRequestId,
-} from '../requests/send-guard.js';
+} from '../requests/request-kind.js';
+import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
 import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
 import {
   bookUnannouncedReturns,

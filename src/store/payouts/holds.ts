@@ -2,7 +2,8 @@ import { FAILURE_TYPE } from '../../domain/failure-type.js';
 import type { PriceOffer } from '../../domain/price-offer.js';
 import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { get, isCurrentRequest, isOf, OPEN_STATES, type ProviderRequestId } from '../requests/send-guard.js';
+import { isCurrentRequest, type ProviderRequestId } from '../requests/request-kind.js';
+import { get, isOf, OPEN_STATES } from '../requests/send-guard.js';
 import type { Discrepancy } from './discrepancies.js';
 import {
   addTimelineEntryOnce,

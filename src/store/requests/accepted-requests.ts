@@ -20,17 +20,14 @@ import { readOrderEnd, toOrderObject } from './orders.js';
 import { readPayoutEnd, toPayoutObject } from './provider-payouts.js';
 import {
   currentRequest,
-  insertRequest,
   isCurrentRequest,
-  isOf,
-  markAccepted,
   OBJECT_END,
-  OPEN_STATES,
   REQUEST_KIND,
   type ObjectEnd,
   type ProviderObject,
   type ProviderRequestId,
-} from './send-guard.js';
+} from './request-kind.js';
+import { insertRequest, isOf, markAccepted, OPEN_STATES } from './send-guard.js';
 
 /** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
 

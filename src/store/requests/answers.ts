@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { StoreDatabase } from '../database.js';
 import { REQUEST_STATE } from '../schema.js';
-import { isOf, REQUEST_KIND, type ProviderRequestId } from './send-guard.js';
+import { REQUEST_KIND, type ProviderRequestId } from './request-kind.js';
+import { isOf } from './send-guard.js';
 
 /** Every answer to a request that moves money, ours or not: what it named is never thrown away. */
 

@@ -15,7 +15,8 @@ import { DONE, refuse, type Outcome } from '../outcome.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import { addFlag, lockExistingPayout } from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, type PayoutRow } from '../schema.js';
-import { get, OBJECT_END, type ObjectEnd, type ProviderObject } from './send-guard.js';
+import { OBJECT_END, type ObjectEnd, type ProviderObject } from './request-kind.js';
+import { get } from './send-guard.js';
 import type { OrderRecord } from '../payouts/payout-reading.js';
 
 /** Orders at QbitPay. What an order moved is booked when it was read back, not when it was accepted. */

@@ -13,7 +13,7 @@ import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toFeeTerms, type ProviderPayoutRecord } from '../payouts/payout-reading.js';
 import { addFlag } from '../payouts/payout-transitions.js';
 import { REQUEST_OPERATION, type StoreSchema, type PayoutRow } from '../schema.js';
-import { OBJECT_END, type ObjectEnd, type ProviderObject } from './send-guard.js';
+import { OBJECT_END, type ObjectEnd, type ProviderObject } from './request-kind.js';
 
 /**
  * Payouts at QbitPay and what it took for them. What was expected is booked when a payout is accepted; what is different

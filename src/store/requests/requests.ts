@@ -5,6 +5,7 @@ import { mayBeSent } from './answer-checks.js';
 import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
 import { listAccepted } from './provider-payouts.js';
 import { recordExecution } from './orders.js';
+import type { ProviderRequestId } from './request-kind.js';
 import {
   authoriseResend,
   claim,
@@ -17,7 +18,6 @@ import {
   prepare,
   wantAbsence,
   withdrawResend,
-  type ProviderRequestId,
 } from './send-guard.js';
 import { whileSending } from '../sending-lock.js';
 import { recordReturn, recordSettlement } from './settlements.js';

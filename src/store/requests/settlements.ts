@@ -36,7 +36,7 @@ import {
   updateAttempt,
   type AttemptRow,
 } from './provider-payouts.js';
-import { currentRequest, isCurrentRequest } from './send-guard.js';
+import { currentRequest, isCurrentRequest } from './request-kind.js';
 
 /** How payouts at QbitPay ended, and what came back. */
 
