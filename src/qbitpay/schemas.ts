@@ -20,6 +20,8 @@ import {
 export const decimal = z.string().max(MAX_DECIMAL_LENGTH).regex(PLAIN_DECIMAL_PATTERN);
 const id = z.string().min(1);
 const text = z.string();
+/** Codes are compared by their letters: `usdt` is no currency of its own. */
+const currency = text.transform((code) => code.toUpperCase());
 /** ISO 8601 in UTC. [I] A time without a zone is UTC: JavaScript would take it for local time. */
 const time = z.string().transform((value, context) => {
   const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value);
@@ -46,16 +48,16 @@ export const accountSchema = z.looseObject({
     trade: optional(decimal),
   }),
   limit: z.looseObject({
-    payout: optional(z.looseObject({ currency: text, min: optional(decimal), max: optional(decimal) })),
+    payout: optional(z.looseObject({ currency, min: optional(decimal), max: optional(decimal) })),
   }),
-  wallets: z.array(z.looseObject({ currency: text, addr: z.string().min(1) })),
+  wallets: z.array(z.looseObject({ currency, addr: z.string().min(1) })),
 });
 export type Account = z.infer<typeof accountSchema>;
 
 /** Contract, section Balances; `pending` cannot be paid out. */
 export const balanceSchema = z.looseObject({
   id: optional(id),
-  currency: text,
+  currency,
   available: decimal,
   pending: decimal,
 });
@@ -69,7 +71,7 @@ export type Balance = z.infer<typeof balanceSchema>;
 export const balanceTransactionSchema = z
   .looseObject({
     id,
-    currency: text,
+    currency,
     amount: decimal,
     type: text,
     status: text,
@@ -144,7 +146,7 @@ export const payoutSchema = z
     createdAt: time,
     amount: decimal,
     fee: decimal,
-    currency: text,
+    currency,
     status: text,
     description: optional(text),
     externalOrderId: optional(text),

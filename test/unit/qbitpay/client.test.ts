@@ -176,6 +176,18 @@ test('payouts: the answer keeps its digits, its words and what is new', async ()
   expect(await answered(PAYOUT, () => client.getPayout('p1'))).not.toHaveProperty('trade');
 });
 
+test('payouts: of where it goes the ending of its account is kept, and a currency in lower case is that currency', async () => {
+  const shown = PAYOUT.replace('"USD"', '"usd"').replace(
+    '"payerName"',
+    '"bankAccountNum":444444444444111,"payerName"',
+  );
+  expect(await answered(shown, () => client.getPayout('p1'))).toMatchObject({
+    currency: 'USD',
+    accountEnding: '4111',
+  });
+  expect(await answered(PAYOUT, () => client.getPayout('p1'))).toMatchObject({ accountEnding: null });
+});
+
 test('an amount that is no plain decimal never leaves', async () => {
   for (const amount of ['1e3', '-5', '']) {
     const payout = { amount, currency: 'USD', destination: DESTINATION };
