@@ -1,23 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { sayFigure, scale } from '../support/figures.js';
+import { openAndFundMany, sayFigure, scale, untilMany } from '../support/figures.js';
 import { attachTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
 
-/** Ordinary payouts, some of which fail or come back, engage no brake and are not held. */
+/** What happens every day engages no brake, and holds nothing. */
 
 const PAYOUTS = scale('PAYOUTS', 40);
+const SALARIES = scale('SALARIES', 25);
+/** Payouts that are made while others move money in the account. */
+const BESIDE = scale('BESIDE', 10);
+/** Of each of two movements, so that there are 20 a second. */
+const EACH_EVERY_MS = 100;
 const AT_ONCE = 12;
 
 let engine: TestEngine;
 let testStore: TestStore;
 
-beforeAll(async () => {
-  engine = await startTestEngine({ env: { BRAKE_AFTER_DIFFERENCES: '3' } });
+async function start(env: Record<string, string>): Promise<void> {
+  engine = await startTestEngine({ env });
   testStore = attachTestStore(engine.databaseUrl);
-});
-afterAll(async () => {
+}
+afterEach(async () => {
   await testStore.close();
   await engine.stop();
 });
+
+async function expectNoAlarms(what: string): Promise<void> {
+  const count = async (query: string): Promise<number> => (await testStore.sql.query(query)).rows[0].count;
+  const brakes = await count('select count(*)::int as count from brakes');
+  const held = await count(
+    `select count(distinct payout_id)::int as count from payout_timeline where status = 'held'`,
+  );
+  sayFigure(`false alarms in ${what}: ${brakes} brakes, ${held} held (0 and 0)`);
+  expect([brakes, held]).toEqual([0, 0]);
+}
 
 /** One in twenty fails, one in a hundred is returned after it was paid. */
 async function pay(index: number): Promise<void> {
@@ -34,16 +50,40 @@ async function pay(index: number): Promise<void> {
   await engine.untilStatus(payoutId, 'returned');
 }
 
-test('no brake is engaged and nothing is held', async () => {
+test('ordinary payouts, some of which fail or come back', async () => {
+  await start({ BRAKE_AFTER_DIFFERENCES: '3' });
   await runConcurrently(
     Array.from({ length: PAYOUTS }, (_, index) => () => pay(index)),
     AT_ONCE,
   );
-  const count = async (query: string): Promise<number> => (await testStore.sql.query(query)).rows[0].count;
-  const brakes = await count('select count(*)::int as count from brakes');
-  const held = await count(
-    `select count(distinct payout_id)::int as count from payout_timeline where status = 'held'`,
-  );
-  sayFigure(`false alarms in ${PAYOUTS} ordinary payouts: ${brakes} brakes, ${held} held (0 and 0)`);
-  expect([brakes, held]).toEqual([0, 0]);
+  await expectNoAlarms(`${PAYOUTS} ordinary payouts`);
+});
+
+test('equal salaries at once, all to one account', async () => {
+  await start({});
+  await openAndFundMany(engine, SALARIES);
+  await untilMany(testStore, 'paid', SALARIES);
+  await expectNoAlarms(`${SALARIES} equal salaries`);
+});
+
+test('others who pay from the account, and into it', async () => {
+  await start({ ACCOUNT_SHARED: 'true' });
+  const { control } = engine;
+  await control('POST', '/deposits', { currency: 'CNY', amount: '1000000', notify: false });
+  let isOver = false;
+  let moved = 0;
+  const repeat = async (move: () => Promise<unknown>): Promise<void> => {
+    for (; !isOver; moved += 1) await Promise.all([move(), sleep(EACH_EVERY_MS)]);
+  };
+  const startedAtMs = performance.now();
+  const others = Promise.all([
+    repeat(() => control('POST', '/dashboard/payouts', { currency: 'CNY', amount: '1' })),
+    repeat(() => control('POST', '/deposits', { currency: 'USDT', amount: '3.5', notify: false })),
+  ]);
+  await openAndFundMany(engine, BESIDE);
+  await untilMany(testStore, 'paid', BESIDE);
+  isOver = true;
+  await others;
+  const perSecond = (moved * 1_000) / (performance.now() - startedAtMs);
+  await expectNoAlarms(`${BESIDE} payouts beside ${perSecond.toFixed(0)} transactions a second of others`);
 });

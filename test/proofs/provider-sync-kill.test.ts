@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expectMoneyInOrder } from '../support/deposits.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { isMeasured, sayFigure, scale } from '../support/figures.js';
+import { isMeasured, sayFigure, scale, untilMany } from '../support/figures.js';
 import { startPart, type PartProcess } from '../support/processes.js';
 import { attachTestStore, type TestStore } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
@@ -10,7 +10,7 @@ import { untilAnswer } from '../support/until-answer.js';
 
 /** From the kill to the next complete sync. */
 const TAKEN_OVER_MS = 15_000;
-/** Before this the supervisor leaves a payout alone: what was paid by then was signalled. */
+/** Before this the supervisor leaves a payout alone: what went on by then was signalled. */
 const SUPERVISED_AFTER_MS = 60_000;
 const KILLS = scale('KILLS', 3);
 
@@ -58,7 +58,10 @@ async function untilSyncedBeyond(before: { syncNo: number; generation: number })
 const countOf = async (what: string): Promise<number> =>
   Number((await testStore.sql.query(`select count(*) from ${what}`)).rows[0].count);
 
-/** The reader is killed while money comes in, some of it unasked; answers how long it takes until another one has read. */
+/**
+ * The reader is killed while money comes in, some of it unasked; answers how long it takes until another one has read.
+ * A brake keeps the payouts from being sent: the killed worker would be the sender of some.
+ */
 async function killReader(): Promise<number> {
   const payouts = [await engine.open(), await engine.open()];
   const killed = await reader();
@@ -74,13 +77,16 @@ async function killReader(): Promise<number> {
   const takenOverMs = Date.now() - killedAtMs;
   workers = [...workers.filter((worker) => worker !== killed), await startWorkerPart()];
   await funded;
-  for (const { payoutId } of payouts) await engine.untilStatus(payoutId, 'paid');
+  for (const { payoutId } of payouts) {
+    await engine.until(payoutId, ({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'told of its deposit');
+  }
   expect(Date.now() - fundedAtMs).toBeLessThan(SUPERVISED_AFTER_MS);
   return takenOverMs;
 }
 
 test('readers that are killed at any moment are replaced: no deposit is counted twice, no signal is lost', async () => {
   await untilSyncedBeyond({ syncNo: 0, generation: 0 });
+  const { brakeId } = (await engine.api('POST', '/v1/brakes', { reason: 'workers are killed' })).body;
   // A sync takes as long as its interval: most moments are in one.
   await engine.control('POST', '/latency', { ms: 30 });
   const takenOverMs: number[] = [];
@@ -92,6 +98,8 @@ test('readers that are killed at any moment are replaced: no deposit is counted 
   );
   if (isMeasured('KILLS')) expect(longest).toBeLessThan(TAKEN_OVER_MS);
   expect(await countOf('deposits')).toBe(3 * KILLS);
+  await engine.api('POST', `/v1/brakes/${brakeId}/release`, { reason: 'no more are killed' });
+  await untilMany(testStore, 'paid', 2 * KILLS);
   await untilAnswer(
     () => countOf('workflow_hints where delivered_at is null'),
     (hints) => hints === 0,
