@@ -1,5 +1,5 @@
 import type { Store } from '../../src/store/store.js';
-import type { ReturnReading } from '../../src/store/requests/settlements.js';
+import type { ReturnReading } from '../../src/store/requests/returns.js';
 import { compareAmounts } from '../../src/domain/money.js';
 import { BALANCE_TRANSACTION_STATUS, legOfType } from '../../src/domain/provider-status.js';
 import type { BalanceTransaction } from '../../src/qbitpay/schemas.js';

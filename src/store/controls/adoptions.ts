@@ -30,7 +30,7 @@ import {
 } from '../requests/provider-payouts.js';
 import { currentRequest, isCurrentRequest, nextAttempt } from '../requests/request-kind.js';
 import { find, insertRequest } from '../requests/send-guard.js';
-import { leaveAttempt, noteStatus, reverseFailure, type ReturnReading } from '../requests/settlements.js';
+import { leaveAttempt, noteStatus, reverseFailure, type ReturnReading } from '../requests/returns.js';
 import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
 
 /** What QbitPay has is the payout's by a person's word: the payout goes on as if its answer had come. */

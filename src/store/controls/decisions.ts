@@ -37,12 +37,8 @@ import {
 } from '../requests/request-kind.js';
 import { authoriseResend, get, type ProviderRequest } from '../requests/send-guard.js';
 import { isBeingSent, STILL_SENDING } from '../sending-lock.js';
-import {
-  bookUnannouncedReturns,
-  settleByEvidence,
-  type PayoutEnd,
-  type ReturnReading,
-} from '../requests/settlements.js';
+import { bookUnannouncedReturns, type ReturnReading } from '../requests/returns.js';
+import { settleByEvidence, type PayoutEnd } from '../requests/settlements.js';
 import { REQUEST_OPERATION, REQUEST_STATE, type PayoutRow } from '../schema.js';
 
 /** What persons decide about payouts: each is written in the timeline with who decided it, and why. */

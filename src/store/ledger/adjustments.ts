@@ -6,7 +6,7 @@ import { inTransaction, type StoreDatabase, type StoreTransaction } from '../dat
 import { lockPayout } from '../payouts/payout-transitions.js';
 import { hintWaiting } from '../payouts/reservations.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
-import { writeOffReturn } from '../requests/settlements.js';
+import { writeOffReturn } from '../requests/returns.js';
 import { balanceOf, isCovered, lockLedger } from './journal.js';
 import { findEntry, type LedgerEntry } from './ledger-reading.js';
 import {

@@ -20,7 +20,8 @@ import {
   withdrawResend,
 } from './send-guard.js';
 import { whileSending } from '../sending-lock.js';
-import { recordReturn, recordSettlement } from './settlements.js';
+import { recordReturn } from './returns.js';
+import { recordSettlement } from './settlements.js';
 
 /** Requests that move money, orders and payouts alike: sent, accepted, read back, and ended. */
 export function createRequests(db: StoreDatabase, sessions: Pool) {
