@@ -17,8 +17,17 @@ afterEach(async () => {
   await engine.stop();
 });
 
-const resultOf = ({ payoutId }: Json): Promise<Json> =>
-  engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).result();
+/**
+ * How it ended by the store, which its workflow agrees with. One that a cancellation started at the moment of the end finds
+ * nothing to carry.
+ */
+async function endOf({ payoutId }: Json): Promise<string> {
+  const { status } = await engine.temporal.client.workflow.getHandle(payoutWorkflowId(payoutId)).result();
+  const shown = (await engine.api('GET', `/v1/payouts/${payoutId}`)).body.status;
+  expect([shown, 'superseded']).toContain(status);
+  return shown;
+}
+
 /** A caller is kept waiting for 10 s, as long as a busy machine may take; he repeats his request then. */
 const cancel = ({ payoutId }: Json): Promise<Answer> =>
   untilAnswer(
@@ -42,7 +51,7 @@ describe('at the deadline', () => {
           engine.fund(payout),
           engine.api('POST', `/v1/payouts/${payoutId}/cancel`),
         ]);
-        const { status } = await resultOf(payout);
+        const status = await endOf(payout);
         expect(['paid', 'cancelled', 'expired']).toContain(status);
         await engine.untilStatus(payoutId, status);
         await expectOneOwner(payout, status, deposit);
@@ -60,7 +69,7 @@ describe('at the deadline', () => {
         opened.map(async (payout, index) => {
           await delay(Date.parse(payout.deposit.expiresAt) - Date.now() + (offsetsMs[index] ?? 0));
           const deposit = await engine.fund(payout);
-          const { status } = await resultOf(payout);
+          const status = await endOf(payout);
           expect(['paid', 'expired']).toContain(status);
           await engine.untilStatus(payout.payoutId, status);
           await expectOneOwner(payout, status, deposit);
@@ -94,7 +103,7 @@ describe('before the deadline', () => {
         let answer = await cancel(request);
         while (answer.status === 404) answer = await cancel(request);
         expect(answer).toMatchObject({ status: 200, body: { status: 'cancelled' } });
-        expect(await resultOf(request)).toMatchObject({ status: 'cancelled' });
+        expect(await endOf(request)).toBe('cancelled');
         await engine.untilStatus(request.payoutId, 'cancelled');
       }),
     );
@@ -115,7 +124,7 @@ describe('before the deadline', () => {
 
         if (answer?.status === 200) {
           await engine.untilStatus(payout.payoutId, 'cancelled');
-          expect(await resultOf(payout)).toMatchObject({ status: 'cancelled' });
+          expect(await endOf(payout)).toBe('cancelled');
           await expectOwedOrUnallocated(engine, payout, deposit);
         } else {
           expect(answer?.status).toBe(409);
