@@ -61,6 +61,18 @@ async function show(kind: ObjectKind, { externalOrderId }: ProviderRequestId): P
   return object.providerId;
 }
 
+test('a sync is asked for as soon as an outcome is unknown', async () => {
+  const { mirror, requests } = store();
+  const { id } = await preparePayout();
+  await requests.claim(id, SENDER, ASKED);
+  const wished = async (): Promise<string[]> => (await mirror.readWishes(100)).map(({ wishId }) => wishId);
+  const before = await wished();
+  await requests.endUnknown(id, 1);
+  const after = await wished();
+  expect(after).toHaveLength(before.length + 1);
+  await sync(after);
+});
+
 test('nothing is claimed before a complete sync that knows that the process has started', async () => {
   const { id } = await preparePayout();
   const startWish = await store().mirror.wishForSync('a worker has started');
