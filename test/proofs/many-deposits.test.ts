@@ -1,7 +1,7 @@
 import { auditLedger } from '../support/ledger-audit.js';
-import { scale } from '../support/figures.js';
+import { lastRequest, requestsAfter, scale } from '../support/figures.js';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { attachTestStore, type TestStore } from '../support/test-store.js';
+import { attachTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 /** What comes in that nobody asked for costs rows, and no reading of QbitPay more than without it. */
@@ -31,12 +31,9 @@ afterAll(async () => {
 
 /** Requests per second that reach QbitPay while nothing happens. */
 async function requestRate(): Promise<number> {
-  const journal = async (after: number) =>
-    (await engine.control('GET', `/journal?limit=1000&after=${after}`)).data;
-  let last = 0;
-  for (let page = await journal(0); page.length > 0; page = await journal(last)) last = page.at(-1).sequence;
+  const before = await lastRequest(engine);
   await new Promise((resolve) => setTimeout(resolve, QUIET_SECONDS * 1_000));
-  return (await journal(last)).length / QUIET_SECONDS;
+  return (await requestsAfter(engine, before)).length / QUIET_SECONDS;
 }
 
 const count = async (what: string): Promise<number> =>
@@ -51,11 +48,10 @@ async function untilCounted(what: string, wanted: number): Promise<void> {
 }
 
 async function inTurns(times: number, make: (index: number) => Promise<unknown>): Promise<void> {
-  const queue = Array.from({ length: times }, (_, index) => index).values();
-  const hand = async (): Promise<void> => {
-    for (const index of queue) await make(index);
-  };
-  await Promise.all(Array.from({ length: 16 }, hand));
+  await runConcurrently(
+    Array.from({ length: times }, (_, index) => () => make(index)),
+    16,
+  );
 }
 
 async function countWorkflows(): Promise<number> {

@@ -127,7 +127,6 @@ test('the blocks of "Try it" work as pasted, also a second time', async () => {
     expect(books).toContain('"cause":"reservation"');
     expect(books).toContain('compared ');
   }
-  // Twice two payouts that settle at the simulator's pace; more on a busy machine.
 });
 
 test('a payout is started as the snippet for Temporal clients does', async () => {

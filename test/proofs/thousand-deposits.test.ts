@@ -56,7 +56,7 @@ test('very many deposits, in any order and twenty at a time, each find the payou
 async function openAll(): Promise<readonly Payment[]> {
   const payments: Payment[] = [];
   const tasks = Array.from({ length: PAYOUTS }, (_, index) => async () => {
-    // Fifty of each amount, which only their tails tell apart.
+    // Several of each amount, which only their tails tell apart.
     const baseAmount = `${728 + (index % 20)}.000000`;
     const { payoutId, amount } = await openPayout(store.store, { payoutId: `many-${index}` }, { baseAmount });
     const name = `dep-${index}`;
