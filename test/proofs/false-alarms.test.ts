@@ -5,8 +5,8 @@ import { attachTestStore, runConcurrently, type TestStore } from '../support/tes
 
 /** What happens every day engages no brake, and holds nothing. */
 
-const PAYOUTS = scale('PAYOUTS', 40);
-const SALARIES = scale('SALARIES', 25);
+const PAYOUTS = scale('PAYOUTS', 20);
+const SALARIES = scale('SALARIES', 12);
 /** Payouts that are made while others move money in the account. */
 const BESIDE = scale('BESIDE', 10);
 /** Of each of two movements, so that there are 20 a second. */
@@ -38,7 +38,7 @@ async function expectNoAlarms(what: string): Promise<void> {
 /** One in twenty fails, one in a hundred is returned after it was paid. */
 async function pay(index: number): Promise<void> {
   const isFailing = index % 20 === 7;
-  const isReturned = index % 100 === 30;
+  const isReturned = index % 100 === 10;
   const amount = (2_000 + ((index * 37.11) % 5_000)).toFixed(2);
   const payout = await engine.open({ amount });
   const { payoutId } = payout;
