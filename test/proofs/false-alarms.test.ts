@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTestEngine, type TestEngine } from '../support/engine.js';
-import { openAndFundMany, sayFigure, scale, untilMany } from '../support/figures.js';
+import { isMeasured, openAndFundMany, sayFigure, scale, untilMany } from '../support/figures.js';
 import { attachTestStore, runConcurrently, type TestStore } from '../support/test-store.js';
 
 /** What happens every day engages no brake, and holds nothing. */
@@ -9,8 +9,8 @@ const PAYOUTS = scale('PAYOUTS', 20);
 const SALARIES = scale('SALARIES', 12);
 /** Payouts that are made while others move money in the account. */
 const BESIDE = scale('BESIDE', 10);
-/** Of each of two movements, so that there are 20 a second. */
-const EACH_EVERY_MS = 100;
+/** Of each of two movements: 20 a second where they are measured, and as many as a busy machine takes elsewhere. */
+const EACH_EVERY_MS = isMeasured('BESIDE') ? 100 : 1_000;
 const AT_ONCE = 12;
 
 let engine: TestEngine;
@@ -80,10 +80,13 @@ test('others who pay from the account, and into it', async () => {
     repeat(() => control('POST', '/dashboard/payouts', { currency: 'CNY', amount: '1' })),
     repeat(() => control('POST', '/deposits', { currency: 'USDT', amount: '3.5', notify: false })),
   ]);
-  await openAndFundMany(engine, BESIDE);
-  await untilMany(testStore, 'paid', BESIDE);
-  isOver = true;
-  await others;
+  try {
+    await openAndFundMany(engine, BESIDE);
+    await untilMany(testStore, 'paid', BESIDE);
+  } finally {
+    isOver = true;
+    await others;
+  }
   const perSecond = (moved * 1_000) / (performance.now() - startedAtMs);
   await expectNoAlarms(`${BESIDE} payouts beside ${perSecond.toFixed(0)} transactions a second of others`);
 });
