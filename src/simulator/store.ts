@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { FaultRecord } from './faults.js';
 import type * as records from './records.js';
 import { INITIAL_SETTINGS, type Settings } from './settings.js';
@@ -43,6 +44,8 @@ export class Store {
   constructor(apiKey: string, directory: string | undefined, warn: (line: string) => void) {
     this.apiKey = apiKey;
     this.warn = warn;
+    // As many listen as deliveries are on their way.
+    setMaxListeners(0, this.closing.signal);
     this.#log = directory === undefined ? undefined : new StateLog(directory);
     for (const [name, record] of this.#log?.read() ?? []) this.#tables.get(name)?.restore(record);
     this.#log?.rewrite(this.#everything());
