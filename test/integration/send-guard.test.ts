@@ -61,13 +61,16 @@ async function show(kind: ObjectKind, { externalOrderId }: ProviderRequestId): P
   return object.providerId;
 }
 
-test('a sync is asked for as soon as an outcome is unknown', async () => {
+test.each([
+  ['its sender does not know it', (id: ProviderRequestId) => store().requests.endUnknown(id, 1)],
+  ['its sender is gone', (id: ProviderRequestId) => store().requests.declareUnknown(id)],
+])('a sync is asked for as soon as an outcome is unknown: %s', async (_why, end) => {
   const { mirror, requests } = store();
   const { id } = await preparePayout();
   await requests.claim(id, SENDER, ASKED);
   const wished = async (): Promise<string[]> => (await mirror.readWishes(100)).map(({ wishId }) => wishId);
   const before = await wished();
-  await requests.endUnknown(id, 1);
+  await end(id);
   const after = await wished();
   expect(after).toHaveLength(before.length + 1);
   await sync(after);

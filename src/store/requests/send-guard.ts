@@ -289,7 +289,8 @@ async function endOpen(
 
 /** Declares a sending that nobody will answer for as unknown. */
 export async function declareUnknown(db: StoreDatabase, id: ProviderRequestId): Promise<void> {
-  await updateRequest(db, id, [REQUEST_STATE.SENDING], { state: REQUEST_STATE.UNKNOWN }).execute();
+  const { SENDING, UNKNOWN } = REQUEST_STATE;
+  await inTransaction(db, (trx) => endOpen(trx, id, { state: UNKNOWN }, { from: [SENDING] }));
 }
 
 /**
