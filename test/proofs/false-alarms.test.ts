@@ -59,7 +59,7 @@ test('ordinary payouts, some of which fail or come back', async () => {
   await expectNoAlarms(`${PAYOUTS} ordinary payouts`);
 });
 
-test('equal salaries at once, all to one account', async () => {
+test('K59: equal salaries at once, all to one account', async () => {
   await start({});
   await openAndFundMany(engine, SALARIES);
   await untilMany(testStore, 'paid', SALARIES);
