@@ -9,9 +9,9 @@ export interface SuperviseInput {
 
 /** After this the workflow goes on with a fresh history. */
 const ENDS_AFTER_MS = 3_600_000;
-/** So many are looked up at Temporal in one question, */
+/** Looked up at Temporal in one question. */
 const BATCH = 100;
-/** and so many started, or told, at a time. */
+/** Started, or told, at the same time. */
 const AT_ONCE = 20;
 
 /**

@@ -122,7 +122,7 @@ const INPUT_PROBLEMS = {
 };
 
 const BODY_PROBLEMS = {
-  413: problemAnswer('The body is larger than 64 KiB.'),
+  413: problemAnswer('The body is larger than this call accepts.'),
   415: problemAnswer('The body is not JSON.'),
 };
 

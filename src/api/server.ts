@@ -36,7 +36,7 @@ export interface ApiDependencies extends ApiBackends {
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** For a request to arrive in whole. */
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Without a byte in either direction; longer than opening a payout takes (10 s, and the database on top). */
+/** Without a byte in either direction; longer than the longest answer takes (a comparison with QbitPay, 45 s). */
 const CONNECTION_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 10_000;
 /** Longer than any id, so that an id that is too long is answered as such. */

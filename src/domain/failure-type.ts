@@ -8,7 +8,7 @@ import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from './payout-status
 export const FAILURE_KIND = {
   /** The payout was never opened (`rejected`, HTTP 422). */
   REJECTED: 'rejected',
-  /** The payout ended without paying (`failed` or `cancelled`). */
+  /** The payout ended without paying (`failed`, `cancelled` or `returned`). */
   FAILED: 'failed',
   /** The payout waits for a person (`held`). */
   HELD: 'held',
@@ -191,7 +191,7 @@ const TABLE = {
   ),
   SETTLEMENT_OVERDUE: waiting(
     'QbitPay has been carrying the payout out for longer than its destination takes.',
-    'Ask QbitPay about it. It goes on, and ends when QbitPay says so; where QbitPay does not, have it stopped there: it ends by itself then.',
+    'Ask QbitPay about it. If QbitPay will not pay it, have them stop it; the payout then ends by itself.',
   ),
   DEPOSIT_UNVERIFIED: waiting(
     'A deposit was announced, and QbitPay shows no money for it.',
@@ -218,7 +218,7 @@ const TABLE = {
   ),
   UNDERFUNDED: held(
     'Less than the expected deposit had come in at the deadline, or than it takes at the price that was accepted.',
-    'Have the rest deposited and declared, or assign a unallocated deposit to the payout; or cancel it (its money is freed).',
+    'Have the rest deposited and declared, or assign an unallocated deposit to the payout; or cancel it (its money is freed).',
     [CANCEL],
   ),
   DEPOSIT_MISSING: held(
@@ -228,7 +228,7 @@ const TABLE = {
   ),
   DUPLICATE_AT_PROVIDER: held(
     'QbitPay has more than one payout or order with the same externalOrderId, or still has one of an attempt that was over.',
-    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, also that of an earlier attempt; or, where none does, the one that was known first; of two attempts the last, whose end is then read.',
+    'Have QbitPay cancel all but one. Then resolve: adopt the one that stays, also that of an earlier attempt. Where none stays, adopt the one that was known first; of two attempts, the last.',
     [RESOLVE],
   ),
   CONVERTED_BY_PROVIDER: held(

@@ -244,7 +244,7 @@ export interface StoreSchema {
   webhook_inbox: WebhookInboxTable;
   payout_decisions: {
     payout_id: string;
-    /** Id of the Temporal update: unique among those of one payout. */
+    /** The caller's key with a hash of the content; without a key, the id of the Temporal update. Unique within a payout. */
     operation_id: string;
     action: string;
     actor: string;
@@ -286,7 +286,7 @@ interface ProviderObjectTable {
   is_open: boolean;
   /** When its payout was resumed, or a webhook announced its end: a reading from before is no answer. */
   awaited_since: Date | null;
-  /** It is of a payout of ours, whose workflow has not looked at it as it is now. */
+  /** It is of a payout of ours, and nobody has posted it as it is now. */
   is_unread: Generated<boolean>;
   /** Of a payout or an order: its id says that this store has sent it, and it has not. Null: not judged yet. */
   is_unexplained: boolean | null;

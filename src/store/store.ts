@@ -25,7 +25,7 @@ import { createWebhooks } from './webhooks/webhook-inbox.js';
 /** The store of record: every payout, transition, deposit, provider request and webhook event, for ever. */
 export type Store = ReturnType<typeof createStore>;
 
-/** What the store holds, by aggregate. Every function has the name under which its aggregate offers it. */
+/** What the store holds, by aggregate. */
 export type Aggregates = ReturnType<typeof createAggregates>;
 
 export function openStore(options: StoreOptions): Store {

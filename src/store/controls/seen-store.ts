@@ -43,7 +43,7 @@ export async function inSeenStore<T>(
     await engage(trx, { kind, currency: null, detail: `the database was restored or replaced: ${loss}` });
     return { place, newWish: await wishForSync(trx, 'the store went back'), answer: 'braked' as const };
   });
-  // Not before it is committed what follows from it.
+  // Only after what follows from it is committed.
   if (newWish === undefined) notePlace(seen, place);
   else {
     seen.startWish = newWish;

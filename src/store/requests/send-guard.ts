@@ -114,7 +114,8 @@ export type Sender = { readonly runId: string; readonly seen: SeenStore };
  * Gives the run that carries the payout the right to send once, and answers with the number of this sending. Refused,
  * with undefined, when somebody else has or had that right: whoever finds `sending` did not send it himself, and its
  * outcome is known to nobody but its sender. Also refused where QbitPay shows an object under the id: the request is
- * unknown then; and where it shows another attempt of the payout that lives. Told by name are a superseded run, a process that is newer than the mirror, and that a brake is engaged.
+ * unknown then; and where it shows another attempt of the payout that lives. The other refusals have a name: a superseded
+ * run, a process newer than the mirror, an engaged brake, and that one payout has to be answered first.
  */
 export async function claim(
   db: StoreDatabase,
