@@ -73,7 +73,8 @@ export async function sendGuarded<Answer extends Order | Payout, Next>(
   if (!isPrepared) return readState(store, payoutId);
   const known = await answerFromRequest(deps, post);
   if (known !== undefined) return known;
-  if (!(await isStartWishGranted(deps))) return answerNotSynced(deps, post);
+  // Nothing leaves before a complete sync that began after this process started.
+  if (!(await isStartWishGranted(deps))) return answerLater(deps, post, FAILURE_TYPE.FIRST_SYNC);
   // Nobody else sends it as long as this process lives, and its connection with the database stands.
   const sent = await store.requests.whileSending(id, () => sizeAndSend(deps, post));
   if (sent !== undefined) return sent;
@@ -115,7 +116,7 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   const availableBefore = await deps.store.mirror.readBalance(asked.currency);
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
-  if (sends === 'notSynced') return answerNotSynced(deps, post);
+  if (sends === 'notSynced') return answerLater(deps, post, FAILURE_TYPE.FIRST_SYNC);
   if (sends === 'notFirst') return answerLater(deps, post, FAILURE_TYPE.FIRST_ANSWER);
   if (sends === 'braked') return answerLater(deps, post, FAILURE_TYPE.BRAKE_ENGAGED);
   if (sends === 'superseded') {
@@ -186,11 +187,6 @@ function wordsOf(answer: Order | Payout): string {
   const words = 'symbol' in answer ? answer.symbol.split('/') : [answer.currency];
   const what = words.map(printableWord).join('/');
   return `QbitPay answered with ${id}: ${amount} ${what}, externalOrderId ${printableId(externalOrderId)}`;
-}
-
-/** Nothing leaves before a complete sync that began after this process started. */
-function answerNotSynced(deps: ActivityDependencies, subject: Subject): Promise<PayoutState<RequestNext>> {
-  return answerLater(deps, subject, FAILURE_TYPE.FIRST_SYNC);
 }
 
 function answerLater(

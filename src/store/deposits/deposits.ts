@@ -1,8 +1,7 @@
 import type { StoreDatabase } from '../database.js';
 import { assignDeposits } from './assignment.js';
 import { declareTransaction } from './declarations.js';
-import { readClaims } from './deposit-intake.js';
-import { findNoticeMatches, listOpenNotices, noteDeposit } from './deposit-notices.js';
+import { listOpenNotices, noteDeposit } from './deposit-notices.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
 import {
   isProven,
@@ -18,8 +17,6 @@ export function createDeposits(db: StoreDatabase) {
   return {
     noteDeposit: noteDeposit.bind(null, db),
     listOpenNotices: listOpenNotices.bind(null, db),
-    findNoticeMatches: findNoticeMatches.bind(null, db),
-    readClaims: readClaims.bind(null, db),
     assignDeposits: assignDeposits.bind(null, db),
     declareTransaction: declareTransaction.bind(null, db),
     findDeposit: findDeposit.bind(null, db),

@@ -14,14 +14,10 @@ import {
   type ObjectKind,
   type RequestOperation,
 } from '../schema.js';
+import { REQUEST_KIND } from '../requests/request-kind.js';
 import { hintPayouts } from './workflow-hints.js';
 
 /** Whether QbitPay has a request whose outcome is not known: what shows of it, and what proves that it never arrived. */
-
-const KIND_OF = {
-  [REQUEST_OPERATION.ORDER]: OBJECT_KIND.ORDER,
-  [REQUEST_OPERATION.PAYOUT]: OBJECT_KIND.PAYOUT,
-} as const;
 
 /** An object that was accepted is of that request alone, by its own id: that it carries the id of another one says nothing. */
 const isNotAccepted = sql<boolean>`not exists (select from provider_payouts known
@@ -30,7 +26,7 @@ const isNotAccepted = sql<boolean>`not exists (select from provider_payouts know
     where provider_objects.kind = ${OBJECT_KIND.ORDER} and known.provider_order_id = provider_objects.provider_id)`;
 
 function selectObjects(db: StoreDatabase, operation: RequestOperation) {
-  return db.selectFrom('provider_objects').selectAll().where('kind', '=', KIND_OF[operation]);
+  return db.selectFrom('provider_objects').selectAll().where('kind', '=', operation);
 }
 
 /**
@@ -38,7 +34,7 @@ function selectObjects(db: StoreDatabase, operation: RequestOperation) {
  * `externalOrderId` that carries, and what carries its id and was not accepted as another one.
  */
 export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
-  const { table, providerId } = KNOWN_IN[operation];
+  const { table, providerId } = REQUEST_KIND[operation];
   const acceptedId = sql<string>`(select known.${sql.ref(providerId)} from ${sql.table(table)} known where known.external_order_id = ${externalOrderId})`;
   return selectObjects(db, operation)
     .where((eb) =>
@@ -118,7 +114,7 @@ export async function isShown(
       'provider_objects.external_order_id',
     )
     .select('provider_id')
-    .where('kind', '=', KIND_OF[operation])
+    .where('kind', '=', operation)
     .where('operation', '=', operation)
     .where('request.external_order_id', '=', externalOrderId)
     .where(isNotAccepted)
@@ -158,11 +154,6 @@ function selectUnexplained(db: StoreDatabase, operation: RequestOperation, exter
         and other.external_order_id = provider_objects.external_order_id and other.state <> ${REQUEST_STATE.ACCEPTED})`,
     );
 }
-
-const KNOWN_IN = {
-  [REQUEST_OPERATION.ORDER]: { table: 'provider_orders', providerId: 'provider_order_id' },
-  [REQUEST_OPERATION.PAYOUT]: { table: 'provider_payouts', providerId: 'provider_payout_id' },
-} as const;
 
 /**
  * What might be a request's although it does not carry its id: it came to light since the request was sent, no other
@@ -213,7 +204,7 @@ export async function disown(
   const { numUpdatedRows } = await trx
     .updateTable('provider_objects')
     .set({ disowned_for: sql<string[]>`array_append(disowned_for, ${externalOrderId})` })
-    .where('kind', '=', KIND_OF[operation])
+    .where('kind', '=', operation)
     .where('provider_id', '=', providerId)
     .executeTakeFirst();
   return numUpdatedRows > 0n;

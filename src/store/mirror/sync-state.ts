@@ -1,4 +1,4 @@
-import { sql, type Selectable } from 'kysely';
+import { sql, type InferResult, type Selectable } from 'kysely';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { ObjectKind, StoreSchema } from '../schema.js';
 
@@ -52,20 +52,7 @@ export async function readClock(db: StoreDatabase): Promise<Date> {
   return row.now;
 }
 
-export interface ListState {
-  readonly kind: ObjectKind;
-  readonly isOffered: boolean;
-  readonly hasShown: boolean;
-  readonly backfillCursor: string | null;
-  readonly backfilledAt: Date | null;
-  readonly completedAt: Date | null;
-  /** When a reading began last that went on beyond what is known, to its end; null before the first reading of the list. */
-  readonly overlapReadAt: Date | null;
-  readonly problem: string | null;
-  /** Since when all of the list is wished to be read anew, until it is. */
-  readonly rereadFrom: Date | null;
-  readonly rereadCursor: string | null;
-}
+export type ListState = InferResult<ReturnType<typeof selectLists>>[number];
 
 export function selectLists(db: StoreDatabase) {
   return db
@@ -102,29 +89,18 @@ export async function noteList(
   changes: Partial<Omit<ListState, 'kind'>>,
   generation?: string,
 ): Promise<void> {
-  const {
-    isOffered,
-    hasShown,
-    backfillCursor,
-    backfilledAt,
-    completedAt,
-    overlapReadAt,
-    problem,
-    ...reread
-  } = changes;
-  const { rereadFrom, rereadCursor } = reread;
   const update = db
     .updateTable('provider_lists')
     .set({
-      ...(isOffered === undefined ? {} : { is_offered: isOffered }),
-      ...(hasShown === undefined ? {} : { has_shown: hasShown }),
-      ...(backfillCursor === undefined ? {} : { backfill_cursor: backfillCursor }),
-      ...(backfilledAt === undefined ? {} : { backfilled_at: backfilledAt }),
-      ...(completedAt === undefined ? {} : { completed_at: completedAt }),
-      ...(overlapReadAt === undefined ? {} : { overlap_read_at: overlapReadAt }),
-      ...(problem === undefined ? {} : { problem }),
-      ...(rereadFrom === undefined ? {} : { reread_from: rereadFrom }),
-      ...(rereadCursor === undefined ? {} : { reread_cursor: rereadCursor }),
+      is_offered: changes.isOffered,
+      has_shown: changes.hasShown,
+      backfill_cursor: changes.backfillCursor,
+      backfilled_at: changes.backfilledAt,
+      completed_at: changes.completedAt,
+      overlap_read_at: changes.overlapReadAt,
+      problem: changes.problem,
+      reread_from: changes.rereadFrom,
+      reread_cursor: changes.rereadCursor,
     })
     .where('kind', '=', kind);
   const fenced =
@@ -231,25 +207,12 @@ export async function endSync(trx: StoreTransaction, end: SyncEnd, generation: s
   if (numUpdatedRows === 0n) throw new SyncReplacedError();
 }
 
-export interface SyncState {
-  readonly generation: string;
-  readonly syncNo: string;
-  readonly beganAt: Date | null;
-  readonly completedAt: Date | null;
-  readonly clockSkewMs: number | null;
-  readonly maxRequestsPerSecond: number | null;
-  readonly triedAt: Date | null;
-  readonly problem: string | null;
-}
-
-export async function readSync(db: StoreDatabase): Promise<SyncState> {
+export function readSync(db: StoreDatabase) {
   return db
     .selectFrom('provider_sync')
     .select([
-      'generation',
       'sync_no as syncNo',
       'began_at as beganAt',
-      'completed_at as completedAt',
       'clock_skew_ms as clockSkewMs',
       'max_requests_per_second as maxRequestsPerSecond',
       'tried_at as triedAt',
