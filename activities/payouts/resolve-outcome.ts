@@ -54,8 +54,10 @@ export function createResolveOutcome(deps: ActivityDependencies) {
     const payout = await store.payouts.getPayout(payoutId);
     // A workflow that was reset may ask about a request of a payout that has ended since.
     if (isFinalStatus(payout.status)) return readState(store, payoutId);
-    if (isHeld && (payout.status !== PAYOUT_STATUS.HELD || payout.providerPayout !== null)) {
-      return readState(store, payoutId);
+    if (isHeld) {
+      // Of the attempt that it is at: an earlier one says nothing of it.
+      const state = await readState(store, payoutId);
+      if (state.status !== PAYOUT_STATUS.HELD || state.providerPayoutId !== null) return state;
     }
     const id = providerRequestIdOf(payout);
     if (isHeld && payout.holdReason !== FAILURE_TYPE.UNKNOWN_OUTCOME) {

@@ -141,6 +141,18 @@ describe('an attempt that failed', () => {
     expect(await payout.requests(PAYOUTS, '~3')).toHaveLength(0);
   });
 
+  test('and the one after it is held: the workflow waits for news of that one', async () => {
+    const payout = await held.failed();
+    await provider.strike('resetBeforeEffect', PAYOUTS, { externalOrderId: `${payout.id}~2` });
+    await payout.retryWhenMoneyIsBack();
+    await payout.isHeld('UNKNOWN_OUTCOME');
+    await payout.isReadAgain();
+    const { historyLength } = await payout.workflow.describe();
+    await payout.isReadAgain();
+    expect((await payout.workflow.describe()).historyLength - historyLength).toBeLessThan(10);
+    await closeUnsent(payout);
+  });
+
   test('is not made again before its money is back, nor when its fee is lost: the rest does not suffice', async () => {
     const payout = await held.failedForNow();
     const { providerPayoutId } = await payout.shown();
