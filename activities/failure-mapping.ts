@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { REQUEST_OPERATION, type RequestOperation } from '../src/store/schema.js';
-import { FAILURE_TYPE, type FailureType } from '../src/domain/failure-type.js';
+import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import type { QbitPayError } from '../src/qbitpay/errors.js';
 import {
   QbitPayAuthenticationError,
@@ -125,3 +125,8 @@ const UNDERSTOOD_AND_REFUSED_STATUS = 402;
 
 /** [I] An order whose price is no longer valid is refused with 402 `invalid_request_error` (contract, section Orders). */
 const PRICE_REFUSED_STATUS = 402;
+
+/** Thrown by a step that cannot be taken now: the workflow shows the reason, and tries again when it may be gone. */
+export function waitFor(type: FailureType): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
+}

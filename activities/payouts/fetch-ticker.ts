@@ -1,10 +1,10 @@
-import { ApplicationFailure } from '@temporalio/activity';
-import { FAILURE_TYPE, FAILURES, type FailureType } from '../../src/domain/failure-type.js';
+import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { compareAmounts, CURRENCY_PATTERN } from '../../src/domain/money.js';
 import { quotedAt } from '../../src/domain/price-guard.js';
 import { QbitPayInvalidRequestError } from '../../src/qbitpay/errors.js';
 import { TICKER_SIDE } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { waitFor } from '../failure-mapping.js';
 
 export interface FetchTickerInput {
   readonly payoutId: string;
@@ -48,9 +48,4 @@ export function createFetchTicker({ store, qbitpay, settings }: ActivityDependen
       return { kind: 'noSuchPair' };
     }
   };
-}
-
-/** The workflow shows the reason, and asks again after a while. */
-function waitFor(type: FailureType): ApplicationFailure {
-  return ApplicationFailure.create({ type, message: FAILURES[type].meaning, nonRetryable: true });
 }

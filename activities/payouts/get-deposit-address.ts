@@ -1,4 +1,5 @@
 import { isWithinLimit, type AmountLimits } from '../../src/domain/amount-limits.js';
+import { BRAKE_KIND } from '../../src/domain/brake.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type Failure, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, type Money } from '../../src/domain/money.js';
@@ -13,6 +14,7 @@ import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { waitFor } from '../failure-mapping.js';
 import type { Price } from './fetch-ticker.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import { readAccount } from '../provider/account-identity.js';
@@ -49,6 +51,8 @@ async function openPayout(
   if (status !== PAYOUT_STATUS.OPENING) return undefined;
   if (price === null && !isSameCurrency(request)) return reject(FAILURE_TYPE.NO_SUCH_PAIR);
   const account = await readAccount({ store, qbitpay });
+  // Nobody is told where to deposit while the address may be another account's.
+  if (await store.brakes.isEngaged(BRAKE_KIND.ACCOUNT_CHANGED)) throw waitFor(FAILURE_TYPE.BRAKE_ENGAGED);
   const feeTerms = readFeeTerms(account, settings.feeSide);
   const minimum = readMinimum(account);
   const bid = price?.bid ?? '1';

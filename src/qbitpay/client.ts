@@ -84,6 +84,7 @@ export function createQbitPayClient(options: TransportOptions) {
     /** The same calls, behind all others where the request rate is limited. */
     background: createCalls(background),
     observed: transport.observed,
+    reloadKey: () => transport.reloadKey(),
     /** Closes the connections that reads keep open. */
     close: () => transport.close(),
   };

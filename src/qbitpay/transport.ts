@@ -84,6 +84,8 @@ export interface Transport {
   /** Resolves for a complete 2xx answer only. @throws QbitPayError for everything else */
   send(request: TransportRequest): Promise<Answer>;
   readonly observed: ObservedTraffic;
+  /** Reads the API key anew, where it lives in a file. True when it is another one: requests that were decided on before do not leave. */
+  reloadKey(): Promise<boolean>;
   close(): void;
 }
 
@@ -124,9 +126,16 @@ export function createTransport(options: TransportOptions): Transport {
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
   const observed: ObservedTraffic = { clockSkewMs: null, requests: [], key: 1, checkedKey: undefined };
   let keyReadAt = takeMoment();
+  async function reloadKey(): Promise<boolean> {
+    if (!(await apiKey.reload())) return false;
+    keyReadAt = takeMoment();
+    observed.key += 1;
+    return true;
+  }
 
   return {
     observed,
+    reloadKey,
     async send(request) {
       const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
@@ -150,10 +159,7 @@ export function createTransport(options: TransportOptions): Transport {
         return { operation, ...exchange };
       }
       // The key file may have been replaced: the caller's next attempt uses what it says now.
-      if (exchange.status === 401 && (await apiKey.reload())) {
-        keyReadAt = takeMoment();
-        observed.key += 1;
-      }
+      if (exchange.status === 401) await reloadKey();
       throw toError(operation, exchange, [key, credentials]);
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),

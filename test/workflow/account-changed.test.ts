@@ -1,6 +1,7 @@
 import { payoutRequest, type Json } from '../support/engine-client.js';
-import { ORDERS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
+import type { ScenarioPayout } from '../support/scenario-payout.js';
+import { untilAnswer } from '../support/until-answer.js';
 
 /** The account that the key reads is known by what it shows: its wallets, and the newest payout. */
 
@@ -26,7 +27,17 @@ async function release({ brakeId }: Json): Promise<void> {
   await scenario.engine.api('POST', `/v1/brakes/${brakeId}/release`, { reason: 'the key is right again' });
 }
 
-test('K14: the key is of another account: nothing leaves until a person has put it right', async () => {
+/** It shows why it waits, and no address yet. */
+async function isKeptFromOpening(): Promise<ScenarioPayout> {
+  const payout = scenario.payout();
+  const { status } = await scenario.engine.api('POST', '/v1/payouts', payoutRequest({ payoutId: payout.id }));
+  expect(status).toBe(202);
+  const shown = await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'kept from opening');
+  expect(shown).toMatchObject({ status: 'opening', deposit: null });
+  return payout;
+}
+
+test('K14: the key is of another account: nothing leaves, opens or is read until a person has put it right', async () => {
   const payout = await scenario.payout().open();
   await payout.becomes('awaiting_deposit');
   const address = '0x00000000000000000000000000000000000000a1';
@@ -36,22 +47,30 @@ test('K14: the key is of another account: nothing leaves until a person has put 
   expect(brake).toMatchObject({ kind: 'ACCOUNT_CHANGED', currency: null, engagedBy: 'engine' });
   expect(brake.detail).toContain(address);
   await payout.fund();
-  await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'stopped by the brake');
-  expect(await payout.requests(ORDERS)).toEqual([]);
+  const another = await isKeptFromOpening();
+  await untilAnswer(
+    async () => (await scenario.engine.api('GET', '/v1/provider')).body.problem,
+    (problem) => problem === 'ACCOUNT_CHANGED',
+    'a sync that reads nothing',
+  );
+  expect(await payout.shown()).toMatchObject({
+    status: 'awaiting_deposit',
+    deposit: { received: '0.000000' },
+  });
   await provider.heal();
-  await restartWorker();
   await release(brake);
   await payout.isPaidOnce();
+  await another.becomes('awaiting_deposit');
 });
 
 test('seen with the next address that is read as well, and not a second time once it was released', async () => {
   await (await scenario.payout().open()).becomes('awaiting_deposit');
   showWallets((wallets) => wallets.filter(({ currency }) => currency !== 'USDT'));
-  const rejected = await scenario.engine.api('POST', '/v1/payouts', payoutRequest());
-  expect(rejected.body.code).toBe('NO_DEPOSIT_ADDRESS');
+  const payout = await isKeptFromOpening();
   const [brake] = await engaged();
   expect(brake.detail).toMatch(/USDT .* shows none/);
   await release(brake);
+  expect((await payout.becomes('rejected')).failure.type).toBe('NO_DEPOSIT_ADDRESS');
   await restartWorker();
   expect(await engaged()).toEqual([]);
   await provider.heal();

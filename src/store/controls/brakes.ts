@@ -11,6 +11,7 @@ export function createBrakes(db: StoreDatabase) {
     engageByHand: engageByHand.bind(null, db),
     release: release.bind(null, db),
     listBrakes: listBrakes.bind(null, db),
+    isEngaged: isEngaged.bind(null, db),
   };
 }
 
@@ -68,6 +69,15 @@ export async function isBraked(
   return engaged !== undefined;
 }
 
+/** The brakes of this kind that are engaged, of whatever currency. */
+export function selectEngaged(db: StoreDatabase, kind: BrakeKind) {
+  return db.selectFrom('brakes').select('brake_id').where('kind', '=', kind).where('released_at', 'is', null);
+}
+
+async function isEngaged(db: StoreDatabase, kind: BrakeKind): Promise<boolean> {
+  return (await selectEngaged(db, kind).limit(1).executeTakeFirst()) !== undefined;
+}
+
 export type Brake = Awaited<ReturnType<typeof listBrakes>>[number];
 
 /** By a person. Answers with the brake that is engaged then, which may be that of an earlier call. */
@@ -112,15 +122,25 @@ async function release(
   });
 }
 
-/** All that are about to send, whether or not they have met the brake: who meets it at this moment must be told as well. */
+/**
+ * All that are about to send, whether or not they have met the brake: who meets it at this moment must be told as well. And
+ * those that open, which wait where the account may be another one.
+ */
 async function findWaiting(trx: StoreTransaction, currency: BrakeCurrency): Promise<readonly string[]> {
   const rows = await trx
     .selectFrom('payouts')
-    .innerJoin('provider_requests', 'provider_requests.payout_id', 'payouts.payout_id')
+    .leftJoin('provider_requests', 'provider_requests.payout_id', 'payouts.payout_id')
     .select('payouts.payout_id')
     .distinct()
-    .where('status', 'in', [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYING])
-    .where('state', 'not in', [REQUEST_STATE.ACCEPTED, REQUEST_STATE.REFUSED])
+    .where((eb) =>
+      eb.or([
+        eb('status', '=', PAYOUT_STATUS.OPENING),
+        eb('status', 'in', [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYING]).and('state', 'not in', [
+          REQUEST_STATE.ACCEPTED,
+          REQUEST_STATE.REFUSED,
+        ]),
+      ]),
+    )
     .$if(currency !== null, (query) =>
       query.where((eb) =>
         eb.or([

@@ -1,4 +1,6 @@
 import { sql } from 'kysely';
+import { BRAKE_KIND } from '../../domain/brake.js';
+import { selectEngaged } from '../controls/brakes.js';
 import type { StoreDatabase } from '../database.js';
 import { searchedSince } from './absence.js';
 import { isStaleOpen, type SyncInterval } from './provider-objects.js';
@@ -11,6 +13,8 @@ export interface SyncStart {
   readonly beganAt: Date;
   /** Null as long as the opening balance is not written. */
   readonly openedAt: Date | null;
+  /** The brake for that is engaged. */
+  readonly mayBeAnotherAccount: boolean;
   /** Something that an earlier sync showed is not posted, or not judged, yet. */
   readonly isWorkLeft: boolean;
   /** The one first whose overlap was read longest ago. */
@@ -34,6 +38,9 @@ export async function readSyncStart(db: StoreDatabase, interval: SyncInterval): 
     .selectFrom('provider_sync')
     .select(sql<Date>`statement_timestamp()`.as('beganAt'))
     .select(['opened_at as openedAt', isWorkLeft.as('isWorkLeft')])
+    .select((eb) =>
+      eb.exists(selectEngaged(db, BRAKE_KIND.ACCOUNT_CHANGED)).$castTo<boolean>().as('mayBeAnotherAccount'),
+    )
     .executeTakeFirstOrThrow();
   const { beganAt } = sync;
   const ofList = sql`from provider_objects object where object.kind = provider_lists.kind`;

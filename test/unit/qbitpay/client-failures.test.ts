@@ -214,6 +214,9 @@ test('a 401 re-reads the key and is not retried; the next attempt uses the new k
   server.respond = json('{"type":"authentication_error","message":"no"}', 403);
   await expect(client.getPayout('p1')).rejects.toMatchObject({ status: 403 });
   expect(reloads).toBe(1);
+  const before = client.observed.key;
+  expect(await client.reloadKey()).toBe(true);
+  expect([reloads, client.observed.key]).toEqual([2, before + 1]);
   client.close();
 });
 
