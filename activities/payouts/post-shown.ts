@@ -20,7 +20,7 @@ type Parts = Pick<ActivityDependencies, 'store'>;
 export async function postShown({ store }: Parts, payoutId: string): Promise<void> {
   const unread = await store.mirror.findUnread(payoutId);
   let { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
-  const payout = await store.payouts.getPayout(payoutId);
+  let payout = await store.payouts.getPayout(payoutId);
   const others = unread.filter(({ kind, providerId }) => kind === OBJECT_KIND.PAYOUT && providerId !== own);
   // First: of two payouts neither ends anything before a person has said which one it is.
   for (const { providerId, externalOrderId } of others) {
@@ -28,6 +28,7 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
     if (other !== undefined) await postOther({ store }, payout, externalOrderId, other);
     // It may have become the payout's own.
     ({ providerPayoutId: own } = await store.payouts.readPayoutState(payoutId));
+    payout = await store.payouts.getPayout(payoutId);
   }
   if (own !== null) {
     const shown = await readMirror({ store }, own);
@@ -73,7 +74,10 @@ async function postOther(
 ): Promise<void> {
   const { payoutId, payoutAttempt } = payout;
   if (externalOrderId !== payoutExternalId(payoutId, payoutAttempt)) {
-    return reportIfLiving({ store }, payoutId, externalOrderId, answer);
+    if (isFailedOrCancelled(answer.status)) return;
+    const isKnown = answer.status !== PROVIDER_PAYOUT_STATUS.UNKNOWN;
+    const isItsOwn = isKnown && (await store.requests.returnToAttempt(payoutId, externalOrderId));
+    if (!isItsOwn) return report({ store }, payoutId, externalOrderId, answer);
   }
   const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
   const request = await store.requests.find(id);
@@ -82,13 +86,12 @@ async function postOther(
 }
 
 /** Another attempt was made because this one was over: that it lives is told even if nobody could stop the other. */
-async function reportIfLiving(
+async function report(
   { store }: Parts,
   payoutId: string,
   externalOrderId: string,
-  { id, status, statusText }: Payout,
+  { id, statusText }: Payout,
 ): Promise<void> {
-  if (isFailedOrCancelled(status)) return;
   const which = `payout ${id} as ${statusText}`;
   await store.requests.reportEarlier(payoutId, { externalOrderId, which });
 }

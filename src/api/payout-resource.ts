@@ -138,7 +138,7 @@ export const payout = namedObject('Payout', {
   returnPending: decimal
     .nullable()
     .describe(
-      'On its way back from QbitPay, in the payout currency; null where nothing is. A payout that is paid is returned when all of it is back.',
+      'On its way back from QbitPay, in the payout currency; null where nothing is. A payout that is paid is returned when all of it is back, or the rest is written off.',
     ),
   holdReason: failureType.nullable(),
   hold: hold.nullable().describe('What the payout waits for, and what to do about it.'),

@@ -97,8 +97,8 @@ const TABLE = {
     'The money is freed as soon as QbitPay shows it again (until then its return is pending); pay again under a new payoutId.',
   ),
   PAYOUT_RETURNED: failed(
-    'QbitPay reported the payout as paid, and the bank then sent all of it back.',
-    'Its money is freed. Ask the recipient for a destination that works, and pay again under a new payoutId.',
+    'QbitPay reported the payout as paid, and the bank then sent it back.',
+    'What came back is freed. Ask the recipient for a destination that works, and pay again under a new payoutId.',
   ),
   ANSWER_CONTRADICTS: held(
     'QbitPay answered the request with something else than was asked for, which does not carry its externalOrderId.',

@@ -25,7 +25,7 @@ export const PAYOUT_STATUS = {
   EXPIRED: 'expired',
   /** Never opened: the request cannot be carried out as it is. */
   REJECTED: 'rejected',
-  /** It was paid, and the bank has sent all of it back. */
+  /** It was paid, and the bank has sent it back: all of it is there, or the rest is written off. */
   RETURNED: 'returned',
   /** A person has to decide; the hold reason says what. */
   HELD: 'held',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { openPayout } from '../support/test-store.js';
 import {
   store,
@@ -133,6 +134,23 @@ test('all that an attempt took is written off: nothing is awaited, unless it fai
   expect(await returned()).toEqual({ returned_amount: '0' });
   await settle(payoutId, providerPayoutId, 'failed', FAILED);
   expect(await returned()).toEqual({ returned_amount: null });
+});
+
+test('the rest of what a paid one took is written off: it is returned, and nothing says that all is back', async () => {
+  const sent = await sendUnknown();
+  const { payoutId } = sent;
+  const providerPayoutId = await accept(sent);
+  await settle(payoutId, providerPayoutId, 'paid', PAID);
+  const balanceTransactionId = randomUUID();
+  const part = { providerPayoutId, balanceTransactionId, currency: 'USDT', net: '650' };
+  await store().requests.recordReturn(payoutId, part);
+  const writeOff = { kind: 'write_off', currency: 'USDT', payoutId, owner: null, reason: 'lost' } as const;
+  await store().ledger.adjustLedger({ ...writeOff, amount: '50', actor: 'tester' });
+  const { status, failure } = await read(payoutId);
+  expect(status).toBe('returned');
+  const words = (await store().payouts.readTimeline(payoutId)).map(({ detail }) => detail);
+  expect(words.slice(-2)).toEqual(['50 USDT written off by tester: lost', 'the bank sent it back']);
+  expect([...words, failure?.message].join()).not.toContain('all of it');
 });
 
 const STILL_SENDING = {

@@ -225,6 +225,29 @@ describe('an attempt that is over', () => {
     expect(await store().requests.claim(next, SENDER, ASKED)).toBe(1);
   });
 
+  test('does not make the one after it overdue, which has times of its own', async () => {
+    const sent = await sendUnknown();
+    const { payoutId, id } = sent;
+    const first = await accept(sent);
+    await settle(payoutId, first, 'failed', HELD_AS_FAILED);
+    await giveBack(payoutId, first);
+    await store().decisions.retry({ ...decision(payoutId), isCovered: true });
+    const next = { payoutId, id: { ...id, externalOrderId: `${payoutId}~2` } };
+    await store().requests.prepare(payoutId, next.id, 'sending');
+    const second = await accept(next);
+    const letPass = (providerPayoutId: string) =>
+      rowsOf(
+        `update provider_payouts set recorded_at = recorded_at - interval '99 days' where provider_payout_id = $1`,
+        providerPayoutId,
+      );
+    await letPass(first);
+    await store().payouts.noteOverdue();
+    expect(await read(payoutId)).toMatchObject({ status: 'in_transit', holdReason: null });
+    await letPass(second);
+    await store().payouts.noteOverdue();
+    expect(await read(payoutId)).toMatchObject({ holdReason: 'SETTLEMENT_OVERDUE' });
+  });
+
   test('says nothing of the one after it, whatever is read of it late', async () => {
     const sent = await sendUnknown();
     const { payoutId } = sent;

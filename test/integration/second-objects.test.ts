@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import { addAmounts } from '../../src/domain/money.js';
-import { addAvailable, owedBalance } from '../support/test-store.js';
+import { postShown } from '../../activities/payouts/post-shown.js';
+import { observeObject } from '../../activities/provider/provider-list.js';
+import type { Payout } from '../../src/qbitpay/schemas.js';
+import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
+import { REQUEST_STATE } from '../../src/store/schema.js';
+import { endSending } from '../support/end-sending.js';
+import { addAvailable, owedBalance, readerOf, SENDER } from '../support/test-store.js';
 import type { ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import {
   store,
@@ -9,7 +15,10 @@ import {
   rowsOf,
   read,
   causesOf,
+  ASKED,
+  holdAbout,
   prepareOrder,
+  preparePayout,
   sendUnknown,
   holdUnknown,
   accepted,
@@ -21,6 +30,7 @@ import {
   giveBack,
   orderOf,
   decision,
+  type Prepared,
 } from '../support/request-store.js';
 
 /** What the store lets those who send, look up and decide do to a request, in whatever order they come. */
@@ -170,6 +180,78 @@ describe('a second object of one externalOrderId, once it is booked that the fir
     expect((await read(payoutId)).status).toBe('paid');
     const reversed = ['payout', 'payout_failure', 'payout_failure_reversed'];
     expect(await causesOf(payoutId)).toEqual(['allocation', ...reversed, 'release']);
+  });
+});
+
+describe('K30: an attempt before the one that a payout ended with is carried out after all', () => {
+  const shown = (externalOrderId: string, id: string, status: Payout['status']): ObservedObject => {
+    const said = { id, externalOrderId, amount: '700', fee: '3.5', currency: 'USDT', status };
+    const createdAt = '2026-12-01T00:00:00Z';
+    return observeObject({ ...said, createdAt, statusText: status, accountEnding: null });
+  };
+
+  /** A sync shows these, and posts what is news of payouts that have ended. */
+  async function show(...objects: readonly ObservedObject[]): Promise<void> {
+    const readAt = await store().mirror.readClock();
+    await (await readerOf(store())).recordPage('payout', { objects, readAt });
+    for (const news of await store().mirror.listPostable({ isEnded: true, limit: 10 })) {
+      await postShown({ store: store() }, news.payoutId);
+    }
+  }
+
+  async function refuseFirst(): Promise<Prepared & { readonly first: string }> {
+    const prepared = await preparePayout();
+    await store().requests.claim(prepared.id, SENDER, ASKED);
+    await endSending(store(), prepared.id, 1, REQUEST_STATE.REFUSED);
+    await holdAbout(prepared, FAILURE_TYPE.PROVIDER_REFUSED, [REQUEST_STATE.REFUSED]);
+    return { ...prepared, first: randomUUID() };
+  }
+
+  async function failFirst(): Promise<Prepared & { readonly first: string }> {
+    const sent = await sendUnknown();
+    const first = await accept(sent);
+    await settle(sent.payoutId, first, 'failed', HELD_AS_FAILED);
+    await giveBack(sent.payoutId, first);
+    return { ...sent, first };
+  }
+
+  /** The second attempt failed, its money is back, and the payout ended so. */
+  async function endFailed({ payoutId, id }: Prepared): Promise<string> {
+    expect(await store().decisions.retry({ ...decision(payoutId), isCovered: true })).toEqual({ ok: true });
+    const next = { ...id, externalOrderId: `${payoutId}~2` };
+    await store().requests.prepare(payoutId, next, 'sending');
+    await store().requests.claim(next, SENDER, ASKED);
+    const second = await accept({ payoutId, id: next });
+    await show(shown(next.externalOrderId, second, 'failed'));
+    await settle(payoutId, second, 'failed', FAILED);
+    await giveBack(payoutId, second);
+    expect(await read(payoutId)).toMatchObject({ status: 'failed', payoutAttempt: 2 });
+    return second;
+  }
+
+  test.each([
+    ['that was refused', refuseFirst],
+    ['that had failed', failFirst],
+  ])('one %s: the payout is paid by it, and nothing of its money is owed', async (_which, begin) => {
+    const begun = await begin();
+    await endFailed(begun);
+    const owed = await owedBalance(store(), 'USDT');
+    await show(shown(begun.payoutId, begun.first, 'paid'));
+    expect(await read(begun.payoutId)).toMatchObject({
+      ...{ status: 'paid', payoutAttempt: 1, flags: ['REOPENED'] },
+      providerPayout: { providerPayoutId: begun.first },
+    });
+    expect(addAmounts(await owedBalance(store(), 'USDT'), `-${owed}`)).toBe('-703.5');
+  });
+
+  test('beside the last one, which is carried out as well: it is one too many', async () => {
+    const begun = await refuseFirst();
+    const second = await endFailed(begun);
+    await show(shown(begun.payoutId, begun.first, 'paid'), shown(`${begun.payoutId}~2`, second, 'paid'));
+    expect(await read(begun.payoutId)).toMatchObject({
+      ...{ status: 'paid', payoutAttempt: 2, flags: ['SURPLUS_AT_PROVIDER', 'REOPENED'] },
+      providerPayout: { providerPayoutId: second },
+    });
   });
 });
 

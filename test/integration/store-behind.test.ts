@@ -12,7 +12,7 @@ import {
   useStore,
   type Prepared,
 } from '../support/request-store.js';
-import { openPayout, READER_RULES, readerOf, SENDER } from '../support/test-store.js';
+import { acceptPayout, openPayout, READER_RULES, readerOf, SENDER } from '../support/test-store.js';
 import { runConcurrently } from '../support/test-store.js';
 import { endSending } from '../support/end-sending.js';
 
@@ -93,6 +93,45 @@ describe('K11, K12: an object under an id that the store knows and has not sent'
     expect(await cancel()).toEqual({ ok: false, message: expect.stringContaining(object.providerId) });
     await show({ ...object, status: 'failed', content: { status: 'failed' } });
     expect(await cancel()).toEqual({ ok: true });
+  });
+
+  const PAID = { status: 'paid', isOpen: false } as const;
+
+  test.each(['', '~2'])(
+    'nor where a person has adopted what QbitPay has, before the payout has come to take it over: %s',
+    async (attempt) => {
+      const { payoutId } = await openPayout(store());
+      const object = objectOf(`${payoutId}${attempt}`, PAID);
+      await show(object);
+      await store().mirror.adoptUnexplained();
+      const cancelled = await store().payouts.closeFunding({
+        payoutId,
+        to: 'cancelled',
+        detail: 'cancelled',
+      });
+      expect(cancelled).toEqual({ ok: false, message: expect.stringContaining(object.providerId) });
+    },
+  );
+
+  test('it does not expire: its deposit, which nobody recognised again, is assigned to it', async () => {
+    const { payoutId } = await openPayout(store());
+    const object = objectOf(payoutId, PAID);
+    await show(object);
+    const expired = await store().payouts.closeFunding({ payoutId, to: 'expired', detail: 'expired' });
+    expect(expired).toEqual({ ok: false, message: expect.stringContaining(object.providerId) });
+    expect(await store().payouts.getPayout(payoutId)).toMatchObject({
+      status: 'held',
+      holdReason: 'UNDERFUNDED',
+    });
+  });
+
+  test('any other end by itself is news of what QbitPay had shown before it, and is undone', async () => {
+    const { payoutId } = await acceptPayout(store());
+    const object = objectOf(payoutId, PAID);
+    await show(object);
+    await store().payouts.closeFunding({ payoutId, to: 'rejected', detail: 'rejected' });
+    const news = { payoutId, kind: 'payout', providerId: object.providerId };
+    expect(await store().mirror.listPostable({ isEnded: true, limit: 10 })).toContainEqual(news);
   });
 });
 

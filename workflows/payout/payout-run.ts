@@ -110,7 +110,7 @@ const WAITS_FOR: Readonly<Record<PayoutStatus, string>> = {
   cancelled: 'it was cancelled',
   expired: 'no deposit came before the deadline',
   rejected: 'it cannot be carried out as asked',
-  returned: 'the bank sent all of it back',
+  returned: 'the bank sent it back',
 };
 
 /** Takes over what the store says, and shows it. */

@@ -422,6 +422,8 @@ create index provider_objects_with_problem on provider_objects (first_seen_at)
 create index provider_objects_unread on provider_objects (read_at) where is_unread;
 create index provider_objects_not_judged on provider_objects (first_seen_at)
   where is_unexplained is null and kind <> 'transaction';
+create index provider_objects_later_attempts on provider_objects (split_part(external_order_id, '~', 1))
+  where external_order_id like '%~%';
 create index provider_objects_unexplained on provider_objects (external_order_id) where is_unexplained;
 create index provider_objects_duplicates on provider_objects (provider_id) where not is_duplicate_named;
 create index provider_objects_not_booked on provider_objects (provider_id) where booking_problem is not null;

@@ -85,19 +85,32 @@ function describe(unexplained: readonly Candidate[]): string {
   return `QbitPay has ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}, which this store has not sent`;
 }
 
-/** Why a payout cannot be cancelled: QbitPay carries it out, or did, and the store has forgotten that. */
-export async function whyUnexplained(db: StoreDatabase, payoutId: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('provider_objects')
-    .select(['kind', 'provider_id'])
-    .where('is_unexplained', '=', true)
-    .where(sql<string>`split_part(external_order_id, '~', 1)`, '=', payoutId)
-    .where('missing_since', 'is', null)
-    .where(sql<boolean>`coalesce(status, '') not in ('failed', 'cancelled')`)
-    .limit(1)
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  return `QbitPay has the ${row.kind} ${row.provider_id} under its id, which this store has not sent`;
+type ForgottenObject = Pick<Candidate, 'kind' | 'providerId'>;
+
+/**
+ * What QbitPay carries out of a payout, or did, and no request of the store was accepted as: the store has forgotten it,
+ * also where a person has adopted it, until the payout takes it over.
+ */
+export async function findForgotten(
+  db: StoreDatabase,
+  payoutId: string,
+): Promise<readonly ForgottenObject[]> {
+  const { rows } = await sql<ForgottenObject>`
+    select kind, provider_id as "providerId" from provider_objects object
+    where (external_order_id = ${payoutId}
+        or (external_order_id like '%~%' and split_part(external_order_id, '~', 1) = ${payoutId}))
+      and missing_since is null and coalesce(status, '') not in ('failed', 'cancelled')
+      and not external_order_id = any(disowned_for)
+      and not exists (select from provider_requests request where request.operation = object.kind
+        and request.external_order_id = object.external_order_id and request.state = 'accepted')
+      and not exists (select from provider_payouts known where object.kind = 'payout' and known.provider_payout_id = object.provider_id)
+      and not exists (select from provider_orders known where object.kind = 'order' and known.provider_order_id = object.provider_id)
+    order by first_seen_at`.execute(db);
+  return rows;
+}
+
+export function forgottenWords({ kind, providerId }: ForgottenObject): string {
+  return `QbitPay has the ${kind} ${providerId} under its id, which this store has not sent`;
 }
 
 export type UnexplainedObject = Awaited<ReturnType<typeof listUnexplained>>[number];

@@ -8,13 +8,14 @@ import { canTransition, isFinalStatus, PAYOUT_STATUS } from '../../domain/payout
 import type { FeeTerms } from '../../domain/quote.js';
 import { inSnapshot, inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { lockLedger } from '../ledger/journal.js';
-import { whyUnexplained } from '../mirror/unexplained-objects.js';
+import { findForgotten, forgottenWords } from '../mirror/unexplained-objects.js';
+import { hintOwners } from '../mirror/unread-objects.js';
 import { whyAtProvider } from '../requests/accepted-requests.js';
 import { DONE, refuse, type Outcome, type Refusal } from '../outcome.js';
 import { toDeposit } from './payout-reading.js';
 import { lockExistingPayout, movePayout, selectPayout, transitionPayout } from './payout-transitions.js';
 import { freeFunds, reserve } from './reservations.js';
-import type { PayoutRow } from '../schema.js';
+import { OBJECT_KIND, type PayoutRow } from '../schema.js';
 
 /** Opens payouts, and closes them before their money has left. Allocation locks the same row. */
 
@@ -167,11 +168,21 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
     if (row.status === closing.to) return DONE;
     const why = await whyNotClosed(trx, row, closing.to);
     if (why !== undefined) return refuse(why);
-    if (closing.to === PAYOUT_STATUS.EXPIRED && compareAmounts(row.deposit_received, '0') > 0) {
-      return isFunded(row) ? refuse('its deposit came in time') : holdUnderfunded(trx, row);
+    const forgotten = await findForgotten(trx, row.payout_id);
+    const isTouched = forgotten.length > 0 || compareAmounts(row.deposit_received, '0') > 0;
+    if (closing.to === PAYOUT_STATUS.EXPIRED && isTouched) {
+      if (isFunded(row)) return refuse('its deposit came in time');
+      return holdUnderfunded(trx, row, forgotten.map(forgottenWords));
     }
     await transitionPayout(trx, row, closing.to, closing);
     await freeFunds(trx, row);
+    // It does not change again by itself: that it is of a payout that has ended is news now.
+    const payouts = forgotten.filter(({ kind }) => kind === OBJECT_KIND.PAYOUT);
+    await hintOwners(
+      trx,
+      OBJECT_KIND.PAYOUT,
+      payouts.map(({ providerId }) => providerId),
+    );
     return DONE;
   });
 }
@@ -185,9 +196,8 @@ async function whyNotClosed(
   if (isFinalStatus(row.status)) return `it has ended as ${row.status}`;
   const atProvider = await whyAtProvider(trx, row);
   if (!canTransition(row.status, to)) return atProvider ?? `it is ${row.status}`;
-  // An end by itself would lose nothing: what QbitPay shows of it reopens it.
-  const isCancelled = to === PAYOUT_STATUS.CANCELLED;
-  return atProvider ?? (isCancelled ? whyUnexplained(trx, row.payout_id) : undefined);
+  if (atProvider !== undefined || to !== PAYOUT_STATUS.CANCELLED) return atProvider;
+  return (await findForgotten(trx, row.payout_id)).map(forgottenWords).at(0);
 }
 
 /** Why a payout cannot be cancelled, as the store knows; undefined where QbitPay has to be read to know it. */
@@ -198,9 +208,17 @@ export async function whyNotCancelled(db: StoreDatabase, payoutId: string): Prom
   });
 }
 
-/** A part of the deposit is there: an end would take it from its payout. */
-async function holdUnderfunded(trx: StoreTransaction, row: PayoutRow): Promise<Refusal> {
-  const detail = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
+/**
+ * A part of the deposit is there, which an end would take from its payout; or QbitPay carries it out, so that the deposit
+ * was there before the store has forgotten it.
+ */
+async function holdUnderfunded(
+  trx: StoreTransaction,
+  row: PayoutRow,
+  forgotten: readonly string[],
+): Promise<Refusal> {
+  const missing = `the deadline passed and ${missingDeposit(row)} ${row.funding_currency} is missing`;
+  const detail = [missing, ...forgotten].join('; ');
   await transitionPayout(trx, row, PAYOUT_STATUS.HELD, { detail, holdReason: FAILURE_TYPE.UNDERFUNDED });
   return refuse(detail);
 }

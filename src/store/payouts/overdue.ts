@@ -30,6 +30,7 @@ export async function noteOverdue(db: StoreDatabase): Promise<void> {
   const settlements = sql<Overdue>`
     select payout_id from payouts join provider_payouts attempt using (payout_id)
     where payouts.status = ${PAYOUT_STATUS.IN_TRANSIT} and hold_reason is null
+      and attempt.status not in ('failed', 'cancelled')
       and attempt.recorded_at < clock_timestamp() - ${hoursOf('settlement')} limit ${AT_ONCE}`;
   const orders = sql<Overdue>`
     select payouts.payout_id from payouts join provider_orders "order" using (payout_id)

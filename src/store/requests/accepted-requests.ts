@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { FAILURE_TYPE, type FailureType } from '../../domain/failure-type.js';
+import { payoutAttemptOf } from '../../domain/identifiers.js';
 import { isFinalStatus, PAYOUT_STATUS, type PayoutStatus } from '../../domain/payout-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { whyAnotherLives } from '../mirror/absence.js';
@@ -27,6 +28,7 @@ import {
   type ProviderObject,
   type ProviderRequestId,
 } from './request-kind.js';
+import { leaveAttempt } from './returns.js';
 import { insertRequest, isOf, markAccepted, OPEN_STATES } from './send-guard.js';
 
 /** What QbitPay has: taken over from an answer, from resolving an unknown outcome, or by a person's word. */
@@ -183,6 +185,24 @@ export async function reportEarlier(
     if (earlier.externalOrderId === current) return;
     const which = `${earlier.which} of the attempt before, beside ${current}`;
     await reportSecond(trx, row, which, isFinalStatus(row.status));
+  });
+}
+
+/**
+ * A payout ended without paying, and another attempt than the one that it ended with is carried out after all: the payout is
+ * at that one from now on. False where it is not so, or where the one that it ended with may be carried out as well.
+ */
+export async function returnToAttempt(
+  db: StoreDatabase,
+  payoutId: string,
+  externalOrderId: string,
+): Promise<boolean> {
+  return inTransaction(db, async (trx) => {
+    const row = await lockExistingPayout(trx, payoutId);
+    if (!isFinalStatus(row.status) || row.status === PAYOUT_STATUS.PAID) return false;
+    if (!(await leaveAttempt(trx, row, [])).ok) return false;
+    await updatePayout(trx, payoutId, { payout_attempt: payoutAttemptOf(externalOrderId) });
+    return true;
   });
 }
 

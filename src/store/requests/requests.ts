@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
-import { accept, reportEarlier } from './accepted-requests.js';
+import { accept, reportEarlier, returnToAttempt } from './accepted-requests.js';
 import { mayBeSent } from './answer-checks.js';
 import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
 import { listAccepted } from './provider-payouts.js';
@@ -46,6 +46,7 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     accept: accept.bind(null, db),
     listAccepted: listAccepted.bind(null, db),
     reportEarlier: reportEarlier.bind(null, db),
+    returnToAttempt: returnToAttempt.bind(null, db),
     recordExecution: recordExecution.bind(null, db),
     recordSettlement: recordSettlement.bind(null, db),
     recordReturn: recordReturn.bind(null, db),

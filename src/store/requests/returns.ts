@@ -227,12 +227,12 @@ async function bookReturned(
   if (isAll) await endReturned(trx, row, attempt);
 }
 
-/** All is back: one that was paid by this attempt is returned, and what an ended one has is freed. */
+/** Nothing is awaited any more: one that was paid by this attempt is returned, and what an ended one has is freed. */
 async function endReturned(trx: StoreTransaction, row: PayoutRow, attempt: AttemptRow): Promise<void> {
   const type = FAILURE_TYPE.PAYOUT_RETURNED;
   if (isCurrentRequest(row, requestOf(attempt))) {
     await transitionPayout(trx, row, PAYOUT_STATUS.RETURNED, {
-      detail: 'the bank sent all of it back',
+      detail: 'the bank sent it back',
       failure: { type, message: FAILURES[type].meaning },
     });
   }
