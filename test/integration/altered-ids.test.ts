@@ -12,6 +12,7 @@ import {
   decision,
   giveBack,
   HELD_AS_FAILED,
+  holdAbout,
   holdUnknown,
   HOUR_SECONDS,
   letTimePass,
@@ -72,11 +73,13 @@ const atProvider = async ({ payoutId, id }: Prepared) => {
   return { found: found.map((one) => one.id), candidates };
 };
 
-afterEach(async () => {
+async function releaseBrakes(): Promise<void> {
   for (const { brakeId } of await store().brakes.listBrakes({ engaged: true, limit: 10 })) {
     await store().brakes.release({ brakeId, reason: 'seen', actor: 'tester' });
   }
-});
+}
+
+afterEach(releaseBrakes);
 
 describe('what was accepted under an altered id', () => {
   test('is what QbitPay has of its request, and of no other one', async () => {
@@ -189,6 +192,59 @@ describe('an answer', () => {
     const { object } = await acceptAltered();
     expect(await store().decisions.disown(decision(sent.payoutId), object.providerId)).toEqual({ ok: true });
     expect((await read(sent.payoutId)).status).toBe('paying');
+  });
+});
+
+describe("somebody else's object under the id of a request", () => {
+  /** It was there before anything was sent: the payout is held for it. */
+  async function holdForStranger(): Promise<Prepared & { readonly object: ObservedObject }> {
+    const prepared = await preparePayout();
+    const object = objectOf(prepared.payoutId);
+    await show(object);
+    await releaseBrakes();
+    expect(await store().requests.claim(prepared.id, SENDER, ASKED)).toBeUndefined();
+    await holdAbout(prepared, 'UNKNOWN_OUTCOME', ['unknown'], 0);
+    return { ...prepared, object };
+  }
+
+  test('is disowned where nothing was sent: the payout is sent once its absence is proven', async () => {
+    const { object, ...prepared } = await holdForStranger();
+    const { payoutId, id } = prepared;
+    expect(await store().decisions.disown(decision(payoutId), object.providerId)).toEqual({ ok: true });
+    expect((await read(payoutId)).status).toBe('paying');
+    expect(await atProvider(prepared)).toEqual({ found: [], candidates: [] });
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBeUndefined();
+    await letTimePass(id);
+    await store().requests.wantAbsence(id, { sends: 0, waitSeconds: HOUR_SECONDS, absenceChecks: 1 });
+    expect(await checkAbsence(id)).toBe(1);
+    expect(await store().requests.authoriseResend(id, 0, 'engine', 1)).toBe(true);
+    expect(await store().requests.claim(id, SENDER, ASKED)).toBe(1);
+  });
+
+  test('is nothing to the payout from then on: no news, no second object, no other attempt', async () => {
+    const { object, ...prepared } = await holdForStranger();
+    const { payoutId } = prepared;
+    await store().decisions.disown(decision(payoutId), object.providerId);
+    await store().requests.authoriseResend(prepared.id, 0, 'tester');
+    expect(await store().requests.claim(prepared.id, SENDER, ASKED)).toBe(1);
+    const own = objectOf(payoutId);
+    await accept(prepared, { providerPayoutId: own.providerId });
+    await show(own);
+    await showAs(object, 'paid');
+    expect(await store().brakes.listBrakes({ engaged: true, limit: 10 })).toEqual([]);
+    expect(await store().mirror.findUnread(payoutId)).toEqual([]);
+    expect((await store().mirror.findAttempts(payoutId)).map((one) => one.provider_id)).toEqual([
+      own.providerId,
+    ]);
+  });
+
+  test('is not disowned where the request was sent: it may be what came of it', async () => {
+    const sent = await holdUnknown();
+    const object = objectOf(sent.payoutId);
+    await show(object);
+    expect(await store().decisions.disown(decision(sent.payoutId), object.providerId)).toMatchObject({
+      ok: false,
+    });
   });
 });
 

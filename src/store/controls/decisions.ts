@@ -244,8 +244,9 @@ async function disown(db: StoreDatabase, decision: Decision, providerId: string)
     if (row.hold_reason === null || !DISOWNING.includes(row.hold_reason)) {
       return refuse('its hold is not about what might be its request');
     }
-    const request = await readCurrent(trx, row);
-    if (!(await disownObject(trx, request.id, providerId))) {
+    const { id, state, sends } = await readCurrent(trx, row);
+    if (state === REQUEST_STATE.ACCEPTED) return refuse('QbitPay has accepted it by now');
+    if (!(await disownObject(trx, { ...id, sends }, providerId))) {
       return refuse(`${providerId} is nothing that might be its request`);
     }
     await continuePayout(

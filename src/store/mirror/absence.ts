@@ -25,13 +25,16 @@ const isNotAccepted = sql<boolean>`not exists (select from provider_payouts know
   and not exists (select from provider_orders known
     where provider_objects.kind = ${OBJECT_KIND.ORDER} and known.provider_order_id = provider_objects.provider_id)`;
 
+/** What carries the id of a request is of it, unless it was accepted as another one, or a person said that it is not. */
+const isOfItsId = sql<boolean>`${isNotAccepted} and not provider_objects.external_order_id = any(disowned_for)`;
+
 function selectObjects(db: StoreDatabase, operation: RequestOperation) {
   return db.selectFrom('provider_objects').selectAll().where('kind', '=', operation);
 }
 
 /**
  * What QbitPay shows, or has shown, of a request of ours, oldest first: what was accepted as it, whatever
- * `externalOrderId` that carries, and what carries its id and was not accepted as another one.
+ * `externalOrderId` that carries, and what carries its id.
  */
 export function findByExternalId(db: StoreDatabase, operation: RequestOperation, externalOrderId: string) {
   const { table, providerId } = REQUEST_KIND[operation];
@@ -40,7 +43,7 @@ export function findByExternalId(db: StoreDatabase, operation: RequestOperation,
     .where((eb) =>
       eb.or([
         eb('provider_id', '=', acceptedId),
-        eb.and([eb('external_order_id', '=', externalOrderId), isNotAccepted]),
+        eb.and([eb('external_order_id', '=', externalOrderId), isOfItsId]),
       ]),
     )
     .orderBy('first_seen_at')
@@ -57,7 +60,7 @@ export function findAttempts(db: StoreDatabase, payoutId: string) {
       sql<boolean>`provider_id in (select provider_payout_id from provider_payouts where payout_id = ${payoutId}
         union select provider_id from provider_objects join provider_requests request using (external_order_id)
           where kind = ${OBJECT_KIND.PAYOUT} and payout_id = ${payoutId} and operation = ${REQUEST_OPERATION.PAYOUT}
-            and ${isNotAccepted})`,
+            and ${isOfItsId})`,
     )
     .orderBy('first_seen_at')
     .execute();
@@ -117,7 +120,7 @@ export async function isShown(
     .where('kind', '=', operation)
     .where('operation', '=', operation)
     .where('request.external_order_id', '=', externalOrderId)
-    .where(isNotAccepted)
+    .where(isOfItsId)
     .$if(isBraked, (query) => query.where('is_unexplained', 'is not', true))
     .where((eb) => eb.or([eb('missing_since', 'is', null), eb('state', '<>', REQUEST_STATE.UNKNOWN)]))
     .limit(1)
@@ -192,18 +195,23 @@ function fitsAmount(
 
 /**
  * Somebody says that an object of QbitPay's is none of this request: of another one of the same amount it may be all the
- * same. False where it is not known, or is the request's own.
+ * same. False where it is not known, or carries the id of a request that was sent: it is what came of that.
  */
 export async function disown(
   trx: StoreTransaction,
-  { operation, externalOrderId }: AskedFor,
+  { operation, externalOrderId, sends }: AskedFor & { readonly sends: number },
   providerId: string,
 ): Promise<boolean> {
   const own = await findByExternalId(trx, operation, externalOrderId);
-  if (own.some((object) => object.provider_id === providerId)) return false;
+  const isOwn = own.some((object) => object.provider_id === providerId);
+  if (isOwn && sends > 0) return false;
   const { numUpdatedRows } = await trx
     .updateTable('provider_objects')
-    .set({ disowned_for: sql<string[]>`array_append(disowned_for, ${externalOrderId})` })
+    .set({
+      disowned_for: sql<string[]>`array_append(disowned_for, ${externalOrderId})`,
+      // It is explained, and no news of the payout.
+      ...(isOwn ? { is_unexplained: false, is_unread: false } : {}),
+    })
     .where('kind', '=', operation)
     .where('provider_id', '=', providerId)
     .executeTakeFirst();
@@ -247,7 +255,7 @@ export async function noteAbsenceChecks(
             .select('provider_id')
             .where('kind', '=', kind)
             .whereRef('provider_objects.external_order_id', '=', 'provider_requests.external_order_id')
-            .where(isNotAccepted),
+            .where(isOfItsId),
         ),
       ),
     )

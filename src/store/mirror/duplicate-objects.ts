@@ -43,7 +43,8 @@ export async function noteDuplicates(
 
 const isLiving = (object: 'object' | 'other') => {
   const of = (column: string) => sql.ref(`${object}.${column}`);
-  return sql`(${of('missing_since')} is null and coalesce(${of('status')}, '') not in ('failed', 'cancelled'))`;
+  return sql`(${of('missing_since')} is null and coalesce(${of('status')}, '') not in ('failed', 'cancelled')
+    and not ${of('external_order_id')} = any(${of('disowned_for')}))`;
 };
 
 /** As many as fit on a line. */

@@ -25,7 +25,7 @@ export async function hintOwners(
     ), told as (
       -- What nobody has accepted: of a request without an answer, or with one that is not written yet, or one too many.
       select request.payout_id, news.provider_id from news join provider_requests request using (external_order_id)
-        where news.kind = request.operation
+        where news.kind = request.operation and not news.external_order_id = any(news.disowned_for)
           and not exists (select from provider_payouts known where known.provider_payout_id = news.provider_id)
           and not exists (select from provider_orders known where known.provider_order_id = news.provider_id)
       union select known.payout_id, news.provider_id from news join provider_payouts known on known.provider_payout_id = news.provider_id
@@ -45,6 +45,7 @@ export async function hintOwners(
       -- What was never asked for, of a payout that has ended.
       union select payout_id, news.provider_id from news join payouts on payout_id = news.external_order_id
         where news.kind = 'payout' and payouts.status = any(${[...FINAL_STATUSES]}::text[])
+          and not news.external_order_id = any(news.disowned_for)
           and not exists (select from provider_payouts known where known.provider_payout_id = news.provider_id)
     ), flagged as (
       update provider_objects set is_unread = true where kind = ${kind} and type is distinct from 'order'
