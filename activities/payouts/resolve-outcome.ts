@@ -203,7 +203,7 @@ async function concludeAbsent(
   const absenceChecks = isRefused ? REFUSAL_ABSENCE_CHECKS : input.absenceChecks;
   const waitSeconds = isRefused ? input.refusalWaitSeconds : input.unknownOutcomeWaitSeconds;
   const wanted = { sends, waitSeconds, absenceChecks };
-  if (providerRequest.isUnsearchable) return holdUnsearchable(deps, payoutId, search);
+  if (providerRequest.isUnsearchable) return holdUnsearchable(deps, payoutId, search, atProvider);
   if (providerRequest.absenceChecks < absenceChecks) {
     await store.requests.wantAbsence(id, wanted);
     return undefined;
@@ -239,11 +239,17 @@ async function holdUnsearchable(
   { store }: ActivityDependencies,
   payoutId: string,
   { id, providerRequest, input }: Search,
+  atProvider: AtProvider,
 ): Promise<PayoutState | undefined> {
   if (input.isHeld === true) return undefined;
+  const { isOffered } = await store.mirror.readList(id.operation);
+  const why = isOffered
+    ? 'its list held something without an id, or something that was disowned since'
+    : 'it offers no list of them';
+  const notProven = `that QbitPay has no ${id.operation} ${id.externalOrderId} cannot be proven`;
   return putOnHold(store, payoutId, {
     reason: FAILURE_TYPE.UNKNOWN_OUTCOME,
-    detail: `QbitPay offers no list in which ${id.operation} ${id.externalOrderId} could be found`,
+    detail: `${notProven}: ${whyUnclear(atProvider) ?? why}`,
     about: { id, states: [REQUEST_STATE.UNKNOWN], sends: providerRequest.sends },
   });
 }

@@ -25,6 +25,8 @@ export interface AtProvider {
    * by no other request; or not readable.
    */
   readonly candidates: readonly string[];
+  /** Those of them that cannot be read. */
+  readonly unreadable: readonly string[];
   /** False while a webhook has named a payout that was not read yet. */
   readonly areAnnouncedRead: boolean;
 }
@@ -37,10 +39,15 @@ export function isNothing({ found, ...atProvider }: AtProvider): boolean {
 /** What QbitPay shows that might be the request's, in words; undefined where there is nothing. */
 export function whyUnclear({
   candidates,
+  unreadable,
   areAnnouncedRead,
-}: Pick<AtProvider, 'candidates' | 'areAnnouncedRead'>): string | undefined {
+}: Omit<AtProvider, 'found' | 'vanished'>): string | undefined {
   if (candidates.length > 0) {
-    return `QbitPay has ${candidates.join(', ')}, which may be it: adopt it, or disown it`;
+    const what =
+      unreadable.length === 0
+        ? 'adopt it, or disown it'
+        : `disown it, or adopt it once ${unreadable.join(', ')} can be read`;
+    return `QbitPay has ${candidates.join(', ')}, which may be it: ${what}`;
   }
   return areAnnouncedRead ? undefined : 'a webhook announced a payout that cannot be read yet';
 }
@@ -53,18 +60,18 @@ export async function findAtProvider(
   const all = await store.mirror.findByExternalId(id.operation, id.externalOrderId);
   const rows = all.filter((row) => row.missing_since === null);
   const request = await store.requests.find(id);
-  const candidates =
+  const others =
     request === undefined || request.state === REQUEST_STATE.ACCEPTED
       ? []
       : await store.mirror.findCandidates(id, request);
+  const candidates = [...rows.filter(({ problem }) => problem !== null), ...others];
   const areAnnouncedRead =
     id.operation === REQUEST_OPERATION.ORDER || (await readAnnounced({ store }, payoutId));
   return {
     found: rows.filter(({ problem }) => problem === null).map(({ content }) => content as Order | Payout),
     vanished: all.flatMap((row) => (row.missing_since === null ? [] : row.provider_id)),
-    candidates: [...rows.filter(({ problem }) => problem !== null), ...candidates].map(
-      (row) => row.provider_id,
-    ),
+    candidates: candidates.map((row) => row.provider_id),
+    unreadable: candidates.flatMap((row) => (row.problem === null ? [] : row.provider_id)),
     areAnnouncedRead,
   };
 }

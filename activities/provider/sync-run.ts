@@ -204,7 +204,7 @@ async function syncList(parts: SyncParts, list: ProviderList, sync: Sync): Promi
   }
   if (!isFirst) sync.overlapBudget.pages += pages - 1;
   await noteCompleted(parts, state, sync);
-  if (since !== null && walk.isWhole) await reader.noteAbsenceChecks({ kind, beganAt, since });
+  if (since !== null) await reader.noteAbsenceChecks({ kind, beganAt, since, isWhole: walk.isWhole });
   return null;
 }
 

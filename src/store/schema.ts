@@ -430,7 +430,7 @@ interface ProviderRequestTable {
   absence_checks: Generated<number>;
   /** Since when a reading counts: the wait for its outcome is over. Null while nobody asks. */
   absence_from: Date | null;
-  /** How many readings prove that it never arrived. */
+  /** How many readings prove that it never arrived; 0 where none can. */
   absence_wanted: number | null;
   /** Who said that it may be sent again although its outcome was not known. */
   resend_by: string | null;

@@ -27,7 +27,8 @@ async function searchFor(operation: 'order' | 'payout', sentAgo = '1 hour'): Pro
   await testStore.sql.query(
     `insert into provider_requests (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at,
        absence_from, absence_wanted)
-     values ($1, $2, $2, 'unknown', 1, clock_timestamp() - $3::interval, clock_timestamp(), clock_timestamp() - interval '1 second', 2)`,
+     values ($1, $2, $2, 'unknown', 1, clock_timestamp() - $3::interval, clock_timestamp() - $3::interval,
+       clock_timestamp() - $3::interval + interval '1 second', 2)`,
     [operation, payoutId, sentAgo],
   );
   return payoutId;
@@ -130,8 +131,19 @@ test('an absence check counts for what the list was read far enough for, and not
   const joined = await searchFor('payout', '2 hours');
   const beganAt = await testStore.store.mirror.readClock();
   const since = new Date(beganAt.getTime() - 3_600_000);
-  await (await reader()).reader.noteAbsenceChecks({ kind: 'payout', beganAt, since });
+  await (await reader()).reader.noteAbsenceChecks({ kind: 'payout', beganAt, since, isWhole: true });
   expect([await checksOf(sought), await checksOf(joined)]).toEqual([1, 0]);
+});
+
+test('a list with something without an id counts for nobody, and is searched for an hour', async () => {
+  const [old, recent] = [await searchFor('payout', '1 hour'), await searchFor('payout', '50 minutes')];
+  await fund('100');
+  await payMany(1);
+  ofList('/api/v1/payouts', (data) => [...data, ...(data.length > 0 ? [{ object: 'payout' }] : [])]);
+  expect(await isComplete(await reader())).toBe(true);
+  expect([await checksOf(old), await checksOf(recent)]).toEqual([0, 0]);
+  const hints = await testStore.store.mirror.readHints(10);
+  expect(hints.map((hint) => hint.payoutId)).toEqual([old]);
 });
 
 test('a sync that meets nothing new asks the store for little', async () => {

@@ -190,7 +190,8 @@ export const decision = (payoutId: string): Decision => ({
 export async function checkAbsence(id: ProviderRequestId): Promise<number> {
   const { mirror, requests } = store();
   const reader = await readerOf(store());
-  await reader.noteAbsenceChecks({ kind: 'payout', beganAt: await mirror.readClock(), since: new Date(0) });
+  const beganAt = await mirror.readClock();
+  await reader.noteAbsenceChecks({ kind: 'payout', beganAt, since: new Date(0), isWhole: true });
   return (await requests.get(id)).absenceChecks;
 }
 

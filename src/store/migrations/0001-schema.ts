@@ -250,7 +250,7 @@ create table provider_requests (
   first_sent_at timestamptz,
   last_sent_at timestamptz,
   absence_checks integer not null default 0,
-  -- From when on a reading of all of the list counts, and how many prove that the request never arrived.
+  -- From when on a reading of all of the list counts, and how many prove that the request never arrived: 0 where none can.
   absence_from timestamptz,
   absence_wanted integer,
   resend_by text,

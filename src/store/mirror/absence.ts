@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import {
   isFailedOrCancelled,
   PROVIDER_PAYOUT_STATUS,
@@ -195,7 +195,7 @@ function fitsAmount(
 
 /**
  * Somebody says that an object of QbitPay's is none of this request: of another one of the same amount it may be all the
- * same. False where it is not known, or carries the id of a request that was sent: it is what came of that.
+ * same. False where it is not known, or carries the id of a request that was sent, and can be read: it is what came of that.
  */
 export async function disown(
   trx: StoreTransaction,
@@ -203,14 +203,14 @@ export async function disown(
   providerId: string,
 ): Promise<boolean> {
   const own = await findByExternalId(trx, operation, externalOrderId);
-  const isOwn = own.some((object) => object.provider_id === providerId);
-  if (isOwn && sends > 0) return false;
+  const known = own.find((object) => object.provider_id === providerId);
+  if (known?.problem === null && sends > 0) return false;
   const { numUpdatedRows } = await trx
     .updateTable('provider_objects')
     .set({
       disowned_for: sql<string[]>`array_append(disowned_for, ${externalOrderId})`,
       // It is explained, and no news of the payout.
-      ...(isOwn ? { is_unexplained: false, is_unread: false } : {}),
+      ...(known !== undefined ? { is_unexplained: false, is_unread: false } : {}),
     })
     .where('kind', '=', operation)
     .where('provider_id', '=', providerId)
@@ -233,48 +233,57 @@ export interface SearchedList {
   readonly kind: ObjectKind;
   readonly beganAt: Date;
   readonly since: Date;
+  /** False where it held something without an id, which might be anything: it proves no absence. */
+  readonly isWhole: boolean;
 }
 
-/** Counts an absence check for every request that this list was searched for and does not show. */
+/** The list of a request has shown something under its id. */
+const hasShownId = sql<boolean>`exists (select from provider_objects where kind = operation
+  and provider_objects.external_order_id = provider_requests.external_order_id and ${isOfItsId})`;
+
+/**
+ * Counts an absence check for every request that this list was searched for and does not show. For what it can prove
+ * nothing about, although that was sent long ago, it is not read so far again: only a person, who asks QbitPay, can tell.
+ */
 export async function noteAbsenceChecks(
   trx: StoreTransaction,
-  { kind, beganAt, since }: SearchedList,
+  { kind, beganAt, since, isWhole }: SearchedList,
 ): Promise<void> {
+  // Of what was sent before the list was read for, and is searched for since, it says nothing yet.
+  const isReadFor = sql<boolean>`operation = ${kind} and first_sent_at >= ${since}`;
+  const mayBeShown = sql<boolean>`(${!isWhole} or ${hasShownId})`;
   const rows = await trx
     .updateTable('provider_requests')
     .set({ absence_checks: sql<number>`absence_checks + 1` })
     .where(isSearchedFor(beganAt))
-    .where(sql<boolean>`operation = ${kind}`)
-    // Of what was sent before the list was read for, and is searched for since, it says nothing yet.
-    .where('first_sent_at', '>=', since)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('provider_objects')
-            .select('provider_id')
-            .where('kind', '=', kind)
-            .whereRef('provider_objects.external_order_id', '=', 'provider_requests.external_order_id')
-            .where(isOfItsId),
-        ),
-      ),
-    )
+    .where(isReadFor)
+    .where(sql<boolean>`not ${mayBeShown}`)
     .returning(['payout_id', sql<boolean>`absence_checks = absence_wanted`.as('is_proven')])
     .execute();
   const proven = rows.filter((row) => row.is_proven).map((row) => row.payout_id);
   await hintPayouts(trx, proven, 'payoutEvent');
+  await giveUp(trx, beganAt, sql`${isReadFor} and ${mayBeShown} and ${isSentLongBefore(beganAt)}`);
 }
 
-/** QbitPay offers no such list: whoever waits for it to be searched is told that it never is, and is not waited for again. */
-export async function giveUpSearch(
+/** Several times as long as the wait for its outcome, so that what passes has passed. */
+const isSentLongBefore = (moment: Date) => sql<boolean>`
+  last_sent_at + greatest(4 * (absence_from - last_sent_at), interval '1 hour') <= ${moment}`;
+
+/** QbitPay offers no such list. */
+export function giveUpSearch(
   trx: StoreTransaction,
   { kind, beganAt }: Pick<SearchedList, 'kind' | 'beganAt'>,
 ): Promise<void> {
+  return giveUp(trx, beganAt, sql`operation = ${kind}`);
+}
+
+/** Whoever waits for these to be searched for is told that no absence is proven, and is not waited for again. */
+async function giveUp(trx: StoreTransaction, beganAt: Date, which: RawBuilder<boolean>): Promise<void> {
   const rows = await trx
     .updateTable('provider_requests')
     .set({ absence_wanted: 0 })
     .where(isSearchedFor(beganAt))
-    .where(sql<boolean>`operation = ${kind}`)
+    .where(which)
     .returning('payout_id')
     .execute();
   await hintPayouts(

@@ -373,7 +373,7 @@ export async function find(db: StoreDatabase, id: ProviderRequestId) {
     resends: row.resends,
     /** How many times all of QbitPay's list was read without finding it, since it was sent last. */
     absenceChecks: row.absence_checks,
-    /** QbitPay offers no list in which it could be found. */
+    /** No list of QbitPay's can prove it absent. */
     isUnsearchable: row.absence_wanted === 0,
     /** It may be sent again although its outcome is not known. */
     mayBeResent: state === REQUEST_STATE.UNKNOWN && row.resend_by !== null,
