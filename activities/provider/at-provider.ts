@@ -66,7 +66,7 @@ export async function findAtProvider(
       : await store.mirror.findCandidates(id, request);
   const candidates = [...rows.filter(({ problem }) => problem !== null), ...others];
   const areAnnouncedRead =
-    id.operation === REQUEST_OPERATION.ORDER || (await readAnnounced({ store }, payoutId));
+    id.operation === REQUEST_OPERATION.ORDER || (await readAnnounced({ store }, payoutId, id));
   return {
     found: rows.filter(({ problem }) => problem === null).map(({ content }) => content as Order | Payout),
     vanished: all.flatMap((row) => (row.missing_since === null ? [] : row.provider_id)),
@@ -76,12 +76,16 @@ export async function findAtProvider(
   };
 }
 
-/** What a webhook named is read by its id before anything is concluded: the list may show it late. */
-async function readAnnounced({ store }: Parts, payoutId: string): Promise<boolean> {
+/** What a webhook named is read by its id, or disowned, before anything is concluded: the list may show it late. */
+async function readAnnounced(
+  { store }: Parts,
+  payoutId: string,
+  { externalOrderId }: ProviderRequestId,
+): Promise<boolean> {
   let areRead = true;
   for (const providerId of await store.webhooks.findAnnounced(payoutId)) {
     const seen = await store.mirror.findObject(OBJECT_KIND.PAYOUT, providerId);
-    if (seen !== undefined) areRead &&= seen.problem === null;
+    if (seen !== undefined) areRead &&= seen.problem === null || seen.disowned_for.includes(externalOrderId);
     else {
       areRead = false;
       await store.mirror.wishForSync('a webhook named it', { kind: OBJECT_KIND.PAYOUT, providerId });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createResolveOutcome } from '../../activities/payouts/resolve-outcome.js';
 import { findAtProvider, whyUnclear } from '../../activities/provider/at-provider.js';
@@ -5,6 +6,7 @@ import type { ProviderRequest } from '../../src/store/requests/send-guard.js';
 import {
   ASKED,
   decision,
+  holdUnknown,
   letTimePass,
   read,
   rowsOf,
@@ -86,6 +88,21 @@ test('a list that holds something without an id proves no absence: after a while
 test('a whole list counts, however late it is read', async () => {
   const sent = await sendLongAgo();
   expect(await readList(sent, true)).toMatchObject({ isUnsearchable: false, absenceChecks: 1 });
+});
+
+test('what a webhook named and cannot be read may be it, unless it is disowned', async () => {
+  const sent = await holdUnknown();
+  const providerId = randomUUID();
+  await rowsOf(
+    `insert into webhook_inbox (webhook_event_id, type, body, state, provider_object_id, payout_id)
+     values ($2, 'payout.pending', '{}', 'taken', $2, $1)`,
+    ...[sent.payoutId, providerId],
+  );
+  const readAt = await store().mirror.readClock();
+  await (await readerOf(store())).recordUnreadable('payout', providerId, readAt);
+  expect(await unclear(sent)).toContain(`adopt it once ${providerId} can be read`);
+  expect(await store().decisions.disown(decision(sent.payoutId), providerId)).toEqual({ ok: true });
+  expect(await unclear(sent)).toBeUndefined();
 });
 
 describe('what carries the id and cannot be read', () => {
