@@ -126,6 +126,25 @@ describe('an object that is asked for by its id', () => {
   });
 });
 
+test.each([
+  [1, 'is complete, without it', true],
+  [5, 'is not complete: QbitPay does not answer', false],
+])('objects that get no answer by their id, %i of them: the sync %s', async (count, _what, isIt) => {
+  await fund('10000');
+  const [shown, ...ids] = await payMany(count + 1);
+  const parts = await reader();
+  await runSync(parts);
+  ofList('/api/v1/payouts', (data) => data.filter((one) => one.id === shown));
+  for (const providerId of ids) {
+    await testStore.store.mirror.wishForSync('a decision', { kind: 'payout', providerId });
+  }
+  await control('POST', '/faults', {
+    ...{ kind: 'resetBeforeEffect', endpoint: 'GET /api/v1/payouts/{id}', times: 100 },
+  });
+  expect(await isComplete(parts)).toBe(isIt);
+  expect(await testStore.store.mirror.findObject('payout', ids[0] ?? '')).toMatchObject({ problem: 'body' });
+});
+
 test('an absence check counts for what the list was read far enough for, and not for what joined meanwhile', async () => {
   const sought = await searchFor('payout', '1 minute');
   const joined = await searchFor('payout', '2 hours');
