@@ -10,7 +10,7 @@ import { startSimulator, type Simulator } from '../../src/simulator/server.js';
 import { CANARY_API_KEY } from '../support/engine.js';
 import { createEngineClient, type EngineClient, type Json } from '../support/engine-client.js';
 import { startProviderProxy, type ProviderProxy } from '../support/provider-proxy.js';
-import { openTestStore, type TestStore } from '../support/test-store.js';
+import { openPayout, openTestStore, type TestStore } from '../support/test-store.js';
 import { takeSync } from '../support/sync-parts.js';
 
 /** What a run reads of store and mirror, and what it leaves for the next: a real database, filled by real syncs. */
@@ -125,6 +125,20 @@ test('outside activity is booked once, with the payout of the dashboard that it 
     { explained: '0', off: '0' },
     { explained: '0', off: '0' },
   ]);
+});
+
+test('what names nobody may be of a request whose outcome is not known, until its payout has ended', async () => {
+  await deposit(100);
+  const { payoutId } = await openPayout(testStore.store);
+  await testStore.sql.query(
+    `insert into provider_requests (operation, external_order_id, payout_id, state, sends, first_sent_at, last_sent_at)
+     values ('payout', $1, $1, 'unknown', 1, clock_timestamp(), clock_timestamp())`,
+    [payoutId],
+  );
+  await pay();
+  expect((await run()).outside).toEqual([]);
+  await testStore.sql.query(`update payouts set status = 'failed' where payout_id = $1`, [payoutId]);
+  expect((await run()).outside).toMatchObject([{ type: 'payout', net: '-10.05' }]);
 });
 
 test('a run that is not recorded writes nothing', async () => {

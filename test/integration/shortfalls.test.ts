@@ -4,6 +4,8 @@ import type { ObservedObject } from '../../src/store/mirror/provider-objects.js'
 import {
   accept,
   ASKED,
+  decision,
+  holdUnknown,
   prepareOrder,
   preparePayout,
   rowsOf,
@@ -218,6 +220,15 @@ describe('while a request is under way in the currency', () => {
     await twice('USDT');
     expect(await engaged()).toEqual([]);
     await accept(sent);
+    await twice('USDT');
+    expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
+    await release();
+    await sync({ holds: await inLedger('USDT'), currency: 'USDT' });
+  });
+
+  test('that a person closed as not sent: it is counted', async () => {
+    const { payoutId } = await holdUnknown();
+    expect(await store().decisions.close(decision(payoutId), 0)).toEqual({ ok: true });
     await twice('USDT');
     expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
     await release();

@@ -3,6 +3,7 @@ import { ACCOUNT_KIND } from '../../domain/ledger.js';
 import { addAmounts } from '../../domain/money.js';
 import { ORDER_ENDS } from '../../domain/provider-status.js';
 import type { StoreDatabase } from '../database.js';
+import { IS_UNANSWERED } from '../requests/request-kind.js';
 import { balanceOf, MAIN_FUNDING_ACCOUNT } from './journal.js';
 
 /** What the account at the provider holds: by the ledger, and by the provider's word. */
@@ -66,8 +67,8 @@ export async function recordBalanceReading(
  */
 export async function claimedBalance(db: StoreDatabase, currency: string): Promise<string | undefined> {
   const { rows } = await sql<{ in_flight: boolean }>`
-    select exists (select from provider_requests join payouts using (payout_id)
-              where operation = 'order' and state in ('sending', 'unknown') and payouts.currency = ${currency})
+    select exists (select from provider_requests request join payouts using (payout_id)
+              where operation = 'order' and ${IS_UNANSWERED} and payouts.currency = ${currency})
       or exists (select from provider_orders where split_part(symbol, '/', 2) = ${currency}
                  and status not in (${sql.join(ORDER_ENDS)})) as in_flight`.execute(db);
   if (rows[0]?.in_flight !== false) return undefined;

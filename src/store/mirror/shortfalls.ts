@@ -6,6 +6,7 @@ import { PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import type { StoreTransaction } from '../database.js';
 import { NET } from '../deposits/deposit-intake.js';
+import { IS_UNANSWERED } from '../requests/request-kind.js';
 import { OBJECT_KIND } from '../schema.js';
 import { IS_AFTER_OPENING } from './account-opening.js';
 
@@ -53,7 +54,7 @@ async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly M
         select greatest(ledger.balance + outside.taken - reading.available - reading.pending, 0) as short) as found
       where reading.read_at >= ${beganAt}
         and not exists (select from provider_requests request join payouts using (payout_id)
-          where request.state in ('sending', 'unknown')
+          where ${IS_UNANSWERED}
             and reading.currency in (request.currency, payouts.currency, payouts.funding_currency))
         and not exists (select from payouts where status = ${PAYOUT_STATUS.CONVERTING}
           and reading.currency in (payouts.currency, payouts.funding_currency))

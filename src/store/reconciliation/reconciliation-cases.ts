@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from 'kysely';
 import type { Case, CaseKey, ShownObject, Transaction } from '../../domain/comparison.js';
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import type { StoreTransaction } from '../database.js';
+import { IS_UNANSWERED } from '../requests/request-kind.js';
 
 /** What is compared together, out of the store and the mirror. */
 
@@ -59,8 +60,9 @@ function selectBatch(from: string) {
         'providerDepositId', deposit.provider_deposit_id, 'currency', deposit.currency,
         'amount', deposit.amount::text, 'verifiedAtMs', ${ms('deposit.verified_at')},
         'hasTransaction', deposit.proof not like 'available %', 'missing', ${MISSING_OF_DEPOSIT}::text) end as deposit,
-      one.name is null and exists (select from provider_objects object join provider_requests sent
-        on sent.operation = object.kind and sent.state in ('sending', 'unknown') and sent.first_sent_at <= object.first_seen_at
+      one.name is null and exists (select from provider_objects object join provider_requests request
+        on request.operation = object.kind and request.first_sent_at <= object.first_seen_at
+        join payouts on payouts.payout_id = request.payout_id and ${IS_UNANSWERED}
         where object.kind = one.kind and object.provider_id = one.id) as "mayBeOurs"
     from (select * from cases where case_no > ${from} order by case_no limit ${BATCH}) as one
     left join provider_requests request on request.operation = one.kind and request.external_order_id = one.name

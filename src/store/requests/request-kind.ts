@@ -1,5 +1,6 @@
+import { sql } from 'kysely';
 import { orderExternalId, payoutExternalId } from '../../domain/identifiers.js';
-import { PAYOUT_STATUS } from '../../domain/payout-status.js';
+import { FINAL_STATUSES, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import type { StoreTransaction } from '../database.js';
 import type { Outcome } from '../outcome.js';
 import { REQUEST_OPERATION, type PayoutRow, type RequestOperation } from '../schema.js';
@@ -58,6 +59,13 @@ export interface ProviderObject extends ProviderRequestId {
   /** All that the first object moved is booked: nobody has to say whether this second one is the right one. */
   readonly isDecided: (trx: StoreTransaction) => Promise<boolean>;
 }
+
+/**
+ * Of a `request` and its row of `payouts`: QbitPay may have carried it out, and nobody knows. Whoever ended the payout said
+ * that it was not, though the request stays as it was: it explains nothing any more.
+ */
+export const IS_UNANSWERED = sql<boolean>`(request.state in ('sending', 'unknown')
+  and payouts.status <> all(${[...FINAL_STATUSES]}::text[]))`;
 
 type AttemptNumbers = Pick<PayoutRow, 'payout_id' | 'order_attempt' | 'payout_attempt'>;
 
