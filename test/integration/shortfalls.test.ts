@@ -6,6 +6,7 @@ import {
   ASKED,
   decision,
   holdUnknown,
+  orderOf,
   prepareOrder,
   preparePayout,
   rowsOf,
@@ -229,6 +230,35 @@ describe('while a request is under way in the currency', () => {
   test('that a person closed as not sent: it is counted', async () => {
     const { payoutId } = await holdUnknown();
     expect(await store().decisions.close(decision(payoutId), 0)).toEqual({ ok: true });
+    await twice('USDT');
+    expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
+    await release();
+    await sync({ holds: await inLedger('USDT'), currency: 'USDT' });
+  });
+
+  test('whose payout is held with an order that is not booked: none in either currency, until it is', async () => {
+    await addAvailable(store(), 'CNY', '500');
+    const sent = await sendUnknown(prepareOrder);
+    const order = orderOf(sent);
+    await store().requests.accept(sent.payoutId, order);
+    const found = { reason: 'ORDER_DIFFERS', detail: 'another price' } as const;
+    expect(await store().requests.recordExecution(sent.payoutId, order, [found])).toBe('held');
+    await twice('USDT');
+    await twice('CNY');
+    expect(await engaged()).toEqual([]);
+    await store().requests.recordExecution(sent.payoutId, order);
+    await twice('USDT');
+    expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
+    await release();
+    await sync({ holds: await inLedger('USDT'), currency: 'USDT' });
+  });
+
+  test('whose payout is held with an order that moved nothing: it is counted', async () => {
+    const sent = await sendUnknown(prepareOrder);
+    const order = orderOf(sent, { status: 'cancelled', quoteAmount: '0' });
+    await store().requests.accept(sent.payoutId, order);
+    await store().requests.recordExecution(sent.payoutId, order);
+    await store().decisions.hold(decision(sent.payoutId));
     await twice('USDT');
     expect(await engaged()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
     await release();

@@ -56,7 +56,8 @@ async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly M
         and not exists (select from provider_requests request join payouts using (payout_id)
           where ${IS_UNANSWERED}
             and reading.currency in (request.currency, payouts.currency, payouts.funding_currency))
-        and not exists (select from payouts where status = ${PAYOUT_STATUS.CONVERTING}
+        and not exists (select from payouts where (status = ${PAYOUT_STATUS.CONVERTING}
+            or (status = ${PAYOUT_STATUS.HELD} and ${HAS_UNBOOKED_ORDER}))
           and reading.currency in (payouts.currency, payouts.funding_currency))
         and not exists (select from provider_objects object where object.is_unread and object.currency = reading.currency)
         -- What was booked since the balances were read is not in them.
@@ -71,6 +72,11 @@ async function measure(trx: StoreTransaction, beganAt: Date): Promise<readonly M
     returning reading.currency, measured.standing, reading.short_named as named`.execute(trx);
   return rows;
 }
+
+/** QbitPay took the order of the payout: what it moves, unless it was given up for nothing, is not in the ledger. */
+const HAS_UNBOOKED_ORDER = sql`exists (select from provider_orders known where known.payout_id = payouts.payout_id
+  and (known.status not in ('failed', 'cancelled') or known.quote_amount > 0)
+  and not exists (select from ledger_entries where cause = ${ENTRY_CAUSE.ORDER} and cause_id = known.external_order_id))`;
 
 /** Transactions in the currency that the ledger does not have; null is what one moved that cannot be read. */
 const unposted = sql`
