@@ -88,11 +88,10 @@ async function readPage(
   const shown = isNews ? { list: { hasShown: true, ...progress } } : {};
   const news = await reader.recordPage(list.kind, { objects, readAt, ...shown });
   onPage();
+  const nothingKnown = { isChanged: true, isKnown: false, firstSeenAt: readAt };
   return {
     isEmpty: page.isEmpty,
     isWhole: page.isWhole,
-    objects: objects.map((object, index) => ({ ...object, ...(news[index] ?? NOTHING_KNOWN) })),
+    objects: objects.map((object, index) => ({ ...nothingKnown, ...object, ...news[index] })),
   };
 }
-
-const NOTHING_KNOWN = { isChanged: true, isKnown: false, knownForMs: 0 };

@@ -181,14 +181,13 @@ async function syncList(parts: SyncParts, list: ProviderList, sync: Sync): Promi
   const isFirst = state.backfilledAt === null;
   // Its first reading is that of the opening balance.
   if (isFirst && kind === OBJECT_KIND.TRANSACTION) return null;
-  const beyondMs = since === null ? 0 : beganAt.getTime() - since.getTime();
   let walk: Walk;
   try {
     walk = await walkList(parts, list, {
       hadObjects,
       ...(isFirst
         ? { isResumable: true, isEnough: () => false, startingAfter: state.backfillCursor }
-        : { isEnough: whenEnough(list, sync, beyondMs) }),
+        : { isEnough: whenEnough(list, sync, since ?? beganAt) }),
     });
   } catch (error) {
     // One that has shown something is there: whoever answers so now is not it.
@@ -236,7 +235,7 @@ async function readOverlaps(parts: SyncParts, sync: Sync): Promise<string | null
     if (!isDue && !overlaps.has(kind)) continue;
     if (overlapBudget.pages <= 0) break;
     const { isEnough, startingAfter } = overlaps.get(kind) ?? {
-      isEnough: whenEnough(list, sync, parts.settings.overlapSeconds * 1_000),
+      isEnough: whenEnough(list, sync, new Date(beganAt.getTime() - parts.settings.overlapSeconds * 1_000)),
       startingAfter: null,
     };
     // Where it fails, it begins anew.
@@ -264,9 +263,9 @@ function isNotOffered({ kind }: ProviderList, error: unknown): boolean {
 
 type IsEnough = (page: readonly WalkedObject[]) => boolean;
 
-/** How far a reading goes: to what is known, or beyond it to what is known for so long. */
-function whenEnough(list: ProviderList, sync: Sync, beyondMs: number): IsEnough {
-  const isKnown = beyondMs > 0 ? untilKnownFor(beyondMs) : untilKnown;
+/** How far a reading goes: to what is known, or beyond it to what was known before that moment. */
+function whenEnough(list: ProviderList, sync: Sync, before: Date): IsEnough {
+  const isKnown = before < sync.start.beganAt ? untilKnownBefore(before) : untilKnown;
   const isLongEnough = whenLongBefore(list, sync);
   return (page) => isKnown(page) || isLongEnough(page);
 }
@@ -283,10 +282,10 @@ function whenLongBefore({ kind }: ProviderList, { start }: Sync): IsEnough {
 const untilKnown: IsEnough = (page) => page.every(({ isChanged }) => !isChanged);
 
 /** Objects may show late, below newer ones: a few that are known prove nothing. */
-function untilKnownFor(ms: number): IsEnough {
+function untilKnownBefore(moment: Date): IsEnough {
   let inARow = 0;
   return (page) => {
-    for (const { isKnown, knownForMs } of page) inARow = isKnown && knownForMs > ms ? inARow + 1 : 0;
+    for (const { firstSeenAt } of page) inARow = firstSeenAt < moment ? inARow + 1 : 0;
     return inARow >= KNOWN_IN_A_ROW;
   };
 }

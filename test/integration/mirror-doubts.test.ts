@@ -7,6 +7,7 @@ import {
   inMirror,
   isComplete,
   ofList,
+  payAtProvider,
   payMany,
   qbitpay,
   reader,
@@ -163,6 +164,27 @@ test('a list with something without an id counts for nobody, and is searched for
   expect([await checksOf(old), await checksOf(recent)]).toEqual([0, 0]);
   const hints = await testStore.store.mirror.readHints(10);
   expect(hints.map((hint) => hint.payoutId)).toEqual([old]);
+});
+
+test('what was seen just after the sending proves no absence, however long the reading takes', async () => {
+  const sought = await searchFor('payout');
+  await fund('10000');
+  await payAtProvider(sought);
+  await payMany(100);
+  const listed = (isShown: boolean): void =>
+    ofList('/api/v1/payouts', (data, query) =>
+      query.has('status') ? [] : data.filter((one) => isShown || one.externalOrderId !== sought),
+    );
+  listed(false);
+  const parts = await reader({ intervalMs: 60_000, overlapSeconds: 900 });
+  expect(await isComplete(parts)).toBe(true);
+  await testStore.sql.query(`update provider_objects set first_seen_at =
+    (select first_sent_at + interval '1 millisecond' from provider_requests)`);
+  const checks = await checksOf(sought);
+  listed(true);
+  expect(await isComplete(parts)).toBe(true);
+  expect(await inMirror()).toHaveLength(101);
+  expect(await checksOf(sought)).toBe(checks);
 });
 
 test('a sync that meets nothing new asks the store for little', async () => {

@@ -1,4 +1,4 @@
-import { sql, type Expression, type RawBuilder, type SqlBool } from 'kysely';
+import { sql, type Expression, type SqlBool } from 'kysely';
 import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 
@@ -26,8 +26,8 @@ export interface ObjectNews {
   readonly isChanged: boolean;
   /** An earlier reading had shown it. */
   readonly isKnown: boolean;
-  /** Since it was seen first. */
-  readonly knownForMs: number;
+  /** By the database's clock. */
+  readonly firstSeenAt: Date;
 }
 
 /** Writes what one request to QbitPay showed; of two readings the one that began later stays. */
@@ -72,14 +72,14 @@ export async function recordObjects(
       'provider_id as providerId',
       sql<boolean>`changed_at = ${readAt}`.as('isChanged'),
       sql<boolean>`first_seen_at < ${readAt}`.as('isKnown'),
-      knownForMs(sql.ref('first_seen_at')).as('knownForMs'),
+      'first_seen_at as firstSeenAt',
     ])
     .execute();
   const byId = new Map(rows.map((row) => [row.providerId, row]));
   // Of one that a later reading has shown already, this reading says nothing.
   return objects.map(
     ({ providerId }) =>
-      byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, knownForMs: 0 },
+      byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, firstSeenAt: readAt },
   );
 }
 
@@ -102,16 +102,12 @@ export async function refreshObjects(
         is not distinct from (shown.external_order_id, shown.source, shown.type, shown.status, shown.currency, shown.amount, shown.problem, shown.is_open)
       and known.missing_since is null and known.read_at <= ${readAt} and ${isReader}
     returning known.provider_id as "providerId", false as "isChanged", known.first_seen_at < ${readAt} as "isKnown",
-      ${knownForMs(sql`known.first_seen_at`)} as "knownForMs", ${NOW} as now`.execute(db);
+      known.first_seen_at as "firstSeenAt", ${NOW} as now`.execute(db);
   const byId = new Map(rows.map((row) => [row.providerId, row]));
   const news = objects.flatMap(({ providerId }) => byId.get(providerId) ?? []);
   const [first] = rows;
   return first === undefined || news.length < objects.length ? undefined : { news, now: first.now };
 }
-
-/** Since an object was seen first. */
-const knownForMs = (firstSeenAt: RawBuilder<unknown>) =>
-  sql<number>`extract(epoch from ${NOW} - ${firstSeenAt})::float8 * 1000`;
 
 function toRow(one: ObservedObject) {
   return {

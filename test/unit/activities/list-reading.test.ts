@@ -90,7 +90,7 @@ async function read(
             providerId,
             isChanged: false,
             isKnown: known.includes(providerId),
-            knownForMs: 0,
+            firstSeenAt: new Date(),
           })),
         );
       },
