@@ -12,6 +12,7 @@ import { DEPOSIT_STATUS, OBJECT_KIND, type DepositRow } from '../schema.js';
 import { allocateDeposit } from './allocation.js';
 import {
   closeNotice,
+  IS_OF_ITS_TRANSACTION,
   lockDepositNames,
   nextIndexOf,
   selectOpenNotices,
@@ -151,6 +152,8 @@ export async function bookCoveredDeposit(
   const notice = await selectOpenNotices(trx)
     .where('currency', '=', currency)
     .where('amount', '<=', subtractAmounts(available, claimed))
+    // What another notice of the same transfer has booked is not booked again.
+    .where(sql<boolean>`not exists (select from deposits where ${IS_OF_ITS_TRANSACTION})`)
     .limit(1)
     .executeTakeFirst();
   if (notice === undefined) return false;

@@ -96,12 +96,16 @@ export interface OpenNoticeRecord extends DepositNotice {
 /** Notices that wait for their money, oldest first. */
 export function selectOpenNotices(db: StoreDatabase) {
   return db
-    .selectFrom('deposit_notices')
+    .selectFrom('deposit_notices as notice')
     .selectAll()
     .where('deposit_id', 'is', null)
     .where('problem', 'is', null)
     .orderBy('sequence');
 }
+
+/** A deposit that the transaction of a `notice` brought in. Two ids of QbitPay's are two deposits of one transaction. */
+export const IS_OF_ITS_TRANSACTION = sql<boolean>`(deposits.tx_hash = notice.tx_hash
+  and (deposits.provider_deposit_id is null or notice.provider_deposit_id is null))`;
 
 /** A notice, and the deposit that it is about. */
 export interface NoticeMatch {
@@ -127,8 +131,7 @@ export async function findNoticeMatches(
       select deposit_id from (
         select deposit_id, 1 as rank from deposits where provider_deposit_id = notice.provider_deposit_id
         union all
-        select min(deposit_id), 2 from deposits where tx_hash = notice.tx_hash
-          and (provider_deposit_id is null or notice.provider_deposit_id is null)
+        select min(deposit_id), 2 from deposits where ${IS_OF_ITS_TRANSACTION}
         union all
         select min(deposit_id), 3 from deposits where ${byAmount} and tx_hash is null
           and (provider_deposit_id is null or notice.provider_deposit_id is null)
@@ -150,6 +153,9 @@ export async function learnFromNotice(
     const [known] = await lockDeposits(trx, [depositId]);
     const notice = await selectOpenNotices(trx).where('notice_id', '=', noticeId).executeTakeFirst();
     if (known === undefined || notice === undefined) return;
+    const ids = [known.provider_deposit_id, notice.provider_deposit_id];
+    // Another notice has named it meanwhile: this one is about another deposit.
+    if (!ids.includes(null) && ids[0] !== ids[1]) return;
     await closeNotice(trx, noticeId, depositId);
     await matchAgain(trx, await learnNames(trx, known, notice));
   });
