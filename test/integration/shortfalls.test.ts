@@ -1,16 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { subtractAmounts } from '../../src/domain/money.js';
+import type { ProviderPayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import type { ObservedObject } from '../../src/store/mirror/provider-objects.js';
 import {
   accept,
+  accepted,
   ASKED,
   decision,
   holdUnknown,
   orderOf,
+  PAID,
   prepareOrder,
   preparePayout,
   rowsOf,
   sendUnknown,
+  settle,
   store,
   useStore,
 } from '../support/request-store.js';
@@ -149,6 +153,13 @@ test('money that came in since the balances were read is not in them', async () 
   expect(await engaged()).toEqual([]);
 });
 
+/** A payout as a list shows it. */
+const objectOf = ({ providerPayoutId, externalOrderId, ...one }: ProviderPayoutRecord): ObservedObject => ({
+  ...{ kind: 'payout', providerId: providerPayoutId, externalOrderId, source: null, type: null },
+  ...{ status: one.status, currency: one.currency, amount: one.recipientAmount },
+  ...{ content: { fee: one.fee }, problem: null, isOpen: true },
+});
+
 /** A transaction that others made, and that is not booked yet. */
 async function showForeign(amount: string, changes: Partial<ObservedObject> = {}): Promise<string> {
   const providerId = `bt-${randomUUID()}`;
@@ -197,6 +208,46 @@ test('a deposit that another transaction took back is money that is not there', 
   await showForeign('-40', { source, type: 'other' });
   for (let times = 0; times < 2; times += 1) await sync({ holds: await less(40) });
   expect((await engaged())[0]?.detail).toContain('holds 40 EUR less');
+});
+
+describe('what a second object of one request took', () => {
+  // Its own brake is another one.
+  const short = async () => (await engaged()).filter(({ kind }) => kind === 'SHORTFALL');
+  const twice = async (by: number): Promise<void> => {
+    for (let times = 0; times < 2; times += 1)
+      await sync({ holds: await less(by, 'USDT'), currency: 'USDT' });
+  };
+
+  test('explains what is short while a person has to decide, and hides nothing once its payout has ended', async () => {
+    const sent = await sendUnknown();
+    const first = await accept(sent);
+    const second = accepted(sent);
+    const [seen, readAt] = [objectOf(second), await store().mirror.readClock()];
+    await (await readerOf(store())).recordPage('payout', { objects: [seen], readAt });
+    await showForeign('-703.5', { source: second.providerPayoutId, currency: 'USDT' });
+    await store().requests.accept(sent.payoutId, second);
+    await twice(703.5);
+    expect(await short()).toEqual([]);
+    const adoption = { object: accepted(sent, { providerPayoutId: first }), alsoDone: [seen.providerId] };
+    expect(await store().decisions.adopt(decision(sent.payoutId), adoption)).toEqual({ ok: true });
+    expect(await settle(sent.payoutId, first, 'paid', PAID)).toMatchObject({ status: 'paid' });
+    await store().mirror.markRead(seen, await store().mirror.readClock());
+    await twice(703.5);
+    expect(await short()).toMatchObject([{ kind: 'SHORTFALL', currency: 'USDT' }]);
+    await release();
+    const lost = {
+      kind: 'correction',
+      currency: 'USDT',
+      amount: '-703.5',
+      payoutId: null,
+      owner: null,
+    } as const;
+    await store().ledger.adjustLedger({ ...lost, reason: 'paid twice', actor: 'tester' });
+    await twice(0);
+    expect(await short()).toEqual([]);
+    await twice(1);
+    expect((await short())[0]?.detail).toContain('holds 1 USDT less');
+  });
 });
 
 describe('while a request is under way in the currency', () => {

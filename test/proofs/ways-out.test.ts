@@ -158,11 +158,12 @@ async function adoptOneOfTwo(payout: ScenarioPayout): Promise<void> {
     await payout.isRefused('resolve', /neither be sent again/, { action });
   }
   for (const { id } of [own, other]) await payout.advance('paid', id);
+  // Before the payout ends: from then on it is a shortfall.
+  await provider.adjust('CNY', '5025');
   await payout.decide('resolve', adoption);
   const paid = await payout.becomes('paid');
   expect(paid).toMatchObject({ providerPayoutId: own.id, flags: ['SURPLUS_AT_PROVIDER'] });
   expect(detailsOf(paid).join('\n')).toContain(`QbitPay paid ${other.id} as well`);
-  await provider.adjust('CNY', '5025');
 }
 
 async function retryOrder(payout: ScenarioPayout): Promise<void> {

@@ -27,9 +27,9 @@ describe('two of them at QbitPay', () => {
     const hidden = await hide(operation, payoutId);
     await loseAnswer(operation, payoutId);
     await untilRead(hidden, 1);
-    // What the second one takes was in the account all along.
-    await world.engine.control('POST', '/deposits', { currency: 'USDT', amount: 2_000, notify: false });
-    await world.engine.control('POST', '/deposits', { currency: 'CNY', amount: 10_000, notify: false });
+    // What the second one takes is none of the ledger's money.
+    await world.engine.control('POST', '/balances/adjust', { currency: 'USDT', amount: 2_000 });
+    await world.engine.control('POST', '/balances/adjust', { currency: 'CNY', amount: 10_000 });
     const second = await sendAgain(operation, payoutId);
     hidden.show();
     const held = await world.engine.untilStatus(payoutId, 'held');

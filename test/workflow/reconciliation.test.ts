@@ -240,6 +240,10 @@ describe('every kind of discrepancy, with no grace time', () => {
       'a second payout of the same name': async () => {
         const payout = await paid(engine);
         const { id } = await postPayout(engine, payout.payoutId);
+        const engaged = async (): Promise<Json[]> =>
+          (await engine.api('GET', '/v1/brakes?engaged=true')).body.data;
+        // What it took is in no book: its currency stops as well, and is released with everything else.
+        await untilSynced(engine, engaged, (brakes) => brakes.some((one) => one.kind === 'SHORTFALL'));
         const providerIds = [payout.providerPayoutId, id];
         return { ...ofPayout(payout), providerIds, store: '5000', provider: '5000 + 2000' };
       },

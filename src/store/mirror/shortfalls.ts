@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
 import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts, smallestUnit, subtractAmounts } from '../../domain/money.js';
-import { PAYOUT_STATUS } from '../../domain/payout-status.js';
+import { FINAL_STATUSES, PAYOUT_STATUS } from '../../domain/payout-status.js';
 import { engage } from '../controls/brakes.js';
 import type { StoreTransaction } from '../database.js';
 import { NET } from '../deposits/deposit-intake.js';
@@ -91,6 +91,11 @@ const unposted = sql`
     and not exists (select from deposits where deposit_id = coalesce(object.source, object.provider_id)
       -- What takes a deposit back is never posted.
       and (proof = object.provider_id or object.amount < 0))
+    -- What QbitPay has beside what a payout ended with is never booked: it explains nothing for ever.
+    and not exists (select from provider_objects moved
+      join provider_requests request on request.operation = moved.kind and request.external_order_id = moved.external_order_id
+      join payouts using (payout_id)
+      where moved.provider_id = object.source and payouts.status = any(${[...FINAL_STATUSES]}::text[]))
     and (object.type in ('payout_failure', 'payout_cancel') or not exists (
       select from provider_payouts join ledger_entries on cause = ${ENTRY_CAUSE.PAYOUT} and cause_id = external_order_id
         where provider_payout_id = object.source
