@@ -1,5 +1,4 @@
 import { isWithinLimit, type AmountLimits } from '../../src/domain/amount-limits.js';
-import { BRAKE_KIND } from '../../src/domain/brake.js';
 import { isSameCurrency } from '../../src/domain/currency-pair.js';
 import { FAILURE_TYPE, FAILURES, type Failure, type FailureType } from '../../src/domain/failure-type.js';
 import { compareAmounts, type Money } from '../../src/domain/money.js';
@@ -52,7 +51,7 @@ async function openPayout(
   if (price === null && !isSameCurrency(request)) return reject(FAILURE_TYPE.NO_SUCH_PAIR);
   const account = await readAccount({ store, qbitpay });
   // Nobody is told where to deposit while the address may be another account's.
-  if (await store.brakes.isEngaged(BRAKE_KIND.ACCOUNT_CHANGED)) throw waitFor(FAILURE_TYPE.BRAKE_ENGAGED);
+  if (await store.mayBeAnotherAccount()) throw waitFor(FAILURE_TYPE.BRAKE_ENGAGED);
   const feeTerms = readFeeTerms(account, settings.feeSide);
   const minimum = readMinimum(account);
   const bid = price?.bid ?? '1';

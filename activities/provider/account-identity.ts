@@ -1,6 +1,5 @@
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { BRAKE_KIND } from '../../src/domain/brake.js';
 import { orNone } from './missing-object.js';
 
 /** The account is known by what it shows, not by its URL or its key: either can be another one's by mistake. */
@@ -21,15 +20,15 @@ export async function checkAccount(parts: Parts): Promise<void> {
 }
 
 /**
- * False while what QbitPay shows may be another account's, as it was in doubt before or shows now. A key that was put right
- * is taken without a restart.
+ * False while what QbitPay shows may be another account's, as it was before or with a new key. A key that was put right is
+ * taken without a restart.
  */
 export async function isOwnAccount(parts: Parts, wasInDoubt: boolean): Promise<boolean> {
   const { store, qbitpay } = parts;
   if (wasInDoubt) await qbitpay.reloadKey();
-  if (qbitpay.observed.checkedKey === qbitpay.observed.key) return !wasInDoubt;
+  else if (qbitpay.observed.checkedKey === qbitpay.observed.key) return true;
   await identifyAccount(parts);
-  return !(await store.brakes.isEngaged(BRAKE_KIND.ACCOUNT_CHANGED));
+  return !(await store.mayBeAnotherAccount());
 }
 
 /** As {@link readAccount}; what QbitPay showed last must be there as well. */

@@ -1,5 +1,10 @@
 import type { Pool } from 'pg';
-import { findNewestPayout, noteUnreadable, noteWallets } from './controls/account-wallets.js';
+import {
+  findNewestPayout,
+  mayBeAnotherAccount,
+  noteUnreadable,
+  noteWallets,
+} from './controls/account-wallets.js';
 import { createBrakes } from './controls/brakes.js';
 import { watchStore } from './controls/seen-store.js';
 import { claimForProvider } from './controls/engine-settings.js';
@@ -41,6 +46,7 @@ function createStore(db: StoreDatabase, sessions: Pool) {
     claimForProvider: claimForProvider.bind(null, db),
     believePrice: believePrice.bind(null, db),
     noteWallets: noteWallets.bind(null, db),
+    mayBeAnotherAccount: mayBeAnotherAccount.bind(null, db),
     findNewestPayout: findNewestPayout.bind(null, db),
     noteUnreadable: noteUnreadable.bind(null, db),
     watchStore: watchStore.bind(null, db),

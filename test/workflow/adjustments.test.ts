@@ -3,6 +3,7 @@ import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { availableIn, balanceIn, makeAvailable, owedIn } from '../support/balances.js';
 import { untilSynced } from '../support/deposits.js';
 import type { Answer, Json } from '../support/engine-client.js';
+import { reconcile } from '../support/reconciliation.js';
 import { useScenario } from '../support/scenario.js';
 import { untilAnswer } from '../support/until-answer.js';
 
@@ -26,7 +27,7 @@ test('K31: an account fee of 10 that a transaction shows brakes nothing: payouts
   await engine.control('POST', '/balances/adjust', { currency: 'CNY', amount: '-10', type: 'account_fee' });
   await untilSynced(engine);
   await (await fromBalance('5000').open()).isPaidOnce();
-  await engine.api('GET', '/v1/reconciliation');
+  await reconcile(engine);
   await untilSynced(engine);
   expect((await engine.api('GET', '/v1/brakes')).body.data).toEqual([]);
 });

@@ -17,6 +17,7 @@ import { payoutRequest, type Json } from '../support/engine-client.js';
 import { untilCaughtUp } from '../support/mirror-readings.js';
 import { currentDetailsOf, describePayout, resetToFirstTask } from '../support/payout-workflows.js';
 import { countPayoutsMade } from '../support/provider-view.js';
+import { reconcile } from '../support/reconciliation.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
@@ -129,7 +130,7 @@ describe('a payout that fails or is cancelled at QbitPay', () => {
     await resetToFirstTask(engine, payout.payoutId);
     await giveBack(payout.providerPayoutId, true);
     await untilCaughtUp(engine, payout.payoutId);
-    expect((await engine.api('GET', '/v1/reconciliation')).body.discrepancies).toEqual([]);
+    expect((await reconcile(engine)).discrepancies).toEqual([]);
     await untilAvailable(engine, currency, '1000.00');
     await untilWorkflow(payout.payoutId, 'COMPLETED');
     expect(await statusOf(payout.payoutId)).toBe('cancelled');

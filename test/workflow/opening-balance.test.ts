@@ -12,6 +12,7 @@ import {
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { countPayoutsMade } from '../support/provider-view.js';
 import { orderFault } from '../support/provider-requests.js';
+import { reconcile } from '../support/reconciliation.js';
 
 const WALLET = { type: 'wallet', payerName: 'Example Trading Ltd', addr: 'TExampleRecipientAddress12345' };
 const BALANCES = 'GET /api/v1/balances/show';
@@ -58,12 +59,6 @@ async function openingEntries(): Promise<Json[]> {
   return body.data.filter(({ cause }: Json) => cause === 'opening_balance');
 }
 
-async function reconcile(): Promise<Json> {
-  const { status, body } = await engine.api('GET', '/v1/reconciliation');
-  expect(status).toBe(200);
-  return body;
-}
-
 test('what the account held before is available, and pays; it is read once, and what is collected later is not', async () => {
   await startOnUsedAccount([
     ['USDT', '1000.123456'],
@@ -76,20 +71,20 @@ test('what the account held before is available, and pays; it is read once, and 
   const bank = await engine.open(fromBalance({ amount: '2000.00' }));
   expect(await engine.untilStatus(bank.payoutId, 'paid')).toMatchObject({ order: null });
   expect(await balanceIn(engine, 'CNY')).toMatchObject({ available: '490.05' });
-  expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+  expect(await reconcile(engine)).toMatchObject({ clean: true, outside: [] });
 
   await charge('USDT', '250');
   await charge('CNY', '99.99');
   await engine.stopWorker();
   await engine.startWorker();
   expect(await openingEntries()).toEqual(before);
-  const report = await reconcile();
+  const report = await reconcile(engine);
   expect(report).toMatchObject({ clean: true });
   expect(report.outside.map(({ type, currency, net }: Json) => [type, currency, net]).sort()).toEqual([
     ['charge', 'CNY', '99.99'],
     ['charge', 'USDT', '250.000000'],
   ]);
-  expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+  expect(await reconcile(engine)).toMatchObject({ clean: true, outside: [] });
   expect(await balanceIn(engine, 'CNY')).toMatchObject({ available: '490.05', external: '99.99' });
 
   // It needs 1,507.50: what was collected later would do.
@@ -130,7 +125,7 @@ test('QbitPay is down when the worker starts: it takes tasks all the same, the f
     ['provider', '1077.000000'],
     ['available', '-1077.000000'],
   ]);
-  expect(await reconcile()).toMatchObject({ clean: true, outside: [] });
+  expect(await reconcile(engine)).toMatchObject({ clean: true, outside: [] });
   expect(await balanceIn(engine, 'USDT')).toMatchObject({ available: '675.000000', external: '0.000000' });
   await expectBooksToBalance(engine);
 });

@@ -18,6 +18,7 @@ import {
   requestsTo,
   TICKER,
 } from '../support/provider-requests.js';
+import { reconcile } from '../support/reconciliation.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 let engine: TestEngine;
@@ -197,8 +198,8 @@ async function expectPaidByOrders(payoutId: string, amounts: readonly string[]):
 async function expectAgreement(payoutId: string): Promise<void> {
   await expectBooksToBalance(engine);
   expect(await auditLedger(sql)).toEqual([]);
-  const { body } = await engine.api('GET', '/v1/reconciliation');
-  expect(body.discrepancies.filter((discrepancy: Json) => discrepancy.payoutId === payoutId)).toEqual([]);
+  const { discrepancies } = await reconcile(engine);
+  expect(discrepancies.filter((discrepancy: Json) => discrepancy.payoutId === payoutId)).toEqual([]);
 }
 
 /** Opened, funded, and held because its order ended with as much of it sold. */

@@ -7,6 +7,7 @@ import { untilUnallocated } from '../support/deposits.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
 import { CANARY_API_KEY, startTestEngine, type TestEngine } from '../support/engine.js';
 import { openAndFund, orderFault, PAYOUTS } from '../support/provider-requests.js';
+import { reconcile } from '../support/reconciliation.js';
 import { untilAnswer } from '../support/until-answer.js';
 
 const TIMEOUT_MS = 60_000;
@@ -16,12 +17,6 @@ const WALLET = {
   payerName: 'Example Trading Ltd',
   addr: 'TExampleWalletAddress1234567890abcd',
 };
-
-async function reconcile(engine: TestEngine): Promise<Json> {
-  const answer = await engine.api('GET', '/v1/reconciliation');
-  expect(answer).toMatchObject({ status: 200 });
-  return answer.body;
-}
 
 /** Paid, and its workflow gone: nobody reads the payout at the provider any more. */
 async function paid(engine: TestEngine, changes: Json = {}): Promise<Json> {

@@ -1,6 +1,7 @@
 import { makeAvailable } from '../support/balances.js';
 import { untilSynced } from '../support/deposits.js';
 import { PAYOUTS } from '../support/provider-requests.js';
+import { reconcile } from '../support/reconciliation.js';
 import { useScenario } from '../support/scenario.js';
 
 /** QbitPay's clock, and the zone of its times: both are shown or read by the contract, and nothing is concluded from them. */
@@ -38,6 +39,6 @@ test.each([
     const { clockSkewMs } = (await engine.api('GET', '/v1/provider')).body;
     expect(Math.abs(clockSkewMs - skewMs)).toBeLessThan(10_000);
     expect((await engine.api('GET', '/v1/brakes')).body.data).toEqual([]);
-    await engine.api('GET', '/v1/reconciliation');
+    await reconcile(engine);
   },
 );

@@ -53,6 +53,19 @@ export async function noteWallets(db: StoreDatabase, shown: readonly Wallet[]): 
   });
 }
 
+/**
+ * A wallet that payers were told of is gone, and no person has released the brake for that: what QbitPay shows may be another
+ * account's.
+ */
+export const MAY_BE_ANOTHER_ACCOUNT = sql<boolean>`exists (select from account_wallets
+  where gone_at > coalesce((select max(released_at) from brakes where kind = ${BRAKE_KIND.ACCOUNT_CHANGED}), '-infinity')
+    and exists (select from payouts where deposit_address = address))`;
+
+export async function mayBeAnotherAccount(db: StoreDatabase): Promise<boolean> {
+  const { rows } = await sql<{ may: boolean }>`select ${MAY_BE_ANOTHER_ACCOUNT} as may`.execute(db);
+  return rows[0]?.may ?? true;
+}
+
 /** Mostly there is nothing to note: whoever only looks need not wait for others. */
 async function isKnown(db: StoreDatabase, shown: readonly Wallet[]): Promise<boolean> {
   const known = await db

@@ -11,7 +11,6 @@ export function createBrakes(db: StoreDatabase) {
     engageByHand: engageByHand.bind(null, db),
     release: release.bind(null, db),
     listBrakes: listBrakes.bind(null, db),
-    isEngaged: isEngaged.bind(null, db),
   };
 }
 
@@ -67,15 +66,6 @@ export async function isBraked(
     .limit(1)
     .executeTakeFirst();
   return engaged !== undefined;
-}
-
-/** The brakes of this kind that are engaged, of whatever currency. */
-export function selectEngaged(db: StoreDatabase, kind: BrakeKind) {
-  return db.selectFrom('brakes').select('brake_id').where('kind', '=', kind).where('released_at', 'is', null);
-}
-
-async function isEngaged(db: StoreDatabase, kind: BrakeKind): Promise<boolean> {
-  return (await selectEngaged(db, kind).limit(1).executeTakeFirst()) !== undefined;
 }
 
 export type Brake = Awaited<ReturnType<typeof listBrakes>>[number];

@@ -95,7 +95,7 @@ const unposted = sql`
     and not exists (select from provider_objects moved
       join provider_requests request on request.operation = moved.kind and request.external_order_id = moved.external_order_id
       join payouts using (payout_id)
-      where moved.provider_id = object.source and payouts.status = any(${[...FINAL_STATUSES]}::text[]))
+      where moved.kind in ('payout', 'order') and moved.provider_id = object.source and payouts.status = any(${[...FINAL_STATUSES]}::text[]))
     and (object.type in ('payout_failure', 'payout_cancel') or not exists (
       select from provider_payouts join ledger_entries on cause = ${ENTRY_CAUSE.PAYOUT} and cause_id = external_order_id
         where provider_payout_id = object.source

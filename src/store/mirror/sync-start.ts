@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
-import { BRAKE_KIND } from '../../domain/brake.js';
-import { selectEngaged } from '../controls/brakes.js';
+import { MAY_BE_ANOTHER_ACCOUNT } from '../controls/account-wallets.js';
 import type { StoreDatabase } from '../database.js';
 import { searchedSince } from './absence.js';
 import { isStaleOpen, type SyncInterval } from './provider-objects.js';
@@ -13,7 +12,7 @@ export interface SyncStart {
   readonly beganAt: Date;
   /** Null as long as the opening balance is not written. */
   readonly openedAt: Date | null;
-  /** The brake for that is engaged. */
+  /** What is read may not be ours: the account has to be looked at first. */
   readonly mayBeAnotherAccount: boolean;
   /** Something that an earlier sync showed is not posted, or not judged, yet. */
   readonly isWorkLeft: boolean;
@@ -38,9 +37,7 @@ export async function readSyncStart(db: StoreDatabase, interval: SyncInterval): 
     .selectFrom('provider_sync')
     .select(sql<Date>`statement_timestamp()`.as('beganAt'))
     .select(['opened_at as openedAt', isWorkLeft.as('isWorkLeft')])
-    .select((eb) =>
-      eb.exists(selectEngaged(db, BRAKE_KIND.ACCOUNT_CHANGED)).$castTo<boolean>().as('mayBeAnotherAccount'),
-    )
+    .select(MAY_BE_ANOTHER_ACCOUNT.as('mayBeAnotherAccount'))
     .executeTakeFirstOrThrow();
   const { beganAt } = sync;
   const ofList = sql`from provider_objects object where object.kind = provider_lists.kind`;

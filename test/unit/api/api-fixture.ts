@@ -180,7 +180,6 @@ export function createFakes(...records: PayoutRecord[]) {
     requests: { listAnswers: () => Promise.resolve([]) },
     brakes: {
       listBrakes: () => Promise.resolve([]),
-      isEngaged: () => Promise.resolve(false),
       engageByHand: () => Promise.reject(new Error('engageByHand is not expected')),
       release: () => Promise.reject(new Error('release is not expected')),
     },
