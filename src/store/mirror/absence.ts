@@ -26,7 +26,7 @@ const isNotAccepted = sql<boolean>`not exists (select from provider_payouts know
     where provider_objects.kind = ${OBJECT_KIND.ORDER} and known.provider_order_id = provider_objects.provider_id)`;
 
 /** What carries the id of a request is of it, unless it was accepted as another one, or a person said that it is not. */
-const isOfItsId = sql<boolean>`${isNotAccepted} and not provider_objects.external_order_id = any(disowned_for)`;
+export const isOfItsId = sql<boolean>`${isNotAccepted} and not provider_objects.external_order_id = any(disowned_for)`;
 
 function selectObjects(db: StoreDatabase, operation: RequestOperation) {
   return db.selectFrom('provider_objects').selectAll().where('kind', '=', operation);

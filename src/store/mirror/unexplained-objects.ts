@@ -4,6 +4,7 @@ import { payoutIdOfExternalId } from '../../domain/identifiers.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import type { ObjectKind } from '../schema.js';
+import { isOfItsId } from './absence.js';
 import { markObjects } from './provider-objects.js';
 import { hintPayouts } from './workflow-hints.js';
 
@@ -96,15 +97,12 @@ export async function findForgotten(
   payoutId: string,
 ): Promise<readonly ForgottenObject[]> {
   const { rows } = await sql<ForgottenObject>`
-    select kind, provider_id as "providerId" from provider_objects object
+    select kind, provider_id as "providerId" from provider_objects
     where (external_order_id = ${payoutId}
         or (external_order_id like '%~%' and split_part(external_order_id, '~', 1) = ${payoutId}))
-      and missing_since is null and coalesce(status, '') not in ('failed', 'cancelled')
-      and not external_order_id = any(disowned_for)
-      and not exists (select from provider_requests request where request.operation = object.kind
-        and request.external_order_id = object.external_order_id and request.state = 'accepted')
-      and not exists (select from provider_payouts known where object.kind = 'payout' and known.provider_payout_id = object.provider_id)
-      and not exists (select from provider_orders known where object.kind = 'order' and known.provider_order_id = object.provider_id)
+      and missing_since is null and coalesce(status, '') not in ('failed', 'cancelled') and ${isOfItsId}
+      and not exists (select from provider_requests request where request.operation = provider_objects.kind
+        and request.external_order_id = provider_objects.external_order_id and request.state = 'accepted')
     order by first_seen_at`.execute(db);
   return rows;
 }

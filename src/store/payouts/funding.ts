@@ -168,7 +168,9 @@ export async function closeFunding(db: StoreDatabase, closing: FundingClosing): 
     if (row.status === closing.to) return DONE;
     const why = await whyNotClosed(trx, row, closing.to);
     if (why !== undefined) return refuse(why);
-    const forgotten = await findForgotten(trx, row.payout_id);
+    // A cancellation is refused where there is any.
+    const isCancelled = closing.to === PAYOUT_STATUS.CANCELLED;
+    const forgotten = isCancelled ? [] : await findForgotten(trx, row.payout_id);
     const isTouched = forgotten.length > 0 || compareAmounts(row.deposit_received, '0') > 0;
     if (closing.to === PAYOUT_STATUS.EXPIRED && isTouched) {
       if (isFunded(row)) return refuse('its deposit came in time');
