@@ -32,18 +32,20 @@ export interface Creation extends Answer {
   readonly isRepetition: boolean;
 }
 
-/** Each takes 3 s at most. */
-const MOST_REPEATS = 20;
-
 export function createEngineClient(apiUrl: string, simulatorUrl: string): EngineClient {
   const api: EngineClient['api'] = (method, path, body, headers = {}) =>
     send(`${apiUrl}${path}`, method, body, headers);
   const create: EngineClient['create'] = async (request) => {
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await api('POST', '/v1/payouts', request);
-      const isToBeRepeated = answer.status === 202 || answer.status === 503;
-      if (!isToBeRepeated || attempt === MOST_REPEATS) return { ...answer, isRepetition: attempt > 1 };
-    }
+    let requests = 0;
+    const answer = await untilAnswer(
+      () => {
+        requests += 1;
+        return api('POST', '/v1/payouts', request);
+      },
+      ({ status }) => status !== 202 && status !== 503,
+      `${request.payoutId} as open`,
+    );
+    return { ...answer, isRepetition: requests > 1 };
   };
   const untilShown = async (
     payoutId: string,
