@@ -1,6 +1,17 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
 
 const withServers = { globalSetup: 'test/support/global-setup.ts' };
+
+/** Started last, as the small files that they are, they would run on alone. */
+const LONG_FILES = ['fault-seeds', 'frozen-worker', 'settlement-without-webhooks', 'in-transit-requests'];
+
+class LongFilesFirst extends BaseSequencer {
+  async sort(files) {
+    const isLong = ({ moduleId }) => LONG_FILES.some((name) => moduleId.includes(name));
+    return (await super.sort(files)).toSorted((left, right) => Number(isLong(right)) - Number(isLong(left)));
+  }
+}
 
 /** Vitest as `npm test` (unit and engine) and `npm run test:proofs` run it. docs/testing.md says what is where. */
 export default defineConfig({
@@ -14,7 +25,7 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     // What was set up last is not torn down first: the checks after a test come before its engine stops.
-    sequence: { hooks: 'list' },
+    sequence: { hooks: 'list', sequencer: LongFilesFirst },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

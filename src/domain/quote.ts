@@ -2,6 +2,7 @@ import {
   addAmounts,
   compareAmounts,
   divide,
+  isSameInCurrency,
   multiply,
   roundDownToCurrency,
   roundUpToCurrency,
@@ -56,25 +57,23 @@ export function costOfPayout(postAmount: string, currency: string, terms: FeeTer
     : postAmount;
 }
 
-/** The POST amount that gives the recipient at least `recipientAmount`. */
+/**
+ * The POST amount that gives the recipient at least `recipientAmount`, which is in whole smallest units as the POST amount is:
+ * the fee, rounded up, then takes none of it.
+ */
 export function postAmountToReceive(recipientAmount: string, currency: string, terms: FeeTerms): string {
-  if (terms.side === FEE_SIDE.ADDED) return roundUpToCurrency(recipientAmount, currency);
-  let postAmount = roundUpToCurrency(
-    divide(recipientAmount, subtractAmounts('1', terms.payoutRate)),
-    currency,
-  );
-  // The fee is rounded up on its own, which can leave the recipient one smallest unit short.
-  while (compareAmounts(expectedDebit(postAmount, currency, terms).amount, recipientAmount) < 0) {
-    postAmount = addAmounts(postAmount, smallestUnit(currency));
-  }
-  return postAmount;
+  const before =
+    terms.side === FEE_SIDE.ADDED
+      ? recipientAmount
+      : divide(recipientAmount, subtractAmounts('1', terms.payoutRate));
+  return roundUpToCurrency(before, currency);
 }
 
 /** The largest POST amount whose cost these funds cover. */
 export function postAmountFromFunds(funds: string, currency: string, terms: FeeTerms): string {
   if (terms.side === FEE_SIDE.DEDUCTED) return roundDownToCurrency(funds, currency);
   const postAmount = roundDownToCurrency(divide(funds, addAmounts('1', terms.payoutRate)), currency);
-  // The fee is rounded up on its own, which can take the cost one smallest unit over the funds.
+  // Funds may be finer than the currency: the fee, rounded up, can take the cost one smallest unit over them.
   return compareAmounts(costOfPayout(postAmount, currency, terms), funds) > 0
     ? subtractAmounts(postAmount, smallestUnit(currency))
     : postAmount;
@@ -138,7 +137,6 @@ export function saleFor(
 
 /** What is left of the amount to be spent, rounded down: never more than the amount is sold. */
 function unsold({ amount, fundingCurrency }: PayoutRequest, { sold }: Converted): string {
-  if (compareAmounts(sold, '0') === 0) return amount;
   return compareAmounts(sold, amount) < 0
     ? roundDownToCurrency(subtractAmounts(amount, sold), fundingCurrency)
     : '0';
@@ -239,9 +237,5 @@ export function isAmountOf(
   { amount, fee }: { readonly amount: string; readonly fee: string },
   asked: Money,
 ): boolean {
-  const unit = smallestUnit(asked.currency);
-  return [amount, addAmounts(amount, fee)].some((one) => {
-    const difference = subtractAmounts(one, asked.amount);
-    return compareAmounts(difference, unit) < 0 && compareAmounts(difference, `-${unit}`) > 0;
-  });
+  return [amount, addAmounts(amount, fee)].some((one) => isSameInCurrency(one, asked.amount, asked.currency));
 }

@@ -200,12 +200,20 @@ describe('what the store has sent engages none', () => {
     expect(await engaged()).toEqual([]);
   });
 
-  test('and what no request explains in the end does', async () => {
+  test.each<[string, string, (sent: Awaited<ReturnType<typeof preparePayout>>) => Promise<unknown>]>([
+    ['has its outcome', '690', (sent) => accept(sent)],
+    [
+      'is of a payout that has ended',
+      '691',
+      ({ payoutId }) =>
+        connections().query(`update payouts set status = 'failed' where payout_id = $1`, [payoutId]),
+    ],
+  ])('and what none explains once the request %s does', async (_what, amount, end) => {
     const sent = await preparePayout();
-    expect(await store().requests.claim(sent.id, SENDER, { ...ASKED, amount: '690' })).toBe(1);
-    await show(objectOf(newId(), { amount: '690' }));
+    expect(await store().requests.claim(sent.id, SENDER, { ...ASKED, amount })).toBe(1);
+    await show(objectOf(newId(), { amount }));
     expect(await engaged()).toEqual([]);
-    await accept(sent);
+    await end(sent);
     await endSync();
     expect(await engaged()).toHaveLength(1);
   });

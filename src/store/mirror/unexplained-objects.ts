@@ -3,6 +3,7 @@ import { BRAKE_KIND } from '../../domain/brake.js';
 import { payoutIdOfExternalId } from '../../domain/identifiers.js';
 import { engage } from '../controls/brakes.js';
 import { inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { IS_UNANSWERED } from '../requests/request-kind.js';
 import type { ObjectKind } from '../schema.js';
 import { isOfItsId } from './absence.js';
 import { markObjects } from './provider-objects.js';
@@ -64,8 +65,8 @@ async function readCandidates(trx: StoreTransaction): Promise<readonly Candidate
           where answer.operation = object.kind and answer.provider_id = object.provider_id)
         or object.disowned_for <> '{}' as "isSent",
       exists (select from payouts where payouts.payout_id = split_part(object.external_order_id, '~', 1)) as "isOfPayout",
-      exists (select from provider_requests request
-        where request.operation = object.kind and request.state in ('sending', 'unknown')
+      exists (select from provider_requests request join payouts using (payout_id)
+        where request.operation = object.kind and ${IS_UNANSWERED}
           and request.first_sent_at <= object.first_seen_at
           and (object.problem is not null or (request.currency = object.currency
             and request.amount in (object.amount, object.amount + coalesce((object.content ->> 'fee')::numeric, 0)))))

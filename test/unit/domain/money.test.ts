@@ -2,17 +2,21 @@ import fc from 'fast-check';
 import {
   addAmounts,
   AMOUNT_PATTERN,
+  amountRule,
   atCurrencyScale,
   compareAmounts,
   CURRENCY_PATTERN,
   currencyScale,
   divide,
   isPayableAmount,
+  isSameInCurrency,
+  leastAmount,
   multiply,
   roundDownToCurrency,
   roundUpToCurrency,
   smallestUnit,
   subtractAmounts,
+  toPlainDecimal,
 } from '../../../src/domain/money.js';
 
 /** Amounts in units of 10⁻⁸, up to 18 digits before the point. */
@@ -205,6 +209,28 @@ describe('exact amounts', () => {
     expect(() => divide('0', 0)).toThrow(RangeError);
   });
 
+  test('the least of several is the least by its value', () => {
+    expect(leastAmount('10', '9.5', '9.50', '100')).toBe('9.5');
+    expect(leastAmount('3')).toBe('3');
+  });
+
+  test.each([
+    ['1.5e+2', '150'],
+    ['1E-7', '0.0000001'],
+    ['-0.10', '-0.1'],
+  ])('%s as a plain decimal is %s', (number, plain) => {
+    expect(toPlainDecimal(number)).toBe(plain);
+  });
+
+  test.each([
+    ['1.009999', '1.00', true],
+    ['1.00', '1.009999', true],
+    ['1.01', '1.00', false],
+    ['1.00', '1.01', false],
+  ])('%s and %s differ by less than a cent: %s', (left, right, isSame) => {
+    expect(isSameInCurrency(left, right, 'CNY')).toBe(isSame);
+  });
+
   test.each([
     ['25', 'CNY', '25.00'],
     ['0.000001', 'USDT', '0.000001'],
@@ -287,6 +313,12 @@ describe('payable amounts', () => {
     '',
   ])('"%s" CNY is not', (amount) => {
     expect(isPayableAmount(amount, 'CNY')).toBe(false);
+  });
+
+  test('what is payable is said with the scale of the currency', () => {
+    expect(amountRule('JPY')).toBe(
+      'must be a positive decimal string without exponent, with at most 18 digits before and 0 after the point',
+    );
   });
 
   test('the scale is the currency’s', () => {

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import {
+  isPlausible,
   isPriceUsable,
   isWithinSlippage,
+  leastProceeds,
+  priceLimitOf,
   quotedAt,
   PRICE_LIFETIME_MS,
   PRICE_SAFETY_MARGIN_MS,
@@ -83,5 +86,39 @@ describe('the distance of a price from the estimate', () => {
         expect(taken(one)).toBe(BigInt(bid) * 10_000n >= BigInt(estimate) * BigInt(10_000 - one));
       }),
     );
+  });
+});
+
+describe('a price far from the last one that was believed', () => {
+  it.each([
+    ['7.35', '7.00', 0.5, true],
+    ['6.65', '7.00', 0.5, true],
+    ['7.350001', '7.00', 0.5, false],
+    ['6.649999', '7.00', 0.5, false],
+    // For each day that has begun as much again.
+    ['7.70', '7.00', 1.01, true],
+    ['7.700001', '7.00', 1.01, false],
+  ])('%s after %s, %d days ago: believed is %s', (bid, believed, days, expected) => {
+    expect(isPlausible(bid, believed, days, 500)).toBe(expected);
+  });
+});
+
+describe('how low the price of a sale may be', () => {
+  it.each([
+    [
+      { estimatedPrice: '7', acceptedPrice: null },
+      { price: '7', bps: 100 },
+    ],
+    [
+      { estimatedPrice: '7', acceptedPrice: '6' },
+      { price: '6', bps: 0 },
+    ],
+    [{ estimatedPrice: null, acceptedPrice: null }, null],
+  ])('of %o it is %o', (payout, limit) => {
+    expect(priceLimitOf(payout, 100)).toEqual(limit);
+  });
+
+  it('says what the sale brings in at least', () => {
+    expect(leastProceeds('720.946916', '6.97', 100, 'CNY')).toBe('4974.75');
   });
 });

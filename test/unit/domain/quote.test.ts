@@ -9,11 +9,14 @@ import {
 } from '../../../src/domain/money.js';
 import type { PayoutRequest } from '../../../src/domain/payout-request.js';
 import {
+  balanceNeeds,
   costOfPayout,
   depositFor,
   estimatedPostAmount,
   estimateFee,
+  expectedDebit,
   FEE_SIDE,
+  isAmountOf,
   isConverted,
   postAmountFromFunds,
   postAmountToReceive,
@@ -53,6 +56,17 @@ describe('a payout whose recipient’s amount is fixed', () => {
     expect(costOfPayout('5025.13', 'CNY', DEDUCTED)).toBe('5025.13');
   });
 
+  test('what it sells too much, because nothing smaller can be sold, is not sent', () => {
+    expect(estimatedPostAmount({ ...request, amount: '5000.01' }, '1000000', ADDED)).toBe('5000.01');
+  });
+
+  test.each([
+    [ADDED, { amount: '100.01', fee: '0.51' }],
+    [DEDUCTED, { amount: '99.5', fee: '0.51' }],
+  ])('with the fee %o, the debit of 100.01 is %o', (feeTerms, debit) => {
+    expect(expectedDebit('100.01', 'CNY', feeTerms)).toEqual(debit);
+  });
+
   test('never delivers less than asked for, whatever the rate', () => {
     fc.assert(
       fc.property(cents, terms, (amount, feeTerms) => {
@@ -90,6 +104,11 @@ describe('a payout whose spent amount is fixed', () => {
     expect(saleFor(send, '6.97', ADDED)).toBe('700.000000');
     expect(estimatedPostAmount(send, '6.97', ADDED)).toBe('4854.72');
     expect(estimatedPostAmount(send, '6.97', DEDUCTED)).toBe('4879.00');
+  });
+
+  test('funds that are finer than the currency do not cover a fee that is rounded up', () => {
+    expect(postAmountFromFunds('100.511', 'CNY', ADDED)).toBe('100');
+    expect(postAmountFromFunds('100.52', 'CNY', ADDED)).toBe('100.01');
   });
 
   test('the payout never costs more than the funds, and leaves less than two smallest units', () => {
@@ -200,9 +219,48 @@ describe('the account’s minimum', () => {
     expect(reachesMinimum('200', { ...request, currency: 'USDT' }, '1', minimum)).toBe(true);
   });
 
+  test.each([
+    ['200.00', true],
+    ['199.99', false],
+  ])('in the payout currency only: %s reaches it is %s', (amount, reaches) => {
+    expect(reachesMinimum(amount, request, '6.97', { currency: 'CNY', amount: '200' })).toBe(reaches);
+  });
+
   test('in a third currency cannot be compared', () => {
     expect(
       reachesMinimum(multiply('1', 10), request, '6.97', { currency: 'EUR', amount: '1' }),
     ).toBeUndefined();
+  });
+});
+
+describe('what a payout takes from the available balance', () => {
+  const toSell = { currency: 'USDT', amount: '728.156386' };
+
+  test.each<[string, PayoutRequest, readonly object[]]>([
+    [
+      'what the recipient gets: its cost, or else a sale',
+      request,
+      [{ currency: 'CNY', amount: '5025' }, toSell],
+    ],
+    ['what is spent: exactly that', send, [toSell]],
+    ['no conversion: exactly that', { ...request, currency: 'USDT' }, [toSell]],
+  ])('%s', (_name, wanted, needs) => {
+    expect(balanceNeeds(wanted, toSell.amount, ADDED)).toEqual(needs);
+  });
+});
+
+describe('an object that moves what was asked for', () => {
+  const asked = { currency: 'CNY', amount: '100.50' };
+
+  test.each([
+    ['100.50', '0.51', true],
+    ['99.99', '0.51', true],
+    ['100.509999', '0', true],
+    ['100.490001', '0', true],
+    ['100.51', '0', false],
+    ['100.49', '0', false],
+    ['99.99', '0', false],
+  ])('%s with a fee of %s: %s', (amount, fee, isSame) => {
+    expect(isAmountOf({ amount, fee }, asked)).toBe(isSame);
   });
 });
