@@ -6,11 +6,7 @@ export default defineConfig({
     globals: true,
     globalSetup: 'test/support/global-setup.ts',
     include: [
-      'test/integration/duplicate-objects.test.ts',
-      'test/integration/second-objects.test.ts',
-      'test/integration/send-guard.test.ts',
-      'test/integration/store-behind.test.ts',
-      'test/integration/unprovable-absence.test.ts',
+      'test/integration/{altered-ids,answer-checks,bookings,decisions,duplicate-objects,mirror-doubts,provider-requests,second-objects,send-guard,store,store-behind,unprovable-absence}.test.ts',
     ],
   },
 });
