@@ -23,15 +23,15 @@ async function holdAt(price: string, changes: Json): Promise<ScenarioPayout> {
 }
 
 const SEND = { amountMode: 'send', amount: '800' };
-const AT_6_97 = { price: '6.97', sells: '800', recipientAmount: '5548.25' };
-const AT_6_50 = { price: '6.5', sells: '800', recipientAmount: '5174.12' };
+const AT_6_97 = { price: '6.97', sells: '800.000000', recipientAmount: '5548.25' };
+const AT_6_50 = { price: '6.5', sells: '800.000000', recipientAmount: '5174.12' };
 
 test('the hold says what it comes to; at the price that is accepted it goes on, and no price is taken blindly', async () => {
   const payout = await holdAt('6.50', SEND);
   const { priceOffer, timeline, deposit } = await payout.shown();
   const left = subtractAmounts(deposit.amount, '800');
   expect(priceOffer).toEqual({ quoted: AT_6_97, now: AT_6_50, missing: '0', left });
-  expect(timeline.at(-1).detail).toContain('at 6.5 instead of 6.97 it sells 800 USDT');
+  expect(timeline.at(-1).detail).toContain('at 6.5 instead of 6.97 it sells 800.000000 USDT');
   // Beyond what a price may move by itself.
   await payout.isRefused('resume', /too far below the price that its hold shows, 6.5/, {
     acceptPrice: '6.43',
