@@ -48,6 +48,9 @@ export interface Walk {
   readonly stoppedAfter?: string;
 }
 
+/** Pages shift by what joins, or changes its place, while a few of them are read. */
+const MOST_SEEN = 10_000;
+
 /** 10 million objects. */
 const MAX_PAGES = 100_000;
 
@@ -71,7 +74,7 @@ export async function walkList(parts: ReadingParts, list: ProviderList, options:
   return { problem: maxPages === MAX_PAGES ? LIST_PROBLEM.ENDLESS : null, ...stopped };
 }
 
-/** One page without what this walk has shown before: pages shift while they are read. */
+/** One page without what this walk has shown just before. */
 async function readPage(
   { reader, onPage }: ReadingParts,
   list: ProviderList,
@@ -81,6 +84,10 @@ async function readPage(
   const readAt = reader.clock();
   const page: ListPage = await list.readPage(cursor, status);
   const objects = page.objects.filter(({ providerId }) => !seen.has(providerId) && seen.add(providerId));
+  for (const oldest of seen) {
+    if (seen.size <= MOST_SEEN) break;
+    seen.delete(oldest);
+  }
   const last = objects.at(-1);
   // A list that has shown nothing yet cannot lose anything.
   const isNews = status === undefined && last !== undefined && (isResumable || !hadObjects);
