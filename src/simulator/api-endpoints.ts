@@ -90,7 +90,9 @@ function readEndpoints<R extends StoredRecord>(
         );
         return isMatch && isReadable(store, record);
       };
-      return table.list(url, page, matches, (record) => view(shown(record)));
+      const { pageSize, paging } = store.settings;
+      const limit = Math.min(page.limit, pageSize);
+      return table.list(url, { ...page, limit, paging }, matches, (record) => view(shown(record)));
     }),
     endpoint(`GET ${url}/{id}`, {}, (_query, id) => {
       const record = table.find(id);

@@ -186,22 +186,23 @@ function payoutEndpoints(store: Store): Endpoint[] {
   ];
 }
 
-/** What is forgotten stays stored, and so does the money that it moved; the API denies it. */
+/** What is forgotten stays stored, and so does the money that it moved; the API denies it, until it is shown again. */
 function forgettingEndpoints({ payouts: allPayouts, orders, deposits, disguises }: Store): Endpoint[] {
-  const forget = (id: string): object =>
-    disguises.put({ ...disguises.get(id), id, forgotten: true }).shown ?? {};
+  const shape = { forgotten: withDefault(flag, true) };
+  const forget = (id: string, forgotten: boolean): object =>
+    disguises.put({ ...disguises.get(id), id, forgotten }).shown ?? {};
   return [
-    control('POST /payouts/{id}/forget', {}, (_body, id) =>
-      views.payoutView({ ...allPayouts.find(id), ...forget(allPayouts.find(id).id) }),
+    control('POST /payouts/{id}/forget', shape, ({ forgotten }, id) =>
+      views.payoutView({ ...allPayouts.find(id), ...forget(allPayouts.find(id).id, forgotten) }),
     ),
-    control('POST /orders/{id}/forget', {}, (_body, id) =>
-      views.orderView({ ...orders.find(id), ...forget(orders.find(id).id) }),
+    control('POST /orders/{id}/forget', shape, ({ forgotten }, id) =>
+      views.orderView({ ...orders.find(id), ...forget(orders.find(id).id, forgotten) }),
     ),
-    control('POST /deposits/{id}/forget', {}, (_body, id) => {
+    control('POST /deposits/{id}/forget', shape, ({ forgotten }, id) => {
       const deposit = deposits.find(id);
       if (deposit.balanceTransactionId === null)
         throw badRequest('the deposit brought no money to forget', 'id');
-      forget(deposit.balanceTransactionId);
+      forget(deposit.balanceTransactionId, forgotten);
       return views.depositView(deposit);
     }),
   ];

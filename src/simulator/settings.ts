@@ -31,6 +31,8 @@ const SETTINGS = {
   webhookRetries: setting(integer(0, 100), 5),
   quoteValidityMs: setting(integer(0, MAX_MS), 30_000),
   visibleAfterMs: setting(integer(0, MAX_MS), 0),
+  pageSize: setting(integer(1, 100), 100),
+  paging: setting(choice(['byId', 'byOffset']), 'byId'),
   clockOffsetMs: setting(integer(-MAX_MS, MAX_MS), 0),
   timeFormat: setting(choice(['utc', 'localWithoutZone']), 'utc'),
   depositTransactions: setting(choice(['shown', 'hidden']), 'shown'),

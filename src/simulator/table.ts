@@ -1,6 +1,7 @@
 import { type Fields, integer, optional, text, withDefault } from './fields.js';
 import { badRequest, notFound } from './provider-error.js';
 import { newId, type RuleRecord, type StoredRecord } from './records.js';
+import type { Settings } from './settings.js';
 
 /** Pagination (contract, "Lists and pagination"). */
 export const pageFields = {
@@ -17,6 +18,8 @@ export class Table<R extends StoredRecord> {
   readonly #changed: (record: R) => void;
   readonly #rows: R[] = [];
   readonly #positions = new Map<string, number>();
+  /** How many records there were when a page ended with this one. */
+  readonly #sizeAtEnd = new Map<string, number>();
   #lastCreatedAt = 0;
 
   constructor(name: string, changed: (record: R) => void) {
@@ -69,16 +72,20 @@ export class Table<R extends StoredRecord> {
   clear(): void {
     this.#rows.length = 0;
     this.#positions.clear();
+    this.#sizeAtEnd.clear();
   }
 
-  /** A page of the records that match, newest first. A cursor need not match; throws 400 for one that is no id. */
+  /**
+   * A page of the records that match, newest first. A cursor need not match; throws 400 for one that is no id. By
+   * offset, what came since the page that ended with the cursor shifts this one: as much comes once more.
+   */
   list(
     url: string,
-    page: Fields<typeof pageFields>,
+    page: Fields<typeof pageFields> & Partial<Pick<Settings, 'paging'>>,
     matches: (record: R) => boolean,
     view: (record: R) => object,
   ): object {
-    const { limit, starting_after, ending_before } = page;
+    const { limit, starting_after, ending_before, paging } = page;
     if (starting_after !== undefined && ending_before !== undefined) {
       throw badRequest('starting_after and ending_before exclude each other', 'ending_before');
     }
@@ -91,11 +98,15 @@ export class Table<R extends StoredRecord> {
       throw badRequest(`${name} is no object's id`, name);
     }
     const found: R[] = [];
-    for (let position = start + step; found.length < limit; position += step) {
+    const arrived = this.#rows.length - (this.#sizeAtEnd.get(starting_after ?? '') ?? this.#rows.length);
+    const shift = paging === 'byOffset' ? arrived : 0;
+    for (let position = start + shift + step; found.length < limit; position += step) {
       const row = this.#rows[position];
       if (row === undefined) break;
       if (matches(row)) found.push(row);
     }
+    const end = found.at(-1);
+    if (end !== undefined) this.#sizeAtEnd.set(end.id, this.#rows.length);
     return { object: 'list', url, data: (isForth ? found.reverse() : found).map(view) };
   }
 }

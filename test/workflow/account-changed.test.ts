@@ -63,6 +63,27 @@ test('K14: the key is of another account: nothing leaves, opens or is read until
   await another.becomes('awaiting_deposit');
 });
 
+test('what another account does not show is not missing: a deposit stays its payout’s', async () => {
+  const { engine } = scenario;
+  const payout = await scenario.payout().open();
+  await payout.decide('hold');
+  const { id } = await engine.fund(await payout.shown());
+  await payout.until(({ deposit }) => deposit.missing === '0.000000', 'funded');
+  showWallets((wallets) =>
+    wallets.map((wallet) => ({ ...wallet, addr: '0x00000000000000000000000000000000000000a2' })),
+  );
+  await restartWorker();
+  await engine.control('POST', `/deposits/${id}/forget`, {});
+  await payout.decide('resume');
+  await payout.until(({ holdReason }) => holdReason === 'FIRST_SYNC', 'kept from being sent');
+  const brakes = await engaged();
+  expect(brakes.map(({ kind }) => kind)).toEqual(['ACCOUNT_CHANGED']);
+  await engine.control('POST', `/deposits/${id}/forget`, { forgotten: false });
+  await provider.heal();
+  await release(brakes[0]);
+  await payout.isPaidOnce();
+});
+
 test('seen with the next address that is read as well, and not a second time once it was released', async () => {
   await (await scenario.payout().open()).becomes('awaiting_deposit');
   showWallets((wallets) => wallets.filter(({ currency }) => currency !== 'USDT'));
