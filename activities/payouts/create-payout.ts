@@ -12,7 +12,7 @@ import { takeMoment, type Moment } from '../../src/qbitpay/moment.js';
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import { recordAccepted } from './accepted-object.js';
 import { canSellRest } from './price-offer.js';
-import { proveDeposits } from './prove-deposits.js';
+import { findUnproven } from './prove-deposits.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { sendGuarded, type GuardedPost, type RequestNext } from './send-guarded.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
@@ -36,7 +36,8 @@ export function createCreatePayout(deps: ActivityDependencies) {
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
     const isDeposited = payout.order === null && (await store.requests.find(id)) === undefined;
-    if (isDeposited && !(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
+    const unproven = isDeposited ? await findUnproven(deps, payoutId) : undefined;
+    if (unproven !== undefined) return unproven;
     return sendGuarded(deps, describePost(deps, payout, id, takeMoment()));
   };
 }

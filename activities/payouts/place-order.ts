@@ -20,7 +20,7 @@ import { answerFromRequest, sendGuarded, type GuardedPost, type RequestNext } fr
 import type { Price } from './fetch-ticker.js';
 import { recordAccepted } from './accepted-object.js';
 import { feeTermsOf, isBelowMinimum, readConverted } from './price-offer.js';
-import { proveDeposits } from './prove-deposits.js';
+import { findUnproven } from './prove-deposits.js';
 import { readOrder, type OrderProgress } from './order-reading.js';
 import { readState, type PayoutState } from '../payout-state.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
@@ -77,7 +77,8 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (price === null) return answer(TOO_OLD);
     if (!isPriceAcceptable(payout, price.bid, maxSlippageBps)) return answer(tooLow(price.bid));
     if (sizeOrder(payout, price.bid, done) === undefined) return answer(tooLow(price.bid));
-    if (!(await proveDeposits(deps, payoutId))) return readState(store, payoutId);
+    const unproven = await findUnproven(deps, payoutId);
+    if (unproven !== undefined) return unproven;
     // The proofs may have taken long.
     if (!isPriceUsable(price.quotedAtMs, Date.now())) return answer(TOO_OLD);
     const decidedAt = takeMoment();

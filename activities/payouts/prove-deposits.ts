@@ -3,21 +3,29 @@ import { FAILURE_TYPE } from '../../src/domain/failure-type.js';
 import type { ProvenDeposit } from '../../src/store/deposits/missing-deposits.js';
 import { OBJECT_KIND } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { readState, type PayoutState } from '../payout-state.js';
 import { orNone } from '../provider/missing-object.js';
 import { observeTransaction } from '../provider/provider-list.js';
+import type { RequestNext } from './send-guarded.js';
 
 /** So many are asked for together: how much of it QbitPay is asked at a time, the request rate limits. */
 const AT_ONCE = 10;
 
 /**
  * Asks QbitPay for the deposits that a payout lives on, right before their money is used: what other payers deposited must
- * not leave in their place. False where one is gone; the payout is held then. What was shown is noted as it goes: a step
- * whose price grew too old meanwhile does not ask for it again.
+ * not leave in their place. Undefined where all are there; else what the step answers: the payout is held where one is gone.
+ * What was shown is noted as it goes: a step whose price grew too old meanwhile does not ask for it again.
  */
-export async function proveDeposits(deps: ActivityDependencies, payoutId: string): Promise<boolean> {
+export async function findUnproven(
+  deps: ActivityDependencies,
+  payoutId: string,
+): Promise<PayoutState<RequestNext> | undefined> {
   const { deposits, payouts, mayBeAnotherAccount } = deps.store;
-  // What another account does not show says nothing, and the send guard lets nothing leave meanwhile.
-  if (await mayBeAnotherAccount()) return true;
+  // What another account does not show says nothing: it is asked again when this one has been read.
+  if (await mayBeAnotherAccount()) {
+    const reason = FAILURE_TYPE.FIRST_SYNC;
+    return readState(deps.store, payoutId, { next: { kind: 'retryLater', reason, afterMs: 0 } });
+  }
   const unproven = await deposits.listUnprovenDeposits(payoutId);
   let areAllThere = true;
   for (let from = 0; from < unproven.length; from += AT_ONCE) {
@@ -33,8 +41,9 @@ export async function proveDeposits(deps: ActivityDependencies, payoutId: string
   }
   // Also where an order of it was sent before: its step would find the same again, at once.
   const detail = 'QbitPay does not show a deposit any more that it lives on';
-  if (!areAllThere) await payouts.holdPayout(payoutId, { reason: FAILURE_TYPE.DEPOSIT_MISSING, detail });
-  return areAllThere;
+  if (areAllThere) return undefined;
+  await payouts.holdPayout(payoutId, { reason: FAILURE_TYPE.DEPOSIT_MISSING, detail });
+  return readState(deps.store, payoutId);
 }
 
 /** One answer that it is gone proves nothing, unless it repeats what is known. */

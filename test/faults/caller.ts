@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { compareAmounts } from '../../src/domain/money.js';
 import type { AnsweredPayout, CallerAnswer } from './world.js';
 
 /** A backend that uses the engine: repeats what is not answered, and remembers every answer. */
@@ -97,7 +98,7 @@ async function sendOnce(request: {
 
 function toAnsweredPayout(body: unknown): AnsweredPayout {
   const { payoutId, status, amount, currency, deposit, providerPayoutId, holdReason } =
-    body as AnsweredPayout;
+    body as AnsweredPayout & { readonly deposit: { readonly missing: string } | null };
   return {
     payoutId,
     status,
@@ -106,5 +107,6 @@ function toAnsweredPayout(body: unknown): AnsweredPayout {
     deposit: deposit === null ? null : { address: deposit.address, amount: deposit.amount },
     providerPayoutId: providerPayoutId ?? null,
     holdReason: holdReason ?? null,
+    isFunded: deposit !== null && compareAmounts(deposit.missing, '0') === 0,
   };
 }

@@ -7,7 +7,7 @@ const SAME_MOMENT_MS = 50;
 /** What the engine cannot have read: the answer was no answer. */
 export const UNREADABLE_FAULTS: readonly string[] = ['notJson', 'truncated'];
 
-type Money = Pick<World, 'provider' | 'store'>;
+type Money = Pick<World, 'provider' | 'store' | 'takenBack'>;
 
 export function* findUnread(world: Money): Iterable<Finding> {
   yield* findUnreadEnds(world);
@@ -71,6 +71,8 @@ function* findUnreadEnds(world: Money): Iterable<Finding> {
 
 function* findUnreadDeposits(world: Money): Iterable<Finding> {
   for (const { depositKey, providerDepositId, verifiedAtMs } of world.store.deposits) {
+    // Its transaction is shown to nobody any more.
+    if (providerDepositId !== null && world.takenBack.includes(providerDepositId)) continue;
     const money = world.provider.transactions.find(
       ({ type, source }) => type === 'deposit' && source === providerDepositId,
     );

@@ -17,6 +17,12 @@ const readingOf = (provider: Mutable['provider'], id: string): { atMs: number; f
 const lastReading = (answers: Mutable['answers']): any =>
   answers.findLast(({ kind }: { kind: string }) => kind === 'read');
 
+/** One that a person engaged before anything left, for a reason. */
+const brake = (change: object): object => ({
+  ...{ kind: 'PERSON', currency: null, detail: '', engagedAtMs: 0, releasedAtMs: null },
+  ...change,
+});
+
 /** What is wrong, by the invariant that has to say so. */
 const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable) => unknown>>>> = {
   [INVARIANT.PAID_ONCE]: {
@@ -145,6 +151,18 @@ const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable
     'a price that nobody quoted': ({ provider }) => (provider.orders[0].price = '7.1'),
     'a price from too long ago': ({ provider }) => (provider.journal[1].atMs -= 40_000),
     'a quote that could not be read': ({ provider }) => (provider.journal[1].fault = 'notJson'),
+  },
+  [INVARIANT.PAYS_THE_RECIPIENT]: {
+    'a payout to somebody else': ({ provider }) => (provider.payouts[0].recipient = '6223'),
+  },
+  [INVARIANT.PROVEN_WHEN_USED]: {
+    'an order for a deposit that was taken back': ({ takenBack }) => takenBack.push('D1'),
+  },
+  [INVARIANT.BRAKES_HOLD]: {
+    'a brake without cause': ({ store }) => store.brakes.push(brake({ kind: 'SHORTFALL', releasedAtMs: 1 })),
+    'a payout that left while everything was stopped': ({ store }) => store.brakes.push(brake({})),
+    'an order that left while its currency was stopped': ({ store }) =>
+      store.brakes.push(brake({ currency: 'USDT' })),
   },
   [INVARIANT.WAS_PLAYED]: {
     'no payouts': ({ planned }) => planned.pop(),
@@ -280,6 +298,12 @@ describe('plans that a crash point needs', () => {
     );
     for (const payouts of [...failing, ...cancelled]) expect(payouts.length).toBeGreaterThanOrEqual(2);
   });
+});
+
+test('a hundred seeds plan every incident at least ten times', () => {
+  const planned = Array.from({ length: 100 }, (_, index) => createPlan(index + 1).incidents ?? {});
+  for (const name of ['clockOffsetMs', 'pageSize', 'vanished', 'takenBack', 'anotherAccountAtMs', 'flooded'])
+    expect(planned.filter((incidents) => name in incidents).length).toBeGreaterThanOrEqual(10);
 });
 
 test('plans have refusals that quote a key and an account number', () => {

@@ -1,6 +1,7 @@
 import { payoutIdOfExternalId, payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import { findContradictions } from './checker-answers.js';
+import { findDisregardedBrakes, findMisdirected, findUsedWithoutProof } from './checker-evidence.js';
 import { findMoneyDifferences } from './checker-money.js';
 import { findUnread, UNREADABLE_FAULTS } from './checker-readings.js';
 import { findUnreasoned } from './checker-reasons.js';
@@ -27,6 +28,9 @@ const FINDERS: Readonly<Record<Invariant, (world: World) => Iterable<Finding>>> 
   [INVARIANT.HISTORY_REPLAYS]: findReplayErrors,
   [INVARIANT.NOTHING_LEAKS]: findLeaks,
   [INVARIANT.PRICE_IS_FRESH]: findStalePrices,
+  [INVARIANT.PAYS_THE_RECIPIENT]: findMisdirected,
+  [INVARIANT.PROVEN_WHEN_USED]: findUsedWithoutProof,
+  [INVARIANT.BRAKES_HOLD]: findDisregardedBrakes,
   [INVARIANT.WAS_PLAYED]: findIdleness,
 };
 
@@ -151,10 +155,11 @@ function* findChangedAnswers({ answers }: World): Iterable<Finding> {
   }
 }
 
-function* findReplayErrors({ histories, answers }: World): Iterable<Finding> {
+function* findReplayErrors({ histories, answers, isTemporalLost }: World): Iterable<Finding> {
   for (const { workflowId, replayError } of histories) {
     if (replayError !== null) yield [workflowId, replayError];
   }
+  if (isTemporalLost) return;
   const known = new Set(histories.map(({ workflowId }) => workflowId));
   const due = acceptedIds(answers).map(payoutWorkflowId);
   for (const workflowId of due) {

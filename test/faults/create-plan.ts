@@ -11,6 +11,7 @@ import type {
   ServerFault,
   WebhookFault,
 } from './plan.js';
+import { planAffected, planIncidents } from './plan-incidents.js';
 import { createRandom, type Random } from './random.js';
 
 const ENDPOINT = {
@@ -39,17 +40,19 @@ export function createPlan(seed: number): Plan {
   const points = pointsOf(seed);
   const isSlow = seed % SLOW_PLAN_EVERY === 0;
   const needs = points.flatMap((point) => NEEDS[point] ?? []);
-  const payouts = planPayouts(random, needs, isSlow);
+  const usual = planPayouts(random, needs, isSlow);
+  const incidents = planIncidents(seed, usual.length);
+  const payouts = [...usual, ...planAffected(incidents)];
   return {
     seed,
     payouts,
     providerFaults: [
       ...planProviderFaults(random),
-      ...planUnknownOutcomes(random, payouts, needs),
-      ...planRefusals(seed, payouts),
+      ...planUnknownOutcomes(random, usual, needs),
+      ...planRefusals(seed, usual),
     ],
     webhookFaults: planWebhookFaults(random, points),
-    forgeries: planForgeries(random, payouts),
+    forgeries: planForgeries(random, usual),
     crashes: points.map((point, index) => planCrash(random, seed, point, index)),
     serverFaults: planServerFaults(random),
     prices: isSlow ? [SLOW_PRICE, ...planPrices(random)] : planPrices(random),
@@ -58,6 +61,7 @@ export function createPlan(seed: number): Plan {
     openingBalance: planOpeningBalance(random, needs),
     feeSide: random.chance(0.7) ? 'added' : 'deducted',
     ...(seed % ODD_PLAN_EVERY === 1 ? { oddities: planOddities(seed) } : {}),
+    ...(incidents === undefined ? {} : { incidents }),
   };
 }
 

@@ -4,8 +4,10 @@ import { Worker } from '@temporalio/worker';
 import { WORKFLOW_BUNDLE_PATH } from '../../src/bin/project-files.js';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { addAmounts } from '../../src/domain/money.js';
+import { BRAKE_KIND, type BrakeKind } from '../../src/domain/brake.js';
 import { accountNumberOf, CANARY_CALLER_KEY, CANARY_PROVIDER_KEY } from './canaries.js';
 import type { Plan } from './plan.js';
+import { INCIDENT, type Incident, type PlayedIncidents } from './play-incidents.js';
 import type { SeedWorld } from './seed-world.js';
 import { isOwnReading, readSentIds, type SimulatorClient } from './simulator-client.js';
 import { withDatabase } from './with-database.js';
@@ -17,16 +19,22 @@ export interface Played {
   readonly planned: readonly string[];
   readonly bids: ProviderWorld['bids'];
   readonly missing: readonly string[];
+  readonly incidents: PlayedIncidents | undefined;
 }
 
 /** Reads what the checker judges: the simulator over HTTP, the store by SQL, and Temporal's histories. */
 export async function collectWorld(temporal: Client, played: Played): Promise<World> {
-  const { world, plan, planned, missing } = played;
+  const { world, plan, planned, missing, incidents } = played;
   const { provider, store, isAtRest } = await readMoney(played);
   const { histories, texts } = await readHistories(temporal, world.taskQueue, store);
   const accounts = plan.payouts.map(({ index }) => accountNumberOf(plan.seed, index));
+  const struck = incidents?.struck ?? [];
   return {
     planned,
+    recipients: new Map(planned.map((payoutId, place) => [payoutId, accounts[place] ?? ''])),
+    takenBack: incidents?.takenBack ?? [],
+    brakesWithCause: struck.flatMap((incident) => BRAKES_OF[incident] ?? []),
+    isTemporalLost: struck.includes(INCIDENT.TEMPORAL_LOST),
     mayResend: plan.resendMaxAmount !== '0',
     missing: isAtRest ? missing : [...missing, 'provider and store do not come to rest'],
     provider,
@@ -41,6 +49,13 @@ export async function collectWorld(temporal: Client, played: Played): Promise<Wo
     canaries: [CANARY_PROVIDER_KEY, CANARY_CALLER_KEY, ...accounts],
   };
 }
+
+/** What an incident gives cause for. A payout that vanished may be the newest one, by which the account is known. */
+const BRAKES_OF: Readonly<Partial<Record<Incident, readonly BrakeKind[]>>> = {
+  [INCIDENT.VANISHED]: [BRAKE_KIND.ACCOUNT_CHANGED],
+  [INCIDENT.ANOTHER_ACCOUNT]: [BRAKE_KIND.ACCOUNT_CHANGED],
+  [INCIDENT.TAKEN_BACK]: [BRAKE_KIND.DEPOSIT_GONE, BRAKE_KIND.SHORTFALL],
+};
 
 interface Money {
   readonly provider: ProviderWorld;
@@ -82,6 +97,11 @@ const pick = <Name extends string>(row: Row, ...names: readonly Name[]): Record<
 async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
   const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
   const sentAs = await readSentIds(simulator);
+  const recipients = new Map(
+    (journal as Row[]).flatMap((row) =>
+      (row['effects'] as string[]).map((id) => [id, recipientOf(row)] as const),
+    ),
+  );
   const { balances } = await simulator.control('GET', '/state');
   const events = await simulator.listAll('/_simulator/events');
   const payouts = await simulator.listAll('/api/v1/payouts');
@@ -91,6 +111,7 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
     payouts: payouts.map((row) => ({
       ...pick(row, 'id', 'currency', 'amount', 'fee', 'status'),
       externalOrderId: sentAs.get(text(row, 'id')) ?? '',
+      recipient: recipients.get(text(row, 'id')) ?? null,
     })),
     orders: orders.map((row) => ({
       ...pick(row, 'id', 'amount', 'quoteAmount', 'price'),
@@ -112,17 +133,27 @@ async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bid
         atMs: timeMs(row, 'servedAt'),
         endpoint: text(row, 'endpoint'),
         path: text(row, 'path'),
-        externalOrderId: externalOrderIdOf(row['body']),
+        externalOrderId: textOrNull(toRow(row['body']), 'externalOrderId'),
         status: row['status'] === null ? null : Number(row['status']),
         fault: textOrNull(row, 'fault'),
         effects: row['effects'] as string[],
+        currencies: currenciesOf(row['body']),
       })),
     bids,
   };
 }
 
-function externalOrderIdOf(body: unknown): string | null {
-  return typeof body === 'object' && body !== null ? textOrNull(body as Row, 'externalOrderId') : null;
+const toRow = (value: unknown): Row => (typeof value === 'object' && value !== null ? (value as Row) : {});
+
+/** A payout names its currency, an order two of them: it sells the first. */
+function currenciesOf(body: unknown): readonly string[] {
+  const [sold] = text(toRow(body), 'symbol').split('/');
+  return [text(toRow(body), 'currency'), sold ?? ''].filter((currency) => currency !== '');
+}
+
+function recipientOf(row: Row): string | null {
+  const destination = toRow(toRow(row['body'])['destination']);
+  return textOrNull(destination, 'bankAccountNum') ?? textOrNull(destination, 'addr');
 }
 
 /** The simulator's own event of an end; a forged one is about no object of its own. */
@@ -158,6 +189,10 @@ const STORE_QUERIES: Readonly<Record<keyof StoreWorld, string>> = {
   orders: `select external_order_id as "externalOrderId", o.payout_id as "payoutId",
       provider_order_id as "providerOrderId", amount, quote_amount as "quoteAmount", ${ms('at')} as "bookedAtMs"
       from provider_orders o left join ledger_entries e on e.cause = 'order' and e.cause_id = external_order_id`,
+  allocations: `select a.payout_id as "payoutId", provider_deposit_id as "providerDepositId"
+      from deposit_allocations a join deposits d using (deposit_id) where a.payout_id is not null`,
+  brakes: `select kind, currency, detail, ${ms('engaged_at')} as "engagedAtMs",
+      ${ms('released_at')} as "releasedAtMs" from brakes`,
   returns: `select cause_id as "balanceTransactionId", ${ms('at')} as "atMs" from ledger_entries
       where cause = 'return'`,
   requests: `select operation, external_order_id as "externalOrderId", payout_id as "payoutId", state, sends

@@ -1,15 +1,21 @@
 import type { Bug } from './bugs/bug.js';
 import { BUGS } from './bugs/index.js';
 import { CRASH_POINTS } from './crash-points.js';
-import { judge, type Done, type Job } from './judgement.js';
+import { countStruck, judge, type Done, type Job } from './judgement.js';
 import { createPlan } from './create-plan.js';
 import { INVARIANT, type Invariant } from './world.js';
 import { brokenResult, type SeedResult } from './seed-run.js';
 
 const [bug] = BUGS;
 const KILLS = CRASH_POINTS.map((point) => ({ point, action: 'kill' as const }));
+const STRUCK = Object.fromEntries([...countStruck([]).keys()].map((fault) => [fault, 1]));
 const broken = (seed: number): SeedResult => brokenResult(createPlan(seed), new Error('no server'));
-const sound = (seed: number): SeedResult => ({ ...broken(seed), violations: [], hits: KILLS });
+const sound = (seed: number): SeedResult => ({
+  ...broken(seed),
+  violations: [],
+  hits: KILLS,
+  struck: STRUCK,
+});
 const play = (jobs: readonly Job[], resultOf = sound): readonly Done[] =>
   jobs.map((job) => ({ job, result: resultOf(job.seed) }));
 const seeds = (count: number): readonly Job[] =>
@@ -44,6 +50,17 @@ test('a full run has to strike every crash point at least five times', () => {
     `${CRASH_POINTS[0] ?? ''} was struck 4 times, and has to be 5 times`,
   ]);
   expect(problemsOf(seeds(99), play(seeds(99), without))).toEqual([]);
+});
+
+test('and every fault of a plan at least ten times', () => {
+  const [rare = '', ...others] = Object.keys(STRUCK);
+  const without = (seed: number): SeedResult => ({
+    ...sound(seed),
+    struck: Object.fromEntries((seed <= 9 ? [rare, ...others] : others).map((fault) => [fault, 1])),
+  });
+  expect(problemsOf(seeds(100), play(seeds(100), without))).toEqual([
+    `${rare}: 9 times, and has to be 10 times`,
+  ]);
 });
 
 test('a planted mistake has to be caught, by its own invariant', () => {

@@ -1,6 +1,7 @@
 import type { Bug } from './bugs/index.js';
 import { CRASH_POINTS } from './crash-points.js';
-import type { SeedResult } from './seed-run.js';
+import { INCIDENT } from './play-incidents.js';
+import { ODDITY, type SeedResult } from './seed-run.js';
 
 /** What a campaign as a whole says: more than that no seed of it went wrong. */
 
@@ -34,6 +35,7 @@ export interface CampaignRun {
 /** From so many seeds on, a run has to have been everywhere. */
 const FULL_RUN_SEEDS = 100;
 const LEAST_HITS = 5;
+const LEAST_FAULTS = 10;
 
 /** Of all that was to be played, what was played so far. */
 export function judge(jobs: readonly Job[], done: readonly Done[], durationMs: number): CampaignRun {
@@ -56,7 +58,7 @@ export function judge(jobs: readonly Job[], done: readonly Done[], durationMs: n
       .filter(({ violations }) => violations.length > 0)
       .map(({ seed, violations }) => `seed ${seed}: ${violations.length} violations`),
     ...bugs.filter(({ isCaught }) => !isCaught).map(({ bug }) => `${bug.name} was not caught`),
-    ...(results.length >= FULL_RUN_SEEDS ? findRarePoints(results) : []),
+    ...(results.length >= FULL_RUN_SEEDS ? [...findRarePoints(results), ...findRareFaults(results)] : []),
     ...(baseline.length > 0 && baseline.every(({ duplicated }) => duplicated === 0)
       ? ['the naive baseline duplicated nothing: the campaign would not see it']
       : []),
@@ -79,4 +81,26 @@ function findRarePoints(results: readonly SeedResult[]): readonly string[] {
   return CRASH_POINTS.map((point) => [point, hits.filter((hit) => hit.point === point).length] as const)
     .filter(([, count]) => count < LEAST_HITS)
     .map(([point, count]) => `${point} was struck ${count} times, and has to be ${LEAST_HITS} times`);
+}
+
+export function addCounts(counts: readonly Readonly<Record<string, number>>[]): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const [word, count] of counts.flatMap((one) => Object.entries(one))) {
+    sums.set(word, (sums.get(word) ?? 0) + count);
+  }
+  return sums;
+}
+
+/** How often each fault of a plan came about, those included that never did. */
+export function countStruck(results: readonly SeedResult[]): ReadonlyMap<string, number> {
+  const none = Object.fromEntries(
+    [...Object.values(ODDITY), ...Object.values(INCIDENT)].map((fault) => [fault, 0]),
+  );
+  return addCounts([none, ...results.map(({ struck }) => struck)]);
+}
+
+function findRareFaults(results: readonly SeedResult[]): readonly string[] {
+  return [...countStruck(results)]
+    .filter(([, times]) => times < LEAST_FAULTS)
+    .map(([fault, times]) => `${fault}: ${times} times, and has to be ${LEAST_FAULTS} times`);
 }

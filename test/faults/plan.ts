@@ -18,6 +18,25 @@ export interface Plan {
   readonly feeSide: 'added' | 'deducted';
   /** Where QbitPay has ways of its own, that no contract rules out; only some plans do. */
   readonly oddities?: Oddities;
+  /** What happens to the whole account or to a server; only some plans have it. */
+  readonly incidents?: Incidents;
+}
+
+/** Where it names a payout, that is its index, and it exists for the incident. */
+export interface Incidents {
+  /** QbitPay's clock is so far ahead, or, negative, behind. */
+  readonly clockOffsetMs: number;
+  /** Its pages hold no more, whatever is asked for, and shift by what comes while they are read. */
+  readonly pageSize: number;
+  /** A payout on its way that QbitPay does not show for a while. */
+  readonly vanished?: number;
+  /** A payout whose deposit QbitPay takes back before it is used. */
+  readonly takenBack?: number;
+  /** The processes are started with the key of another account, and later with the right one. */
+  readonly anotherAccountAtMs?: number;
+  readonly temporalLostAtMs?: number;
+  /** Hundreds of signed events about a payout and about deposits that never came. */
+  readonly flooded?: number;
 }
 
 export interface Oddities {
@@ -57,9 +76,10 @@ export interface PayoutMix {
 export interface PlannedDeposit {
   /**
    * exact: what is asked for · silent: without a webhook · pending: confirmed later · split: in two parts, both
-   * declared · excess: too much, declared · lie: first a notice without money · never: none comes
+   * declared · excess: too much, declared · lie: first a notice without money · never: none comes ·
+   * takenBack: see {@link Incidents}
    */
-  readonly kind: 'exact' | 'silent' | 'pending' | 'split' | 'excess' | 'lie' | 'never';
+  readonly kind: 'exact' | 'silent' | 'pending' | 'split' | 'excess' | 'lie' | 'never' | 'takenBack';
   readonly delayMs: number;
 }
 

@@ -4,10 +4,12 @@ import { addAmounts, subtractAmounts } from '../../src/domain/money.js';
 import { accountNumberOf } from './canaries.js';
 import type { CreateBody } from './caller.js';
 import type { Forgery, Plan, PlannedPayout } from './plan.js';
+import { PlayedIncidents } from './play-incidents.js';
 import { isDone, Progress } from './progress.js';
 import type { SeedWorld } from './seed-world.js';
 import type { Servers } from './servers.js';
-import { Settling } from './settling.js';
+import { releaseBrakes, Settling } from './settling.js';
+import { readStorePicture } from './store-watch.js';
 import type { AnsweredPayout } from './world.js';
 
 /** Plays a plan against a running engine: what callers, payers, the provider and bad luck do. */
@@ -33,6 +35,7 @@ export class Play {
   readonly bids: PlayedBids[];
   /** Events of things that never happened, as far as they were sent. */
   forged = 0;
+  readonly incidents: PlayedIncidents | undefined;
   readonly #world: SeedWorld;
   readonly #plan: Plan;
   readonly #servers: Servers;
@@ -50,6 +53,11 @@ export class Play {
     this.#runId = runId;
     this.#progress = new Progress(world.caller);
     this.bids = [{ sinceMs: 0, bid: '6.97' }];
+    const untilMs = this.#startedAtMs + LONGEST_HARM_MS;
+    const payoutIdOf = (index: number): string => this.payoutIdOf(index);
+    this.incidents =
+      plan.incidents &&
+      new PlayedIncidents({ incidents: plan.incidents, world, servers, payoutIdOf, untilMs });
   }
 
   /** Everything that goes wrong, until all payouts are done or the time for it is over. */
@@ -62,12 +70,24 @@ export class Play {
       ...this.#plan.prices.map((price) => this.#changePrice(price)),
       this.#strikeServers(),
       this.#sendBack(untilMs),
+      ...(this.incidents === undefined ? [] : [this.incidents.play()]),
     ];
-    await Promise.all(acts);
+    let areOver = false;
+    const over = Promise.all(acts).finally(() => (areOver = true));
+    while (!areOver) await this.#lookAfter();
+    await over;
     this.#progress.startAnew();
-    do await delay(LOOK_MS);
+    do await this.#lookAfter();
     while (Date.now() < untilMs && !(await this.#isQuiet()));
     await this.#awaitLastCrashes();
+  }
+
+  /** A person releases the brakes whose cause is over. */
+  async #lookAfter(): Promise<void> {
+    await delay(LOOK_MS);
+    if (this.incidents?.isAnotherAccount === true) return;
+    const store = await readStorePicture(this.#world.databaseUrl, this.#startedAtMs).catch(() => undefined);
+    if (store !== undefined) await releaseBrakes(this.#world, store);
   }
 
   /** A payout that has ended may still have money on its way back, and a process come to its crash with that. */
@@ -110,6 +130,7 @@ export class Play {
 
   async #orderFaults(): Promise<void> {
     const { control } = this.#world.simulator;
+    await this.incidents?.arrange();
     const { oddities, providerFaults } = this.#plan;
     if (oddities !== undefined) {
       const { externalOrderIds, visibleAfterMs } = oddities;
@@ -181,6 +202,7 @@ export class Play {
     switch (planned.deposit?.kind) {
       case undefined:
       case 'never':
+      case 'takenBack':
         return false;
       case 'exact':
         return send({});

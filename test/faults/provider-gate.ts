@@ -5,6 +5,8 @@ import { BYTES_SENT, type BytesSent, type Crash } from './crash-points.js';
 /** Stands between engine and simulator and sees requests arrive: the moment in which all of their bytes have left. */
 export interface ProviderGate {
   readonly url: string;
+  /** From now on requests go to this port. */
+  route(port: number): void;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ const POINT_OF_REQUEST: Readonly<Record<string, BytesSent>> = {
 
 export async function startProviderGate(options: ProviderGateOptions): Promise<ProviderGate> {
   const arrivals = new Map<string, number>();
+  let port = options.simulatorPort;
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on('error', () => outgoing.destroy());
@@ -31,13 +34,14 @@ export async function startProviderGate(options: ProviderGateOptions): Promise<P
       const arrival = (arrivals.get(point ?? '') ?? 0) + 1;
       if (point !== undefined) arrivals.set(point, arrival);
       const crash = options.crashes.find((one) => one.point === point && one.arrival === arrival);
-      void serve({ options, incoming, outgoing, body: Buffer.concat(chunks), crash });
+      void serve({ options, port, incoming, outgoing, body: Buffer.concat(chunks), crash });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const { port: own } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${own}`,
+    route: (to) => (port = to),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -48,6 +52,7 @@ export async function startProviderGate(options: ProviderGateOptions): Promise<P
 
 interface Passing {
   readonly options: ProviderGateOptions;
+  readonly port: number;
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly body: Buffer;
@@ -55,13 +60,13 @@ interface Passing {
 }
 
 async function serve(passing: Passing): Promise<void> {
-  const { options, incoming, outgoing, body, crash } = passing;
+  const { options, port, incoming, outgoing, body, crash } = passing;
   if (crash !== undefined) {
     const isStruck = await options.onCrash(crash);
     if (isStruck && !crash.arrives) return void outgoing.destroy();
   }
   const { method = 'GET', url = '/', headers } = incoming;
-  const target = { host: '127.0.0.1', port: options.simulatorPort, method, path: url, headers };
+  const target = { host: '127.0.0.1', port, method, path: url, headers };
   const passed = forward(target, (answer) => {
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     // A connection that the simulator cuts is cut here as well.

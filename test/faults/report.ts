@@ -1,5 +1,5 @@
 import { CRASH_POINTS } from './crash-points.js';
-import type { CampaignRun } from './judgement.js';
+import { addCounts, countStruck, type CampaignRun } from './judgement.js';
 import { percentile } from './recovery.js';
 import type { SeedResult } from './seed-run.js';
 
@@ -12,6 +12,8 @@ export function writeReport(run: CampaignRun): string {
     summarise(results, baseline, durationMs),
     '## Crash points',
     describeCrashPoints(results),
+    '## Faults of the provider, and of what the engine stands on',
+    describeStruck(results),
     '## Planted mistakes',
     bugs.length === 0 ? 'Not part of this run (`--bugs`).' : describeBugs(run),
   ].join('\n\n')}\n`;
@@ -64,11 +66,7 @@ const ROWS: readonly (readonly [string, (results: readonly SeedResult[]) => stri
 ];
 
 function describeCounts(counts: readonly Readonly<Record<string, number>>[]): string {
-  const sums = new Map<string, number>();
-  for (const [word, count] of counts.flatMap((one) => Object.entries(one))) {
-    sums.set(word, (sums.get(word) ?? 0) + count);
-  }
-  return [...sums].map(([word, count]) => `${count} ${word}`).join(', ') || '–';
+  return [...addCounts(counts)].map(([word, count]) => `${count} ${word}`).join(', ') || '–';
 }
 
 function describeRecovery(results: readonly SeedResult[]): string {
@@ -94,6 +92,11 @@ function describeCrashPoints(results: readonly SeedResult[]): string {
   });
   const head = '| crash point | planned | hits | kill -9 | SIGSTOP | a server |';
   return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function describeStruck(results: readonly SeedResult[]): string {
+  const rows = [...countStruck(results)].map(([fault, times]) => `| ${fault} | ${times} |`);
+  return ['| fault | times |', '|---|---|', ...rows].join('\n');
 }
 
 function describeBugs({ bugs }: CampaignRun): string {

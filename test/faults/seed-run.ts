@@ -8,7 +8,7 @@ import type { Plan } from './plan.js';
 import { Play } from './play.js';
 import { measureRecovery } from './recovery.js';
 import { buildSeedWorld, type SeedOptions, type SeedWorld } from './seed-world.js';
-import { INVARIANT, type Violation } from './world.js';
+import { INVARIANT, type Violation, type World } from './world.js';
 
 export interface SeedResult {
   readonly seed: number;
@@ -32,6 +32,8 @@ export interface SeedResult {
   readonly ends: Readonly<Record<string, number>>;
   /** Why payouts are held in the end, by reason. */
   readonly holds: Readonly<Record<string, number>>;
+  /** Faults of {@link Plan.oddities} and {@link Plan.incidents} that came about, and how often. */
+  readonly struck: Readonly<Record<string, number>>;
   readonly recoveriesMs: readonly number[];
   readonly durationMs: number;
   /** What the engine said last; shown when something is wrong. */
@@ -53,7 +55,14 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await play.harm();
     const missing = await play.settle(STANDSTILL_MS);
     const planned = plan.payouts.map(({ index }) => play.payoutIdOf(index));
-    const evidence = await collectWorld(temporal.client, { world, plan, planned, bids: play.bids, missing });
+    const evidence = await collectWorld(temporal.client, {
+      world,
+      plan,
+      planned,
+      bids: play.bids,
+      missing,
+      incidents: play.incidents,
+    });
     return {
       seed: plan.seed,
       payouts: plan.payouts.length,
@@ -73,6 +82,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
           status === PAYOUT_STATUS.HELD ? (holdReason ?? 'no reason') : [],
         ),
       ),
+      struck: count([...(play.incidents?.struck ?? []), ...findOddities(evidence, plan)]),
       recoveriesMs: measureRecovery(world.supervisor.interruptions, evidence.store),
       durationMs: Date.now() - startedAtMs,
       logLines: world.logLines,
@@ -82,6 +92,28 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await forgetWorkflows(temporal.client, world);
     await temporal.client.connection.close();
   }
+}
+
+export const ODDITY = {
+  FALSE_REFUSAL: 'refusal after its effect',
+  ALTERED_ID: 'altered or missing id',
+  LATE_LISTS: 'late lists',
+  SENT_BACK: 'returned after it was paid',
+} as const;
+
+/** By what is left of them, one word for each time. */
+function findOddities({ provider, store }: World, { oddities }: Plan): readonly string[] {
+  if (oddities === undefined) return [];
+  const refused = provider.journal.filter(
+    ({ status, effects }) => (status ?? 0) >= 400 && effects.length > 0,
+  );
+  const returned = store.payouts.filter(({ status }) => status === PAYOUT_STATUS.RETURNED);
+  return [
+    ...refused.map(() => ODDITY.FALSE_REFUSAL),
+    ...[...provider.orders, ...provider.payouts].map(() => ODDITY.ALTERED_ID),
+    ...(oddities.visibleAfterMs > 0 ? [ODDITY.LATE_LISTS] : []),
+    ...returned.map(() => ODDITY.SENT_BACK),
+  ];
 }
 
 function count(words: readonly string[]): Readonly<Record<string, number>> {
@@ -108,6 +140,7 @@ export function brokenResult(plan: Plan, error: unknown): SeedResult {
     stuck: 0,
     ends: {},
     holds: {},
+    struck: {},
     recoveriesMs: [],
     durationMs: 0,
     logLines: [],

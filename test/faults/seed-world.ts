@@ -23,6 +23,10 @@ export interface SeedOptions {
   readonly runId: string;
 }
 
+const ANOTHER_ACCOUNT = {
+  wallets: [{ currency: 'USDT', addr: '0x00000000000000000000000000000000000000a1' }],
+};
+
 /** One seed's own: database, task queue, simulator, and the engine's processes. */
 export interface SeedWorld {
   readonly taskQueue: string;
@@ -31,6 +35,8 @@ export interface SeedWorld {
   readonly caller: Caller;
   readonly supervisor: Supervisor;
   readonly logLines: readonly string[];
+  /** Whose account the engine's requests reach from now on. */
+  readAccount(whose: 'own' | 'another'): void;
   stop(): Promise<void>;
 }
 
@@ -51,6 +57,12 @@ export async function buildSeedWorld(options: SeedOptions): Promise<SeedWorld> {
   // The engine has to refuse old prices by itself: this provider would take them.
   await client.control('PATCH', '/settings', { quoteValidityMs: 600_000 });
   await client.control('POST', '/deposits', { currency: 'USDT', amount: plan.openingBalance, notify: false });
+  const another = await startSimulator({ apiKey: CANARY_PROVIDER_KEY });
+  await createSimulatorClient(another.url, CANARY_PROVIDER_KEY).control(
+    'PATCH',
+    '/settings',
+    ANOTHER_ACCOUNT,
+  );
   const databaseUrl = await createMigratedDatabase(servers.postgresUrl, taskQueue);
   const logLines: string[] = [];
   const gate = await startGate(plan, simulator, () => supervisor);
@@ -67,10 +79,11 @@ export async function buildSeedWorld(options: SeedOptions): Promise<SeedWorld> {
     caller: createCaller(apiUrl, CANARY_CALLER_KEY),
     supervisor,
     logLines,
+    readAccount: (whose) => gate.route(whose === 'own' ? simulator.port : another.port),
     stop: async () => {
       await supervisor.stop();
       await gate.close();
-      await simulator.close();
+      await Promise.all([simulator.close(), another.close()]);
       await dropDatabase(servers.postgresUrl, taskQueue);
     },
   };

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,12 +10,16 @@ import { openStateDirectory } from '../../src/embedded/state-directory.js';
 import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 import type { ServerFault } from './plan.js';
 
+export type Strike = Pick<ServerFault, 'server' | 'downMs'> & {
+  /** Without its data. */ readonly isLost?: true;
+};
+
 /** PostgreSQL and Temporal, shared by the seeds of a lane. */
 export interface Servers {
   readonly postgresUrl: string;
   readonly temporalAddress: string;
   /** Ends a server without warning, and starts it again on the same port and data; undefined for servers of others. */
-  readonly strike: ((fault: Pick<ServerFault, 'server' | 'downMs'>) => Promise<void>) | undefined;
+  readonly strike: ((fault: Strike) => Promise<void>) | undefined;
   stop(): Promise<void>;
 }
 
@@ -39,7 +43,7 @@ export async function startServers(): Promise<Servers> {
     });
   let [postgres, temporal] = await Promise.all([startPostgres(), startTemporal()]);
   const temporalPort = Number(temporal.address.split(':')[1]);
-  const strike: NonNullable<Servers['strike']> = async ({ server, downMs }) => {
+  const strike: NonNullable<Servers['strike']> = async ({ server, downMs, isLost }) => {
     if (server === 'postgres') {
       // The immediate shutdown: no goodbye to anyone, and recovery from the log at the next start.
       await endAbruptly(postgres, 'SIGQUIT');
@@ -47,6 +51,7 @@ export async function startServers(): Promise<Servers> {
       postgres = await startPostgres(postgres.port);
     } else {
       await endAbruptly(temporal, 'SIGKILL');
+      if (isLost) await removeTemporalDatabase(path);
       await delay(downMs);
       temporal = await startTemporal(temporalPort);
     }
@@ -77,6 +82,11 @@ export async function removeLeftovers(): Promise<void> {
       .then((directory) => directory.remove())
       .catch(() => undefined);
   }
+}
+
+async function removeTemporalDatabase(stateDirectory: string): Promise<void> {
+  const files = (await readdir(stateDirectory)).filter((name) => name.startsWith('temporal.db'));
+  await Promise.all(files.map((name) => rm(join(stateDirectory, name))));
 }
 
 /** The process is our own child: its number cannot belong to another one before it has been waited for. */

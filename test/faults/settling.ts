@@ -31,6 +31,14 @@ interface ProviderObject {
   readonly isAltered: boolean;
 }
 
+/** A person has looked, and what the brake was for is over. */
+export async function releaseBrakes({ caller }: SeedWorld, { engagedBrakes }: StorePicture): Promise<void> {
+  for (const brakeId of engagedBrakes) {
+    const reason = { reason: 'what it was for is over' };
+    await caller.post(`/v1/brakes/${brakeId}/release`, reason, Date.now() + CANCEL_PATIENCE_MS);
+  }
+}
+
 export class Settling {
   readonly #options: SettlingOptions;
   #actedAtMs = Date.now();
@@ -43,6 +51,8 @@ export class Settling {
   async settle(): Promise<readonly string[]> {
     const { world, progress } = this.#options;
     await world.simulator.control('DELETE', '/faults');
+    // Prices of a clock that is behind are too old to sell at: what waits for one goes on by itself now.
+    await world.simulator.control('PATCH', '/settings', { clockOffsetMs: 0 });
     await world.simulator.control('POST', '/events/release', { order: 'newestFirst' });
     const isUp = world.supervisor.settle().then(() => true);
     if (!(await Promise.race([isUp, delay(BOUND_MS, false, { ref: false })])))
@@ -68,6 +78,7 @@ export class Settling {
     await progress.look();
     await this.#endStuck();
     const store = await readStorePicture(world.databaseUrl, this.#actedAtMs);
+    await releaseBrakes(world, store);
     const unfinished = progress.unfinished();
     await this.#giveUp(unfinished, store);
     const objects = await this.#unadopted(store);

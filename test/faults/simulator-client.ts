@@ -11,7 +11,7 @@ export interface SimulatorClient {
 const PAGE = 99;
 const OWN_READING = new RegExp(`[?&]limit=${PAGE}(?:&|$)`);
 const REQUEST_TIMEOUT_MS = 15_000;
-const MAX_PAGES = 100;
+const MAX_PAGES = 300;
 
 /** Whether the campaign itself made this request of the provider's API. */
 export function isOwnReading(path: string): boolean {
@@ -43,16 +43,17 @@ export function createSimulatorClient(url: string, apiKey: string): SimulatorCli
   return {
     control: (method, path, body) => send(method, `/_simulator${path}`, body),
     listAll: async (path) => {
-      const all: Record<string, unknown>[] = [];
+      const all = new Map<unknown, Record<string, unknown>>();
+      let cursor = '';
       for (let page = 0; page < MAX_PAGES; page += 1) {
-        const last = all.at(-1)?.['id'];
-        const cursor = typeof last === 'string' ? `&starting_after=${last}` : '';
         const { data } = await send('GET', `${path}?limit=${PAGE}${cursor}`);
         const items = data as Record<string, unknown>[];
-        all.push(...items);
-        if (items.length < PAGE) return all;
+        // A page may hold fewer than were asked for, and what has been shown already.
+        if (items.length === 0) return [...all.values()];
+        for (const item of items) all.set(item['id'], item);
+        cursor = `&starting_after=${String(items.at(-1)?.['id'])}`;
       }
-      throw new Error(`${path} has more than ${PAGE * MAX_PAGES} objects`);
+      throw new Error(`${path} has more than ${MAX_PAGES} pages`);
     },
   };
 }

@@ -5,6 +5,10 @@ export function soundWorld(): World {
   return {
     planned: ['p1'],
     mayResend: false,
+    recipients: new Map([['p1', '6222']]),
+    takenBack: [],
+    brakesWithCause: [],
+    isTemporalLost: false,
     missing: [],
     ...soundMoney(),
     answers: soundAnswers(),
@@ -22,8 +26,24 @@ function soundMoney(): Pick<World, 'provider' | 'store'> {
   return {
     provider: {
       payouts: [
-        { id: 'PP1', externalOrderId: 'p1', currency: 'CNY', amount: '4800.00', fee: '24', status: 'paid' },
-        { id: 'PP0', externalOrderId: 'p0', currency: 'CNY', amount: '10', fee: '1', status: 'failed' },
+        {
+          id: 'PP1',
+          externalOrderId: 'p1',
+          currency: 'CNY',
+          amount: '4800.00',
+          fee: '24',
+          status: 'paid',
+          recipient: '6222',
+        },
+        {
+          id: 'PP0',
+          externalOrderId: 'p0',
+          currency: 'CNY',
+          amount: '10',
+          fee: '1',
+          status: 'failed',
+          recipient: '6223',
+        },
       ],
       orders: [{ id: 'O1', externalOrderId: 'p1', amount: '700', quoteAmount: '4900', price: '7' }],
       transactions: [
@@ -109,6 +129,8 @@ function soundStore(): World['store'] {
         bookedAtMs: OPENED_MS + 4_600,
       },
     ],
+    allocations: [{ payoutId: 'p1', providerDepositId: 'D1' }],
+    brakes: [],
     returns: [{ balanceTransactionId: 'T6', atMs: OPENED_MS + 7_500 }],
     requests: [{ operation: 'payout', externalOrderId: 'p1', payoutId: 'p1', state: 'accepted', sends: 1 }],
     accounts: [
@@ -143,6 +165,7 @@ function soundAnswers(): World['answers'] {
       deposit: { address: 'wallet', amount: '720' },
       providerPayoutId: status === 'paid' ? 'PP1' : null,
       holdReason: null,
+      isFunded: status !== 'awaiting_deposit',
     },
   });
   return [
@@ -173,5 +196,6 @@ function transaction(
 
 function entry(endpoint: string, path: string, atMs: number, effects: readonly string[] = []) {
   const externalOrderId = endpoint.startsWith('POST') ? 'p1' : null;
-  return { atMs, endpoint, path, externalOrderId, status: 200, fault: null, effects };
+  const currencies = endpoint.startsWith('POST') ? ['USDT'] : [];
+  return { atMs, endpoint, path, externalOrderId, status: 200, fault: null, effects, currencies };
 }

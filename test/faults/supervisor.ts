@@ -21,6 +21,8 @@ export interface Supervisor {
   /** Crashes that happened. */
   readonly hits: Crash[];
   start(): Promise<void>;
+  /** Ends what runs, and does this before it is started again. */
+  restart(meanwhile: () => void): Promise<void>;
   /** A crash that the campaign carries out itself; false when it is over with crashes. */
   crash(crash: Crash): Promise<boolean>;
   /** Nothing crashes any more, nothing is frozen, everything runs, and who was frozen has had the time to send. */
@@ -143,6 +145,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     hits,
     start: async () => {
       await Promise.all([startOne('worker'), startOne('api')]);
+    },
+    restart: async (meanwhile) => {
+      // A process takes longer to start than this takes.
+      await Promise.all([...running].map((one) => one.kill()));
+      meanwhile();
     },
     crash: async (crash) => {
       if (isCalm) return false;

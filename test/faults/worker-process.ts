@@ -14,6 +14,9 @@ await runAsProcess('worker', async ({ env, config, logger }) => {
   const makeActivities = findBug(env[BUG_VARIABLE])?.makeActivities ?? createActivities;
   return startWorker(config, createTemporalAccess(env), logger, {
     workflowBundlePath: env[BUNDLE_VARIABLE] ?? '',
+    // Of minutes, as a lost database of Temporal's takes them otherwise.
+    supervision: { minimumAgeSeconds: 3, intervalMs: 2_000 },
+    upkeepIntervalMs: 2_000,
     makeActivities: (deps) =>
       makeActivities(withCrashPoints(withShortTimeouts(deps, env), 'worker', createCrashHook(env))),
   });

@@ -33,6 +33,12 @@ export const INVARIANT = {
   NOTHING_LEAKS: 'nothingLeaks',
   /** Money is sold at a price that the provider quoted within the last 30 s only. */
   PRICE_IS_FRESH: 'priceIsFresh',
+  /** Nobody is paid but the recipient whom the caller named. */
+  PAYS_THE_RECIPIENT: 'paysTheRecipient',
+  /** No money leaves for a payout whose deposit was taken back. */
+  PROVEN_WHEN_USED: 'provenWhenUsed',
+  /** Nothing leaves while a brake is engaged, and none is engaged without cause. */
+  BRAKES_HOLD: 'brakesHold',
   /** The seed was played to its end and left evidence: of nothing nothing can be wrong. */
   WAS_PLAYED: 'wasPlayed',
 } as const;
@@ -54,6 +60,14 @@ export interface World {
   readonly planned: readonly string[];
   /** The engine was told that it may send anything again that it has proven absent (`RESEND_MAX_AMOUNT`). */
   readonly mayResend: boolean;
+  /** Whom each payout is for: the account, by the payout's id. */
+  readonly recipients: ReadonlyMap<string, string>;
+  /** Ids of the deposits that the provider took back. */
+  readonly takenBack: readonly string[];
+  /** Kinds of brakes for which the plan gives cause. */
+  readonly brakesWithCause: readonly string[];
+  /** Temporal lost its database: what had ended before has no history. */
+  readonly isTemporalLost: boolean;
   /** What the campaign waited for in vain when nothing went wrong any more. */
   readonly missing: readonly string[];
   readonly provider: ProviderWorld;
@@ -92,6 +106,8 @@ export interface ProviderPayout {
   readonly amount: string;
   readonly fee: string;
   readonly status: string;
+  /** The account that the request named. */
+  readonly recipient: string | null;
 }
 
 export interface ProviderOrder {
@@ -122,6 +138,8 @@ export interface JournalEntry {
   readonly status: number | null;
   readonly fault: string | null;
   readonly effects: readonly string[];
+  /** Of the money that the body asks to move. */
+  readonly currencies: readonly string[];
 }
 
 export interface StoreWorld {
@@ -136,6 +154,9 @@ export interface StoreWorld {
   readonly orders: readonly StoreOrder[];
   readonly requests: readonly StoreRequest[];
   readonly accounts: readonly StoreAccount[];
+  /** Which deposits a payout lives on. */
+  readonly allocations: readonly { readonly payoutId: string; readonly providerDepositId: string }[];
+  readonly brakes: readonly StoreBrake[];
   /** Money of failed attempts that was booked as being back. */
   readonly returns: readonly { readonly balanceTransactionId: string; readonly atMs: number }[];
 }
@@ -198,6 +219,15 @@ export interface StoreAccount {
   readonly posted: string;
 }
 
+export interface StoreBrake {
+  readonly kind: string;
+  /** null: nothing leaves at all. */
+  readonly currency: string | null;
+  readonly detail: string;
+  readonly engagedAtMs: number;
+  readonly releasedAtMs: number | null;
+}
+
 /** What a caller of the engine's API was answered, oldest first. */
 export interface CallerAnswer {
   readonly atMs: number;
@@ -224,6 +254,8 @@ export interface AnsweredPayout {
   readonly deposit: { readonly address: string; readonly amount: string } | null;
   readonly providerPayoutId: string | null;
   readonly holdReason: string | null;
+  /** Its deposit is there, all of it. */
+  readonly isFunded: boolean;
 }
 
 export interface HistoryReading {

@@ -1,4 +1,4 @@
-import { proveDeposits } from '../../activities/payouts/prove-deposits.js';
+import { findUnproven } from '../../activities/payouts/prove-deposits.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { QbitPayIdError } from '../../src/qbitpay/errors.js';
 import { connections, prepareOrder, read, store, useStore, ASKED } from '../support/request-store.js';
@@ -10,7 +10,7 @@ import { assign, deposit, openPayout, readerOf, SENDER, type OpenedPayout } from
 useStore();
 
 /** `asked`: what QbitPay does when asked for a balance transaction; it shows it where this does not throw, as this says. */
-function prove(payoutId: string, asked: (id: string) => Promise<unknown>): Promise<boolean> {
+async function prove(payoutId: string, asked: (id: string) => Promise<unknown>): Promise<boolean> {
   const getBalanceTransaction = async (id: string) => {
     const shown = await asked(id);
     const source = id.replace('bt-', '');
@@ -23,7 +23,7 @@ function prove(payoutId: string, asked: (id: string) => Promise<unknown>): Promi
     return { ...what, id, source, currency: 'USDT', amount: '1', fee: '0', net: '1', ...(shown as object) };
   };
   const deps = { store: store(), qbitpay: { getBalanceTransaction } };
-  return proveDeposits(deps as unknown as ActivityDependencies, payoutId);
+  return (await findUnproven(deps as unknown as ActivityDependencies, payoutId)) === undefined;
 }
 
 test('ten are asked for together, and none again by the step that comes back', async () => {

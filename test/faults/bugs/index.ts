@@ -1,13 +1,17 @@
 import { BLIND_RETRY } from './blind-retry.js';
 import { BOOKED_TWICE } from './booked-twice.js';
 import type { Bug } from './bug.js';
+import { DEPOSIT_NOT_REREAD } from './deposit-not-reread.js';
 import { DEPOSIT_TRUSTED } from './deposit-trusted.js';
 import { GUARD_SKIPPED } from './guard-skipped.js';
 import { GIVES_UP } from './gives-up.js';
 import { NAIVE_PAYOUT } from './naive-payout.js';
+import { NOBODY_SUPERVISES } from './nobody-supervises.js';
+import { RECIPIENT_MIXED_UP } from './recipient-mixed-up.js';
 import { REFUSAL_BELIEVED } from './refusal-believed.js';
 import { STALE_PRICE } from './stale-price.js';
 import { TWIN_IGNORED } from './twin-ignored.js';
+import { VANISHED_IS_FAILED } from './vanished-is-failed.js';
 import { WEBHOOK_TRUSTED } from './webhook-trusted.js';
 
 export type { Bug };
@@ -26,6 +30,10 @@ export const BUGS: readonly Bug[] = [
   GIVES_UP,
   REFUSAL_BELIEVED,
   TWIN_IGNORED,
+  DEPOSIT_NOT_REREAD,
+  RECIPIENT_MIXED_UP,
+  VANISHED_IS_FAILED,
+  NOBODY_SUPERVISES,
   NAIVE_PAYOUT,
 ];
 
