@@ -22,7 +22,7 @@ const ROOMS = {
     packages: ['@temporalio/activity', 'p-retry', NODE],
   },
   'src/qbitpay': { rooms: ['src/domain'], packages: ['got', 'lossless-json', 'p-queue', 'zod', NODE] },
-  'src/store': { rooms: ['src/domain'], packages: ['kysely', 'pg', NODE] },
+  'src/store': { rooms: ['src/domain'], packages: ['kysely', 'p-retry', 'pg', NODE] },
   'src/temporal': {
     rooms: ['src/domain', 'workflows:**/*-messages.ts'],
     types: ['workflows'],

@@ -75,16 +75,19 @@ export function toActivitySettings({ qbitpay, ...config }: Config): ActivitySett
   };
 }
 
-function openLoggedStore(url: string, logger: Logger): Store {
+type DatabaseConfig = Pick<ConfigFor<'migrate'>, 'databaseUrl' | 'maxDatabaseConnections'>;
+
+function openLoggedStore({ databaseUrl, maxDatabaseConnections }: DatabaseConfig, logger: Logger): Store {
   return openStore({
-    url,
+    url: databaseUrl,
+    maxConnections: maxDatabaseConnections,
     onIdleError: (error) => logger.warn({ err: error }, 'database connection lost'),
   });
 }
 
 /** Brings the database to this version; answers what was applied. */
-export async function migrateDatabase(url: string, logger: Logger): Promise<readonly string[]> {
-  const store = openLoggedStore(url, logger);
+export async function migrateDatabase(config: DatabaseConfig, logger: Logger): Promise<readonly string[]> {
+  const store = openLoggedStore(config, logger);
   try {
     return await store.migrate();
   } finally {
@@ -94,17 +97,37 @@ export async function migrateDatabase(url: string, logger: Logger): Promise<read
 
 /**
  * @throws StoreNotMigratedError when the database is not of this version
- * @throws StartError when it does not answer, or refuses
+ * @throws StartError when it does not answer, or refuses, or has fewer places than this process may take
  */
-export async function openMigratedStore(url: string, logger: Logger): Promise<Store> {
-  const store = openLoggedStore(url, logger);
+export async function openMigratedStore(config: DatabaseConfig, logger: Logger): Promise<Store> {
+  const store = openLoggedStore(config, logger);
   try {
     await store.assertMigrated();
+    await sayBudget(store, config, logger);
     return store;
   } catch (error) {
     await store.close();
-    throw error instanceof StoreNotMigratedError ? error : databaseUnusable(error);
+    const isPlain = error instanceof StoreNotMigratedError || error instanceof StartError;
+    throw isPlain ? error : databaseUnusable(error);
   }
+}
+
+/** What this process may open, and what all of the engine that are connected now may. */
+async function sayBudget(
+  store: Store,
+  { maxDatabaseConnections: own }: DatabaseConfig,
+  logger: Logger,
+): Promise<void> {
+  const { mayOpen, limit } = await store.readBudget();
+  const budget = { own, allProcesses: mayOpen, limit };
+  const advice = 'lower DATABASE_MAX_CONNECTIONS, or raise max_connections of the server';
+  if (own > limit)
+    throw new StartError(
+      `this process may open ${own} connections, and the database has ${limit}: ${advice}`,
+    );
+  if (mayOpen > limit)
+    logger.warn(budget, `the processes may open more connections than the database has: ${advice}`);
+  else logger.info(budget, 'connections to the database');
 }
 
 /** The driver's words name host, user and database, and never the password. */

@@ -49,7 +49,7 @@ export async function startEngine(start: EngineStart): Promise<Engine> {
   const port = await choosePort({ variable: 'PORT', wanted, host });
   const apiUrl = `http://${nameInUrl(host)}:${port}`;
   const [databaseUrl, temporal] = await bothOrNeither(provideDatabase(start), provideTemporal(start));
-  await migrateDatabase(databaseUrl, logger);
+  await migrateDatabase({ ...config, databaseUrl }, logger);
   const provider = await provideProvider(start, `${apiUrl}/webhooks/qbitpay`);
   const parts = {
     ...config,

@@ -6,6 +6,6 @@ import { runMain } from './main.js';
 await runMain(async (env) => {
   const config = readConfig(env, 'migrate');
   const logger = createLogger({ level: config.logLevel, name: 'migrate' });
-  const migrations = await migrateDatabase(config.databaseUrl, logger);
+  const migrations = await migrateDatabase(config, logger);
   logger.info({ migrations }, migrations.length === 0 ? 'the database is up to date' : 'migrated');
 });

@@ -22,7 +22,7 @@ await runMain(async (env) => {
   const config = readConfig(await withLocalEngine(env), 'worker');
   // Standard output is the report's alone.
   const logger = createLogger({ level: config.logLevel, name: 'reconcile' }, process.stderr);
-  const store = await openMigratedStore(config.databaseUrl, logger);
+  const store = await openMigratedStore(config, logger);
   if (!flags['dry-run']) await untilRead(store, flags.full);
   const run = await compareWithMirror({ store, settings: config }, { isFull: flags.full });
   if (!flags['dry-run']) await recordRun({ store }, run);

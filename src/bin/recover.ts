@@ -15,7 +15,7 @@ await runMain(async (env) => {
   const { adopt } = readFlags(['adopt'], USAGE);
   const config = readConfig(await withLocalEngine(env), 'worker');
   const logger = createLogger({ level: config.logLevel, name: 'recover' }, process.stderr);
-  const { mirror } = await openMigratedStore(config.databaseUrl, logger);
+  const { mirror } = await openMigratedStore(config, logger);
   const found = await mirror.listUnexplained(MOST_LISTED);
   for (const object of found) console.log(describe(object));
   if (found.length === MOST_LISTED) console.log(`… and maybe more: these are the ${MOST_LISTED} oldest.`);

@@ -20,7 +20,7 @@ export async function startApi(
   logger: Logger,
   wrapParts: (parts: ReceiverParts) => ReceiverParts = (parts) => parts,
 ): Promise<RunningPart> {
-  const store = await openMigratedStore(config.databaseUrl, logger);
+  const store = await openMigratedStore(config, logger);
   const { client } = temporal;
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;

@@ -160,6 +160,7 @@ function toConfig(values: VariableValues) {
       cliPath: values.TEMPORAL_CLI_PATH,
     }),
     databaseUrl: values.DATABASE_URL,
+    maxDatabaseConnections: values.DATABASE_MAX_CONNECTIONS,
     http: Object.freeze({ host: values.HOST, port: values.PORT }),
     simulatorPort: values.SIMULATOR_PORT,
     simulatorWebhookUrl: values.SIMULATOR_WEBHOOK_URL,

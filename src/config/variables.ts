@@ -101,6 +101,7 @@ const TEMPORAL = {
 
 const SERVERS = {
   DATABASE_URL: { secret: true, ...url('a postgres:// URL', ['postgres:', 'postgresql:']) },
+  DATABASE_MAX_CONNECTIONS: { default: '15', ...wholeNumber('connections', 4, 1_000) },
   HOST: { default: '127.0.0.1', ...text('a host name or an IP address', HOST_PATTERN) },
   PORT: { default: '8080', ...wholeNumber(PORT_FORM, 0, 65_535) },
   SIMULATOR_PORT: wholeNumber(PORT_FORM, 0, 65_535),

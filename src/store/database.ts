@@ -1,5 +1,7 @@
+import { hostname } from 'node:os';
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
-import { Pool } from 'pg';
+import pRetry from 'p-retry';
+import { Client, Pool, type ClientConfig } from 'pg';
 import type { StoreSchema } from './schema.js';
 
 /** The pool, or the transaction that the caller is in. */
@@ -14,42 +16,87 @@ export interface StoreOptions {
   readonly url: string;
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onIdleError: (error: Error) => void;
+  /** Of this process, all in all. @default 15 */
+  readonly maxConnections?: number;
 }
 
 /** A waiting caller learns of a dead database within this time, instead of hanging. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** So long a connection waits for the server to have a place for it. */
+const PLACE_TIMEOUT_MS = 15_000;
 
-const MAX_CONNECTIONS = 20;
-/** Sessions that are kept for as long as a request to the provider takes: apart, or they would use the others up. */
-const MAX_SESSIONS = 50;
+/** Of one process, when nothing else is said. */
+export const MAX_CONNECTIONS = 15;
+/** One that holds the locks of sending, and one that listens. */
+const SESSIONS = 2;
 
 export function createStoreDatabase(options: StoreOptions): StoreDatabase {
-  const pool = createPool(options, MAX_CONNECTIONS);
-  return new Kysely<StoreSchema>({ dialect: new PostgresDialect({ pool }) });
-}
-
-/** Direct sessions: for locks and notifications, which a pooler between would lose. */
-export function createSessions(options: StoreOptions): Pool {
-  return createPool(options, MAX_SESSIONS);
-}
-
-function createPool(options: StoreOptions, max: number): Pool {
   const pool = new Pool({
-    connectionString: options.url,
-    max,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
-    // Beyond the server's own limit: a server that is gone answers nothing at all.
-    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
-    application_name: 'qbitpay-payouts',
+    ...toClientConfig(options),
+    max: (options.maxConnections ?? MAX_CONNECTIONS) - SESSIONS,
   });
   pool.on('error', options.onIdleError);
   // The pool listens to idle connections only. One that ends between two statements of a transaction would, without
   // a listener, end the process; the transaction learns of it by its next statement.
   pool.on('connect', (client) => client.on('error', forgetCutConnection));
-  return pool;
+  const patient = { connect: () => whenThereIsPlace(() => pool.connect()), end: () => pool.end() };
+  return new Kysely<StoreSchema>({ dialect: new PostgresDialect({ pool: patient }) });
+}
+
+/** A session of its own: for locks and notifications, which a pooler between would lose. */
+export function connectSession(options: StoreOptions): Promise<Client> {
+  return whenThereIsPlace(async () => {
+    const session = new Client(toClientConfig(options));
+    session.on('error', forgetCutConnection);
+    await session.connect();
+    return session;
+  });
+}
+
+function toClientConfig({ url, maxConnections = MAX_CONNECTIONS }: StoreOptions): ClientConfig {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // Beyond the server's own limit: a server that is gone answers nothing at all.
+    query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+    // Whoever looks at the server's connections sees what each process may open, and so does {@link readBudget}.
+    application_name: `${APPLICATION} ${hostname().slice(0, 20)} ${process.pid} max ${maxConnections}`,
+  };
+}
+
+const APPLICATION = 'qbitpay-payouts';
+const TOO_MANY_CONNECTIONS = '53300';
+
+/** Others may leave soon; a server that is gone, or refuses, is told of at once. */
+function whenThereIsPlace<T>(connect: () => Promise<T>): Promise<T> {
+  return pRetry(connect, {
+    retries: Infinity,
+    minTimeout: 50,
+    maxTimeout: 1_000,
+    maxRetryTime: PLACE_TIMEOUT_MS,
+    randomize: true,
+    shouldRetry: ({ error }) => 'code' in error && error.code === TOO_MANY_CONNECTIONS,
+  });
+}
+
+/** How many connections the processes of this engine may open, this one included, and how many the server has for them. */
+export interface ConnectionBudget {
+  readonly mayOpen: number;
+  readonly limit: number;
+}
+
+export async function readBudget(db: StoreDatabase): Promise<ConnectionBudget> {
+  const { rows } = await sql<ConnectionBudget>`
+    select (select coalesce(sum(max), 0)::int from (
+        select distinct application_name, substring(application_name from 'max (\\d+)$')::int as max
+        from pg_stat_activity
+        where datname = current_database() and application_name ~ ${`^${APPLICATION} .* max \\d+$`}) as process) as "mayOpen",
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - current_setting('reserved_connections')::int as limit`.execute(db);
+  return rows[0] ?? { mayOpen: 0, limit: 0 };
 }
 
 function forgetCutConnection(): void {}

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Pool, PoolClient } from 'pg';
+import type { Client } from 'pg';
 import type { StoreTransaction } from './database.js';
 import { refuse } from './outcome.js';
 import type { ProviderRequestId } from './requests/request-kind.js';
@@ -17,41 +17,74 @@ const SIGNS_OF_LIFE = {
   tcp_user_timeout: '60s',
 } as const;
 
-/** For the session, as the lock is; a URL that has settings of its own cannot override it. */
-const EXPECT_SIGNS_OF_LIFE = Object.entries(SIGNS_OF_LIFE)
+/** For the session, as the locks are; a URL that has settings of its own cannot override it. */
+const EXPECT_SIGNS_OF_LIFE = `select ${Object.entries(SIGNS_OF_LIFE)
   .map(([name, value]) => `set_config('${name}', '${value}', false)`)
-  .join(', ');
+  .join(', ')}`;
+
+export type SendingLocks = ReturnType<typeof createSendingLocks>;
 
 /**
- * Holds a session lock of the database while a request that moves money is on its way: from before it is claimed until
- * its answer is written. Another sending of the same request needs the lock: a sender that was frozen in between keeps
- * it away as long as its connection stands. Undefined when somebody else holds the lock.
+ * Locks of the database that say: a request that moves money is on its way. All of a process are held by one session, which
+ * `connect` opens when the first is taken: however many requests are under way, they cost one connection. If that session is
+ * cut, all its locks are free: a lock alone allows nothing, the claim and the wait for an unknown outcome decide.
  */
-export async function whileSending<T>(
-  pool: Pool,
-  { operation, externalOrderId }: ProviderRequestId,
-  send: () => Promise<T>,
-): Promise<T | undefined> {
-  const session = await pool.connect();
-  const key = keyOf({ operation, externalOrderId });
-  let isBroken = true;
-  session.on('error', forgetCutSession);
+export function createSendingLocks(connect: () => Promise<Client>) {
+  let current: Promise<Client> | undefined;
+  /** The session would give itself a lock that it holds. */
+  const own = new Set<string>();
+
+  const forget = (opened: Promise<Client>): void => {
+    if (current === opened) current = undefined;
+  };
+  const open = (): Promise<Client> => {
+    const opened = connect().then(async (session) => {
+      session.on('error', () => forget(opened));
+      session.on('end', () => forget(opened));
+      await ask(session, EXPECT_SIGNS_OF_LIFE);
+      return session;
+    });
+    opened.catch(() => forget(opened));
+    return opened;
+  };
+
+  return {
+    /**
+     * Holds the lock from before a request is claimed until its answer is written. Another sending of the same request needs
+     * the lock: a sender that was frozen in between keeps it away as long as its connection stands. Undefined when somebody
+     * holds the lock.
+     */
+    whileSending: async <T>(id: ProviderRequestId, send: () => Promise<T>): Promise<T | undefined> => {
+      const key = keyOf(id);
+      if (own.has(key)) return undefined;
+      own.add(key);
+      try {
+        const session = await (current ??= open());
+        if (!(await ask(session, TRY_LOCK, [key]))) return undefined;
+        // What the sender knows by now must not be lost with the lock's connection.
+        return await send().finally(() => ask(session, UNLOCK, [key]).catch(forgetCutSession));
+      } finally {
+        own.delete(key);
+      }
+    },
+    close: async (): Promise<void> => {
+      const session = await current?.catch(forgetCutSession);
+      await session?.end();
+    },
+  };
+}
+
+const TRY_LOCK = `select pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as answer`;
+const UNLOCK = `select pg_advisory_unlock(hashtext('sending'), hashtext($1)) as answer`;
+
+/** A session that did not answer may hold a lock that nobody needs: it is ended with it. */
+async function ask(session: Client, question: string, values: readonly string[] = []): Promise<boolean> {
   try {
-    const { rows } = await session.query<{ locked: boolean }>(
-      `select ${EXPECT_SIGNS_OF_LIFE}, pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as locked`,
-      [key],
-    );
-    if (rows[0]?.locked !== true) {
-      isBroken = false;
-      return undefined;
-    }
-    const result = await send();
-    isBroken = !(await unlock(session, key));
-    return result;
-  } finally {
-    session.off('error', forgetCutSession);
-    // A session that may still hold the lock is ended with it, not given to the next one.
-    session.release(isBroken);
+    const { rows } = await session.query<{ readonly answer?: boolean }>(question, [...values]);
+    return rows[0]?.answer === true;
+  } catch (error) {
+    await session.end().catch(forgetCutSession);
+    throw error;
   }
 }
 
@@ -61,22 +94,11 @@ function keyOf({ operation, externalOrderId }: ProviderRequestId): string {
 
 export const STILL_SENDING = refuse('its sender may still be at work: try again in a minute');
 
-/** True while somebody holds the lock of {@link whileSending}; nobody else takes it until the transaction ends. */
+/** True while somebody holds the lock of {@link SendingLocks}; nobody else takes it until the transaction ends. */
 export async function isBeingSent(trx: StoreTransaction, id: ProviderRequestId): Promise<boolean> {
   const { rows } = await sql<{ locked: boolean }>`
     select pg_try_advisory_xact_lock(hashtext('sending'), hashtext(${keyOf(id)})) as locked`.execute(trx);
   return rows[0]?.locked !== true;
 }
 
-/** A session in use has no listener of its pool: without one its end would be the end of the process. */
 function forgetCutSession(): void {}
-
-/** What the sender knows by now must not be lost with the lock's connection. */
-async function unlock(session: PoolClient, key: string): Promise<boolean> {
-  try {
-    await session.query(`select pg_advisory_unlock(hashtext('sending'), hashtext($1))`, [key]);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Client } from 'pg';
 import {
   findNewestPayout,
   mayBeAnotherAccount,
@@ -11,10 +11,11 @@ import { claimForProvider } from './controls/engine-settings.js';
 import { createDecisions } from './controls/decisions.js';
 import { believePrice } from './controls/reference-prices.js';
 import {
-  createSessions,
+  connectSession,
   createStoreDatabase,
   inTransaction,
   ping,
+  readBudget,
   type StoreDatabase,
   type StoreOptions,
 } from './database.js';
@@ -25,6 +26,7 @@ import { createReconciliation } from './reconciliation/reconciliation.js';
 import { assertMigrated, migrate } from './migrations/migrator.js';
 import { createPayouts } from './payouts/payouts.js';
 import { createRequests } from './requests/requests.js';
+import { createSendingLocks, type SendingLocks } from './sending-lock.js';
 import { createWebhooks } from './webhooks/webhook-inbox.js';
 
 /** The store of record: every payout, transition, deposit, provider request and webhook event, for ever. */
@@ -34,10 +36,11 @@ export type Store = ReturnType<typeof createStore>;
 export type Aggregates = ReturnType<typeof createAggregates>;
 
 export function openStore(options: StoreOptions): Store {
-  return createStore(createStoreDatabase(options), createSessions(options));
+  return createStore(createStoreDatabase(options), () => connectSession(options));
 }
 
-function createStore(db: StoreDatabase, sessions: Pool) {
+function createStore(db: StoreDatabase, connect: () => Promise<Client>) {
+  const sessions = { connect, locks: createSendingLocks(connect) };
   return {
     ...createAggregates(db, sessions),
     /** Everything that the work does to these aggregates is committed together, or not at all. */
@@ -53,19 +56,26 @@ function createStore(db: StoreDatabase, sessions: Pool) {
     migrate: migrate.bind(null, db),
     assertMigrated: assertMigrated.bind(null, db),
     ping: ping.bind(null, db),
+    readBudget: readBudget.bind(null, db),
     close: async () => {
-      await sessions.end();
+      await sessions.locks.close();
       await db.destroy();
     },
   };
 }
 
-function createAggregates(db: StoreDatabase, sessions: Pool) {
+/** Connections that hold something: how to open one, and the one that holds the locks of sending. */
+interface Sessions {
+  readonly connect: () => Promise<Client>;
+  readonly locks: SendingLocks;
+}
+
+function createAggregates(db: StoreDatabase, { connect, locks }: Sessions) {
   return {
     payouts: createPayouts(db),
     deposits: createDeposits(db),
-    requests: createRequests(db, sessions),
-    mirror: createMirror(db, sessions),
+    requests: createRequests(db, locks),
+    mirror: createMirror(db, connect),
     decisions: createDecisions(db),
     brakes: createBrakes(db),
     ledger: createLedger(db),

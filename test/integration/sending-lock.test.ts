@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { createSessions } from '../../src/store/database.js';
+import type { Client } from 'pg';
+import { connectSession } from '../../src/store/database.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
 import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
-import { whileSending } from '../../src/store/sending-lock.js';
+import { createSendingLocks } from '../../src/store/sending-lock.js';
 import {
   attachTestStore,
   openPayout,
@@ -111,23 +112,23 @@ test('other requests go on meanwhile', async () => {
   );
 });
 
-test('fifty requests on their way leave the store its connections', async () => {
+test('fifty requests on their way take one connection for all of their locks', async () => {
   const provider_requests = await runConcurrently(Array.from({ length: 50 }, () => prepare));
   const allSending = signal();
-  const sent: ReturnType<TestStore['store']['requests']['claim']>[] = [];
-  for (const providerRequest of provider_requests) {
-    const claimed = signal();
-    const sending = first.store.requests.whileSending(providerRequest, async () => {
+  let claimed = 0;
+  const sent = provider_requests.map((providerRequest) =>
+    first.store.requests.whileSending(providerRequest, async () => {
       const sends = await first.store.requests.claim(providerRequest, SENDER, ASKED);
-      claimed.resolve();
+      claimed += 1;
+      if (claimed === provider_requests.length) allSending.resolve();
       await allSending.promise;
       return sends;
-    });
-    sent.push(sending);
-    // Each keeps its connection; that many new ones at once a busy machine does not make in time.
-    await Promise.race([claimed.promise, sending]);
-  }
-  allSending.resolve();
+    }),
+  );
+  await Promise.race([allSending.promise, Promise.all(sent)]);
+  expect(await lockConnections()).toHaveLength(1);
+  for (const providerRequest of provider_requests.slice(0, 3))
+    expect(await claimWithLock(second, providerRequest)).toBeUndefined();
   expect(await Promise.all(sent)).toEqual(provider_requests.map(() => 1));
 });
 
@@ -148,15 +149,18 @@ test('a connection that is cut frees the lock, and the sender that lost it still
 });
 
 test('a host that is lost with its sender has a minute: then its lock is available', async () => {
-  const sessions = createSessions({ url: first.url, onIdleError: () => undefined });
-  const { rows } = await whileSending(sessions, await prepare(), () => Promise.resolve())
-    // The pool has this one session, and gives it again.
-    .then(() =>
-      sessions.query(
-        `select name, setting from pg_settings where name ~ '^tcp_(keepalives|user)_' order by name`,
-      ),
-    )
-    .finally(() => sessions.end());
+  let session: Client | undefined;
+  const locks = createSendingLocks(async () => {
+    session = await connectSession({ url: first.url, onIdleError: () => undefined });
+    return session;
+  });
+  const rows = await locks.whileSending(await prepare(), async () => {
+    const settings = await session?.query(
+      `select name, setting from pg_settings where name ~ '^tcp_(keepalives|user)_' order by name`,
+    );
+    return settings?.rows;
+  });
+  await locks.close();
   expect(rows).toEqual([
     { name: 'tcp_keepalives_count', setting: '3' },
     { name: 'tcp_keepalives_idle', setting: '30' },
@@ -200,11 +204,18 @@ const untilLockFree = (providerRequest: ProviderRequestId): Promise<string | und
     'the lock free',
   );
 
-/** As a restart of the database does, for the connections that hold such a lock. */
+const LOCK_HOLDERS = `select distinct pid from pg_locks join pg_stat_activity using (pid)
+   where datname = current_database() and locktype = 'advisory' and classid = hashtext('sending')::oid`;
+
+async function lockConnections(): Promise<readonly number[]> {
+  const { rows } = await second.sql.query<{ pid: number }>(LOCK_HOLDERS);
+  return rows.map(({ pid }) => pid);
+}
+
+/** As a restart of the database does, for the connection that holds such locks. */
 async function cutLockConnections(): Promise<void> {
   const { rows } = await second.sql.query(
-    `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
-     where datname = current_database() and locktype = 'advisory' and classid = hashtext('sending')::oid`,
+    `select pg_terminate_backend(pid) from (${LOCK_HOLDERS}) as holder`,
   );
   expect(rows).toHaveLength(1);
 }

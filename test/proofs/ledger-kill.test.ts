@@ -129,7 +129,7 @@ async function startPostgres(stateDirectory: string): Promise<EmbeddedPostgres> 
 async function killBackend({ sql }: TestStore): Promise<void> {
   const { rows } = await sql.query<{ pid: number }>(
     `select pid from pg_stat_activity
-     where datname = current_database() and application_name = 'qbitpay-payouts'
+     where datname = current_database() and application_name like 'qbitpay-payouts %'
        and pid <> pg_backend_pid() order by (state = 'active') desc, xact_start limit 1`,
   );
   process.kill(rows[0]!.pid, 'SIGKILL');

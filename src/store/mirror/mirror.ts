@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Pool } from 'pg';
+import type { Client } from 'pg';
 import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
 import {
   bookCoveredDeposit,
@@ -66,7 +66,7 @@ import { findUnread, hintOwners, listPostable, markRead } from './unread-objects
 import { forgetHint, listUntold, noteDelivered, noteRefused, readHints, takeHint } from './workflow-hints.js';
 
 /** What QbitPay showed last, and how far its readers have come. */
-export function createMirror(db: StoreDatabase, sessions: Pool) {
+export function createMirror(db: StoreDatabase, connect: () => Promise<Client>) {
   return {
     takeGeneration: takeGeneration.bind(null, db),
     /** What a reader writes; every function throws a SyncReplacedError once another reader has taken over. */
@@ -106,7 +106,7 @@ export function createMirror(db: StoreDatabase, sessions: Pool) {
     wishForReread: wishForReread.bind(null, db),
     findNotReadSince: findNotReadSince.bind(null, db),
     readWishes: readWishes.bind(null, db),
-    listen: listen.bind(null, sessions),
+    listen: listen.bind(null, connect),
     readHints: readHints.bind(null, db),
     forgetHint: forgetHint.bind(null, db),
     noteDelivered: noteDelivered.bind(null, db),
@@ -299,12 +299,12 @@ export interface PageReading {
 }
 
 /** Calls back for each notification, as long as its session lives. Answers how to stop it. */
-async function listen(sessions: Pool, onNotice: (channel: string) => void): Promise<() => void> {
-  const session = await sessions.connect();
-  const forgetCut = (): void => undefined;
-  session.on('error', forgetCut);
+async function listen(
+  connect: () => Promise<Client>,
+  onNotice: (channel: string) => void,
+): Promise<() => void> {
+  const session = await connect();
   session.on('notification', ({ channel }) => onNotice(channel));
   await session.query('listen sync_wishes; listen workflow_hints');
-  // Ended: whoever gets it next would be told as well.
-  return () => session.release(true);
+  return () => void session.end().catch(() => undefined);
 }

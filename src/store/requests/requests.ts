@@ -1,11 +1,9 @@
-import type { Pool } from 'pg';
 import type { StoreDatabase } from '../database.js';
 import { accept, reportEarlier, returnToAttempt } from './accepted-requests.js';
 import { mayBeSent } from './answer-checks.js';
 import { isKnownElsewhere, isNamedInAnswer, listAnswers, recordAnswer } from './answers.js';
 import { listAccepted } from './provider-payouts.js';
 import { recordExecution } from './orders.js';
-import type { ProviderRequestId } from './request-kind.js';
 import {
   authoriseResend,
   claim,
@@ -19,12 +17,12 @@ import {
   wantAbsence,
   withdrawResend,
 } from './send-guard.js';
-import { whileSending } from '../sending-lock.js';
+import type { SendingLocks } from '../sending-lock.js';
 import { recordReturn } from './returns.js';
 import { recordSettlement } from './settlements.js';
 
 /** Requests that move money, orders and payouts alike: sent, accepted, read back, and ended. */
-export function createRequests(db: StoreDatabase, sessions: Pool) {
+export function createRequests(db: StoreDatabase, { whileSending }: SendingLocks) {
   return {
     prepare: prepare.bind(null, db),
     claim: claim.bind(null, db),
@@ -37,7 +35,7 @@ export function createRequests(db: StoreDatabase, sessions: Pool) {
     withdrawResend: withdrawResend.bind(null, db),
     get: get.bind(null, db),
     find: find.bind(null, db),
-    whileSending: <T>(id: ProviderRequestId, send: () => Promise<T>) => whileSending(sessions, id, send),
+    whileSending,
     mayBeSent: mayBeSent.bind(null, db),
     listAnswers: listAnswers.bind(null, db),
     recordAnswer: recordAnswer.bind(null, db),
