@@ -1,13 +1,8 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
-import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
-import type { StateDirectory } from '../../src/embedded/state-directory.js';
-import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
+import { rm } from 'node:fs/promises';
 import { sayFigure, scale } from '../support/figures.js';
-import { openTemporaryStateDirectory, recordLog } from '../support/embedded-fixture.js';
 import type { Json } from '../support/engine-client.js';
 import { createHeldPayouts } from '../support/held-payouts.js';
+import { startTemporalWithFiles, type TemporalWithFiles } from '../support/own-temporal.js';
 import { describePayout } from '../support/payout-workflows.js';
 import { ORDERS, PAYOUTS } from '../support/provider-requests.js';
 import { ALWAYS, useScenario } from '../support/scenario.js';
@@ -17,25 +12,10 @@ import { untilAnswer } from '../support/until-answer.js';
 /** One of each kind, and then again. */
 const COUNT = scale('PAYOUTS', 13);
 
-let stateDirectory: StateDirectory;
-let server: TemporalDevServer;
-
-async function startTemporal(
-  searchAttributes: Partial<typeof SEARCH_ATTRIBUTES>,
-  port?: number,
-): Promise<void> {
-  server = await startTemporalDevServer({
-    cliPath: await ensureTemporalCli(),
-    stateDirectory: stateDirectory.path,
-    searchAttributes,
-    log: recordLog(),
-    ...(port === undefined ? {} : { port }),
-  });
-}
+let server: TemporalWithFiles;
 
 const scenario = useScenario(async () => {
-  stateDirectory = await openTemporaryStateDirectory();
-  await startTemporal(SEARCH_ATTRIBUTES);
+  server = await startTemporalWithFiles();
   return {
     env: {
       TEMPORAL_ADDRESS: server.address,
@@ -46,10 +26,7 @@ const scenario = useScenario(async () => {
     variations: { supervision: { minimumAgeSeconds: 1, intervalMs: 200 }, upkeepIntervalMs: 500 },
   };
 });
-afterAll(async () => {
-  await server.stop();
-  await stateDirectory.remove();
-});
+afterAll(() => server.stop());
 
 /** How a payout of each kind comes to where it is when Temporal loses its database, and how it ends after that. */
 interface Kind {
@@ -163,14 +140,8 @@ const setPrice = (bid: string): Promise<unknown> =>
   scenario.engine.control('POST', '/price', { symbol: 'USDT/CNY', bid, ask: '7.5' });
 
 /** The server forgets everything: workflows, schedules, search attributes. */
-async function loseTemporalDatabase(): Promise<void> {
-  const port = Number(server.address.split(':')[1]);
-  await server.stop();
-  const files = (await readdir(stateDirectory.path)).filter((name) => name.startsWith('temporal.db'));
-  expect(files.length).toBeGreaterThan(0);
-  for (const file of files) await rm(join(stateDirectory.path, file));
-  await startTemporal({}, port);
-}
+const loseTemporalDatabase = (): Promise<void> =>
+  server.whileStopped((_folder, files) => Promise.all(files.map((file) => rm(file))));
 
 test('K13: Temporal loses its database: payouts in every step go on by themselves, every operation works, none is paid twice', async () => {
   const { engine } = scenario;

@@ -1,8 +1,8 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureTemporalCli } from '../../scripts/temporal-cli.mjs';
 import { SEARCH_ATTRIBUTES } from '../../src/domain/search-attributes.js';
-import { startTemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
+import { startTemporalDevServer, type TemporalDevServer } from '../../src/embedded/temporal-dev-server.js';
 import { openTemporaryStateDirectory, recordLog } from './embedded-fixture.js';
 
 export interface OwnTemporal {
@@ -29,4 +29,48 @@ export async function startOwnTemporal(limit: string): Promise<OwnTemporal> {
     await directory.remove();
   };
   return { address: server.address, stop };
+}
+
+/** A dev server of one test file that keeps its database in files. */
+export interface TemporalWithFiles extends OwnTemporal {
+  /** Stops it, hands out the paths of its files' folder and of the files, and starts it again on the same port. */
+  readonly whileStopped: (
+    work: (folder: string, files: readonly string[]) => Promise<unknown>,
+  ) => Promise<void>;
+}
+
+export async function startTemporalWithFiles(): Promise<TemporalWithFiles> {
+  const directory = await openTemporaryStateDirectory();
+  const cliPath = await ensureTemporalCli();
+  const start = (
+    searchAttributes: Partial<typeof SEARCH_ATTRIBUTES>,
+    port?: number,
+  ): Promise<TemporalDevServer> =>
+    startTemporalDevServer({
+      cliPath,
+      stateDirectory: directory.path,
+      searchAttributes,
+      log: recordLog(),
+      ...(port === undefined ? {} : { port }),
+    });
+  let server = await start(SEARCH_ATTRIBUTES);
+  const { address } = server;
+  return {
+    address,
+    stop: async () => {
+      await server.stop();
+      await directory.remove();
+    },
+    whileStopped: async (work) => {
+      await server.stop();
+      const files = (await readdir(directory.path)).filter((name) => name.startsWith('temporal.db'));
+      expect(files.length).toBeGreaterThan(0);
+      await work(
+        directory.path,
+        files.map((name) => join(directory.path, name)),
+      );
+      // What the engine stands on, its workers register.
+      server = await start({}, Number(address.split(':')[1]));
+    },
+  };
 }
