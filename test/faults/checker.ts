@@ -121,7 +121,8 @@ function* findUnfinished(world: World): Iterable<Finding> {
 function isRunInOutage(workflowId: string, failure: string): boolean {
   return (
     workflowId.startsWith('reconcile/') &&
-    /^(?:PROVIDER_UNAVAILABLE|RATE_LIMITED|AUTHENTICATION_REFUSED):/.test(failure)
+    // Or its process was killed, or stood still.
+    /^(?:(?:PROVIDER_UNAVAILABLE|RATE_LIMITED|AUTHENTICATION_REFUSED):|activity \w+ timeout$)/.test(failure)
   );
 }
 

@@ -133,7 +133,8 @@ const SHORT_WAITS: Environment = {
   // Longer than any request of the campaign takes (campaign-client.ts), and than the provider's planned delays.
   UNKNOWN_OUTCOME_WAIT_SECONDS: '5',
   ABSENCE_CHECKS: '2',
-  REFUSAL_WAIT_SECONDS: '2',
+  // Longer than a list of the plans takes to show what is there: before that, nothing is absent.
+  REFUSAL_WAIT_SECONDS: '5',
   RECONCILIATION_INTERVAL_SECONDS: '10',
   RECONCILIATION_GRACE_SECONDS: '5',
   SHUTDOWN_TIMEOUT_SECONDS: '5',

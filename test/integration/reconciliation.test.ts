@@ -135,8 +135,12 @@ test('what names nobody may be of a request whose outcome is not known, until it
      values ('payout', $1, $1, 'unknown', 1, clock_timestamp(), clock_timestamp())`,
     [payoutId],
   );
+  const { mirror } = testStore.store;
+  // As a webhook names it; QbitPay does not have it.
+  await mirror.recordMissing('payout', 'never-shown', await mirror.readClock());
+  expect((await run()).inFlight).toBe(0);
   await pay();
-  expect((await run()).outside).toEqual([]);
+  expect(await run()).toMatchObject({ outside: [], inFlight: 1 });
   await testStore.sql.query(`update payouts set status = 'failed' where payout_id = $1`, [payoutId]);
   expect((await run()).outside).toMatchObject([{ type: 'payout', net: '-10.05' }]);
 });
