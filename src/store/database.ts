@@ -27,7 +27,7 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 const PLACE_TIMEOUT_MS = 15_000;
 
 /** Of one process, when nothing else is said. */
-export const MAX_CONNECTIONS = 15;
+const MAX_CONNECTIONS = 15;
 /** One that holds the locks of sending, and one that listens. */
 const SESSIONS = 2;
 

@@ -60,6 +60,7 @@ describe('the upper-case words of pages', () => {
   const OTHERS = [
     'REQUEST_CONFLICT',
     'IN_TRANSIT',
+    'REFUSAL_WAIT',
     'SPREAD_SECONDS',
     'STATE_DIRECTORY',
     'NEW_KEY',
