@@ -97,18 +97,31 @@ export async function migrateDatabase(config: DatabaseConfig, logger: Logger): P
 
 /**
  * @throws StoreNotMigratedError when the database is not of this version
- * @throws StartError when it does not answer, or refuses, or has fewer places than this process may take
+ * @throws StartError when it does not answer, or refuses
  */
 export async function openMigratedStore(config: DatabaseConfig, logger: Logger): Promise<Store> {
   const store = openLoggedStore(config, logger);
   try {
     await store.assertMigrated();
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error instanceof StoreNotMigratedError ? error : databaseUnusable(error);
+  }
+}
+
+/**
+ * As {@link openMigratedStore}, for a process that stays: it says how many connections it may open.
+ * @throws StartError when the database has fewer places than that
+ */
+export async function openServingStore(config: DatabaseConfig, logger: Logger): Promise<Store> {
+  const store = await openMigratedStore(config, logger);
+  try {
     await sayBudget(store, config, logger);
     return store;
   } catch (error) {
     await store.close();
-    const isPlain = error instanceof StoreNotMigratedError || error instanceof StartError;
-    throw isPlain ? error : databaseUnusable(error);
+    throw error instanceof StartError ? error : databaseUnusable(error);
   }
 }
 

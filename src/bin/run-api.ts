@@ -6,7 +6,7 @@ import { choosePort } from '../embedded/choose-port.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { createReconciliationGateway } from '../temporal/reconciliation-gateway.js';
 import { registerWebhookReceiver, type WebhookReceiverOptions } from '../webhooks/receiver.js';
-import { createApiKeySource, openMigratedStore, type TemporalAccess } from './create-parts.js';
+import { createApiKeySource, openServingStore, type TemporalAccess } from './create-parts.js';
 import type { RunningPart } from './main.js';
 import { VERSION } from './project-files.js';
 
@@ -20,7 +20,7 @@ export async function startApi(
   logger: Logger,
   wrapParts: (parts: ReceiverParts) => ReceiverParts = (parts) => parts,
 ): Promise<RunningPart> {
-  const store = await openMigratedStore(config, logger);
+  const store = await openServingStore(config, logger);
   const { client } = temporal;
   const { taskQueue } = config.temporal;
   const { depositEventTypes, livemode, webhookAlgorithm, webhookExtraKeys } = config.qbitpay;

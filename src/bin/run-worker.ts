@@ -18,7 +18,7 @@ import { ensureForeverWorkflows, ensureReconciliation } from '../temporal/schedu
 import { ensureSearchAttributes, type SearchAttributeSetup } from '../temporal/search-attribute-setup.js';
 import {
   createProviderClient,
-  openMigratedStore,
+  openServingStore,
   toActivitySettings,
   type TemporalAccess,
 } from './create-parts.js';
@@ -56,7 +56,7 @@ export async function startWorker(
   logger: Logger,
   { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
-  const store = await openMigratedStore(config, logger);
+  const store = await openServingStore(config, logger);
   const qbitpay = await createProviderClient(config);
   let connection: NativeConnection | undefined;
   /** Also after a start or a drain that failed: what stays open would keep the process from ending. */
