@@ -45,6 +45,7 @@ export async function identifyAccount(parts: Parts): Promise<Account> {
       await store.mirror.recordMissing('payout', newest, readAt);
     }
   }
-  qbitpay.observed.checkedKey = key;
+  // A key of another account is looked at again before anything is concluded from its answers.
+  if (!(await store.mayBeAnotherAccount())) qbitpay.observed.checkedKey = key;
   return account;
 }

@@ -197,7 +197,7 @@ async function createWorkers(
       ...options,
       taskQueue,
       workflowBundle: { codePath: parts.workflowBundlePath ?? WORKFLOW_BUNDLE_PATH },
-      // Each needs the database; the pool has half as many connections.
+      // Each needs the database for moments only; the pool has a third as many connections.
       maxConcurrentActivityTaskExecutions: 40,
       // With the default a burst of starts crawls: new workflows are polled for by two pollers only.
       nonStickyToStickyPollRatio: 0.5,

@@ -63,7 +63,7 @@ function toClientConfig({ url, maxConnections = MAX_CONNECTIONS }: StoreOptions)
     // Beyond the server's own limit: a server that is gone answers nothing at all.
     query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
     // Whoever looks at the server's connections sees what each process may open, and so does {@link readBudget}.
-    application_name: `${APPLICATION} ${hostname().slice(0, 20)} ${process.pid} max ${maxConnections}`,
+    application_name: `${APPLICATION} ${hostname().slice(-20)} ${process.pid} max ${maxConnections}`,
   };
 }
 
@@ -95,7 +95,7 @@ export async function readBudget(db: StoreDatabase): Promise<ConnectionBudget> {
         from pg_stat_activity
         where datname = current_database() and application_name ~ ${`^${APPLICATION} .* max \\d+$`}) as process) as "mayOpen",
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-        - current_setting('reserved_connections')::int as limit`.execute(db);
+        - coalesce(current_setting('reserved_connections', true), '0')::int as limit`.execute(db);
   return rows[0] ?? { mayOpen: 0, limit: 0 };
 }
 

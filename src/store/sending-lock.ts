@@ -31,8 +31,8 @@ export type SendingLocks = ReturnType<typeof createSendingLocks>;
  */
 export function createSendingLocks(connect: () => Promise<Client>) {
   let current: Promise<Client> | undefined;
-  /** The session would give itself a lock that it holds. */
-  const own = new Set<string>();
+  /** What is under way, by its key: the session would give itself a lock that it holds. */
+  const own = new Map<string, Promise<unknown>>();
 
   const forget = (opened: Promise<Client>): void => {
     if (current === opened) current = undefined;
@@ -48,6 +48,13 @@ export function createSendingLocks(connect: () => Promise<Client>) {
     return opened;
   };
 
+  const holdWhile = async <T>(key: string, send: () => Promise<T>): Promise<T | undefined> => {
+    const session = await (current ??= open());
+    if (!(await ask(session, TRY_LOCK, [key]))) return undefined;
+    // What the sender knows by now must not be lost with the lock's connection.
+    return await send().finally(() => ask(session, UNLOCK, [key]).catch(forgetCutSession));
+  };
+
   return {
     /**
      * Holds the lock from before a request is claimed until its answer is written. Another sending of the same request needs
@@ -57,17 +64,13 @@ export function createSendingLocks(connect: () => Promise<Client>) {
     whileSending: async <T>(id: ProviderRequestId, send: () => Promise<T>): Promise<T | undefined> => {
       const key = keyOf(id);
       if (own.has(key)) return undefined;
-      own.add(key);
-      try {
-        const session = await (current ??= open());
-        if (!(await ask(session, TRY_LOCK, [key]))) return undefined;
-        // What the sender knows by now must not be lost with the lock's connection.
-        return await send().finally(() => ask(session, UNLOCK, [key]).catch(forgetCutSession));
-      } finally {
-        own.delete(key);
-      }
+      const sending = holdWhile(key, send).finally(() => own.delete(key));
+      own.set(key, sending);
+      return sending;
     },
+    /** When nothing is under way any more: each sender still has to write its answer. */
     close: async (): Promise<void> => {
+      await Promise.allSettled(own.values());
       const session = await current?.catch(forgetCutSession);
       await session?.end();
     },

@@ -22,7 +22,10 @@ async function prove(payoutId: string, asked: (id: string) => Promise<unknown>):
     };
     return { ...what, id, source, currency: 'USDT', amount: '1', fee: '0', net: '1', ...(shown as object) };
   };
-  const deps = { store: store(), qbitpay: { getBalanceTransaction } };
+  const deps = {
+    store: store(),
+    qbitpay: { getBalanceTransaction, observed: { key: 'own', checkedKey: 'own' } },
+  };
   return (await findUnproven(deps as unknown as ActivityDependencies, payoutId)) === undefined;
 }
 

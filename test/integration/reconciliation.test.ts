@@ -139,10 +139,19 @@ test('what names nobody may be of a request whose outcome is not known, until it
   // As a webhook names it; QbitPay does not have it.
   await mirror.recordMissing('payout', 'never-shown', await mirror.readClock());
   expect((await run()).inFlight).toBe(0);
-  await pay();
+  // Of another one QbitPay shows what it moved, and not yet the payout itself.
+  const { source } = await control('POST', '/balances/adjust', {
+    currency: 'USDT',
+    amount: -5,
+    type: 'payout',
+  });
+  await mirror.recordMissing('payout', source, await mirror.readClock());
   expect(await run()).toMatchObject({ outside: [], inFlight: 1 });
+  await pay();
+  expect(await run()).toMatchObject({ outside: [], inFlight: 2 });
   await testStore.sql.query(`update payouts set status = 'failed' where payout_id = $1`, [payoutId]);
-  expect((await run()).outside).toMatchObject([{ type: 'payout', net: '-10.05' }]);
+  const { outside } = await run();
+  expect(outside.map(({ type, net }) => `${type} ${net}`).toSorted()).toEqual(['payout -10.05', 'payout -5']);
 });
 
 test('a run that is not recorded writes nothing', async () => {

@@ -114,14 +114,14 @@ test('other requests go on meanwhile', async () => {
 
 test('fifty requests on their way take one connection for all of their locks', async () => {
   const provider_requests = await runConcurrently(Array.from({ length: 50 }, () => prepare));
-  const allSending = signal();
+  const [allSending, answered] = [signal(), signal()];
   let claimed = 0;
   const sent = provider_requests.map((providerRequest) =>
     first.store.requests.whileSending(providerRequest, async () => {
       const sends = await first.store.requests.claim(providerRequest, SENDER, ASKED);
       claimed += 1;
       if (claimed === provider_requests.length) allSending.resolve();
-      await allSending.promise;
+      await answered.promise;
       return sends;
     }),
   );
@@ -129,7 +129,25 @@ test('fifty requests on their way take one connection for all of their locks', a
   expect(await lockConnections()).toHaveLength(1);
   for (const providerRequest of provider_requests.slice(0, 3))
     expect(await claimWithLock(second, providerRequest)).toBeUndefined();
+  answered.resolve();
   expect(await Promise.all(sent)).toEqual(provider_requests.map(() => 1));
+});
+
+test('a store that closes waits for what is under way: its answer is written first', async () => {
+  const providerRequest = await prepare();
+  const { store } = attachTestStore(first.url);
+  const [sending, answered] = [signal(), signal()];
+  const sender = store.requests.whileSending(providerRequest, async () => {
+    await store.requests.claim(providerRequest, SENDER, ASKED);
+    sending.resolve();
+    await answered.promise;
+    return endSending(store, providerRequest, 1, REQUEST_STATE.REFUSED);
+  });
+  await sending.promise;
+  const closed = store.close();
+  answered.resolve();
+  expect(await sender).toBe(REQUEST_STATE.REFUSED);
+  await closed;
 });
 
 test('a connection that is cut frees the lock, and the sender that lost it still writes its answer', async () => {

@@ -305,6 +305,11 @@ async function listen(
 ): Promise<() => void> {
   const session = await connect();
   session.on('notification', ({ channel }) => onNotice(channel));
-  await session.query('listen sync_wishes; listen workflow_hints');
+  try {
+    await session.query('listen sync_wishes; listen workflow_hints');
+  } catch (error) {
+    await session.end();
+    throw error;
+  }
   return () => void session.end().catch(() => undefined);
 }

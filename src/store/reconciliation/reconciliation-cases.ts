@@ -63,9 +63,9 @@ function selectBatch(from: string) {
       one.name is null and exists (select from provider_objects object join provider_requests request
         on request.operation = object.kind and request.first_sent_at <= object.first_seen_at
         join payouts on payouts.payout_id = request.payout_id and ${IS_UNANSWERED}
-        -- An id that a webhook named, and that QbitPay never showed, is nothing.
+        -- An id that a webhook named, and of which QbitPay never showed anything, is nothing.
         where object.kind = one.kind and object.provider_id = one.id
-          and (object.content <> '{}' or object.problem is not null)) as "mayBeOurs"
+          and (object.content <> '{}' or object.problem is not null or moved.transactions <> '[]')) as "mayBeOurs"
     from (select * from cases where case_no > ${from} order by case_no limit ${BATCH}) as one
     left join provider_requests request on request.operation = one.kind and request.external_order_id = one.name
     left join deposits deposit on one.kind = 'deposit' and deposit.deposit_id = one.id
