@@ -5,6 +5,7 @@ import { readStorePicture, type StorePicture } from './store-watch.js';
 import type { Progress } from './progress.js';
 import type { SeedWorld } from './seed-world.js';
 import { readSentIds } from './simulator-client.js';
+import { withDatabase } from './with-database.js';
 
 /** After the harm: everything is mended, and the engine has to bring every payout to its end by itself. */
 
@@ -31,12 +32,14 @@ interface ProviderObject {
   readonly isAltered: boolean;
 }
 
-/** A person has looked, and what the brake was for is over. */
-export async function releaseBrakes({ caller }: SeedWorld, { engagedBrakes }: StorePicture): Promise<void> {
-  for (const brakeId of engagedBrakes) {
-    const reason = { reason: 'what it was for is over' };
-    await caller.post(`/v1/brakes/${brakeId}/release`, reason, Date.now() + CANCEL_PATIENCE_MS);
-  }
+/** A person has looked, and what the brakes were for is over. */
+export async function releaseBrakes({ caller, databaseUrl }: SeedWorld): Promise<void> {
+  const { rows } = await withDatabase(databaseUrl, (database) =>
+    database.query<{ readonly id: string }>('select brake_id as id from brakes where released_at is null'),
+  );
+  const reason = { reason: 'what it was for is over' };
+  for (const { id } of rows)
+    await caller.post(`/v1/brakes/${id}/release`, reason, Date.now() + CANCEL_PATIENCE_MS);
 }
 
 export class Settling {
@@ -78,7 +81,7 @@ export class Settling {
     await progress.look();
     await this.#endStuck();
     const store = await readStorePicture(world.databaseUrl, this.#actedAtMs);
-    await releaseBrakes(world, store);
+    await releaseBrakes(world);
     const unfinished = progress.unfinished();
     await this.#giveUp(unfinished, store);
     const objects = await this.#unadopted(store);

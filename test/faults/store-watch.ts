@@ -18,7 +18,6 @@ export interface StorePicture {
   readonly providerIds: ReadonlySet<string>;
   /** Payouts that wait for more than the available balance has, or for a shortfall to be made good. */
   readonly unaffordable: ReadonlySet<string>;
-  readonly engagedBrakes: readonly string[];
 }
 
 /** Discrepancies that the engine is about to settle by itself. */
@@ -36,7 +35,6 @@ export async function readStorePicture(databaseUrl: string, actedAtMs: number): 
       isReconciled: await isReconciled(database, actedAtMs),
       providerIds: await readProviderIds(database),
       unaffordable: await readUnaffordable(database),
-      engagedBrakes: await readEngagedBrakes(database),
     };
   });
 }
@@ -59,13 +57,6 @@ export function coversAll(
 ): boolean {
   if (report === undefined || report.ranAtMs <= changedAtMs) return false;
   return report.inFlight === 0 && !report.discrepancies.some(({ kind }) => OPEN_DISCREPANCIES.includes(kind));
-}
-
-async function readEngagedBrakes(database: Client): Promise<readonly string[]> {
-  const { rows } = await database.query<{ readonly brake_id: string }>(
-    'select brake_id from brakes where released_at is null',
-  );
-  return rows.map((row) => row.brake_id);
 }
 
 async function readProviderIds(database: Client): Promise<ReadonlySet<string>> {

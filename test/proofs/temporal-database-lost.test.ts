@@ -141,7 +141,7 @@ const setPrice = (bid: string): Promise<unknown> =>
 
 /** The server forgets everything: workflows, schedules, search attributes. */
 const loseTemporalDatabase = (): Promise<void> =>
-  server.whileStopped((_folder, files) => Promise.all(files.map((file) => rm(file))));
+  server.whileStopped((files) => Promise.all(files.map((file) => rm(file))));
 
 test('K13: Temporal loses its database: payouts in every step go on by themselves, every operation works, none is paid twice', async () => {
   const { engine } = scenario;

@@ -21,11 +21,11 @@ afterAll(() => server.stop());
 
 const COPY = '.copy';
 const keepCopy = (): Promise<void> =>
-  server.whileStopped((_folder, files) => Promise.all(files.map((file) => copyFile(file, `${file}${COPY}`))));
+  server.whileStopped((files) => Promise.all(files.map((file) => copyFile(file, `${file}${COPY}`))));
 
 /** The newer files go, and what is left are those of the copy. */
 const restoreCopy = (): Promise<void> =>
-  server.whileStopped(async (_folder, files) => {
+  server.whileStopped(async (files) => {
     const copies = files.filter((file) => file.endsWith(COPY));
     await Promise.all(files.filter((file) => !file.endsWith(COPY)).map((file) => rm(file)));
     await Promise.all(copies.map((file) => copyFile(file, file.slice(0, -COPY.length))));

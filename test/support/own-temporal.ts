@@ -33,10 +33,8 @@ export async function startOwnTemporal(limit: string): Promise<OwnTemporal> {
 
 /** A dev server of one test file that keeps its database in files. */
 export interface TemporalWithFiles extends OwnTemporal {
-  /** Stops it, hands out the paths of its files' folder and of the files, and starts it again on the same port. */
-  readonly whileStopped: (
-    work: (folder: string, files: readonly string[]) => Promise<unknown>,
-  ) => Promise<void>;
+  /** Stops it, hands out the paths of its files, and starts it again on the same port. */
+  readonly whileStopped: (work: (files: readonly string[]) => Promise<unknown>) => Promise<void>;
 }
 
 export async function startTemporalWithFiles(): Promise<TemporalWithFiles> {
@@ -65,10 +63,7 @@ export async function startTemporalWithFiles(): Promise<TemporalWithFiles> {
       await server.stop();
       const files = (await readdir(directory.path)).filter((name) => name.startsWith('temporal.db'));
       expect(files.length).toBeGreaterThan(0);
-      await work(
-        directory.path,
-        files.map((name) => join(directory.path, name)),
-      );
+      await work(files.map((name) => join(directory.path, name)));
       // What the engine stands on, its workers register.
       server = await start({}, Number(address.split(':')[1]));
     },
