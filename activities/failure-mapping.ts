@@ -3,6 +3,7 @@ import { REQUEST_OPERATION, type RequestOperation } from '../src/store/schema.js
 import { FAILURE_TYPE, FAILURES, type FailureType } from '../src/domain/failure-type.js';
 import type { QbitPayError } from '../src/qbitpay/errors.js';
 import {
+  QbitPayAnotherAccountError,
   QbitPayAuthenticationError,
   QbitPayConnectionError,
   QbitPayInvalidRequestError,
@@ -30,6 +31,9 @@ const SHORTEST_DELAY_MS = 1;
 export function classifyReadError(error: QbitPayError): ReadVerdict {
   if (error instanceof QbitPayAuthenticationError) {
     return { type: FAILURE_TYPE.AUTHENTICATION_REFUSED, retryable: false, retryAfterMs: undefined };
+  }
+  if (error instanceof QbitPayAnotherAccountError) {
+    return { type: FAILURE_TYPE.ACCOUNT_CHANGED, retryable: false, retryAfterMs: undefined };
   }
   if (error instanceof QbitPayRateLimitError) {
     const { retryAfterMs } = error;

@@ -35,8 +35,8 @@ export function createCreatePayout(deps: ActivityDependencies) {
     if (!UNSENT_STATUSES.includes(payout.status)) return readState(store, payoutId);
     const externalOrderId = payoutExternalId(payoutId, payout.payoutAttempt);
     const id = { operation: REQUEST_OPERATION.PAYOUT, externalOrderId };
-    const isDeposited = payout.order === null && (await store.requests.find(id)) === undefined;
-    const unproven = isDeposited ? await findUnproven(deps, payoutId) : undefined;
+    const isFirst = ((await store.requests.find(id))?.sends ?? 0) === 0;
+    const unproven = isFirst && payout.order === null ? await findUnproven(deps, payoutId) : undefined;
     if (unproven !== undefined) return unproven;
     return sendGuarded(deps, describePost(deps, payout, id, takeMoment()));
   };

@@ -13,10 +13,8 @@ import { depositFor, estimatedPostAmount, reachesMinimum, type FeeTerms } from '
 import { QbitPayResponseError } from '../../src/qbitpay/errors.js';
 import type { Account } from '../../src/qbitpay/schemas.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { waitFor } from '../failure-mapping.js';
 import type { Price } from './fetch-ticker.js';
 import { readState, type PayoutState } from '../payout-state.js';
-import { readAccount } from '../provider/account-identity.js';
 import { ensureAccountOpened } from '../provider/account-opening.js';
 import { findDepositAddress } from '../provider/deposit-wallet.js';
 
@@ -49,9 +47,7 @@ async function openPayout(
   // It was opened, held or ended meanwhile: whatever the provider says to this request today changes nothing.
   if (status !== PAYOUT_STATUS.OPENING) return undefined;
   if (price === null && !isSameCurrency(request)) return reject(FAILURE_TYPE.NO_SUCH_PAIR);
-  const account = await readAccount({ store, qbitpay });
-  // Nobody is told where to deposit while the address may be another account's.
-  if (await store.mayBeAnotherAccount()) throw waitFor(FAILURE_TYPE.BRAKE_ENGAGED);
+  const account = await qbitpay.getAccount();
   const feeTerms = readFeeTerms(account, settings.feeSide);
   const minimum = readMinimum(account);
   const bid = price?.bid ?? '1';

@@ -4,7 +4,6 @@ import type { ProvenDeposit } from '../../src/store/deposits/missing-deposits.js
 import { OBJECT_KIND } from '../../src/store/schema.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { readState, type PayoutState } from '../payout-state.js';
-import { checkAccount } from '../provider/account-identity.js';
 import { orNone } from '../provider/missing-object.js';
 import { observeTransaction } from '../provider/provider-list.js';
 import type { RequestNext } from './send-guarded.js';
@@ -21,13 +20,7 @@ export async function findUnproven(
   deps: ActivityDependencies,
   payoutId: string,
 ): Promise<PayoutState<RequestNext> | undefined> {
-  const { deposits, payouts, mayBeAnotherAccount } = deps.store;
-  await checkAccount(deps);
-  // What another account does not show says nothing: it is asked again when this one has been read.
-  if (await mayBeAnotherAccount()) {
-    const reason = FAILURE_TYPE.FIRST_SYNC;
-    return readState(deps.store, payoutId, { next: { kind: 'retryLater', reason, afterMs: 0 } });
-  }
+  const { deposits, payouts } = deps.store;
   const unproven = await deposits.listUnprovenDeposits(payoutId);
   let areAllThere = true;
   for (let from = 0; from < unproven.length; from += AT_ONCE) {

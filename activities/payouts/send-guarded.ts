@@ -23,7 +23,6 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { classifyPostError } from '../failure-mapping.js';
 import { putOnHold, readState, type PayoutState } from '../payout-state.js';
 import { persistWithRetry } from '../persist-with-retry.js';
-import { checkAccount } from '../provider/account-identity.js';
 import { awaitFreshSync, findAtProvider, isNothing, isStartWishGranted } from '../provider/at-provider.js';
 
 /** Requests that move money leave through here, and only through here: the same for orders and payouts. */
@@ -99,7 +98,6 @@ async function sizeAndSend<Answer extends Order | Payout, Next>(
     }
     decidedAt = takeMoment();
   }
-  await checkAccount(deps);
   const asked = await post.size();
   return asked === undefined ? post.uncovered() : sendOnce(deps, post, asked, decidedAt);
 }

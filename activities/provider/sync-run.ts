@@ -10,8 +10,6 @@ import {
 } from '../../src/qbitpay/errors.js';
 import type { QbitPayClient } from '../../src/qbitpay/client.js';
 import type { SyncSettings } from '../dependencies.js';
-import { BRAKE_KIND } from '../../src/domain/brake.js';
-import { isOwnAccount } from './account-identity.js';
 import { ensureAccountOpened, isLongBefore } from './account-opening.js';
 import { BalancesMovingError } from './provider-balances.js';
 import { walkList, type ReadingParts, type Walk, type WalkedObject } from './list-reading.js';
@@ -73,7 +71,6 @@ export async function runSync(parts: SyncParts): Promise<SyncResult> {
     try {
       const problem = await step();
       if (problem !== null) problems.push(problem);
-      if (problem === BRAKE_KIND.ACCOUNT_CHANGED) break;
     } catch (error) {
       if (!(error instanceof QbitPayError)) throw error;
       problems.push(`${error.operation}: ${error.name}`);
@@ -109,9 +106,6 @@ function stepsOf(parts: SyncParts, wishes: readonly SyncWish[], sync: Sync): Ste
     if (reader.hasWork()) await postPaid(parts);
   });
   return [
-    // What another account has must not become what this one has.
-    async () =>
-      (await isOwnAccount(parts, sync.start.mayBeAnotherAccount)) ? null : BRAKE_KIND.ACCOUNT_CHANGED,
     () => openAccount(parts, sync),
     ...lists.filter((list) => !isTransactions(list)).map(read),
     // Before the transactions: whatever is in them had moved by then, or the list shows it beside what came after.

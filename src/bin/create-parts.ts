@@ -12,7 +12,7 @@ import {
   type QbitPayConfig,
 } from '../config/config.js';
 import { createApiKeyFile, createStaticApiKey, type ApiKeySource } from '../qbitpay/api-key.js';
-import { createQbitPayClient, type QbitPayClient } from '../qbitpay/client.js';
+import { createQbitPayClient, type IsOwnAccount, type QbitPayClient } from '../qbitpay/client.js';
 import { startSimulator, type Simulator, type SimulatorOptions } from '../simulator/server.js';
 import { StoreNotMigratedError } from '../store/migrations/migrator.js';
 import { openStore, type Store } from '../store/store.js';
@@ -24,11 +24,15 @@ export async function createApiKeySource(setting: ApiKeySetting): Promise<ApiKey
   return setting.kind === 'file' ? createApiKeyFile(setting.path) : createStaticApiKey(setting.value);
 }
 
-export async function createProviderClient({ qbitpay }: ConfigFor<'worker'>): Promise<QbitPayClient> {
+export async function createProviderClient(
+  { qbitpay }: ConfigFor<'worker'>,
+  isOwnAccount: IsOwnAccount,
+): Promise<QbitPayClient> {
   const { baseUrl, maxRequestsPerSecond } = qbitpay;
   return createQbitPayClient({
     baseUrl,
     apiKey: await createApiKeySource(qbitpay.apiKey),
+    isOwnAccount,
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
   });
 }

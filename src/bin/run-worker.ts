@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { ActivityDependencies, SupervisionSettings } from '../../activities/dependencies.js';
 import { createActivities, type Activities } from '../../activities/index.js';
 import { createActivityInterceptor } from '../../activities/interceptor.js';
-import { identifyAccount } from '../../activities/provider/account-identity.js';
+import { createOwnAccountRule } from '../../activities/provider/account-identity.js';
 import { ensureAccountOpened } from '../../activities/provider/account-opening.js';
 import { findUnclear } from '../../activities/provider/deposit-wallet.js';
 import { BalancesMovingError } from '../../activities/provider/provider-balances.js';
@@ -57,7 +57,7 @@ export async function startWorker(
   { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
   const store = await openServingStore(config, logger);
-  const qbitpay = await createProviderClient(config);
+  const qbitpay = await createProviderClient(config, createOwnAccountRule(store));
   let connection: NativeConnection | undefined;
   /** Also after a start or a drain that failed: what stays open would keep the process from ending. */
   const release = async (): Promise<void> => {
@@ -149,11 +149,7 @@ async function openAccount(
   logger: Logger,
 ): Promise<void> {
   try {
-    const [unclear] = findUnclear(
-      await identifyAccount({ store, qbitpay }),
-      Object.keys(networks),
-      depositAddresses,
-    );
+    const [unclear] = findUnclear(await qbitpay.getAccount(), Object.keys(networks), depositAddresses);
     if (unclear !== undefined) {
       throw new StartError(
         `which wallet do deposits in ${unclear} go to? QBITPAY_DEPOSIT_ADDRESSES names one of the account's`,

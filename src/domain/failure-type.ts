@@ -161,6 +161,10 @@ const TABLE = {
     'QbitPay does not accept the API key, or the key lacks the permission.',
     'Correct the key (the key file is read again by itself); the payout then goes on by itself.',
   ),
+  ACCOUNT_CHANGED: waiting(
+    'The account that the API key reads is not the one that the engine has worked with: nothing of it is used.',
+    'GET /v1/brakes says what is missing. Correct the key (the key file is read again by itself); where QbitPay itself changed the account, release the brake. The payout then goes on by itself.',
+  ),
   FIRST_SYNC: waiting(
     'The worker has started, and has not read QbitPay to its end since: before that nothing is sent.',
     'Nothing: the payout goes on after the first complete sync. GET /v1/provider shows how far it is, and what keeps it.',

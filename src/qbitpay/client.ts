@@ -5,6 +5,7 @@ import type {
   ProviderPayoutStatus,
 } from '../domain/provider-status.js';
 import { REQUEST_REASON } from '../domain/request-reason.js';
+import { createAccountCheck, type AccountCheck } from './account-check.js';
 import { jsonNumber } from './decimal-json.js';
 import { call, createResource } from './resource.js';
 import {
@@ -14,6 +15,7 @@ import {
   orderSchema,
   payoutSchema,
   tickerSchema,
+  type Account,
   type BalanceTransaction,
   type Order,
   type OrderSide,
@@ -73,24 +75,53 @@ export type QbitPayClient = ReturnType<typeof createQbitPayClient>;
 const ORDERS_PATH = '/api/v1/orders';
 const PAYOUTS_PATH = '/api/v1/payouts';
 
-export function createQbitPayClient(options: TransportOptions) {
+/**
+ * Whether the account is the engine's. `readPayout` comes with the first look that a key takes: whoever has the account can
+ * read its payouts.
+ */
+export type IsOwnAccount = (
+  account: Account,
+  readPayout: ((id: string) => Promise<Payout>) | undefined,
+) => Promise<boolean>;
+
+export interface ClientOptions extends TransportOptions {
+  /** Asked before anything else is sent with a key, and whenever the account is read. @default any account will do */
+  readonly isOwnAccount?: IsOwnAccount;
+}
+
+export function createQbitPayClient({ isOwnAccount, ...options }: ClientOptions) {
   const transport = createTransport(options);
-  const background: Transport = {
-    ...transport,
-    send: (request) => transport.send({ ...request, reason: REQUEST_REASON.SYNC }),
-  };
+  const { send, readAccount } =
+    isOwnAccount === undefined
+      ? { ...transport, readAccount: () => readAccountBy(transport) }
+      : checkAccount(transport, isOwnAccount);
   return {
-    ...createCalls(transport),
+    ...createCalls({ send }),
+    /** @throws QbitPayAnotherAccountError where it is not the engine's; nothing else is asked for then, by anybody */
+    getAccount: readAccount,
     /** The same calls, behind all others where the request rate is limited. */
-    background: createCalls(background),
+    background: createCalls({ send: (request) => send({ ...request, reason: REQUEST_REASON.SYNC }) }),
     observed: transport.observed,
-    reloadKey: () => transport.reloadKey(),
     /** Closes the connections that reads keep open. */
     close: () => transport.close(),
   };
 }
 
-function createCalls(transport: Transport) {
+type Sender = Pick<Transport, 'send'>;
+
+function readAccountBy(sender: Sender): Promise<Account> {
+  return call(sender, { operation: 'getAccount', path: '/api/v1/accounts/show' }, accountSchema);
+}
+
+function checkAccount(transport: Transport, isOwnAccount: IsOwnAccount): AccountCheck {
+  return createAccountCheck(transport, async (send, isKeyNew) => {
+    const account = await readAccountBy({ send });
+    const readPayout = isKeyNew ? createCalls({ send }).getPayout : undefined;
+    return { account, isOwn: await isOwnAccount(account, readPayout) };
+  });
+}
+
+function createCalls(transport: Sender) {
   const transactions = createResource<BalanceTransaction, BalanceTransactionFilter>(transport, {
     name: 'BalanceTransaction',
     path: '/api/v1/balanceTransactions',
@@ -113,8 +144,6 @@ function createCalls(transport: Transport) {
     toQuery: ({ status }) => ({ status: status && PAYOUT_STATUS_WORDS.toWire(status) }),
   });
   return {
-    getAccount: () =>
-      call(transport, { operation: 'getAccount', path: '/api/v1/accounts/show' }, accountSchema),
     listBalances: () =>
       call(transport, { operation: 'listBalances', path: '/api/v1/balances/show' }, balancesSchema),
     getTicker: ({ symbol, side }: { symbol: string; side: TickerSide }) => {

@@ -87,6 +87,15 @@ export class QbitPayConnectionError extends QbitPayError {
   }
 }
 
+/** The key reads an account that is not the engine's: nothing else was asked for. */
+export class QbitPayAnotherAccountError extends QbitPayError {
+  override readonly name = 'QbitPayAnotherAccountError';
+
+  constructor() {
+    super('getAccount', 'The API key reads another account than the engine has worked with');
+  }
+}
+
 /** What can be wrong with an answer that is not the contract's. */
 export const RESPONSE_FLAW = {
   /** The body is no JSON text. */

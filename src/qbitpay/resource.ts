@@ -18,7 +18,7 @@ const PAGE_SIZE = 100;
  * @throws QbitPayError; of an answer that is not the contract's it names paths and no values
  */
 export async function call<T>(
-  transport: Transport,
+  transport: Pick<Transport, 'send'>,
   request: TransportRequest,
   schema: z.ZodType<T>,
 ): Promise<T> {
@@ -31,7 +31,7 @@ export async function call<T>(
 
 /** A kind of object that the provider shows by id (`getOrder`) and as a list (`readOrdersPage`). */
 export function createResource<T extends { id: string }, Filter extends object>(
-  transport: Transport,
+  transport: Pick<Transport, 'send'>,
   settings: {
     name: string;
     path: string;

@@ -70,6 +70,8 @@ export interface TransportRequest {
   readonly decidedAt?: Moment | undefined;
   /** Of a POST: until when it makes sense; nothing leaves later. In milliseconds of Unix time. @default none */
   readonly latestAtMs?: number | undefined;
+  /** The number of the key that it may leave with. @default any */
+  readonly keyNumber?: number | undefined;
 }
 
 /** A complete 2xx answer, not yet read. */
@@ -82,10 +84,12 @@ export interface Answer {
 
 export interface Transport {
   /** Resolves for a complete 2xx answer only. @throws QbitPayError for everything else */
-  send(request: TransportRequest): Promise<Answer>;
+  readonly send: (request: TransportRequest) => Promise<Answer>;
   readonly observed: ObservedTraffic;
-  /** Reads the API key anew, where it lives in a file. True when it is another one: requests that were decided on before do not leave. */
-  reloadKey(): Promise<boolean>;
+  /** Reads the API key anew, where it lives in a file. */
+  reloadKey(): Promise<void>;
+  /** Which key is in use: a number that grows whenever another one is read. */
+  keyNumber(): number;
   close(): void;
 }
 
@@ -95,10 +99,6 @@ export interface ObservedTraffic {
   clockSkewMs: number | null;
   /** How many requests were sent since somebody took the counts away. */
   readonly requests: RequestCount[];
-  /** Which key is in use: a number that grows whenever another one is read. */
-  key: number;
-  /** The last one whose account was looked at; undefined before the first look. */
-  checkedKey: number | undefined;
 }
 
 export interface RequestCount {
@@ -124,18 +124,16 @@ export function createTransport(options: TransportOptions): Transport {
     : { http: new HttpAgent({ keepAlive: true }) };
   const waitForTurn =
     maxRequestsPerSecond === undefined ? undefined : createRequestRate(maxRequestsPerSecond);
-  const observed: ObservedTraffic = { clockSkewMs: null, requests: [], key: 1, checkedKey: undefined };
-  let keyReadAt = takeMoment();
-  async function reloadKey(): Promise<boolean> {
-    if (!(await apiKey.reload())) return false;
-    keyReadAt = takeMoment();
-    observed.key += 1;
-    return true;
+  const observed: ObservedTraffic = { clockSkewMs: null, requests: [] };
+  let keyNumber = 1;
+  async function reloadKey(): Promise<void> {
+    if (await apiKey.reload()) keyNumber += 1;
   }
 
   return {
     observed,
     reloadKey,
+    keyNumber: () => keyNumber,
     async send(request) {
       const deadline = deadlineOf(request, timeouts);
       const url = toUrl(base, request);
@@ -144,9 +142,9 @@ export function createTransport(options: TransportOptions): Transport {
       const isPost = method === 'POST';
       const reason = isPost ? REQUEST_REASON.SEND : (request.reason ?? REQUEST_REASON.STEP);
       await waitForTurn?.(reason);
-      // What it rests on was read with another key, maybe of another account.
-      if (isPost && isBefore(request.decidedAt, keyReadAt))
-        throw toConnectionError(operation, false, KEY_CHANGED);
+      // Another one was read meanwhile, maybe of another account.
+      if (request.keyNumber !== undefined && request.keyNumber !== keyNumber)
+        throw new QbitPayConnectionError(operation, { sent: false, code: 'ERR_KEY_CHANGED' });
       count(observed.requests, reason, operation);
       const agent = isPost ? createPostAgent({ secure, deadline }) : readAgent;
       const key = apiKey.current();
@@ -164,12 +162,6 @@ export function createTransport(options: TransportOptions): Transport {
     },
     close: () => Object.values(readAgent).forEach((agent: HttpAgent) => agent.destroy()),
   };
-}
-
-const KEY_CHANGED = { code: 'ERR_KEY_CHANGED' };
-
-function isBefore(decidedAt: Moment | undefined, { monotonicMs }: Moment): boolean {
-  return decidedAt !== undefined && decidedAt.monotonicMs < monotonicMs;
 }
 
 function count(counts: RequestCount[], reason: RequestReason, operation: string): void {

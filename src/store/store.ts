@@ -1,10 +1,5 @@
 import type { Client } from 'pg';
-import {
-  findNewestPayout,
-  mayBeAnotherAccount,
-  noteUnreadable,
-  noteWallets,
-} from './controls/account-wallets.js';
+import { findNewestPayout, keepWallets, noteUnreadable, noteWallets } from './controls/account-wallets.js';
 import { createBrakes } from './controls/brakes.js';
 import { watchStore } from './controls/seen-store.js';
 import { claimForProvider } from './controls/engine-settings.js';
@@ -49,7 +44,7 @@ function createStore(db: StoreDatabase, connect: () => Promise<Client>) {
     claimForProvider: claimForProvider.bind(null, db),
     believePrice: believePrice.bind(null, db),
     noteWallets: noteWallets.bind(null, db),
-    mayBeAnotherAccount: mayBeAnotherAccount.bind(null, db),
+    keepWallets: keepWallets.bind(null, db),
     findNewestPayout: findNewestPayout.bind(null, db),
     noteUnreadable: noteUnreadable.bind(null, db),
     watchStore: watchStore.bind(null, db),

@@ -24,7 +24,7 @@ async function prove(payoutId: string, asked: (id: string) => Promise<unknown>):
   };
   const deps = {
     store: store(),
-    qbitpay: { getBalanceTransaction, observed: { key: 'own', checkedKey: 'own' } },
+    qbitpay: { getBalanceTransaction },
   };
   return (await findUnproven(deps as unknown as ActivityDependencies, payoutId)) === undefined;
 }

@@ -5,7 +5,7 @@ import { untilAnswer } from '../support/until-answer.js';
 
 /** The account that the key reads is known by what it shows: its wallets, and the newest payout. */
 
-const scenario = useScenario();
+const scenario = useScenario({ env: { UNKNOWN_OUTCOME_WAIT_SECONDS: '0', ABSENCE_CHECKS: '1' } });
 const { provider } = scenario;
 
 /** The account shows these wallets, made of those that it has. */
@@ -32,7 +32,7 @@ async function isKeptFromOpening(): Promise<ScenarioPayout> {
   const payout = scenario.payout();
   const { status } = await scenario.engine.api('POST', '/v1/payouts', payoutRequest({ payoutId: payout.id }));
   expect(status).toBe(202);
-  const shown = await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'kept from opening');
+  const shown = await payout.until(({ holdReason }) => holdReason === 'ACCOUNT_CHANGED', 'kept from opening');
   expect(shown).toMatchObject({ status: 'opening', deposit: null });
   return payout;
 }
@@ -50,7 +50,7 @@ test('K14: the key is of another account: nothing leaves, opens or is read until
   const another = await isKeptFromOpening();
   await untilAnswer(
     async () => (await scenario.engine.api('GET', '/v1/provider')).body.problem,
-    (problem) => problem === 'ACCOUNT_CHANGED',
+    (problem) => problem === 'getAccount: QbitPayAnotherAccountError',
     'a sync that reads nothing',
   );
   expect(await payout.shown()).toMatchObject({
@@ -75,13 +75,31 @@ test('what another account does not show is not missing: a deposit stays its pay
   await restartWorker();
   await engine.control('POST', `/deposits/${id}/forget`, {});
   await payout.decide('resume');
-  await payout.until(({ holdReason }) => holdReason === 'FIRST_SYNC', 'kept from being sent');
+  await payout.until(({ holdReason }) => holdReason === 'ACCOUNT_CHANGED', 'kept from being sent');
   const brakes = await engaged();
   expect(brakes.map(({ kind }) => kind)).toEqual(['ACCOUNT_CHANGED']);
   await engine.control('POST', `/deposits/${id}/forget`, { forgotten: false });
   await provider.heal();
   await release(brakes[0]);
   await payout.isPaidOnce();
+});
+
+test('what another account does not show is no evidence for a person either', async () => {
+  const { engine } = scenario;
+  const payout = await scenario.payout().inTransit();
+  const { providerPayoutId } = await payout.shown();
+  await engine.control('POST', `/payouts/${providerPayoutId}/forget`, {});
+  await payout.isHeld('STATUS_NOT_KNOWN');
+  await engine.control('POST', `/payouts/${providerPayoutId}/forget`, { forgotten: false });
+  showWallets((wallets) =>
+    wallets.map((wallet) => ({ ...wallet, addr: '0x00000000000000000000000000000000000000a3' })),
+  );
+  await restartWorker();
+  expect(await payout.operate('resolve', { action: 'paid' })).toMatchObject({ status: 503 });
+  await provider.heal();
+  await release((await engaged())[0]);
+  await engine.control('POST', `/payouts/${providerPayoutId}/advance`, { status: 'paid' });
+  await payout.becomes('paid');
 });
 
 test('seen with the next address that is read as well, and not a second time once it was released', async () => {

@@ -2,7 +2,12 @@ import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { payoutWorkflowId } from '../../src/domain/identifiers.js';
 import { openAnotherWorker } from '../support/another-worker.js';
 import { payoutRequest, type Json } from '../support/engine-client.js';
-import { resetToFirstTask, resetToLastTask, startDirectly } from '../support/payout-workflows.js';
+import {
+  resetToFirstTask,
+  resetToLastTask,
+  startDirectly,
+  untilHoldReasonShown,
+} from '../support/payout-workflows.js';
 import { PAYOUTS } from '../support/provider-requests.js';
 import { useScenario } from '../support/scenario.js';
 import { attachTestStore } from '../support/test-store.js';
@@ -54,20 +59,17 @@ test('while a step is about to send, a reset takes the payout from its run: it s
   const brake = { currency: 'USDT', reason: 'so that its step is about to send' };
   const { brakeId } = (await engine.api('POST', '/v1/brakes', brake)).body;
   const payout = await scenario.payout({ amount: '300.00', currency: 'USDT' }).funded();
-  await payout.until(({ holdReason }) => holdReason === 'BRAKE_ENGAGED', 'braked');
+  await untilHoldReasonShown(engine, payout.id, 'BRAKE_ENGAGED');
   const other = openAnotherWorker(engine, {
     onCrashPoint: async (point) => {
       if (point !== 'payoutBeforeGuard') return;
       await resetToFirstTask(engine, payout.id);
       await untilClaims(payout.id, 2);
+      // As long as the new run is at the step itself, nobody else comes so far.
+      await untilHoldReasonShown(engine, payout.id, 'BRAKE_ENGAGED');
     },
   });
-  // As long as its own run is at the step, another worker does not come so far.
-  const { next } = await untilAnswer(
-    () => other.createPayout(payout.id),
-    (answer) => answer.next?.kind !== 'resolveOutcome',
-    'its turn to send',
-  );
+  const { next } = await other.createPayout(payout.id);
   expect(next).toEqual({ kind: 'superseded' });
   await other.close();
   expect(await payout.requests(PAYOUTS)).toEqual([]);

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { BRAKE_KIND } from '../../domain/brake.js';
-import { inTransaction, NOW, type StoreDatabase } from '../database.js';
+import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
+import { recordMissing } from '../mirror/provider-objects.js';
 import { OBJECT_KIND } from '../schema.js';
 import { engage } from './brakes.js';
 
@@ -11,83 +12,107 @@ export interface Wallet {
   readonly address: string;
 }
 
+/** A person says with the release that what was missing until then belongs to the account no more. */
+const ACCEPTED_AT = sql<Date>`coalesce(
+  (select max(released_at) from brakes where kind = ${BRAKE_KIND.ACCOUNT_CHANGED}), '-infinity')`;
+
+export interface WalletsNoted {
+  /** False where one is gone that payers were told of, or all are, and no person has accepted that. */
+  readonly areOwn: boolean;
+  /** How many of them are the account's as it was known before. */
+  readonly known: 'all' | 'some' | 'none';
+}
+
 /**
- * Takes note of the wallets that the account shows. Where one is gone that payers were told of, the account is another one,
- * or their money goes where nobody sees it: nothing leaves before a person has looked. A wallet more is only noted.
+ * Takes note of the wallets that the account shows. Where they are not its own, the account is another one, or money goes
+ * where nobody sees it: nothing leaves before a person has looked. A wallet more is only noted.
  */
-export async function noteWallets(db: StoreDatabase, shown: readonly Wallet[]): Promise<void> {
-  if (await isKnown(db, shown)) return;
-  await inTransaction(db, async (trx) => {
-    if (shown.length > 0) {
-      await trx
-        .insertInto('account_wallets')
-        .values(shown.map((wallet) => ({ ...wallet, gone_at: null })))
-        .onConflict((conflict) =>
-          conflict
-            .columns(['currency', 'address'])
-            .doUpdateSet({ gone_at: null })
-            .where('account_wallets.gone_at', 'is not', null),
-        )
-        .execute();
-    }
-    const gone = await trx
-      .updateTable('account_wallets')
-      .set({ gone_at: NOW })
-      .where('gone_at', 'is', null)
-      .where(
-        sql<boolean>`(currency, address) not in (
-          select * from unnest(${shown.map((one) => one.currency)}::text[], ${shown.map((one) => one.address)}::text[]))`,
-      )
-      .returning([
-        'currency',
-        'address',
-        sql<boolean>`exists (select from payouts where deposit_address = address)`.as('is_used'),
-      ])
-      .execute();
-    for (const { currency, address } of gone.filter((wallet) => wallet.is_used)) {
+export async function noteWallets(db: StoreDatabase, shown: readonly Wallet[]): Promise<WalletsNoted> {
+  if (await areAllKnown(db, shown)) return { areOwn: true, known: 'all' };
+  return inTransaction(db, async (trx) => {
+    await noteGone(trx, shown);
+    const known = (await isAnyOf(trx, shown)) ? 'some' : 'none';
+    const missed = await findMissed(trx, shown);
+    for (const { currency, address } of missed) {
       const now = shown.filter((one) => one.currency === currency).map((one) => one.address);
       const instead = now.length === 0 ? 'shows none' : `shows ${now.join(', ')}`;
-      const detail = `payers were told to send ${currency} to ${address}, and the account ${instead}`;
+      const detail = `the wallet for ${currency} was ${address}, and now the account ${instead}`;
       await engage(trx, { kind: BRAKE_KIND.ACCOUNT_CHANGED, currency: null, detail });
     }
+    return { areOwn: missed.length === 0, known };
   });
 }
 
-/**
- * A wallet that payers were told of is gone, and no person has released the brake for that: what QbitPay shows may be another
- * account's.
- */
-export const MAY_BE_ANOTHER_ACCOUNT = sql<boolean>`exists (select from account_wallets
-  where gone_at > coalesce((select max(released_at) from brakes where kind = ${BRAKE_KIND.ACCOUNT_CHANGED}), '-infinity')
-    and exists (select from payouts where deposit_address = address))`;
+/** From now on these are the account's. */
+export async function keepWallets(db: StoreDatabase, shown: readonly Wallet[]): Promise<void> {
+  if (shown.length === 0) return;
+  const values = shown.map((wallet) => ({ ...wallet, gone_at: null }));
+  await db
+    .insertInto('account_wallets')
+    .values(values)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
 
-export async function mayBeAnotherAccount(db: StoreDatabase): Promise<boolean> {
-  const { rows } = await sql<{ may: boolean }>`select ${MAY_BE_ANOTHER_ACCOUNT} as may`.execute(db);
-  return rows[0]?.may ?? true;
+function isShown(shown: readonly Wallet[]) {
+  const [currencies, addresses] = [shown.map((one) => one.currency), shown.map((one) => one.address)];
+  return sql<boolean>`(currency, address) in (select * from unnest(${currencies}::text[], ${addresses}::text[]))`;
+}
+
+async function noteGone(trx: StoreTransaction, shown: readonly Wallet[]): Promise<void> {
+  await trx
+    .updateTable('account_wallets')
+    .set({ gone_at: sql`case when ${isShown(shown)} then null else ${NOW} end` })
+    .where(sql<boolean>`(gone_at is null) <> ${isShown(shown)}`)
+    .execute();
+}
+
+async function isAnyOf(trx: StoreTransaction, shown: readonly Wallet[]): Promise<boolean> {
+  const known = trx.selectFrom('account_wallets').select('address').where(isShown(shown)).limit(1);
+  return (await known.executeTakeFirst()) !== undefined;
+}
+
+async function findMissed(trx: StoreTransaction, shown: readonly Wallet[]): Promise<readonly Wallet[]> {
+  const isUsed = sql<boolean>`exists (select from payouts where deposit_address = address)`;
+  const areAllGone = sql<boolean>`not exists (select from account_wallets where ${isShown(shown)})`;
+  return trx
+    .selectFrom('account_wallets')
+    .select(['currency', 'address'])
+    .where('gone_at', '>', ACCEPTED_AT)
+    .where(sql<boolean>`(${isUsed} or ${areAllGone})`)
+    .execute();
 }
 
 /** Mostly there is nothing to note: whoever only looks need not wait for others. */
-async function isKnown(db: StoreDatabase, shown: readonly Wallet[]): Promise<boolean> {
-  const known = await db
-    .selectFrom('account_wallets')
-    .select(['currency', 'address'])
-    .where('gone_at', 'is', null)
-    .execute();
+async function areAllKnown(db: StoreDatabase, shown: readonly Wallet[]): Promise<boolean> {
+  const known = await db.selectFrom('account_wallets').select(['currency', 'address', 'gone_at']).execute();
   const nameOf = ({ currency, address }: Wallet): string => `${currency} ${address}`;
   const names = new Set(shown.map(nameOf));
-  return known.length === names.size && known.every((wallet) => names.has(nameOf(wallet)));
+  return (
+    known.length === names.size &&
+    known.every((wallet) => wallet.gone_at === null && names.has(nameOf(wallet)))
+  );
 }
 
-/** The newest payout that QbitPay has shown as ended, if there is one; whoever has its account can read it. */
-export async function findNewestPayout(db: StoreDatabase): Promise<string | undefined> {
+/**
+ * The newest payout of the engine's that QbitPay has shown as ended, if there is one; whoever has its account can read it. One
+ * that was not shown counts until a person has accepted that, and further where nothing else speaks for the account.
+ */
+export async function findNewestPayout(
+  db: StoreDatabase,
+  { known }: Pick<WalletsNoted, 'known'>,
+): Promise<string | undefined> {
   const row = await db
     .selectFrom('provider_objects')
+    .innerJoin('provider_payouts', 'provider_payout_id', 'provider_id')
     .select('provider_id')
     .where('kind', '=', OBJECT_KIND.PAYOUT)
     .where('problem', 'is', null)
     // One that has just been accepted may not be shown yet.
     .where('is_open', '=', false)
-    .where('missing_since', 'is', null)
+    .$if(known !== 'none', (query) =>
+      query.where((eb) => eb.or([eb('missing_since', 'is', null), eb('missing_since', '>', ACCEPTED_AT)])),
+    )
     .orderBy('first_seen_at', 'desc')
     .limit(1)
     .executeTakeFirst();
@@ -95,8 +120,9 @@ export async function findNewestPayout(db: StoreDatabase): Promise<string | unde
 }
 
 /** QbitPay does not show this payout to the key that is in use: it belongs to another account. */
-export async function noteUnreadable(db: StoreDatabase, providerId: string): Promise<void> {
+export async function noteUnreadable(db: StoreDatabase, providerId: string, readAt: Date): Promise<void> {
   await inTransaction(db, async (trx) => {
+    await recordMissing(trx, OBJECT_KIND.PAYOUT, providerId, readAt);
     const detail = `QbitPay does not show the payout ${providerId} any more, the newest that it has shown`;
     await engage(trx, { kind: BRAKE_KIND.ACCOUNT_CHANGED, currency: null, detail });
   });

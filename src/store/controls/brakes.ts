@@ -112,23 +112,18 @@ async function release(
   });
 }
 
-/**
- * All that are about to send, whether or not they have met the brake: who meets it at this moment must be told as well. And
- * those that open, which wait where the account may be another one.
- */
+/** All that are about to send, whether or not they have met the brake: who meets it at this moment must be told as well. */
 async function findWaiting(trx: StoreTransaction, currency: BrakeCurrency): Promise<readonly string[]> {
   const rows = await trx
     .selectFrom('payouts')
     .leftJoin('provider_requests', 'provider_requests.payout_id', 'payouts.payout_id')
     .select('payouts.payout_id')
     .distinct()
+    .where('status', 'in', [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYING])
     .where((eb) =>
       eb.or([
-        eb('status', '=', PAYOUT_STATUS.OPENING),
-        eb('status', 'in', [PAYOUT_STATUS.CONVERTING, PAYOUT_STATUS.PAYING]).and('state', 'not in', [
-          REQUEST_STATE.ACCEPTED,
-          REQUEST_STATE.REFUSED,
-        ]),
+        eb('state', 'is', null),
+        eb('state', 'not in', [REQUEST_STATE.ACCEPTED, REQUEST_STATE.REFUSED]),
       ]),
     )
     .$if(currency !== null, (query) =>

@@ -1,5 +1,4 @@
 import { sql, type Expression, type SqlBool } from 'kysely';
-import { mayBeAnotherAccount } from '../controls/account-wallets.js';
 import { NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { OBJECT_KIND, type ObjectKind } from '../schema.js';
 
@@ -142,17 +141,13 @@ export async function markObjects(
   }
 }
 
-/**
- * QbitPay, asked for the object, does not show it. True when that is news. What may be another account says nothing of what
- * this one has.
- */
+/** QbitPay, asked for the object, does not show it. True when that is news. */
 export async function recordMissing(
   db: StoreDatabase,
   kind: ObjectKind,
   providerId: string,
   readAt: Date,
 ): Promise<boolean> {
-  if (await mayBeAnotherAccount(db)) return false;
   const row = await db
     .insertInto('provider_objects')
     .values({

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { MAY_BE_ANOTHER_ACCOUNT } from '../controls/account-wallets.js';
 import type { StoreDatabase } from '../database.js';
 import { searchedSince } from './absence.js';
 import { isStaleOpen, type SyncInterval } from './provider-objects.js';
@@ -12,8 +11,6 @@ export interface SyncStart {
   readonly beganAt: Date;
   /** Null as long as the opening balance is not written. */
   readonly openedAt: Date | null;
-  /** What is read may not be ours: the account has to be looked at first. */
-  readonly mayBeAnotherAccount: boolean;
   /** Something that an earlier sync showed is not posted, or not judged, yet. */
   readonly isWorkLeft: boolean;
   /** The one first whose overlap was read longest ago. */
@@ -37,7 +34,6 @@ export async function readSyncStart(db: StoreDatabase, interval: SyncInterval): 
     .selectFrom('provider_sync')
     .select(sql<Date>`statement_timestamp()`.as('beganAt'))
     .select(['opened_at as openedAt', isWorkLeft.as('isWorkLeft')])
-    .select(MAY_BE_ANOTHER_ACCOUNT.as('mayBeAnotherAccount'))
     .executeTakeFirstOrThrow();
   const { beganAt } = sync;
   const ofList = sql`from provider_objects object where object.kind = provider_lists.kind`;

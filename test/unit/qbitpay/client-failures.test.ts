@@ -213,10 +213,6 @@ test('a 401 re-reads the key and is not retried; the next attempt uses the new k
   expect(server.requests[1]?.headers.authorization).toBe(`Basic ${Buffer.from('new:').toString('base64')}`);
   server.respond = json('{"type":"authentication_error","message":"no"}', 403);
   await expect(client.getPayout('p1')).rejects.toMatchObject({ status: 403 });
-  expect(reloads).toBe(1);
-  const before = client.observed.key;
-  expect(await client.reloadKey()).toBe(true);
-  expect([reloads, client.observed.key]).toEqual([2, before + 1]);
   client.close();
 });
 
