@@ -11,7 +11,7 @@ import type { Config, ConfigFor } from '../config/config.js';
 import { providerSyncQueue } from '../domain/identifiers.js';
 import type { SeenStore } from '../store/controls/seen-store.js';
 import type { Store } from '../store/store.js';
-import type { QbitPayClient } from '../qbitpay/client.js';
+import type { IsOwnAccount, QbitPayClient } from '../qbitpay/client.js';
 import { QbitPayError } from '../qbitpay/errors.js';
 import { createPayoutGateway } from '../temporal/payout-gateway.js';
 import { ensureForeverWorkflows, ensureReconciliation } from '../temporal/schedules.js';
@@ -37,6 +37,8 @@ export interface WorkerVariations {
   readonly supervision?: SupervisionSettings;
   /** How often Temporal is looked at for what the engine stands on. @default once a minute */
   readonly upkeepIntervalMs?: number;
+  /** Whether an account is the engine's. @default by what it showed before */
+  readonly isOwnAccount?: IsOwnAccount;
   /** Makes the activities: the fault campaign ends processes on purpose and plants mistakes to see that they are found. */
   readonly makeActivities?: (deps: ActivityDependencies) => Activities;
 }
@@ -54,10 +56,10 @@ export async function startWorker(
   config: ConfigFor<'worker'>,
   temporal: TemporalAccess,
   logger: Logger,
-  { providerName = config.qbitpay.baseUrl, ...variations }: WorkerVariations = {},
+  { providerName = config.qbitpay.baseUrl, isOwnAccount, ...variations }: WorkerVariations = {},
 ): Promise<RunningWorker> {
   const store = await openServingStore(config, logger);
-  const qbitpay = await createProviderClient(config, createOwnAccountRule(store));
+  const qbitpay = await createProviderClient(config, isOwnAccount ?? createOwnAccountRule(store));
   let connection: NativeConnection | undefined;
   /** Also after a start or a drain that failed: what stays open would keep the process from ending. */
   const release = async (): Promise<void> => {
@@ -166,7 +168,7 @@ async function createWorkers(
   config: ConfigFor<'worker'>,
   { client, namespace }: TemporalAccess,
   connection: NativeConnection,
-  parts: Omit<WorkerVariations, 'providerName'> &
+  parts: Omit<WorkerVariations, 'providerName' | 'isOwnAccount'> &
     Pick<ActivityDependencies, 'store' | 'qbitpay' | 'seen' | 'stopping'>,
 ): Promise<readonly Worker[]> {
   const { supervision = SUPERVISION, makeActivities = createActivities } = parts;

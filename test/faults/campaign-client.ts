@@ -1,6 +1,6 @@
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { createStaticApiKey } from '../../src/qbitpay/api-key.js';
-import { createQbitPayClient } from '../../src/qbitpay/client.js';
+import { createQbitPayClient, type IsOwnAccount } from '../../src/qbitpay/client.js';
 
 /**
  * The engine's own client with short time-outs: no request takes longer than the campaign's unknown-outcome wait, as none
@@ -14,11 +14,13 @@ export const LAST_POST_MS = SHORT_TIMEOUTS.postDeadlineMs + SHORT_TIMEOUTS.sendM
 export function withShortTimeouts(
   deps: ActivityDependencies,
   env: Readonly<Record<string, string | undefined>>,
+  isOwnAccount: IsOwnAccount,
 ): ActivityDependencies {
   const qbitpay = createQbitPayClient({
     baseUrl: env['QBITPAY_BASE_URL'] ?? '',
     apiKey: createStaticApiKey(env['QBITPAY_API_KEY'] ?? ''),
     timeouts: SHORT_TIMEOUTS,
+    isOwnAccount,
   });
   return { ...deps, qbitpay };
 }

@@ -25,6 +25,7 @@ export function* findUsedWithoutProof({ provider, store, takenBack }: World): It
 }
 
 export function* findDisregardedBrakes({ provider, store, brakesWithCause }: World): Iterable<Finding> {
+  for (const externalOrderId of provider.sentElsewhere) yield [externalOrderId, 'left for another account'];
   for (const { kind, currency, detail, engagedAtMs, releasedAtMs } of store.brakes) {
     if (!brakesWithCause.includes(kind)) yield [kind, `engaged without cause: ${detail}`];
     const sent = provider.journal.filter(

@@ -161,6 +161,7 @@ const BROKEN: Readonly<Record<Invariant, Readonly<Record<string, (world: Mutable
   [INVARIANT.BRAKES_HOLD]: {
     'a brake without cause': ({ store }) => store.brakes.push(brake({ kind: 'SHORTFALL', releasedAtMs: 1 })),
     'a payout that left while everything was stopped': ({ store }) => store.brakes.push(brake({})),
+    'a payout that another account made': ({ provider }) => provider.sentElsewhere.push('p1'),
     'an order that left while its currency was stopped': ({ store }) =>
       store.brakes.push(brake({ currency: 'USDT' })),
   },
@@ -302,7 +303,8 @@ describe('plans that a crash point needs', () => {
 
 test('a hundred seeds plan every incident at least ten times', () => {
   const planned = Array.from({ length: 100 }, (_, index) => createPlan(index + 1).incidents ?? {});
-  for (const name of ['clockOffsetMs', 'pageSize', 'vanished', 'takenBack', 'anotherAccountAtMs', 'flooded'])
+  const names = ['clockOffsetMs', 'pageSize', 'vanished', 'takenBack', 'anotherAccountAtMs', 'flooded'];
+  for (const name of [...names, 'brakedAtMs'])
     expect(planned.filter((incidents) => name in incidents).length).toBeGreaterThanOrEqual(10);
 });
 

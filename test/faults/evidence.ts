@@ -54,6 +54,7 @@ export async function collectWorld(temporal: Client, played: Played): Promise<Wo
 const BRAKES_OF: Readonly<Partial<Record<Incident, readonly BrakeKind[]>>> = {
   [INCIDENT.VANISHED]: [BRAKE_KIND.ACCOUNT_CHANGED],
   [INCIDENT.ANOTHER_ACCOUNT]: [BRAKE_KIND.ACCOUNT_CHANGED],
+  [INCIDENT.BRAKED]: [BRAKE_KIND.MANUAL],
   [INCIDENT.TAKEN_BACK]: [BRAKE_KIND.DEPOSIT_GONE, BRAKE_KIND.SHORTFALL],
 };
 
@@ -62,13 +63,17 @@ interface Money {
   readonly store: StoreWorld;
 }
 
+const MOST_ENTRIES = 10_000;
 const MAX_READINGS = 20;
 const READING_PAUSE_MS = 500;
 
 /** Until two readings agree: provider and store are read one after the other, and must not change in between. */
 async function readMoney({ world, bids }: Played): Promise<Money & { readonly isAtRest: boolean }> {
   const read = async (): Promise<Money> => ({
-    provider: await readProvider(world.simulator, bids),
+    provider: {
+      ...(await readProvider(world.simulator, bids)),
+      sentElsewhere: await readSentElsewhere(world),
+    },
     store: await readStore(world.databaseUrl),
   });
   // Held payouts are looked at again and again: readings alone change nothing.
@@ -94,8 +99,17 @@ const timeMs = (row: Row, name: string): number => Date.parse(text(row, name));
 const pick = <Name extends string>(row: Row, ...names: readonly Name[]): Record<Name, string> =>
   Object.fromEntries(names.map((name) => [name, text(row, name)])) as Record<Name, string>;
 
-async function readProvider(simulator: SimulatorClient, bids: ProviderWorld['bids']): Promise<ProviderWorld> {
-  const { data: journal } = await simulator.control('GET', '/journal?limit=10000');
+async function readSentElsewhere({ another }: SeedWorld): Promise<readonly string[]> {
+  return [...(await readSentIds(another)).values()];
+}
+
+async function readProvider(
+  simulator: SimulatorClient,
+  bids: ProviderWorld['bids'],
+): Promise<Omit<ProviderWorld, 'sentElsewhere'>> {
+  const { data: journal } = await simulator.control('GET', `/journal?limit=${MOST_ENTRIES}`);
+  if ((journal as Row[]).length === MOST_ENTRIES)
+    throw new Error('the journal is longer than what is read of it');
   const sentAs = await readSentIds(simulator);
   const recipients = new Map(
     (journal as Row[]).flatMap((row) =>

@@ -9,10 +9,13 @@ const INCIDENTS_OF_A_PLAN = 3;
 /** Behind by more than a price lives, nothing is sold until the clock is right again. */
 const CLOCK_OFFSETS_MS = [-660_000, -20_000, 180_000, 660_000, 840_000] as const;
 
-/** Three of five, in turn; from a source of their own, so that they change nothing else of a plan. */
+/**
+ * A brake by hand, or three of five others, in turn; from a source of their own, so that they change nothing else of a plan.
+ */
 export function planIncidents(seed: number, nextIndex: number): Incidents | undefined {
-  if (seed % INCIDENT_PLAN_EVERY !== 3) return undefined;
   const random = createRandom(seed + INCIDENTS_OFFSET);
+  if (seed % INCIDENT_PLAN_EVERY === 0) return { brakedAtMs: random.between(0, 2_000) };
+  if (seed % INCIDENT_PLAN_EVERY !== 3) return undefined;
   const all: readonly Partial<Incidents>[] = [
     { vanished: nextIndex },
     { anotherAccountAtMs: random.between(3_000, 8_000) },

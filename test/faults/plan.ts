@@ -25,9 +25,9 @@ export interface Plan {
 /** Where it names a payout, that is its index, and it exists for the incident. */
 export interface Incidents {
   /** QbitPay's clock is so far ahead, or, negative, behind. */
-  readonly clockOffsetMs: number;
+  readonly clockOffsetMs?: number;
   /** Its pages hold no more, whatever is asked for, and shift by what comes while they are read. */
-  readonly pageSize: number;
+  readonly pageSize?: number;
   /** A payout on its way that QbitPay does not show for a while. */
   readonly vanished?: number;
   /** A payout whose deposit QbitPay takes back before it is used. */
@@ -35,6 +35,8 @@ export interface Incidents {
   /** The processes are started with the key of another account, and later with the right one. */
   readonly anotherAccountAtMs?: number;
   readonly temporalLostAtMs?: number;
+  /** A person stops everything, and lets it go on later. */
+  readonly brakedAtMs?: number;
   /** Hundreds of signed events about a payout and about deposits that never came. */
   readonly flooded?: number;
 }

@@ -4,12 +4,14 @@ import { PAYOUT_STATUS } from '../../src/domain/payout-status.js';
 import type { Incidents } from './plan.js';
 import type { SeedWorld } from './seed-world.js';
 import type { Servers } from './servers.js';
-import type { AnsweredPayout } from './world.js';
+import { isEnd, type AnsweredPayout } from './world.js';
 
 /** What happens to the whole account, or to a server, while payouts are on their way. */
 
 /** Long enough for dozens of syncs of the campaign's engine. */
 const VANISHED_MS = 6_000;
+/** So long that whatever was under way before is over. */
+const BRAKED_MS = 15_000;
 /** Until processes have started with the wrong key, and have seen it. */
 const ANOTHER_ACCOUNT_MS = 8_000;
 const FLOOD = 150;
@@ -23,6 +25,7 @@ export const INCIDENT = {
   ANOTHER_ACCOUNT: 'another account',
   TEMPORAL_LOST: "Temporal's database lost",
   FLOOD: 'flood of events',
+  BRAKED: 'brake by hand',
 } as const;
 export type Incident = (typeof INCIDENT)[keyof typeof INCIDENT];
 
@@ -39,7 +42,8 @@ export class PlayedIncidents {
   readonly struck: Incident[] = [];
   /** Deposits that QbitPay took back. */
   readonly takenBack: string[] = [];
-  isAnotherAccount = false;
+  /** The cause of a brake lasts: no person would release it. */
+  isBraked = false;
   readonly #stage: IncidentsStage;
 
   constructor(stage: IncidentsStage) {
@@ -49,13 +53,14 @@ export class PlayedIncidents {
   /** Before anything else happens. */
   async arrange(): Promise<void> {
     const { clockOffsetMs, pageSize } = this.#stage.incidents;
+    if (clockOffsetMs === undefined || pageSize === undefined) return;
     const settings = { clockOffsetMs, pageSize, paging: 'byOffset' };
     await this.#stage.world.simulator.control('PATCH', '/settings', settings);
     this.struck.push(INCIDENT.SKEWED_CLOCK, INCIDENT.SHORT_PAGES);
   }
 
   async play(): Promise<void> {
-    await Promise.all([this.#vanish(), this.#takeBack(), this.#flood(), this.#strikeAll()]);
+    await Promise.all([this.#vanish(), this.#takeBack(), this.#flood(), this.#brake(), this.#strikeAll()]);
   }
 
   /** QbitPay does not show a payout that it has accepted, and shows it again later. */
@@ -93,17 +98,28 @@ export class PlayedIncidents {
     await world.caller.cancel(payoutId, untilMs);
   }
 
+  async #brake(): Promise<void> {
+    const { incidents, world, untilMs } = this.#stage;
+    if (incidents.brakedAtMs === undefined) return;
+    await delay(incidents.brakedAtMs);
+    this.isBraked = true;
+    const status = await world.caller.post('/v1/brakes', { reason: 'QbitPay asked us to wait' }, untilMs);
+    if (status === 200) this.struck.push(INCIDENT.BRAKED);
+    await delay(BRAKED_MS);
+    this.isBraked = false;
+  }
+
   /** One after the other: each ends processes, or the server that they need. */
   async #strikeAll(): Promise<void> {
     const { incidents, world, servers } = this.#stage;
     if (incidents.anotherAccountAtMs !== undefined) {
       await delay(incidents.anotherAccountAtMs);
-      this.isAnotherAccount = true;
+      this.isBraked = true;
       await world.supervisor.restart(() => world.readAccount('another'));
       this.struck.push(INCIDENT.ANOTHER_ACCOUNT);
       await delay(ANOTHER_ACCOUNT_MS);
       await world.supervisor.restart(() => world.readAccount('own'));
-      this.isAnotherAccount = false;
+      this.isBraked = false;
     }
     if (incidents.temporalLostAtMs !== undefined && servers.strike !== undefined) {
       await delay(incidents.temporalLostAtMs);
@@ -142,6 +158,7 @@ export class PlayedIncidents {
     for (; Date.now() < untilMs; await delay(LOOK_MS)) {
       const payout = await world.caller.read(payoutIdOf(index));
       if (payout !== undefined && isWanted(payout)) return payout;
+      if (payout !== undefined && isEnd(payout.status)) return undefined;
     }
     return undefined;
   }

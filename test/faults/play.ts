@@ -84,7 +84,7 @@ export class Play {
   /** A person releases the brakes whose cause is over. */
   async #lookAfter(): Promise<void> {
     await delay(LOOK_MS);
-    if (this.incidents?.isAnotherAccount === true) return;
+    if (this.incidents?.isBraked === true) return;
     // The database may be away: the next look comes soon.
     await releaseBrakes(this.#world).catch(() => undefined);
   }

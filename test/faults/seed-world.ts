@@ -32,6 +32,8 @@ export interface SeedWorld {
   readonly taskQueue: string;
   readonly databaseUrl: string;
   readonly simulator: SimulatorClient;
+  /** Another account. */
+  readonly another: SimulatorClient;
   readonly caller: Caller;
   readonly supervisor: Supervisor;
   readonly logLines: readonly string[];
@@ -58,11 +60,11 @@ export async function buildSeedWorld(options: SeedOptions): Promise<SeedWorld> {
   await client.control('PATCH', '/settings', { quoteValidityMs: 600_000 });
   await client.control('POST', '/deposits', { currency: 'USDT', amount: plan.openingBalance, notify: false });
   const another = await startSimulator({ apiKey: CANARY_PROVIDER_KEY });
-  await createSimulatorClient(another.url, CANARY_PROVIDER_KEY).control(
-    'PATCH',
-    '/settings',
-    ANOTHER_ACCOUNT,
-  );
+  const anotherClient = createSimulatorClient(another.url, CANARY_PROVIDER_KEY);
+  await anotherClient.control('PATCH', '/settings', ANOTHER_ACCOUNT);
+  // It could pay everything.
+  for (const currency of ['USDT', 'CNY'])
+    await anotherClient.control('POST', '/balances/adjust', { currency, amount: '1000000' });
   const databaseUrl = await createMigratedDatabase(servers.postgresUrl, taskQueue);
   const logLines: string[] = [];
   const gate = await startGate(plan, simulator, () => supervisor);
@@ -76,6 +78,7 @@ export async function buildSeedWorld(options: SeedOptions): Promise<SeedWorld> {
     taskQueue,
     databaseUrl,
     simulator: client,
+    another: anotherClient,
     caller: createCaller(apiUrl, CANARY_CALLER_KEY),
     supervisor,
     logLines,

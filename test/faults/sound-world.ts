@@ -25,6 +25,7 @@ const PAID_MS = OPENED_MS + 9_000;
 function soundMoney(): Pick<World, 'provider' | 'store'> {
   return {
     provider: {
+      sentElsewhere: [],
       payouts: [
         {
           id: 'PP1',

@@ -94,6 +94,8 @@ export interface ProviderWorld {
   /** Deposits of which the engine was never told, whatever the provider tried. */
   readonly unannounced: readonly string[];
   readonly journal: readonly JournalEntry[];
+  /** What another account carried out for the engine, by `externalOrderId`. */
+  readonly sentElsewhere: readonly string[];
   /** The bid from each of these moments on, oldest first. */
   readonly bids: readonly { readonly sinceMs: number; readonly bid: string }[];
 }

@@ -1,5 +1,6 @@
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
 import type { Activities } from '../../../activities/index.js';
+import type { IsOwnAccount } from '../../../src/qbitpay/client.js';
 import type { Invariant } from '../world.js';
 
 /** A mistake planted on purpose: a campaign that does not find it would not find it in the engine either. */
@@ -10,5 +11,6 @@ export interface Bug {
   readonly found: readonly { readonly seed: number; readonly by: Invariant }[];
   /** Its workflows try requests that move money again. */
   readonly usesNaiveWorkflows?: true;
+  readonly isOwnAccount?: IsOwnAccount;
   readonly makeActivities: (deps: ActivityDependencies) => Activities;
 }

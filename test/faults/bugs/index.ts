@@ -1,5 +1,7 @@
+import { ACCOUNT_NOT_KNOWN } from './account-not-known.js';
 import { BLIND_RETRY } from './blind-retry.js';
 import { BOOKED_TWICE } from './booked-twice.js';
+import { BRAKE_IGNORED } from './brake-ignored.js';
 import type { Bug } from './bug.js';
 import { DEPOSIT_NOT_REREAD } from './deposit-not-reread.js';
 import { DEPOSIT_TRUSTED } from './deposit-trusted.js';
@@ -34,6 +36,8 @@ export const BUGS: readonly Bug[] = [
   RECIPIENT_MIXED_UP,
   VANISHED_IS_FAILED,
   NOBODY_SUPERVISES,
+  ACCOUNT_NOT_KNOWN,
+  BRAKE_IGNORED,
   NAIVE_PAYOUT,
 ];
 
