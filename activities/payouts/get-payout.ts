@@ -23,7 +23,8 @@ export function createGetPayout(deps: ActivityDependencies) {
     const state = await readState(store, payoutId);
     const { providerPayoutId } = state;
     if (providerPayoutId === null) return state;
-    const others = (await store.mirror.findUnread(payoutId)).filter(
+    const unread = await store.mirror.findUnread(payoutId);
+    const others = unread.filter(
       ({ kind, providerId }) => kind === OBJECT_KIND.PAYOUT && providerId !== providerPayoutId,
     );
     // At once: others that do not answer must not use up the time of the one that is settled.
@@ -31,7 +32,7 @@ export function createGetPayout(deps: ActivityDependencies) {
       readShown(deps, 'payout', providerPayoutId),
       ...others.map(({ providerId }) => readUnlessFailing(() => readShown(deps, 'payout', providerId))),
     ]);
-    await postShown(deps, payoutId);
+    await postShown(deps, payoutId, { unread, own: providerPayoutId });
     // A 404 right after it was created means "not visible yet"; a read never ends a payout by itself.
     return payout === undefined
       ? awaitShown(deps, input, providerPayoutId, forMs)

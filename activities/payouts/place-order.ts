@@ -69,7 +69,7 @@ export function createPlaceOrder(deps: ActivityDependencies) {
     if (!CONVERTIBLE_STATUSES.includes(payout.status)) return readState(store, payoutId);
     const id = { operation: REQUEST_OPERATION.ORDER, externalOrderId };
     // What was sent comes first, whatever the price is now.
-    const known = await answerFromRequest(deps, { payoutId, id });
+    const known = await answerFromRequest(deps, { payoutId, id }, await store.requests.find(id));
     if (known !== undefined) return known;
     const done = await readConverted(deps, payout);
     const answer = (next: PlaceOrderNext): Promise<PlaceOrderResult> => readState(store, payoutId, { next });

@@ -7,6 +7,7 @@ import { isFailedOrCancelled, PROVIDER_PAYOUT_STATUS } from '../../src/domain/pr
 import type { Payout } from '../../src/qbitpay/schemas.js';
 import type { PayoutRecord } from '../../src/store/payouts/payout-reading.js';
 import { OBJECT_KIND, REQUEST_OPERATION } from '../../src/store/schema.js';
+import type { Store } from '../../src/store/store.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { findDiscrepancy, toAcceptedObject } from './accepted-object.js';
 import { findReturns } from './returned-money.js';
@@ -17,9 +18,9 @@ type Parts = Pick<ActivityDependencies, 'store'>;
  * Posts what the mirror shows of a payout at QbitPay, and of the money that came back of it: its workflow by what it read,
  * the sync by what it read. Nothing else ends a payout that QbitPay accepted, or changes one that has ended.
  */
-export async function postShown({ store }: Parts, payoutId: string): Promise<void> {
-  const unread = await store.mirror.findUnread(payoutId);
-  let { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
+export async function postShown({ store }: Parts, payoutId: string, known?: Unread): Promise<void> {
+  const { unread, own: first } = known ?? (await readUnread({ store }, payoutId));
+  let own = first;
   let payout = await store.payouts.getPayout(payoutId);
   const others = unread.filter(({ kind, providerId }) => kind === OBJECT_KIND.PAYOUT && providerId !== own);
   // First: of two payouts neither ends anything before a person has said which one it is.
@@ -43,6 +44,19 @@ export async function postShown({ store }: Parts, payoutId: string): Promise<voi
       await store.requests.recordReturn(payoutId, returned);
   }
   for (const one of unread) await store.mirror.markRead(one, one.changedAt);
+}
+
+/** What is to be posted of a payout. */
+export interface Unread {
+  readonly unread: Awaited<ReturnType<Store['mirror']['findUnread']>>;
+  /** The id of its own at QbitPay; null where it has none. */
+  readonly own: string | null;
+}
+
+async function readUnread({ store }: Parts, payoutId: string): Promise<Unread> {
+  const unread = await store.mirror.findUnread(payoutId);
+  const { providerPayoutId: own } = await store.payouts.readPayoutState(payoutId);
+  return { unread, own };
 }
 
 /** Undefined where QbitPay does not show it, or it cannot be read. */

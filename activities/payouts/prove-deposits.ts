@@ -25,10 +25,9 @@ export async function findUnproven(
   let areAllThere = true;
   for (let from = 0; from < unproven.length; from += AT_ONCE) {
     const some = unproven.slice(from, from + AT_ONCE);
-    const shown = await Promise.all(some.map((deposit) => isProven(deps, deposit)));
-    await deposits.noteProven(some.filter((_, index) => shown[index]).map(({ depositId }) => depositId));
-    for (const [index, { depositId, isMissing }] of some.entries()) {
-      const isThere = shown[index] === true;
+    const proven = await proveTwice(deps, some);
+    for (const { depositId, isMissing } of some) {
+      const isThere = proven.has(depositId);
       areAllThere &&= isThere;
       if (!isThere) await deposits.markMissing(depositId);
       else if (isMissing) await deposits.markFound(depositId);
@@ -41,18 +40,28 @@ export async function findUnproven(
   return readState(deps.store, payoutId);
 }
 
-/** One answer that it is gone proves nothing, unless it repeats what is known. */
-async function isProven(deps: ActivityDependencies, deposit: ProvenDeposit): Promise<boolean> {
-  return (await provesNow(deps, deposit)) || (!deposit.isMissing && (await provesNow(deps, deposit)));
+/** One answer that it is gone proves nothing, unless it repeats what is known. Answers with the ids of those that are proven. */
+async function proveTwice(
+  deps: ActivityDependencies,
+  some: readonly ProvenDeposit[],
+): Promise<ReadonlySet<string>> {
+  const proven = new Set(await readProofs(deps, some));
+  const again = some.filter(({ depositId, isMissing }) => !isMissing && !proven.has(depositId));
+  if (again.length > 0) for (const depositId of await readProofs(deps, again)) proven.add(depositId);
+  return proven;
 }
 
-async function provesNow(
+async function readProofs(
   { store, qbitpay }: ActivityDependencies,
-  { depositId, proof: id }: ProvenDeposit,
-): Promise<boolean> {
+  some: readonly ProvenDeposit[],
+): Promise<readonly string[]> {
   const readAt = await store.mirror.readClock();
-  const shown = await orNone<BalanceTransaction>(() => qbitpay.getBalanceTransaction(id));
-  if (shown === undefined) await store.mirror.recordMissing(OBJECT_KIND.TRANSACTION, id, readAt);
-  else await store.mirror.recordReading(observeTransaction(shown), readAt);
-  return store.deposits.isProven(depositId);
+  await Promise.all(
+    some.map(async ({ proof: id }) => {
+      const shown = await orNone<BalanceTransaction>(() => qbitpay.getBalanceTransaction(id));
+      if (shown === undefined) await store.mirror.recordMissing(OBJECT_KIND.TRANSACTION, id, readAt);
+      else await store.mirror.recordReading(observeTransaction(shown), readAt);
+    }),
+  );
+  return store.deposits.noteProven(some.map(({ depositId }) => depositId));
 }

@@ -1,8 +1,13 @@
 import { ApplicationFailure, log } from '@temporalio/activity';
 import type { Discrepancy } from '../../src/store/payouts/discrepancies.js';
 import type { ProviderRequestId } from '../../src/store/requests/request-kind.js';
-import { SENDABLE_STATES, type Refused, type SentAmount } from '../../src/store/requests/send-guard.js';
-import { REQUEST_STATE } from '../../src/store/schema.js';
+import {
+  SENDABLE_STATES,
+  type ProviderRequest,
+  type Refused,
+  type SentAmount,
+} from '../../src/store/requests/send-guard.js';
+import { REQUEST_OPERATION, REQUEST_STATE } from '../../src/store/schema.js';
 import {
   FAILURE_KIND,
   FAILURE_TYPE,
@@ -68,9 +73,9 @@ export async function sendGuarded<Answer extends Order | Payout, Next>(
 ): Promise<PayoutState<Next | RequestNext>> {
   const { store } = deps;
   const { payoutId, id } = post;
-  const isPrepared = await store.requests.prepare(payoutId, id, post.detail);
-  if (!isPrepared) return readState(store, payoutId);
-  const known = await answerFromRequest(deps, post);
+  const prepared = await store.requests.prepare(payoutId, id, post.detail);
+  if (prepared === undefined) return readState(store, payoutId);
+  const known = await answerFromRequest(deps, post, prepared);
   if (known !== undefined) return known;
   // Nothing leaves before a complete sync that began after this process started.
   if (!(await isStartWishGranted(deps))) return answerLater(deps, post, FAILURE_TYPE.FIRST_SYNC);
@@ -110,8 +115,9 @@ async function sendOnce<Answer extends Order | Payout, Next>(
   decidedAt: Moment,
 ): Promise<PayoutState<Next | RequestNext>> {
   const sender = { runId: currentRunId(), seen: deps.seen };
-  // Read before it leaves: what it takes shows in what is read later.
-  const availableBefore = await deps.store.mirror.readBalance(asked.currency);
+  // Read before it leaves: what it takes shows in what is read later. Of a payout no refusal is about a price.
+  const isOrder = post.id.operation === REQUEST_OPERATION.ORDER;
+  const availableBefore = isOrder ? await deps.store.mirror.readBalance(asked.currency) : undefined;
   const sends = await deps.store.requests.claim(post.id, sender, asked);
   if (sends === undefined) return answerNotSender(deps, post);
   if (sends === 'notSynced') return answerLater(deps, post, FAILURE_TYPE.FIRST_SYNC);
@@ -298,8 +304,8 @@ async function answerRejection(
 export async function answerFromRequest(
   deps: ActivityDependencies,
   subject: Subject,
+  found: ProviderRequest | undefined,
 ): Promise<PayoutState<RequestNext> | undefined> {
-  const found = await deps.store.requests.find(subject.id);
   if (found === undefined) return undefined;
   const { state, rejection, mayBeResent, retryAfterSeconds, sentAgoMs } = found;
   if (state === REQUEST_STATE.REFUSED && rejection !== null) {

@@ -125,9 +125,11 @@ export async function isStartWishGranted({
 }: Pick<ActivityDependencies, 'store' | 'seen'>): Promise<boolean> {
   const endMs = performance.now() + START_SYNC_TIMEOUT_MS;
   for (;;) {
-    if (await store.mirror.isGranted(seen.startWish)) return true;
-    if (performance.now() >= endMs) return false;
-    await sleep(LOOK_AGAIN_MS);
+    const { startWish } = seen;
+    if (seen.grantedWish === startWish) return true;
+    if (await store.mirror.isGranted(startWish)) seen.grantedWish = startWish;
+    else if (performance.now() >= endMs) return false;
+    else await sleep(LOOK_AGAIN_MS);
   }
 }
 

@@ -27,13 +27,13 @@ export async function readShown<Kind extends 'payout' | 'order'>(
   const isFresh =
     known !== undefined && known.read_at > since && known.read_at > (known.awaited_since ?? since);
   if (isFresh && known.problem === null) return toShown(known);
-  const readAt = await store.mirror.readClock();
+  const readAt = known?.now ?? (await store.mirror.readClock());
   const object = await orNone<Order | Payout>(() =>
     kind === 'order' ? qbitpay.getOrder(id) : qbitpay.getPayout(id),
   );
   if (object === undefined) await store.mirror.recordMissing(kind, id, readAt);
-  else await store.mirror.recordReading(observeObject(object), readAt);
-  return toShown(await store.mirror.findObject(kind, id));
+  const read = object && (await store.mirror.recordReading(observeObject(object), readAt));
+  return toShown(read ?? (await store.mirror.findObject(kind, id)));
 }
 
 type MirrorRow = Awaited<ReturnType<ActivityDependencies['store']['mirror']['findObject']>>;

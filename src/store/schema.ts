@@ -83,6 +83,7 @@ export interface StoreSchema {
     credits: Generated<string>;
     /** Computed by the database, by the account's normal side. */
     balance: Generated<string>;
+    account_key: Generated<string>;
   };
   ledger_entries: {
     entry_id: Generated<string>;

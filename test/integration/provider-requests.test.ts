@@ -211,7 +211,7 @@ describe('an attempt that is over', () => {
   test('is not entered, not sent and not held any more by whoever was frozen since', async () => {
     const stale = await retryRefused();
     const { payoutId, id } = stale;
-    expect(await store().requests.prepare(payoutId, id, 'sending')).toBe(false);
+    expect(await store().requests.prepare(payoutId, id, 'sending')).toBeUndefined();
     // Even if its provider request let it.
     await rowsOf(
       `update provider_requests set state = 'not_sent' where external_order_id = $1`,
@@ -221,7 +221,7 @@ describe('an attempt that is over', () => {
     await holdAbout(stale, FAILURE_TYPE.SHORT_AFTER_ORDER, [REQUEST_STATE.NOT_SENT]);
     expect((await read(payoutId)).status).toBe('paying');
     const next = { ...id, externalOrderId: `${payoutId}~2` };
-    expect(await store().requests.prepare(payoutId, next, 'sending')).toBe(true);
+    expect(await store().requests.prepare(payoutId, next, 'sending')).toMatchObject({ state: 'prepared' });
     expect(await store().requests.claim(next, SENDER, ASKED)).toBe(1);
   });
 

@@ -11,6 +11,8 @@ import { engage } from './brakes.js';
 export interface SeenStore {
   /** The wish for a sync that the process made when it started, or when the store went back: before it is granted, nothing is sent. */
   startWish: string;
+  /** One that was granted: nobody has to ask for it again. */
+  grantedWish?: string;
   /** Where the store was last; undefined before the first look. */
   place: StorePlace | undefined;
 }

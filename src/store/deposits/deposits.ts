@@ -3,14 +3,7 @@ import { assignDeposits } from './assignment.js';
 import { declareTransaction } from './declarations.js';
 import { listOpenNotices, noteDeposit } from './deposit-notices.js';
 import { findDeposit, findDepositsOfTransaction, listDeposits } from './deposit-reading.js';
-import {
-  isProven,
-  listUnprovenDeposits,
-  markFound,
-  markMissing,
-  noteProven,
-  readAgain,
-} from './missing-deposits.js';
+import { listUnprovenDeposits, markFound, markMissing, noteProven, readAgain } from './missing-deposits.js';
 
 /** Deposits: proven once, given to whom they are certain to be for, else assigned by a person. The mirror brings them in. */
 export function createDeposits(db: StoreDatabase) {
@@ -23,7 +16,6 @@ export function createDeposits(db: StoreDatabase) {
     findDepositsOfTransaction: findDepositsOfTransaction.bind(null, db),
     listDeposits: listDeposits.bind(null, db),
     listUnprovenDeposits: listUnprovenDeposits.bind(null, db),
-    isProven: isProven.bind(null, db),
     noteProven: noteProven.bind(null, db),
     markMissing: markMissing.bind(null, db),
     markFound: markFound.bind(null, db),

@@ -43,16 +43,6 @@ const IS_COVERED = sql<boolean>`(
     and (object.status = ${BALANCE_TRANSACTION_STATUS.AVAILABLE} or ${NET} < 0)
     and problem is null and missing_since is null))`;
 
-/** Whether the mirror, as it is now, proves a deposit. */
-export async function isProven(db: StoreDatabase, depositId: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('deposits')
-    .select(IS_COVERED.as('isCovered'))
-    .where('deposit_id', '=', depositId)
-    .executeTakeFirstOrThrow();
-  return row.isCovered;
-}
-
 /** The deposits that a payout lives on, and that QbitPay was not asked for just now, or has taken back since. */
 export async function listUnprovenDeposits(
   db: StoreDatabase,
@@ -77,10 +67,19 @@ export async function listUnprovenDeposits(
   }));
 }
 
-/** QbitPay has just shown them again. */
-export async function noteProven(db: StoreDatabase, depositIds: readonly string[]): Promise<void> {
-  const isShown = sql<boolean>`deposit_id = any(${depositIds})`;
-  await db.updateTable('deposits').set({ proven_at: NOW }).where(isShown).execute();
+/** QbitPay was just asked for them again. Answers with those that the mirror, as it is now, proves. */
+export async function noteProven(
+  db: StoreDatabase,
+  depositIds: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await db
+    .updateTable('deposits')
+    .set({ proven_at: NOW })
+    .where(sql<boolean>`deposit_id = any(${depositIds})`)
+    .where(IS_COVERED)
+    .returning('deposit_id')
+    .execute();
+  return rows.map((row) => row.deposit_id);
 }
 
 /**

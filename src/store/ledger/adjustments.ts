@@ -17,6 +17,7 @@ import {
   positivePart,
   PROVIDER,
   SHORTFALL,
+  type Movements,
 } from './movements.js';
 
 /** Persons put the books right: each adjustment is an entry of its own, with who made it and why. */
@@ -54,7 +55,7 @@ export async function adjustLedger(
     const adjustmentId = idempotencyKey ?? randomUUID();
     // The row before the ledger, as everywhere.
     if (adjustment.payoutId !== null) await lockPayout(trx, adjustment.payoutId);
-    await lockLedger(trx);
+    await lockLedger(trx, [adjustment.currency]);
     const before = await findEntry(trx, ENTRY_CAUSE.ADJUSTMENT, adjustmentId);
     if (before !== undefined) {
       const isSame = isDeepStrictEqual(toAdjustment(before), adjustment);
@@ -92,11 +93,12 @@ async function carryOut(trx: StoreTransaction, adjustment: Adjustment, author: A
   if (!(await isCovered(trx, currency, taken))) {
     return refuse(`the ledger does not know of ${taken} ${currency} at QbitPay`);
   }
-  await book(trx, toDraft(adjustment, author), async (entry) => {
-    await entry.chargeHouse(PROVIDER, { currency, amount: taken });
+  const write = (entry: Movements): void => {
+    entry.chargeHouse(PROVIDER, { currency, amount: taken });
     const added = kind === ADJUSTMENT_KIND.CORRECTION ? positivePart(amount) : '0';
-    await entry.makeAvailable(PROVIDER, { currency, amount: added });
-  });
+    entry.makeAvailable(PROVIDER, { currency, amount: added });
+  };
+  await book(trx, { ...toDraft(adjustment, author), write });
   return DONE;
 }
 
@@ -119,6 +121,6 @@ async function writeOffDebt(
     return refuse(`${owner === null ? 'the shortfall is' : 'the owner owes'} ${debt} ${currency}`);
   }
   if (compareAmounts(amount, available) > 0) return refuse(`available are ${available} ${currency}`);
-  await book(trx, draft, (entry) => entry.move(AVAILABLE, account, { currency, amount }));
+  await book(trx, { ...draft, write: (entry) => entry.move(AVAILABLE, account, { currency, amount }) });
   return DONE;
 }

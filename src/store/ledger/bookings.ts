@@ -1,7 +1,6 @@
 import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { subtractAmounts, type Money } from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
-import { postEntries, type EntryDraft } from './journal.js';
 import {
   AVAILABLE,
   book,
@@ -9,29 +8,33 @@ import {
   EXTERNAL,
   FEES,
   fundsAccount,
-  Movements,
   negativePart,
   owedAccount,
   positivePart,
   PROVIDER,
   RETURN_PENDING,
   UNALLOCATED,
+  type Booking,
+  type Movements,
 } from './movements.js';
 
 /** Every movement of money, as the entry it is in the ledger: which accounts it goes through, and why. */
 
 /** What the account held before the engine used it is available. */
 export async function bookOpeningBalance(trx: StoreTransaction, balance: Money): Promise<void> {
-  await book(trx, { cause: ENTRY_CAUSE.OPENING_BALANCE, causeId: balance.currency }, (entry) =>
-    entry.makeAvailable(PROVIDER, balance),
-  );
+  await book(trx, {
+    cause: ENTRY_CAUSE.OPENING_BALANCE,
+    causeId: balance.currency,
+    write: (entry) => entry.makeAvailable(PROVIDER, balance),
+  });
 }
 
 /** A verified deposit is nobody's yet. */
 export async function bookDeposit(trx: StoreTransaction, depositKey: string, money: Money): Promise<void> {
-  await book(trx, { cause: ENTRY_CAUSE.DEPOSIT, causeId: depositKey, depositKey }, (entry) =>
-    entry.move(PROVIDER, UNALLOCATED, money),
-  );
+  await book(trx, {
+    ...{ cause: ENTRY_CAUSE.DEPOSIT, causeId: depositKey, depositKey },
+    write: (entry) => entry.move(PROVIDER, UNALLOCATED, money),
+  });
 }
 
 export interface AllocationPart {
@@ -54,27 +57,30 @@ export async function bookAllocations(
   allocations: readonly Allocation[],
   actor?: string,
 ): Promise<void> {
-  // One for all: a shortfall that a deposit makes good, those after it need not.
-  const movements = await Movements.begin(trx);
-  const drafts: EntryDraft[] = [];
-  for (const { depositKey, currency, parts } of allocations) {
-    for (const { payoutId, owner, amount } of parts) {
-      const money = { currency, amount };
-      if (payoutId !== null) movements.move(UNALLOCATED, fundsAccount(payoutId), money);
-      else if (owner !== null) movements.free(UNALLOCATED, owedAccount(owner), money);
-      else await movements.makeAvailable(UNALLOCATED, money);
-    }
-    const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
-    drafts.push({
-      cause: ENTRY_CAUSE.ALLOCATION,
-      causeId: depositKey,
-      depositKey,
-      payoutId: payoutIds.length === 1 ? payoutIds[0] : undefined,
-      actor,
-      transfers: movements.take(),
-    });
-  }
-  await postEntries(trx, drafts);
+  // Together: a shortfall that a deposit makes good, those after it need not.
+  await book(
+    trx,
+    ...allocations.map(({ depositKey, currency, parts }): Booking => {
+      const payoutIds = parts.flatMap(({ payoutId }) => payoutId ?? []);
+      return {
+        cause: ENTRY_CAUSE.ALLOCATION,
+        causeId: depositKey,
+        depositKey,
+        payoutId: payoutIds.length === 1 ? payoutIds[0] : undefined,
+        actor,
+        write: (entry) => {
+          for (const part of parts) allocate(entry, part, currency);
+        },
+      };
+    }),
+  );
+}
+
+function allocate(entry: Movements, { payoutId, owner, amount }: AllocationPart, currency: string): void {
+  const money = { currency, amount };
+  if (payoutId !== null) entry.move(UNALLOCATED, fundsAccount(payoutId), money);
+  else if (owner !== null) entry.free(UNALLOCATED, owedAccount(owner), money);
+  else entry.makeAvailable(UNALLOCATED, money);
 }
 
 export interface Reservation extends Money {
@@ -88,10 +94,12 @@ export interface Reservation extends Money {
 export async function bookReservation(trx: StoreTransaction, reservation: Reservation): Promise<void> {
   const { payoutId, owner, currency, amount, fromOwed } = reservation;
   const funds = fundsAccount(payoutId);
-  await book(trx, { cause: ENTRY_CAUSE.RESERVATION, causeId: payoutId, payoutId }, (entry) => {
+  const draft = { cause: ENTRY_CAUSE.RESERVATION, causeId: payoutId, payoutId };
+  const write = (entry: Movements): void => {
     entry.move(owedAccount(owner), funds, { currency, amount: fromOwed });
     entry.move(AVAILABLE, funds, { currency, amount: subtractAmounts(amount, fromOwed) });
-  });
+  };
+  await book(trx, { ...draft, write });
 }
 
 export interface FilledOrder {
@@ -121,13 +129,14 @@ export async function bookOrder(trx: StoreTransaction, order: FilledOrder): Prom
       : { estimatedPrice, estimate, gain }),
   };
   const draft = { cause: ENTRY_CAUSE.ORDER, causeId: externalOrderId, payoutId, details };
-  await book(trx, draft, async (entry) => {
-    await entry.charge(funds, CONVERSION, sold);
+  const write = (entry: Movements): void => {
+    entry.charge(funds, CONVERSION, sold);
     entry.move(CONVERSION, PROVIDER, sold);
     entry.move(PROVIDER, CONVERSION, bought);
     entry.move(CONVERSION, funds, bought);
-    await entry.chargeFee(funds, { currency: bought.currency, amount: order.fee });
-  });
+    entry.chargeFee(funds, { currency: bought.currency, amount: order.fee });
+  };
+  await book(trx, { ...draft, write });
 }
 
 export interface ProviderDebit {
@@ -144,10 +153,11 @@ export async function bookPayout(trx: StoreTransaction, debit: ProviderDebit): P
   const { externalOrderId: causeId, payoutId, currency, amount, fee } = debit;
   const funds = fundsAccount(payoutId);
   const draft = { cause: ENTRY_CAUSE.PAYOUT, causeId, payoutId, details: { amount, fee } };
-  await book(trx, draft, async (entry) => {
-    await entry.charge(funds, PROVIDER, { currency, amount });
-    await entry.chargeFee(funds, { currency, amount: fee });
-  });
+  const write = (entry: Movements): void => {
+    entry.charge(funds, PROVIDER, { currency, amount });
+    entry.chargeFee(funds, { currency, amount: fee });
+  };
+  await book(trx, { ...draft, write });
 }
 
 /** QbitPay took another amount or fee than was booked: the difference is an entry of its own. */
@@ -172,14 +182,15 @@ export async function bookAdjustment(
       fee: after.fee,
     },
   };
-  await book(trx, draft, async (entry) => {
+  const write = (entry: Movements): void => {
     // What is given back comes first, so that it covers what is taken on top.
     entry.move(PROVIDER, funds, { currency, amount: negativePart(more) });
     entry.move(PROVIDER, FEES, { currency, amount: negativePart(moreFee) });
     entry.move(FEES, funds, { currency, amount: negativePart(moreFee) });
-    await entry.charge(funds, PROVIDER, { currency, amount: positivePart(more) });
-    await entry.chargeFee(funds, { currency, amount: positivePart(moreFee) });
-  });
+    entry.charge(funds, PROVIDER, { currency, amount: positivePart(more) });
+    entry.chargeFee(funds, { currency, amount: positivePart(moreFee) });
+  };
+  await book(trx, { ...draft, write });
 }
 
 /** The attempt failed: the recipient's amount is on its way back. The fee is not, until QbitPay shows it. */
@@ -189,9 +200,10 @@ export async function bookFailure(
   causeId: string,
 ): Promise<void> {
   const { payoutId } = debit;
-  await book(trx, { cause: ENTRY_CAUSE.PAYOUT_FAILURE, causeId, payoutId }, (entry) =>
-    entry.move(RETURN_PENDING, fundsAccount(payoutId), debit),
-  );
+  await book(trx, {
+    ...{ cause: ENTRY_CAUSE.PAYOUT_FAILURE, causeId, payoutId },
+    write: (entry) => entry.move(RETURN_PENDING, fundsAccount(payoutId), debit),
+  });
 }
 
 export interface ReversedFailure {
@@ -211,11 +223,12 @@ export async function bookFailureReversed(trx: StoreTransaction, reversed: Rever
   const { causeId, payoutId, currency, pending, returned, returnedFee } = reversed;
   const funds = fundsAccount(payoutId);
   const draft = { cause: ENTRY_CAUSE.PAYOUT_FAILURE_REVERSED, causeId, payoutId };
-  await book(trx, draft, async (entry) => {
+  const write = (entry: Movements): void => {
     entry.move(funds, RETURN_PENDING, { currency, amount: pending });
-    await entry.charge(funds, PROVIDER, { currency, amount: returned });
-    await entry.chargeFee(funds, { currency, amount: returnedFee });
-  });
+    entry.charge(funds, PROVIDER, { currency, amount: returned });
+    entry.chargeFee(funds, { currency, amount: returnedFee });
+  };
+  await book(trx, { ...draft, write });
 }
 
 export interface ReturnedMoney {
@@ -232,11 +245,12 @@ export interface ReturnedMoney {
 export async function bookReturn(trx: StoreTransaction, returned: ReturnedMoney): Promise<void> {
   const { balanceTransactionId: causeId, payoutId, currency, amount, fee } = returned;
   const draft = { cause: ENTRY_CAUSE.RETURN, causeId, payoutId, details: { amount, fee } };
-  await book(trx, draft, (entry) => {
+  const write = (entry: Movements): void => {
     entry.move(PROVIDER, RETURN_PENDING, { currency, amount });
     entry.move(PROVIDER, FEES, { currency, amount: fee });
     entry.move(FEES, fundsAccount(payoutId), { currency, amount: fee });
-  });
+  };
+  await book(trx, { ...draft, write });
 }
 
 /**
@@ -248,9 +262,10 @@ export async function bookOutsideActivity(
   activity: Money & { readonly balanceTransactionId: string; readonly type: string },
 ): Promise<void> {
   const { balanceTransactionId: causeId, currency, amount, type } = activity;
-  await book(trx, { cause: ENTRY_CAUSE.OUTSIDE, causeId, details: { type } }, async (entry) => {
+  const write = (entry: Movements): void => {
     const incoming = { currency, amount: positivePart(amount) };
-    entry.move(PROVIDER, EXTERNAL, await entry.repayShortfall(PROVIDER, incoming));
-    await entry.chargeHouse(PROVIDER, { currency, amount: negativePart(amount) });
-  });
+    entry.move(PROVIDER, EXTERNAL, entry.repayShortfall(PROVIDER, incoming));
+    entry.chargeHouse(PROVIDER, { currency, amount: negativePart(amount) });
+  };
+  await book(trx, { cause: ENTRY_CAUSE.OUTSIDE, causeId, details: { type }, write });
 }

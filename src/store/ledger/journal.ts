@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { ACCOUNT_KIND, type AccountKind, type EntryCause } from '../../domain/ledger.js';
-import { compareAmounts, type Money } from '../../domain/money.js';
+import { compareAmounts, subtractAmounts, type Money } from '../../domain/money.js';
 import type { StoreDatabase, StoreTransaction } from '../database.js';
 
 /**
@@ -29,6 +29,7 @@ export interface Transfer {
   readonly amount: string;
 }
 
+/** Why money moves: once per cause. */
 export interface EntryDraft {
   readonly cause: EntryCause;
   readonly causeId: string;
@@ -36,15 +37,69 @@ export interface EntryDraft {
   readonly depositKey?: string | undefined;
   readonly actor?: string | undefined;
   readonly details?: Readonly<Record<string, string>> | undefined;
-  readonly transfers: readonly Transfer[];
+}
+
+/** An account of the ledger as it is in the transaction that has locked it. */
+export interface LockedAccount {
+  readonly accountId: string;
+  /** On its normal side. */
+  readonly balance: string;
 }
 
 /**
- * Lets one transaction book at a time. The balances that a booking is computed from do not change under it, and
- * transactions do not wait for each other's accounts in a circle. Rows of payouts and deposits are locked before.
+ * Locks these accounts, and before them what the engine has at QbitPay in their currencies: transactions that book in the
+ * same currency follow each other, and none waits for another in a circle. Rows of payouts and deposits are locked before,
+ * and a transaction that books in several currencies locks them together. Answers with the accounts by their key; those
+ * that were missing are there then.
  */
-export async function lockLedger(trx: StoreTransaction): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtext('ledger'))`.execute(trx);
+export async function lockAccounts(
+  trx: StoreTransaction,
+  accounts: readonly CurrencyAccount[],
+): Promise<ReadonlyMap<string, LockedAccount>> {
+  const all = accounts.flatMap((one) => [{ account: PROVIDER_ACCOUNT, currency: one.currency }, one]);
+  const wanted = new Map(
+    all.map(({ account, currency }) => [accountKey(account, currency), toRow(account, currency)]),
+  );
+  const keys = [...wanted.keys()];
+  const rows = [...wanted.values()];
+  const column = (name: keyof ReturnType<typeof toRow>) => sql`${rows.map((row) => row[name])}::text[]`;
+  for (;;) {
+    const { rows: found } = await sql<LockedAccount & { readonly accountKey: string }>`
+      with wanted as (
+        select * from unnest(${keys}::text[], ${column('currency')}, ${column('kind')}, ${column('payout_id')},
+          ${column('owner')}) as account (account_key, currency, kind, payout_id, owner)
+      ), created as (
+        insert into ledger_accounts (funding_account, currency, kind, payout_id, owner)
+        select ${MAIN_FUNDING_ACCOUNT}, currency, kind, payout_id, owner from wanted
+        where not exists (select from ledger_accounts known where known.account_key = wanted.account_key)
+        on conflict do nothing
+        returning account_key, account_id, balance
+      ), locked as (
+        select account_key, account_id, balance from ledger_accounts where account_key = any(${keys}::text[])
+        order by currency, kind <> ${ACCOUNT_KIND.PROVIDER}, account_id for no key update)
+      select account_key as "accountKey", account_id as "accountId", balance from created
+      union all select account_key, account_id, balance from locked`.execute(trx);
+    // One that somebody else has made since the statement began shows in the next.
+    if (found.length === keys.length) return new Map(found.map((row) => [row.accountKey, row]));
+  }
+}
+
+export interface CurrencyAccount {
+  readonly account: AccountRef;
+  readonly currency: string;
+}
+
+/**
+ * Lets one transaction at a time book in these currencies: what is computed from their balances does not change under it.
+ * Answers with what the ledger knows of at QbitPay, by currency.
+ */
+export async function lockLedger(
+  trx: StoreTransaction,
+  currencies: readonly string[],
+): Promise<(currency: string) => string> {
+  const wanted = currencies.map((currency) => ({ account: PROVIDER_ACCOUNT, currency }));
+  const accounts = await lockAccounts(trx, wanted);
+  return (currency) => accounts.get(accountKey(PROVIDER_ACCOUNT, currency))?.balance ?? '0';
 }
 
 /** True when an entry of this cause was booked before. */
@@ -82,12 +137,21 @@ export async function nextCauseId(
   return `${payoutId ?? depositKey ?? ''}#${Number(count) + 1}`;
 }
 
+/** An entry with what it moves. */
+export interface Entry extends EntryDraft {
+  readonly transfers: readonly Transfer[];
+}
+
 /**
- * Books entries of different causes, in the caller's transaction, which has locked the ledger. One that moves nothing is
- * left out.
+ * Books entries of different causes, in the caller's transaction, which has locked their accounts. One that moves nothing
+ * is left out.
  * @throws when a cause was booked before: a caller that may run again asks {@link isBooked} under the ledger's lock
  */
-export async function postEntries(trx: StoreTransaction, drafts: readonly EntryDraft[]): Promise<void> {
+export async function postEntries(
+  trx: StoreTransaction,
+  drafts: readonly Entry[],
+  accounts: ReadonlyMap<string, LockedAccount>,
+): Promise<void> {
   const entries = drafts
     .map((draft) => ({
       ...draft,
@@ -95,87 +159,43 @@ export async function postEntries(trx: StoreTransaction, drafts: readonly EntryD
     }))
     .filter(({ transfers }) => transfers.length > 0);
   if (entries.length === 0) return;
-  const inserted = await trx
-    .insertInto('ledger_entries')
-    .values(
-      entries.map((draft) => ({
-        cause: draft.cause,
-        cause_id: draft.causeId,
-        funding_account: MAIN_FUNDING_ACCOUNT,
-        payout_id: draft.payoutId ?? null,
-        deposit_id: draft.depositKey ?? null,
-        actor: draft.actor ?? null,
-        details: JSON.stringify(draft.details ?? {}),
-      })),
-    )
-    .returning(['entry_id', 'cause', 'cause_id'])
-    .execute();
-  const entryIds = new Map(inserted.map((row) => [`${row.cause} ${row.cause_id}`, row.entry_id]));
-  const accountIds = await findOrCreateAccounts(
-    trx,
-    entries.flatMap(({ transfers }) => transfers),
+  const idOf = (account: AccountRef, currency: string): string | undefined =>
+    accounts.get(accountKey(account, currency))?.accountId;
+  const drafted = entries.map((entry, place) => ({
+    place,
+    cause: entry.cause,
+    cause_id: entry.causeId,
+    payout_id: entry.payoutId,
+    deposit_id: entry.depositKey,
+    actor: entry.actor,
+    details: entry.details ?? {},
+  }));
+  const postings = entries.flatMap(({ cause, causeId: cause_id, transfers }) =>
+    transfers.flatMap(({ debit, credit, currency, amount }, index) => [
+      { cause, cause_id, line: 2 * index + 1, account_id: idOf(debit, currency), amount },
+      {
+        ...{ cause, cause_id, line: 2 * index + 2, account_id: idOf(credit, currency) },
+        amount: subtractAmounts('0', amount),
+      },
+    ]),
   );
-  await trx
-    .insertInto('ledger_postings')
-    .values(
-      entries.flatMap(({ cause, causeId, transfers }) =>
-        transfers.flatMap(({ debit, credit, currency, amount }, index) => {
-          const entry_id = entryIds.get(`${cause} ${causeId}`) ?? '';
-          return [
-            { entry_id, line: 2 * index + 1, account_id: accountIds(debit, currency), amount },
-            {
-              entry_id,
-              line: 2 * index + 2,
-              account_id: accountIds(credit, currency),
-              amount: sql<string>`-${amount}::numeric`,
-            },
-          ];
-        }),
-      ),
-    )
-    .execute();
-}
-
-async function findOrCreateAccounts(
-  trx: StoreTransaction,
-  transfers: readonly Transfer[],
-): Promise<(ref: AccountRef, currency: string) => string> {
-  const wanted = new Map(
-    transfers
-      .flatMap(({ debit, credit, currency }) => [toRow(debit, currency), toRow(credit, currency)])
-      .map((row) => [keyOf(row), row]),
-  );
-  const rows = [...wanted.values()];
-  const columns = ['account_id', 'currency', 'kind', 'payout_id', 'owner'] as const;
-  const found = await trx
-    .with('created', (cte) =>
-      cte
-        .insertInto('ledger_accounts')
-        .values(rows)
-        .onConflict((conflict) => conflict.doNothing())
-        .returning(columns),
-    )
-    .selectFrom('created')
-    .select(columns)
-    // What was there before: under the ledger's lock nobody else creates any.
-    .unionAll((eb) =>
-      eb
-        .selectFrom('ledger_accounts')
-        .select(columns)
-        .where((account) => account.or(rows.map((row) => account.and(row)))),
-    )
-    .execute();
-  const ids = new Map(found.map((row) => [keyOf(row), row.account_id]));
-  return (ref, currency) => {
-    const id = ids.get(accountKey(ref, currency));
-    if (id === undefined) throw new Error(`the ledger has no ${ref.kind} account in ${currency}`);
-    return id;
-  };
+  await sql`
+    with entries as (
+      insert into ledger_entries (cause, cause_id, funding_account, payout_id, deposit_id, actor, details)
+      select cause, cause_id, ${MAIN_FUNDING_ACCOUNT}, payout_id, deposit_id, actor, details
+      from jsonb_to_recordset(${JSON.stringify(drafted)}::jsonb) as draft (place integer, cause text, cause_id text,
+        payout_id text, deposit_id text, actor text, details jsonb)
+      order by place
+      returning entry_id, cause, cause_id)
+    insert into ledger_postings (entry_id, line, account_id, amount)
+    select entry_id, line, account_id, amount
+    from jsonb_to_recordset(${JSON.stringify(postings)}::jsonb) as posting (cause text, cause_id text, line integer,
+      account_id bigint, amount numeric)
+    join entries using (cause, cause_id)`.execute(trx);
 }
 
 function toRow(ref: AccountRef, currency: string) {
   return {
-    funding_account: MAIN_FUNDING_ACCOUNT,
     currency,
     kind: ref.kind,
     payout_id: ref.kind === ACCOUNT_KIND.PAYOUT ? ref.payoutId : null,
@@ -183,13 +203,10 @@ function toRow(ref: AccountRef, currency: string) {
   };
 }
 
-/** Names an account among those of this funding account. */
+/** By what an account is found; the column `account_key` says the same. */
 export function accountKey(ref: AccountRef, currency: string): string {
-  return keyOf(toRow(ref, currency));
-}
-
-function keyOf(row: ReturnType<typeof toRow> | Omit<ReturnType<typeof toRow>, 'funding_account'>) {
-  return `${row.currency} ${row.kind} ${row.payout_id ?? row.owner ?? ''}`;
+  const { kind, payout_id: payoutId, owner } = toRow(ref, currency);
+  return `${currency} ${kind} ${payoutId ?? owner ?? ''}`;
 }
 
 /** What an account holds, on its normal side; zero where nothing was ever booked. */
@@ -197,7 +214,7 @@ export async function balanceOf(db: StoreDatabase, ref: AccountRef, currency: st
   const row = await db
     .selectFrom('ledger_accounts')
     .select('balance')
-    .where((eb) => eb.and(toRow(ref, currency)))
+    .where('account_key', '=', accountKey(ref, currency))
     .executeTakeFirst();
   return row?.balance ?? '0';
 }
@@ -213,8 +230,8 @@ export async function fundsOf(db: StoreDatabase, payoutId: string): Promise<read
     .execute();
 }
 
-/** True when the ledger knows of as much money in the account at QbitPay. */
+/** True when the ledger knows of as much money in the account at QbitPay; it does not change under the transaction. */
 export async function isCovered(trx: StoreTransaction, currency: string, amount: string): Promise<boolean> {
-  await lockLedger(trx);
-  return compareAmounts(amount, await balanceOf(trx, PROVIDER_ACCOUNT, currency)) <= 0;
+  const heldIn = await lockLedger(trx, [currency]);
+  return compareAmounts(amount, heldIn(currency)) <= 0;
 }

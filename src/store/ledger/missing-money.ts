@@ -3,7 +3,7 @@ import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
 import { leastAmount, type Money } from '../../domain/money.js';
 import type { StoreTransaction } from '../database.js';
 import { DEPOSIT_STATUS } from '../schema.js';
-import { balanceOf, lockLedger, nextCauseId, selectPostings } from './journal.js';
+import { lockLedger, nextCauseId, selectPostings } from './journal.js';
 import { book, fundsAccount, MISSING, PROVIDER, type Movements } from './movements.js';
 
 /** Deposits that QbitPay showed, and does not show any more: where their money is, and who bears it. */
@@ -14,10 +14,9 @@ export async function bookMissing(
   depositKey: string,
   { currency, amount }: Money,
 ): Promise<void> {
-  await lockLedger(trx);
+  const heldIn = await lockLedger(trx, [currency]);
   // What was sold or paid out of it is not there to be missed.
-  const held = await balanceOf(trx, PROVIDER, currency);
-  const missing = leastAmount(amount, held);
+  const missing = leastAmount(amount, heldIn(currency));
   await bookOfMissing(trx, { depositKey }, (entry) =>
     entry.move(MISSING, PROVIDER, { currency, amount: missing }),
   );
@@ -32,7 +31,7 @@ export async function bookFound(
   depositKey: string,
   { currency }: Pick<Money, 'currency'>,
 ): Promise<readonly string[]> {
-  await lockLedger(trx);
+  await lockLedger(trx, [currency]);
   const missing = await stillMissing(trx, depositKey);
   const borne = await selectPostings(trx)
     .select(['ledger_accounts.payout_id as payoutId', sql<string>`sum(amount)`.as('amount')])
@@ -51,8 +50,15 @@ export async function bookFound(
   return borne.map(({ payoutId }) => payoutId);
 }
 
-/** A payout ends that lives on deposits which are missing: what it has of them is nobody's. */
-export async function bearMissing(trx: StoreTransaction, payoutId: string): Promise<void> {
+/**
+ * A payout ends that lives on deposits which are missing: what it has of them is nobody's. Its other currencies, which follow,
+ * are locked with theirs.
+ */
+export async function bearMissing(
+  trx: StoreTransaction,
+  payoutId: string,
+  currencies: readonly string[],
+): Promise<void> {
   const parts = await trx
     .selectFrom('deposit_allocations as part')
     .innerJoin('deposits', 'deposits.deposit_id', 'part.deposit_id')
@@ -60,13 +66,14 @@ export async function bearMissing(trx: StoreTransaction, payoutId: string): Prom
     .where('part.payout_id', '=', payoutId)
     .where('deposits.status', '=', DEPOSIT_STATUS.MISSING)
     .execute();
+  if (parts.length > 0) await lockLedger(trx, currencies);
   for (const { depositKey, amount, currency } of parts) {
     const funds = fundsAccount(payoutId);
     const missing = await stillMissing(trx, depositKey);
-    const borne = leastAmount(amount, missing, await balanceOf(trx, funds, currency));
-    await bookOfMissing(trx, { depositKey, payoutId }, (entry) =>
-      entry.move(funds, MISSING, { currency, amount: borne }),
-    );
+    await bookOfMissing(trx, { depositKey, payoutId }, (entry) => {
+      const borne = leastAmount(amount, missing, entry.left(funds, currency));
+      entry.move(funds, MISSING, { currency, amount: borne });
+    });
   }
 }
 
@@ -77,7 +84,7 @@ async function bookOfMissing(
 ): Promise<void> {
   const cause = ENTRY_CAUSE.DEPOSIT_MISSING;
   const causeId = await nextCauseId(trx, cause, { depositKey: about.depositKey });
-  await book(trx, { cause, causeId, ...about }, write);
+  await book(trx, { cause, causeId, ...about, write });
 }
 
 /** What of a deposit nobody has borne yet. */

@@ -10,11 +10,11 @@ import {
 import type { StoreTransaction } from '../database.js';
 import {
   accountKey,
-  balanceOf,
-  lockLedger,
+  lockAccounts,
   postEntries,
   PROVIDER_ACCOUNT,
   type AccountRef,
+  type CurrencyAccount,
   type EntryDraft,
   type Transfer,
 } from './journal.js';
@@ -34,26 +34,27 @@ export const EXTERNAL = { kind: ACCOUNT_KIND.EXTERNAL } as const;
 export const owedAccount = (owner: string): AccountRef => ({ kind: ACCOUNT_KIND.OWED, owner });
 export const fundsAccount = (payoutId: string): AccountRef => ({ kind: ACCOUNT_KIND.PAYOUT, payoutId });
 
-/** The transfers of entries as they are made, each in the knowledge of what those before have left: the ledger is locked. */
+/** The transfers of entries as they are made, each in the knowledge of what those before have left. */
 export class Movements {
-  readonly #trx: StoreTransaction;
-  readonly #stored = new Map<string, string>();
+  readonly #balances: ReadonlyMap<string, { readonly balance: string }>;
   readonly #moved = new Map<string, string>();
+  readonly #touched: CurrencyAccount[] = [];
   #transfers: Transfer[] = [];
 
-  private constructor(trx: StoreTransaction) {
-    this.#trx = trx;
+  constructor(balances: ReadonlyMap<string, { readonly balance: string }> = new Map()) {
+    this.#balances = balances;
   }
 
-  static async begin(trx: StoreTransaction): Promise<Movements> {
-    await lockLedger(trx);
-    return new Movements(trx);
+  /** Every account of a movement, whether or not anything moves there: they do not depend on the balances. */
+  get touched(): readonly CurrencyAccount[] {
+    return this.#touched;
   }
 
   move(debit: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
     this.#transfers.push({ debit, credit, currency, amount });
     const raise = (account: AccountRef, by: string): void => {
       const key = accountKey(account, currency);
+      this.#touched.push({ account, currency });
       this.#moved.set(key, addAmounts(this.#moved.get(key) ?? '0', by));
     };
     raise(credit, amount);
@@ -61,37 +62,35 @@ export class Movements {
   }
 
   /** Takes an amount out of an account as far as it goes, the rest out of `shortfall`. */
-  async charge(account: AccountRef, credit: AccountRef, { currency, amount }: Money): Promise<void> {
-    const beyond = positivePart(subtractAmounts(amount, await this.#left(account, currency)));
+  charge(account: AccountRef, credit: AccountRef, { currency, amount }: Money): void {
+    const beyond = positivePart(subtractAmounts(amount, this.left(account, currency)));
     this.move(account, credit, { currency, amount: subtractAmounts(amount, beyond) });
     this.move(SHORTFALL, credit, { currency, amount: beyond });
   }
 
   /** What the house bears: what came in from outside goes first, then what is available. */
-  async chargeHouse(credit: AccountRef, { currency, amount }: Money): Promise<void> {
-    const external = await this.#left(EXTERNAL, currency);
-    const first = leastAmount(amount, external);
+  chargeHouse(credit: AccountRef, { currency, amount }: Money): void {
+    const first = leastAmount(amount, this.left(EXTERNAL, currency));
     this.move(EXTERNAL, credit, { currency, amount: first });
-    await this.charge(AVAILABLE, credit, { currency, amount: subtractAmounts(amount, first) });
+    this.charge(AVAILABLE, credit, { currency, amount: subtractAmounts(amount, first) });
   }
 
   /** A fee that QbitPay takes of an account's money. */
-  async chargeFee(account: AccountRef, fee: Money): Promise<void> {
-    await this.charge(account, FEES, fee);
+  chargeFee(account: AccountRef, fee: Money): void {
+    this.charge(account, FEES, fee);
     this.move(FEES, PROVIDER, fee);
   }
 
   /** Money that comes in makes good a shortfall first. Answers what is left of it. */
-  async repayShortfall(debit: AccountRef, { currency, amount }: Money): Promise<Money> {
-    const missing = negativePart(await this.#left(SHORTFALL, currency));
-    const repaid = leastAmount(amount, missing);
+  repayShortfall(debit: AccountRef, { currency, amount }: Money): Money {
+    const repaid = leastAmount(amount, negativePart(this.left(SHORTFALL, currency)));
     this.move(debit, SHORTFALL, { currency, amount: repaid });
     return { currency, amount: subtractAmounts(amount, repaid) };
   }
 
   /** Money becomes the house's. */
-  async makeAvailable(debit: AccountRef, money: Money): Promise<void> {
-    this.free(debit, AVAILABLE, await this.repayShortfall(debit, money));
+  makeAvailable(debit: AccountRef, money: Money): void {
+    this.free(debit, AVAILABLE, this.repayShortfall(debit, money));
   }
 
   /** Money can be used again. Parts below the smallest unit cannot be paid out: they are kept apart. */
@@ -106,27 +105,30 @@ export class Movements {
     return this.#transfers.splice(0);
   }
 
-  /** By credits less debits: nothing else is charged here. */
-  async #left(account: AccountRef, currency: string): Promise<string> {
+  /** What an account has by now, of those that credits raise. */
+  left(account: AccountRef, currency: string): string {
     const key = accountKey(account, currency);
-    let stored = this.#stored.get(key);
-    if (stored === undefined) {
-      stored = await balanceOf(this.#trx, account, currency);
-      this.#stored.set(key, stored);
-    }
-    return addAmounts(stored, this.#moved.get(key) ?? '0');
+    return addAmounts(this.#balances.get(key)?.balance ?? '0', this.#moved.get(key) ?? '0');
   }
 }
 
-/** Books one entry, of the movements that `write` makes. */
-export async function book(
-  trx: StoreTransaction,
-  entry: Omit<EntryDraft, 'transfers'>,
-  write: (entry: Movements) => void | Promise<void>,
-): Promise<void> {
-  const movements = await Movements.begin(trx);
-  await write(movements);
-  await postEntries(trx, [{ ...entry, transfers: movements.take() }]);
+/** An entry, and the movements that it is made of: said twice, first to learn which accounts are to be locked. */
+export interface Booking extends EntryDraft {
+  readonly write: (entry: Movements) => void;
+}
+
+/** Books entries in two statements: their accounts are locked, then everything is posted. */
+export async function book(trx: StoreTransaction, ...bookings: readonly Booking[]): Promise<void> {
+  const planned = new Movements();
+  for (const { write } of bookings) write(planned);
+  if (planned.touched.length === 0) return;
+  const accounts = await lockAccounts(trx, planned.touched);
+  const movements = new Movements(accounts);
+  const entries = bookings.map(({ write, ...draft }) => {
+    write(movements);
+    return { ...draft, transfers: movements.take() };
+  });
+  await postEntries(trx, entries, accounts);
 }
 
 export function positivePart(amount: string): string {

@@ -13,9 +13,9 @@ import {
 import { FUNDING } from '../../domain/payout-request.js';
 import type { StoreTransaction } from '../database.js';
 import type { PayoutRow } from '../schema.js';
-import { balanceOf, fundsOf, lockLedger, nextCauseId, selectPostings } from './journal.js';
+import { fundsOf, nextCauseId, selectPostings } from './journal.js';
 import { bearMissing } from './missing-money.js';
-import { AVAILABLE, book, fundsAccount, owedAccount, positivePart } from './movements.js';
+import { AVAILABLE, book, fundsAccount, owedAccount, positivePart, type Movements } from './movements.js';
 
 /** Whose the money is that a payout has at its end, and where it gets it back from when it goes on after all. */
 
@@ -26,23 +26,30 @@ import { AVAILABLE, book, fundsAccount, owedAccount, positivePart } from './move
  */
 export async function releaseFunds(trx: StoreTransaction, payout: FundedPayout): Promise<void> {
   const { payout_id: payoutId, owner } = payout;
-  await lockLedger(trx);
-  await bearMissing(trx, payoutId);
+  const own = await fundsOf(trx, payoutId);
+  await bearMissing(
+    trx,
+    payoutId,
+    own.map(({ currency }) => currency),
+  );
   const { fromOwed, reserved } = await readSource(trx, payout);
   const funds = fundsAccount(payoutId);
   const causeId = await nextCauseId(trx, ENTRY_CAUSE.RELEASE, { payoutId });
-  await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId }, async (entry) => {
-    for (const { currency, amount } of await fundsOf(trx, payoutId)) {
-      const borne = leastAmount(amount, await borneByHouse(trx, payoutId, currency));
+  const borneIn = await readBorneByHouse(trx, payoutId);
+  const write = (entry: Movements): void => {
+    for (const { currency } of own) {
+      const amount = entry.left(funds, currency);
+      const borne = leastAmount(amount, positivePart(borneIn.get(currency) ?? '0'));
       const rest = subtractAmounts(amount, borne);
       const owed =
         compareAmounts(fromOwed, reserved) === 0
           ? rest
           : roundDownToCurrency(divide(multiply(rest, fromOwed), reserved), currency);
       entry.free(funds, owedAccount(owner), { currency, amount: owed });
-      await entry.makeAvailable(funds, { currency, amount: subtractAmounts(amount, owed) });
+      entry.makeAvailable(funds, { currency, amount: subtractAmounts(amount, owed) });
     }
-  });
+  };
+  await book(trx, { cause: ENTRY_CAUSE.RELEASE, causeId, payoutId, write });
 }
 
 type FundedPayout = Pick<PayoutRow, 'payout_id' | 'owner' | 'funding'>;
@@ -69,16 +76,19 @@ async function readSource(
   return { fromOwed, reserved: addAmounts(...taken.map(({ amount }) => amount)) };
 }
 
-/** What QbitPay took beyond the money of the payout, less what the house got back of it. */
-async function borneByHouse(trx: StoreTransaction, payoutId: string, currency: string): Promise<string> {
-  const { borne } = await selectPostings(trx)
-    .select(sql<string>`coalesce(sum(amount), 0)`.as('borne'))
+/** By currency: what QbitPay took beyond the money of the payout, less what the house got back of it. */
+async function readBorneByHouse(
+  trx: StoreTransaction,
+  payoutId: string,
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await selectPostings(trx)
+    .select(['currency', sql<string>`sum(amount)`.as('borne')])
     .where('ledger_entries.payout_id', '=', payoutId)
     .where('cause', '<>', ENTRY_CAUSE.RESERVATION)
     .where('kind', 'in', [ACCOUNT_KIND.SHORTFALL, ACCOUNT_KIND.AVAILABLE])
-    .where('currency', '=', currency)
-    .executeTakeFirstOrThrow();
-  return positivePart(borne);
+    .groupBy('currency')
+    .execute();
+  return new Map(rows.map(({ currency, borne }) => [currency, borne]));
 }
 
 /**
@@ -86,15 +96,16 @@ async function borneByHouse(trx: StoreTransaction, payoutId: string, currency: s
  * is nobody else's loss; of the available balance it gets what is there.
  */
 export async function reclaimFunds(trx: StoreTransaction, payoutId: string): Promise<void> {
-  await lockLedger(trx);
   const causeId = await nextCauseId(trx, ENTRY_CAUSE.RECLAIM, { payoutId });
-  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId }, async (entry) => {
-    for (const { owner, currency, amount } of await releasedBy(trx, payoutId)) {
+  const released = await releasedBy(trx, payoutId);
+  const write = (entry: Movements): void => {
+    for (const { owner, currency, amount } of released) {
       const account = owner === null ? AVAILABLE : owedAccount(owner);
-      const most = owner === null ? await balanceOf(trx, account, currency) : amount;
+      const most = owner === null ? entry.left(account, currency) : amount;
       entry.move(account, fundsAccount(payoutId), { currency, amount: leastAmount(amount, most) });
     }
-  });
+  };
+  await book(trx, { cause: ENTRY_CAUSE.RECLAIM, causeId, payoutId, write });
 }
 
 /** What a payout has left, to whom, and has not got back. */

@@ -413,7 +413,7 @@ create index provider_objects_by_plain_id on provider_objects (plain_id);
 create index provider_objects_by_plain_end on provider_objects (reverse(plain_id) text_pattern_ops);
 create index provider_objects_by_first_seen on provider_objects (kind, currency, first_seen_at);
 create index provider_objects_newest_payout on provider_objects (first_seen_at)
-  where kind = 'payout' and not is_open and problem is null and missing_since is null;
+  where kind = 'payout' and not is_open and problem is null;
 create index provider_objects_by_source on provider_objects (source) where source is not null;
 create index provider_objects_by_change on provider_objects (greatest(changed_at, missing_since));
 create index provider_objects_open on provider_objects (kind, read_at) where is_open;
@@ -470,13 +470,16 @@ create table ledger_accounts (
   credits numeric not null default 0 check (credits >= 0),
   balance numeric generated always as
     (case when kind in ('provider', 'return_pending', 'missing') then debits - credits else credits - debits end) stored,
+  -- By what an account is found: its kind says whether a payout or an owner follows.
+  account_key text not null generated always as (currency || ' ' || kind || ' ' || coalesce(payout_id, owner, '')) stored,
   check ((kind = 'payout') = (payout_id is not null)),
   check ((kind = 'owed') = (owner is not null)),
   -- Money that is not there cannot be given to anybody; what was taken beyond it stands in its own account, or is owed by an
   -- owner.
   constraint ledger_accounts_never_below_zero check (kind in ('shortfall', 'owed') or balance >= 0),
   constraint ledger_accounts_shortfall_never_above_zero check (kind <> 'shortfall' or balance <= 0),
-  unique nulls not distinct (payout_id, owner, funding_account, currency, kind));
+  unique (account_key, funding_account));
+create index ledger_accounts_by_payout on ledger_accounts (payout_id);
 
 create table ledger_entries (
   entry_id bigint generated always as identity primary key,

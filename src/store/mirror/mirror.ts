@@ -31,6 +31,7 @@ import {
   listProblems,
   listStaleOpen,
   recordMissing,
+  recordReading,
   recordUnreadable,
   recordObjects,
   refreshObjects,
@@ -89,12 +90,7 @@ export function createMirror(db: StoreDatabase, connect: () => Promise<Client>) 
     markRead: markRead.bind(null, db),
     listUnexplained: listUnexplained.bind(null, db),
     adoptUnexplained: adoptUnexplained.bind(null, db),
-    /** What somebody read who deals with it himself: of two readings the one that began later stays. */
-    recordReading: (object: ObservedObject, readAt: Date): Promise<void> =>
-      inTransaction(db, async (trx) => {
-        await recordObjects(trx, [object], readAt);
-        await markRead(trx, object, readAt);
-      }),
+    recordReading: recordReading.bind(null, db),
     /** Tells the payout that an object is of what the mirror shows of it already. */
     tellOwner: ({ kind, providerId }: Pick<ObservedObject, 'kind' | 'providerId'>): Promise<void> =>
       inTransaction(db, (trx) => hintOwners(trx, kind, [providerId])),

@@ -37,7 +37,29 @@ export async function recordObjects(
   readAt: Date,
 ): Promise<readonly ObjectNews[]> {
   if (objects.length === 0) return [];
-  const rows = await trx
+  const rows = await upsertObjects(trx, objects, readAt)
+    .returning([
+      'provider_id as providerId',
+      sql<boolean>`changed_at = ${readAt}`.as('isChanged'),
+      sql<boolean>`first_seen_at < ${readAt}`.as('isKnown'),
+      'first_seen_at as firstSeenAt',
+    ])
+    .execute();
+  const byId = new Map(rows.map((row) => [row.providerId, row]));
+  // Of one that a later reading has shown already, this reading says nothing.
+  return objects.map(
+    ({ providerId }) =>
+      byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, firstSeenAt: readAt },
+  );
+}
+
+function upsertObjects(
+  db: StoreDatabase,
+  objects: readonly ObservedObject[],
+  readAt: Date,
+  more: { readonly is_unread?: false } = {},
+) {
+  return db
     .insertInto('provider_objects')
     .values(
       objects.map((one) => ({
@@ -65,22 +87,10 @@ export async function recordObjects(
           changed_at: sql<Date>`case
             when provider_objects.content = excluded.content and provider_objects.missing_since is null
             then provider_objects.changed_at else excluded.changed_at end`,
+          ...more,
         }))
         .whereRef('provider_objects.read_at', '<=', 'excluded.read_at'),
-    )
-    .returning([
-      'provider_id as providerId',
-      sql<boolean>`changed_at = ${readAt}`.as('isChanged'),
-      sql<boolean>`first_seen_at < ${readAt}`.as('isKnown'),
-      'first_seen_at as firstSeenAt',
-    ])
-    .execute();
-  const byId = new Map(rows.map((row) => [row.providerId, row]));
-  // Of one that a later reading has shown already, this reading says nothing.
-  return objects.map(
-    ({ providerId }) =>
-      byId.get(providerId) ?? { providerId, isChanged: false, isKnown: true, firstSeenAt: readAt },
-  );
+    );
 }
 
 /**
@@ -193,14 +203,28 @@ export async function recordUnreadable(
     .execute();
 }
 
-/** Undefined where no reading has shown it yet. */
+/** Since when it is shown as it is, or is not shown any more. */
+const SO_SINCE = sql<Date>`greatest(coalesce(missing_since, provider_objects.changed_at), awaited_since)`;
+
+/** Undefined where no reading has shown it yet; `now` is the database's clock. */
 export function findObject(db: StoreDatabase, kind: ObjectKind, providerId: string) {
   return db
     .selectFrom('provider_objects')
     .selectAll()
-    .select(sql<Date>`greatest(coalesce(missing_since, changed_at), awaited_since)`.as('so_since'))
+    .select([SO_SINCE.as('so_since'), NOW.as('now')])
     .where('kind', '=', kind)
     .where('provider_id', '=', providerId)
+    .executeTakeFirst();
+}
+
+/**
+ * Writes what somebody read who deals with it himself; of two readings the one that began later stays. Answers with what is
+ * known of it then; undefined where a later reading had shown it.
+ */
+export function recordReading(db: StoreDatabase, object: ObservedObject, readAt: Date) {
+  return upsertObjects(db, [object], readAt, { is_unread: false })
+    .returningAll()
+    .returning([SO_SINCE.as('so_since'), NOW.as('now')])
     .executeTakeFirst();
 }
 

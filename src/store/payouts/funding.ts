@@ -83,7 +83,7 @@ export async function openFromBalance(
     const row = await lockExistingPayout(trx, payoutId);
     if (row.status === PAYOUT_STATUS.OPENING) {
       // First come, first served: who opens first gets what is there; who has to wait does so in the order of acceptance.
-      await lockLedger(trx);
+      await lockLedger(trx, [row.currency, row.funding_currency]);
       const opened = await movePayout(trx, row, PAYOUT_STATUS.AWAITING_BALANCE, {
         detail: 'paid from the available balance',
         columns: { ...toColumns(terms), deposit_amount: terms.baseAmount },

@@ -38,7 +38,7 @@ export async function reserveFunds(db: StoreDatabase, payoutId: string): Promise
 
 /** As {@link reserveFunds}, for a payout whose row is locked. */
 export async function reserve(trx: StoreTransaction, row: PayoutRow): Promise<void> {
-  await lockLedger(trx);
+  await lockLedger(trx, [row.currency, row.funding_currency]);
   const draws = await drawsOf(trx, row);
   const draw = await findServable(trx, row, draws);
   if (draw !== undefined) {

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import type { BalanceSides } from '../../domain/reconcile.js';
 import type { Case, CaseKey, ComparisonTimes, CurrencyNet } from '../../domain/comparison.js';
-import { ACCOUNT_KIND, ENTRY_CAUSE } from '../../domain/ledger.js';
+import { ENTRY_CAUSE } from '../../domain/ledger.js';
 import { addAmounts, compareAmounts } from '../../domain/money.js';
 import type { ReconciliationReport } from '../../domain/reconciliation.js';
 import { bookOutsideActivity } from '../ledger/bookings.js';
 import { inSnapshot, inTransaction, type StoreDatabase, type StoreTransaction } from '../database.js';
-import { balanceOf, isBooked, lockLedger } from '../ledger/journal.js';
+import { isBooked, lockLedger } from '../ledger/journal.js';
 import { readProviderBalances } from '../ledger/provider-account.js';
 import { IS_AFTER_OPENING, readOpening } from '../mirror/account-opening.js';
 import { readClock, readSync } from '../mirror/sync-state.js';
@@ -96,10 +96,9 @@ async function recordOutsideActivity(
 ): Promise<void> {
   for (const { balanceTransactionId, type, currency, net: amount } of activities) {
     await inTransaction(db, async (trx) => {
-      await lockLedger(trx);
+      const heldIn = await lockLedger(trx, [currency]);
       if (await isBooked(trx, ENTRY_CAUSE.OUTSIDE, balanceTransactionId)) return;
-      const held = await balanceOf(trx, { kind: ACCOUNT_KIND.PROVIDER }, currency);
-      if (compareAmounts(addAmounts(held, amount), '0') < 0) return;
+      if (compareAmounts(addAmounts(heldIn(currency), amount), '0') < 0) return;
       await bookOutsideActivity(trx, { balanceTransactionId, type, currency, amount });
     });
   }

@@ -10,7 +10,7 @@ import {
 } from '../../domain/provider-status.js';
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookOrder } from '../ledger/bookings.js';
-import { isBooked, isCovered, lockLedger } from '../ledger/journal.js';
+import { isBooked, lockLedger } from '../ledger/journal.js';
 import { DONE, refuse, type Outcome } from '../outcome.js';
 import { holdUncovered, markDiscrepancy, type Discrepancy } from '../payouts/discrepancies.js';
 import { addFlag, lockExistingPayout } from '../payouts/payout-transitions.js';
@@ -115,11 +115,11 @@ async function writeOrder(
 }
 
 async function bookExecution(trx: StoreTransaction, row: PayoutRow, order: OrderRecord): Promise<Outcome> {
-  await lockLedger(trx);
   const { externalOrderId, amount, price, fee } = order;
-  if (await isBooked(trx, ENTRY_CAUSE.ORDER, externalOrderId)) return DONE;
   const [base = '', quote = ''] = order.symbol.split('/');
-  if (!(await isCovered(trx, base, amount))) {
+  if (await isBooked(trx, ENTRY_CAUSE.ORDER, externalOrderId)) return DONE;
+  const heldIn = await lockLedger(trx, [base, quote]);
+  if (compareAmounts(amount, heldIn(base)) > 0) {
     return refuse(`order ${order.providerOrderId} sold ${amount} ${base}: more than the ledger knows of`);
   }
   await flagWorsePrice(trx, row, order);

@@ -10,7 +10,7 @@ import {
 import { inTransaction, NOW, type StoreDatabase, type StoreTransaction } from '../database.js';
 import { bookFailure, bookFailureReversed, bookReturn } from '../ledger/bookings.js';
 import { isBooked, isCovered, lockLedger, type EntryDraft } from '../ledger/journal.js';
-import { book, fundsAccount, RETURN_PENDING } from '../ledger/movements.js';
+import { book, fundsAccount, RETURN_PENDING, type Movements } from '../ledger/movements.js';
 import { rivalWords } from '../mirror/absence.js';
 import { readStatus } from '../mirror/unread-objects.js';
 import { hintPayouts } from '../mirror/workflow-hints.js';
@@ -39,7 +39,6 @@ export function requestOf({ external_order_id: externalOrderId }: AttemptRow) {
  * Refused where the ledger does not know of as much money.
  */
 export async function reverseFailure(trx: StoreTransaction, attempt: AttemptRow): Promise<Outcome> {
-  await lockLedger(trx);
   const { payout_id: payoutId, currency, booked_amount: amount, return_pending: pending } = attempt;
   const returned = returnedSince(attempt);
   if (!(await isCovered(trx, currency, returned))) {
@@ -124,7 +123,7 @@ export async function leaveAttempt(
   if (shown == null || !isFailedOrCancelled(shown)) {
     return refuse(rivalWords(attempt.provider_payout_id, shown ?? 'not shown'));
   }
-  await lockLedger(trx);
+  await lockLedger(trx, [row.currency, row.funding_currency]);
   if (!isFailedOrCancelled(attempt.status)) {
     await bookGivenUp(trx, row, attempt);
     await noteStatus(trx, attempt, shown);
@@ -193,7 +192,7 @@ export async function bookUnannouncedReturns(
   if (attempt.returned_at !== null || !(await isDebitBooked(trx, attempt))) {
     return refuse('its money is not booked as taken');
   }
-  await lockLedger(trx);
+  await lockLedger(trx, [row.currency, row.funding_currency]);
   await bookFailed(trx, attempt);
   for (const reading of readings.filter((one) => isInItsCurrency(attempt, one)))
     await bookReturned(trx, row, await find(), reading);
@@ -209,8 +208,9 @@ async function bookReturned(
   attempt: AttemptRow,
   reading: ReturnReading,
 ): Promise<void> {
-  await lockLedger(trx);
   const { currency, payout_id: payoutId, return_pending: pending } = attempt;
+  // All that is freed in the end.
+  await lockLedger(trx, [currency, row.currency, row.funding_currency]);
   const taken = addAmounts(attempt.booked_amount, attempt.booked_fee);
   const net = leastAmount(reading.net, subtractAmounts(taken, returnedSince(attempt)));
   if (compareAmounts(net, '0') <= 0) return;
@@ -242,7 +242,7 @@ async function endReturned(trx: StoreTransaction, row: PayoutRow, attempt: Attem
 /** By a person's word the rest of what an attempt took does not come back: the payout bears that, and nothing is awaited. */
 export async function writeOffReturn(
   trx: StoreTransaction,
-  draft: Omit<EntryDraft, 'transfers'> & { readonly payoutId: string },
+  draft: EntryDraft & { readonly payoutId: string },
   {
     currency,
     amount,
@@ -258,7 +258,9 @@ export async function writeOffReturn(
   const { return_pending: pending } = attempt;
   if (compareAmounts(amount, pending) > 0) return refuse(`on its way back are ${pending} ${currency}`);
   const row = await lockExistingPayout(trx, payoutId);
-  await book(trx, draft, (entry) => entry.move(fundsAccount(payoutId), RETURN_PENDING, { currency, amount }));
+  const write = (entry: Movements): void =>
+    entry.move(fundsAccount(payoutId), RETURN_PENDING, { currency, amount });
+  await book(trx, { ...draft, write });
   const rest = subtractAmounts(pending, amount);
   const isAll = !isReturnPending({ return_pending: rest });
   // Then what has come back is all that was to come.

@@ -74,23 +74,23 @@ function updateRequest(
 }
 
 /**
- * Moves the payout into the status in which the request is sent and writes the request, both or neither. False when the
- * payout is elsewhere by now: cancelled, held, or further.
+ * Moves the payout into the status in which the request is sent and writes the request, both or neither; answers with the
+ * request. Undefined when the payout is elsewhere by now: cancelled, held, or further.
  */
 export async function prepare(
   db: StoreDatabase,
   payoutId: string,
   id: ProviderRequestId,
   detail: string,
-): Promise<boolean> {
+): Promise<ProviderRequest | undefined> {
   return inTransaction(db, async (trx) => {
     const row = await lockExistingPayout(trx, payoutId);
     // A process that was frozen since the attempt before must not answer for the one that is made now.
-    if (!isCurrentRequest(row, id)) return false;
+    if (!isCurrentRequest(row, id)) return undefined;
     const { sentIn } = REQUEST_KIND[id.operation];
-    if ((await transitionPayout(trx, row, sentIn, { detail })) !== sentIn) return false;
+    if ((await transitionPayout(trx, row, sentIn, { detail })) !== sentIn) return undefined;
     await insertRequest(trx, id, payoutId);
-    return true;
+    return get(trx, id);
   });
 }
 
