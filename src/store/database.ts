@@ -31,7 +31,12 @@ const MAX_CONNECTIONS = 15;
 /** One that holds the locks of sending, and one that listens. */
 const SESSIONS = 2;
 
-export function createStoreDatabase(options: StoreOptions): StoreDatabase {
+export interface OpenStore extends StoreOptions {
+  /** Tells it from others: two containers may have one host name, and one process may open several. @default none */
+  readonly token?: string;
+}
+
+export function createStoreDatabase(options: OpenStore): StoreDatabase {
   const pool = new Pool({
     ...toClientConfig(options),
     max: (options.maxConnections ?? MAX_CONNECTIONS) - SESSIONS,
@@ -45,7 +50,7 @@ export function createStoreDatabase(options: StoreOptions): StoreDatabase {
 }
 
 /** A session of its own: for locks and notifications, which a pooler between would lose. */
-export function connectSession(options: StoreOptions): Promise<Client> {
+export function connectSession(options: OpenStore): Promise<Client> {
   return whenThereIsPlace(async () => {
     const session = new Client(toClientConfig(options));
     session.on('error', forgetCutConnection);
@@ -54,7 +59,7 @@ export function connectSession(options: StoreOptions): Promise<Client> {
   });
 }
 
-function toClientConfig({ url, maxConnections = MAX_CONNECTIONS }: StoreOptions): ClientConfig {
+function toClientConfig({ url, token = '', maxConnections = MAX_CONNECTIONS }: OpenStore): ClientConfig {
   return {
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -63,7 +68,7 @@ function toClientConfig({ url, maxConnections = MAX_CONNECTIONS }: StoreOptions)
     // Beyond the server's own limit: a server that is gone answers nothing at all.
     query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
     // Whoever looks at the server's connections sees what each process may open, and so does {@link readBudget}.
-    application_name: `${APPLICATION} ${hostname().slice(-20)} ${process.pid} max ${maxConnections}`,
+    application_name: `${APPLICATION} ${hostname().slice(-20)} ${process.pid} ${token} max ${maxConnections}`,
   };
 }
 

@@ -30,29 +30,28 @@ export type SendingLocks = ReturnType<typeof createSendingLocks>;
  * cut, all its locks are free: a lock alone allows nothing, the claim and the wait for an unknown outcome decide.
  */
 export function createSendingLocks(connect: () => Promise<Client>) {
-  let current: Promise<Client> | undefined;
+  let current: Promise<Session> | undefined;
   /** What is under way, by its key: the session would give itself a lock that it holds. */
   const own = new Map<string, Promise<unknown>>();
 
-  const forget = (opened: Promise<Client>): void => {
-    if (current === opened) current = undefined;
-  };
-  const open = (): Promise<Client> => {
-    const opened = connect().then(async (session) => {
-      session.on('error', () => forget(opened));
-      session.on('end', () => forget(opened));
-      await ask(session, EXPECT_SIGNS_OF_LIFE);
+  const open = (): Promise<Session> => {
+    const opened = connect().then(async (client) => {
+      const session = createSession(client, forget);
+      await session.ask(EXPECT_SIGNS_OF_LIFE);
       return session;
     });
-    opened.catch(() => forget(opened));
+    function forget(): void {
+      if (current === opened) current = undefined;
+    }
+    opened.catch(forget);
     return opened;
   };
 
   const holdWhile = async <T>(key: string, send: () => Promise<T>): Promise<T | undefined> => {
     const session = await (current ??= open());
-    if (!(await ask(session, TRY_LOCK, [key]))) return undefined;
+    if (!(await session.ask(TRY_LOCK, [key]))) return undefined;
     // What the sender knows by now must not be lost with the lock's connection.
-    return await send().finally(() => ask(session, UNLOCK, [key]).catch(forgetCutSession));
+    return await send().finally(() => session.ask(UNLOCK, [key]).catch(forgetCutSession));
   };
 
   return {
@@ -80,15 +79,35 @@ export function createSendingLocks(connect: () => Promise<Client>) {
 const TRY_LOCK = `select pg_try_advisory_lock(hashtext('sending'), hashtext($1)) as answer`;
 const UNLOCK = `select pg_advisory_unlock(hashtext('sending'), hashtext($1)) as answer`;
 
-/** A session that did not answer may hold a lock that nobody needs: it is ended with it. */
-async function ask(session: Client, question: string, values: readonly string[] = []): Promise<boolean> {
-  try {
-    const { rows } = await session.query<{ readonly answer?: boolean }>(question, [...values]);
-    return rows[0]?.answer === true;
-  } catch (error) {
-    await session.end().catch(forgetCutSession);
-    throw error;
-  }
+interface Session {
+  ask(question: string, values?: readonly string[]): Promise<boolean>;
+  end(): Promise<void>;
+}
+
+/** Asks one question at a time: each has its time-out from when it leaves. */
+function createSession(client: Client, forget: () => void): Session {
+  let before: Promise<unknown> = Promise.resolve();
+  const end = (): Promise<void> => {
+    forget();
+    return client.end().catch(forgetCutSession);
+  };
+  client.on('error', () => void end());
+  client.on('end', forget);
+  return {
+    end,
+    async ask(question, values = []) {
+      const asked = before.then(() => client.query<{ readonly answer?: boolean }>(question, [...values]));
+      before = asked.catch(forgetCutSession);
+      try {
+        const { rows } = await asked;
+        return rows[0]?.answer === true;
+      } catch (error) {
+        // It may hold a lock that nobody needs, and loses it with its end.
+        await end();
+        throw error;
+      }
+    },
+  };
 }
 
 function keyOf({ operation, externalOrderId }: ProviderRequestId): string {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { findNewestPayout, keepWallets, noteUnreadable, noteWallets } from './controls/account-wallets.js';
 import { createBrakes } from './controls/brakes.js';
@@ -31,7 +32,8 @@ export type Store = ReturnType<typeof createStore>;
 export type Aggregates = ReturnType<typeof createAggregates>;
 
 export function openStore(options: StoreOptions): Store {
-  return createStore(createStoreDatabase(options), () => connectSession(options));
+  const open = { ...options, token: randomBytes(3).toString('hex') };
+  return createStore(createStoreDatabase(open), () => connectSession(open));
 }
 
 function createStore(db: StoreDatabase, connect: () => Promise<Client>) {
